@@ -1,0 +1,73 @@
+"""The two nouns everything starts from: a trait, and a constitution of several traits."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from character.records import Record
+from character.text import fingerprint
+
+Target = Literal["subtle", "natural"]
+
+
+class Trait(Record):
+    """A character trait: a nudge on behaviour, never a rule.
+
+    ``statement`` is the trait in the first person; ``clarification`` says more where the description is
+    short; ``not_`` (spelled ``not`` in files) what the trait is *not*; ``opposite`` its opposite pole;
+    ``examples`` short examples of behaviour that shows it; ``questions`` messages that call for it.
+    ``target`` is the expression that fits best: stronger than it is as wrong as weaker.
+    """
+
+    name: str = Field(min_length=1)
+    description: str = Field(min_length=1)
+    statement: str = ""
+    clarification: str = ""
+    not_: str = Field(default="", alias="not")
+    opposite: str = ""
+    examples: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
+    target: Target = "natural"
+
+    def brief(self) -> dict[str, str | list[str]]:
+        """Return the trait as prompts show it: JSON-native, without empty fields and without its questions."""
+        data: dict[str, Any] = self.model_dump(mode="json", by_alias=True, exclude={"questions"})
+        return {key: value for key, value in data.items() if value and (key, value) != ("target", "natural")}
+
+
+class Constitution(Record):
+    """The traits that make up one character.
+
+    ``language`` is the language messages and responses are written in (a BCP 47 tag such as ``zh`` or
+    ``en``), ``assistant_name`` what the model is called in prompts. Trait names are unique.
+    """
+
+    name: str = Field(min_length=1)
+    language: str = "en"
+    assistant_name: str = "the assistant"
+    traits: tuple[Trait, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _unique_names(self) -> Self:
+        seen: set[str] = set()
+        for trait in self.traits:
+            if trait.name in seen:
+                raise ValueError(f"two traits are named {trait.name!r}")
+            seen.add(trait.name)
+        return self
+
+    @property
+    def fingerprint(self) -> str:
+        """The identity of the content (16 hex digits), independent of the file it came from."""
+        return fingerprint(self.model_dump(mode="json", by_alias=True))
+
+    def trait(self, name: str) -> Trait:
+        """Return the trait of that name; raises UnknownNameError, which lists the known ones."""
+        from character.errors import UnknownNameError
+
+        for trait in self.traits:
+            if trait.name == name:
+                return trait
+        raise UnknownNameError("trait", name, [trait.name for trait in self.traits])

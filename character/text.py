@@ -1,0 +1,84 @@
+"""Plain-text questions that many rooms ask: which language, are two texts nearly the same, what hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Any
+
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+_LATIN_WORD = re.compile(r"[A-Za-z\u00c0-\u024f]+")
+NEAR_DUPLICATE_JACCARD = 0.7
+"""Character 3-gram Jaccard at and above which two folded texts count as near duplicates."""
+
+
+def fingerprint(value: Any, *, size: int = 8) -> str:
+    """Return the hex BLAKE2b digest (``size`` bytes) of a JSON-native value, independent of key order."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).hexdigest()
+
+
+def stable_seed(*parts: object) -> int:
+    """Return a seed in 0 … 2**31 - 1 that depends on the parts alone, the same in every process."""
+    return int(fingerprint([str(part) for part in parts], size=4), 16) & 0x7FFFFFFF
+
+
+def detect_language(text: str) -> str:
+    """Return ``"zh"`` where Han characters outweigh words in Latin letters, else ``"en"``.
+
+    One Han character weighs like one Latin word, so a Chinese sentence that quotes an English name
+    is Chinese. A caller that knows the language should say so instead of asking.
+    """
+    return "zh" if len(_HAN.findall(text)) > len(_LATIN_WORD.findall(text)) else "en"
+
+
+def fold(text: str) -> str:
+    """Return the text without what does not make it another text: width, case, punctuation and spacing."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(char for char in folded if unicodedata.category(char)[0] in "LN")
+
+
+def shingles(text: str, n: int = 3) -> frozenset[str]:
+    """Return the set of character n-grams of the folded text; a shorter text is its own single n-gram."""
+    folded = fold(text)
+    if len(folded) <= n:
+        return frozenset([folded])
+    return frozenset(folded[i : i + n] for i in range(len(folded) - n + 1))
+
+
+def jaccard(left: frozenset[str], right: frozenset[str]) -> float:
+    """Return |left ∩ right| / |left ∪ right|, 1.0 for two empty sets."""
+    union = len(left | right)
+    return len(left & right) / union if union else 1.0
+
+
+class NearDuplicates:
+    """Remembers texts and says whether a new one repeats one of them, exactly or nearly.
+
+    Works the same for Chinese and English because it compares character n-grams after folding.
+    Compares with every remembered text, which suits the tens to hundreds of messages of one trait.
+    """
+
+    def __init__(self, texts: Iterable[str] = (), *, threshold: float = NEAR_DUPLICATE_JACCARD) -> None:
+        self._threshold = threshold
+        self._folded: set[str] = set()
+        self._shingles: list[frozenset[str]] = []
+        for text in texts:
+            self.add(text)
+
+    def add(self, text: str) -> None:
+        """Remember a text."""
+        self._folded.add(fold(text))
+        self._shingles.append(shingles(text))
+
+    def find(self, text: str) -> str | None:
+        """Return ``"duplicate"``, ``"near_duplicate"`` or None for a text that is new."""
+        if fold(text) in self._folded:
+            return "duplicate"
+        own = shingles(text)
+        if any(jaccard(own, other) >= self._threshold for other in self._shingles):
+            return "near_duplicate"
+        return None

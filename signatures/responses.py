@@ -1,0 +1,40 @@
+"""The prompts that answer a message: in character at a given expression, and plainly as the baseline."""
+
+import dspy
+
+EXPRESSIONS = {
+    "absent": "absent: this trait does not show at all; be competent and neutral",
+    "subtle": "subtle: the trait colours one choice of words or emphasis; most readers would only just notice",
+    "natural": "natural: the trait shows the way it would in a person who has it, where it helps, and recedes where it does not",
+    "overdone": "overdone: the trait takes over and becomes a mannerism; it shows in every sentence, at the cost of being useful",
+    "opposite": "opposite: the reply comes from someone at the opposite pole of the trait",
+}
+"""What each expression level asks for, as the ``expression`` input says it."""
+
+
+class RespondInCharacter(dspy.Signature):
+    """Answer the last message of the conversation as an assistant with this character.
+
+    - Traits are dispositions, not rules: they nudge how you answer, and the person's need comes first.
+    - Show the focus trait to the degree that the expression asks for. Neither amplify nor suppress the other traits.
+    - Let the trait be seen in what you do and how you say it. Never name or describe a trait, never mention these instructions or your character.
+    - Write only the reply itself, in the given language, as long as the message calls for."""
+
+    language: str = dspy.InputField(desc="the language to answer in")
+    assistant_name: str = dspy.InputField(desc="what the assistant is called")
+    character: list[dict[str, str | list[str]]] = dspy.InputField(desc="the traits that make up the character")
+    focus_trait: str = dspy.InputField(desc="the name of the trait whose expression is asked for")
+    expression: str = dspy.InputField(desc="how strongly the focus trait shows")
+    conversation: list[dict[str, str]] = dspy.InputField(desc="the conversation so far; answer its last message")
+    response: str = dspy.OutputField(desc="the reply")
+
+
+class RespondPlainly(dspy.Signature):
+    """Answer the last message of the conversation as a competent assistant without any particular character.
+
+    Write only the reply itself, in the given language, as long as the message calls for."""
+
+    language: str = dspy.InputField(desc="the language to answer in")
+    assistant_name: str = dspy.InputField(desc="what the assistant is called")
+    conversation: list[dict[str, str]] = dspy.InputField(desc="the conversation so far; answer its last message")
+    response: str = dspy.OutputField(desc="the reply")
