@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -36,12 +37,16 @@ class Turn(Record):
 
 
 class Drop(Record):
-    """Something that was thrown away, and why. ``reason`` is one of a fixed, countable set of words."""
+    """Something that was thrown away, and why. ``reason`` is one of a fixed, countable set of words.
+
+    ``recovered`` is true for a reply that could not be used where asking again made up for it.
+    """
 
     stage: Stage
     reason: str
     detail: str = ""
     message_id: str | None = None
+    recovered: bool = False
 
 
 class Usage(Record):
@@ -88,7 +93,7 @@ class Message(Record):
     @model_validator(mode="after")
     def _check(self) -> Self:
         roles = [turn.role for turn in self.turns]
-        if roles[-1] != "user" or any(a == b for a, b in zip(roles, roles[1:], strict=False)):
+        if roles[-1] != "user" or any(a == b for a, b in pairwise(roles)):
             raise ValueError("turns must alternate between user and assistant and end with the user's turn")
         if not self.id:
             content = [[turn.role, turn.content] for turn in self.turns]
@@ -181,11 +186,15 @@ class Ranking(Record):
         if sorted(i for group in self.order for i in group) != list(range(len(self.scores))):
             raise ValueError("order must name each candidate once, as groups of indices, best first")
         if not self.id:
-            object.__setattr__(self, "id", fingerprint(["ranking", self.candidates_id, self.status, list(self.scores)]))
+            object.__setattr__(
+                self, "id", fingerprint(["ranking", self.candidates_id, self.status, list(self.scores)])
+            )
         return self
 
     @classmethod
-    def from_scores(cls, candidates: Candidates, scores: list[float] | tuple[float, ...], reason: str = "") -> Ranking:
+    def from_scores(
+        cls, candidates: Candidates, scores: list[float] | tuple[float, ...], reason: str = ""
+    ) -> Ranking:
         """Return the ranking that these scores (one per candidate, each in 0..1) amount to; equal scores tie."""
         values = tuple(float(score) for score in scores)
         if len(values) != len(candidates.items):

@@ -82,3 +82,44 @@ class NearDuplicates:
         if any(jaccard(own, other) >= self._threshold for other in self._shingles):
             return "near_duplicate"
         return None
+
+
+_LANGUAGE_NAMES = {
+    "zh": "Simplified Chinese (zh)",
+    "zh-tw": "Traditional Chinese (zh-TW)",
+    "en": "English (en)",
+    "ja": "Japanese (ja)",
+    "ko": "Korean (ko)",
+    "de": "German (de)",
+    "fr": "French (fr)",
+    "es": "Spanish (es)",
+    "pt": "Portuguese (pt)",
+    "it": "Italian (it)",
+    "ru": "Russian (ru)",
+}
+
+
+def language_name(tag: str) -> str:
+    """Return how prompts call a language given by its BCP 47 tag; an unlisted tag stands for itself."""
+    lowered = tag.casefold()
+    return _LANGUAGE_NAMES.get(lowered) or _LANGUAGE_NAMES.get(lowered.split("-")[0]) or tag
+
+
+_REFUSAL = re.compile(
+    r"^\W*(?:(?:i['’]?m|i am) (?:very |really |so )?sorry\b|sorry\b|i apologi[sz]e\b|unfortunately\b|as an ai\b[^.,]*)?"
+    r"[\s,.:;!—–-]*(?:but )?i(?:['’]m| am)? ?"
+    r"(?:can(?:no|['’])t|will not|won['’]t|(?:not |un)able to|not comfortable|must decline(?: to)?)"
+    r"(?: (?:to|with))? ?(?:help|assist|comply|fulfil|fulfill|answer|respond|provide|continue|do that|engage|discuss)\b"
+    r"|^\W*(?:抱歉|对不起|很遗憾|非常抱歉|不好意思|作为(?:一个|一名)?(?:人工智能|AI|ai|语言模型)[^,，。]{0,12})?[\s,，。:：!！]*"
+    r"我?(?:无法|不能|没办法|不可以)(?:为您|为你|向您|向你|给您|给你)?(?:提供|协助|帮助|回答|满足|完成|处理|回应|讨论|继续)",
+    re.IGNORECASE,
+)
+
+
+def is_refusal(text: str) -> bool:
+    """Whether a reply opens by declining to answer, in English or Chinese.
+
+    Looks at the opening alone, and only in replies under 400 characters: a longer one answers something
+    after its apology. A reply that says what the model cannot *be* or *remember* is no refusal.
+    """
+    return len(text) < 400 and _REFUSAL.match(text.strip()) is not None

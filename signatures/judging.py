@@ -17,4 +17,6 @@ class CompareResponses(dspy.Signature):
     conversation: list[dict[str, str]] = dspy.InputField(desc="the conversation that the responses answer")
     responses: list[str] = dspy.InputField(desc="the two responses to compare")
     reasoning: str = dspy.OutputField(desc="what in each response fits or misses the trait")
-    verdict: Literal["first", "second", "tie", "unsuitable"] = dspy.OutputField(desc="which response fits better")
+    verdict: Literal["first", "second", "tie", "unsuitable"] = dspy.OutputField(
+        desc="which response fits better"
+    )

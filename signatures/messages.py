@@ -21,9 +21,13 @@ class GenerateMessages(dspy.Signature):
     - Write everything in the given language."""
 
     language: str = dspy.InputField(desc="the language to write in")
-    trait: dict[str, str | list[str]] = dspy.InputField(desc="the character trait the messages should give room to")
+    trait: dict[str, str | list[str]] = dspy.InputField(
+        desc="the character trait the messages should give room to"
+    )
     kind: str = dspy.InputField(desc="the kind of message to write")
     turns: int = dspy.InputField(desc="turns per message, an odd number; the last one is the user's")
     existing_messages: list[str] = dspy.InputField(desc="messages already collected; do not repeat them")
-    briefs: list[dict[str, str]] = dspy.InputField(desc="one brief per message to write: topic, sender, register, length")
+    briefs: list[dict[str, str]] = dspy.InputField(
+        desc="one brief per message to write: topic, sender, register, length"
+    )
     messages: list[str | list[str]] = dspy.OutputField(desc="one message per brief, in the same order")

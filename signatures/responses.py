@@ -22,10 +22,14 @@ class RespondInCharacter(dspy.Signature):
 
     language: str = dspy.InputField(desc="the language to answer in")
     assistant_name: str = dspy.InputField(desc="what the assistant is called")
-    character: list[dict[str, str | list[str]]] = dspy.InputField(desc="the traits that make up the character")
+    character: list[dict[str, str | list[str]]] = dspy.InputField(
+        desc="the traits that make up the character"
+    )
     focus_trait: str = dspy.InputField(desc="the name of the trait whose expression is asked for")
     expression: str = dspy.InputField(desc="how strongly the focus trait shows")
-    conversation: list[dict[str, str]] = dspy.InputField(desc="the conversation so far; answer its last message")
+    conversation: list[dict[str, str]] = dspy.InputField(
+        desc="the conversation so far; answer its last message"
+    )
     response: str = dspy.OutputField(desc="the reply")
 
 
@@ -36,5 +40,7 @@ class RespondPlainly(dspy.Signature):
 
     language: str = dspy.InputField(desc="the language to answer in")
     assistant_name: str = dspy.InputField(desc="what the assistant is called")
-    conversation: list[dict[str, str]] = dspy.InputField(desc="the conversation so far; answer its last message")
+    conversation: list[dict[str, str]] = dspy.InputField(
+        desc="the conversation so far; answer its last message"
+    )
     response: str = dspy.OutputField(desc="the reply")

@@ -1,0 +1,79 @@
+"""Backends: configuration in, ``dspy.LM`` objects out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from character.config import BackendConfig, Config
+from character.errors import ConfigError
+
+if TYPE_CHECKING:
+    from character.backends.engines import Journal
+
+__all__ = ["build_lm", "build_lms", "ping"]
+
+
+def build_lm(config: BackendConfig | None = None, *, journal: Journal | None = None, **fields: Any) -> Any:
+    """Return the ``dspy.LM`` of a backend, given as a BackendConfig or by its fields.
+
+    Without arguments it is the rehearsal model. The connection is explicit: DSPy's automatic change of
+    client never happens. With a journal, finished calls are kept there and answered from there.
+    Raises ConfigError for an unknown field, a missing key or a model the client cannot reach.
+    """
+    import dspy
+    from dspy.utils.exceptions import LMError
+
+    from character.backends.engines import AsyncSeamEngine, SeamEngine
+
+    backend = config or _backend(fields)
+    try:
+        return dspy.LM(
+            backend.model_name,
+            engine=SeamEngine(backend, journal),
+            async_engine=AsyncSeamEngine(backend, journal),
+            cache=False,  # DSPy's cache key leaves out the server; the journal is our record
+            num_retries=backend.num_retries,
+            temperature=backend.temperature,
+            max_tokens=backend.max_tokens,
+        )
+    except (LMError, dspy.lm15.LM15Error) as error:
+        raise ConfigError(
+            f"the {backend.kind} backend cannot use the model {backend.model_name!r}: {error}",
+            expected="a model string whose provider this kind can reach",
+            fix='correct the model, or use kind = "litellm" for providers that DSPy has no client for.',
+        ) from None
+
+
+def build_lms(config: Config, *, journal: Journal | None = None) -> dict[str, Any]:
+    """Return one ``dspy.LM`` per configured role or name, ``default`` included."""
+    return {name: build_lm(backend, journal=journal) for name, backend in config.backends.items()}
+
+
+def ping(config: BackendConfig) -> dict[str, Any]:
+    """Return what one short call to the backend gave: ``ok``, the model that answered, seconds, or the error."""
+    import time
+
+    from dspy.utils.exceptions import LMError
+
+    from character.backends.observe import observing
+    from character.backends.secrets import redact
+
+    started = time.monotonic()
+    try:
+        with observing() as scope:
+            build_lm(config.model_copy(update={"num_retries": 0}))("Reply with the word: ready")
+    except (LMError, ConfigError) as error:
+        return {"ok": False, "error": redact(str(error)), "seconds": round(time.monotonic() - started, 3)}
+    model = scope.seen[-1].model if scope.seen else config.model_name
+    return {"ok": True, "model": model, "seconds": round(time.monotonic() - started, 3)}
+
+
+def _backend(fields: dict[str, Any]) -> BackendConfig:
+    from pydantic import ValidationError
+
+    from character.config import describe_validation
+
+    try:
+        return BackendConfig.model_validate(fields)
+    except ValidationError as error:
+        raise ConfigError(f"this backend is not valid: {describe_validation(error)}") from None

@@ -1,0 +1,24 @@
+"""Keeps keys out of every text that is shown or stored: known values and what looks like a key are masked."""
+
+from __future__ import annotations
+
+import re
+
+_known: set[str] = set()
+_LOOKS_LIKE_A_KEY = re.compile(
+    r"\b(?:sk|pk|rk|gsk|hf|xai|key)[-_][A-Za-z0-9_\-*.]{8,}|\bAIza[0-9A-Za-z_\-]{20,}|(?<=Bearer )[^\s\"',}]+"
+)
+_MASK = "[hidden]"
+
+
+def remember(value: str | None) -> None:
+    """Remember a secret so that ``redact`` masks it; values under 4 characters are placeholders, not secrets."""
+    if value and len(value) >= 4:
+        _known.add(value)
+
+
+def redact(text: str) -> str:
+    """Return the text with every remembered secret, and everything that looks like a key, masked."""
+    for secret in sorted(_known, key=len, reverse=True):
+        text = text.replace(secret, _MASK)
+    return _LOOKS_LIKE_A_KEY.sub(_MASK, text)

@@ -1,0 +1,74 @@
+"""The command line. Subcommands are imported when they are called, so that help answers at once."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from character._version import __version__
+from character.errors import CharacterError
+
+_COMMANDS = {
+    "run": "Make preference pairs for a constitution.",
+    "check": "Validate a constitution, look over its wording, print what was understood.",
+    "show": "Show a run's messages with candidates, scores and reasons.",
+    "status": "Show how far a run is and what it cost.",
+    "export": "Write a run's data for a trainer.",
+    "backends": "List the configured backends, and try each with --ping.",
+    "init": "Write a commented project folder to start from.",
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"character.cli.{cmd_name}_command").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="character")
+def cli() -> None:
+    """Character training as one program: traits in, preference pairs out.
+
+    Exit codes: 0 done, 2 bad input or configuration, 3 stopped at the budget, 4 paused because a
+    backend is down or refuses the key, 130 stopped by Ctrl-C.
+    """
+
+
+def main() -> None:
+    """Run the command line and end the process with the exit code of what happened."""
+    try:
+        cli.main(standalone_mode=False)
+    except CharacterError as error:
+        click.echo(f"Error: {_redacted(str(error))}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Stopped. What is finished is kept; the same command goes on from there.", err=True)
+        sys.exit(130)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output went away, as `| head` does
+        sys.exit(0)
+
+
+def _redacted(text: str) -> str:
+    if "character.backends.secrets" not in sys.modules:
+        return text
+    from character.backends.secrets import redact
+
+    return redact(text)

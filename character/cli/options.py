@@ -1,0 +1,60 @@
+"""Options that several subcommands share, and how flags become configuration."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+ROLE_FLAGS = ("messages", "responses", "ranking")
+_KINDS = click.Choice(["native", "litellm", "rehearsal"])
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document on stdout, all else on stderr."
+)
+config_option = click.option(
+    "--config", "config_path", type=click.Path(path_type=Path), help="A TOML file (see `character init`)."
+)
+run_argument = click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
+
+
+def backend_options(function: F) -> F:
+    """Add --backend, --lm and --api-base, for the default and for each step."""
+    for role in (*reversed(ROLE_FLAGS), ""):
+        suffix = f"-{role}" if role else ""
+        whose = f"for {role}" if role else "for every step without its own"
+        decorators = (
+            click.option(f"--api-base{suffix}", metavar="URL", help=f"The server {whose}."),
+            click.option(
+                f"--lm{suffix}", metavar="MODEL", help=f"The model {whose}, such as openai/gpt-4.1-mini."
+            ),
+            click.option(f"--backend{suffix}", type=_KINDS, help=f"The kind of backend {whose}."),
+        )
+        for decorator in decorators:
+            function = decorator(function)
+    return function
+
+
+def backend_overrides(flags: dict[str, Any]) -> dict[str, Any]:
+    """Return the ``backends`` section that the backend flags amount to."""
+    section: dict[str, Any] = {}
+    for role in ("", *ROLE_FLAGS):
+        suffix = f"_{role}" if role else ""
+        given = {
+            "kind": flags.get(f"backend{suffix}"),
+            "model": flags.get(f"lm{suffix}"),
+            "api_base": flags.get(f"api_base{suffix}"),
+        }
+        chosen = {name: value for name, value in given.items() if value is not None}
+        if chosen:
+            section[role or "default"] = chosen
+    return {"backends": section} if section else {}
+
+
+def print_json(data: Any) -> None:
+    """Print one JSON document on stdout."""
+    click.echo(json.dumps(data, ensure_ascii=False, indent=2))

@@ -1,0 +1,178 @@
+"""What a person sees of a run: bars per stage while it goes on, and a closing report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from character.cli.wording import cost_text, count_text
+from character.config import Config
+from character.constitution import Constitution
+from character.records import PreferencePair, Usage
+from character.run import RunState
+from character.run_summary import RunSummary
+
+_STAGES = ("messages", "responses", "ranking", "pairs")
+
+
+class RunDisplay:
+    """Shows a run on stderr while it goes on. Use it as a context manager."""
+
+    def __init__(self, constitution: Constitution, config: Config, out: Path) -> None:
+        self._console = Console(stderr=True)
+        self._out = out
+        self._bars = Progress(
+            TextColumn("{task.description:<10}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=self._console,
+            expand=True,
+        )
+        self._tasks = {stage: self._bars.add_task(stage, total=None) for stage in _STAGES}
+        self._line = Text("")
+        self._live = Live(
+            Group(self._bars, self._line), console=self._console, refresh_per_second=4, transient=True
+        )
+        self._console.print(_opening(constitution, config))
+
+    def __enter__(self) -> RunDisplay:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def update(self, state: RunState) -> None:
+        """Show a new state."""
+        wanted = max(state.messages_wanted, state.messages)
+        totals = {"messages": wanted, "responses": wanted, "ranking": wanted, "pairs": wanted}
+        done = {
+            "messages": state.messages,
+            "responses": state.answered,
+            "ranking": state.ranked,
+            "pairs": state.finished,
+        }
+        for stage, task in self._tasks.items():
+            self._bars.update(task, completed=done[stage], total=totals[stage])
+        self._line.plain = _live_line(state)
+
+    def close_with(self, summary: RunSummary) -> None:
+        """Print the closing report on stdout."""
+        console = Console()
+        for part in closing_report(summary):
+            console.print(part)
+
+
+def _opening(constitution: Constitution, config: Config) -> Panel:
+    from character.cli.run_command import describe_backend
+
+    grid = Table.grid(padding=(0, 2))
+    traits = (
+        "、".join(t.name for t in constitution.traits[:8])
+        if constitution.language.startswith("zh")
+        else ", ".join(t.name for t in constitution.traits[:8])
+    )
+    more = f" … ({len(constitution.traits)})" if len(constitution.traits) > 8 else ""
+    grid.add_row("constitution", f"{constitution.name} ({constitution.language})")
+    grid.add_row("traits", traits + more)
+    for role in ("messages", "responses", "ranking"):
+        grid.add_row(role, describe_backend(config, role))
+    return Panel(grid, title="character run", title_align="left")
+
+
+def _live_line(state: RunState) -> str:
+    usage = state.usage
+    parts = [
+        f"{count_text(state.pairs, 'pair')}",
+        f"{count_text(usage.calls, 'call')}",
+        f"{usage.prompt_tokens + usage.completion_tokens:,} tokens",
+        cost_text(usage),
+    ]
+    if state.drops:
+        parts.append("dropped: " + ", ".join(f"{reason} {n}" for reason, n in state.drops.most_common(4)))
+    if state.stopping:
+        parts.append("stopping after what is in flight; Ctrl-C again stops now")
+    return " · ".join(parts)
+
+
+def closing_report(summary: RunSummary) -> list[Any]:
+    """Return what is printed at the end of a run: kept and dropped, cost, sample pairs, where everything lies."""
+    parts: list[Any] = [_outcome_table(summary), _usage_table(summary)]
+    parts += [_sample(pair, number) for number, pair in enumerate(summary.samples, 1)]
+    if summary.rehearsal:
+        parts.append(Panel(f"These pairs were {summary.note}.", style="yellow"))
+    parts.append(
+        Text.assemble(
+            ("everything lies in ", ""),
+            (summary.folder, "bold"),
+            (f"\n  character show {summary.folder}", "dim"),
+            (f"\n  character export {summary.folder} --format trl --out {summary.folder}/trl", "dim"),
+        )
+    )
+    return parts
+
+
+def _outcome_table(summary: RunSummary) -> Table:
+    table = Table(title="kept and dropped", title_justify="left")
+    table.add_column("stage")
+    table.add_column("kept", justify="right")
+    table.add_column("dropped, by reason", overflow="fold")
+    table.add_column("asked again, by reason", overflow="fold")
+    messages = summary.messages
+    total = messages.get("messages", 0)
+    answered = total - messages.get("pending", 0) - messages.get("unanswered", 0)
+    ranked = messages.get("paired", 0) + messages.get("unpaired", 0)
+    kept = {
+        "messages": count_text(total, "message"),
+        "responses": f"{count_text(answered, 'message')} answered",
+        "ranking": f"{count_text(ranked, 'message')} ranked",
+        "pairs": f"{count_text(summary.pairs, 'pair')} of {count_text(messages.get('paired', 0), 'message')}",
+    }
+    for stage in _STAGES:
+        dropped, reasked = summary.dropped.get(stage, {}), summary.reasked.get(stage, {})
+        table.add_row(stage, kept[stage], _reasons(dropped), _reasons(reasked))
+    return table
+
+
+def _reasons(counts: dict[str, int]) -> str:
+    return ", ".join(f"{reason} {number}" for reason, number in counts.items()) or "–"
+
+
+def _usage_table(summary: RunSummary) -> Table:
+    table = Table(title="calls and cost", title_justify="left")
+    table.add_column("stage")
+    for name in ("calls", "tokens in", "tokens out", "cost"):
+        table.add_column(name, justify="right")
+    table.add_column("models", overflow="fold")
+    total = sum(summary.usage.values(), Usage())
+    rows = [*summary.usage.items(), ("all", total)]
+    for stage, usage in rows:
+        figures = (
+            f"{usage.calls:,}",
+            f"{usage.prompt_tokens:,}",
+            f"{usage.completion_tokens:,}",
+            cost_text(usage),
+        )
+        table.add_row(stage, *figures, ", ".join(summary.models.get(stage, [])))
+    return table
+
+
+def _sample(pair: PreferencePair, number: int) -> Panel:
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row("message", Text(pair.prompt[-1].content))
+    grid.add_row(f"chosen {pair.score_chosen:.2f}", Text(pair.chosen, style="green"))
+    grid.add_row(f"rejected {pair.score_rejected:.2f}", Text(pair.rejected, style="red"))
+    levels = f"{pair.chosen_level or '?'} over {pair.rejected_level or '?'}"
+    return Panel(grid, title=f"pair {number} · {pair.trait} · {levels}", title_align="left")

@@ -1,0 +1,81 @@
+"""``character run``: make preference pairs for a constitution."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from character.cli.options import backend_options, backend_overrides, config_option, json_option, print_json
+
+if TYPE_CHECKING:
+    from character.config import Config
+
+
+@click.command("run", short_help="Make preference pairs for a constitution.")
+@click.argument("constitution", type=click.Path(path_type=Path))
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="The run folder; an existing run goes on."
+)
+@config_option
+@click.option(
+    "--messages", "messages_path", type=click.Path(path_type=Path), help="Answer the messages of this file."
+)
+@click.option("--messages-per-trait", type=click.IntRange(min=1), help="Messages to generate per trait.")
+@click.option("--candidates", type=click.IntRange(2, 8), help="Candidate responses per message.")
+@click.option("--passes", type=click.IntRange(min=1), help="Ranking passes, each in another order.")
+@click.option("--concurrency", type=click.IntRange(min=1), help="Messages worked on at once.")
+@click.option("--seed", type=click.IntRange(min=0), help="The seed of everything random.")
+@backend_options
+@json_option
+def command(constitution: Path, out: Path, config_path: Path | None, **flags: Any) -> None:
+    """Make preference pairs for CONSTITUTION and keep everything in a run folder.
+
+    Without a backend in the configuration or in the flags, the embedded rehearsal model answers: no key,
+    no network, and data that is for trying and testing only. The same command goes on with a run that
+    was stopped.
+    """
+    from character.cli.progress import RunDisplay
+    from character.config import load_config
+    from character.constitution import load_constitution
+    from character.message_files import load_messages, messages_from_questions
+    from character.run import run
+
+    config = load_config(config_path, overrides=_overrides(flags))
+    loaded = load_constitution(constitution)
+    messages = None
+    if flags["messages_path"]:
+        messages = load_messages(flags["messages_path"], loaded)
+    elif config.messages.from_questions:
+        messages = messages_from_questions(loaded)
+    with RunDisplay(loaded, config, out) as display:
+        summary = run(loaded, out, config=config, messages=messages, on_progress=display.update)
+    if flags["as_json"]:
+        print_json(summary.model_dump(mode="json"))
+    else:
+        display.close_with(summary)
+
+
+def _overrides(flags: dict[str, Any]) -> dict[str, Any]:
+    given: dict[str, dict[str, Any]] = {
+        "messages": {"per_trait": flags["messages_per_trait"]},
+        "responses": {"candidates": flags["candidates"]},
+        "ranking": {"passes": flags["passes"]},
+        "": {"concurrency": flags["concurrency"], "seed": flags["seed"]},
+    }
+    nested: dict[str, Any] = backend_overrides(flags)
+    for section, values in given.items():
+        chosen = {name: value for name, value in values.items() if value is not None}
+        if chosen and section:
+            nested[section] = chosen
+        else:
+            nested |= chosen
+    return nested
+
+
+def describe_backend(config: Config, role: str) -> str:
+    """Return in words which backend answers a role."""
+    backend = config.backend(role)
+    where = f" at {backend.api_base}" if backend.api_base else ""
+    return f"{backend.kind} · {backend.model_name}{where}"

@@ -1,0 +1,132 @@
+"""``character show``: a run's messages, or one with its candidates, scores and reasons side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from character.cli.options import json_option, print_json, run_argument
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from character.records import Rollout
+
+
+@click.command("show", short_help="Show a run's messages with candidates, scores and reasons.")
+@run_argument
+@click.option(
+    "--message", "message_id", metavar="ID", help="Show this message (the start of its id is enough)."
+)
+@click.option(
+    "--limit", default=20, show_default=True, type=click.IntRange(min=1), help="Messages to list at most."
+)
+@json_option
+def command(run_folder: Path, message_id: str | None, limit: int, as_json: bool) -> None:
+    """List the messages of RUN, or show one with its candidates, scores and reasons side by side."""
+    from itertools import islice
+
+    from rich.console import Console
+
+    from character.store import RunStore
+
+    with RunStore(run_folder) as store:
+        if message_id is None:
+            rollouts = list(islice(store.rollouts(), limit))
+            counts = store.counts()
+        else:
+            rollouts = list(store.rollouts(_full_id(store.message_ids(), message_id)))
+    if as_json:
+        data = [rollout.model_dump(mode="json", by_alias=True) for rollout in rollouts]
+        print_json(data if message_id is None else data[0])
+        return
+    console = Console()
+    if message_id is None:
+        _list(console, rollouts)
+        console.print(
+            f"{len(rollouts):,} of {counts['messages']:,} messages; --message ID shows one, --limit more"
+        )
+    else:
+        for rollout in rollouts:
+            _show(console, rollout)
+
+
+def _full_id(known: list[tuple[str, str, str]], start: str) -> str:
+    from character.errors import InputError, UnknownNameError
+
+    matches = [(i, status) for i, _trait, status in known if i.startswith(start)]
+    if not matches:
+        raise UnknownNameError("message", start, [i for i, *_ in known[:10]])
+    if len(matches) > 1:
+        raise InputError(
+            f"{len(matches)} messages have an id that starts with {start!r}.", fix="give more of the id."
+        )
+    if matches[0][1] == "pending":
+        raise InputError(f"the message {matches[0][0]} is not answered yet.", fix="let the run go on.")
+    return matches[0][0]
+
+
+def _list(console: Console, rollouts: list[Rollout]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from character.store import rollout_status
+
+    table = Table()
+    for column in ("message", "trait", "kind", "text", "outcome", "best fit"):
+        table.add_column(column, overflow="fold")
+    for rollout in rollouts:
+        message = rollout.message
+        best = ""
+        if rollout.ranking and rollout.ranking.scores and rollout.candidates:
+            top = rollout.ranking.order[0][0]
+            best = f"{rollout.ranking.scores[top]:.2f} {rollout.candidates.items[top].level or ''}"
+        outcome = f"{rollout_status(rollout)}, {len(rollout.pairs)} pairs"
+        table.add_row(message.id, message.trait, message.kind, Text(_short(message.text)), outcome, best)
+    console.print(table)
+
+
+def _short(text: str, limit: int = 80) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def _show(console: Console, rollout: Rollout) -> None:
+    from rich.panel import Panel
+    from rich.table import Table
+    from rich.text import Text
+
+    message = rollout.message
+    conversation = "\n".join(f"{turn.role}: {turn.content}" for turn in message.turns)
+    brief = " · ".join(message.brief.values())
+    title = f"{message.id} · {message.trait} · {message.kind}"
+    console.print(Panel(Text(conversation), title=title, subtitle=brief, title_align="left"))
+    if rollout.candidates:
+        table = Table(show_lines=True)
+        for item in rollout.candidates.items:
+            table.add_column(f"{item.level or 'candidate'}", overflow="fold", ratio=1)
+        table.add_row(*(Text(item.text) for item in rollout.candidates.items))
+        ranking = rollout.ranking
+        if ranking and ranking.scores:
+            table.add_row(*(f"score {score:.2f}" for score in ranking.scores))
+            for number, one in enumerate(ranking.passes, 1):
+                places = {index: place for place, index in enumerate(one.shown, 1)}
+                cells = (
+                    f"pass {number}: {score:.2f}, shown {places[i]}." for i, score in enumerate(one.scores)
+                )
+                table.add_row(*cells, style="dim")
+        table.add_row(*(Text(item.model, style="dim") for item in rollout.candidates.items))
+        console.print(table)
+    if rollout.ranking:
+        for number, one in enumerate(rollout.ranking.passes, 1):
+            console.print(Panel(Text(one.reason), title=f"reasons of pass {number}", title_align="left"))
+        if rollout.ranking.status != "ranked":
+            console.print(f"{rollout.ranking.status}: {rollout.ranking.reason}", markup=False)
+    for drop in rollout.drops:
+        again = " (made up for by asking again)" if drop.recovered else ""
+        console.print(
+            f"dropped in {drop.stage}: {drop.reason} {drop.detail}{again}", style="yellow", markup=False
+        )
+    console.print(f"{len(rollout.pairs)} pairs")

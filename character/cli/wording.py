@@ -1,0 +1,17 @@
+"""How figures are written for people."""
+
+from __future__ import annotations
+
+from character.records import Usage
+
+
+def count_text(number: int, noun: str) -> str:
+    """Return a number with its English noun in the right form."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def cost_text(usage: Usage) -> str:
+    """Return the cost in USD, or that it is unknown."""
+    if usage.cost_usd is None:
+        return "cost unknown"
+    return f"${usage.cost_usd:.4f}" if usage.cost_usd else "$0"

@@ -1,0 +1,196 @@
+"""One call of a predictor: with its seed, its labels, its re-asks and everything that can be wrong with the reply."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import dspy
+from dspy.utils import exceptions as dspy_errors
+
+from character.backends.adapter import CharacterAdapter
+from character.backends.observe import Observation, observing
+from character.backends.secrets import redact
+from character.errors import BackendUnavailableError, CharacterError, ConfigError
+from character.records import Usage
+
+_ADAPTER = CharacterAdapter()
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a call gave. ``fault`` is empty for a usable reply, else one countable word, with ``detail``."""
+
+    outputs: dict[str, Any] = field(default_factory=dict)
+    fault: str = ""
+    detail: str = ""
+    model: str = ""
+    seed: int | None = None
+    usage: Usage = field(default_factory=Usage)
+
+    def text(self, name: str) -> str:
+        """Return an output field as text."""
+        return str(self.outputs.get(name, ""))
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a predictor. ``seed`` tells apart calls that would else be identical.
+
+    ``fault`` is what was wrong with the reply before: it is shown to the model, and the call counts as a
+    re-ask. ``lm`` overrides the model of the context. ``stage`` and ``trait`` label the call for accounts.
+    """
+
+    predict: Any
+    inputs: dict[str, Any]
+    stage: str
+    trait: str = ""
+    seed: int = 0
+    fault: str = ""
+    lm: Any = None
+
+    def run(self) -> Reply:
+        """Make the call in this thread."""
+        with self._frame() as frame:
+            try:
+                frame.outputs = self.predict(**frame.arguments)
+            except dspy_errors.DSPyError as error:
+                frame.fault = classify(error)
+        return frame.reply(self)
+
+    async def arun(self) -> Reply:
+        """Make the call on the event loop."""
+        with self._frame() as frame:
+            try:
+                frame.outputs = await self.predict.acall(**frame.arguments)
+            except dspy_errors.DSPyError as error:
+                frame.fault = classify(error)
+        return frame.reply(self)
+
+    @contextmanager
+    def _frame(self) -> Iterator[_Frame]:
+        lm = self.lm or self.predict.lm or dspy.settings.lm
+        if lm is None:
+            raise ConfigError(
+                "no language model is configured.",
+                fix="dspy.configure(lm=character.build_lm()) for the rehearsal model, or any other dspy.LM.",
+            )
+        arguments: dict[str, Any] = {**self.inputs, "config": _sampling(lm, self.seed), "lm": lm}
+        if self.fault:
+            arguments |= {"signature": _asking_again(self.predict.signature), "previous_fault": self.fault}
+        probe = _Probe()
+        context = {"caller_modules": [*(dspy.settings.caller_modules or []), probe]}
+        if dspy.settings.adapter is None:
+            context["adapter"] = _ADAPTER
+        with dspy.context(**context), observing(self.stage, self.trait) as scope:
+            yield _Frame(arguments, lm.model, probe, scope.seen)
+
+
+@dataclass
+class _Frame:
+    """The moving parts of one call."""
+
+    arguments: dict[str, Any]
+    model: str
+    probe: _Probe
+    seen: list[Observation]
+    outputs: Any = None
+    fault: tuple[str, str] = ("", "")
+
+    def reply(self, call: Call) -> Reply:
+        observed = self.seen or [_observation(entry, self.model) for entry in self.probe.history]
+        last = observed[-1] if observed else Observation(model=self.model)
+        fault, detail = self.fault
+        if last.finish_reason == "length":
+            fault, detail = "cut_off", "the reply reached max_tokens"
+        elif last.finish_reason == "content_filter":
+            fault, detail = "content_filter", "the server's content filter stopped the reply"
+        usage = sum((_usage(seen) for seen in observed), Usage(reasks=int(bool(call.fault))))
+        outputs = {} if fault or self.outputs is None else dict(self.outputs.items())
+        return Reply(outputs, fault, detail, last.model, call.seed, usage)
+
+
+class _Probe:
+    """Stands among DSPy's calling modules for one call, to see the history entry of models that report nothing else."""
+
+    def __init__(self) -> None:
+        self.history: list[dict[str, Any]] = []
+
+
+def classify(error: Exception) -> tuple[str, str]:
+    """Return (fault, detail) for an error that concerns one call; raise the clear error for one that stops everything."""
+    if isinstance(error.__cause__, CharacterError):
+        raise error.__cause__  # the journal or the budget stopped the call; DSPy wraps what an engine raises
+    detail = redact(getattr(error, "message", "") or str(error)).strip().split("\n")[0][:300]
+    if isinstance(error, dspy_errors.AdapterParseError):
+        return "unreadable", detail
+    if isinstance(error, dspy_errors.ContextWindowExceededError):
+        return "context_overflow", detail
+    if isinstance(error, dspy_errors.LMAuthError | dspy_errors.LMBillingError):
+        raise BackendUnavailableError(
+            f"the backend refuses the key (model {error.model}): {detail}",
+            fix="check the key's variable and the account; the same command then goes on where it stopped.",
+        ) from None
+    if isinstance(error, dspy_errors.LMTransportError):
+        raise BackendUnavailableError(
+            f"the backend cannot be reached (model {error.model}): {detail}",
+            fix="check that the server runs and api_base is right; the same command then goes on where it stopped.",
+        ) from None
+    stops = (
+        dspy_errors.LMConfigurationError,
+        dspy_errors.LMUnsupportedFeatureError,
+        dspy_errors.LMUnsupportedModelError,
+    )
+    if isinstance(error, stops):
+        raise ConfigError(f"the backend cannot be used (model {error.model}): {detail}") from None
+    if isinstance(error, dspy_errors.LMInvalidRequestError):
+        return "invalid_request", detail
+    if isinstance(error, dspy_errors.LMError):
+        return "server_error", detail
+    raise error
+
+
+def _asking_again(signature: Any) -> Any:
+    """Return the signature with one more input, last: what was wrong with the reply before."""
+    return signature.append(
+        "previous_fault",
+        dspy.InputField(desc="what was wrong with your previous reply; answer again without that fault"),
+        str,
+    )
+
+
+def _sampling(lm: Any, seed: int) -> dict[str, Any]:
+    # rollout_id keeps DSPy's cache from answering two samples with one; seed reaches the server, where it may.
+    config: dict[str, Any] = {}
+    if lm.kwargs.get("temperature") != 0:
+        config["rollout_id"] = seed
+    if "seed" in lm.supported_params:
+        config["seed"] = seed
+    return config
+
+
+def _observation(entry: dict[str, Any], model: str) -> Observation:
+    response = entry.get("response")
+    reason = getattr(response, "finish_reason", "") or ""
+    choices = getattr(response, "choices", None)
+    if not reason and choices:
+        reason = getattr(choices[0], "finish_reason", "") or ""
+    usage = entry.get("usage") or {}
+    return Observation(
+        model=entry.get("response_model") or model,
+        finish_reason=str(reason),
+        prompt_tokens=usage.get("prompt_tokens") or 0,
+        completion_tokens=usage.get("completion_tokens") or 0,
+        cost_usd=entry.get("cost"),
+    )
+
+
+def _usage(seen: Observation) -> Usage:
+    return Usage(
+        calls=1,
+        prompt_tokens=seen.prompt_tokens,
+        completion_tokens=seen.completion_tokens,
+        cost_usd=seen.cost_usd,
+    )

@@ -1,0 +1,135 @@
+"""How steps run: logic is a generator of work, and one driver runs it in threads, another in tasks.
+
+A module writes its logic once, as a generator that yields lists of work (all of a list may run at the
+same time) and receives the list of results. ``drive`` runs it for ``forward``, ``adrive`` for
+``aforward``. So the two never differ, no event loop is started behind the user's back, and models that
+can only be called one way still work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import dspy
+
+T = TypeVar("T")
+
+
+class Work(Protocol):
+    """Something a driver can run: in this thread, or as a coroutine."""
+
+    def run(self) -> Any:
+        """Run it and return its result."""
+
+    async def arun(self) -> Any:
+        """Run it and return its result."""
+
+
+Steps = Generator[Sequence[Work], list[Any], T]
+"""A module's logic: yields work that may run at the same time, receives the results in order, returns T."""
+
+
+def drive(steps: Steps[T]) -> T:
+    """Run a module's logic in this thread, each list of work in parallel threads."""
+    results: list[Any] | None = None
+    try:
+        while True:
+            work = next(steps) if results is None else steps.send(results)
+            results = parallel([item.run for item in work])
+    except StopIteration as stop:
+        value: T = stop.value
+        return value
+
+
+async def adrive(steps: Steps[T]) -> T:
+    """Run a module's logic on the event loop, each list of work in concurrent tasks."""
+    results: list[Any] | None = None
+    try:
+        while True:
+            work = next(steps) if results is None else steps.send(results)
+            results = await aparallel([item.arun for item in work])
+    except StopIteration as stop:
+        value: T = stop.value
+        return value
+
+
+def parallel(functions: Sequence[Callable[[], T]], *, limit: int = 16) -> list[T]:
+    """Return the functions' results in order, run in at most ``limit`` threads that share this context."""
+    if len(functions) <= 1:
+        return [function() for function in functions]
+    with ThreadPoolExecutor(max_workers=min(limit, len(functions))) as pool:
+        # One copy of the context each: DSPy's settings travel in it, and a copy cannot be entered twice.
+        futures = [pool.submit(contextvars.copy_context().run, function) for function in functions]
+        return [future.result() for future in futures]
+
+
+async def aparallel(functions: Sequence[Callable[[], Any]], *, limit: int | None = None) -> list[Any]:
+    """Return the coroutine functions' results in order; the first error cancels the rest and is raised."""
+    if len(functions) <= 1:
+        return [await function() for function in functions]
+    semaphore = asyncio.Semaphore(limit or len(functions))
+
+    async def bounded(function: Callable[[], Any]) -> Any:
+        async with semaphore:
+            return await function()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(bounded(function)) for function in functions]
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+def accepted_arguments(module: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return those of the arguments that a callable, or a module's ``forward`` (else ``aforward``), has parameters for."""
+    kind = type(module)
+    method = module
+    if isinstance(module, dspy.Module):
+        method = kind.forward if hasattr(kind, "forward") else kind.aforward
+    parameters = inspect.signature(method).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return arguments
+    names = {parameter.name for parameter in parameters}
+    return {name: value for name, value in arguments.items() if name in names}
+
+
+@dataclass(frozen=True)
+class ModuleCall:
+    """One call of a step of a program: any callable or ``dspy.Module``, under the step's own model if it has one."""
+
+    module: Any
+    arguments: dict[str, Any]
+    lm: Any = None
+
+    def run(self) -> Any:
+        """Call the module in this thread; one that only has ``aforward`` gets an event loop of its own."""
+        with self._context():
+            if isinstance(self.module, dspy.Module) and not hasattr(type(self.module), "forward"):
+                return asyncio.run(self.module.acall(**self._accepted()))
+            return self.module(**self._accepted())
+
+    async def arun(self) -> Any:
+        """Call the module on the event loop; one that only has ``forward`` runs in a thread."""
+        with self._context():
+            if isinstance(self.module, dspy.Module) and hasattr(type(self.module), "aforward"):
+                return await self.module.acall(**self._accepted())
+            return await asyncio.to_thread(self.module, **self._accepted())
+
+    def _accepted(self) -> dict[str, Any]:
+        return accepted_arguments(self.module, self.arguments)
+
+    @contextmanager
+    def _context(self) -> Iterator[None]:
+        if self.lm is None:
+            yield
+            return
+        with dspy.context(lm=self.lm):
+            yield

@@ -1,0 +1,284 @@
+"""The recipe as one program: a trait or a constitution in, messages, candidates, rankings and pairs out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import dspy
+
+from character.config import Config, PairDesign
+from character.constitution import Constitution, Trait
+from character.errors import InputError
+from character.modules import MessageGenerator, Ranker, Responder
+from character.modules.contracts import as_batch, as_candidates, as_ranking
+from character.modules.steps import ModuleCall, Steps, adrive, aparallel, drive, parallel
+from character.pairs import build_pairs
+from character.records import (
+    KINDS,
+    Candidates,
+    CharacterResult,
+    Drop,
+    Kind,
+    Message,
+    MessageBatch,
+    Ranking,
+    Rollout,
+    Usage,
+)
+from character.text import NearDuplicates, detect_language
+
+OnStep = Callable[[Candidates | Ranking], None]
+
+
+class CharacterProgram(dspy.Module):
+    """Generates messages for traits, answers them at several levels, ranks the answers and builds pairs.
+
+    Every part can be replaced by a module (or any callable) that takes the same arguments, or those of
+    them it cares for, and returns the same record; a replacement may also return a ``dspy.Prediction``
+    with ``messages`` (texts), ``responses`` (texts) or ``scores`` (one in 0..1 per candidate).
+
+    - ``generator(trait, kind, num_messages, constitution, existing, seed) -> MessageBatch``
+    - ``responder(message, trait, constitution, seed) -> Candidates``
+    - ``ranker(message, candidates, trait, constitution, seed) -> Ranking``
+
+    ``lms`` gives steps a model of their own, by the names ``messages``, ``responses``, ``ranking``; a step
+    without one uses ``default`` from the same mapping, then DSPy's configured model. ``max_in_flight``
+    bounds the messages worked on at once.
+    """
+
+    def __init__(
+        self,
+        generator: Any = None,
+        responder: Any = None,
+        ranker: Any = None,
+        *,
+        messages_per_trait: int = 6,
+        kinds: Sequence[Kind] = KINDS,
+        design: PairDesign = "best_rest",
+        min_margin: float = 0.1,
+        lms: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        max_in_flight: int = 16,
+    ) -> None:
+        super().__init__()
+        self.generator = generator or MessageGenerator()
+        self.responder = responder or Responder()
+        self.ranker = ranker or Ranker()
+        self.messages_per_trait, self.kinds = messages_per_trait, tuple(kinds)
+        self.design, self.min_margin = design, min_margin
+        self.lms = dict(lms or {})
+        self.seed, self.max_in_flight = seed, max_in_flight
+
+    @classmethod
+    def from_config(cls, config: Config, lms: Mapping[str, Any] | None = None) -> CharacterProgram:
+        """Return the program that a configuration describes, with the models it names (see ``build_lms``)."""
+        lms = lms or {}
+        return cls(
+            MessageGenerator(
+                turns=config.messages.turns,
+                batch_size=config.messages.batch_size,
+                max_refills=config.messages.max_refills,
+            ),
+            Responder(
+                config.responses.candidates,
+                levels=config.responses.levels,
+                conditioning=config.responses.conditioning,
+                lms=[lms[name] for name in config.responses.backends if name in lms],
+                max_reasks=config.responses.max_reasks,
+            ),
+            Ranker(config.ranking.passes, max_reasks=config.ranking.max_reasks),
+            messages_per_trait=config.messages.per_trait,
+            kinds=config.messages.kinds,
+            design=config.pairs.design,
+            min_margin=config.pairs.min_margin,
+            lms=lms,
+            seed=config.seed,
+            max_in_flight=config.concurrency,
+        )
+
+    def forward(
+        self,
+        trait: Trait | Mapping[str, Any] | str | None = None,
+        constitution: Constitution | None = None,
+        messages: Sequence[Message | str] | None = None,
+    ) -> CharacterResult:
+        """Return what the program made for one trait, or for every trait of a constitution.
+
+        ``trait`` is a Trait, the fields of one, a description, or the name of one of the constitution's;
+        without it every trait of ``constitution`` is worked on. ``messages`` are answered instead of
+        generated ones: Message records belong to the trait they name, plain texts to every trait.
+        Raises InputError where neither trait nor constitution is given.
+        """
+        traits = _traits(trait, constitution)
+        made = [self._message_steps(each, constitution) for each in traits if messages is None]
+        batches = parallel([partial(drive, steps) for steps in made]) if messages is None else []
+        jobs = self._jobs(traits, batches, messages)
+        rollouts = parallel(
+            [partial(drive, self._rollout_steps(message, each, constitution)) for message, each in jobs],
+            limit=self.max_in_flight,
+        )
+        return _result(rollouts, batches)
+
+    async def aforward(
+        self,
+        trait: Trait | Mapping[str, Any] | str | None = None,
+        constitution: Constitution | None = None,
+        messages: Sequence[Message | str] | None = None,
+    ) -> CharacterResult:
+        """Do as ``forward`` does, on the event loop."""
+        traits = _traits(trait, constitution)
+        batches: list[MessageBatch] = []
+        if messages is None:
+            batches = await aparallel([partial(self.agenerate, each, constitution) for each in traits])
+        jobs = self._jobs(traits, batches, messages)
+        rollouts = await aparallel(
+            [partial(self.arollout, message, each, constitution) for message, each in jobs],
+            limit=self.max_in_flight,
+        )
+        return _result(rollouts, batches)
+
+    async def agenerate(self, trait: Trait, constitution: Constitution | None = None) -> MessageBatch:
+        """Return the messages of one trait, over all kinds."""
+        return await adrive(self._message_steps(trait, constitution))
+
+    async def arollout(
+        self,
+        message: Message,
+        trait: Trait,
+        constitution: Constitution | None = None,
+        *,
+        on_step: OnStep | None = None,
+    ) -> Rollout:
+        """Return the rollout of one message: its candidates, their ranking and the pairs.
+
+        ``on_step`` is given the candidates and the ranking as soon as each is there.
+        """
+        return await adrive(self._rollout_steps(message, trait, constitution, on_step))
+
+    def _lm(self, role: str) -> Any:
+        return self.lms.get(role, self.lms.get("default"))
+
+    def _message_steps(self, trait: Trait, constitution: Constitution | None) -> Steps[MessageBatch]:
+        share, rest = divmod(self.messages_per_trait, len(self.kinds))
+        wanted = {kind: share + (number < rest) for number, kind in enumerate(self.kinds)}
+        shared = {
+            "trait": trait,
+            "constitution": constitution,
+            "existing": trait.questions,
+            "seed": self.seed,
+        }
+        calls = [
+            ModuleCall(self.generator, {**shared, "kind": kind, "num_messages": count}, self._lm("messages"))
+            for kind, count in wanted.items()
+            if count
+        ]
+        results = yield calls
+        language = constitution.language if constitution else detect_language(trait.name + trait.description)
+        batches = [
+            as_batch(result, trait, call.arguments["kind"], language)
+            for call, result in zip(calls, results, strict=True)
+        ]
+        return _without_repeats(batches)
+
+    def _rollout_steps(
+        self,
+        message: Message,
+        trait: Trait,
+        constitution: Constitution | None,
+        on_step: OnStep | None = None,
+    ) -> Steps[Rollout]:
+        shared = {"message": message, "trait": trait, "constitution": constitution, "seed": self.seed}
+        (answered,) = yield [ModuleCall(self.responder, shared, self._lm("responses"))]
+        candidates = as_candidates(answered, message)
+        if on_step:
+            on_step(candidates)
+        if len(candidates.items) < 2:
+            detail = f"{len(candidates.items)} usable candidates"
+            drop = Drop(stage="responses", reason="too_few_candidates", detail=detail, message_id=message.id)
+            return Rollout(
+                message=message,
+                candidates=candidates,
+                drops=(*candidates.drops, drop),
+                usage=candidates.usage,
+            )
+        (ranked,) = yield [ModuleCall(self.ranker, {**shared, "candidates": candidates}, self._lm("ranking"))]
+        ranking = as_ranking(ranked, candidates)
+        if on_step:
+            on_step(ranking)
+        pairs, drops = build_pairs(
+            message, candidates, ranking, design=self.design, min_margin=self.min_margin
+        )
+        return Rollout(
+            message=message,
+            candidates=candidates,
+            ranking=ranking,
+            pairs=pairs,
+            drops=(*candidates.drops, *ranking.drops, *drops),
+            usage=candidates.usage + ranking.usage,
+        )
+
+    def _jobs(
+        self, traits: list[Trait], batches: list[MessageBatch], messages: Sequence[Message | str] | None
+    ) -> list[tuple[Message, Trait]]:
+        if messages is None:
+            return [(m, trait) for trait, batch in zip(traits, batches, strict=True) for m in batch.messages]
+        by_name = {trait.name: trait for trait in traits}
+        jobs: list[tuple[Message, Trait]] = []
+        for given in messages:
+            if isinstance(given, str):
+                language = detect_language(given)
+                jobs += [(Message.of(given, trait=each.name, language=language), each) for each in traits]
+            elif given.trait in by_name:
+                jobs.append((given, by_name[given.trait]))
+            else:
+                raise InputError(
+                    f"a message belongs to the trait {given.trait!r}, which is not worked on.",
+                    expected=f"one of {', '.join(by_name)}",
+                )
+        return jobs
+
+
+def _traits(trait: Trait | Mapping[str, Any] | str | None, constitution: Constitution | None) -> list[Trait]:
+    if isinstance(trait, Trait):
+        return [trait]
+    if isinstance(trait, Mapping):
+        return [Trait.model_validate(dict(trait))]
+    if isinstance(trait, str):
+        return [constitution.trait(trait) if constitution else Trait(name=trait, description=trait)]
+    if constitution is None:
+        raise InputError(
+            "the program was called without a trait and without a constitution.",
+            expected="trait=… or constitution=…",
+            fix="program(trait='patience: takes the time an explanation needs') works on one trait.",
+        )
+    return list(constitution.traits)
+
+
+def _without_repeats(batches: list[MessageBatch]) -> MessageBatch:
+    """Return the batches as one, without messages that repeat one of another kind."""
+    seen = NearDuplicates()
+    kept: list[Message] = []
+    drops: list[Drop] = []
+    for batch in batches:
+        drops += batch.drops
+        for message in batch.messages:
+            repeats = seen.find(message.text) if message.source == "generated" else None
+            if repeats:
+                drops.append(
+                    Drop(stage="messages", reason=repeats, detail=f"across kinds: {message.text[:80]}")
+                )
+                continue
+            seen.add(message.text)
+            kept.append(message)
+    usage = sum((batch.usage for batch in batches), Usage())
+    return MessageBatch(messages=tuple(kept), drops=tuple(drops), usage=usage)
+
+
+def _result(rollouts: list[Rollout], batches: list[MessageBatch]) -> CharacterResult:
+    return CharacterResult(
+        rollouts=tuple(rollouts),
+        message_drops=tuple(drop for batch in batches for drop in batch.drops),
+        message_usage=sum((batch.usage for batch in batches), Usage()),
+    )
