@@ -249,11 +249,8 @@ def describe_validation(error: ValidationError) -> str:
     where = ".".join(str(part) for part in first["loc"]) or "the whole"
     what = first["msg"].removeprefix("Value error, ")
     found = first["input"]
-    shown = (
-        f" (found {found!r})"
-        if isinstance(found, str | int | float | bool) and first["type"] != "missing"
-        else ""
-    )
+    plain = isinstance(found, str | int | float | bool) and first["type"] != "missing"
+    shown = f" (found {found!r})" if plain and "@" not in str(found) else ""  # a URL may hold a password
     more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
     return f"{where}: {what}{shown}{more}"
 

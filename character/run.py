@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from character import __version__
+from character._version import __version__
 from character.config import Config
 from character.constitution import Constitution, Trait
 from character.errors import CharacterError

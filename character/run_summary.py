@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from character import __version__
+from character._version import __version__
 from character.config import Config, is_rehearsal_model
 from character.constitution import Constitution
 from character.errors import StoreError

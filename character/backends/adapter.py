@@ -6,7 +6,7 @@ import ast
 import json
 import re
 from functools import lru_cache
-from typing import Any
+from typing import Any, get_origin
 from weakref import WeakKeyDictionary
 
 import dspy
@@ -118,12 +118,14 @@ def read_value(text: str, annotation: Any) -> Any:
         return text
     fenced = _FENCED.match(text)
     body = fenced.group(1) if fenced else text
-    if not body.startswith(("[", "{")):
+    if get_origin(annotation) not in (list, dict) and not body.startswith(("[", "{")):
         return parse_value(body, annotation)
     try:
         value = json.loads(body, strict=False)  # models put raw line breaks into strings
     except json.JSONDecodeError:
         value = ast.literal_eval(body)
+    if not isinstance(value, list | dict):
+        raise TypeError(f"found a {type(value).__name__}, expected a list or an object")
     return _type_adapter(annotation).validate_python(value)
 
 

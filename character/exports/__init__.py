@@ -1,0 +1,17 @@
+"""Exports: a run written in the shape that a trainer, a fine-tuning service or a person reads."""
+
+from character.exports.formats import EXPORT_FORMATS, ExportFormat
+from character.exports.hub import push_to_hub
+from character.exports.models import ExportData, ExportedFile, ExportReport, Split
+from character.exports.writing import export
+
+__all__ = [
+    "EXPORT_FORMATS",
+    "ExportData",
+    "ExportFormat",
+    "ExportReport",
+    "ExportedFile",
+    "Split",
+    "export",
+    "push_to_hub",
+]

@@ -1,0 +1,183 @@
+"""The dataset card: what the data is, how it was made, what was left out, and whether it may be trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from character.exports.card_text import (
+    ABOUT,
+    ABOUT_ZH,
+    LIMITS,
+    LIMITS_ZH,
+    NO_LICENSE,
+    REHEARSAL,
+    REHEARSAL_ZH,
+    UNKNOWN_ORIGIN,
+    UNKNOWN_ORIGIN_ZH,
+)
+from character.exports.facts import RunFacts
+from character.exports.formats import ExportFormat, Job, Written
+from character.exports.models import ExportReport
+
+SIZE_BOUNDS = (("1K", 1_000), ("10K", 10_000), ("100K", 100_000), ("1M", 1_000_000), ("10M", 10_000_000))
+"""The hub's size categories, as far as it names them for data of this kind."""
+
+
+def dataset_card(
+    job: Job,
+    chosen: ExportFormat,
+    written: Written,
+    report: ExportReport,
+    facts: RunFacts,
+    *,
+    license: str | None,
+) -> str:
+    """Return the whole README.md: the hub's YAML header, then the card in English and in short in Chinese."""
+    import yaml
+
+    header = yaml.safe_dump(
+        card_header(job, chosen, report, license=license), sort_keys=False, allow_unicode=True, width=1000
+    )
+    name = _inline(job.data.constitution.name)
+    sections = [
+        f"# {name}: {chosen.name}",
+        *_warning_lines(report),
+        ABOUT.format(name=name),
+        _files(chosen, report),
+        _traits(job, written),
+        _counts(written),
+        _making(job, chosen, facts),
+        _left_out(report),
+        LIMITS + ("" if license else f"\n\n{NO_LICENSE}"),
+        ABOUT_ZH.format(name=name) + LIMITS_ZH,
+    ]
+    return f"---\n{header}---\n\n" + "\n\n".join(section for section in sections if section) + "\n"
+
+
+def card_header(
+    job: Job, chosen: ExportFormat, report: ExportReport, *, license: str | None
+) -> dict[str, Any]:
+    """Return the card's metadata in the hub's vocabulary; ``configs`` makes ``load_dataset`` of the folder work."""
+    languages = {job.data.constitution.language, *(rollout.message.language for rollout in job.data.rollouts)}
+    tags = ["character-training", "preference", "synthetic", chosen.name]
+    return {
+        "pretty_name": f"{_inline(job.data.constitution.name)} ({chosen.name})",
+        "license": license or "other",
+        "language": sorted({language.lower().partition("-")[0] for language in languages}),
+        "task_categories": ["text-generation"],
+        "tags": [*tags, "rehearsal"] if report.rehearsal else tags,
+        "size_categories": [size_category(_main_rows(report))],
+        "configs": _configs(report),
+    }
+
+
+def size_category(rows: int) -> str:
+    """Return the hub's name for a number of rows, such as ``1K<n<10K``."""
+    below = "n<1K"
+    for (low, bound), (high, _) in zip(SIZE_BOUNDS, [*SIZE_BOUNDS[1:], ("100M", 0)], strict=True):
+        if rows >= bound:
+            below = f"{low}<n<{high}"
+    return below
+
+
+def _main_rows(report: ExportReport) -> int:
+    main = report.files[0].table
+    return sum(file.rows for file in report.files if file.table == main)
+
+
+def _configs(report: ExportReport) -> list[dict[str, Any]]:
+    tables: dict[str, list[dict[str, str]]] = {}
+    for file in report.files:
+        tables.setdefault(file.table, []).append({"split": file.split or "train", "path": file.path})
+    configs: list[dict[str, Any]] = [
+        {"config_name": name, "data_files": files} for name, files in tables.items()
+    ]
+    if len(configs) > 1:
+        configs[0]["default"] = True
+    return configs
+
+
+def _warning_lines(report: ExportReport) -> list[str]:
+    if report.rehearsal:
+        return [f"> **{REHEARSAL}**\n>\n> **{REHEARSAL_ZH}**"]
+    return [] if report.rehearsal is False else [f"> {UNKNOWN_ORIGIN}\n>\n> {UNKNOWN_ORIGIN_ZH}"]
+
+
+def _files(chosen: ExportFormat, report: ExportReport) -> str:
+    rows = [[f"`{file.path}`", file.split or "not split", str(file.rows)] for file in report.files]
+    load = '```python\nfrom datasets import load_dataset\n\nload_dataset("path/to/this/folder")\n```'
+    return f"## Files\n\nOne row is {chosen.row}. Read by: {chosen.reader}.\n\n" + "\n\n".join(
+        [_table(["file", "split", "rows"], rows), load]
+    )
+
+
+def _traits(job: Job, written: Written) -> str:
+    rows = [
+        [
+            trait.name,
+            trait.description,
+            str(sum(n for (name, _, _), n in written.counts.items() if name == trait.name)),
+        ]
+        for trait in job.data.constitution.traits
+    ]
+    return "## Traits\n\n" + _table(["trait", "description", "rows"], rows)
+
+
+def _counts(written: Written) -> str:
+    rows = [
+        [trait, kind, split, str(count)] for (trait, kind, split), count in sorted(written.counts.items())
+    ]
+    return "## Rows by trait, kind of message and split\n\n" + _table(
+        ["trait", "kind", "split", "rows"], rows
+    )
+
+
+def _making(job: Job, chosen: ExportFormat, facts: RunFacts) -> str:
+    constitution = job.data.constitution
+    lines = [f"- Constitution: {_inline(constitution.name)}, fingerprint `{constitution.fingerprint}`"]
+    lines += [
+        f"- Model for {_inline(stage)}: {_inline(', '.join(names))}" for stage, names in facts.models.items()
+    ]
+    lines += [
+        f"- {label}: {_inline(str(value))}" for label, value in _run_facts(facts) if value not in (None, "")
+    ]
+    if chosen.is_split:
+        fractions = "/".join(f"{size:.4g}" for size in job.split.model_dump().values())
+        lines += [f"- Splits: {fractions} (train/validation/test) by message, seed {job.seed}"]
+    if facts.usage:
+        cost = "unknown" if facts.usage.cost_usd is None else f"{facts.usage.cost_usd:.2f} USD"
+        tokens = facts.usage.prompt_tokens + facts.usage.completion_tokens
+        lines += [f"- Usage: {facts.usage.calls} model calls, {tokens} tokens, cost {cost}"]
+    return "## How it was made\n\n" + "\n".join(lines)
+
+
+def _run_facts(facts: RunFacts) -> list[tuple[str, object]]:
+    return [
+        ("Seed of the run", facts.seed),
+        ("Configuration", facts.config_fingerprint),
+        ("Made at (UTC)", facts.created_at),
+    ]
+
+
+def _left_out(report: ExportReport) -> str:
+    rows = [
+        [stage, reason, str(count)]
+        for stage, reasons in report.drops.items()
+        for reason, count in reasons.items()
+    ]
+    rows += [["export", reason, str(count)] for reason, count in report.skipped.items()]
+    body = _table(["stage", "reason", "count"], rows) if rows else "Nothing."
+    return f"## What was left out\n\n{body}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(
+        "| " + " | ".join(_inline(cell).replace("|", "\\|") for cell in line) + " |" for line in lines
+    )
+
+
+def _inline(text: str) -> str:
+    """Return text on one line, so that no name or description can open a heading, a table or a header of its own."""
+    return " ".join(text.split())

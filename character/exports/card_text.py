@@ -1,0 +1,40 @@
+"""The card's standing sentences, English and Chinese side by side."""
+
+REHEARSAL = "Made by the rehearsal backend: for trying and testing, not for training."
+REHEARSAL_ZH = "由演练后端生成：仅供试用和测试，请勿用于训练。"
+
+UNKNOWN_ORIGIN = "It is not recorded whether a real model made this data; check before training on it."
+UNKNOWN_ORIGIN_ZH = "没有记录表明这些数据是否由真实模型生成；用于训练之前，请先核实。"
+
+ABOUT = """\
+Preference data for the character “{name}”.
+
+A model wrote messages that give a character trait room to show, answered each of them several times with the trait
+expressed to different degrees, and ranked its own answers by how well they fit the trait. Too much of a trait fits
+as badly as too little. No person rated anything."""
+
+LIMITS = """\
+## Intended use and limits
+
+For training and testing models that lean towards these traits: preference optimization, reward models, prompts for online
+training. A trait is a nudge, not a rule, and the data asks for no more.
+
+- Messages, answers and rankings come from language models, with their blind spots; a ranking says how well an answer fits
+  a trait, not whether it is correct, safe or helpful.
+- Chosen and rejected answers may also differ in length or wording; measure what a tuned model has learnt, and what else
+  has moved, before relying on it.
+- Splits never share a message, but they come from the same generator: a test split shows less than messages of your own."""
+
+NO_LICENSE = "No license was chosen for this export: whoever publishes it has to choose one."
+
+ABOUT_ZH = """\
+## 中文说明
+
+这是性格“{name}”的偏好数据。模型先写出能让性格特质自然流露的消息，再以不同的表现程度多次回复每条消息，最后按照与特质的契合程度\
+给自己的回复排序。特质表现过头与表现不足一样，都算不契合。整个过程没有人工打分。
+
+"""
+
+LIMITS_ZH = """\
+这些数据可用于偏好优化、训练奖励模型，也可作为在线训练的提示。特质只是一种倾向，不是规则。排序只反映回复与特质的契合程度，不代表内容\
+正确、安全或有用；被选中与被拒绝的回复在篇幅和措辞上也可能不同。使用之前，请先衡量模型学到了什么，以及还有哪些行为随之改变。"""

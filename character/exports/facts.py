@@ -1,0 +1,114 @@
+"""The run facts that a manifest may tell an export: a known few, read strictly; the rest stays where it is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from pydantic import ConfigDict, Field, ValidationError, field_validator
+
+from character.errors import InputError
+from character.exports.models import ExportData
+from character.records import Drop, Record, Rollout
+
+REHEARSAL_PREFIX = "rehearsal/"
+"""How the names of the rehearsal backend's models begin."""
+
+
+class UsageFacts(Record):
+    """What the calls took; ``cost_usd`` is None where a price is unknown."""
+
+    # hide_input_in_errors: a manifest may hold secrets, which must not reach a traceback.
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    calls: int = 0
+    reasks: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float | None = None
+
+
+class RunFacts(Record):
+    """How a run made its data: everything of a manifest that an export may publish.
+
+    ``models`` maps a stage to the models that worked in it, ``drops`` a stage to counts by reason,
+    ``created_at`` is UTC. ``rehearsal`` is None where the manifest does not say.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    models: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    seed: int | None = None
+    config_fingerprint: str = ""
+    created_at: str = ""
+    rehearsal: bool | None = None
+    usage: UsageFacts | None = None
+    drops: dict[str, dict[str, int]] = Field(default_factory=dict)
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        return {stage: (names,) if isinstance(names, str) else names for stage, names in value.items()}
+
+    @field_validator("created_at", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def read_facts(manifest: Mapping[str, Any]) -> RunFacts:
+    """Return the known facts of a manifest; raises InputError, naming the field and never its value."""
+    try:
+        return RunFacts.model_validate(dict(manifest))
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
+            for fault in error.errors(include_input=False)
+        )
+        raise InputError(
+            f"The run's manifest cannot be read: {faults}.",
+            expected="models as names per stage, seed as an integer, rehearsal as true or false, drops as counts per stage and reason",
+            fix="correct the field in the manifest, or leave it out.",
+        ) from None
+
+
+def made_by_rehearsal(data: ExportData, facts: RunFacts) -> bool | None:
+    """Return whether the rehearsal backend had a hand in the data, None where that cannot be told.
+
+    A model name in a record outweighs the manifest's word: one rehearsed stage is enough.
+    """
+    named = [name for names in facts.models.values() for name in names]
+    if facts.rehearsal or any(
+        name.startswith(REHEARSAL_PREFIX) for name in [*named, *_model_names(data.rollouts)]
+    ):
+        return True
+    return facts.rehearsal
+
+
+def count_drops(data: ExportData, facts: RunFacts) -> dict[str, dict[str, int]]:
+    """Return what the run dropped, by stage and reason: as the manifest counts it, else as the rollouts do."""
+    if facts.drops:
+        return facts.drops
+    return _count(drop for rollout in data.rollouts for drop in rollout.drops)
+
+
+def _count(drops: Iterable[Drop]) -> dict[str, dict[str, int]]:
+    counts: dict[str, Counter[str]] = {}
+    for drop in drops:
+        counts.setdefault(drop.stage, Counter())[drop.reason] += 1
+    return {stage: dict(sorted(reasons.items())) for stage, reasons in counts.items()}
+
+
+def _model_names(rollouts: Iterable[Rollout]) -> Iterator[str]:
+    for rollout in rollouts:
+        yield rollout.message.model
+        if rollout.candidates:
+            yield from (item.model for item in rollout.candidates.items)
+        if rollout.ranking:
+            yield from (judgement.model for judgement in rollout.ranking.passes)
+        for pair in rollout.pairs:
+            yield pair.chosen_model
+            yield pair.rejected_model

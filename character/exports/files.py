@@ -1,0 +1,164 @@
+"""Files that are either whole or not there: JSON that any line reader can read, Parquet, and the folder around them."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from character.errors import InputError, MissingExtraError, StoreError
+
+METADATA_FILE = "export.json"
+STAGING_PREFIX = ".export-"
+_BREAKS = str.maketrans({"\u2028": "\\u2028", "\u2029": "\\u2029", "\x85": "\\u0085"})
+PARQUET_BATCH_ROWS = 1000
+
+Write = Callable[[dict[str, Any]], None]
+Sink = Callable[[Path], AbstractContextManager[Write]]
+
+
+def json_text(value: Any, *, indent: int | None = None) -> str:
+    """Return JSON with readable Chinese; characters that some readers take for line ends are escaped."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent).translate(_BREAKS)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 with ``\\n`` line ends and wait until it is on the disk."""
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def jsonl_sink(path: Path) -> Iterator[Write]:
+    """Give a function that appends one row as one line of JSON."""
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+
+        def write(row: dict[str, Any]) -> None:
+            file.write(json_text(row) + "\n")
+
+        yield write
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def parquet_sink(path: Path) -> Iterator[Write]:
+    """Give a function that appends one row to a typed Parquet file (zstd); raises MissingExtraError without pyarrow."""
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise MissingExtraError("The export format 'parquet'", "parquet") from error
+
+    turns = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+    types = dict.fromkeys(("prompt", "chosen", "rejected"), turns)
+    types |= {name: pa.float64() for name in ("score_chosen", "score_rejected", "margin")}
+    batch: list[dict[str, Any]] = []
+    writer: Any = None
+
+    def flush() -> None:
+        nonlocal writer
+        schema = pa.schema([(name, types.get(name, pa.string())) for name in batch[0]])
+        writer = writer or pq.ParquetWriter(path, schema, compression="zstd")
+        writer.write_table(pa.Table.from_pylist(batch, schema=schema))
+        batch.clear()
+
+    def write(row: dict[str, Any]) -> None:
+        batch.append(row)
+        if len(batch) >= PARQUET_BATCH_ROWS:
+            flush()
+
+    try:
+        yield write
+        if batch:
+            flush()
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+@contextmanager
+def staged_folder(out: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Give an empty folder; when the block ends well, move its files into ``out``, one by one, each as a whole.
+
+    ``METADATA_FILE`` goes last, so a folder that has it is complete. Raises InputError where ``out`` is a file, or holds
+    something and ``overwrite`` is false; StoreError where the disk refuses. Overwriting removes the files that the earlier
+    export's metadata lists and leaves all others alone. When the block fails, ``out`` is left as it was.
+    """
+    _refuse_if_taken(out, overwrite=overwrite)
+    existed = out.exists()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=STAGING_PREFIX, dir=out) as staging:
+            yield Path(staging)
+            _publish(Path(staging), out)
+    except StoreError:
+        raise
+    except OSError as error:
+        raise StoreError(
+            f"The export cannot be written to {out}: {error.strerror or error}.",
+            fix="check the path, its permissions and the free space.",
+        ) from error
+    finally:
+        if not existed and out.is_dir() and not any(out.iterdir()):
+            out.rmdir()
+
+
+def read_metadata(folder: Path) -> dict[str, Any]:
+    """Return what an export wrote about itself; raises InputError where there is nothing readable."""
+    path = folder / METADATA_FILE
+    try:
+        metadata = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path} cannot be read, so nobody can tell what {folder} holds.",
+            expected="a folder that an export wrote, with its metadata beside the data",
+            fix="name the export's folder, or export again into a new one.",
+        ) from error
+    if not isinstance(metadata, dict):
+        raise InputError(
+            f"{path} holds {type(metadata).__name__}.",
+            expected="a JSON object",
+            fix="export again into a new folder.",
+        )
+    return metadata
+
+
+def listed_files(metadata: dict[str, Any]) -> list[str]:
+    """Return the plain names of all files that an export's metadata lists; others than plain names are left out."""
+    data = [file.get("path") for file in metadata.get("files", []) if isinstance(file, dict)]
+    names = [*data, *metadata.get("extra_files", [])]
+    return [name for name in names if isinstance(name, str) and name and Path(name).name == name]
+
+
+def _refuse_if_taken(out: Path, *, overwrite: bool) -> None:
+    if out.exists() and not out.is_dir():
+        raise InputError(
+            f"{out} is a file.", expected="a folder to write the export into", fix="give another path."
+        )
+    if overwrite or not out.is_dir():
+        return
+    found = sorted(path.name for path in out.iterdir() if not path.name.startswith(STAGING_PREFIX))
+    if found:
+        raise InputError(
+            f"{out} is not empty: it holds {', '.join(found[:3])}{' …' if len(found) > 3 else ''}.",
+            expected="a new or an empty folder",
+            fix="give another path, or say overwrite=True (--overwrite) to replace an earlier export.",
+        )
+
+
+def _publish(staging: Path, out: Path) -> None:
+    names = sorted((path.name for path in staging.iterdir()), key=lambda name: (name == METADATA_FILE, name))
+    if (out / METADATA_FILE).exists():
+        stale = [name for name in listed_files(read_metadata(out)) if name not in names]
+        (out / METADATA_FILE).unlink()
+        for name in stale:
+            (out / name).unlink(missing_ok=True)
+    for name in names:
+        os.replace(staging / name, out / name)

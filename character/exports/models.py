@@ -1,0 +1,100 @@
+"""What an export takes and what it gives back: the data of a run, how to split it, and a report of what was written."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, Literal, Self, get_args
+
+from pydantic import Field, model_validator
+
+from character.constitution.models import Constitution
+from character.errors import InputError
+from character.records import Record, Rollout
+
+SplitName = Literal["train", "validation", "test"]
+SPLIT_NAMES: tuple[SplitName, ...] = get_args(SplitName)
+
+
+class ExportData(Record):
+    """A finished run: its constitution, its rollouts in message order, and the facts about it.
+
+    ``manifest`` says how the data was made. Known keys are those of ``RunFacts``; others are ignored and
+    never written anywhere, so it may hold more than should be published.
+    """
+
+    constitution: Constitution
+    rollouts: tuple[Rollout, ...]
+    manifest: dict[str, Any] = Field(default_factory=dict)
+
+
+class Split(Record):
+    """How large each split is, as fractions of the messages, each in 0..1 and together 1.
+
+    Messages are dealt out one by one (see ``split_of``), so the fractions hold on average: with fewer than
+    about a hundred messages they are rough, and a small split may get nothing. ``Split(train=1,
+    validation=0, test=0)`` keeps everything together.
+    """
+
+    train: float = 0.9
+    validation: float = 0.05
+    test: float = 0.05
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        fractions = [self.train, self.validation, self.test]
+        if not all(0.0 <= fraction <= 1.0 for fraction in fractions):
+            raise ValueError(f"each fraction must be in 0..1, found {fractions}")
+        if not math.isclose(sum(fractions), 1.0, abs_tol=1e-6):
+            raise ValueError(
+                f"the fractions must add up to 1, found {fractions}, together {sum(fractions):g}"
+            )
+        return self
+
+    @classmethod
+    def parse(cls, text: str) -> Split:
+        """Return the split that ``"90/5/5"`` (percent) or ``"0.9/0.05/0.05"`` (fractions) says.
+
+        The order is train, validation, test. Raises InputError for anything else.
+        """
+        try:
+            numbers = [float(part) for part in text.split("/")]
+            whole = 1.0 if math.isclose(sum(numbers), 1.0, abs_tol=1e-6) else 100.0
+            train, validation, test = (number / whole for number in numbers)
+            return cls(train=train, validation=validation, test=test)
+        except ValueError as error:
+            raise InputError(
+                f"The split {text!r} cannot be used.",
+                expected="three numbers for train/validation/test that add up to 100 (or to 1)",
+                fix="write for example 90/5/5, or 100/0/0 to keep everything in train.",
+            ) from error
+
+
+class ExportedFile(Record):
+    """One data file of an export. ``split`` is None where a format is not split; ``rows`` counts its rows."""
+
+    path: str
+    split: SplitName | None
+    rows: int
+    table: str = "default"
+
+
+class ExportReport(Record):
+    """What an export wrote and what it left out.
+
+    ``files`` are the data files and ``extra_files`` those beside them, as names inside ``out``. ``skipped``
+    counts what has no row in this format, by reason: rollouts (``no_candidates``, ``not_ranked``,
+    ``unranked``, ``unsuitable``, ``no_pairs``), pairs (``duplicate_pair``, ``identical_sides``), messages
+    (``duplicate_message``) and responses (``chosen_and_rejected``). ``drops`` counts, by stage and reason,
+    what the run itself threw away. ``rehearsal`` is None where nobody said who made the data.
+    """
+
+    format: str
+    out: Path
+    files: tuple[ExportedFile, ...]
+    extra_files: tuple[str, ...] = ()
+    empty_splits: tuple[SplitName, ...] = ()
+    skipped: dict[str, int] = Field(default_factory=dict)
+    drops: dict[str, dict[str, int]] = Field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    rehearsal: bool | None = None

@@ -1,0 +1,199 @@
+"""Records to rows: one pure function per format, and the choice of what gets a row (what does not is counted)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+from character.exports.models import ExportData
+from character.records import Message, PreferencePair, Rollout, Turn
+
+Json = dict[str, Any]
+Skips = Counter[str]
+
+
+class Row(NamedTuple):
+    """One row, the message it belongs to, and the margin where it is a pair's."""
+
+    message: Message
+    data: Json
+    margin: float | None = None
+
+
+RowSource = Callable[[ExportData, Skips], Iterator[Row]]
+"""Yields the rows of a format in rollout order and counts what it leaves out."""
+
+
+def why_no_pairs(rollout: Rollout) -> str:
+    """Return the reason why a rollout without pairs has none."""
+    if rollout.candidates is None or not rollout.candidates.items:
+        return "no_candidates"
+    if rollout.ranking is None:
+        return "not_ranked"
+    return "no_pairs" if rollout.ranking.status == "ranked" else rollout.ranking.status
+
+
+def usable_pairs(data: ExportData, skips: Skips) -> Iterator[tuple[Message, PreferencePair]]:
+    """Yield each distinct pair with its message; a pair that came twice or has equal sides is counted instead."""
+    seen: set[str] = set()
+    for rollout in data.rollouts:
+        if not rollout.pairs:
+            skips[why_no_pairs(rollout)] += 1
+        for pair in rollout.pairs:
+            if pair.id in seen:
+                skips["duplicate_pair"] += 1
+            elif pair.chosen.strip() == pair.rejected.strip():
+                skips["identical_sides"] += 1
+            else:
+                yield rollout.message, pair
+            seen.add(pair.id)
+
+
+def pair_rows(build: Callable[[PreferencePair], Json]) -> RowSource:
+    """Return the source that gives one row per pair."""
+
+    def rows(data: ExportData, skips: Skips) -> Iterator[Row]:
+        for message, pair in usable_pairs(data, skips):
+            yield Row(message, build(pair), pair.margin)
+
+    return rows
+
+
+def chat(turns: Iterable[Turn]) -> list[Json]:
+    """Return turns as a list of ``role`` and ``content``."""
+    return [{"role": turn.role, "content": turn.content} for turn in turns]
+
+
+def reply(text: str) -> Json:
+    """Return one assistant turn."""
+    return {"role": "assistant", "content": text}
+
+
+def trl_row(pair: PreferencePair) -> Json:
+    """Return the conversational preference row with an explicit prompt; a level nobody asked for is ``""``.
+
+    Never null: a column that is null throughout one file and text in another cannot be loaded as one data set.
+    """
+    return {
+        "prompt": chat(pair.prompt),
+        "chosen": [reply(pair.chosen)],
+        "rejected": [reply(pair.rejected)],
+        "score_chosen": pair.score_chosen,
+        "score_rejected": pair.score_rejected,
+        "pair_id": pair.id,
+        "message_id": pair.message_id,
+        "trait": pair.trait,
+        "kind": pair.kind,
+        "language": pair.language,
+        "design": pair.design,
+        "chosen_level": pair.chosen_level or "",
+        "rejected_level": pair.rejected_level or "",
+    }
+
+
+def parquet_row(pair: PreferencePair) -> Json:
+    """Return the same row with the rest of the pair's provenance."""
+    return trl_row(pair) | {
+        "ranking_id": pair.ranking_id,
+        "chosen_model": pair.chosen_model,
+        "rejected_model": pair.rejected_model,
+    }
+
+
+def openai_row(pair: PreferencePair) -> Json:
+    """Return the preference row that OpenAI-style fine-tuning services take; they refuse further keys."""
+    return {
+        "input": {"messages": chat(pair.prompt), "tools": [], "parallel_tool_calls": True},
+        "preferred_output": [reply(pair.chosen)],
+        "non_preferred_output": [reply(pair.rejected)],
+    }
+
+
+def axolotl_row(pair: PreferencePair) -> Json:
+    """Return the row of axolotl's ``chat_template.default`` for DPO.
+
+    Responses are stripped: axolotl looks the response up in the templated text, and many chat templates strip it,
+    so that one with outer blanks would not be found and be cut to its last character.
+    """
+    return {
+        "messages": chat(pair.prompt),
+        "chosen": reply(pair.chosen.strip()),
+        "rejected": reply(pair.rejected.strip()),
+        "pair_id": pair.id,
+    }
+
+
+def llamafactory_row(pair: PreferencePair) -> Json:
+    """Return LLaMA-Factory's ShareGPT preference row."""
+    names = {"user": "human", "assistant": "gpt"}
+    return {
+        "conversations": [{"from": names[turn.role], "value": turn.content} for turn in pair.prompt],
+        "chosen": {"from": "gpt", "value": pair.chosen},
+        "rejected": {"from": "gpt", "value": pair.rejected},
+        "pair_id": pair.id,
+    }
+
+
+def openrlhf_row(pair: PreferencePair) -> Json:
+    """Return the row that OpenRLHF's preference loaders join and template (prompt + chosen, prompt + rejected)."""
+    return {
+        "prompt": chat(pair.prompt),
+        "chosen": [reply(pair.chosen)],
+        "rejected": [reply(pair.rejected)],
+        "pair_id": pair.id,
+    }
+
+
+def kto_rows(data: ExportData, skips: Skips) -> Iterator[Row]:
+    """Yield each distinct response of a message once, labelled by the side it is on; one on both sides is counted."""
+    sides: dict[str, tuple[Message, PreferencePair, dict[str, set[bool]]]] = {}
+    for message, pair in usable_pairs(data, skips):
+        labels = sides.setdefault(pair.message_id, (message, pair, {}))[2]
+        labels.setdefault(pair.chosen, set()).add(True)
+        labels.setdefault(pair.rejected, set()).add(False)
+    for message, pair, labels in sides.values():
+        for text, found in labels.items():
+            if len(found) > 1:
+                skips["chosen_and_rejected"] += 1
+                continue
+            row = {"prompt": chat(pair.prompt), "completion": [reply(text)], "label": found == {True}}
+            yield Row(message, row | {"message_id": pair.message_id, "trait": pair.trait})
+
+
+def prompt_rows(data: ExportData, skips: Skips) -> Iterator[Row]:
+    """Yield one row per message, those without a ranking included; unsuitable messages are counted instead."""
+    seen: set[str] = set()
+    for rollout in data.rollouts:
+        message = rollout.message
+        if message.id in seen:
+            skips["duplicate_message"] += 1
+        elif rollout.ranking and rollout.ranking.status == "unsuitable":
+            skips["unsuitable"] += 1
+        else:
+            yield Row(message, {"prompt": chat(message.turns), **_message_columns(message)})
+        seen.add(message.id)
+
+
+def reward_rows(data: ExportData, skips: Skips) -> Iterator[Row]:
+    """Yield one row per ranked message with all its candidates and their scores, in the candidates' own order."""
+    for rollout in data.rollouts:
+        if rollout.candidates is None or rollout.ranking is None or rollout.ranking.status != "ranked":
+            skips[why_no_pairs(rollout)] += 1
+            continue
+        row = {
+            "prompt": chat(rollout.message.turns),
+            "completions": [[reply(text)] for text in rollout.candidates.texts],
+            "scores": list(rollout.ranking.scores),
+            "levels": [item.level or "" for item in rollout.candidates.items],
+        }
+        yield Row(rollout.message, row | _message_columns(rollout.message))
+
+
+def _message_columns(message: Message) -> Json:
+    return {
+        "message_id": message.id,
+        "trait": message.trait,
+        "kind": message.kind,
+        "language": message.language,
+    }

@@ -1,0 +1,135 @@
+"""An OpenAI-compatible chat server on loopback that stands for the provider: real HTTP, scripted replies."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from character import BackendConfig
+from character.backends.rehearsal import rehearse
+
+
+@dataclass
+class Reply:
+    """What the server sends back: a text, or a status with a body as it stands."""
+
+    text: str = ""
+    finish_reason: str = "stop"
+    status: int = 200
+    body: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+Script = Callable[[dict[str, Any]], "str | Reply"]
+
+
+def as_rehearsal(request: dict[str, Any]) -> str:
+    """Return what the rehearsal model says to a request."""
+    messages = request["messages"]
+    system = "".join(m["content"] for m in messages if m["role"] == "system")
+    rest = [m for m in messages if m["role"] != "system"]
+    return rehearse(system, rest, seed=request.get("seed") or 0)
+
+
+class FakeServer:
+    """Runs in a thread of its own. ``requests`` and ``headers`` hold what arrived, in order;
+    ``delay_s`` is the time a reply takes, ``peak_in_flight`` the most requests that waited at once."""
+
+    def __init__(self, script: Script = as_rehearsal, name: str = "fake-model") -> None:
+        self.script, self.name = script, name
+        self.requests: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.url = ""
+        self.delay_s, self.in_flight, self.peak_in_flight = 0.0, 0, 0
+        self._started = threading.Event()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self) -> FakeServer:
+        self._thread.start()
+        self._started.wait(timeout=30)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=30)
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        app = web.Application(client_max_size=64 * 2**20)
+        app.router.add_post("/v1/chat/completions", self._answer)
+        runner = web.AppRunner(app)
+        self._loop.run_until_complete(runner.setup())
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        self._loop.run_until_complete(site.start())
+        port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
+        self.url = f"http://127.0.0.1:{port}/v1"
+        self._started.set()
+        self._loop.run_forever()
+        self._loop.run_until_complete(runner.cleanup())
+        self._loop.close()
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        data = await request.json()
+        self.requests.append(data)
+        self.headers.append(dict(request.headers))
+        self.in_flight += 1
+        self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
+        await asyncio.sleep(self.delay_s)
+        self.in_flight -= 1
+        reply = self.script(data)
+        if isinstance(reply, str):
+            reply = Reply(reply)
+        if reply.body is not None or reply.status != 200:
+            return web.Response(
+                status=reply.status,
+                text=reply.body or "{}",
+                headers=reply.headers,
+                content_type="application/json",
+            )
+        return web.json_response(
+            {
+                "id": f"call-{len(self.requests)}",
+                "object": "chat.completion",
+                "created": 0,
+                "model": self.name,
+                "choices": [
+                    {
+                        "index": 0,
+                        "finish_reason": reply.finish_reason,
+                        "message": {"role": "assistant", "content": reply.text},
+                    }
+                ],
+                "usage": {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120},
+            }
+        )
+
+
+def asks_for(request: dict[str, Any]) -> str:
+    """Return which step a request belongs to: ``messages``, ``response`` or ``scores``."""
+    closing = request["messages"][-1]["content"].rsplit("\n", 1)[-1]
+    return next(name for name in ("messages", "response", "scores") if f"[[ ## {name} ## ]]" in closing)
+
+
+def chat(**fields: object) -> str:
+    """Return a reply in the layout of DSPy's ChatAdapter."""
+    sections = [f"[[ ## {name} ## ]]\n{value}" for name, value in fields.items()]
+    return "\n\n".join([*sections, "[[ ## completed ## ]]"])
+
+
+def backend_at(server: FakeServer, **fields: object) -> BackendConfig:
+    """Return a native backend that reaches the fake server, without waiting between retries."""
+    return BackendConfig.model_validate(
+        {
+            "kind": "native",
+            "model": f"openai/{server.name}",
+            "api_base": server.url,
+            "num_retries": 0,
+            **fields,
+        }
+    )
