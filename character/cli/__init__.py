@@ -49,7 +49,8 @@ def cli() -> None:
 def main() -> None:
     """Run the command line and end the process with the exit code of what happened."""
     try:
-        cli.main(standalone_mode=False)
+        code = cli.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except CharacterError as error:
         click.echo(f"Error: {_redacted(str(error))}", err=True)
         sys.exit(error.exit_code)
@@ -59,8 +60,6 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("Stopped. What is finished is kept; the same command goes on from there.", err=True)
         sys.exit(130)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output went away, as `| head` does
         sys.exit(0)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from character.records import Record
 from character.text import fingerprint
 
 Target = Literal["subtle", "natural"]
+
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
 class Trait(Record):
@@ -21,14 +24,14 @@ class Trait(Record):
     ``target`` is the expression that fits best: stronger than it is as wrong as weaker.
     """
 
-    name: str = Field(min_length=1)
-    description: str = Field(min_length=1)
+    name: Line
+    description: Line
     statement: str = ""
     clarification: str = ""
     not_: str = Field(default="", alias="not")
     opposite: str = ""
     examples: tuple[str, ...] = ()
-    questions: tuple[str, ...] = ()
+    questions: tuple[Line, ...] = ()
     target: Target = "natural"
 
     def brief(self) -> dict[str, str | list[str]]:
@@ -44,8 +47,8 @@ class Constitution(Record):
     ``en``), ``assistant_name`` what the model is called in prompts. Trait names are unique.
     """
 
-    name: str = Field(min_length=1)
-    language: str = "en"
+    name: Line
+    language: str = Field(default="en", pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$")
     assistant_name: str = "the assistant"
     traits: tuple[Trait, ...] = Field(min_length=1)
 

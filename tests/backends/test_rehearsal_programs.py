@@ -45,7 +45,7 @@ def test_bootstrapping_collects_examples_of_the_ranker(lm):
         assert orders_alike(EXAMPLES[0], compiled(**EXAMPLES[0].inputs()))
 
 
-def test_copro_gets_other_instructions_that_keep_the_first(lm, capsys):
+def test_copro_gets_other_instructions_that_keep_the_first(lm):
     with dspy.context(lm=lm):
         optimizer = dspy.COPRO(metric=orders_alike, breadth=3, depth=2, track_stats=True)
         compiled = optimizer.compile(
@@ -56,7 +56,6 @@ def test_copro_gets_other_instructions_that_keep_the_first(lm, capsys):
     tried = {entry["instruction"] for entry in compiled.candidate_programs}
     assert len(tried) >= 2
     assert all(text.startswith("Judge how well each response fits") for text in tried)
-    assert capsys.readouterr() is not None
 
 
 def test_a_code_block_comes_back_reworded_for_reflection(lm):

@@ -1,0 +1,176 @@
+"""Checks on pairs of traits: do two of them say the same, or pull against each other?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import combinations
+
+from character.constitution.findings import Finding
+from character.constitution.models import Trait
+from character.text import jaccard, shingles
+
+MOST_COMPARED = 300
+"""Constitutions with more traits are not compared pair by pair."""
+SAME_SHINGLES = 0.55
+"""Jaccard of character 3-grams from which two wordings count as the same, if their words agree too."""
+SAME_WORDS = 0.6
+"""Jaccard of content words that has to go with it."""
+REORDERED_WORDS = 0.8
+"""Jaccard of content words that counts as the same wording in another order, from FEWEST_SHARED words on."""
+COVERED = 0.6
+"""Share of the shorter text's content words from which one trait's description is the other's opposite."""
+FEWEST_SHARED = 4
+
+_HAN_RUN = re.compile(r"[\u3400-\u9fff]+")
+_WORD = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*")
+_HAN_FILLER = re.compile(
+    r"[我你他她它的了地得着过和与在是会也都就很对把被让给从到为以而且或不]|一个|自己|对方|别人"
+)
+_FILLER_LIST = (
+    "a about and are as at be by can do does for from has have how i i'm in into is it its me my not of on or "
+    "own people someone something that the their them they this to was what when where which who with you your"
+)
+_FILLER = frozenset(_FILLER_LIST.split())
+_ANTONYMS = (
+    ("brief", "detailed"),
+    ("concise", "thorough"),
+    ("terse", "talkative"),
+    ("cautious", "bold"),
+    ("serious", "playful"),
+    ("formal", "casual"),
+    ("blunt", "gentle"),
+    ("humble", "boastful"),
+    ("optimistic", "pessimistic"),
+    ("patient", "impatient"),
+    ("warm", "cold"),
+    ("简洁", "详尽"),
+    ("简短", "详细"),
+    ("谨慎", "大胆"),
+    ("严肃", "诙谐"),
+    ("正式", "随意"),
+    ("直率", "委婉"),
+    ("谦逊", "自负"),
+    ("乐观", "悲观"),
+    ("耐心", "急躁"),
+    ("热情", "冷淡"),
+)
+_POLE = re.compile(
+    "|".join(rf"\b{word}\b" if word.isascii() else word for pair in _ANTONYMS for word in pair), re.I
+)
+_NEGATION = re.compile(r"\b(?:not|never|no|nor|without|than|instead)\b|n['’]t\b|[不非没无别勿]", re.I)
+_CLAUSE_END = re.compile(r"[，。；：！？,.;:!?]")
+
+
+def check_pairs(traits: tuple[Trait, ...]) -> Iterator[Finding]:
+    """Yield the remarks on pairs of traits, each on the later of the two."""
+    if len(traits) > MOST_COMPARED:
+        message = f"{len(traits)} traits were not compared with each other; up to {MOST_COMPARED} are."
+        yield Finding(severity="note", code="not-compared", message=message)
+        return
+    wordings = [_Wording(trait) for trait in traits]
+    for first, second in combinations(wordings, 2):
+        if first.repeats(second):
+            yield _repetition(first.trait, second.trait)
+        elif field := first.denies(second):
+            yield _contradiction(first.trait, field, second.trait)
+        elif field := second.denies(first):
+            yield _contradiction(second.trait, field, first.trait)
+        elif words := _antonyms(first, second):
+            yield _tension(first.trait, second.trait, words)
+
+
+class _Wording:
+    """A trait's texts, cut up once for all comparisons."""
+
+    def __init__(self, trait: Trait) -> None:
+        self.trait = trait
+        own = (trait.description, trait.statement)
+        self.own = [(shingles(text), _content(text)) for text in dict.fromkeys(own) if text]
+        self.affirmed = [_content(" ".join(_affirmed_clauses(text))) for text in own]
+        # A name made from the description itself says no more than the description does.
+        is_derived = trait.description == trait.statement
+        self.named = frozenset() if is_derived else _asserted(trait.name)
+        self.asserted = self.named | _asserted(trait.description)
+        self.denied = [
+            (field, _content(text)) for field, text in (("opposite", trait.opposite), ("not", trait.not_))
+        ]
+
+    def repeats(self, other: _Wording) -> bool:
+        """Say whether a text of one says the same as a text of the other."""
+        return any(_same(left, right) for left in self.own for right in other.own)
+
+    def denies(self, other: _Wording) -> str:
+        """Return the field of this trait, ``opposite`` or ``not``, that describes the other trait, or ``""``."""
+        for field, denied in self.denied:
+            if any(_covers(denied, words) for words in other.affirmed):
+                return field
+        return ""
+
+
+def _content(text: str) -> frozenset[str]:
+    """Return the words that carry meaning: English words, and pairs of Chinese characters."""
+    words = {word.lower() for word in _WORD.findall(text)} - _FILLER
+    for run in _HAN_RUN.findall(_HAN_FILLER.sub(" ", text)):
+        words.update(run[i : i + 2] for i in range(len(run) - 1))
+    return frozenset(words)
+
+
+def _affirmed_clauses(text: str) -> list[str]:
+    """Return the clauses without a negation: "I don't lecture" agrees with another trait's "not lecturing"."""
+    return [clause for clause in _CLAUSE_END.split(text) if not _NEGATION.search(clause)]
+
+
+def _same(left: tuple[frozenset[str], frozenset[str]], right: tuple[frozenset[str], frozenset[str]]) -> bool:
+    words = jaccard(left[1], right[1])
+    if len(left[1] & right[1]) >= FEWEST_SHARED and words >= REORDERED_WORDS:
+        return True
+    return words >= SAME_WORDS and jaccard(left[0], right[0]) >= SAME_SHINGLES
+
+
+def _covers(denied: frozenset[str], words: frozenset[str]) -> bool:
+    shared = len(denied & words)
+    return shared >= FEWEST_SHARED and shared >= COVERED * min(len(denied), len(words))
+
+
+def _antonyms(first: _Wording, second: _Wording) -> tuple[str, str] | None:
+    """Return a word of the first trait and its antonym in the second; a name has to hold one of the two.
+
+    Descriptions alone say too little: "even about serious matters" does not make a trait a serious one.
+    """
+    for left, right in _ANTONYMS:
+        for one, other in ((left, right), (right, left)):
+            if (one in first.named and other in second.asserted) or (
+                one in first.asserted and other in second.named
+            ):
+                return one, other
+    return None
+
+
+def _asserted(text: str) -> frozenset[str]:
+    """Return the words of the antonym list that the text uses without denying them."""
+    return frozenset(
+        match[0].lower() for clause in _affirmed_clauses(text) for match in _POLE.finditer(clause)
+    )
+
+
+def _repetition(first: Trait, second: Trait) -> Finding:
+    message = f"says nearly the same as {first.name!r}. Merge the two, or say what sets them apart."
+    return Finding(
+        severity="warning", code="repetition", trait=second.name, field="description", message=message
+    )
+
+
+def _contradiction(first: Trait, field: str, second: Trait) -> Finding:
+    message = f"describes what {first.name!r} gives as its {field!r}. Change one, or say when each applies."
+    return Finding(
+        severity="warning", code="contradiction", trait=second.name, field="description", message=message
+    )
+
+
+def _tension(first: Trait, second: Trait, words: tuple[str, str]) -> Finding:
+    message = (
+        f"{words[1]!r} here and {words[0]!r} in {first.name!r} may pull against each other. "
+        "If both are meant, say in a clarification when each applies."
+    )
+    return Finding(severity="note", code="antonyms", trait=second.name, field="description", message=message)

@@ -1,0 +1,68 @@
+"""Reading a constitution from a file or a text, whatever its shape."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import PurePath
+
+from character.constitution.decoding import normalize, printable, read_text
+from character.constitution.formats import read_nodes
+from character.constitution.models import Constitution, Trait
+from character.constitution.shapes import interpret
+from character.errors import ConstitutionError
+from character.text import detect_language
+
+_LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
+
+
+def load_constitution(
+    path: str | os.PathLike[str], *, language: str | None = None, name: str | None = None
+) -> Constitution:
+    """Return the constitution in a file of JSON, JSON Lines, TOML, YAML or plain text.
+
+    The content decides how the file is read, its extension only where the content leaves it open.
+    ``language`` and ``name`` apply where the file does not say; failing these, the language is detected
+    from the traits and the name is the file's, without its extension.
+
+    Raises ConstitutionError, naming file, line and field, where the file cannot be read as traits.
+    """
+    return parse_constitution(
+        read_text(path), source=printable(os.fspath(path)), language=language, name=name
+    )
+
+
+def parse_constitution(
+    text: str, *, source: str, language: str | None = None, name: str | None = None
+) -> Constitution:
+    """Return the constitution in a text; like ``load_constitution`` for what is no file.
+
+    ``source`` is what error messages call the text; an extension at its end counts like a file's.
+    """
+    document = interpret(read_nodes(normalize(text, source), source), source)
+    header = document.header
+    tag = header.get("language") or language or detect_language(_all_text(document.traits))
+    _check_language(tag, source)
+    return Constitution(
+        name=printable(header.get("name") or name or PurePath(source).stem or "constitution"),
+        language=tag,
+        traits=document.traits,
+        **({"assistant_name": header["assistant_name"]} if "assistant_name" in header else {}),
+    )
+
+
+def _all_text(traits: tuple[Trait, ...]) -> str:
+    return "\n".join(
+        text
+        for trait in traits
+        for text in (trait.description, trait.statement, trait.clarification, *trait.questions)
+    )
+
+
+def _check_language(tag: str, source: str) -> None:
+    if not _LANGUAGE_TAG.fullmatch(tag):
+        raise ConstitutionError(
+            f"{source}: the language {tag!r} is not a language tag.",
+            expected="a BCP 47 tag such as 'zh', 'en' or 'zh-Hant'",
+            fix="write the tag, not the language's name.",
+        )

@@ -1,0 +1,226 @@
+"""From a document to traits: which of the known shapes it has, and what its keys mean."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from character.constitution.contrasts import read_contrasts
+from character.constitution.fields import (
+    Members,
+    check_keys,
+    read_string,
+    read_strings,
+    string_of,
+    wrong_type,
+)
+from character.constitution.models import Target, Trait
+from character.constitution.names import derive_names
+from character.constitution.nodes import Node, problem, quote
+from character.text import detect_language
+
+HEADER_KEYS = ("name", "language", "assistant_name")
+TRAIT_KEYS = (
+    "name",
+    "trait",
+    "description",
+    "statement",
+    "clarification",
+    "not",
+    "opposite",
+    "examples",
+    "questions",
+    "target",
+    "additional_questions",
+    "instruction",
+    "eval_prompt",
+)
+_TRAIT_MARKS = ("trait", "description", "statement", "instruction")
+_TARGETS: tuple[Target, ...] = ("subtle", "natural")
+_WORDS_OF_A_SENTENCE = {"zh": 8, "en": 4}
+_UNIT = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+")
+
+
+@dataclass(frozen=True)
+class Document:
+    """What a file says: the constitution's own fields as far as given, and its traits."""
+
+    header: dict[str, str]
+    traits: tuple[Trait, ...]
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A trait whose name may still have to be derived (None)."""
+
+    name: str | None
+    line: int | None
+    where: str
+    fields: dict[str, Any]
+
+
+def interpret(root: Node, source: str) -> Document:
+    """Return what the document says; raises ConstitutionError where it has none of the known shapes."""
+    header: dict[str, str] = {}
+    if root.kind == "list":
+        drafts = _read_list(root, source)
+    elif root.kind != "mapping":
+        raise wrong_type(
+            root, source, "the document", "a list of traits or an object", "see the example files."
+        )
+    elif "traits" in root.value:
+        check_keys(root.value, (*HEADER_KEYS, "traits"), source, "the constitution")
+        header = {key: read_string(root.value, key, source, "the constitution") for key in HEADER_KEYS}
+        drafts = _read_traits(root.value["traits"], source)
+    elif any(key in root.value for key in _TRAIT_MARKS):
+        drafts = [_read_trait(root, source, "trait 1")]
+    else:
+        drafts = _read_definitions(root, source)
+    if not drafts:
+        raise problem(source, root.line, "there are no traits.", expected="at least one trait")
+    return Document({key: value for key, value in header.items() if value}, _name_traits(drafts, source))
+
+
+def _read_traits(node: Node, source: str) -> list[_Draft]:
+    if node.kind == "list":
+        return _read_list(node, source)
+    if node.kind == "mapping":
+        return _read_definitions(node, source)
+    raise wrong_type(node, source, "the field 'traits'", "a list of traits", "write one object per trait.")
+
+
+def _read_list(node: Node, source: str) -> list[_Draft]:
+    return [_read_trait(item, source, f"trait {i}") for i, item in enumerate(node.value, start=1)]
+
+
+def _read_definitions(node: Node, source: str) -> list[_Draft]:
+    """Read an object of name -> definition, after making sure that it is meant as one."""
+    members: Members = node.value
+    lists = any(member.kind in ("list", "mapping") for member in members.values())
+    if any(key in members for key in HEADER_KEYS) or lists:
+        check_keys(members, (*HEADER_KEYS, "traits"), source, "the constitution")
+        raise problem(
+            source,
+            node.line,
+            "the constitution: the field 'traits' is missing.",
+            expected="a list of traits",
+            fix="add them under the key 'traits'.",
+        )
+    drafts = []
+    for key, member in members.items():
+        where = f"trait {quote(key, 30)}"
+        name = string_of(Node("string", key, member.line), source, f"{where}, its name")
+        drafts.append(_Draft(name, member.line, where, {"description": string_of(member, source, where)}))
+    return drafts
+
+
+def _read_trait(node: Node, source: str, where: str) -> _Draft:
+    if node.kind == "string":
+        sentence = string_of(node, source, where)
+        return _Draft(None, node.line, where, {"statement": sentence, "description": sentence})
+    if node.kind != "mapping":
+        raise wrong_type(
+            node, source, where, "an object or a sentence", 'write {"trait": …, "description": …}.'
+        )
+    members: Members = node.value
+    check_keys(members, TRAIT_KEYS, source, where)
+    name, sentence = _name_and_sentence(members, source, where)
+    where = f"{where} ({quote(name or sentence, 30)})"
+    fields = _read_texts(members, source, where)
+    fields["statement"] = fields["statement"] or sentence
+    fields["description"] = fields["description"] or sentence
+    if not fields["description"]:
+        raise problem(
+            source,
+            node.line,
+            f"{where}: the field 'description' is missing.",
+            expected="a sentence on what the trait is",
+            fix="add a 'description'.",
+        )
+    questions = (read_strings(members, key, source, where) for key in ("questions", "additional_questions"))
+    fields["questions"] = tuple(text for texts in questions for text in texts)
+    fields["examples"] = read_strings(members, "examples", source, where)
+    fields["target"] = _read_target(members, source, where)
+    return _Draft(name or None, node.line, where, fields)
+
+
+def _name_and_sentence(members: Members, source: str, where: str) -> tuple[str, str]:
+    """Return the trait's name and its sentence, either of which may be empty.
+
+    ``trait`` holds the name where a description or instructions stand beside it, the trait's sentence
+    where a ``name`` does or where it reads as a sentence.
+    """
+    name = read_string(members, "name", source, where)
+    trait = read_string(members, "trait", source, where)
+    if name and trait and "statement" in members:
+        raise problem(
+            source,
+            members["trait"].line,
+            f"{where}: 'trait' beside both 'name' and 'statement'.",
+            expected="'trait' in place of one of them",
+            fix="remove it.",
+        )
+    if name:
+        return name, trait
+    if not trait:
+        line = min((node.line for node in members.values() if node.line), default=None)
+        raise problem(
+            source, line, f"{where}: the field 'name' (or 'trait') is missing.", expected="a short name"
+        )
+    described = any(key in members for key in ("description", "statement", "instruction"))
+    return ("", trait) if not described and _is_sentence(trait) else (trait, "")
+
+
+def _is_sentence(text: str) -> bool:
+    return len(_UNIT.findall(text)) >= _WORDS_OF_A_SENTENCE[detect_language(text)]
+
+
+def _read_texts(members: Members, source: str, where: str) -> dict[str, Any]:
+    """Return the trait's text fields, those that are missing taken from its contrasts or empty."""
+    derived = read_contrasts(members, source, where)
+    keys = ("description", "statement", "clarification", "not", "opposite")
+    return {key: read_string(members, key, source, where) or derived.get(key, "") for key in keys}
+
+
+def _read_target(members: Members, source: str, where: str) -> Target:
+    text = read_string(members, "target", source, where) or "natural"
+    for target in _TARGETS:
+        if text == target:
+            return target
+    raise problem(
+        source,
+        members["target"].line,
+        f"{where}, field 'target': {quote(text)} is not known.",
+        expected="'subtle' or 'natural'",
+        fix="use one of the two; other levels are never the aim.",
+    )
+
+
+def _name_traits(drafts: list[_Draft], source: str) -> tuple[Trait, ...]:
+    _refuse_repeats(drafts, source)
+    unnamed = [draft.fields["statement"] for draft in drafts if draft.name is None]
+    names = iter(derive_names(unnamed, [draft.name for draft in drafts if draft.name is not None]))
+    return tuple(
+        Trait.model_validate({"name": next(names) if draft.name is None else draft.name, **draft.fields})
+        for draft in drafts
+    )
+
+
+def _refuse_repeats(drafts: list[_Draft], source: str) -> None:
+    seen: dict[tuple[bool, str], _Draft] = {}
+    for draft in drafts:
+        named = draft.name is not None
+        key = (named, draft.name if draft.name is not None else draft.fields["statement"])
+        if key in seen:
+            first = seen[key]
+            place = f"on line {first.line}" if first.line else f"as {first.where}"
+            what = f"the name {quote(key[1])}" if named else f"the sentence {quote(key[1])}"
+            raise problem(
+                source,
+                draft.line,
+                f"{draft.where}: {what} is there already, {place}.",
+                expected="each trait once",
+                fix="rename or remove one of the two.",
+            )
+        seen[key] = draft
