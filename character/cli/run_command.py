@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 @click.option(
     "--messages", "messages_path", type=click.Path(path_type=Path), help="Answer the messages of this file."
 )
+@click.option(
+    "--trait", "trait_names", multiple=True, metavar="NAME", help="Work on this trait alone; may be repeated."
+)
 @click.option("--messages-per-trait", type=click.IntRange(min=1), help="Messages to generate per trait.")
 @click.option("--candidates", type=click.IntRange(2, 8), help="Candidate responses per message.")
 @click.option("--passes", type=click.IntRange(min=1), help="Ranking passes, each in another order.")
@@ -44,6 +47,8 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
 
     config = load_config(config_path, overrides=_overrides(flags))
     loaded = load_constitution(constitution)
+    if flags["trait_names"]:
+        loaded = loaded.only(flags["trait_names"])
     messages = None
     if flags["messages_path"]:
         messages = load_messages(flags["messages_path"], loaded)

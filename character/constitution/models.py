@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -65,6 +66,13 @@ class Constitution(Record):
     def fingerprint(self) -> str:
         """The identity of the content (16 hex digits), independent of the file it came from."""
         return fingerprint(self.model_dump(mode="json", by_alias=True))
+
+    def only(self, names: Iterable[str]) -> Constitution:
+        """Return the constitution with these traits alone, in its own order; raises UnknownNameError."""
+        wanted = {self.trait(name).name for name in names}
+        return self.model_copy(
+            update={"traits": tuple(trait for trait in self.traits if trait.name in wanted)}
+        )
 
     def trait(self, name: str) -> Trait:
         """Return the trait of that name; raises UnknownNameError, which lists the known ones."""

@@ -100,7 +100,7 @@ def labelled(language, trait, count):
     return demos
 
 
-def agreement(language, traits, *, num_demos=0, count=12):
+def agreement(language, traits, *, num_demos=0, count=12, signature=RankResponses):
     """Return how often the natural response beats each of the others."""
     wins = []
     for trait in traits:
@@ -111,7 +111,7 @@ def agreement(language, traits, *, num_demos=0, count=12):
             shown = [texts[level] for level in order]
             inputs = {"language": language, "trait": trait, "conversation": conversation, "responses": shown}
             scores = dict(
-                zip(order, ask(RankResponses, seed=number, demos=demos, **inputs)["scores"], strict=True)
+                zip(order, ask(signature, seed=number, demos=demos, **inputs)["scores"], strict=True)
             )
             wins += [scores["natural"] > scores[level] for level in LEVELS[1:]]
     return statistics.mean(wins)
@@ -126,6 +126,14 @@ def test_natural_mostly_beats_the_other_levels_but_not_always(language, kind):
 def test_labelled_examples_of_the_trait_improve_agreement(language, kind):
     traits = TRAITS[language, kind]
     assert agreement(language, traits, num_demos=4) >= agreement(language, traits) + 0.02
+
+
+@pytest.mark.parametrize(("language", "kind"), TRAITS)
+def test_advice_in_the_instruction_improves_agreement(language, kind):
+    advice = "Ignore the order of the responses. A mannerism lowers the score. Quote the words you go by."
+    advised = RankResponses.with_instructions(f"{RankResponses.instructions}\n{advice}")
+    traits = TRAITS[language, kind]
+    assert agreement(language, traits, signature=advised) >= agreement(language, traits) + 0.02
 
 
 def test_the_recipes_own_candidates_are_ranked_as_the_recipe_ranks_them():

@@ -1,0 +1,7 @@
+"""The rehearsal backend: a seeded stand-in for a language model, in the process, without weights or network."""
+
+from character.backends.rehearsal.engine import AsyncRehearsalEngine, RehearsalEngine
+from character.backends.rehearsal.litellm_provider import register_with_litellm
+from character.backends.rehearsal.reply import rehearse
+
+__all__ = ["AsyncRehearsalEngine", "RehearsalEngine", "register_with_litellm", "rehearse"]

@@ -1,0 +1,135 @@
+"""Plausible answers for fields of any other signature, by the name and the type of the field."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from functools import partial
+from random import Random
+from typing import Any, NamedTuple
+
+from character.backends.rehearsal.guidance import advice, reword
+from character.backends.rehearsal.prompt import Field, Prompt
+from character.backends.rehearsal.responses import compose
+
+_FENCE = re.compile(r"```[a-z]*\n(.+?)\n```", re.S)
+_ATTEMPT = re.compile(
+    r"Instruction #\d+: (.+?)(?=\n?(?:»|\[\d+\] «+|(?:Prefix|Resulting Score) #\d+:)|\Z)", re.S
+)
+_INSTRUCTION_INPUT = re.compile(r"instruction|prompt", re.I)
+_MAX_DEPTH = 4
+
+
+def fill(field: Field, prompt: Prompt, language: str, rng: Random) -> Any:
+    """Return a value for an output field: an instruction reworded, else something of the field's type."""
+    if field.allowed:
+        return rng.choice(field.allowed)
+    if field.schema:
+        schema = json.loads(field.schema)
+        write = partial(_text, field, prompt, language, rng)
+        return _Maker(schema.get("$defs", {}), _keys(prompt), write, rng).make(schema)
+    simple = _simple(field.type, rng)
+    if simple is not None:
+        return simple
+    if "instruction" in field.name and "prefix" not in field.name:
+        return improved(_instruction_in(prompt), rng)
+    if "prefix" in field.name:
+        return rng.choice(("Answer:", "Scores:", "My judgement:", "Result:"))
+    return _text(field, prompt, language, rng)
+
+
+def fenced(text: str) -> str | None:
+    """Return what stands in the first code block of a text, None where there is none."""
+    match = _FENCE.search(text)
+    return match[1].strip() if match else None
+
+
+def improved(instruction: str, rng: Random) -> str:
+    """Return a lightly reworded instruction."""
+    return reword(instruction or "Do the task with care.", rng)
+
+
+def _instruction_in(prompt: Prompt) -> str:
+    """Return the instruction that the inputs show: the last attempt of several, else the text itself."""
+    named = [name for name in prompt.values if _INSTRUCTION_INPUT.search(name)]
+    for name in sorted(named, key=lambda name: ("attempt" not in name, "basic" not in name, name)):
+        text = str(prompt.values[name]).strip()
+        attempts = _ATTEMPT.findall(text)
+        found = attempts[-1] if attempts else fenced(text) or text
+        if found.strip():
+            return "\n".join(line.strip() for line in found.strip().splitlines())
+    return ""
+
+
+def _simple(type_name: str, rng: Random) -> Any:
+    if type_name == "bool":
+        return rng.random() < 0.5
+    if type_name == "int":
+        return rng.randint(1, 5)
+    return round(rng.random(), 2) if type_name == "float" else None
+
+
+def _text(field: Field, prompt: Prompt, language: str, rng: Random) -> str:
+    if "advice" in field.name:
+        return advice(language, rng)
+    texts = [str(value) for value in prompt.values.values() if isinstance(value, str)]
+    return compose(max(texts, key=len, default=""), None, "absent", language, rng)
+
+
+class _Maker(NamedTuple):
+    """What values for a JSON schema are made of: its definitions, keys for open mappings, a source of text."""
+
+    defs: dict[str, Any]
+    keys: list[str]
+    text: Callable[[], str]
+    rng: Random
+
+    def make(self, schema: dict[str, Any], depth: int = 0) -> Any:
+        """Return a value that satisfies a JSON schema as pydantic writes them."""
+        if "$ref" in schema:
+            return self.make(self.defs[schema["$ref"].rsplit("/", 1)[1]], depth + 1)
+        if "const" in schema or "enum" in schema:
+            return schema["const"] if "const" in schema else self.rng.choice(schema["enum"])
+        options = schema.get("anyOf") or schema.get("allOf") or schema.get("oneOf")
+        if options:
+            return self.make(options[-1] if depth > _MAX_DEPTH else options[0], depth + 1)
+        match schema.get("type"):
+            case "object":
+                return self._object(schema, depth + 1)
+            case "array":
+                count = max(schema.get("minItems", 1), 0 if depth > _MAX_DEPTH else 1)
+                return [self.make(schema.get("items", {}), depth + 1) for _ in range(count)]
+            case "integer":
+                return max(schema.get("minimum", 1), schema.get("exclusiveMinimum", 0) + 1)
+            case "number":
+                return _number(schema, self.rng)
+            case "boolean":
+                return self.rng.random() < 0.5
+            case "null":
+                return None
+        return self.text()
+
+    def _object(self, schema: dict[str, Any], depth: int) -> dict[str, Any]:
+        if "properties" in schema:
+            return {name: self.make(part, depth) for name, part in schema["properties"].items()}
+        values = schema.get("additionalProperties")
+        return {key: self.make(values if isinstance(values, dict) else {}, depth) for key in self.keys}
+
+
+def _number(schema: dict[str, Any], rng: Random) -> float:
+    low = float(schema.get("minimum", schema.get("exclusiveMinimum", 0.0)))
+    high = float(schema.get("maximum", schema.get("exclusiveMaximum", low + 1.0)))
+    return round(low + (high - low) * rng.uniform(0.1, 0.9), 2)
+
+
+def _keys(prompt: Prompt) -> list[str]:
+    """Return the keys of an open mapping: a list of names among the inputs, where there is one."""
+    for value in prompt.values.values():
+        if (
+            isinstance(value, list)
+            and value
+            and all(isinstance(item, str) and len(item) < 60 for item in value)
+        ):
+            return list(dict.fromkeys(value))
+    return ["note"]

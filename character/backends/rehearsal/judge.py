@@ -1,0 +1,159 @@
+"""A lexical judge: how strongly a response shows a trait by its words, and how well that fits."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from functools import lru_cache
+from random import Random
+from typing import Any, NamedTuple
+
+from character.backends.rehearsal.guidance import Care
+from character.backends.rehearsal.lessons import Lesson, lessons_from, taught
+from character.backends.rehearsal.responses import last_content
+from character.backends.rehearsal.sense import Sense, sense_of
+from character.backends.rehearsal.words import sentences, size
+
+_USUAL_SIZE = 45.0
+_SATURATION = 1.3
+_PEAK = {"natural": 0.72, "subtle": 0.48}
+_TIE_MARGIN = 0.03
+
+
+class Features(NamedTuple):
+    """What the judge measures: strength, density, excess and opposition in 0 … 1, and the words it saw.
+
+    Strength grows with distinct cues and saturates; density is the share of sentences with a cue; excess is
+    repetition, cues in most sentences and naming the trait.
+    """
+
+    strength: float
+    density: float
+    excess: float
+    against: float
+    seen: tuple[str, ...]
+    opposed: tuple[str, ...]
+
+
+class Bench(NamedTuple):
+    """The conditions of one judgement: noise (a standard deviation), position bias and how careful the judge is."""
+
+    noise: float
+    position_bias: float
+    care: Care
+    rng: Random
+
+
+@lru_cache(maxsize=8192)
+def features_of(sense: Sense, text: str) -> Features:
+    """Return what the judge measures in a response."""
+    folded = text.casefold()
+    cues, own = Counter(sense.cues.findall(folded)), Counter(sense.own.findall(folded))
+    opposed = tuple(dict.fromkeys(sense.against.findall(folded)))
+    distinct = len(cues) + sense.own_weight * len(own)
+    total = cues.total() + sense.own_weight * own.total()
+    parts = sentences(folded)
+    showing = sum(bool(sense.cues.search(part) or sense.own.search(part)) for part in parts)
+    density = showing / len(parts) if parts else 0.0
+    repetition = max(0.0, total - distinct - 1.0) / total if total else 0.0  # once again is no mannerism yet
+    # A reply of one or two sentences cannot show a trait in most of its sentences by habit.
+    crowded = max(0.0, density - 0.5) * 2 * min(1.0, max(0, len(parts) - 2) / 3)
+    named = min(1.0, len(sense.names.findall(folded)) / 2)
+    evidence = distinct / (max(size(text), 20.0) / _USUAL_SIZE) ** 0.3 - 0.7 * len(opposed)
+    return Features(
+        strength=1.0 - math.exp(-max(0.0, evidence) / _SATURATION),
+        density=density,
+        excess=min(1.0, 0.7 * crowded + 0.9 * repetition + 0.2 * named),
+        against=min(1.0, len(opposed) / 2),
+        seen=(*cues, *own),
+        opposed=opposed,
+    )
+
+
+def fit(features: Features, target: str, care: Care) -> float:
+    """Return how well a strength of expression fits: a bump that peaks at the target, less for excess and opposition."""
+    peak = _PEAK.get(target, _PEAK["natural"])
+    rise = min(1.0, features.strength / peak)
+    beyond = max(0.0, features.strength - peak - 0.15) * (1.5 if target == "subtle" else 0.5)
+    return 0.34 + 0.4 * rise - beyond - care.overdoing * features.excess - 0.15 * features.against
+
+
+def judge(
+    values: dict[str, Any], demos: tuple[dict[str, Any], ...], language: str, bench: Bench
+) -> list[float]:
+    """Return one score in 0 … 1 per response, two decimals, in the order shown.
+
+    Labelled examples move the scores towards the labels of similar responses. The first response shown gains
+    the position bias, the last loses it, in between it slides evenly.
+    """
+    sense = sense_of(values.get("trait"), language)
+    texts = responses_in(values)
+    lessons = learn(demos, sense, language, bench.care)
+    scores = []
+    for index, text in enumerate(texts):
+        features = features_of(sense, text)
+        score = fit(features, sense.target, bench.care) + taught(features[:4], text, lessons)
+        place = 1 - 2 * index / (len(texts) - 1) if len(texts) > 1 else 0.0
+        score += bench.position_bias * bench.care.position * place
+        score += bench.rng.gauss(0.0, bench.noise * bench.care.noise)
+        scores.append(round(min(1.0, max(0.0, score)), 2))
+    return scores
+
+
+def learn(demos: tuple[dict[str, Any], ...], sense: Sense, language: str, care: Care) -> list[Lesson]:
+    """Return what the labelled examples teach, each response measured against the trait of its example."""
+    lessons: list[Lesson] = []
+    for demo in demos:
+        own = sense_of(demo["trait"], language) if demo.get("trait") else sense
+        for text, label in lessons_from(demo):
+            features = features_of(own, text)
+            correction = label - fit(features, own.target, care)
+            lessons.append(Lesson(features[:4], correction, text, same_trait=own is sense))
+    return lessons
+
+
+def verdict(scores: list[float]) -> str:
+    """Return which of two scores is better, in the words of a comparison."""
+    if len(scores) < 2 or abs(scores[0] - scores[1]) < _TIE_MARGIN:
+        return "tie"
+    return "first" if scores[0] > scores[1] else "second"
+
+
+def suitable(values: dict[str, Any]) -> bool:
+    """Return whether any reply to the message could show a trait: False where it holds no words at all."""
+    message = last_content(values.get("conversation"))
+    return sum(char.isalpha() for char in message) >= max(2, 0.2 * len(message))
+
+
+def reasoning(values: dict[str, Any], language: str) -> str:
+    """Return what the judge saw in each response, in the language of the conversation."""
+    sense = sense_of(values.get("trait"), language)
+    notes = [_note(features_of(sense, text), language) for text in responses_in(values)]
+    return " ".join(f"[{number}] {note}" for number, note in enumerate(notes, start=1))
+
+
+def responses_in(values: dict[str, Any]) -> list[str]:
+    """Return the responses to judge, as text."""
+    given = values.get("responses")
+    return [str(text) for text in given] if isinstance(given, list) else []
+
+
+def _note(features: Features, language: str) -> str:
+    seen, opposed = (_listed(words, language) for words in (features.seen, features.opposed))
+    if language == "zh":
+        shown = f"能看出来的地方：{seen}" if seen else "没有看出这一点"
+        return (
+            shown
+            + ("，几乎句句都有" if features.excess > 0.4 else "")
+            + (f"；相反的地方：{opposed}" if opposed else "")
+            + "。"
+        )
+    shown = f"shows in {seen}" if seen else "no sign of it"
+    often = ", in nearly every sentence" if features.excess > 0.4 else ""
+    return f"{shown}{often}{f'; against it: {opposed}' if opposed else ''}."
+
+
+def _listed(words: tuple[str, ...], language: str) -> str:
+    if language == "zh":
+        return "、".join(f"“{word}”" for word in words[:4])
+    return ", ".join(f'"{word}"' for word in words[:4])

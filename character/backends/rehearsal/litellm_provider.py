@@ -1,0 +1,70 @@
+"""The rehearsal model as a custom provider of LiteLLM, for programs that reach their models that way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from character.backends.rehearsal.engine import MODEL, RehearsalEngine
+
+PROVIDER = MODEL.split("/")[0]
+
+
+def register_with_litellm() -> None:
+    """Make the model ``rehearsal/default`` reachable through LiteLLM in this process; a second call does nothing."""
+    import litellm
+    from litellm.utils import custom_llm_setup
+
+    if any(entry["provider"] == PROVIDER for entry in litellm.custom_provider_map):
+        return
+    litellm.custom_provider_map.append({"provider": PROVIDER, "custom_handler": _handler()})
+    custom_llm_setup()
+
+
+def _handler() -> Any:
+    """Return an instance of a subclass of LiteLLM's base, defined here because importing it takes seconds."""
+    from litellm import CustomLLM, ModelResponse
+
+    class RehearsalProvider(CustomLLM):
+        def completion(self, model: str, messages: list[Any], *args: Any, **given: Any) -> ModelResponse:
+            answer = _answer(messages, given.get("optional_params") or {})
+            return ModelResponse(model=f"{PROVIDER}/{model.removeprefix(f'{PROVIDER}/')}", **answer)
+
+        async def acompletion(self, *args: Any, **given: Any) -> ModelResponse:
+            return self.completion(*args, **given)
+
+    return RehearsalProvider()
+
+
+def _answer(messages: list[Any], params: dict[str, Any]) -> dict[str, Any]:
+    said = [{"role": message["role"], "content": _text(message.get("content"))} for message in messages]
+    system = "\n".join(message["content"] for message in said if message["role"] in ("system", "developer"))
+    turns = [message for message in said if message["role"] not in ("system", "developer")]
+    answer = RehearsalEngine().answer(
+        system,
+        turns,
+        seed=params.get("seed"),
+        temperature=params.get("temperature"),
+        max_tokens=params.get("max_tokens"),
+        as_json=_asks_json(params.get("response_format")),
+    )
+    asked, answered = answer.input_tokens, answer.output_tokens
+    return {
+        "choices": [
+            {
+                "index": 0,
+                "finish_reason": "length" if answer.is_cut else "stop",
+                "message": {"role": "assistant", "content": answer.text},
+            }
+        ],
+        "usage": {"prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered},
+    }
+
+
+def _asks_json(response_format: Any) -> bool:
+    return response_format is not None and response_format != {"type": "text"}
+
+
+def _text(content: Any) -> str:
+    if isinstance(content, list):
+        return "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+    return str(content or "")

@@ -1,0 +1,198 @@
+"""Writes messages that people could send, one per brief, from a grammar and what the trait calls for."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from random import Random
+from typing import Any, NamedTuple
+
+from character.backends.rehearsal.grammar import Grammar
+from character.backends.rehearsal.grammar_en import ENGLISH
+from character.backends.rehearsal.grammar_zh import CHINESE
+from character.backends.rehearsal.phrases import Phrases
+from character.backends.rehearsal.responses import compose, join
+from character.backends.rehearsal.sense import sense_of
+from character.text import jaccard, shingles, stable_seed
+
+_SLOT = re.compile(r"\{(\w+)\}")
+_HAN = re.compile(r"[\u3400-\u9fff]")
+_SENTENCE_START = re.compile(r"(?:^|(?<=[.?!] ))[a-z]")
+_ATTEMPTS = 12
+_ALIKE = 0.55
+_SHORT = re.compile(r"short|brief|one sentence|one line|few words|短|一句|几个字|简", re.I)
+_MEDIUM = re.compile(r"medium|two or three|a few sentences|中|两三句", re.I)
+_LONG = re.compile(r"long|detail|paragraph|several|长|详|几段|一段", re.I)
+_CASUAL = re.compile(r"casual|informal|chatty|slang|colloquial|relaxed|口语|随意|随便|闲聊|轻松", re.I)
+_FORMAL = re.compile(r"(?<!in)formal|polite|business|professional|正式|书面|礼貌|客气", re.I)
+_ANYONE = re.compile(r"^(?:anyone|anybody|general|someone|user|任何人|不限|用户|普通人)?$", re.I)
+
+
+class Scene(NamedTuple):
+    """What one message is about and how it is to sound."""
+
+    grammar: Grammar
+    phrases: Phrases
+    kind: str
+    topic: str
+    sender: str
+    language: str
+    length: str
+    register: str
+
+
+def write_messages(values: dict[str, Any], language: str, rng: Random) -> list[str | list[str]]:
+    """Return one message per brief, in order: a string for one turn, else a list of turns.
+
+    A message too much like an existing or an earlier one is drawn again, up to twelve times.
+    """
+    phrases = sense_of(values.get("trait"), language).phrases
+    kind, turns = _kind(str(values.get("kind", ""))), _turns(values.get("turns"))
+    known = [_grams(str(text)) for text in values.get("existing_messages") or []]
+    given = values.get("briefs")
+    messages: list[str | list[str]] = []
+    for brief in given if isinstance(given, list) else []:
+        scene = _scene(brief if isinstance(brief, dict) else {"topic": str(brief)}, kind, phrases, language)
+        message = _fresh(scene, turns, known, rng)
+        known.append(_grams(_key(message)))
+        messages.append(message)
+    return messages
+
+
+def _fresh(scene: Scene, turns: int, known: list[frozenset[str]], rng: Random) -> str | list[str]:
+    for _ in range(_ATTEMPTS):
+        message = _message(scene, turns, rng)
+        own = _grams(_key(message))
+        if all(jaccard(own, other) < _ALIKE for other in known):
+            break
+    return message
+
+
+def _message(scene: Scene, turns: int, rng: Random) -> str | list[str]:
+    first = _first_turn(scene, rng)
+    if turns == 1:
+        return first
+    said = [first]
+    while len(said) < turns:
+        said.append(compose(said[-1], None, "absent", scene.language, rng))
+        said.append(_fill(rng.choice(scene.grammar.followups), _choose(scene, rng)))
+    return said
+
+
+def _first_turn(scene: Scene, rng: Random) -> str:
+    around, tails = _around(scene, rng)
+    ask = _ask(scene, rng)
+    place = 0 if rng.random() < 0.35 else len(around)
+    parts = [*around[:place], ask, *around[place:], *tails]
+    chosen = _choose(scene, rng)
+    filled = []
+    for part in parts:
+        filled.append(_fill(part, chosen))
+        if "{topic}" in part:
+            chosen["topic"] = scene.grammar.pronoun
+    return _sound(join(filled, scene.language), scene, rng)
+
+
+def _around(scene: Scene, rng: Random) -> tuple[list[str], list[str]]:
+    """Return the sentences around the core: none to one in a short message, three to five in a long one."""
+    grammar, count = (
+        scene.grammar,
+        {"short": rng.randint(0, 1), "medium": rng.randint(1, 2), "long": rng.randint(3, 4)},
+    )
+    pool = [*rng.sample(grammar.leads, count[scene.length])]
+    if pool and rng.random() < 0.5:
+        pool[rng.randrange(len(pool))] = rng.choice(scene.phrases.calls)
+    if scene.sender and scene.length != "short" and rng.random() < 0.5:
+        pool.insert(rng.randint(min(1, len(pool)), len(pool)), rng.choice(grammar.senders))
+    chance = {"short": 0.15, "medium": 0.4, "long": 0.9}[scene.length]
+    return pool, [rng.choice(grammar.tails)] if rng.random() < chance else []
+
+
+def _ask(scene: Scene, rng: Random) -> str:
+    if scene.kind == "self_reflection" and rng.random() < 0.25:
+        return rng.choice(scene.phrases.mirrors)
+    return rng.choice(scene.grammar.asks[scene.kind])
+
+
+def _choose(scene: Scene, rng: Random) -> dict[str, str]:
+    """Return what the slots of one message hold, so that it speaks of one person, place and time throughout."""
+    chosen = {name: rng.choice(values) for name, values in scene.grammar.slots.items()}
+    return {**chosen, "topic": scene.topic, "sender": scene.sender}
+
+
+def _fill(template: str, chosen: dict[str, str]) -> str:
+    filled = _SLOT.sub(lambda match: chosen.get(match[1], match[0]), template)
+    return _SENTENCE_START.sub(lambda match: match[0].upper(), filled)
+
+
+def _sound(text: str, scene: Scene, rng: Random) -> str:
+    """Give a text its register: casual ones may lose capitals and the last stop, formal ones may get an address."""
+    if scene.register == "casual":
+        if rng.random() < 0.5:
+            text = text.removesuffix(".").removesuffix("。")
+        if rng.random() < 0.3:
+            greeting = rng.choice(scene.grammar.greetings)
+            return greeting + (text if text.startswith(("I ", "I'")) else text[:1].lower() + text[1:])
+    if scene.register == "formal" and rng.random() < 0.3:
+        return rng.choice(scene.grammar.addresses) + text
+    return text
+
+
+def _scene(brief: dict[str, Any], kind: str, phrases: Phrases, language: str) -> Scene:
+    grammar = CHINESE if language == "zh" else ENGLISH
+    topic = str(brief.get("topic", "")).strip().rstrip(".。")
+    if not topic or bool(_HAN.search(topic)) != (language == "zh"):
+        topic = grammar.topics[stable_seed(topic) % len(grammar.topics)]
+    sender = str(brief.get("sender") or brief.get("audience") or "").strip()
+    usable = (
+        len(sender) <= 40 and not _ANYONE.match(sender) and bool(_HAN.search(sender)) == (language == "zh")
+    )
+    register = str(brief.get("register", ""))
+    return Scene(
+        grammar=grammar,
+        phrases=phrases,
+        kind=kind,
+        topic=_nominal(topic) if language == "zh" else topic,
+        sender=(sender if language == "zh" else _with_article(sender)) if usable else "",
+        language=language,
+        length=_length(str(brief.get("length", ""))),
+        register="casual" if _CASUAL.search(register) else "formal" if _FORMAL.search(register) else "plain",
+    )
+
+
+def _length(text: str) -> str:
+    """Return short, medium or long by the word that comes first ("long: a short paragraph" is long)."""
+    places = {"short": _SHORT.search(text), "medium": _MEDIUM.search(text), "long": _LONG.search(text)}
+    found = {name: match.start() for name, match in places.items() if match}
+    return min(found, key=lambda name: found[name]) if found else "medium"
+
+
+def _nominal(topic: str) -> str:
+    """Return a Chinese topic as something templates can speak about; a clause becomes 这件事."""
+    return f"{topic}这件事" if "的" not in topic and re.search(r"了$|不|太|觉得", topic) else topic
+
+
+def _with_article(sender: str) -> str:
+    if re.match(r"(?:an?|the|my|one|some\w*|two|your) ", sender, re.I):
+        return sender
+    return f"{'an' if sender[:1].casefold() in 'aeiou' else 'a'} {sender}"
+
+
+def _kind(text: str) -> str:
+    folded = text.casefold()
+    if "reflect" in folded or "反思" in folded:
+        return "self_reflection"
+    return "situation" if "situation" in folded or "情境" in folded else "question"
+
+
+def _turns(given: Any) -> int:
+    return given if isinstance(given, int) and given % 2 == 1 and given > 0 else 1
+
+
+def _key(message: str | list[str]) -> str:
+    return message if isinstance(message, str) else message[-1] + message[0]
+
+
+@lru_cache(maxsize=8192)
+def _grams(text: str) -> frozenset[str]:
+    return shingles(text)

@@ -1,0 +1,164 @@
+"""Reads a prompt back into what it was made from: fields, instruction, labelled examples and input values."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import textwrap
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+_FIELD_LINE = re.compile(r"^\d+\. `(\w+)` \((.+?)\):(?: |$)", re.M)
+_HEADER = re.compile(r"^\[\[ ## (\w+) ## \]\][ \t]*$", re.M)
+_NOTE = re.compile(r"\{(\w+)\} {8}# note: the value you produce (.*)")
+_INPUTS, _OUTPUTS = "Your input fields are:\n", "\nYour output fields are:\n"
+_STRUCTURE = "\nAll interactions will be structured in the following way"
+_OBJECTIVE = "\nIn adhering to this structure, your objective is:"
+_JSON_OUTPUTS = "\nOutputs will be a JSON object with the following fields.\n"
+_REQUIREMENTS = re.compile(r"\n\nRespond with (?:the corresponding output fields|a JSON object)[^\n]*\Z")
+_DECODER = json.JSONDecoder()
+_NOT_SUPPLIED = "Not supplied for this particular example."
+
+
+class Field(NamedTuple):
+    """One field of the signature: its type as the prompt spells it, its allowed values and its JSON schema."""
+
+    name: str
+    type: str
+    allowed: tuple[Any, ...] = ()
+    schema: str = ""
+
+
+class Layout(NamedTuple):
+    """What a system message says: the fields in order, the instruction, and whether the answer is JSON."""
+
+    inputs: tuple[Field, ...]
+    outputs: tuple[Field, ...]
+    instruction: str
+    json: bool
+
+
+class Prompt(NamedTuple):
+    """A prompt that was understood: its layout, the values to answer for, and the examples before them."""
+
+    layout: Layout
+    values: dict[str, Any]
+    demos: tuple[dict[str, Any], ...]
+
+
+def read_prompt(system: str, messages: list[dict[str, str]]) -> Prompt | None:
+    """Return the prompt, or None where the system message does not describe fields."""
+    layout = read_layout(system)
+    if layout is None:
+        return None
+    demos = []
+    for asked, answered in pairwise(messages):
+        if (asked["role"], answered["role"]) == ("user", "assistant"):
+            outputs = _read_outputs(answered["content"], layout)
+            demos.append({**read_values(asked["content"], layout.inputs), **outputs})
+    last = _REQUIREMENTS.sub("", messages[-1]["content"].rstrip())
+    return Prompt(layout, read_values(last, layout.inputs), tuple(demos))
+
+
+@lru_cache(maxsize=512)
+def read_layout(system: str) -> Layout | None:
+    """Return what the system message of a DSPy adapter describes, None where it describes nothing."""
+    start, middle, end = system.find(_INPUTS), system.find(_OUTPUTS), system.find(_STRUCTURE)
+    if not 0 <= start < middle < end:
+        return None
+    objective = system.find(_OBJECTIVE, end)
+    structure = system[end : objective if objective >= 0 else len(system)]
+    instruction = system[objective + len(_OBJECTIVE) :] if objective >= 0 else ""
+    as_json = _JSON_OUTPUTS in structure
+    notes = _notes(structure, as_json)
+    return Layout(
+        inputs=_fields(system[start:middle], {}),
+        outputs=_fields(system[middle:end], notes),
+        instruction=textwrap.dedent(instruction.lstrip(" ")).strip(),
+        json=as_json,
+    )
+
+
+def read_values(text: str, fields: tuple[Field, ...]) -> dict[str, Any]:
+    """Return the values of the sections in ``text``.
+
+    Sections are only taken in the order of the fields, and a JSON value ends where its JSON ends, so that a
+    header inside a value is text.
+    """
+    names = [field.name for field in fields]
+    values: dict[str, Any] = {}
+    position, expected = 0, 0
+    while expected < len(fields) and (found := _next_header(text, position, names, expected)):
+        index, start, _ = found
+        following = _next_header(text, start, names, index + 1)
+        end = following[2] if following else len(text)
+        values[names[index]], position = _value(text, start, end, fields[index].type)
+        expected = index + 1
+    return values
+
+
+def _next_header(text: str, position: int, names: list[str], expected: int) -> tuple[int, int, int] | None:
+    # Index of the field, where its value starts, where its header starts.
+    # The field expected next wins over a later one, so that only a missing field is skipped.
+    for name in names[expected:]:
+        for match in _HEADER.finditer(text, position):
+            if match[1] == name:
+                return names.index(name), match.end(), match.start()
+    return None
+
+
+def _value(text: str, start: int, end: int, type_name: str) -> tuple[Any, int]:
+    raw = text[start:end].strip()
+    if type_name == "str":
+        return raw, end
+    try:
+        value, stop = _DECODER.raw_decode(text, start + len(text[start:end]) - len(text[start:end].lstrip()))
+    except ValueError:
+        return {"True": True, "False": False, "None": None}.get(raw, raw), end
+    return value, stop
+
+
+def _read_outputs(text: str, layout: Layout) -> dict[str, Any]:
+    values: dict[str, Any]
+    if layout.json:
+        try:
+            values = json.loads(text)
+        except ValueError:
+            return {}
+        if not isinstance(values, dict):
+            return {}
+    else:
+        values = read_values(text.replace("[[ ## completed ## ]]", ""), layout.outputs)
+    return {name: value for name, value in values.items() if str(value).strip() != _NOT_SUPPLIED}
+
+
+def _fields(section: str, notes: dict[str, str]) -> tuple[Field, ...]:
+    fields = []
+    for match in _FIELD_LINE.finditer(section):
+        name, type_name = match[1], match[2]
+        note = notes.get(name, "")
+        schema = note.partition("JSON schema: ")[2]
+        fields.append(Field(name, type_name, _allowed(type_name, note), schema))
+    return tuple(fields)
+
+
+def _notes(structure: str, as_json: bool) -> dict[str, str]:
+    if not as_json:
+        return dict(_NOTE.findall(structure))
+    try:
+        block = json.loads(structure.partition(_JSON_OUTPUTS)[2])
+    except ValueError:
+        return {}
+    return {name: note for text in block.values() for name, note in _NOTE.findall(str(text))}
+
+
+def _allowed(type_name: str, note: str) -> tuple[Any, ...]:
+    if type_name.startswith("Literal["):
+        try:
+            return tuple(ast.literal_eval(type_name.removeprefix("Literal")))
+        except (ValueError, SyntaxError):
+            pass  # the note lists the same values as text
+    _, marker, values = note.partition("one of: ")
+    return tuple(values.split("; ")) if marker else ()

@@ -1,0 +1,99 @@
+"""From a prompt to a reply: text in, text out, and nothing else is read."""
+
+from __future__ import annotations
+
+import json
+from random import Random
+from typing import Any
+
+from character.backends.rehearsal import generic
+from character.backends.rehearsal.guidance import care_of
+from character.backends.rehearsal.judge import Bench, judge, reasoning, suitable, verdict
+from character.backends.rehearsal.messages import write_messages
+from character.backends.rehearsal.prompt import Prompt, read_prompt
+from character.backends.rehearsal.responses import compose, respond
+from character.text import detect_language, stable_seed
+
+NOISE, POSITION_BIAS = 0.08, 0.06
+
+
+def rehearse(
+    system: str,
+    messages: list[dict[str, str]],
+    *,
+    seed: int = 0,
+    temperature: float | None = None,
+    as_json: bool = False,
+    noise: float = NOISE,
+    position_bias: float = POSITION_BIAS,
+) -> str:
+    """Return the reply to a prompt: the same for the same arguments, in every process.
+
+    ``messages`` are dicts with ``role`` and ``content``, the last one the user's. Another ``seed`` or
+    ``temperature`` gives another sample. ``as_json`` asks for a JSON object even where the prompt does not.
+    ``noise`` is the standard deviation of a score, ``position_bias`` what the response shown first gains
+    and the last one loses.
+    """
+    said = [part for message in messages for part in (message["role"], message["content"])]
+    rng = Random(stable_seed("rehearsal", seed, temperature, system, *said))
+    prompt = read_prompt(system, messages)
+    if prompt is None:
+        return _plain(messages[-1]["content"], rng)
+    bench = Bench(noise, position_bias, care_of(prompt.layout.instruction), rng)
+    known = _known(prompt, bench)
+    language = _language(prompt)
+    answer = {
+        field.name: known[field.name] if field.name in known else generic.fill(field, prompt, language, rng)
+        for field in prompt.layout.outputs
+    }
+    return _as_json(answer) if as_json or prompt.layout.json else _as_chat(answer)
+
+
+def _known(prompt: Prompt, bench: Bench) -> dict[str, Any]:
+    """Return the outputs of the five tasks that are known, told apart by their fields; empty for any other."""
+    values, language = prompt.values, _language(prompt)
+    outputs = {field.name: field for field in prompt.layout.outputs}
+    if "responses" in values and outputs.keys() & {"scores", "verdict"}:
+        scores = judge(values, prompt.demos, language, bench)
+        answer = {"reasoning": reasoning(values, language), "suitable": suitable(values), "scores": scores}
+        if "verdict" in outputs:
+            said = verdict(scores) if answer["suitable"] else "unsuitable"
+            allowed = outputs["verdict"].allowed
+            answer["verdict"] = said if not allowed or said in allowed else allowed[0]
+        return answer
+    if "messages" in outputs and "briefs" in values:
+        return {"messages": write_messages(values, language, bench.rng)}
+    if "response" in outputs and "conversation" in values:
+        return {"response": respond(values, language, bench.rng)}
+    return {}
+
+
+def _language(prompt: Prompt) -> str:
+    asked = str(prompt.values.get("language", "")).casefold()
+    if asked:
+        return "zh" if any(sign in asked for sign in ("zh", "chinese", "中文", "汉语", "普通话")) else "en"
+    return detect_language(" ".join(str(value) for value in prompt.values.values()))
+
+
+def _plain(text: str, rng: Random) -> str:
+    """Return the reply to a bare message; one that shows an instruction in a code block gets it back reworded."""
+    fenced = generic.fenced(text)
+    if fenced is not None:
+        return f"```\n{generic.improved(fenced, rng)}\n```"
+    return compose(text, None, "absent", detect_language(text), rng)
+
+
+def _as_json(answer: dict[str, Any]) -> str:
+    return json.dumps(answer, ensure_ascii=False, indent=2)
+
+
+def _as_chat(answer: dict[str, Any]) -> str:
+    sections = [f"[[ ## {name} ## ]]\n{_written(value)}" for name, value in answer.items()]
+    return "\n\n".join([*sections, "[[ ## completed ## ]]"])
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, str):
+        # A line that looks like a header would end the field for whoever reads the reply.
+        return value.replace("[[ ##", "[ [ ##")
+    return str(value) if isinstance(value, bool) or value is None else json.dumps(value, ensure_ascii=False)

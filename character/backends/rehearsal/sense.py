@@ -1,0 +1,132 @@
+"""What a trait means to the rehearsal model: which sentences show it and which words give it away."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from character.backends.rehearsal import derived
+from character.backends.rehearsal.concepts import BANKS, find_concepts, parading
+from character.backends.rehearsal.phrases import Phrases
+from character.backends.rehearsal.words import chunks, content_words, runs, sentences
+
+_NEVER = re.compile(r"(?!)")
+_PREPOSITION = re.compile(
+    r"\b(?:with|from|of|about|through|for|by|using|the|an?|its|their)\s+(?=[a-z])", re.I
+)
+
+
+class Sense(NamedTuple):
+    """A trait as the rehearsal model takes it.
+
+    ``phrases`` are the sentences for replies and messages; the patterns find cues, the trait's own words,
+    signs of the opposite and mentions of the trait by name in a folded text. ``own_weight`` is what one of
+    the trait's own words counts against a cue of the bank.
+    """
+
+    phrases: Phrases
+    cues: re.Pattern[str]
+    own: re.Pattern[str]
+    against: re.Pattern[str]
+    names: re.Pattern[str]
+    own_weight: float
+    target: str
+
+
+def sense_of(trait: Any, language: str) -> Sense:
+    """Return the sense of a trait, given as prompts show it (a dict), for replies in ``language``."""
+    data = trait if isinstance(trait, dict) else {"name": str(trait or ""), "description": str(trait or "")}
+    return _sense(json.dumps(data, ensure_ascii=False, sort_keys=True), language)
+
+
+@lru_cache(maxsize=1024)
+def _sense(trait_json: str, language: str) -> Sense:
+    trait = json.loads(trait_json)
+    name = _text(trait.get("name"))
+    about = " ".join(_text(trait.get(key)) for key in ("description", "statement", "clarification"))
+    concepts = find_concepts(name, about)
+    own, denied = content_words(f"{about} {_text(trait.get('examples'))}")
+    opposite, _ = content_words(f"{_text(trait.get('opposite'))} {_text(trait.get('not'))}")
+    banks = [BANKS[code][key] for key in concepts for code in BANKS]
+    names = parading(concepts, name)
+    against = [word for bank in banks for word in bank.against] if banks else list(derived.AGAINST)
+    return Sense(
+        phrases=_phrases(trait, concepts, language, names),
+        cues=_pattern(word for bank in banks for word in bank.cues),
+        own=_pattern(_unlike(own, names)),
+        against=_pattern([*against, *denied, *_unlike(opposite, own)]),
+        names=_pattern(names),
+        own_weight=0.5 if concepts else 0.8,
+        target=_text(trait.get("target")) or "natural",
+    )
+
+
+def _phrases(
+    trait: dict[str, Any], concepts: tuple[str, ...], language: str, names: tuple[str, ...]
+) -> Phrases:
+    if concepts:
+        first, *others = (BANKS[language][key] for key in concepts)
+        return first if not others else first._replace(natural=first.natural + others[0].natural[:2])
+    themes = _themes(
+        " ".join(_text(trait.get(key)) for key in ("description", "statement", "clarification")), language
+    )
+    poles = _themes(_text(trait.get("opposite")), language)
+    return derived.phrases(_unlike(themes, names), _unlike(poles, names), _spoken(trait, names), language)
+
+
+def _themes(text: str, language: str) -> tuple[str, ...]:
+    """Return up to six noun-like phrases of a description, best first."""
+    if language == "zh":
+        found = [chunk for chunk in chunks(text) if len(chunk) <= 6] or [chunk[:4] for chunk in chunks(text)]
+        return tuple(dict.fromkeys(found))[:6]
+    text = re.sub(r"^\s*\w+s\s+", "", text)  # "talks about …": the verb of a description is no theme
+    split = [(part, runs(part)) for part in _PREPOSITION.split(text)[1:]]
+    nouns = [found[0] for part, found in split if found and part.startswith(found[0][0])]
+    candidates = nouns if len(nouns) >= 2 else [*nouns, *runs(text)]
+    return tuple(dict.fromkeys(" ".join(run[:2]).lower() for run in candidates if len(run[0]) > 2))[:6]
+
+
+def _spoken(trait: dict[str, Any], names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the sentences of the examples that read like something said, not like a description."""
+    given = trait.get("examples") or ()
+    quoted = [part for text in given for part in re.findall(r"[“「\"]([^”」\"]{4,})[”」\"]", str(text))]
+    said = quoted or [line for text in given for line in sentences(str(text)) if _is_said(line)]
+    return _unlike(tuple(said), names)
+
+
+def _is_said(sentence: str) -> bool:
+    first = sentence.split(" ")[0].casefold()
+    described = first.endswith(("s", "ing")) and first not in (
+        "this",
+        "yes",
+        "perhaps",
+        "as",
+        "is",
+        "let's",
+        "it's",
+    )
+    return not described and not re.match(r"(?:会|喜欢|善于|总是|在.{1,12}时)", sentence)
+
+
+def _unlike(words: Iterable[str], taken: Iterable[str]) -> tuple[str, ...]:
+    """Return the words that do not contain one of the taken ones and are not contained in one."""
+    known = [word.casefold() for word in taken if word]
+    return tuple(word for word in words if not any(k in word.casefold() for k in known))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return " ".join(str(part) for part in value)
+    return "" if value is None else str(value)
+
+
+def _pattern(words: Iterable[str]) -> re.Pattern[str]:
+    kept = sorted({word.casefold() for word in words if word.strip()}, key=lambda word: (-len(word), word))
+    if not kept:
+        return _NEVER
+    return re.compile(
+        "|".join(rf"(?<![a-z]){re.escape(w)}" if w[0].isascii() else re.escape(w) for w in kept)
+    )

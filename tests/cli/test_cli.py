@@ -1,0 +1,171 @@
+"""The command line as scripts use it: JSON on stdout, exit codes, no traceback, and help at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_server import FakeServer
+
+RECIPE = '[{"trait": "耐心", "description": "在解释时详细，不急躁"}, {"trait": "幽默感", "description": "适当的时候说点轻松的"}]'
+
+
+def character(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own."""
+    command = [sys.executable, "-m", "character", *map(str, arguments)]
+    environment = {**os.environ, "COLUMNS": "160", "PYTHONIOENCODING": "utf-8"}
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=False, cwd=cwd, env=environment
+    )
+
+
+def in_json(*arguments: object) -> Any:
+    """Run a command with --json and return the document it printed."""
+    done = character(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a constitution and a finished run."""
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "recipe.json").write_text(RECIPE, encoding="utf-8")
+    in_json("run", folder / "recipe.json", "--out", folder / "run", "--messages-per-trait", 2)
+    return folder
+
+
+def test_run_prints_what_was_kept_dropped_and_paid_and_five_pairs(made: Path) -> None:
+    done = character("run", made / "recipe.json", "--out", made / "run", "--messages-per-trait", 2)
+    assert done.returncode == 0
+    for said in (
+        "kept and dropped",
+        "calls and cost",
+        "tokens in",
+        "pair 4",
+        "rehearsal backend",
+        str(made / "run"),
+    ):
+        assert said in done.stdout
+    assert "耐心、幽默感" in done.stderr
+
+
+def test_status_and_show_agree_with_the_run(made: Path) -> None:
+    summary = in_json("status", made / "run")
+    rollouts = in_json("show", made / "run")
+    assert summary["pairs"] == sum(len(rollout["pairs"]) for rollout in rollouts)
+    first = rollouts[0]
+    assert in_json("show", made / "run", "--message", first["message"]["id"][:8]) == first
+    shown = character("show", made / "run", "--message", first["message"]["id"]).stdout
+    for level in ("natural", "absent", "overdone", "subtle"):
+        assert level in shown
+    assert "score" in shown
+    assert "reasons of pass 2" in shown
+
+
+def test_export_writes_every_format_named_in_its_help(made: Path, tmp_path: Path) -> None:
+    from character.exports import EXPORT_FORMATS
+
+    help_text = " ".join(character("export", "--help").stdout.split())
+    for name in EXPORT_FORMATS:
+        assert name in help_text
+        report = in_json(
+            "export", made / "run", "--format", name, "--out", tmp_path / name, "--split", "100/0/0"
+        )
+        assert sum(file["rows"] for file in report["files"]) > 0
+        assert (tmp_path / name / "README.md").is_file()
+
+
+def test_check_prints_what_was_understood(made: Path) -> None:
+    data = in_json("check", made / "recipe.json")
+    assert [trait["name"] for trait in data["constitution"]["traits"]] == ["耐心", "幽默感"]
+    assert isinstance(data["findings"], list)
+    assert "耐心" in character("check", made / "recipe.json").stdout
+
+
+def test_init_writes_a_project_that_runs(tmp_path: Path) -> None:
+    for language in ("en", "zh"):
+        written = in_json("init", tmp_path / language, "--language", language)["written"]
+        arguments = ("run", written[0], "--config", written[1], "--out", tmp_path / f"run-{language}")
+        assert in_json(*arguments, "--messages-per-trait", 1)["pairs"] > 0
+        assert in_json("check", written[0])["findings"] == []
+    again = character("init", tmp_path / "en")
+    assert (again.returncode, "already holds" in again.stderr) == (2, True)
+
+
+def test_backends_lists_steps_and_ping_reports_what_answers(server: FakeServer) -> None:
+    rows = in_json("backends", "--lm", "openai/a", "--api-base", server.url, "--ping")
+    assert {row["ping"]["model"] for row in rows} == {"openai/fake-model"}
+    down = character("backends", "--lm", "openai/a", "--api-base", "http://127.0.0.1:9/v1", "--ping")
+    assert down.returncode == 4
+
+
+def test_each_step_takes_a_backend_by_flag(made: Path, tmp_path: Path) -> None:
+    with FakeServer(name="judge") as judge:
+        summary = in_json(
+            "run", made / "recipe.json", "--out", tmp_path / "run", "--messages-per-trait", 1,
+            "--backend-ranking", "litellm", "--lm-ranking", "openai/judge", "--api-base-ranking", judge.url,
+        )  # fmt: skip
+    assert summary["models"]["ranking"] == ["openai/judge"]
+    assert summary["models"]["responses"] == ["rehearsal/default"]
+    assert summary["rehearsal"] is True
+
+
+def test_messages_come_from_a_file_in_the_recipes_shape(made: Path, tmp_path: Path) -> None:
+    (tmp_path / "m.json").write_text(
+        '[{"type": "情境型", "prompt": "有人问你为什么迟到, 你怎么回答?"}]', encoding="utf-8"
+    )
+    in_json("run", made / "recipe.json", "--out", tmp_path / "run", "--messages", tmp_path / "m.json")
+    messages = [rollout["message"] for rollout in in_json("show", tmp_path / "run")]
+    assert [(m["trait"], m["kind"], m["source"]) for m in messages] == [
+        ("耐心", "situation", "file"),
+        ("幽默感", "situation", "file"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["run", "none.json", "--out", "r"], 2, "none.json"),
+        (["run", "recipe.json"], 2, "--out"),
+        (["run", "recipe.json", "--out", "r", "--candidates", "9"], 2, "--candidates"),
+        (["run", "recipe.json", "--out", "r", "--backend", "native"], 2, "needs a model"),
+        (["run", "recipe.json", "--out", "r", "--messages", "none.txt"], 2, "none.txt"),
+        (["run", "recipe.json", "--out", "recipe.json"], 2, "run folder"),
+        (["run", "recipe.json", "--out", "r", "--lm", "openai/x", "--api-base", "http://127.0.0.1:9/v1"], 4, "cannot be reached"),
+        (["show", "nowhere"], 2, "holds no run"),
+        (["show", "run", "--message", "zzzz"], 2, "is not known"),
+        (["export", "run", "--format", "trk", "--out", "x"], 2, "trl"),
+        (["export", "run", "--format", "trl", "--out", "x", "--split", "half"], 2, "90/5/5"),
+        (["rum"], 2, "rum"),
+        (["check", "bad.json"], 2, "line 2"),
+    ],
+)  # fmt: skip
+def test_mistakes_get_one_clear_error_and_their_exit_code(
+    made: Path, tmp_path: Path, arguments: list[str], code: int, said: str
+) -> None:
+    for name in ("recipe.json",):
+        (tmp_path / name).write_text(RECIPE, encoding="utf-8")
+    (tmp_path / "bad.json").write_text('[\n{"trait": ]')
+    (tmp_path / "run").symlink_to(made / "run")
+    done = character(*arguments, cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_and_import_load_nothing_heavy() -> None:
+    heavy = "{'dspy', 'litellm', 'torch', 'sqlalchemy', 'pydantic', 'rich', 'numpy'}"
+    for code in (
+        "import character",
+        "import character.cli as c; c.cli.main(['--help'], standalone_mode=False)",
+    ):
+        script = f"import sys, contextlib, io\nwith contextlib.redirect_stdout(io.StringIO()):\n    exec({code!r})\n"
+        script += f"print(sorted({heavy} & set(sys.modules)))"
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == "[]"

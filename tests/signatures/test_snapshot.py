@@ -1,0 +1,65 @@
+"""The prompts are a file format: each is frozen here to the byte, so that a changed prompt is a visible diff.
+
+To accept a change on purpose: ``python tests/signatures/test_snapshot.py`` writes the snapshot anew.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import dspy
+import pytest
+
+from signatures.judging import CompareResponses
+from signatures.messages import KIND_DESCRIPTIONS, GenerateMessages
+from signatures.ranking import RankResponses
+from signatures.responses import EXPRESSIONS, RespondInCharacter, RespondPlainly
+
+SNAPSHOT = Path(__file__).with_name("snapshot.json")
+SIGNATURES = [GenerateMessages, RespondInCharacter, RespondPlainly, RankResponses, CompareResponses]
+
+
+def frozen() -> dict[str, object]:
+    """Return everything of the prompts that models and saved programs see."""
+    prompts: dict[str, object] = {
+        signature.__name__: {
+            "fields": list(signature.fields),
+            "system": dspy.ChatAdapter().format_system_message(signature).split("\n"),
+        }
+        for signature in SIGNATURES
+    }
+    return {**prompts, "EXPRESSIONS": EXPRESSIONS, "KIND_DESCRIPTIONS": KIND_DESCRIPTIONS}
+
+
+@pytest.mark.parametrize(
+    "name", [*(signature.__name__ for signature in SIGNATURES), "EXPRESSIONS", "KIND_DESCRIPTIONS"]
+)
+def test_prompts_are_as_they_were(name: str) -> None:
+    assert frozen()[name] == json.loads(SNAPSHOT.read_text(encoding="utf-8"))[name]
+
+
+@pytest.mark.parametrize("signature", SIGNATURES)
+def test_inputs_that_many_calls_share_come_first(signature: type[dspy.Signature]) -> None:
+    shared_first = [
+        "language",
+        "assistant_name",
+        "trait",
+        "character",
+        "focus_trait",
+        "kind",
+        "turns",
+        "expression",
+    ]
+    varying = ["existing_messages", "briefs", "conversation", "responses"]
+    ranks = [(shared_first + varying).index(name) for name in signature.input_fields]
+    assert ranks == sorted(ranks)
+
+
+@pytest.mark.parametrize("signature", [RankResponses, CompareResponses])
+def test_judges_reason_before_they_decide(signature: type[dspy.Signature]) -> None:
+    assert next(iter(signature.output_fields)) == "reasoning"
+
+
+if __name__ == "__main__":
+    SNAPSHOT.write_text(json.dumps(frozen(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
