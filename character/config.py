@@ -36,7 +36,8 @@ class BackendConfig(Section):
     ``api_key_env`` names the environment variable that holds the key, never the key itself.
     ``temperature`` and ``max_tokens`` are left to the server where they are None. ``max_in_flight``
     bounds the concurrent calls to this backend, ``timeout_s`` the wait for one reply in seconds,
-    ``num_retries`` the further attempts after a failure that is worth repeating.
+    ``num_retries`` the further attempts after a failure that is worth repeating. ``requests_per_minute`` and
+    ``tokens_per_minute`` hold the pace below what an account allows.
     ``input_price`` and ``output_price`` are USD per million tokens, for models the price map does not know.
     """
 
@@ -49,6 +50,8 @@ class BackendConfig(Section):
     max_in_flight: int = Field(default=32, ge=1, le=4096)
     timeout_s: float = Field(default=120.0, gt=0.0)
     num_retries: int = Field(default=3, ge=0, le=20)
+    requests_per_minute: float | None = Field(default=None, gt=0.0)
+    tokens_per_minute: float | None = Field(default=None, gt=0.0)
     input_price: float | None = Field(default=None, ge=0.0)
     output_price: float | None = Field(default=None, ge=0.0)
 
@@ -151,6 +154,20 @@ class PairsConfig(Section):
     min_margin: float = Field(default=0.1, ge=0.0, le=1.0)
 
 
+class BudgetConfig(Section):
+    """Hard caps over the whole run, earlier sittings included: USD, tokens of prompts and replies, calls."""
+
+    max_cost: float | None = Field(default=None, ge=0.0)
+    max_tokens: int | None = Field(default=None, ge=0)
+    max_calls: int | None = Field(default=None, ge=0)
+
+
+class StoreConfig(Section):
+    """Where the records of a run lie: a file in the run folder, or a PostgreSQL database by its URL."""
+
+    url: str | None = None
+
+
 class Config(Section):
     """Everything a run needs to know besides its constitution and its messages."""
 
@@ -161,6 +178,8 @@ class Config(Section):
     responses: ResponsesConfig = ResponsesConfig()
     ranking: RankingConfig = RankingConfig()
     pairs: PairsConfig = PairsConfig()
+    budget: BudgetConfig = BudgetConfig()
+    store: StoreConfig = StoreConfig()
     backends: dict[str, BackendConfig] = Field(default_factory=lambda: {"default": BackendConfig()})
 
     @model_validator(mode="before")

@@ -6,22 +6,40 @@ import asyncio
 import contextlib
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from character._version import __version__
+from character.backends.budget import Budget
 from character.config import Config
 from character.constitution import Constitution, Trait
-from character.errors import CharacterError
+from character.errors import BudgetReachedError, CharacterError
+from character.message_files import GivenMessages
+from character.modules.calls import SERVER_FAULTS
 from character.program import CharacterProgram
 from character.records import Candidates, Drop, Message, MessageBatch, Ranking, Rollout, Usage
 from character.run_log import RunLog
 from character.run_summary import RunSummary, check_identity, summarize, write_down
-from character.store import RunStore, rollout_status
+from character.store import FAILED, RunStore
 
 _ORDINALS_PER_TRAIT = 10_000_000
+
+
+class MessageSource(Protocol):
+    """Where a run gets messages that are not generated: a MessageFile, or GivenMessages in memory."""
+
+    fingerprint: str
+
+    def count(self, trait: str) -> int:
+        """Return how many different messages there are for a trait."""
+
+    def messages(self, trait: str) -> Iterator[Message]:
+        """Yield the messages for a trait, in order."""
+
+    def drops(self, trait: str) -> tuple[Drop, ...]:
+        """Return what was left out for a trait."""
 
 
 @dataclass
@@ -47,21 +65,32 @@ def run(
     out: Path | str,
     *,
     config: Config | None = None,
-    messages: Mapping[str, MessageBatch] | None = None,
+    messages: Mapping[str, MessageBatch] | MessageSource | None = None,
     program: CharacterProgram | None = None,
+    reuse: Sequence[Path | str] = (),
     on_progress: OnProgress | None = None,
 ) -> RunSummary:
     """Run the program over a constitution and keep everything in the folder ``out``; return what came of it.
 
-    Called again with the same arguments it goes on where it stopped: finished calls are not made again.
-    ``messages`` (see ``load_messages``) replaces the generation of messages. ``program`` replaces the one
-    the configuration describes; it gets the configured models unless it brings its own. Ctrl-C once
-    finishes the messages being worked on, twice stops at once. Raises StoreError where the folder is in
-    use or holds another run, BackendUnavailableError where a backend is down or refuses the key, and
+    Called again with the same arguments it goes on where it stopped: finished calls are not made again, and
+    messages whose server failed are tried again. ``messages`` (a MessageFile, or batches per trait name)
+    replaces the generation of messages. ``program`` replaces the one the configuration describes; it gets
+    the configured models unless it brings its own. ``reuse`` names folders of other runs: calls that are
+    finished there are not made again here. Ctrl-C once finishes the messages being worked on, twice stops
+    at once. Raises StoreError where the folder is in use, cannot be written or holds another run,
+    BackendUnavailableError where a backend is down or refuses the key, BudgetReachedError at a cap, and
     KeyboardInterrupt after Ctrl-C; everything finished is kept in each case.
     """
     return asyncio.run(
-        arun(constitution, out, config=config, messages=messages, program=program, on_progress=on_progress)
+        arun(
+            constitution,
+            out,
+            config=config,
+            messages=messages,
+            program=program,
+            reuse=reuse,
+            on_progress=on_progress,
+        )
     )
 
 
@@ -70,33 +99,23 @@ async def arun(
     out: Path | str,
     *,
     config: Config | None = None,
-    messages: Mapping[str, MessageBatch] | None = None,
+    messages: Mapping[str, MessageBatch] | MessageSource | None = None,
     program: CharacterProgram | None = None,
+    reuse: Sequence[Path | str] = (),
     on_progress: OnProgress | None = None,
 ) -> RunSummary:
     """Do as ``run`` does, on the event loop."""
     config = config or Config()
-    with RunStore.create(out) as store, RunLog(store.folder / "log.jsonl") as log:
-        check_identity(store, constitution, config, messages)
-        write_down(store, constitution, config, messages)
-        job = _Run(
-            store, log, constitution, config, _with_models(program, config, store), messages, on_progress
-        )
+    given = GivenMessages(dict(messages)) if isinstance(messages, Mapping) else messages
+    with contextlib.ExitStack() as stack:
+        others = [stack.enter_context(RunStore(folder)) for folder in reuse]
+        store = stack.enter_context(RunStore.create(out, url=config.store.url, reuse=others))
+        check_identity(store, constitution, config, given.fingerprint if given else None)
+        log = stack.enter_context(RunLog(store.folder / "log.jsonl"))
+        write_down(store, constitution, config, given.fingerprint if given else None)
+        job = _Run(store, log, constitution, config, given, on_progress)
         log.write("started", version=__version__, constitution=constitution.fingerprint, seed=config.seed)
-        try:
-            with _stop_on_interrupt(job):
-                await job.all_traits()
-        except CharacterError as error:
-            log.write("stopped", error=type(error).__name__, message=str(error))
-            raise
-        except asyncio.CancelledError:
-            log.write("stopped", error="KeyboardInterrupt", message="Ctrl-C twice")
-            raise KeyboardInterrupt from None
-        finally:
-            await job.close()
-        if job.state.stopping:
-            log.write("stopped", error="KeyboardInterrupt", message="Ctrl-C")
-            raise KeyboardInterrupt
+        await job.sit(_with_models(program, config, store))
         log.write("finished", **store.counts())
         return summarize(store)
 
@@ -104,7 +123,9 @@ async def arun(
 def _with_models(program: CharacterProgram | None, config: Config, store: RunStore) -> CharacterProgram:
     from character.backends import build_lms
 
-    lms = build_lms(config, journal=store)
+    caps = config.budget
+    capped = (caps.max_calls, caps.max_tokens, caps.max_cost) != (None, None, None)
+    lms = build_lms(config, journal=store, budget=Budget(caps, store.spent()) if capped else None)
     if program is None:
         return CharacterProgram.from_config(config, lms)
     if not program.lms:
@@ -114,7 +135,7 @@ def _with_models(program: CharacterProgram | None, config: Config, store: RunSto
 
 
 class _Run:
-    """One sitting of a run: makes what is missing of each trait's messages, then works on what is pending."""
+    """One sitting of a run: makes what is missing of each trait's messages, then works on what is waiting."""
 
     def __init__(
         self,
@@ -122,18 +143,38 @@ class _Run:
         log: RunLog,
         constitution: Constitution,
         config: Config,
-        program: CharacterProgram,
-        given: Mapping[str, MessageBatch] | None,
+        given: MessageSource | None,
         on_progress: OnProgress | None,
     ) -> None:
         self.store, self.log, self.constitution, self.config = store, log, constitution, config
-        self.program, self.given = program, given
+        self.given = given
         self.state = RunState()
         self._tell = on_progress or (lambda _state: None)
         self._slots = asyncio.Semaphore(config.concurrency)
+        self._budget_reached: BudgetReachedError | None = None
 
-    async def all_traits(self) -> None:
-        """Work on every trait at once, within the bound on messages in flight."""
+    async def sit(self, program: CharacterProgram) -> None:
+        """Work until everything is finished; raise what stopped it before that."""
+        self.program = program
+        try:
+            with _stop_on_interrupt(self):
+                await self._all_traits()
+        except CharacterError as error:
+            self.log.write("stopped", error=type(error).__name__, message=str(error))
+            raise
+        except asyncio.CancelledError:
+            self.log.write("stopped", error="KeyboardInterrupt", message="Ctrl-C twice")
+            raise KeyboardInterrupt from None
+        finally:
+            await self._close()
+        if self._budget_reached:
+            self.log.write("stopped", error="BudgetReachedError", message=str(self._budget_reached))
+            raise self._budget_reached
+        if self.state.stopping:
+            self.log.write("stopped", error="KeyboardInterrupt", message="Ctrl-C")
+            raise KeyboardInterrupt
+
+    async def _all_traits(self) -> None:
         import dspy
 
         self._count_earlier()
@@ -142,69 +183,74 @@ class _Run:
             try:
                 async with asyncio.TaskGroup() as group:
                     for number, trait in enumerate(self.constitution.traits):
-                        group.create_task(self._trait(trait, number))
+                        group.create_task(self._trait(trait, number * _ORDINALS_PER_TRAIT))
             except BaseExceptionGroup as errors:
                 raise _first(errors) from None
 
-    async def _trait(self, trait: Trait, number: int) -> None:
-        batch = self.store.batch(trait.name)
-        if batch is None:
-            if self.state.stopping:
+    async def _trait(self, trait: Trait, first_ordinal: int) -> None:
+        if not self.store.has_batch(trait.name):
+            try:
+                await self._add_messages(trait, first_ordinal)
+            except BudgetReachedError as error:
+                self._stop_at_budget(error)
                 return
-            batch = await self._make_messages(trait)
-            self.store.add_batch(trait.name, batch, number * _ORDINALS_PER_TRAIT)
-            self.log.write("messages", trait=trait.name, kept=len(batch.messages), dropped=len(batch.drops))
-            self._count_batch(batch)
-        self._tell(self.state)
-        finished = {
-            message_id for message_id, _trait, status in self.store.message_ids() if status != "pending"
-        }
-        waiting = [message for message in batch.messages if message.id not in finished]
         async with asyncio.TaskGroup() as group:
-            for message in waiting:
+            for message in self.store.waiting(trait.name):
                 await self._slots.acquire()
                 if self.state.stopping:
                     self._slots.release()
                     return
                 group.create_task(self._message(message, trait))
 
-    async def _make_messages(self, trait: Trait) -> MessageBatch:
+    async def _add_messages(self, trait: Trait, first_ordinal: int) -> None:
+        if self.state.stopping:
+            return
         if self.given is not None:
-            return self.given.get(trait.name, MessageBatch(messages=()))
-        return await self.program.agenerate(trait, self.constitution)
+            number = self.given.count(trait.name)
+            self.store.add_messages(trait.name, self.given.messages(trait.name), first_ordinal)
+            batch = MessageBatch(messages=(), drops=self.given.drops(trait.name))
+        else:
+            batch = await self.program.agenerate(trait, self.constitution)
+            number = self.store.add_messages(trait.name, batch.messages, first_ordinal)
+        self.store.finish_batch(trait.name, batch)
+        self.log.write("messages", trait=trait.name, kept=number, dropped=len(batch.drops))
+        self.state.messages += number
+        self.state.usage += batch.usage
+        self._count_drops(batch.drops)
+        self._tell(self.state)
 
     async def _message(self, message: Message, trait: Trait) -> None:
         try:
             rollout = await self.program.arollout(message, trait, self.constitution, on_step=self._count_step)
-            await self.store.add_rollout(rollout)
+            status, reason = outcome(rollout)
+            await self.store.add_rollout(rollout, status, reason)
+        except BudgetReachedError as error:
+            self._stop_at_budget(error)
+            return
         finally:
             self._slots.release()
-        self._count_rollout(rollout)
-        self.log.write("rollout", message=message.id, trait=trait.name, status=rollout_status(rollout))
+        self.state.finished += 1
+        self.state.pairs += len(rollout.pairs)
+        self._count_drops(rollout.drops)
+        self.log.write("rollout", message=message.id, trait=trait.name, status=status, reason=reason)
         self._tell(self.state)
 
-    # -- counting ----------------------------------------------------------------------------------------
+    def _stop_at_budget(self, error: BudgetReachedError) -> None:
+        self._budget_reached = error
+        self.state.stopping = True
 
     def _count_earlier(self) -> None:
-        state = self.state
+        state, counts = self.state, self.store.counts()
         per_trait = self.config.messages.per_trait
         for trait in self.constitution.traits:
-            given = self.given.get(trait.name) if self.given is not None else None
-            state.messages_wanted += per_trait if self.given is None else len(given.messages) if given else 0
-            batch = self.store.batch(trait.name)
-            if batch is not None:
-                self._count_batch(batch)
-        for rollout in self.store.rollouts():
-            state.answered += rollout.candidates is not None
-            state.ranked += rollout.ranking is not None
-            self._count_rollout(rollout)
-        state.usage = sum(self.store.usage().values(), Usage())
+            state.messages_wanted += self.given.count(trait.name) if self.given else per_trait
+        unfinished = counts.get("pending", 0) + counts.get(FAILED, 0)
+        state.messages, state.pairs = counts["messages"], counts["pairs"]
+        state.finished = state.ranked = state.answered = counts["messages"] - unfinished
+        for reasons in self.store.drops(recovered=False).values():
+            state.drops.update(reasons)
+        state.usage = sum(self.store.usage("stage").values(), Usage())
         self._tell(state)
-
-    def _count_batch(self, batch: MessageBatch) -> None:
-        self.state.messages += len(batch.messages)
-        self.state.usage += batch.usage
-        self._count_drops(batch.drops)
 
     def _count_step(self, result: Candidates | Ranking) -> None:
         self.state.answered += isinstance(result, Candidates)
@@ -212,20 +258,36 @@ class _Run:
         self.state.usage += result.usage
         self._tell(self.state)
 
-    def _count_rollout(self, rollout: Rollout) -> None:
-        self.state.finished += 1
-        self.state.pairs += len(rollout.pairs)
-        self._count_drops(rollout.drops)
-
     def _count_drops(self, drops: tuple[Drop, ...]) -> None:
         self.state.drops.update(drop.reason for drop in drops if not drop.recovered)
 
-    async def close(self) -> None:
+    async def _close(self) -> None:
         """Close the connections of the models on this event loop."""
         for lm in self.program.lms.values():
             engine: Any = getattr(lm, "_async_engine_spec", None)
             if hasattr(engine, "aclose"):
                 await engine.aclose()
+
+
+def outcome(rollout: Rollout) -> tuple[str, str]:
+    """Return the state a message reached, and why where it made no pair.
+
+    ``paired``; ``unpaired``, ``unranked``, ``unsuitable``, ``unanswered`` (fewer than two usable candidates);
+    or ``failed`` where that came of a failing server, so that trying again may help.
+    """
+    if rollout.pairs:
+        return "paired", ""
+    lost = [drop.reason for drop in rollout.drops if not drop.recovered]
+    ranking = rollout.ranking
+    if ranking is None or ranking.status == "unranked":
+        server = [reason for reason in lost if reason in SERVER_FAULTS]
+        if server:
+            return FAILED, server[0]
+    if ranking is None:
+        return "unanswered", lost[0] if lost else ""
+    if ranking.status == "ranked":
+        return "unpaired", lost[-1] if lost else ""
+    return ranking.status, ranking.reason
 
 
 @contextlib.contextmanager

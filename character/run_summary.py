@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,12 +10,12 @@ from character._version import __version__
 from character.config import Config, is_rehearsal_model
 from character.constitution import Constitution
 from character.errors import StoreError
-from character.records import Drop, MessageBatch, PreferencePair, Record, Usage
+from character.records import PreferencePair, Record, Usage
 from character.store import RunStore
 from character.text import fingerprint
 
 REHEARSAL_NOTE = "made by the rehearsal backend: for trying and testing, not for training"
-_NOT_IDENTITY = {"concurrency"}
+_NOT_IDENTITY = {"concurrency", "budget", "store"}
 _NOT_IDENTITY_OF_BACKEND = {
     "max_in_flight",
     "timeout_s",
@@ -25,14 +23,16 @@ _NOT_IDENTITY_OF_BACKEND = {
     "api_key_env",
     "input_price",
     "output_price",
+    "requests_per_minute",
+    "tokens_per_minute",
 }
 
 
 class RunSummary(Record):
     """The closing figures of a run.
 
-    ``messages`` counts messages per state (see ``rollout_status``) and in all; ``dropped`` and ``reasked``
-    count per stage and reason what was lost, and what asking again made up for. ``samples`` are up to five
+    ``messages`` counts messages per state (see ``run.outcome``) and in all; ``dropped`` and ``reasked`` count
+    per stage and reason what was lost, and what asking again made up for. ``usage`` is per stage. ``samples`` are up to five
     pairs, spread over the run.
     """
 
@@ -47,27 +47,41 @@ class RunSummary(Record):
     dropped: dict[str, dict[str, int]]
     reasked: dict[str, dict[str, int]]
     usage: dict[str, Usage]
+    usage_by_trait: dict[str, Usage]
+    usage_by_model: dict[str, Usage]
     models: dict[str, list[str]]
     samples: tuple[PreferencePair, ...] = ()
 
 
-def identity(
-    constitution: Constitution, config: Config, messages: Mapping[str, MessageBatch] | None
-) -> dict[str, Any]:
-    """Return what makes a run this run and no other, as flat names and values; limits and keys are no part of it."""
+def identity(constitution: Constitution, config: Config, messages: str | None) -> dict[str, Any]:
+    """Return what makes a run this run and no other, as flat names and values; limits and keys are no part of it.
+
+    ``messages`` is the fingerprint of given messages, None where they are generated.
+    """
     settings = config.model_dump(mode="json", exclude=_NOT_IDENTITY)
     for backend in settings["backends"].values():
         for name in _NOT_IDENTITY_OF_BACKEND:
             backend.pop(name, None)
-    given = None
-    if messages is not None:
-        given = fingerprint({name: [m.id for m in batch.messages] for name, batch in messages.items()})
-    return {"constitution": constitution.fingerprint, "messages file": given, **_flat(settings)}
+    known = {
+        "constitution": constitution.fingerprint,
+        "given messages": messages,
+        "prompts": prompts_fingerprint(),
+    }
+    return {**known, **_flat(settings)}
 
 
-def check_identity(
-    store: RunStore, constitution: Constitution, config: Config, messages: Mapping[str, MessageBatch] | None
-) -> None:
+def prompts_fingerprint() -> str:
+    """Return the identity of the prompts this version sends."""
+    from signatures.messages import KIND_DESCRIPTIONS, GenerateMessages
+    from signatures.ranking import RankResponses
+    from signatures.responses import EXPRESSIONS, RespondInCharacter, RespondPlainly
+
+    signatures = (GenerateMessages, RespondInCharacter, RespondPlainly, RankResponses)
+    texts = [[signature.instructions, list(signature.fields)] for signature in signatures]
+    return fingerprint([texts, KIND_DESCRIPTIONS, EXPRESSIONS])
+
+
+def check_identity(store: RunStore, constitution: Constitution, config: Config, messages: str | None) -> None:
     """Raise StoreError, naming what differs, where the folder holds a run with another identity."""
     known = store.meta("identity")
     if known is None:
@@ -82,13 +96,12 @@ def check_identity(
         raise StoreError(
             f"{store.folder} holds a run that was made otherwise: {shown}{more}.",
             expected="the same constitution, messages and settings as before",
-            fix="give another --out for a new run, or the old settings to go on with this one.",
+            fix=f"go on with the old settings, or start a new run with another --out; --reuse {store.folder} "
+            "then takes over every call that is still the same.",
         )
 
 
-def write_down(
-    store: RunStore, constitution: Constitution, config: Config, messages: Mapping[str, MessageBatch] | None
-) -> None:
+def write_down(store: RunStore, constitution: Constitution, config: Config, messages: str | None) -> None:
     """Write the identity, the constitution and the resolved configuration into the run, before anything is called."""
     if store.meta("identity") is not None:
         return
@@ -121,15 +134,7 @@ def run_config(store: RunStore) -> Config:
 def summarize(store: RunStore) -> RunSummary:
     """Return the figures of a run, finished or not."""
     constitution, config = run_constitution(store), run_config(store)
-    dropped, reasked = _Table(), _Table()
-    _count(store.message_drops(), dropped, reasked)
-    samples = _Spread(5)
-    for rollout in store.rollouts():
-        _count(rollout.drops, dropped, reasked)
-        if rollout.pairs:
-            samples.offer(rollout.pairs[samples.offered % len(rollout.pairs)])
-    counts = store.counts()
-    models = store.models()
+    counts, models = store.counts(), store.models()
     rehearsal = config.uses_rehearsal or any(
         is_rehearsal_model(name) for names in models.values() for name in names
     )
@@ -142,50 +147,23 @@ def summarize(store: RunStore) -> RunSummary:
         note=REHEARSAL_NOTE if rehearsal else "",
         pairs=counts.pop("pairs"),
         messages=counts,
-        dropped=dropped.as_dict(),
-        reasked=reasked.as_dict(),
-        usage=store.usage(),
+        dropped=store.drops(recovered=False),
+        reasked=store.drops(recovered=True),
+        usage={stage: usage for (stage,), usage in store.usage("stage").items()},
+        usage_by_trait={trait: usage for (trait,), usage in store.usage("trait").items()},
+        usage_by_model={model: usage for (model,), usage in store.usage("model").items()},
         models=models,
-        samples=samples.kept,
+        samples=_samples(store),
     )
 
 
-def _count(drops: list[Drop] | tuple[Drop, ...], dropped: _Table, reasked: _Table) -> None:
-    for drop in drops:
-        (reasked if drop.recovered else dropped).add(drop)
-
-
-class _Table:
-    """Counts drops per stage and reason."""
-
-    def __init__(self) -> None:
-        self._counts: dict[str, Counter[str]] = {}
-
-    def add(self, drop: Drop) -> None:
-        self._counts.setdefault(drop.stage, Counter())[drop.reason] += 1
-
-    def as_dict(self) -> dict[str, dict[str, int]]:
-        return {stage: dict(counts.most_common()) for stage, counts in self._counts.items()}
-
-
-class _Spread:
-    """Keeps a few of many items, spread evenly over them, without knowing how many will come."""
-
-    def __init__(self, size: int) -> None:
-        self._size, self.offered, self._step = size, 0, 1
-        self._items: list[PreferencePair] = []
-
-    def offer(self, item: PreferencePair) -> None:
-        if self.offered % self._step == 0:
-            self._items.append(item)
-        self.offered += 1
-        if len(self._items) >= 2 * self._size:
-            self._items, self._step = self._items[::2], self._step * 2
-
-    @property
-    def kept(self) -> tuple[PreferencePair, ...]:
-        count = min(self._size, len(self._items))
-        return tuple(self._items[i * len(self._items) // count] for i in range(count))
+def _samples(store: RunStore, most: int = 5) -> tuple[PreferencePair, ...]:
+    """Return up to five pairs from messages spread over the run, of differing places among their message's pairs."""
+    paired = [message_id for message_id, *_ in store.message_ids(statuses=("paired",))]
+    count = min(most, len(paired))
+    chosen = [paired[i * len(paired) // count] for i in range(count)]
+    rollouts = [rollout for message_id in chosen for rollout in store.rollouts(message_id)]
+    return tuple(rollout.pairs[i % len(rollout.pairs)] for i, rollout in enumerate(rollouts))
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:

@@ -123,3 +123,12 @@ def is_refusal(text: str) -> bool:
     after its apology. A reply that says what the model cannot *be* or *remember* is no refusal.
     """
     return len(text) < 400 and _REFUSAL.match(text.strip()) is not None
+
+
+def count_tokens(text: str) -> int:
+    """Return roughly how many tokens a text is: four Latin letters, or one and a half Han characters, to a token.
+
+    An estimate for planning. What was really taken is the server's count.
+    """
+    han = len(_HAN.findall(text))
+    return round((len(text) - han) / 4 + han / 1.5)

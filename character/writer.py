@@ -4,37 +4,40 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
-from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 import sqlalchemy as sa
 
 from character.errors import StoreError
+from character.store_tables import Statements
 
-_Job = tuple[list[Any], "Future[None]"]
-_MOST_PER_COMMIT = 512
+Rows = list[tuple[str, dict[str, Any]]]
+"""What one job writes: names of statements, each with its values."""
+_Job = tuple[Rows, "Future[None]"]
+_MOST_PER_COMMIT = 1024
 
 
 class Writer:
-    """Takes lists of SQL statements from any thread; each list is durable, all of it or nothing, when its future is done."""
+    """Takes rows from any thread; those of one call are durable, all or none, when its future is done."""
 
-    def __init__(self, engine: sa.Engine, path: Path) -> None:
-        self._engine, self._path = engine, path
+    def __init__(self, engine: sa.Engine, place: str) -> None:
+        self._engine, self._place = engine, place
+        self._statements = Statements(engine.dialect.name)
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._closed = False
         self._gate = threading.Lock()
-        self._thread = threading.Thread(target=self._work, name=f"writer of {path.name}", daemon=True)
+        self._thread = threading.Thread(target=self._work, name=f"writer of {place}", daemon=True)
         self._thread.start()
 
-    def submit(self, statements: list[Any]) -> Future[None]:
-        """Queue statements; the future is done once they are on disk, or raises StoreError."""
+    def submit(self, rows: Rows) -> Future[None]:
+        """Queue rows; the future is done once they are on disk, or raises StoreError."""
         future: Future[None] = Future()
         future.set_running_or_notify_cancel()  # a queued write is not taken back when its caller is cancelled
         with self._gate:
             if self._closed:
-                raise StoreError(f"{self._path} is closed.")
-            self._queue.put((statements, future))
+                raise StoreError(f"{self._place} is closed.")
+            self._queue.put((rows, future))
         return future
 
     def close(self) -> None:
@@ -46,11 +49,10 @@ class Writer:
         self._thread.join()
 
     def _work(self) -> None:
-        with self._engine.connect() as connection:
-            open_ = True
-            while open_:
-                jobs, open_ = self._next_jobs()
-                self._commit(connection, jobs)
+        open_ = True
+        while open_:
+            jobs, open_ = self._next_jobs()
+            self._commit(jobs)
 
     def _next_jobs(self) -> tuple[list[_Job], bool]:
         jobs: list[_Job] = []
@@ -61,25 +63,29 @@ class Writer:
             jobs.append(job)
         return jobs, True
 
-    def _commit(self, connection: sa.Connection, jobs: list[_Job]) -> None:
+    def _commit(self, jobs: list[_Job]) -> None:
+        by_name: dict[str, list[dict[str, Any]]] = {}
+        for rows, _future in jobs:
+            for name, values in rows:
+                by_name.setdefault(name, []).append(values)
         try:
-            for statements, _future in jobs:
-                for statement in statements:
-                    connection.execute(statement)
-            connection.commit()
-        except sa.exc.SQLAlchemyError as error:
-            connection.rollback()
-            cause = str(getattr(error, "orig", error)).split("\n")[0]
-            failed = StoreError(
-                f"{self._path} cannot be written: {cause}.",
-                fix="free space on the disk or check its permissions; the same command then goes on where it stopped.",
-            )
-            for _statements, future in jobs:
-                future.set_exception(failed)
+            with self._engine.begin() as connection:
+                for name in Statements.ORDER:
+                    if name in by_name:
+                        connection.execute(self._statements[name], by_name[name])
+        except (sa.exc.SQLAlchemyError, OSError) as error:
+            self._fail(jobs, str(getattr(error, "orig", error)).split("\n")[0])
         else:
-            for _statements, future in jobs:
+            for _rows, future in jobs:
                 future.set_result(None)
         finally:
-            for _statements, future in jobs:
-                if not future.done():  # a defect of ours: nobody may wait for ever
-                    future.set_exception(StoreError(f"{self._path} was not written."))
+            self._fail(jobs, "a defect in the writer")  # whatever is still waiting: nobody may wait for ever
+
+    def _fail(self, jobs: list[_Job], cause: str) -> None:
+        failed = StoreError(
+            f"{self._place} cannot be written: {cause}.",
+            fix="free space on the disk or check its permissions; the same command then goes on where it stopped.",
+        )
+        for _rows, future in jobs:
+            if not future.done():
+                future.set_exception(failed)

@@ -114,7 +114,6 @@ def test_a_candidate_with_a_forged_header_survives_as_data_and_forges_nothing(
         (chat(response="The same words for everybody."), "identical"),
         (Reply(status=400, body='{"error": {"message": "too long", "code": "context_length_exceeded"}}'), "context_overflow"),
         (Reply(status=400, body='{"error": {"message": "not like this"}}'), "invalid_request"),
-        (Reply(status=500, body='{"error": {"message": "oops"}}'), "server_error"),
         (Reply(status=200, body="<html>not JSON"), "server_error"),
         (Reply(status=200, body='{"choices": []}'), "unreadable"),
     ],
@@ -129,6 +128,37 @@ def test_unusable_responses_never_become_a_side_of_a_pair(
     kept = len(result.candidates[0].items)
     assert lost == [reason] * (4 - kept) + ["too_few_candidates"]
     assert kept == (1 if reason == "identical" else 0)
+
+
+def test_a_response_whose_server_fails_while_others_succeed_is_dropped_and_counted(
+    server: FakeServer, patience: Trait
+) -> None:
+    broken = Reply(status=500, body='{"error": {"message": "oops"}}')
+    server.script = _responses_say(
+        [chat(response="One."), chat(response="Two."), chat(response="Three."), broken]
+    )
+    result = _result(server, patience)
+    assert sorted(result.candidates[0].texts) == ["One.", "Three.", "Two."]
+    assert [drop.reason for drop in result.drops if drop.stage == "responses"] == ["server_error"]
+
+
+def test_half_characters_and_nul_in_a_reply_are_survived(
+    server: FakeServer, constitution: Constitution, tmp_path: Path
+) -> None:
+    texts = itertools.cycle(
+        ["Half \ud83d of it.", "Before\u0000after.", "Whole 👍 and \u2028 all.", "Plain."]
+    )
+
+    def script(request: dict[str, Any]) -> str:
+        return chat(response=next(texts)) if asks_for(request) == "response" else as_rehearsal(request)
+
+    server.script = script
+    config = Config.model_validate(
+        {"backends": {"default": backend_at(server)}, "messages": {"per_trait": 3}}
+    )
+    summary = run(constitution, tmp_path / "run", config=config)
+    assert summary.messages["messages"] == 6
+    assert run(constitution, tmp_path / "run", config=config) == summary
 
 
 def test_a_run_over_a_server_of_garbage_ends_with_every_message_accounted_for(

@@ -8,45 +8,58 @@ from character.config import BackendConfig, Config
 from character.errors import ConfigError
 
 if TYPE_CHECKING:
-    from character.backends.engines import Journal
+    from character.backends.budget import Budget
+    from character.backends.seam import Journal
 
 __all__ = ["build_lm", "build_lms", "ping"]
 
 
-def build_lm(config: BackendConfig | None = None, *, journal: Journal | None = None, **fields: Any) -> Any:
+def build_lm(
+    config: BackendConfig | None = None,
+    *,
+    journal: Journal | None = None,
+    budget: Budget | None = None,
+    **fields: Any,
+) -> Any:
     """Return the ``dspy.LM`` of a backend, given as a BackendConfig or by its fields.
 
     Without arguments it is the rehearsal model. The connection is explicit: DSPy's automatic change of
-    client never happens. With a journal, finished calls are kept there and answered from there.
+    client never happens. With a journal, finished calls are kept there and answered from there; with a
+    budget, no call is sent that could pass it.
     Raises ConfigError for an unknown field, a missing key or a model the client cannot reach.
     """
     import dspy
     from dspy.utils.exceptions import LMError
 
-    from character.backends.engines import AsyncSeamEngine, SeamEngine
+    from character.backends.seam import AsyncSeamEngine, Backend, SeamEngine
 
-    backend = config or _backend(fields)
+    settings = config or _backend(fields)
     try:
+        backend = Backend(settings, journal, budget)
         return dspy.LM(
-            backend.model_name,
-            engine=SeamEngine(backend, journal),
-            async_engine=AsyncSeamEngine(backend, journal),
+            settings.model_name,
+            engine=SeamEngine(backend),
+            async_engine=AsyncSeamEngine(backend),
             cache=False,  # DSPy's cache key leaves out the server; the journal is our record
-            num_retries=backend.num_retries,
-            temperature=backend.temperature,
-            max_tokens=backend.max_tokens,
+            num_retries=0,  # the seam retries, so that every attempt passes the limits and the budget
+            temperature=settings.temperature,
+            max_tokens=settings.max_tokens,
         )
     except (LMError, dspy.lm15.LM15Error) as error:
         raise ConfigError(
-            f"the {backend.kind} backend cannot use the model {backend.model_name!r}: {error}",
+            f"the {settings.kind} backend cannot use the model {settings.model_name!r}: {error}",
             expected="a model string whose provider this kind can reach",
             fix='correct the model, or use kind = "litellm" for providers that DSPy has no client for.',
         ) from None
 
 
-def build_lms(config: Config, *, journal: Journal | None = None) -> dict[str, Any]:
+def build_lms(
+    config: Config, *, journal: Journal | None = None, budget: Budget | None = None
+) -> dict[str, Any]:
     """Return one ``dspy.LM`` per configured role or name, ``default`` included."""
-    return {name: build_lm(backend, journal=journal) for name, backend in config.backends.items()}
+    return {
+        name: build_lm(backend, journal=journal, budget=budget) for name, backend in config.backends.items()
+    }
 
 
 def ping(config: BackendConfig) -> dict[str, Any]:

@@ -62,7 +62,9 @@ class CharacterAdapter(dspy.ChatAdapter):
         for name, field in signature.input_fields.items():
             if name in inputs:
                 value = inputs[name]
-                text = value if type(value) is str else format_field_value(field_info=field, value=value)
+                text = value if type(value) is str else _plain_json(field, value)
+                if text is None:
+                    text = format_field_value(field_info=field, value=value)
                 parts.append(f"[[ ## {name} ## ]]\n{text}")
         if main_request:
             parts.append(self.user_message_output_requirements(signature))
@@ -101,6 +103,16 @@ class CharacterAdapter(dspy.ChatAdapter):
                 raise _unreadable(signature, completion, f"The field {match.group(1)} occurs twice.")
             current = sections[match.group(1)] = [line[match.end() :]]
         return {name: "\n".join(text).strip() for name, text in sections.items()}
+
+
+def _plain_json(field: Any, value: Any) -> str | None:
+    """Return what DSPy makes of a JSON-native list or object, without building a pydantic type adapter for it."""
+    if type(value) not in (list, dict) or field.annotation is str:
+        return None
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError):
+        return None
 
 
 def _unreadable(signature: type[dspy.Signature], completion: str, message: str) -> AdapterParseError:

@@ -1,39 +1,24 @@
-"""The one seam every configured model call passes: look in the journal, call, write it down, report what it took."""
+"""The engines behind the backends: DSPy's native client, LiteLLM, the rehearsal model; and where keys come from."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
-from weakref import WeakKeyDictionary
+from urllib.request import getproxies
 
 from dspy import lm15
-from dspy._vendor.lm15.serde import request_to_dict, response_from_dict, response_to_dict
+from dspy._vendor.lm15.transports import StdlibAsyncTransport, StdlibTransport
 from dspy.clients.engines import AsyncLiteLLMEngine, AsyncLM15Engine, LiteLLMEngine, LM15Engine
 
-from character.backends.observe import Observation, current_scope, report
 from character.backends.secrets import remember
 from character.config import BackendConfig
 from character.errors import ConfigError
-from character.text import fingerprint
 
 NO_KEY = "not-needed"
 """What is sent as key to a server of the user's own (``api_base``) when no key is configured."""
-
-
-class Journal(Protocol):
-    """Where finished calls are kept, so that none is paid twice. Writing returns when the call is durable."""
-
-    def get(self, key: str) -> dict[str, Any] | None:
-        """Return the entry of a finished call, or None."""
-
-    def put(self, key: str, entry: dict[str, Any]) -> None:
-        """Keep a finished call; returns once it is on disk."""
-
-    async def aput(self, key: str, entry: dict[str, Any]) -> None:
-        """Keep a finished call without blocking the event loop; returns once it is on disk."""
 
 
 class EngineSource(Protocol):
@@ -52,24 +37,45 @@ class NativeSource:
 
     config: BackendConfig
 
-    def _router(self) -> lm15.RouterConfig:
+    def _router(self, transport: type[Any]) -> lm15.RouterConfig:
         provider = LM15Engine(lm15.RouterConfig(env={})).resolve(self.config.model).provider
         key = api_key(self.config)
-        urls = {provider: self.config.api_base} if self.config.api_base else None
         return lm15.RouterConfig(
             api_keys={provider: key} if key else None,
-            base_urls=urls,
-            max_connections=max(self.config.max_in_flight, 100),
-            timeouts=lm15.Timeouts(read=self.config.timeout_s, write=self.config.timeout_s),
+            base_urls={provider: self.config.api_base} if self.config.api_base else None,
+            transport=transport(
+                read_timeout=self.config.timeout_s,
+                write_timeout=self.config.timeout_s,
+                max_connections=max(self.config.max_in_flight, 100),
+                trust_env=bool(getproxies()),  # else the environment is searched for a proxy on every request
+            ),
         )
 
     def sync(self) -> Any:
         """Return DSPy's synchronous native engine."""
-        return LM15Engine(self._router())
+        return LM15Engine(self._router(StdlibTransport))
 
     def asynchronous(self) -> Any:
         """Return DSPy's asynchronous native engine."""
-        return AsyncLM15Engine(self._router())
+        return LeanAsyncLM15Engine(self._router(StdlibAsyncTransport))
+
+
+class LeanAsyncLM15Engine(AsyncLM15Engine):
+    """DSPy's asynchronous native engine for one model: the route is found once, not in a thread on every call."""
+
+    _route: tuple[Any, str] | None = None
+
+    async def complete(self, request: lm15.Request) -> lm15.Response:
+        """Return the reply of one attempt."""
+        if self._route is None:
+            provider, routed = await asyncio.to_thread(self._target, request)
+            self._route = (provider, routed.model)
+        provider, model = self._route
+        return await provider.complete(replace(request, model=model))
+
+    async def aclose(self) -> None:
+        """Close the connections, which this engine owns."""
+        await self.config.transport.aclose()
 
 
 @dataclass(frozen=True)
@@ -126,127 +132,6 @@ SOURCES: dict[str, Callable[[BackendConfig], EngineSource]] = {
 """The one registry of backend kinds."""
 
 
-class _Seam:
-    """What both engines share: the identity of a request, the hints DSPy asks for, and how they are saved."""
-
-    supports_function_calling = False
-    supports_reasoning = False
-    supports_response_schema = False
-    supported_params = frozenset({"temperature", "max_tokens", "top_p", "stop", "seed"})
-
-    def __init__(self, config: BackendConfig, journal: Journal | None = None) -> None:
-        self.config = config
-        self.journal = journal
-        self.source = SOURCES[config.kind](config)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        return self  # connections, limits and the journal are shared by the copies that optimizers make
-
-    def dump_state(self) -> dict[str, Any]:
-        """Return the configuration, which names the key's variable and never holds the key."""
-        return {"config": self.config.model_dump(mode="json", exclude_unset=True)}
-
-    @classmethod
-    def load_state(cls, state: dict[str, Any]) -> Any:
-        """Return an engine with the saved configuration and no journal."""
-        return cls(BackendConfig.model_validate(state["config"]))
-
-    def _key(self, request: lm15.Request) -> str:
-        return fingerprint([self.config.identity, request_to_dict(request)], size=16)
-
-    def _replay(self, key: str) -> lm15.Response | None:
-        entry = self.journal.get(key) if self.journal else None
-        if entry is None:
-            return None
-        report(Observation(**entry["observation"], replayed=True))
-        return response_from_dict(entry["response"])
-
-    def _observe(self, response: lm15.Response, request: lm15.Request) -> dict[str, Any]:
-        usage = response.usage
-        return {
-            "model": served_model(self.config, response.model),
-            "finish_reason": response.finish_reason,
-            "prompt_tokens": usage.input_tokens or 0,
-            "completion_tokens": usage.output_tokens or 0,
-            "cost_usd": cost_usd(self.config, response, request),
-        }
-
-    def _entry(self, response: lm15.Response, observation: dict[str, Any]) -> dict[str, Any]:
-        scope = current_scope()
-        return {
-            "stage": scope.stage if scope else "",
-            "trait": scope.trait if scope else "",
-            "observation": observation,
-            "response": response_to_dict(response),
-        }
-
-    def stream(self, request: lm15.Request) -> Iterator[Any]:
-        """Raise: replies are journaled whole, and nothing here reads them piecemeal."""
-        raise lm15.UnsupportedFeatureError("Character's backends do not stream.", feature="stream")
-
-
-class SeamEngine(_Seam):
-    """The synchronous engine, safe to share between threads."""
-
-    def __init__(self, config: BackendConfig, journal: Journal | None = None) -> None:
-        super().__init__(config, journal)
-        self._engine = self.source.sync()
-
-    def complete(self, request: lm15.Request) -> lm15.Response:
-        """Return the reply, from the journal where this very call has finished before."""
-        key = self._key(request) if self.journal else ""
-        response = self._replay(key)
-        if response is not None:
-            return response
-        response = self._engine.complete(request)
-        observation = self._observe(response, request)
-        if self.journal:
-            self.journal.put(key, self._entry(response, observation))
-        report(Observation(**observation))
-        return response
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._engine.close()
-
-
-class AsyncSeamEngine(_Seam):
-    """The asynchronous engine: one connection pool and one in-flight limit per event loop."""
-
-    def __init__(self, config: BackendConfig, journal: Journal | None = None) -> None:
-        super().__init__(config, journal)
-        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Any, asyncio.Semaphore]] = (
-            WeakKeyDictionary()
-        )
-
-    def _here(self) -> tuple[Any, asyncio.Semaphore]:
-        loop = asyncio.get_running_loop()
-        if loop not in self._loops:
-            self._loops[loop] = (self.source.asynchronous(), asyncio.Semaphore(self.config.max_in_flight))
-        return self._loops[loop]
-
-    async def complete(self, request: lm15.Request) -> lm15.Response:
-        """Return the reply, from the journal where this very call has finished before."""
-        key = self._key(request) if self.journal else ""
-        response = self._replay(key)
-        if response is not None:
-            return response
-        engine, in_flight = self._here()
-        async with in_flight:
-            response = await engine.complete(request)
-        observation = self._observe(response, request)
-        if self.journal:
-            await self.journal.aput(key, self._entry(response, observation))
-        report(Observation(**observation))
-        return response
-
-    async def aclose(self) -> None:
-        """Close the connections of the running event loop."""
-        here = self._loops.pop(asyncio.get_running_loop(), None)
-        if here is not None:
-            await here[0].aclose()
-
-
 def is_rehearsal(config: BackendConfig) -> bool:
     """Whether the backend ends at the rehearsal model, by whichever way."""
     from character.config import is_rehearsal_model
@@ -274,30 +159,3 @@ def api_key(config: BackendConfig) -> str | None:
     value = os.environ.get(f"{provider}_API_KEY")
     remember(value)
     return value or (NO_KEY if config.api_base else None)
-
-
-def served_model(config: BackendConfig, answered: str) -> str:
-    """Return the model's name for records: the provider prefix with the name the server answered under."""
-    prefix = config.model_name.split("/", 1)[0]
-    return answered if answered.startswith(f"{prefix}/") else f"{prefix}/{answered or config.model_name}"
-
-
-def cost_usd(config: BackendConfig, response: lm15.Response, request: lm15.Request) -> float | None:
-    """Return the price of a finished call in USD, None where it is unknown.
-
-    The configured prices come first, then the price map that DSPy ships; the rehearsal model is free.
-    """
-    if is_rehearsal(config):
-        return 0.0
-    usage = response.usage
-    if config.input_price is not None and config.output_price is not None:
-        if usage.input_tokens is None or usage.output_tokens is None:
-            return None
-        return (
-            float(usage.input_tokens * config.input_price + usage.output_tokens * config.output_price) / 1e6
-        )
-    from dspy.clients.costs import estimate_cost
-
-    provider, _, model = config.model.partition("/")
-    cost, _details = estimate_cost(response, provider=provider, requested_model=model, request=request)
-    return None if cost is None else float(cost)

@@ -28,6 +28,18 @@ if TYPE_CHECKING:
 @click.option("--messages-per-trait", type=click.IntRange(min=1), help="Messages to generate per trait.")
 @click.option("--candidates", type=click.IntRange(2, 8), help="Candidate responses per message.")
 @click.option("--passes", type=click.IntRange(min=1), help="Ranking passes, each in another order.")
+@click.option(
+    "--max-cost", type=click.FloatRange(min=0), help="Never spend more than this many USD on the run."
+)
+@click.option("--max-tokens", type=click.IntRange(min=0), help="Never take more than this many tokens.")
+@click.option("--max-calls", type=click.IntRange(min=0), help="Never make more than this many calls.")
+@click.option("--dry-run", is_flag=True, help="Estimate calls, tokens and cost; send nothing, write nothing.")
+@click.option(
+    "--reuse", multiple=True, type=click.Path(path_type=Path), help="Take over what is finished in this run."
+)
+@click.option(
+    "--store", "store_url", metavar="URL", help="Keep the records in PostgreSQL (extra `postgres`)."
+)
 @click.option("--concurrency", type=click.IntRange(min=1), help="Messages worked on at once.")
 @click.option("--seed", type=click.IntRange(min=0), help="The seed of everything random.")
 @backend_options
@@ -42,20 +54,26 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
     from character.cli.progress import RunDisplay
     from character.config import load_config
     from character.constitution import load_constitution
-    from character.message_files import load_messages, messages_from_questions
+    from character.estimate import estimate
+    from character.message_files import GivenMessages, MessageFile, messages_from_questions
     from character.run import run
 
     config = load_config(config_path, overrides=_overrides(flags))
     loaded = load_constitution(constitution)
     if flags["trait_names"]:
         loaded = loaded.only(flags["trait_names"])
-    messages = None
+    messages: MessageFile | GivenMessages | None = None
     if flags["messages_path"]:
-        messages = load_messages(flags["messages_path"], loaded)
+        messages = MessageFile(flags["messages_path"], loaded)
     elif config.messages.from_questions:
-        messages = messages_from_questions(loaded)
+        messages = GivenMessages(messages_from_questions(loaded))
+    if flags["dry_run"]:
+        _show_estimate(estimate(loaded, config, messages), as_json=flags["as_json"])
+        return
     with RunDisplay(loaded, config, out) as display:
-        summary = run(loaded, out, config=config, messages=messages, on_progress=display.update)
+        summary = run(
+            loaded, out, config=config, messages=messages, reuse=flags["reuse"], on_progress=display.update
+        )
     if flags["as_json"]:
         print_json(summary.model_dump(mode="json"))
     else:
@@ -67,6 +85,8 @@ def _overrides(flags: dict[str, Any]) -> dict[str, Any]:
         "messages": {"per_trait": flags["messages_per_trait"]},
         "responses": {"candidates": flags["candidates"]},
         "ranking": {"passes": flags["passes"]},
+        "budget": {name: flags[name] for name in ("max_cost", "max_tokens", "max_calls")},
+        "store": {"url": flags["store_url"]},
         "": {"concurrency": flags["concurrency"], "seed": flags["seed"]},
     }
     nested: dict[str, Any] = backend_overrides(flags)
@@ -84,3 +104,30 @@ def describe_backend(config: Config, role: str) -> str:
     backend = config.backend(role)
     where = f" at {backend.api_base}" if backend.api_base else ""
     return f"{backend.kind} · {backend.model_name}{where}"
+
+
+def _show_estimate(stages: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json({name: stage.model_dump() for name, stage in stages.items()})
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    from character.cli.wording import cost_text
+
+    table = Table(title="estimate: nothing was sent", title_justify="left")
+    table.add_column("stage")
+    for column in ("calls", "tokens in", "tokens out", "cost"):
+        table.add_column(column, justify="right")
+    for name, usage in stages.items():
+        figures = (
+            f"{usage.calls:,}",
+            f"{usage.prompt_tokens:,}",
+            f"{usage.completion_tokens:,}",
+            cost_text(usage),
+        )
+        table.add_row(name, *figures)
+    Console().print(table)
+    Console().print(
+        "Without re-asks and refills. Prompts are measured, lengths of replies are assumed.", style="dim"
+    )

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from character.records import Rollout
+    from character.store import RunStore
 
 
 @click.command("show", short_help="Show a run's messages with candidates, scores and reasons.")
@@ -26,18 +27,16 @@ if TYPE_CHECKING:
 @json_option
 def command(run_folder: Path, message_id: str | None, limit: int, as_json: bool) -> None:
     """List the messages of RUN, or show one with its candidates, scores and reasons side by side."""
-    from itertools import islice
-
     from rich.console import Console
 
     from character.store import RunStore
 
     with RunStore(run_folder) as store:
         if message_id is None:
-            rollouts = list(islice(store.rollouts(), limit))
+            rollouts = list(store.rollouts(limit=limit))
             counts = store.counts()
         else:
-            rollouts = list(store.rollouts(_full_id(store.message_ids(), message_id)))
+            rollouts = list(store.rollouts(_full_id(store, message_id)))
     if as_json:
         data = [rollout.model_dump(mode="json", by_alias=True) for rollout in rollouts]
         print_json(data if message_id is None else data[0])
@@ -53,12 +52,14 @@ def command(run_folder: Path, message_id: str | None, limit: int, as_json: bool)
             _show(console, rollout)
 
 
-def _full_id(known: list[tuple[str, str, str]], start: str) -> str:
-    from character.errors import InputError, UnknownNameError
+def _full_id(store: RunStore, start: str) -> str:
+    from character.errors import InputError
 
-    matches = [(i, status) for i, _trait, status in known if i.startswith(start)]
+    matches = [(i, status) for i, _trait, status in store.message_ids(starts_with=start)]
     if not matches:
-        raise UnknownNameError("message", start, [i for i, *_ in known[:10]])
+        raise InputError(
+            f"no message has an id that starts with {start!r}.", fix="`character show RUN` lists the ids."
+        )
     if len(matches) > 1:
         raise InputError(
             f"{len(matches)} messages have an id that starts with {start!r}.", fix="give more of the id."
@@ -72,7 +73,7 @@ def _list(console: Console, rollouts: list[Rollout]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from character.store import rollout_status
+    from character.run import outcome
 
     table = Table()
     for column in ("message", "trait", "kind", "text", "outcome", "best fit"):
@@ -83,8 +84,8 @@ def _list(console: Console, rollouts: list[Rollout]) -> None:
         if rollout.ranking and rollout.ranking.scores and rollout.candidates:
             top = rollout.ranking.order[0][0]
             best = f"{rollout.ranking.scores[top]:.2f} {rollout.candidates.items[top].level or ''}"
-        outcome = f"{rollout_status(rollout)}, {len(rollout.pairs)} pairs"
-        table.add_row(message.id, message.trait, message.kind, Text(_short(message.text)), outcome, best)
+        reached = f"{outcome(rollout)[0]}, {len(rollout.pairs)} pairs"
+        table.add_row(message.id, message.trait, message.kind, Text(_short(message.text)), reached, best)
     console.print(table)
 
 

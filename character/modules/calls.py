@@ -12,11 +12,20 @@ from dspy.utils import exceptions as dspy_errors
 
 from character.backends.adapter import CharacterAdapter
 from character.backends.observe import Observation, observing
+from character.backends.seam import SeamEngine
 from character.backends.secrets import redact
 from character.errors import BackendUnavailableError, CharacterError, ConfigError
 from character.records import Usage
 
 _ADAPTER = CharacterAdapter()
+_SERVER_FAULTS: dict[type[Exception], str] = {
+    dspy_errors.LMTransportError: "unreachable",
+    dspy_errors.LMTimeoutError: "timeout",
+    dspy_errors.LMRateLimitError: "rate_limited",
+    dspy_errors.LMAuthError: "key_refused",
+}
+SERVER_FAULTS = frozenset({"server_error", *_SERVER_FAULTS.values()})
+"""Faults that are the server's, not the message's: trying again another time may help."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,7 @@ class Call:
             try:
                 frame.outputs = self.predict(**frame.arguments)
             except dspy_errors.DSPyError as error:
-                frame.fault = classify(error)
+                frame.fault = classify(error, paced=frame.paced)
         return frame.reply(self)
 
     async def arun(self) -> Reply:
@@ -66,7 +75,7 @@ class Call:
             try:
                 frame.outputs = await self.predict.acall(**frame.arguments)
             except dspy_errors.DSPyError as error:
-                frame.fault = classify(error)
+                frame.fault = classify(error, paced=frame.paced)
         return frame.reply(self)
 
     @contextmanager
@@ -81,11 +90,17 @@ class Call:
         if self.fault:
             arguments |= {"signature": _asking_again(self.predict.signature), "previous_fault": self.fault}
         probe = _Probe()
-        context = {"caller_modules": [*(dspy.settings.caller_modules or []), probe]}
+        # Our inputs fit their fields by construction; the check costs a tenth of the whole call.
+        context = {
+            "caller_modules": [*(dspy.settings.caller_modules or []), probe],
+            "warn_on_type_mismatch": False,
+        }
         if dspy.settings.adapter is None:
             context["adapter"] = _ADAPTER
         with dspy.context(**context), observing(self.stage, self.trait) as scope:
-            yield _Frame(arguments, lm.model, probe, scope.seen)
+            yield _Frame(
+                arguments, lm.model, probe, scope.seen, isinstance(getattr(lm, "engine", None), SeamEngine)
+            )
 
 
 @dataclass
@@ -96,6 +111,7 @@ class _Frame:
     model: str
     probe: _Probe
     seen: list[Observation]
+    paced: bool
     outputs: Any = None
     fault: tuple[str, str] = ("", "")
 
@@ -119,8 +135,11 @@ class _Probe:
         self.history: list[dict[str, Any]] = []
 
 
-def classify(error: Exception) -> tuple[str, str]:
-    """Return (fault, detail) for an error that concerns one call; raise the clear error for one that stops everything."""
+def classify(error: Exception, *, paced: bool = False) -> tuple[str, str]:
+    """Return (fault, detail) for an error that concerns one call; raise the clear error for one that stops everything.
+
+    ``paced`` says that a backend of ours made the call: it retries, and stops the run itself when the server is down.
+    """
     if isinstance(error.__cause__, CharacterError):
         raise error.__cause__  # the journal or the budget stopped the call; DSPy wraps what an engine raises
     detail = redact(getattr(error, "message", "") or str(error)).strip().split("\n")[0][:300]
@@ -128,12 +147,12 @@ def classify(error: Exception) -> tuple[str, str]:
         return "unreadable", detail
     if isinstance(error, dspy_errors.ContextWindowExceededError):
         return "context_overflow", detail
-    if isinstance(error, dspy_errors.LMAuthError | dspy_errors.LMBillingError):
+    if isinstance(error, dspy_errors.LMAuthError | dspy_errors.LMBillingError) and not paced:
         raise BackendUnavailableError(
             f"the backend refuses the key (model {error.model}): {detail}",
             fix="check the key's variable and the account; the same command then goes on where it stopped.",
         ) from None
-    if isinstance(error, dspy_errors.LMTransportError):
+    if isinstance(error, dspy_errors.LMTransportError) and not paced:
         raise BackendUnavailableError(
             f"the backend cannot be reached (model {error.model}): {detail}",
             fix="check that the server runs and api_base is right; the same command then goes on where it stopped.",
@@ -148,7 +167,7 @@ def classify(error: Exception) -> tuple[str, str]:
     if isinstance(error, dspy_errors.LMInvalidRequestError):
         return "invalid_request", detail
     if isinstance(error, dspy_errors.LMError):
-        return "server_error", detail
+        return _SERVER_FAULTS.get(type(error), "server_error"), detail
     raise error
 
 
@@ -166,7 +185,8 @@ def _sampling(lm: Any, seed: int) -> dict[str, Any]:
     config: dict[str, Any] = {}
     if lm.kwargs.get("temperature") != 0:
         config["rollout_id"] = seed
-    if "seed" in lm.supported_params:
+    engine = getattr(lm, "engine", None)
+    if "seed" in (engine.supported_params if isinstance(engine, SeamEngine) else lm.supported_params):
         config["seed"] = seed
     return config
 

@@ -139,7 +139,7 @@ def test_messages_come_from_a_file_in_the_recipes_shape(made: Path, tmp_path: Pa
         (["run", "recipe.json", "--out", "recipe.json"], 2, "run folder"),
         (["run", "recipe.json", "--out", "r", "--lm", "openai/x", "--api-base", "http://127.0.0.1:9/v1"], 4, "cannot be reached"),
         (["show", "nowhere"], 2, "holds no run"),
-        (["show", "run", "--message", "zzzz"], 2, "is not known"),
+        (["show", "run", "--message", "zzzz"], 2, "no message has an id"),
         (["export", "run", "--format", "trk", "--out", "x"], 2, "trl"),
         (["export", "run", "--format", "trl", "--out", "x", "--split", "half"], 2, "90/5/5"),
         (["rum"], 2, "rum"),

@@ -1,0 +1,217 @@
+"""How calls meet a server that limits, fails and recovers: an adaptive limit, rate limits, retries, a breaker.
+
+The policy is the same for threads and tasks and is plain arithmetic over times and errors; the two gates at
+the end only wait in their own way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+from aiolimiter import AsyncLimiter
+from dspy import lm15
+
+from character.backends.secrets import redact
+from character.config import BackendConfig
+from character.errors import BackendUnavailableError
+
+_MOST_BUSY_ANSWERS = (
+    12  # 429 or 503 to one call; each waits as long as the server says, else longer each time
+)
+_MOST_DELAY_S = 60.0
+_REFUSALS_IN_A_ROW = 5  # answers 401 or 403 without a single success between them
+
+
+def failure_kind(error: lm15.LM15Error) -> str:
+    """Return what an error means for the server: ``busy``, ``key``, ``broken``, ``unreachable``, or "" for the call's own fault."""
+    if isinstance(error, lm15.RateLimitError) or error.status in (429, 503, 529):
+        return "busy"
+    if isinstance(error, lm15.AuthError | lm15.BillingError):
+        return "key"
+    if isinstance(error, lm15.TransportError | lm15.LockTimeoutError):
+        return "unreachable"
+    if isinstance(error, lm15.ServerError | lm15.TimeoutError):
+        return "broken"
+    return ""
+
+
+@dataclass
+class Health:
+    """What a backend has answered lately, over all calls in flight.
+
+    ``not_before`` is when the server wants to be asked again (monotonic seconds), ``refusals`` counts refused
+    keys in a row, ``given_up`` calls in a row that failed for good.
+    """
+
+    config: BackendConfig
+    limit: float
+    not_before: float = 0.0
+    last_success: float = -math.inf
+    last_cut: float = -math.inf
+    refusals: int = 0
+    given_up: int = 0
+
+    def succeeded(self) -> None:
+        """Note a reply: counts of failures start anew and the limit grows by one call per round of calls."""
+        self.last_success = time.monotonic()
+        self.refusals = self.given_up = 0
+        self.limit = min(float(self.config.max_in_flight), self.limit + 1.0 / self.limit)
+
+    def busy(self, wait_s: float) -> None:
+        """Note a 429 or 503: nobody asks before the wait is over, and at most once a second the limit halves."""
+        now = time.monotonic()
+        self.not_before = max(self.not_before, now + wait_s)
+        if now - self.last_cut >= 1.0:
+            self.last_cut = now
+            self.limit = max(1.0, self.limit / 2)
+
+
+@dataclass
+class Attempts:
+    """The tries of one call: says after each failure how long to wait, or raises what ends the call or the run."""
+
+    health: Health
+    started: float = field(default_factory=time.monotonic)
+    failures: int = 0
+    busy_answers: int = 0
+
+    def wait_after(self, error: lm15.LM15Error) -> float:
+        """Return the seconds to wait before the next try; raise the error, or BackendUnavailableError to stop the run."""
+        kind = failure_kind(error)
+        if kind == "busy":
+            self.busy_answers += 1
+            wait = self._delay(error, self.busy_answers)
+            self.health.busy(wait)
+            if self.busy_answers <= _MOST_BUSY_ANSWERS:
+                return wait
+        elif kind == "key":
+            self.health.refusals += 1
+            if self.health.refusals >= _REFUSALS_IN_A_ROW:
+                raise self._unavailable("refuses the key", error) from None
+            return 0.2
+        elif not kind:
+            raise error
+        else:
+            self.failures += 1
+            if self.failures <= self.health.config.num_retries:
+                return self._delay(error, self.failures)
+        return self._give_up(kind, error)
+
+    def _give_up(self, kind: str, error: lm15.LM15Error) -> float:
+        # A backend that has answered others meanwhile is alive: then the call failed, not the backend.
+        self.health.given_up += 1
+        alone = self.health.last_success < self.started
+        if alone and (kind == "unreachable" or self.health.given_up >= 3):
+            raise self._unavailable(
+                "cannot be reached" if kind == "unreachable" else "does not answer", error
+            ) from None
+        raise error
+
+    def _unavailable(self, what: str, error: lm15.LM15Error) -> BackendUnavailableError:
+        fixes = {
+            "refuses the key": "check the key's variable and the account; the same command then goes on where it stopped.",
+        }
+        default = "check that the server runs and api_base is right; the same command then goes on where it stopped."
+        detail = redact(str(error)).strip().split("\n")[0][:300]
+        model = self.health.config.model_name
+        return BackendUnavailableError(
+            f"the backend {what} (model {model}): {detail}", fix=fixes.get(what, default)
+        )
+
+    def _delay(self, error: lm15.LM15Error, number: int) -> float:
+        hint = error.retry_after
+        if hint is not None and math.isfinite(hint) and hint >= 0:
+            return min(float(hint), 10 * _MOST_DELAY_S)
+        return float(min(0.5 * 2 ** (number - 1), _MOST_DELAY_S) * random.uniform(0.5, 1.0))
+
+
+class AsyncGate:
+    """Lets calls through on one event loop: as many at once as the health allows, and within the rate limits."""
+
+    def __init__(self, health: Health) -> None:
+        self.health = health
+        self.in_flight = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._rates = _rates(health.config)
+
+    async def enter(self, tokens: int) -> None:
+        """Wait until a call of about this many tokens may be sent."""
+        while self.in_flight >= int(self.health.limit):
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            try:
+                await turn
+            except asyncio.CancelledError:
+                self._wake()
+                raise
+        self.in_flight += 1
+        try:
+            await self._wait_for_the_server(tokens)
+        except BaseException:
+            self.leave()
+            raise
+
+    def leave(self) -> None:
+        """Make room for the next call."""
+        self.in_flight -= 1
+        self._wake()
+
+    async def _wait_for_the_server(self, tokens: int) -> None:
+        pause = self.health.not_before - time.monotonic()
+        while pause > 0:
+            await asyncio.sleep(pause)
+            pause = self.health.not_before - time.monotonic()
+        for limiter, counts_tokens in self._rates:
+            left = float(tokens) if counts_tokens else 1.0
+            while left > 0:
+                share = min(left, limiter.max_rate)
+                await limiter.acquire(share)
+                left -= share
+
+    def _wake(self) -> None:
+        free = int(self.health.limit) - self.in_flight
+        while free > 0 and self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                free -= 1
+
+
+class ThreadGate:
+    """Lets calls through from any thread, as many at once as the health allows; rate limits are for event loops."""
+
+    def __init__(self, health: Health) -> None:
+        self.health = health
+        self.in_flight = 0
+        self._room = threading.Condition()
+
+    def enter(self) -> None:
+        """Wait until a call may be sent."""
+        with self._room:
+            self._room.wait_for(lambda: self.in_flight < int(self.health.limit))
+            self.in_flight += 1
+        pause = self.health.not_before - time.monotonic()
+        if pause > 0:
+            time.sleep(pause)
+
+    def leave(self) -> None:
+        """Make room for the next call."""
+        with self._room:
+            self.in_flight -= 1
+            self._room.notify()
+
+
+def _rates(config: BackendConfig) -> list[tuple[AsyncLimiter, bool]]:
+    """Return (limiter, whether it counts tokens) for each rate that is set, spread evenly over the minute."""
+    rates = ((config.requests_per_minute, False), (config.tokens_per_minute, True))
+    return [
+        (AsyncLimiter(max(1.0, rate / 60), max(1.0, 60 / rate)), counts_tokens)
+        for rate, counts_tokens in rates
+        if rate is not None
+    ]

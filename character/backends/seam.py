@@ -1,0 +1,312 @@
+"""The one seam every configured model call passes: journal, limits, budget, retries, and what the call took."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any, Protocol
+from weakref import WeakKeyDictionary
+
+from dspy import lm15
+from dspy._vendor.lm15.serde import request_to_dict, response_from_dict, response_to_dict
+
+from character.backends.budget import Amount, Budget
+from character.backends.engines import SOURCES
+from character.backends.gate import AsyncGate, Attempts, Health, ThreadGate, failure_kind
+from character.backends.observe import Observation, current_scope, report
+from character.backends.prices import Price, price_of
+from character.config import BackendConfig
+from character.errors import ConfigError
+from character.text import fingerprint
+
+_PER_MESSAGE_TOKENS = 16  # what chat templates add to a message, at most
+
+
+class Journal(Protocol):
+    """Where finished calls are kept, so that none is paid twice. Writing returns when the call is durable."""
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        """Return the entry of a finished call, or None."""
+
+    def put(self, key: str, entry: dict[str, Any]) -> None:
+        """Keep a finished call; returns once it is on disk."""
+
+    async def aput(self, key: str, entry: dict[str, Any]) -> None:
+        """Keep a finished call without blocking the event loop; returns once it is on disk."""
+
+
+class Backend:
+    """What the engines of one backend share: its configuration, health, journal and budget."""
+
+    def __init__(
+        self, config: BackendConfig, journal: Journal | None = None, budget: Budget | None = None
+    ) -> None:
+        self.config, self.journal, self.budget = config, journal, budget
+        self.source = SOURCES[config.kind](config)
+        self.health = Health(config, limit=float(config.max_in_flight))
+
+    @cached_property
+    def price(self) -> Price | None:
+        """The price of the model, looked up once."""
+        return price_of(self.config)
+
+    def key(self, request: lm15.Request) -> str:
+        """Return the identity of a call: the backend's and the whole request's."""
+        return fingerprint([self.config.identity, request_to_dict(request)], size=16)
+
+    def replay(self, key: str) -> lm15.Response | None:
+        """Return the reply of a call that finished before, and report it; None where it has not."""
+        entry = self.journal.get(key) if self.journal else None
+        if entry is None:
+            return None
+        report(Observation(**entry["observation"], replayed=True))
+        return response_from_dict(entry["response"])
+
+    def need(self, request: lm15.Request) -> Amount:
+        """Return the most a call can take: a token is at least one byte of the prompt, a reply at most ``max_tokens``."""
+        most = request.config.max_tokens or self.config.max_tokens
+        if most is None:
+            raise ConfigError(
+                f"a budget is set, but the model {self.config.model_name} may reply at any length.",
+                expected="max_tokens in the backend's section, so that a cap on tokens or cost can hold",
+                fix="add for example max_tokens = 2000 under [backends.default].",
+            )
+        prompt = prompt_bytes(request) + _PER_MESSAGE_TOKENS * (len(request.messages) + 1)
+        if self.price is None:
+            return Amount(prompt + most, 0.0)
+        return Amount(
+            prompt + most, prompt * max(self.price.prompt, self.price.cached) + most * self.price.completion
+        )
+
+    def finished(self, response: lm15.Response) -> Observation:
+        """Return what a call took."""
+        usage = response.usage
+        return Observation(
+            model=served_model(self.config, response.model),
+            finish_reason=response.finish_reason,
+            prompt_tokens=usage.input_tokens or 0,
+            completion_tokens=usage.output_tokens or 0,
+            cost_usd=None if self.price is None else self.price.of(usage),
+        )
+
+    def settle(self, need: Amount | None, seen: Observation) -> None:
+        """Tell the budget what a call really took."""
+        if self.budget and need:
+            self.budget.settle(
+                need, Amount(seen.prompt_tokens + seen.completion_tokens, seen.cost_usd or 0.0)
+            )
+
+    def failed(self, need: Amount | None, error: BaseException) -> None:
+        """Give a reservation back, but keep it where the server may have done the work and charged for it."""
+        if self.budget is None or need is None:
+            return
+        lost = isinstance(error, lm15.TimeoutError | asyncio.CancelledError)
+        if lost or (
+            isinstance(error, lm15.LM15Error) and failure_kind(error) == "unreachable" and _was_sent(error)
+        ):
+            self.budget.settle(need, need)
+        else:
+            self.budget.release(need)
+
+
+def _was_sent(error: lm15.LM15Error) -> bool:
+    return "connect" not in str(error).casefold()
+
+
+class _Seam:
+    """What DSPy asks of both engines: hints, copies and saved state."""
+
+    supports_function_calling = False
+    supports_reasoning = False
+    supports_response_schema = False
+    supported_params = frozenset({"temperature", "max_tokens", "top_p", "stop", "seed"})
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return self  # connections, limits and the journal are shared by the copies that optimizers make
+
+    def dump_state(self) -> dict[str, Any]:
+        """Return the configuration, which names the key's variable and never holds the key."""
+        return {"config": self.backend.config.model_dump(mode="json", exclude_unset=True)}
+
+    @classmethod
+    def load_state(cls, state: dict[str, Any]) -> Any:
+        """Return an engine with the saved configuration, without journal and budget."""
+        return cls(Backend(BackendConfig.model_validate(state["config"])))
+
+    def stream(self, request: lm15.Request) -> Iterator[Any]:
+        """Raise: replies are journaled whole, and nothing here reads them piecemeal."""
+        raise lm15.UnsupportedFeatureError("Character's backends do not stream.", feature="stream")
+
+
+class SeamEngine(_Seam):
+    """The synchronous engine, safe to share between threads."""
+
+    def __init__(self, backend: Backend) -> None:
+        super().__init__(backend)
+        self._engine = backend.source.sync()
+        self._gate = ThreadGate(backend.health)
+
+    def complete(self, request: lm15.Request) -> lm15.Response:
+        """Return the reply, from the journal where this very call has finished before."""
+        backend = self.backend
+        key = backend.key(request) if backend.journal else ""
+        response = backend.replay(key)
+        if response is not None:
+            return response
+        response, seen = self._send(request, key)
+        report(seen)
+        return response
+
+    def _send(self, request: lm15.Request, key: str) -> tuple[lm15.Response, Observation]:
+        attempts, journal = Attempts(self.backend.health), self.backend.journal
+        while True:
+            self._gate.enter()
+            try:
+                response, seen = self._once(request)
+                if (
+                    journal
+                ):  # within the gate: what a crash can repeat is never more than what may be in flight
+                    journal.put(key, journal_entry(response, seen))
+            except lm15.LM15Error as error:
+                wait = attempts.wait_after(error)
+            else:
+                return response, seen
+            finally:
+                self._gate.leave()
+            time.sleep(wait)
+
+    def _once(self, request: lm15.Request) -> tuple[lm15.Response, Observation]:
+        backend = self.backend
+        need = backend.need(request) if backend.budget else None
+        while backend.budget and need and not backend.budget.try_reserve(need):
+            time.sleep(0.01)
+        try:
+            response = encodable(self._engine.complete(request))
+        except BaseException as error:
+            backend.failed(need, error)
+            raise
+        seen = backend.finished(response)
+        backend.settle(need, seen)
+        backend.health.succeeded()
+        return response, seen
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._engine.close()
+
+
+class AsyncSeamEngine(_Seam):
+    """The asynchronous engine: one connection pool and one gate per event loop."""
+
+    def __init__(self, backend: Backend) -> None:
+        super().__init__(backend)
+        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Any, AsyncGate]] = WeakKeyDictionary()
+
+    def _here(self) -> tuple[Any, AsyncGate]:
+        loop = asyncio.get_running_loop()
+        here = self._loops.get(loop)
+        if here is None:
+            here = self._loops[loop] = (self.backend.source.asynchronous(), AsyncGate(self.backend.health))
+        return here
+
+    async def complete(self, request: lm15.Request) -> lm15.Response:
+        """Return the reply, from the journal where this very call has finished before."""
+        backend = self.backend
+        key = backend.key(request) if backend.journal else ""
+        response = backend.replay(key)
+        if response is not None:
+            return response
+        response, seen = await self._send(request, key)
+        report(seen)
+        return response
+
+    async def _send(self, request: lm15.Request, key: str) -> tuple[lm15.Response, Observation]:
+        engine, gate = self._here()
+        attempts, journal = Attempts(self.backend.health), self.backend.journal
+        tokens = prompt_bytes(request) // 4 if self.backend.config.tokens_per_minute else 0
+        while True:
+            await gate.enter(tokens)
+            try:
+                response, seen = await self._once(engine, request)
+                if (
+                    journal
+                ):  # within the gate: what a crash can repeat is never more than what may be in flight
+                    await journal.aput(key, journal_entry(response, seen))
+            except lm15.LM15Error as error:
+                wait = attempts.wait_after(error)
+            else:
+                return response, seen
+            finally:
+                gate.leave()
+            await asyncio.sleep(wait)
+
+    async def _once(self, engine: Any, request: lm15.Request) -> tuple[lm15.Response, Observation]:
+        backend = self.backend
+        need = backend.need(request) if backend.budget else None
+        while backend.budget and need and not backend.budget.try_reserve(need):
+            await asyncio.sleep(0.01)
+        try:
+            response = encodable(await engine.complete(request))
+        except BaseException as error:
+            backend.failed(need, error)
+            raise
+        seen = backend.finished(response)
+        backend.settle(need, seen)
+        backend.health.succeeded()
+        return response, seen
+
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop."""
+        here = self._loops.pop(asyncio.get_running_loop(), None)
+        if here is not None:
+            await here[0].aclose()
+
+
+def journal_entry(response: lm15.Response, seen: Observation) -> dict[str, Any]:
+    """Return what the journal keeps of a call, JSON-native."""
+    scope = current_scope()
+    return {
+        "stage": scope.stage if scope else "",
+        "trait": scope.trait if scope else "",
+        "observation": {
+            "model": seen.model,
+            "finish_reason": seen.finish_reason,
+            "prompt_tokens": seen.prompt_tokens,
+            "completion_tokens": seen.completion_tokens,
+            "cost_usd": seen.cost_usd,
+        },
+        "response": response_to_dict(response),
+    }
+
+
+def encodable(response: lm15.Response) -> lm15.Response:
+    """Return the reply with half characters (lone surrogates), which nothing can store or send on, as question marks."""
+    text = response.message.text or ""
+    if text.isascii():
+        return response
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        data = json.dumps(response_to_dict(response), ensure_ascii=False)
+        return response_from_dict(json.loads(data.encode("utf-8", "replace")))
+    return response
+
+
+def prompt_bytes(request: lm15.Request) -> int:
+    """Return the UTF-8 length of everything a request says."""
+    system = (
+        request.system if isinstance(request.system, str) else "".join(p.text for p in request.system or ())
+    )
+    return len(system.encode()) + sum(len((message.text or "").encode()) for message in request.messages)
+
+
+def served_model(config: BackendConfig, answered: str) -> str:
+    """Return the model's name for records: the provider prefix with the name the server answered under."""
+    prefix = config.model_name.split("/", 1)[0]
+    return answered if answered.startswith(f"{prefix}/") else f"{prefix}/{answered or config.model_name}"

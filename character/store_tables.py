@@ -1,0 +1,131 @@
+"""The tables of a run, the same on SQLite and PostgreSQL, and every way rows get into them."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+SCHEMA_VERSION = "2"
+
+_metadata = sa.MetaData()
+
+
+def _table(name: str, *items: sa.Column[Any] | sa.Index) -> sa.Table:
+    return sa.Table(name, _metadata, *items)
+
+
+def _text(name: str, **options: Any) -> sa.Column[Any]:
+    return sa.Column(name, sa.Text, nullable=options.pop("nullable", False), **options)
+
+
+def _number(name: str, **options: Any) -> sa.Column[Any]:
+    return sa.Column(name, sa.BigInteger, nullable=False, **options)
+
+
+meta = _table("meta", _text("key", primary_key=True), _text("value"))
+calls = _table(
+    "calls",
+    _text("key", primary_key=True),
+    _text("stage", index=True),
+    _text("trait"),
+    _text("model"),
+    _number("prompt_tokens"),
+    _number("completion_tokens"),
+    sa.Column("cost_usd", sa.Float),
+    sa.Column("reused", sa.Boolean, nullable=False),
+    _text("finished_at"),
+)
+call_payloads = _table("call_payloads", _text("key", primary_key=True), _text("payload"))
+batches = _table("batches", _text("trait", primary_key=True), _text("payload"))
+messages = _table(
+    "messages",
+    _text("id", primary_key=True),
+    _number("ordinal"),
+    _text("trait"),
+    _text("status", index=True),
+    _text("reason"),
+    _number("num_pairs"),
+    sa.Index("messages_of_a_trait", "trait", "ordinal"),
+    sa.Index("messages_in_order", "ordinal"),
+)
+message_payloads = _table("message_payloads", _text("id", primary_key=True), _text("payload"))
+rollouts = _table("rollouts", _text("message_id", primary_key=True), _text("payload"))
+drops = _table(
+    "drops",
+    _text("message_id", index=True),
+    _text("trait"),
+    _text("stage"),
+    _text("reason"),
+    sa.Column("recovered", sa.Boolean, nullable=False),
+    _number("number"),
+)
+
+
+class Statements:
+    """The few statements that write a run, built once for a dialect; ``ORDER`` is how a transaction runs them."""
+
+    ORDER = (
+        "meta",
+        "call",
+        "call_payload",
+        "batch",
+        "message",
+        "message_payload",
+        "rollout",
+        "forget_drops",
+        "reach",
+        "drop",
+    )
+
+    def __init__(self, dialect: str) -> None:
+        insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[dialect]
+        self._by_name = {
+            "meta": _replacing(insert, meta, "key"),
+            "call": insert(calls).on_conflict_do_nothing(),
+            "call_payload": insert(call_payloads).on_conflict_do_nothing(),
+            "batch": _replacing(insert, batches, "trait"),
+            "message": insert(messages).on_conflict_do_nothing(),
+            "message_payload": insert(message_payloads).on_conflict_do_nothing(),
+            "rollout": _replacing(insert, rollouts, "message_id"),
+            "forget_drops": sa.delete(drops).where(drops.c.message_id == sa.bindparam("of")),
+            "reach": sa.update(messages)
+            .where(messages.c.id == sa.bindparam("of"))
+            .values(status=sa.bindparam("to"), reason=sa.bindparam("why"), num_pairs=sa.bindparam("pairs")),
+            "drop": insert(drops),
+        }
+
+    def __getitem__(self, name: str) -> Any:
+        return self._by_name[name]
+
+
+def _replacing(insert: Any, table: sa.Table, key: str) -> Any:
+    statement = insert(table)
+    changed = {column.name: statement.excluded[column.name] for column in table.columns if column.name != key}
+    return statement.on_conflict_do_update(index_elements=[key], set_=changed)
+
+
+def create_tables(engine: sa.Engine) -> None:
+    """Make the tables that are not there yet."""
+    _metadata.create_all(engine)
+
+
+def sqlite_engine(path: Path, *, read_only: bool) -> sa.Engine:
+    """Return an engine for a SQLite file: write-ahead log, every commit flushed to the disk, 16 KiB pages."""
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False, "timeout": 30})
+
+    @sa.event.listens_for(engine, "connect")
+    def _set_up(connection: sqlite3.Connection, _record: object) -> None:
+        cursor = connection.cursor()
+        if read_only:
+            cursor.execute("PRAGMA query_only = ON")
+        else:
+            cursor.execute("PRAGMA page_size = 16384")  # before the first table, or it has no effect
+            cursor.execute("PRAGMA journal_mode = WAL")
+            cursor.execute("PRAGMA synchronous = FULL")
+        cursor.close()
+
+    return engine
