@@ -34,6 +34,16 @@ class Budget:
         self._held_calls, self._held_tokens, self._held_cost = 0, 0, 0.0
         self._lock = threading.Lock()
 
+    @property
+    def caps_cost(self) -> bool:
+        """Whether money is capped, so that prices have to be known."""
+        return self._caps.max_cost is not None
+
+    @property
+    def caps_tokens(self) -> bool:
+        """Whether tokens or money are capped, so that the length of replies has to be bounded."""
+        return self._caps.max_tokens is not None or self.caps_cost
+
     def try_reserve(self, need: Amount) -> bool:
         """Set ``need`` aside and return True; return False where it may fit later; raise BudgetReachedError where not."""
         with self._lock:

@@ -41,6 +41,11 @@ def failure_kind(error: lm15.LM15Error) -> str:
     return ""
 
 
+def was_sent(error: lm15.LM15Error) -> bool:
+    """Whether the server may have got the request: then it may also have done the work and charged for it."""
+    return failure_kind(error) != "unreachable" or "connect" not in str(error).casefold()
+
+
 @dataclass
 class Health:
     """What a backend has answered lately, over all calls in flight.
@@ -104,13 +109,13 @@ class Attempts:
         return self._give_up(kind, error)
 
     def _give_up(self, kind: str, error: lm15.LM15Error) -> float:
-        # A backend that has answered others meanwhile is alive: then the call failed, not the backend.
-        self.health.given_up += 1
-        alone = self.health.last_success < self.started
-        if alone and (kind == "unreachable" or self.health.given_up >= 3):
-            raise self._unavailable(
-                "cannot be reached" if kind == "unreachable" else "does not answer", error
-            ) from None
+        # A backend that answers others meanwhile is alive: then this call failed, not the backend. More
+        # failures in a row than calls can be in flight mean that nothing was answered in between.
+        health = self.health
+        health.given_up += 1
+        refused = kind == "unreachable" and not was_sent(error) and health.last_success < self.started
+        if refused or health.given_up > max(3.0, health.limit):
+            raise self._unavailable("cannot be reached" if refused else "does not answer", error) from None
         raise error
 
     def _unavailable(self, what: str, error: lm15.LM15Error) -> BackendUnavailableError:

@@ -15,7 +15,7 @@ from dspy._vendor.lm15.serde import request_to_dict, response_from_dict, respons
 
 from character.backends.budget import Amount, Budget
 from character.backends.engines import SOURCES
-from character.backends.gate import AsyncGate, Attempts, Health, ThreadGate, failure_kind
+from character.backends.gate import AsyncGate, Attempts, Health, ThreadGate, was_sent
 from character.backends.observe import Observation, current_scope, report
 from character.backends.prices import Price, price_of
 from character.config import BackendConfig
@@ -68,11 +68,18 @@ class Backend:
     def need(self, request: lm15.Request) -> Amount:
         """Return the most a call can take: a token is at least one byte of the prompt, a reply at most ``max_tokens``."""
         most = request.config.max_tokens or self.config.max_tokens
-        if most is None:
+        if most is None and self.budget and self.budget.caps_tokens:
             raise ConfigError(
                 f"a budget is set, but the model {self.config.model_name} may reply at any length.",
                 expected="max_tokens in the backend's section, so that a cap on tokens or cost can hold",
                 fix="add for example max_tokens = 2000 under [backends.default].",
+            )
+        most = most or 0
+        if self.price is None and self.budget and self.budget.caps_cost:
+            raise ConfigError(
+                f"a cap on cost is set, but the price of {self.config.model_name} is not known.",
+                expected="a model of the price map, or input_price and output_price in the backend's section",
+                fix="add the prices, in USD per million tokens, or cap tokens or calls instead.",
             )
         prompt = prompt_bytes(request) + _PER_MESSAGE_TOKENS * (len(request.messages) + 1)
         if self.price is None:
@@ -104,16 +111,10 @@ class Backend:
         if self.budget is None or need is None:
             return
         lost = isinstance(error, lm15.TimeoutError | asyncio.CancelledError)
-        if lost or (
-            isinstance(error, lm15.LM15Error) and failure_kind(error) == "unreachable" and _was_sent(error)
-        ):
+        if lost or (isinstance(error, lm15.TransportError) and was_sent(error)):
             self.budget.settle(need, need)
         else:
             self.budget.release(need)
-
-
-def _was_sent(error: lm15.LM15Error) -> bool:
-    return "connect" not in str(error).casefold()
 
 
 class _Seam:

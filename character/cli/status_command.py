@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from character.cli.options import json_option, print_json, run_argument
 
+if TYPE_CHECKING:
+    from character.store import RunStore
+
 
 @click.command("status", short_help="Show how far a run is and what it cost.")
 @run_argument
+@click.option("--watch", is_flag=True, help="Tell how far it is again and again, until it is finished.")
+@click.option(
+    "--interval", default=2.0, show_default=True, type=click.FloatRange(min=0.1), help="Seconds between."
+)
 @json_option
-def command(run_folder: Path, as_json: bool) -> None:
+def command(run_folder: Path, watch: bool, interval: float, as_json: bool) -> None:
     """Show how far RUN is, what was dropped and what it cost; also while it is being written."""
     from character.run_summary import summarize
     from character.store import RunStore
 
     with RunStore(run_folder) as store:
+        if watch:
+            _watch(store, interval)
+            return
         summary = summarize(store)
     if as_json:
         print_json(summary.model_dump(mode="json", exclude={"samples"}))
@@ -33,3 +45,26 @@ def command(run_folder: Path, as_json: bool) -> None:
     )
     for part in closing_report(summary.model_copy(update={"samples": ()})):
         console.print(part)
+
+
+def _watch(store: RunStore, interval: float) -> None:
+    from character.cli.wording import cost_text, count_text
+    from character.records import Usage
+
+    while True:
+        counts, usage = store.counts(), sum(store.usage("stage").values(), Usage())
+        waiting, failed, total = counts.get("pending", 0), counts.get("failed", 0), counts["messages"]
+        tokens = usage.prompt_tokens + usage.completion_tokens
+        parts = [
+            time.strftime("%H:%M:%S"),
+            f"{total - waiting - failed:,} of {count_text(total, 'message')}",
+            count_text(counts["pairs"], "pair"),
+            *([f"{failed:,} failed"] if failed else []),
+            count_text(usage.calls, "call"),
+            f"{tokens:,} tokens",
+            cost_text(usage),
+        ]
+        click.echo(" · ".join(parts))
+        if total and not waiting:
+            return
+        time.sleep(interval)
