@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
@@ -33,7 +34,8 @@ class BackendConfig(Section):
     ``kind`` may be left out where a model is named: it is ``native`` then, DSPy's own client.
     ``model`` is a DSPy model string with a provider prefix (``openai/gpt-4.1-mini``, ``anthropic/…``,
     ``ollama_chat/…``); the rehearsal kind needs none. ``api_base`` is the server's URL.
-    ``api_key_env`` names the environment variable that holds the key, never the key itself.
+    ``api_key_env`` names the environment variable that holds the key, never the key itself; a server given
+    by ``api_base`` gets a key only where this is set.
     ``temperature`` and ``max_tokens`` are left to the server where they are None. ``max_in_flight``
     bounds the concurrent calls to this backend, ``timeout_s`` the wait for one reply in seconds,
     ``num_retries`` the further attempts after a failure that is worth repeating. ``requests_per_minute`` and
@@ -64,6 +66,10 @@ class BackendConfig(Section):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.kind == "rehearsal":
+            if self.api_base is not None:
+                raise ValueError(
+                    f"the rehearsal backend contacts no server, so api_base {self.api_base} needs a model"
+                )
             if self.model not in ("", "rehearsal/default"):
                 raise ValueError(
                     f"the rehearsal backend has one model, not {self.model!r}; to reach a real model set "
@@ -198,6 +204,17 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _known_backends(self) -> Self:
+        unknown = [
+            name for name in self.backends if name not in ("default", *ROLES, *self.responses.backends)
+        ]
+        if unknown:
+            known = [*ROLES, "default"]
+            near = get_close_matches(unknown[0], known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ValueError(
+                f"backends.{unknown[0]} is no step and responses.backends does not name it{hint} "
+                f"(steps: {', '.join(known)})"
+            )
         for name in self.responses.backends:
             if name not in self.backends:
                 raise ValueError(
@@ -270,8 +287,27 @@ def describe_validation(error: ValidationError) -> str:
     found = first["input"]
     plain = isinstance(found, str | int | float | bool) and first["type"] != "missing"
     shown = f" (found {found!r})" if plain and "@" not in str(found) else ""  # a URL may hold a password
-    more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
-    return f"{where}: {what}{shown}{more}"
+    if first["type"] == "extra_forbidden":
+        near = get_close_matches(str(first["loc"][-1]), _field_names(), n=1)
+        what, shown = "this field is not known", f"; did you mean {near[0]}?" if near else ""
+    more = (
+        f" (and {len(problems) - 1} more: {', '.join('.'.join(map(str, p['loc'])) for p in problems[1:4])})"
+    )
+    return f"{where}: {what}{shown}{more if len(problems) > 1 else ''}"
+
+
+def _field_names() -> list[str]:
+    sections: tuple[type[Section], ...] = (
+        Config,
+        BackendConfig,
+        MessagesConfig,
+        ResponsesConfig,
+        RankingConfig,
+        PairsConfig,
+        BudgetConfig,
+        StoreConfig,
+    )
+    return sorted({name for section in sections for name in section.model_fields})
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -157,7 +157,7 @@ class MessageFile:
 
     def _message(self, row: dict[str, Any], trait: Trait, line: int) -> Message:
         turns = _turns(row.get("prompt"), self._source, line)
-        language = row.get("language") or detect_language(turns[-1].content)
+        language = row.get("language") or detect_language(turns[-1].content, self._constitution.language)
         if not isinstance(language, str):
             raise _problem(self._source, line, "language: found no text.", "a language tag such as zh or en")
         kind = _kind(row.get("type"), self._source, line)

@@ -63,7 +63,8 @@ def _left_out(
     if margin <= 0:
         return "tie", f"both scored {ranking.scores[better]:.2f}"
     if margin < min_margin:
-        return "low_margin", f"margin {margin:.2f} is below {min_margin:.2f}"
+        sides = f"{candidates.items[better].level or better} over {candidates.items[worse].level or worse}"
+        return "low_margin", f"{sides}: margin {margin:.3f} is below {min_margin:.3f}"
     if _same(candidates.items[better].text, candidates.items[worse].text):
         return "identical", "both sides are the same text"
     return "", ""

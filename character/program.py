@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import dspy
@@ -13,7 +14,16 @@ from character.constitution import Constitution, Trait
 from character.errors import InputError
 from character.modules import MessageGenerator, Ranker, Responder
 from character.modules.contracts import as_batch, as_candidates, as_ranking
-from character.modules.steps import ModuleCall, Steps, adrive, aparallel, drive, parallel
+from character.modules.inputs import as_constitution, as_kind, as_trait
+from character.modules.steps import (
+    ModuleCall,
+    Steps,
+    adrive,
+    aparallel,
+    drive,
+    parallel,
+    usage_is_on_the_record,
+)
 from character.pairs import build_pairs
 from character.records import (
     KINDS,
@@ -63,10 +73,12 @@ class CharacterProgram(dspy.Module):
         max_in_flight: int = 16,
     ) -> None:
         super().__init__()
+        parts = {"generator": generator, "responder": responder, "ranker": ranker}
+        _checked(parts, lms or {}, kinds, messages_per_trait)
         self.generator = generator or MessageGenerator()
         self.responder = responder or Responder()
         self.ranker = ranker or Ranker()
-        self.messages_per_trait, self.kinds = messages_per_trait, tuple(kinds)
+        self.messages_per_trait, self.kinds = messages_per_trait, tuple(as_kind(kind) for kind in kinds)
         self.design, self.min_margin = design, min_margin
         self.lms = dict(lms or {})
         self.seed, self.max_in_flight = seed, max_in_flight
@@ -98,23 +110,26 @@ class CharacterProgram(dspy.Module):
             max_in_flight=config.concurrency,
         )
 
+    _set_lm_usage = usage_is_on_the_record
+
     def forward(
         self,
         trait: Trait | Mapping[str, Any] | str | None = None,
-        constitution: Constitution | None = None,
-        messages: Sequence[Message | str] | None = None,
+        constitution: Constitution | Path | str | None = None,
+        messages: Sequence[Message | str] | str | None = None,
     ) -> CharacterResult:
         """Return what the program made for one trait, or for every trait of a constitution.
 
         ``trait`` is a Trait, the fields of one, a description, or the name of one of the constitution's;
-        without it every trait of ``constitution`` is worked on. ``messages`` are answered instead of
+        without it every trait of ``constitution`` (a record or the path of a file) is worked on. ``messages`` are answered instead of
         generated ones: Message records belong to the trait they name, plain texts to every trait.
         Raises InputError where neither trait nor constitution is given.
         """
+        constitution = as_constitution(constitution) if constitution is not None else None
         traits = _traits(trait, constitution)
         made = [self._message_steps(each, constitution) for each in traits if messages is None]
         batches = parallel([partial(drive, steps) for steps in made]) if messages is None else []
-        jobs = self._jobs(traits, batches, messages)
+        jobs = self._jobs(traits, batches, messages, constitution)
         rollouts = parallel(
             [partial(drive, self._rollout_steps(message, each, constitution)) for message, each in jobs],
             limit=self.max_in_flight,
@@ -124,15 +139,16 @@ class CharacterProgram(dspy.Module):
     async def aforward(
         self,
         trait: Trait | Mapping[str, Any] | str | None = None,
-        constitution: Constitution | None = None,
-        messages: Sequence[Message | str] | None = None,
+        constitution: Constitution | Path | str | None = None,
+        messages: Sequence[Message | str] | str | None = None,
     ) -> CharacterResult:
         """Do as ``forward`` does, on the event loop."""
+        constitution = as_constitution(constitution) if constitution is not None else None
         traits = _traits(trait, constitution)
         batches: list[MessageBatch] = []
         if messages is None:
             batches = await aparallel([partial(self.agenerate, each, constitution) for each in traits])
-        jobs = self._jobs(traits, batches, messages)
+        jobs = self._jobs(traits, batches, messages, constitution)
         rollouts = await aparallel(
             [partial(self.arollout, message, each, constitution) for message, each in jobs],
             limit=self.max_in_flight,
@@ -220,15 +236,19 @@ class CharacterProgram(dspy.Module):
         )
 
     def _jobs(
-        self, traits: list[Trait], batches: list[MessageBatch], messages: Sequence[Message | str] | None
+        self,
+        traits: list[Trait],
+        batches: list[MessageBatch],
+        messages: Sequence[Message | str] | str | None,
+        constitution: Constitution | None,
     ) -> list[tuple[Message, Trait]]:
         if messages is None:
             return [(m, trait) for trait, batch in zip(traits, batches, strict=True) for m in batch.messages]
         by_name = {trait.name: trait for trait in traits}
         jobs: list[tuple[Message, Trait]] = []
-        for given in messages:
+        for given in [messages] if isinstance(messages, str | Message) else messages:
             if isinstance(given, str):
-                language = detect_language(given)
+                language = detect_language(given, constitution.language if constitution else "")
                 jobs += [(Message.of(given, trait=each.name, language=language), each) for each in traits]
             elif given.trait in by_name:
                 jobs.append((given, by_name[given.trait]))
@@ -241,12 +261,8 @@ class CharacterProgram(dspy.Module):
 
 
 def _traits(trait: Trait | Mapping[str, Any] | str | None, constitution: Constitution | None) -> list[Trait]:
-    if isinstance(trait, Trait):
-        return [trait]
-    if isinstance(trait, Mapping):
-        return [Trait.model_validate(dict(trait))]
-    if isinstance(trait, str):
-        return [constitution.trait(trait) if constitution else Trait(name=trait, description=trait)]
+    if trait is not None:
+        return [as_trait(trait, constitution)]
     if constitution is None:
         raise InputError(
             "the program was called without a trait and without a constitution.",
@@ -254,6 +270,23 @@ def _traits(trait: Trait | Mapping[str, Any] | str | None, constitution: Constit
             fix="program(trait='patience: takes the time an explanation needs') works on one trait.",
         )
     return list(constitution.traits)
+
+
+def _checked(parts: Mapping[str, Any], lms: Mapping[str, Any], kinds: Sequence[str], per_trait: int) -> None:
+    for name, part in parts.items():
+        if part is not None and not callable(part):
+            raise InputError(
+                f"the {name} is a {type(part).__name__}.", expected="a dspy.Module or a callable"
+            )
+    for role, lm in lms.items():
+        if not isinstance(lm, dspy.BaseLM):
+            raise InputError(
+                f"lms[{role!r}] is a {type(lm).__name__}.", expected="a dspy.LM, such as build_lm(…)"
+            )
+    if not kinds or len(set(kinds)) != len(kinds):
+        raise InputError(f"kinds is {list(kinds)}.", expected="at least one kind, each once")
+    if per_trait < 1:
+        raise InputError(f"messages_per_trait is {per_trait}.", expected="at least 1")
 
 
 def _without_repeats(batches: list[MessageBatch]) -> MessageBatch:

@@ -15,9 +15,10 @@ from character._version import __version__
 from character.backends.budget import Budget
 from character.config import Config
 from character.constitution import Constitution, Trait
-from character.errors import BudgetReachedError, CharacterError
+from character.errors import BackendUnavailableError, BudgetReachedError, CharacterError
 from character.message_files import GivenMessages
 from character.modules.calls import SERVER_FAULTS
+from character.modules.inputs import as_constitution
 from character.program import CharacterProgram
 from character.records import Candidates, Drop, Message, MessageBatch, Ranking, Rollout, Usage
 from character.run_log import RunLog
@@ -61,7 +62,7 @@ OnProgress = Callable[[RunState], None]
 
 
 def run(
-    constitution: Constitution,
+    constitution: Constitution | Path | str,
     out: Path | str,
     *,
     config: Config | None = None,
@@ -72,7 +73,7 @@ def run(
 ) -> RunSummary:
     """Run the program over a constitution and keep everything in the folder ``out``; return what came of it.
 
-    Called again with the same arguments it goes on where it stopped: finished calls are not made again, and
+    ``constitution`` is a record or the path of a file. Called again with the same arguments it goes on where it stopped: finished calls are not made again, and
     messages whose server failed are tried again. ``messages`` (a MessageFile, or batches per trait name)
     replaces the generation of messages. ``program`` replaces the one the configuration describes; it gets
     the configured models unless it brings its own. ``reuse`` names folders of other runs: calls that are
@@ -95,7 +96,7 @@ def run(
 
 
 async def arun(
-    constitution: Constitution,
+    constitution: Constitution | Path | str,
     out: Path | str,
     *,
     config: Config | None = None,
@@ -106,8 +107,10 @@ async def arun(
 ) -> RunSummary:
     """Do as ``run`` does, on the event loop."""
     config = config or Config()
+    constitution = as_constitution(constitution)
     given = GivenMessages(dict(messages)) if isinstance(messages, Mapping) else messages
     with contextlib.ExitStack() as stack:
+        stack.callback(_heed_interrupts)
         others = [stack.enter_context(RunStore(folder)) for folder in reuse]
         store = stack.enter_context(RunStore.create(out, url=config.store.url, reuse=others))
         check_identity(store, constitution, config, given.fingerprint if given else None)
@@ -118,6 +121,12 @@ async def arun(
         await job.sit(_with_models(program, config, store))
         log.write("finished", **store.counts())
         return summarize(store)
+
+
+def _heed_interrupts() -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        with contextlib.suppress(ValueError):  # not the main thread
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _with_models(program: CharacterProgram | None, config: Config, store: RunStore) -> CharacterProgram:
@@ -212,7 +221,14 @@ class _Run:
         else:
             batch = await self.program.agenerate(trait, self.constitution)
             number = self.store.add_messages(trait.name, batch.messages, first_ordinal)
-        self.store.finish_batch(trait.name, batch)
+        failed = next((drop for drop in batch.drops if drop.reason in SERVER_FAULTS), None)
+        if failed and not number:
+            raise BackendUnavailableError(
+                f"no message could be made for {trait.name}: {failed.reason}, {failed.detail}",
+                fix="check the server; the same command then goes on where it stopped.",
+            )
+        if not failed:  # else the next sitting asks again for what is missing
+            self.store.finish_batch(trait.name, batch)
         self.log.write("messages", trait=trait.name, kept=number, dropped=len(batch.drops))
         self.state.messages += number
         self.state.usage += batch.usage
@@ -311,6 +327,8 @@ def _stop_on_interrupt(job: _Run) -> Iterator[None]:
         yield
     finally:
         loop.remove_signal_handler(signal.SIGINT)
+        if job.state.stopping:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is finished is being written; see arun
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -33,7 +33,7 @@ class RunSummary(Record):
 
     ``messages`` counts messages per state (see ``run.outcome``) and in all; ``dropped`` and ``reasked`` count
     per stage and reason what was lost, and what asking again made up for. ``usage`` is per stage. ``samples`` are up to five
-    pairs, spread over the run.
+    pairs, spread over the run. ``advice`` says what to do where nothing, or not everything, came of it.
     """
 
     folder: str
@@ -51,6 +51,7 @@ class RunSummary(Record):
     usage_by_model: dict[str, Usage]
     models: dict[str, list[str]]
     samples: tuple[PreferencePair, ...] = ()
+    advice: str = ""
 
 
 def identity(constitution: Constitution, config: Config, messages: str | None) -> dict[str, Any]:
@@ -84,7 +85,7 @@ def prompts_fingerprint() -> str:
 def check_identity(store: RunStore, constitution: Constitution, config: Config, messages: str | None) -> None:
     """Raise StoreError, naming what differs, where the folder holds a run with another identity."""
     known = store.meta("identity")
-    if known is None:
+    if known is None or store.is_untouched():
         return
     before, now = json.loads(known), identity(constitution, config, messages)
     changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
@@ -103,7 +104,7 @@ def check_identity(store: RunStore, constitution: Constitution, config: Config, 
 
 def write_down(store: RunStore, constitution: Constitution, config: Config, messages: str | None) -> None:
     """Write the identity, the constitution and the resolved configuration into the run, before anything is called."""
-    if store.meta("identity") is not None:
+    if store.meta("identity") is not None and not store.is_untouched():
         return
     facts = {
         "constitution": constitution.model_dump_json(by_alias=True),
@@ -154,14 +155,31 @@ def summarize(store: RunStore) -> RunSummary:
         usage_by_model={model: usage for (model,), usage in store.usage("model").items()},
         models=models,
         samples=_samples(store),
+        advice=_advice(store),
     )
+
+
+def _advice(store: RunStore) -> str:
+    counts, dropped = store.counts(), store.drops(recovered=False)
+    worst = max(
+        ((number, stage, reason) for stage, reasons in dropped.items() for reason, number in reasons.items()),
+        default=None,
+    )
+    example = (
+        f" {worst[2]} in {worst[1]}, for example: {store.example_of(worst[1], worst[2])}" if worst else ""
+    )
+    if counts.get("failed"):
+        return f"{counts['failed']:,} messages failed because of their server; the same command tries them again.{example}"
+    if not counts["pairs"] and not counts.get("pending"):
+        return f"No pair came of this run. Most often lost:{example or ' nothing was dropped.'}"
+    return ""
 
 
 def _samples(store: RunStore, most: int = 5) -> tuple[PreferencePair, ...]:
     """Return up to five pairs from messages spread over the run, of differing places among their message's pairs."""
-    paired = [message_id for message_id, *_ in store.message_ids(statuses=("paired",))]
-    count = min(most, len(paired))
-    chosen = [paired[i * len(paired) // count] for i in range(count)]
+    paired = store.counts().get("paired", 0)
+    count = min(most, paired)
+    chosen = [store.nth("paired", i * paired // count) for i in range(count)]
     rollouts = [rollout for message_id in chosen for rollout in store.rollouts(message_id)]
     return tuple(rollout.pairs[i % len(rollout.pairs)] for i, rollout in enumerate(rollouts))
 

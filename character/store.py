@@ -227,6 +227,19 @@ class RunStore:
             table.setdefault(str(stage), Counter())[str(reason)] = int(number)
         return {stage: dict(counts.most_common()) for stage, counts in table.items()}
 
+    def example_of(self, stage: str, reason: str) -> str:
+        """Return the detail of one thing that was lost for this reason."""
+        query = (
+            sa.select(t.drops.c.detail).where(t.drops.c.stage == stage, t.drops.c.reason == reason).limit(1)
+        )
+        row = self._one(query)
+        return "" if row is None else str(row[0])
+
+    def is_untouched(self) -> bool:
+        """Whether nothing was finished yet: no call, and no message."""
+        found = self._one(sa.select(t.calls.c.key).limit(1)) or self._one(sa.select(t.messages.c.id).limit(1))
+        return found is None
+
     def usage(self, *by: str) -> dict[tuple[str, ...], Usage]:
         """Return what the finished calls took, grouped by ``stage``, ``trait`` or ``model`` (by all of those named)."""
         columns = [t.calls.c[name] for name in by]
@@ -326,7 +339,9 @@ def _message_rows(message: Message, trait: str, ordinal: int) -> Rows:
 
 
 def _drop_rows(message_id: str, trait: str, drops: Iterable[Drop]) -> Rows:
-    counts = Counter((drop.stage, drop.reason, drop.recovered) for drop in drops)
+    groups: dict[tuple[str, str, bool], list[Drop]] = {}
+    for drop in drops:
+        groups.setdefault((drop.stage, drop.reason, drop.recovered), []).append(drop)
     return [
         (
             "drop",
@@ -336,10 +351,11 @@ def _drop_rows(message_id: str, trait: str, drops: Iterable[Drop]) -> Rows:
                 "stage": stage,
                 "reason": reason,
                 "recovered": recovered,
-                "number": number,
+                "number": len(group),
+                "detail": group[0].detail[:300],
             },
         )
-        for (stage, reason, recovered), number in counts.items()
+        for (stage, reason, recovered), group in groups.items()
     ]
 
 

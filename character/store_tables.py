@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 
 _metadata = sa.MetaData()
 
@@ -62,6 +62,7 @@ drops = _table(
     _text("reason"),
     sa.Column("recovered", sa.Boolean, nullable=False),
     _number("number"),
+    _text("detail"),
 )
 
 

@@ -26,13 +26,35 @@ def stable_seed(*parts: object) -> int:
     return int(fingerprint([str(part) for part in parts], size=4), 16) & 0x7FFFFFFF
 
 
-def detect_language(text: str) -> str:
-    """Return ``"zh"`` where Han characters outweigh words in Latin letters, else ``"en"``.
+def detect_language(text: str, likely: str = "") -> str:
+    """Return ``"zh"`` where Han characters outweigh words in Latin letters, else ``likely`` or ``"en"``.
 
-    One Han character weighs like one Latin word, so a Chinese sentence that quotes an English name
-    is Chinese. A caller that knows the language should say so instead of asking.
+    One Han character weighs like one Latin word, so a Chinese sentence that quotes an English name is
+    Chinese. Where ``likely`` says that Chinese is expected, any Han character makes it so: technical
+    questions are full of Latin words.
     """
-    return "zh" if len(_HAN.findall(text)) > len(_LATIN_WORD.findall(text)) else "en"
+    han = len(_HAN.findall(text))
+    if likely.casefold().startswith("zh"):
+        return likely if han else "en"
+    return "zh" if han > len(_LATIN_WORD.findall(text)) else likely or "en"
+
+
+_NAMED = re.compile(r"^([^:：.。!！?？,，;；\n]{1,40}?)\s*[:：]\s*(\S.*)$", re.DOTALL)
+
+
+def split_named(text: str) -> tuple[str, str]:
+    """Return (name, description) of ``patience: takes the time it needs``, ("", text) where no short name leads.
+
+    A name is at most three Latin words or ten Han characters, and no start of a sentence in the first person.
+    """
+    match = _NAMED.match(text.strip())
+    if match is None:
+        return "", text
+    name, rest = match.groups()
+    first_person = name.split()[0] in ("I", "I'm", "My") or name.startswith("我")
+    if first_person or len(name.split()) > 3 or len(_HAN.findall(name)) > 10:
+        return "", text
+    return name.strip(), rest.strip()
 
 
 def fold(text: str) -> str:

@@ -155,7 +155,7 @@ def api_key(config: BackendConfig) -> str | None:
             )
         remember(value)
         return value
-    provider = config.model.split("/", 1)[0].upper()
-    value = os.environ.get(f"{provider}_API_KEY")
-    remember(value)
-    return value or (NO_KEY if config.api_base else None)
+    if config.api_base:
+        return NO_KEY  # the provider's own key is not for a server that somebody named
+    remember(os.environ.get(f"{config.model.split('/', 1)[0].upper()}_API_KEY"))
+    return None

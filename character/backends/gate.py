@@ -98,7 +98,8 @@ class Attempts:
         elif kind == "key":
             self.health.refusals += 1
             if self.health.refusals >= _REFUSALS_IN_A_ROW:
-                raise self._unavailable("refuses the key", error) from None
+                billing = isinstance(error, lm15.BillingError)
+                raise self._unavailable(f"refuses the {'account' if billing else 'key'}", error) from None
             return 0.2
         elif not kind:
             raise error
@@ -121,9 +122,11 @@ class Attempts:
     def _unavailable(self, what: str, error: lm15.LM15Error) -> BackendUnavailableError:
         fixes = {
             "refuses the key": "check the key's variable and the account; the same command then goes on where it stopped.",
+            "refuses the account": "check billing and quota; the same command then goes on where it stopped.",
         }
         default = "check that the server runs and api_base is right; the same command then goes on where it stopped."
         detail = redact(str(error)).strip().split("\n")[0][:300]
+        detail = detail.replace("Timeouts(read=...)", "timeout_s in the configuration")
         model = self.health.config.model_name
         return BackendUnavailableError(
             f"the backend {what} (model {model}): {detail}", fix=fixes.get(what, default)

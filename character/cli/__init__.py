@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import json
 import sys
 from importlib import import_module
+from typing import NoReturn
 
 import click
 
@@ -48,21 +51,34 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and end the process with the exit code of what happened."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # a terminal that cannot show a character is no reason to fail
     try:
         code = cli.main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except CharacterError as error:
-        click.echo(f"Error: {_redacted(str(error))}", err=True)
-        sys.exit(error.exit_code)
+        _fail(_redacted(str(error)), error.exit_code)
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        _fail("", error.exit_code, error.format_message())
     except (KeyboardInterrupt, click.Abort):
         click.echo("Stopped. What is finished is kept; the same command goes on from there.", err=True)
-        sys.exit(130)
+        _fail("", 130, "stopped")
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output went away, as `| head` does
         sys.exit(0)
+
+
+def _fail(message: str, exit_code: int, said: str = "") -> NoReturn:
+    """Say what went wrong on stderr, and as the one JSON document on stdout where that was asked for."""
+    if message:
+        click.echo(f"Error: {message}", err=True)
+    if "--json" in sys.argv:
+        click.echo(json.dumps({"error": message or said, "exit_code": exit_code}, ensure_ascii=False))
+    sys.exit(exit_code)
 
 
 def _redacted(text: str) -> str:

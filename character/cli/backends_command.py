@@ -8,7 +8,14 @@ from typing import Any
 
 import click
 
-from character.cli.options import backend_options, backend_overrides, config_option, json_option, print_json
+from character.cli.options import (
+    ROLE_FLAGS,
+    backend_options,
+    backend_overrides,
+    config_option,
+    json_option,
+    print_json,
+)
 
 
 @click.command("backends", short_help="List the configured backends, and try each with --ping.")
@@ -18,10 +25,10 @@ from character.cli.options import backend_options, backend_overrides, config_opt
 @json_option
 def command(config_path: Path | None, do_ping: bool, as_json: bool, **flags: Any) -> None:
     """List which backend answers each step. Whether a key is set is shown, the key itself never."""
-    from character.config import ROLES, load_config
+    from character.config import load_config
 
     config = load_config(config_path, overrides=backend_overrides(flags))
-    names = list(dict.fromkeys(["default", *ROLES, *config.backends]))
+    names = list(dict.fromkeys(["default", *ROLE_FLAGS, *config.backends]))
     rows = [_row(name, config.backend(name), name in config.backends) for name in names]
     if do_ping:
         from character.backends import ping
@@ -39,7 +46,9 @@ def command(config_path: Path | None, do_ping: bool, as_json: bool, **flags: Any
 
 def _row(name: str, backend: Any, configured: bool) -> dict[str, Any]:
     variable = backend.api_key_env
-    key = "none needed" if backend.kind == "rehearsal" else "the client's own variable"
+    key = "none needed" if backend.kind == "rehearsal" else "the provider's own variable"
+    if backend.api_base:
+        key = "none is sent (no api_key_env)"
     if variable:
         key = f"{variable} ({'set' if os.environ.get(variable) else 'not set'})"
     return {
@@ -54,17 +63,24 @@ def _row(name: str, backend: Any, configured: bool) -> dict[str, Any]:
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
+    from character.cli.wording import console as new_console
+
     table = Table()
-    for column in ("step", "kind", "model", "server", "key", "answers"):
+    for column in ("step", "kind", "model", "server", "key"):
         table.add_column(column, overflow="fold")
     for row in rows:
-        ping = row.get("ping")
-        answers = (
-            "" if ping is None else f"yes, {ping['seconds']} s" if ping["ok"] else f"no: {ping['error']}"
-        )
         name = row["name"] if row["configured"] else f"{row['name']} (as default)"
-        table.add_row(name, row["kind"], row["model"], row["api_base"] or "", row["key"], answers)
-    Console().print(table)
+        table.add_row(name, row["kind"], row["model"], row["api_base"] or "", row["key"])
+    console = new_console()
+    console.print(table)
+    for row in rows:
+        if row["configured"] and "ping" in row:
+            ping = row["ping"]
+            answer = (
+                f"answers in {ping['seconds']} s as {ping['model']}"
+                if ping["ok"]
+                else f"fails: {ping['error']}"
+            )
+            console.print(f"{row['name']}: {answer}", style="green" if ping["ok"] else "red")

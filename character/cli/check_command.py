@@ -30,10 +30,12 @@ def command(file: Path, as_json: bool) -> None:
             }
         )
         return
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    from character.cli.wording import console as new_console
+    from character.cli.wording import count_text
+
+    console = new_console()
     table = Table(
         title=f"{constitution.name} · {constitution.language} · {constitution.fingerprint}",
         title_justify="left",
@@ -48,5 +50,6 @@ def command(file: Path, as_json: bool) -> None:
     for finding in findings:
         colour = "yellow" if finding.severity == "warning" else "dim"
         where = f"{finding.trait}: " if finding.trait else ""
-        console.print(f"{finding.severity}: {where}{finding.message}", style=colour, markup=False)
-    console.print(f"{len(constitution.traits)} traits, {len(findings)} findings on the wording")
+        console.print(f"{finding.severity}: {where}{finding.message}", style=colour)
+    traits, found = count_text(len(constitution.traits), "trait"), count_text(len(findings), "finding")
+    console.print(f"{traits}, {found} on the wording")

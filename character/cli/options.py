@@ -23,11 +23,14 @@ run_argument = click.argument("run_folder", metavar="RUN", type=click.Path(path_
 
 
 def backend_options(function: F) -> F:
-    """Add --backend, --lm and --api-base, for the default and for each step."""
+    """Add --backend, --lm, --api-base and --api-key-env, for the default and for each step."""
     for role in (*reversed(ROLE_FLAGS), ""):
         suffix = f"-{role}" if role else ""
         whose = f"for {role}" if role else "for every step without its own"
         decorators = (
+            click.option(
+                f"--api-key-env{suffix}", metavar="NAME", help=f"The variable that holds the key {whose}."
+            ),
             click.option(f"--api-base{suffix}", metavar="URL", help=f"The server {whose}."),
             click.option(
                 f"--lm{suffix}", metavar="MODEL", help=f"The model {whose}, such as openai/gpt-4.1-mini."
@@ -48,6 +51,7 @@ def backend_overrides(flags: dict[str, Any]) -> dict[str, Any]:
             "kind": flags.get(f"backend{suffix}"),
             "model": flags.get(f"lm{suffix}"),
             "api_base": flags.get(f"api_base{suffix}"),
+            "api_key_env": flags.get(f"api_key_env{suffix}"),
         }
         chosen = {name: value for name, value in given.items() if value is not None}
         if chosen:

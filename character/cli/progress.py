@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from character.cli.wording import console as new_console
 from character.cli.wording import cost_text, count_text
 from character.config import Config
 from character.constitution import Constitution
@@ -26,7 +27,7 @@ class RunDisplay:
     """Shows a run on stderr while it goes on. Use it as a context manager."""
 
     def __init__(self, constitution: Constitution, config: Config, out: Path) -> None:
-        self._console = Console(stderr=True)
+        self._console = new_console(stderr=True)
         self._out = out
         self._bars = Progress(
             TextColumn("{task.description:<10}"),
@@ -41,11 +42,9 @@ class RunDisplay:
         self._live = Live(
             Group(self._bars, self._line), console=self._console, refresh_per_second=4, transient=True
         )
-        self._console.print(_opening(constitution, config))
+        self._opening: Panel | None = _opening(constitution, config)
 
     def __enter__(self) -> RunDisplay:
-        if self._console.is_terminal:
-            self._live.start()
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -53,7 +52,12 @@ class RunDisplay:
             self._live.stop()
 
     def update(self, state: RunState) -> None:
-        """Show a new state."""
+        """Show a new state; the first one also opens the display."""
+        if self._opening:
+            self._console.print(self._opening)
+            self._opening = None
+            if self._console.is_terminal:
+                self._live.start()
         wanted = max(state.messages_wanted, state.messages)
         totals = {"messages": wanted, "responses": wanted, "ranking": wanted, "pairs": wanted}
         done = {
@@ -68,7 +72,7 @@ class RunDisplay:
 
     def close_with(self, summary: RunSummary) -> None:
         """Print the closing report on stdout."""
-        console = Console()
+        console = new_console()
         for part in closing_report(summary):
             console.print(part)
 
@@ -109,6 +113,8 @@ def closing_report(summary: RunSummary) -> list[Any]:
     """Return what is printed at the end of a run: kept and dropped, cost, sample pairs, where everything lies."""
     parts: list[Any] = [_outcome_table(summary), _usage_table(summary)]
     parts += [_sample(pair, number) for number, pair in enumerate(summary.samples, 1)]
+    if summary.advice:
+        parts.append(Panel(Text(summary.advice), title="note", title_align="left", style="yellow"))
     if summary.rehearsal:
         parts.append(Panel(f"These pairs were {summary.note}.", style="yellow"))
     parts.append(
@@ -175,4 +181,4 @@ def _sample(pair: PreferencePair, number: int) -> Panel:
     grid.add_row(f"chosen {pair.score_chosen:.2f}", Text(pair.chosen, style="green"))
     grid.add_row(f"rejected {pair.score_rejected:.2f}", Text(pair.rejected, style="red"))
     levels = f"{pair.chosen_level or '?'} over {pair.rejected_level or '?'}"
-    return Panel(grid, title=f"pair {number} · {pair.trait} · {levels}", title_align="left")
+    return Panel(grid, title=Text(f"pair {number} · {pair.trait} · {levels}"), title_align="left")

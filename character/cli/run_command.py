@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,7 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
     if flags["dry_run"]:
         _show_estimate(estimate(loaded, config, messages), as_json=flags["as_json"])
         return
+    logging.getLogger("dspy").setLevel(logging.ERROR)  # what DSPy would warn about is counted and reported
     with RunDisplay(loaded, config, out) as display:
         summary = run(
             loaded, out, config=config, messages=messages, reuse=flags["reuse"], on_progress=display.update
@@ -110,9 +112,9 @@ def _show_estimate(stages: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json({name: stage.model_dump() for name, stage in stages.items()})
         return
-    from rich.console import Console
     from rich.table import Table
 
+    from character.cli.wording import console as new_console
     from character.cli.wording import cost_text
 
     table = Table(title="estimate: nothing was sent", title_justify="left")
@@ -127,7 +129,7 @@ def _show_estimate(stages: dict[str, Any], *, as_json: bool) -> None:
             cost_text(usage),
         )
         table.add_row(name, *figures)
-    Console().print(table)
-    Console().print(
+    new_console().print(table)
+    new_console().print(
         "Without re-asks and refills. Prompts are measured, lengths of replies are assumed.", style="dim"
     )

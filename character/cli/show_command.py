@@ -11,6 +11,7 @@ from character.cli.options import json_option, print_json, run_argument
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from character.records import Rollout
     from character.store import RunStore
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
 @json_option
 def command(run_folder: Path, message_id: str | None, limit: int, as_json: bool) -> None:
     """List the messages of RUN, or show one with its candidates, scores and reasons side by side."""
-    from rich.console import Console
-
+    from character.cli.wording import console as new_console
     from character.store import RunStore
 
     with RunStore(run_folder) as store:
@@ -41,7 +41,7 @@ def command(run_folder: Path, message_id: str | None, limit: int, as_json: bool)
         data = [rollout.model_dump(mode="json", by_alias=True) for rollout in rollouts]
         print_json(data if message_id is None else data[0])
         return
-    console = Console()
+    console = new_console()
     if message_id is None:
         _list(console, rollouts)
         console.print(
@@ -75,17 +75,22 @@ def _list(console: Console, rollouts: list[Rollout]) -> None:
 
     from character.run import outcome
 
-    table = Table()
-    for column in ("message", "trait", "kind", "text", "outcome", "best fit"):
-        table.add_column(column, overflow="fold")
+    table = Table(expand=True)
+    table.add_column("message", no_wrap=True)
+    table.add_column("trait", overflow="fold", max_width=16)
+    table.add_column("kind", no_wrap=True)
+    table.add_column("text", overflow="fold", ratio=1)
+    table.add_column("outcome", no_wrap=True)
+    table.add_column("best fit", no_wrap=True)
     for rollout in rollouts:
         message = rollout.message
         best = ""
         if rollout.ranking and rollout.ranking.scores and rollout.candidates:
             top = rollout.ranking.order[0][0]
             best = f"{rollout.ranking.scores[top]:.2f} {rollout.candidates.items[top].level or ''}"
-        reached = f"{outcome(rollout)[0]}, {len(rollout.pairs)} pairs"
-        table.add_row(message.id, message.trait, message.kind, Text(_short(message.text)), reached, best)
+        reached = f"{outcome(rollout)[0]} {len(rollout.pairs) or ''}".strip()
+        kind = message.kind.replace("self_reflection", "reflection")
+        table.add_row(message.id[:10], message.trait, kind, Text(_short(message.text)), reached, best)
     console.print(table)
 
 
@@ -96,38 +101,50 @@ def _short(text: str, limit: int = 80) -> str:
 
 def _show(console: Console, rollout: Rollout) -> None:
     from rich.panel import Panel
-    from rich.table import Table
     from rich.text import Text
 
     message = rollout.message
     conversation = "\n".join(f"{turn.role}: {turn.content}" for turn in message.turns)
     brief = " · ".join(message.brief.values())
-    title = f"{message.id} · {message.trait} · {message.kind}"
-    console.print(Panel(Text(conversation), title=title, subtitle=brief, title_align="left"))
+    title = Text(f"{message.id} · {message.trait} · {message.kind}")
+    console.print(Panel(Text(conversation), title=title, subtitle=Text(brief), title_align="left"))
     if rollout.candidates:
-        table = Table(show_lines=True)
-        for item in rollout.candidates.items:
-            table.add_column(f"{item.level or 'candidate'}", overflow="fold", ratio=1)
-        table.add_row(*(Text(item.text) for item in rollout.candidates.items))
-        ranking = rollout.ranking
-        if ranking and ranking.scores:
-            table.add_row(*(f"score {score:.2f}" for score in ranking.scores))
-            for number, one in enumerate(ranking.passes, 1):
-                places = {index: place for place, index in enumerate(one.shown, 1)}
-                cells = (
-                    f"pass {number}: {score:.2f}, shown {places[i]}." for i, score in enumerate(one.scores)
-                )
-                table.add_row(*cells, style="dim")
-        table.add_row(*(Text(item.model, style="dim") for item in rollout.candidates.items))
-        console.print(table)
+        console.print(_candidates(rollout))
     if rollout.ranking:
         for number, one in enumerate(rollout.ranking.passes, 1):
             console.print(Panel(Text(one.reason), title=f"reasons of pass {number}", title_align="left"))
         if rollout.ranking.status != "ranked":
-            console.print(f"{rollout.ranking.status}: {rollout.ranking.reason}", markup=False)
+            console.print(f"{rollout.ranking.status}: {rollout.ranking.reason}")
     for drop in rollout.drops:
         again = " (made up for by asking again)" if drop.recovered else ""
         console.print(
             f"dropped in {drop.stage}: {drop.reason} {drop.detail}{again}", style="yellow", markup=False
         )
-    console.print(f"{len(rollout.pairs)} pairs")
+    for pair in rollout.pairs:
+        sides = f"{pair.chosen_level or 'candidate'} over {pair.rejected_level or 'candidate'}"
+        console.print(f"pair: {sides}, {pair.score_chosen:.2f} over {pair.score_rejected:.2f}", style="green")
+    if not rollout.pairs:
+        console.print("no pair")
+
+
+def _candidates(rollout: Rollout) -> Table:
+    """Return the candidates side by side, best fit first."""
+    from rich.table import Table
+    from rich.text import Text
+
+    items = rollout.candidates.items if rollout.candidates else ()
+    ranking = rollout.ranking
+    ranked = ranking is not None and bool(ranking.scores)
+    order = [i for group in ranking.order for i in group] if ranking and ranked else list(range(len(items)))
+    table = Table(show_lines=True, expand=True)
+    for i in order:
+        table.add_column(f"{items[i].level or 'candidate'}", overflow="fold", ratio=1)
+    table.add_row(*(Text(items[i].text) for i in order))
+    if ranking and ranked:
+        table.add_row(*(f"score {ranking.scores[i]:.2f}" for i in order))
+        for number, one in enumerate(ranking.passes, 1):
+            places = {index: place for place, index in enumerate(one.shown, 1)}
+            cells = (f"pass {number}: {one.scores[i]:.2f}, shown {places[i]}." for i in order)
+            table.add_row(*cells, style="dim")
+    table.add_row(*(Text(items[i].model, style="dim") for i in order))
+    return table

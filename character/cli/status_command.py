@@ -34,11 +34,10 @@ def command(run_folder: Path, watch: bool, interval: float, as_json: bool) -> No
     if as_json:
         print_json(summary.model_dump(mode="json", exclude={"samples"}))
         return
-    from rich.console import Console
-
     from character.cli.progress import closing_report
+    from character.cli.wording import console as new_console
 
-    console = Console()
+    console = new_console()
     pending = summary.messages.get("pending", 0)
     console.print(
         "finished" if not pending else f"{pending:,} of {summary.messages['messages']:,} messages to go"

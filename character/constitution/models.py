@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from character.records import Record
-from character.text import fingerprint
+from character.text import fingerprint, split_named
 
 Target = Literal["subtle", "natural"]
 
@@ -34,6 +34,12 @@ class Trait(Record):
     examples: tuple[str, ...] = ()
     questions: tuple[Line, ...] = ()
     target: Target = "natural"
+
+    @classmethod
+    def of(cls, text: str) -> Trait:
+        """Return the trait that a text says: ``patience: takes the time it needs``, or a description alone."""
+        name, description = split_named(text)
+        return cls(name=name or text, description=description)
 
     def brief(self) -> dict[str, str | list[str]]:
         """Return the trait as prompts show it: JSON-native, without empty fields and without its questions."""

@@ -18,7 +18,7 @@ from character.constitution.fields import (
 from character.constitution.models import Target, Trait
 from character.constitution.names import derive_names
 from character.constitution.nodes import Node, problem, quote
-from character.text import detect_language
+from character.text import detect_language, split_named
 
 HEADER_KEYS = ("name", "language", "assistant_name")
 TRAIT_KEYS = (
@@ -73,6 +73,14 @@ def interpret(root: Node, source: str) -> Document:
         check_keys(root.value, (*HEADER_KEYS, "traits"), source, "the constitution")
         header = {key: read_string(root.value, key, source, "the constitution") for key in HEADER_KEYS}
         drafts = _read_traits(root.value["traits"], source)
+    elif "trait" in root.value and root.value["trait"].kind == "list":
+        raise problem(
+            source,
+            root.value["trait"].line,
+            "the field 'trait' holds a list.",
+            expected="the key 'traits' ([[traits]] in TOML) for the list of traits",
+            fix="write 'traits' instead of 'trait'.",
+        )
     elif any(key in root.value for key in _TRAIT_MARKS):
         drafts = [_read_trait(root, source, "trait 1")]
     else:
@@ -118,6 +126,9 @@ def _read_definitions(node: Node, source: str) -> list[_Draft]:
 def _read_trait(node: Node, source: str, where: str) -> _Draft:
     if node.kind == "string":
         sentence = string_of(node, source, where)
+        name, description = split_named(sentence)
+        if name:
+            return _Draft(name, node.line, where, {"description": description})
         return _Draft(None, node.line, where, {"statement": sentence, "description": sentence})
     if node.kind != "mapping":
         raise wrong_type(

@@ -164,6 +164,11 @@ def classify(error: Exception, *, paced: bool = False) -> tuple[str, str]:
     )
     if isinstance(error, stops):
         raise ConfigError(f"the backend cannot be used (model {error.model}): {detail}") from None
+    if getattr(error, "status", None) in (404, 405):
+        raise ConfigError(
+            f"the server does not know the address or the model (model {getattr(error, 'model', '')}): {detail}",
+            fix="check api_base (it often ends in /v1) and the model's name.",
+        ) from None
     if isinstance(error, dspy_errors.LMInvalidRequestError):
         return "invalid_request", detail
     if isinstance(error, dspy_errors.LMError):

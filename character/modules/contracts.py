@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import dspy
@@ -54,7 +55,10 @@ def as_ranking(result: Any, candidates: Candidates) -> Ranking:
 
 def _field(result: Any, name: str, step: str, record: str) -> Any:
     if isinstance(result, dspy.Prediction) and name in result:
-        return result[name]
+        values = result[name]
+        if isinstance(values, Iterable) and not isinstance(values, str | bytes):
+            return values
+        raise _broken(step, f"{name}={values!r:.60}", f"dspy.Prediction({name}=[…])")
     raise _broken(step, f"a {type(result).__name__}", f"{record}, or dspy.Prediction({name}=[…])")
 
 

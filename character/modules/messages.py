@@ -10,7 +10,8 @@ import dspy
 from character.constitution import Constitution, Trait
 from character.modules.briefs import briefs, take
 from character.modules.calls import Call, Reply
-from character.modules.steps import Steps, adrive, drive
+from character.modules.inputs import as_kind, as_trait
+from character.modules.steps import Steps, adrive, drive, usage_is_on_the_record
 from character.records import Drop, Kind, Message, MessageBatch, Turn, Usage
 from character.text import NearDuplicates, detect_language, language_name, stable_seed
 from signatures.messages import KIND_DESCRIPTIONS, GenerateMessages
@@ -31,10 +32,12 @@ class MessageGenerator(dspy.Module):
         self.generate = dspy.Predict(GenerateMessages)
         self.turns, self.batch_size, self.max_refills = turns, batch_size, max_refills
 
+    _set_lm_usage = usage_is_on_the_record
+
     def forward(
         self,
-        trait: Trait,
-        kind: Kind = "question",
+        trait: Trait | str,
+        kind: Kind | str = "question",
         num_messages: int = 6,
         *,
         constitution: Constitution | None = None,
@@ -47,14 +50,15 @@ class MessageGenerator(dspy.Module):
         ``language`` defaults to the constitution's, else to that of the trait's text. ``existing`` are texts
         that must not be repeated. The same seed asks the same way.
         """
+        trait, kind = as_trait(trait), as_kind(kind)
         return drive(
             self._steps(trait, kind, num_messages, _language(trait, constitution, language), existing, seed)
         )
 
     async def aforward(
         self,
-        trait: Trait,
-        kind: Kind = "question",
+        trait: Trait | str,
+        kind: Kind | str = "question",
         num_messages: int = 6,
         *,
         constitution: Constitution | None = None,
@@ -63,6 +67,7 @@ class MessageGenerator(dspy.Module):
         seed: int = 0,
     ) -> MessageBatch:
         """Do as ``forward`` does, on the event loop."""
+        trait, kind = as_trait(trait), as_kind(kind)
         language = _language(trait, constitution, language)
         return await adrive(self._steps(trait, kind, num_messages, language, existing, seed))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +12,8 @@ import dspy
 
 from character.constitution import Trait
 from character.modules.calls import Call, Reply
-from character.modules.steps import Steps, adrive, drive
+from character.modules.inputs import as_candidate_set, as_message, as_trait
+from character.modules.steps import Steps, adrive, drive, usage_is_on_the_record
 from character.records import Candidates, Drop, Message, Ranking, RankingPass, Usage, order_by_score
 from character.text import language_name, stable_seed
 from signatures.ranking import RankResponses
@@ -47,15 +49,33 @@ class Ranker(dspy.Module):
         self.rank = dspy.Predict(RankResponses)
         self.passes, self.max_reasks = passes, max_reasks
 
-    def forward(self, message: Message, candidates: Candidates, trait: Trait, *, seed: int = 0) -> Ranking:
+    _set_lm_usage = usage_is_on_the_record
+
+    def forward(
+        self,
+        message: Message | str,
+        candidates: Candidates | Sequence[str],
+        trait: Trait | str,
+        *,
+        seed: int = 0,
+    ) -> Ranking:
         """Return the ranking; the same seed shows the candidates in the same orders."""
-        return drive(self._steps(message, candidates, trait, seed))
+        trait = as_trait(trait)
+        message = as_message(message, trait)
+        return drive(self._steps(message, as_candidate_set(candidates, message), trait, seed))
 
     async def aforward(
-        self, message: Message, candidates: Candidates, trait: Trait, *, seed: int = 0
+        self,
+        message: Message | str,
+        candidates: Candidates | Sequence[str],
+        trait: Trait | str,
+        *,
+        seed: int = 0,
     ) -> Ranking:
         """Do as ``forward`` does, on the event loop."""
-        return await adrive(self._steps(message, candidates, trait, seed))
+        trait = as_trait(trait)
+        message = as_message(message, trait)
+        return await adrive(self._steps(message, as_candidate_set(candidates, message), trait, seed))
 
     def _steps(self, message: Message, candidates: Candidates, trait: Trait, seed: int) -> Steps[Ranking]:
         seed = stable_seed(seed, candidates.id)

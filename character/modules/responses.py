@@ -9,9 +9,11 @@ from typing import Any, Literal
 import dspy
 
 from character.constitution import Constitution, Trait
+from character.errors import InputError, UnknownNameError
 from character.modules.calls import Call, Reply
-from character.modules.steps import Steps, adrive, drive
-from character.records import Candidate, Candidates, Drop, Level, Message, Usage
+from character.modules.inputs import as_message, as_trait
+from character.modules.steps import Steps, adrive, drive, usage_is_on_the_record
+from character.records import LEVELS, Candidate, Candidates, Drop, Level, Message, Usage
 from character.text import is_refusal, language_name, stable_seed
 from signatures.responses import EXPRESSIONS, RespondInCharacter, RespondPlainly
 
@@ -26,8 +28,8 @@ def spread_levels(num_candidates: int, *, has_opposite: bool = False) -> tuple[L
     Two are natural and absent, three add overdone, four subtle; the fifth is the opposite pole where the
     trait names one; further ones repeat a level, sampled again.
     """
-    if not MIN_CANDIDATES <= num_candidates <= MAX_CANDIDATES:
-        raise ValueError(f"expected 2 to 8 candidates, got {num_candidates}")
+    if not isinstance(num_candidates, int) or not MIN_CANDIDATES <= num_candidates <= MAX_CANDIDATES:
+        raise InputError(f"found {num_candidates!r} candidates.", expected="2 to 8")
     opposite: tuple[Level, ...] = ("opposite",) if has_opposite else ()
     return (*_SPREAD, *opposite, *_MORE)[:num_candidates]
 
@@ -54,24 +56,41 @@ class Responder(dspy.Module):
         super().__init__()
         spread_levels(num_candidates)
         if levels is not None and not MIN_CANDIDATES <= len(levels) <= MAX_CANDIDATES:
-            raise ValueError(f"expected 2 to 8 levels, got {len(levels)}")
+            raise InputError(f"found {len(levels)} levels.", expected="2 to 8")
+        unknown = [level for level in levels or () if level not in LEVELS]
+        if unknown:
+            raise UnknownNameError("expression level", str(unknown[0]), LEVELS)
         self.respond = dspy.Predict(RespondInCharacter)
         self.respond_plainly = dspy.Predict(RespondPlainly)
         self.num_candidates, self.conditioning, self.max_reasks = num_candidates, conditioning, max_reasks
         self.levels = tuple(levels) if levels is not None else None
         self.lms = tuple(lms)
 
+    _set_lm_usage = usage_is_on_the_record
+
     def forward(
-        self, message: Message, trait: Trait, *, constitution: Constitution | None = None, seed: int = 0
+        self,
+        message: Message | str,
+        trait: Trait | str,
+        *,
+        constitution: Constitution | None = None,
+        seed: int = 0,
     ) -> Candidates:
         """Return the usable candidates in level order, with what was dropped. The same seed asks the same way."""
-        return drive(self._steps(message, trait, constitution, seed))
+        trait = as_trait(trait)
+        return drive(self._steps(as_message(message, trait), trait, constitution, seed))
 
     async def aforward(
-        self, message: Message, trait: Trait, *, constitution: Constitution | None = None, seed: int = 0
+        self,
+        message: Message | str,
+        trait: Trait | str,
+        *,
+        constitution: Constitution | None = None,
+        seed: int = 0,
     ) -> Candidates:
         """Do as ``forward`` does, on the event loop."""
-        return await adrive(self._steps(message, trait, constitution, seed))
+        trait = as_trait(trait)
+        return await adrive(self._steps(as_message(message, trait), trait, constitution, seed))
 
     def _steps(
         self, message: Message, trait: Trait, constitution: Constitution | None, seed: int

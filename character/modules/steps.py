@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -88,6 +88,14 @@ async def aparallel(functions: Sequence[Callable[[], Any]], *, limit: int | None
     return [task.result() for task in tasks]
 
 
+async def _awaited(result: Awaitable[T]) -> T:
+    return await result
+
+
+def usage_is_on_the_record(_module: Any, _tokens: Any, _output: Any) -> None:
+    """Take the place of DSPy's note of usage on a prediction: our records carry theirs themselves."""
+
+
 def accepted_arguments(module: Any, arguments: dict[str, Any]) -> dict[str, Any]:
     """Return those of the arguments that a callable, or a module's ``forward`` (else ``aforward``), has parameters for."""
     kind = type(module)
@@ -114,13 +122,16 @@ class ModuleCall:
         with self._context():
             if isinstance(self.module, dspy.Module) and not hasattr(type(self.module), "forward"):
                 return asyncio.run(self.module.acall(**self._accepted()))
-            return self.module(**self._accepted())
+            result = self.module(**self._accepted())
+            return asyncio.run(_awaited(result)) if inspect.isawaitable(result) else result
 
     async def arun(self) -> Any:
         """Call the module on the event loop; one that only has ``forward`` runs in a thread."""
         with self._context():
             if isinstance(self.module, dspy.Module) and hasattr(type(self.module), "aforward"):
                 return await self.module.acall(**self._accepted())
+            if inspect.iscoroutinefunction(self.module):
+                return await self.module(**self._accepted())
             return await asyncio.to_thread(self.module, **self._accepted())
 
     def _accepted(self) -> dict[str, Any]:
