@@ -56,7 +56,7 @@ def records(folder: Path) -> dict[str, str]:
 
 
 def kill_and_resume(
-    folder: Path, *, num_messages: int, in_flight: int, kills: int, seed: int = 0
+    folder: Path, *, num_messages: int, in_flight: int, kills: int, latency_s: float = 0.05, seed: int = 0
 ) -> dict[str, Any]:
     """Return what a run that is killed and resumed again and again did, against an undisturbed one."""
     write_inputs(folder, num_messages)
@@ -65,7 +65,7 @@ def kill_and_resume(
     )
     rng = random.Random(seed)
     calls = 5 * num_messages
-    with LoadServer(Load(latency_s=0.05, sigma=0.5)) as server:
+    with LoadServer(Load(latency_s=latency_s, sigma=0.5)) as server:
         options = ("--config", folder / "config.toml", "--api-base", server.url, "--concurrency", in_flight)
         moments = sorted(rng.randrange(1, calls) for _ in range(kills))
         done = lost_in_flight = most_in_flight = 0
@@ -80,6 +80,7 @@ def kill_and_resume(
             if process.poll() is None:
                 before = server.stats()["in_flight"]
                 process.send_signal(signal.SIGKILL)
+                before = max(before, server.stats()["in_flight"])
                 done += 1
                 lost_in_flight += before
                 most_in_flight = max(most_in_flight, before)
@@ -146,7 +147,7 @@ def main() -> int:
     kills = (
         {"num_messages": 60, "in_flight": 16, "kills": 4}
         if options.quick
-        else {"num_messages": 1_000, "in_flight": 64, "kills": 20}
+        else {"num_messages": 1_000, "in_flight": 64, "kills": 20, "latency_s": 0.3}
     )
     result: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:

@@ -192,17 +192,18 @@ class RunStore:
             last = rows[-1][0]
             limit = None if limit is None else limit - size
 
-    def message_ids(
-        self, *, starts_with: str = "", statuses: Iterable[str] = ()
-    ) -> list[tuple[str, str, str]]:
-        """Return (id, trait, status) of messages, in order; all of them, or those of some states or the start of an id."""
+    def nth(self, status: str, number: int) -> str:
+        """Return the id of the message that comes after ``number`` others in this state, in order."""
+        query = sa.select(t.messages.c.id).where(t.messages.c.status == status)
+        return str(self._one(query.order_by(t.messages.c.ordinal).limit(1).offset(number))[0])
+
+    def message_ids(self, *, starts_with: str = "") -> list[tuple[str, str, str]]:
+        """Return (id, trait, status) of messages, in order; all of them, or those whose id starts so."""
         query = sa.select(t.messages.c.id, t.messages.c.trait, t.messages.c.status).order_by(
             t.messages.c.ordinal
         )
         if starts_with:
             query = query.where(t.messages.c.id.startswith(starts_with, autoescape=True))
-        if statuses:
-            query = query.where(t.messages.c.status.in_(tuple(statuses)))
         return [(str(i), str(trait), str(status)) for i, trait, status in self._all(query)]
 
     # -- figures ------------------------------------------------------------------------------------------
