@@ -222,33 +222,27 @@ async def _drip(state: _State, request: web.BaseRequest, body: bytes) -> web.Str
 
 def _completion(body: bytes, *, text: str | None = None, finish_reason: str = "stop") -> bytes:
     request = json.loads(body)
-    content = _reply(request) if text is None else text
-    return json.dumps(
-        {
-            "id": "load",
-            "object": "chat.completion",
-            "created": 0,
-            "model": request["model"],
-            "choices": [
-                {
-                    "index": 0,
-                    "finish_reason": finish_reason,
-                    "message": {"role": "assistant", "content": content},
-                }
-            ],
-            "usage": {
-                "prompt_tokens": PROMPT_TOKENS,
-                "completion_tokens": COMPLETION_TOKENS,
-                "total_tokens": PROMPT_TOKENS + COMPLETION_TOKENS,
-            },
-        }
-    ).encode()
+    number = request.get("n") or 1
+    contents = [_reply(request, i) if text is None else text for i in range(number)]
+    choices = [
+        {"index": i, "finish_reason": finish_reason, "message": {"role": "assistant", "content": content}}
+        for i, content in enumerate(contents)
+    ]
+    completion = COMPLETION_TOKENS * number
+    usage = {
+        "prompt_tokens": PROMPT_TOKENS,
+        "completion_tokens": completion,
+        "total_tokens": PROMPT_TOKENS + completion,
+    }
+    known = {"id": "load", "object": "chat.completion", "created": 0, "model": request["model"]}
+    return json.dumps({**known, "choices": choices, "usage": usage}).encode()
 
 
-def _reply(request: dict[str, Any]) -> str:
-    """Return a reply in the layout asked for; to a prompt that asks for none, a JSON object with ratings and a text."""
-    prompt = request["messages"][-1]["content"]
-    rng = random.Random(hashlib.blake2b(json.dumps(request, sort_keys=True).encode(), digest_size=8).digest())
+def _reply(request: dict[str, Any], number: int = 0) -> str:
+    """Return a reply in the layout asked for: DSPy's, UltraFeedback's ratings, or a plain text."""
+    prompt = str(request["messages"][-1]["content"]) if request["messages"] else ""
+    seed = json.dumps([request, number], sort_keys=True).encode()
+    rng = random.Random(hashlib.blake2b(seed, digest_size=8).digest())
     closing = prompt.rsplit("\n", 1)[-1]
     if "[[ ## scores ## ]]" in closing:
         shown = json.loads(re.findall(r"\[\[ ## responses ## \]\]\n(.*)", prompt)[-1])
@@ -259,6 +253,12 @@ def _reply(request: dict[str, Any]) -> str:
         return _chat(messages=json.dumps([f"{_text(rng, 12)} {rng.getrandbits(40):x}?" for _ in briefs]))
     if "[[ ## response ## ]]" in closing:
         return _chat(response=_text(rng, 40))
+    texts = prompt.rsplit("Texts:", 1)[-1].count("<text ") if "Texts:" in prompt else 0
+    if texts:
+        return "\n\n".join(
+            f"#### Output for Text {i}\nRating: {rng.randint(1, 5)}\nRationale: {_text(rng, 8)}"
+            for i in range(1, texts + 1)
+        )
     return _text(rng, 40)
 
 

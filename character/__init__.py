@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from character.config import BackendConfig, Config, load_config
     from character.constitution import Constitution, Trait, lint_constitution, load_constitution
     from character.exports import export
-    from character.message_files import load_messages
+    from character.message_files import MessageFile, load_messages
     from character.modules import MessageGenerator, Ranker, Responder
     from character.pairs import build_pairs
     from character.program import CharacterProgram
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         Ranking,
         Rollout,
     )
-    from character.run import run
+    from character.run import arun, run
     from character.store import RunStore
 
 _HOMES = {
@@ -44,7 +44,7 @@ _HOMES = {
     "character.config": ("BackendConfig", "Config", "load_config"),
     "character.constitution": ("Constitution", "Trait", "lint_constitution", "load_constitution"),
     "character.exports": ("export",),
-    "character.message_files": ("load_messages",),
+    "character.message_files": ("MessageFile", "load_messages"),
     "character.modules": ("MessageGenerator", "Ranker", "Responder"),
     "character.pairs": ("build_pairs",),
     "character.program": ("CharacterProgram",),
@@ -58,7 +58,7 @@ _HOMES = {
         "Ranking",
         "Rollout",
     ),
-    "character.run": ("run",),
+    "character.run": ("arun", "run"),
     "character.store": ("RunStore",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -70,6 +70,7 @@ __all__ = [  # noqa: RUF022 - in the order of the recipe
     "lint_constitution",
     "Message",
     "MessageBatch",
+    "MessageFile",
     "load_messages",
     "MessageGenerator",
     "Candidate",
@@ -89,6 +90,7 @@ __all__ = [  # noqa: RUF022 - in the order of the recipe
     "build_lms",
     "RunStore",
     "run",
+    "arun",
     "export",
     "__version__",
 ]

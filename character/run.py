@@ -8,6 +8,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,8 +17,9 @@ from character.backends.budget import Budget
 from character.config import Config
 from character.constitution import Constitution, Trait
 from character.errors import BackendUnavailableError, BudgetReachedError, CharacterError
+from character.event_loop import run_on_own_loop
 from character.message_files import GivenMessages
-from character.modules.calls import SERVER_FAULTS
+from character.modules.calls import SERVER_FAULTS, lean_settings
 from character.modules.inputs import as_constitution
 from character.program import CharacterProgram
 from character.records import Candidates, Drop, Message, MessageBatch, Ranking, Rollout, Usage
@@ -82,8 +84,9 @@ def run(
     BackendUnavailableError where a backend is down or refuses the key, BudgetReachedError at a cap, and
     KeyboardInterrupt after Ctrl-C; everything finished is kept in each case.
     """
-    return asyncio.run(
-        arun(
+    return run_on_own_loop(
+        partial(
+            arun,
             constitution,
             out,
             config=config,
@@ -188,7 +191,7 @@ class _Run:
 
         self._count_earlier()
         # History and trace would keep every prompt of the run in memory; the journal has them on disk.
-        with dspy.context(disable_history=True, trace=None):
+        with dspy.context(disable_history=True, trace=None, **lean_settings()):
             try:
                 async with asyncio.TaskGroup() as group:
                     for number, trait in enumerate(self.constitution.traits):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,18 +89,10 @@ class Call:
         arguments: dict[str, Any] = {**self.inputs, "config": _sampling(lm, self.seed), "lm": lm}
         if self.fault:
             arguments |= {"signature": _asking_again(self.predict.signature), "previous_fault": self.fault}
+        paced = isinstance(getattr(lm, "engine", None), SeamEngine)
         probe = _Probe()
-        # Our inputs fit their fields by construction; the check costs a tenth of the whole call.
-        context = {
-            "caller_modules": [*(dspy.settings.caller_modules or []), probe],
-            "warn_on_type_mismatch": False,
-        }
-        if dspy.settings.adapter is None:
-            context["adapter"] = _ADAPTER
-        with dspy.context(**context), observing(self.stage, self.trait) as scope:
-            yield _Frame(
-                arguments, lm.model, probe, scope.seen, isinstance(getattr(lm, "engine", None), SeamEngine)
-            )
+        with _surroundings(None if paced else probe), observing(self.stage, self.trait) as scope:
+            yield _Frame(arguments, lm.model, probe, scope.seen, paced)
 
 
 @dataclass
@@ -126,6 +118,25 @@ class _Frame:
         usage = sum((_usage(seen) for seen in observed), Usage(reasks=int(bool(call.fault))))
         outputs = {} if fault or self.outputs is None else dict(self.outputs.items())
         return Reply(outputs, fault, detail, last.model, call.seed, usage)
+
+
+def lean_settings() -> dict[str, Any]:
+    """Return the DSPy settings our calls are made under: our adapter where the user set none, no check of our own inputs."""
+    needed: dict[str, Any] = {}
+    if dspy.settings.adapter is None:
+        needed["adapter"] = _ADAPTER
+    if dspy.settings.warn_on_type_mismatch:
+        needed["warn_on_type_mismatch"] = (
+            False  # inputs fit their fields by construction; the check is a tenth of a call
+        )
+    return needed
+
+
+def _surroundings(probe: _Probe | None) -> AbstractContextManager[Any]:
+    needed = lean_settings()
+    if probe is not None:
+        needed["caller_modules"] = [*(dspy.settings.caller_modules or []), probe]
+    return dspy.context(**needed) if needed else nullcontext()
 
 
 class _Probe:

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
 import dspy
@@ -98,15 +99,21 @@ def usage_is_on_the_record(_module: Any, _tokens: Any, _output: Any) -> None:
 
 def accepted_arguments(module: Any, arguments: dict[str, Any]) -> dict[str, Any]:
     """Return those of the arguments that a callable, or a module's ``forward`` (else ``aforward``), has parameters for."""
-    kind = type(module)
-    method = module
-    if isinstance(module, dspy.Module):
-        method = kind.forward if hasattr(kind, "forward") else kind.aforward
+    called: Any = type(module) if isinstance(module, dspy.Module) else module
+    names = _parameter_names(called)
+    return arguments if names is None else {name: value for name, value in arguments.items() if name in names}
+
+
+@lru_cache(maxsize=256)
+def _parameter_names(called: Any) -> frozenset[str] | None:
+    """Return the names of a callable's parameters, None where it takes any."""
+    method = called
+    if isinstance(called, type):
+        method = called.forward if hasattr(called, "forward") else called.aforward  # type: ignore[attr-defined]
     parameters = inspect.signature(method).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return arguments
-    names = {parameter.name for parameter in parameters}
-    return {name: value for name, value in arguments.items() if name in names}
+        return None
+    return frozenset(parameter.name for parameter in parameters)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,98 @@
+"""A run in PostgreSQL instead of a file: the same records, one writer, readers any time, no password on disk.
+
+Needs a PostgreSQL server that the test may start: ``initdb`` and ``pg_ctl`` in the PATH or where Debian puts them.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from load_helpers import PATIENCE, messages
+from resume import records
+
+from character import Config, RunStore, run
+from character.errors import InputError, StoreError
+
+pytestmark = pytest.mark.postgres
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name) or next(
+        iter(sorted(map(str, Path("/usr/lib/postgresql").glob(f"*/bin/{name}")))), None
+    )
+    assert found, f"{name} is not installed: apt-get install postgresql"
+    return found
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the URL of a PostgreSQL server on loopback that lives as long as the tests of this file."""
+    folder = Path("/tmp") / f"character-pg-{os.getpid()}"  # noqa: S108 - the server's user must reach it
+    folder.mkdir(mode=0o755)
+    as_server: dict[str, int] = {}
+    if os.getuid() == 0:  # the server refuses to run as root
+        user = pwd.getpwnam("postgres")
+        os.chown(folder, user.pw_uid, user.pw_gid)
+        as_server = {"user": user.pw_uid, "group": user.pw_gid}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    data = str(folder / "data")
+    quiet = {"check": True, "capture_output": True, "cwd": folder, **as_server}
+    subprocess.run([_program("initdb"), "-D", data, "-U", "character", "-A", "trust"], **quiet)
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1"
+    log = str(folder / "log")
+    subprocess.run([_program("pg_ctl"), "-D", data, "-o", options, "-l", log, "-w", "start"], **quiet)
+    yield f"postgresql://character@127.0.0.1:{port}/postgres"
+    subprocess.run([_program("pg_ctl"), "-D", data, "-m", "immediate", "stop"], **quiet)
+    shutil.rmtree(folder)
+
+
+def _config(url: str | None) -> Config:
+    return Config.model_validate({"store": {"url": url}, "seed": 3})
+
+
+def test_the_records_are_those_of_a_run_in_a_file(tmp_path: Path, url: str) -> None:
+    in_file = run(PATIENCE, tmp_path / "file", config=_config(None), messages=messages(40))
+    in_postgres = run(PATIENCE, tmp_path / "postgres", config=_config(url), messages=messages(40))
+    assert records(tmp_path / "postgres") == records(tmp_path / "file")
+    assert in_postgres.model_copy(update={"folder": in_file.folder}) == in_file
+    assert not (tmp_path / "postgres" / "run.sqlite").exists()
+    assert run(PATIENCE, tmp_path / "postgres", config=_config(url), messages=messages(40)) == in_postgres
+
+
+def test_only_one_process_writes_and_another_folder_is_another_run(tmp_path: Path, url: str) -> None:
+    with RunStore.create(tmp_path / "one", url=url) as first:
+        first.set_meta("a", "1")
+        with pytest.raises(StoreError, match="another process is writing"):
+            RunStore.create(tmp_path / "one", url=url)
+        with RunStore(tmp_path / "one") as reader:
+            assert reader.meta("a") == "1"
+        with RunStore.create(tmp_path / "two", url=url) as second:
+            assert second.meta("a") is None
+    with RunStore.create(tmp_path / "one") as again:
+        assert again.meta("a") == "1", "the folder knows where its run lies"
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "said"),
+    [
+        ("postgresql://me:secret@127.0.0.1/db", InputError, "password"),
+        ("mysql://me@127.0.0.1/db", InputError, "postgresql://"),
+        ("postgresql://me@127.0.0.1:9/db", StoreError, "cannot be opened"),
+    ],
+)
+def test_a_url_that_cannot_be_used_gets_a_clear_error(
+    tmp_path: Path, given: str, error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=said) as caught:
+        RunStore.create(tmp_path / "run", url=given)
+    assert "secret" not in str(caught.value)
+    assert not (tmp_path / "run" / "store.json").exists()
