@@ -101,6 +101,7 @@ class _State:
         self.bodies: Counter[bytes] = Counter()
         self.faults: Counter[str] = Counter()
         self.busy_s = 0.0
+        self.samples: list[int] = []
 
     def stats(self) -> dict[str, Any]:
         repeats = sum(count - 1 for count in self.bodies.values())
@@ -115,7 +116,14 @@ class _State:
             "completion_tokens": self.answered * COMPLETION_TOKENS,
             "faults": dict(self.faults),
             "busy_s": self.busy_s,
+            "mean_in_flight": self.mean_in_flight(),
         }
+
+    def mean_in_flight(self) -> float:
+        """Return the mean in flight over the middle 70 % of the time from the first request to the last."""
+        cut = len(self.samples) * 15 // 100
+        middle = self.samples[cut : len(self.samples) - cut]
+        return sum(middle) / len(middle) if middle else 0.0
 
     def draw_fault(self) -> str:
         roll = self.random.random()
@@ -152,7 +160,10 @@ async def _run(state: _State, port: int, pipe: Any) -> None:
     site = web.TCPSite(runner, "127.0.0.1", port, backlog=2048)
     await site.start()
     pipe.send(site._server.sockets[0].getsockname()[1])  # type: ignore[union-attr]
-    await asyncio.Event().wait()
+    while True:  # sample what is in flight, from the first request to the last
+        await asyncio.sleep(0.02)
+        if state.in_flight:
+            state.samples.append(state.in_flight)
 
 
 async def _answer(state: _State, request: web.BaseRequest) -> web.StreamResponse:

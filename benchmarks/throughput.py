@@ -27,13 +27,14 @@ HERE = Path(__file__).parent
 
 OURS = """
 import resource, sys, time, json
-from character import Config, MessageFile, load_constitution, run, build_lm
+from character import Config, MessageFile, load_constitution, run, Message, MessageBatch
 import dspy, sqlalchemy, character.run, character.exports  # start-up is no part of the work
 folder, url, in_flight = sys.argv[1], sys.argv[2], int(sys.argv[3])
 constitution = load_constitution(folder + "/c.json")
 backend = {"model": "openai/load", "api_base": url, "max_in_flight": in_flight, "timeout_s": 60}
 config = Config.model_validate({"concurrency": in_flight, "ranking": {"passes": 1}, "backends": {"default": backend}})
-build_lm(model="openai/load", api_base=url)
+few = {"patience": MessageBatch(messages=tuple(Message.of(f"Warm {i}?", trait="patience") for i in range(8)))}
+run(constitution, folder + "/warm", config=config, messages=few)
 def cpu():
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
@@ -125,7 +126,7 @@ def measure(python: str, code: str | Path, num_messages: int, in_flight: int, lo
         "cpu_ms_per_message": round(1000 * result["cpu_s"] / num_messages, 2),
         "messages_per_cpu_s": round(num_messages / result["cpu_s"], 1),
         "calls_per_s": round(seen["requests"] / result["wall_s"], 1),
-        "occupancy": round(seen["busy_s"] / (result["wall_s"] * in_flight), 3),
+        "occupancy": round(seen["mean_in_flight"] / in_flight, 3),
         "wall_s": round(result["wall_s"], 1),
     }
 
