@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -114,6 +115,7 @@ async def arun(
     given = GivenMessages(dict(messages)) if isinstance(messages, Mapping) else messages
     with contextlib.ExitStack() as stack:
         stack.callback(_heed_interrupts)
+        stack.enter_context(_without_truncation_warnings())
         others = [stack.enter_context(RunStore(folder)) for folder in reuse]
         store = stack.enter_context(RunStore.create(out, url=config.store.url, reuse=others))
         check_identity(store, constitution, config, given.fingerprint if given else None)
@@ -124,6 +126,21 @@ async def arun(
         await job.sit(_with_models(program, config, store))
         log.write("finished", **store.counts())
         return summarize(store)
+
+
+@contextlib.contextmanager
+def _without_truncation_warnings() -> Iterator[None]:
+    """Keep DSPy's line per cut-off reply out of the user's log: runs count them and report them as ``cut_off``."""
+
+    def is_other(record: logging.LogRecord) -> bool:
+        return not record.getMessage().startswith("LM response was truncated")
+
+    logger = logging.getLogger("dspy.clients.lm")
+    logger.addFilter(is_other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_other)
 
 
 def _heed_interrupts() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +70,6 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
     if flags["dry_run"]:
         _show_estimate(estimate(loaded, config, messages), as_json=flags["as_json"])
         return
-    logging.getLogger("dspy").setLevel(logging.ERROR)  # what DSPy would warn about is counted and reported
     with RunDisplay(loaded, config, out) as display:
         summary = run(
             loaded, out, config=config, messages=messages, reuse=flags["reuse"], on_progress=display.update

@@ -72,21 +72,30 @@ def parallel(functions: Sequence[Callable[[], T]], *, limit: int = 16) -> list[T
 
 
 async def aparallel(functions: Sequence[Callable[[], Any]], *, limit: int | None = None) -> list[Any]:
-    """Return the coroutine functions' results in order; the first error cancels the rest and is raised."""
+    """Return the coroutine functions' results in order.
+
+    After an error nothing more is started, what is in flight finishes (a call that was sent is paid for), and
+    then the error is raised. Cancelling cancels what is in flight.
+    """
     if len(functions) <= 1:
         return [await function() for function in functions]
     semaphore = asyncio.Semaphore(limit or len(functions))
+    errors: list[BaseException] = []
 
     async def bounded(function: Callable[[], Any]) -> Any:
         async with semaphore:
-            return await function()
+            if errors:
+                return None
+            try:
+                return await function()
+            except BaseException as error:
+                errors.append(error)
+                raise
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(bounded(function)) for function in functions]
-    except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
-    return [task.result() for task in tasks]
+    results = await asyncio.gather(*(bounded(function) for function in functions), return_exceptions=True)
+    if errors:
+        raise errors[0]
+    return results
 
 
 async def _awaited(result: Awaitable[T]) -> T:
