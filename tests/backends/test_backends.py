@@ -182,3 +182,13 @@ def test_known_secrets_and_what_looks_like_one_are_masked() -> None:
     assert "abcdefghijkl" not in shown
     assert "eyJ" not in shown
     assert shown.endswith("and the word sketch")
+
+
+def test_a_server_somebody_named_is_not_sent_the_providers_key(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    build_lm(backend_at(server))("Hello?")
+    assert SECRET not in json.dumps(server.headers)
+    build_lm(backend_at(server, api_key_env="OPENAI_API_KEY"))("Hello?")
+    assert server.headers[-1]["Authorization"] == f"Bearer {SECRET}"

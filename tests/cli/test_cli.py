@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_server import FakeServer
+from fake_server import FakeServer, Reply, as_rehearsal
 
 RECIPE = '[{"trait": "耐心", "description": "在解释时详细，不急躁"}, {"trait": "幽默感", "description": "适当的时候说点轻松的"}]'
 
@@ -169,3 +169,68 @@ def test_help_and_import_load_nothing_heavy() -> None:
         script += f"print(sorted({heavy} & set(sys.modules)))"
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
         assert done.stdout.strip() == "[]"
+
+
+def test_brackets_in_names_and_in_what_a_server_says_are_no_markup(
+    tmp_path: Path, server: FakeServer
+) -> None:
+    (tmp_path / "c.json").write_text(
+        '[{"trait": "直率[/b]", "description": "说话直接 [/x] [red]不绕弯"}]', encoding="utf-8"
+    )
+    for arguments in (["check", "c.json"], ["run", "c.json", "--out", "run", "--messages-per-trait", "1"]):
+        done = character(*arguments, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert "直率[/b]" in done.stdout + done.stderr
+    server.script = lambda _request: Reply(status=400, body='{"error": {"message": "bad [/x] words"}}')
+    pinged = character("backends", "--lm", "openai/a", "--api-base", server.url, "--ping")
+    assert pinged.returncode == 4
+    assert "bad [/x] words" in pinged.stdout
+
+
+def test_a_failure_is_one_json_document_too(made: Path, tmp_path: Path) -> None:
+    for arguments, code in (
+        (["check", tmp_path / "none.json"], 2),
+        (["run", made / "recipe.json", "--candidates", "9"], 2),
+    ):
+        done = character(*arguments, "--json")
+        assert done.returncode == code
+        assert json.loads(done.stdout)["exit_code"] == code
+        assert json.loads(done.stdout)["error"]
+
+
+def test_a_server_that_fails_from_the_start_is_no_finished_run(
+    made: Path, tmp_path: Path, server: FakeServer
+) -> None:
+    command = [
+        "run",
+        made / "recipe.json",
+        "--out",
+        tmp_path / "run",
+        "--lm",
+        "openai/a",
+        "--messages-per-trait",
+        1,
+    ]
+    (tmp_path / "c.toml").write_text("[backends.default]\nmodel = 'openai/a'\nnum_retries = 0\n")
+    command += ["--config", tmp_path / "c.toml"]
+    server.script = lambda _request: Reply(status=500, body='{"error": {"message": "oops"}}')
+    failed = character(*command, "--api-base", server.url)
+    assert failed.returncode == 4, failed.stderr
+    assert "oops" in failed.stderr
+    wrong_path = character(*command, "--api-base", server.url.removesuffix("/v1"))
+    assert wrong_path.returncode == 2
+    assert "/v1" in wrong_path.stderr, "nothing is finished yet, so the address may still be corrected"
+    server.script = as_rehearsal
+    assert character(*command, "--api-base", server.url).returncode == 0
+
+
+def test_a_model_that_only_talks_nonsense_is_told_with_its_own_words(
+    made: Path, tmp_path: Path, server: FakeServer
+) -> None:
+    server.script = lambda _request: "I would rather sing."
+    summary = in_json(
+        "run", made / "recipe.json", "--out", tmp_path / "run", "--lm", "openai/a", "--api-base", server.url
+    )
+    assert summary["pairs"] == 0
+    assert "No pair came of this run" in summary["advice"]
+    assert "unreadable" in summary["advice"]
