@@ -101,8 +101,10 @@ class NearDuplicates:
         if fold(text) in self._folded:
             return "duplicate"
         own = shingles(text)
-        if any(jaccard(own, other) >= self._threshold for other in self._shingles):
-            return "near_duplicate"
+        least, most = len(own) * self._threshold, len(own) / self._threshold  # else Jaccard cannot reach it
+        for other in self._shingles:
+            if least <= len(other) <= most and jaccard(own, other) >= self._threshold:
+                return "near_duplicate"
         return None
 
 

@@ -16,11 +16,13 @@ from character.records import Drop, Kind, Message, MessageBatch, Turn, Usage
 from character.text import NearDuplicates, detect_language, language_name, stable_seed
 from signatures.messages import KIND_DESCRIPTIONS, GenerateMessages
 
+_SHOWN = 40  # the latest messages that a prompt shows; repeats are looked for among all of them
+
 
 class MessageGenerator(dspy.Module):
     """Writes messages to which a trait matters, spread over topics, senders, registers and lengths.
 
-    Asks for ``batch_size`` messages per call, shows what it already has, and asks again for what was
+    Asks for ``batch_size`` messages per call, shows the latest it already has, and asks again for what was
     unusable, a duplicate or a near duplicate, at most ``max_refills`` times. ``turns`` is the length of a
     conversation (odd; its last turn is the user's). Every message thrown away is a counted Drop.
     """
@@ -102,7 +104,7 @@ class MessageGenerator(dspy.Module):
             "trait": collected.trait.brief(),
             "kind": KIND_DESCRIPTIONS[collected.kind],
             "turns": self.turns,
-            "existing_messages": [*collected.existing, *(message.text for message in collected.messages)],
+            "existing_messages": collected.texts()[-_SHOWN:],
             "briefs": wanted,
         }
         return Call(self.generate, inputs, "messages", collected.trait.name, seed, fault=collected.fault)
@@ -119,6 +121,9 @@ class _Collected:
         self.usage = Usage()
         self.fault = ""
         self._seen = NearDuplicates(self.existing)
+
+    def texts(self) -> list[str]:
+        return [*self.existing, *(message.text for message in self.messages)]
 
     def drop(self, reason: str, detail: str = "") -> None:
         self.drops.append(

@@ -137,3 +137,13 @@ def test_briefs_use_every_value_equally_often() -> None:
         for axis in ("length", "topic"):
             values = [brief[axis] for brief in made]
             assert {values.count(value) for value in values} == {120 // len(set(values))}
+
+
+def test_prompts_stay_short_however_many_messages_there_are(server: FakeServer, patience: Trait) -> None:
+    with dspy.context(lm=build_lm(backend_at(server))):
+        batch = MessageGenerator(batch_size=20)(patience, "question", 100, existing=["An older message."])
+        MessageGenerator()(patience, "question", 1, existing=[message.text for message in batch.messages])
+    assert len(batch.messages) == 100
+    last = server.requests[-1]["messages"][-1]["content"]
+    shown = json.loads(last.split("[[ ## existing_messages ## ]]\n")[1].split("\n")[0])
+    assert shown == [message.text for message in batch.messages[-40:]]
