@@ -63,11 +63,13 @@ def test_every_command_and_option_shown_exists() -> None:
         assert command is not None, name
         known = {option for parameter in command.params for option in parameter.opts}
         assert set(re.findall(r"--[\w-]+", rest)) <= known
-    run = cli.get_command(context, "run")
-    assert run is not None
-    known = {option for parameter in run.params for option in parameter.opts}
+    options: set[str] = set()
+    for name in ("run", "status"):
+        command = cli.get_command(context, name)
+        assert command is not None
+        options |= {option for parameter in command.params for option in parameter.opts}
     paragraph = TEXT.split("`run` also takes")[1].split("Every command takes")[0]
-    assert set(re.findall(r"--[\w-]+", paragraph)) <= known
+    assert set(re.findall(r"--[\w-]+", paragraph)) <= options
 
 
 def test_the_commands_of_the_runs_section_work_one_after_the_other(tmp_path: Path) -> None:

@@ -36,7 +36,8 @@ def failure_kind(error: lm15.LM15Error) -> str:
         return "key"
     if isinstance(error, lm15.TransportError | lm15.LockTimeoutError):
         return "unreachable"
-    if isinstance(error, lm15.ServerError | lm15.TimeoutError):
+    # The bare class is a reply that is no answer at all, such as a gateway's HTML page with status 200.
+    if isinstance(error, lm15.ServerError | lm15.TimeoutError) or type(error) is lm15.ProviderError:
         return "broken"
     return ""
 

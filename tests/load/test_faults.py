@@ -131,3 +131,13 @@ async def _ask_long(lm: Any, number: int) -> None:
     await asyncio.gather(
         *(lm.acall(f"Question {i} in words of four letters each, so ten tokens") for i in range(number))
     )
+
+
+@pytest.mark.parametrize("fault", ["malformed", "not_json", "500", "reset", "hang", "429"])
+def test_a_fault_of_the_servers_is_tried_again_and_nothing_is_lost(tmp_path: Path, fault: str) -> None:
+    with LoadServer(Load(latency_s=0.002, faults={fault: 0.15}, seed=2)) as server:
+        settings = config(server, num_retries=8, timeout_s=0.3)
+        summary = run(PATIENCE, tmp_path / "run", config=settings, messages=messages(15))
+        assert server.stats()["faults"][fault] > 3
+    assert set(summary.dropped) <= {"pairs"}
+    assert summary.usage["responses"].calls == 60
