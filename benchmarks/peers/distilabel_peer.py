@@ -1,7 +1,7 @@
-"""distilabel's shape of the work, to be run by an environment that has distilabel 1.5: URL MESSAGES IN_FLIGHT.
+"""distilabel's shape of the work, to be run by an environment that has distilabel 1.5: URL MESSAGES IN_FLIGHT [each].
 
-TextGeneration with four generations, UltraFeedback, then the DPO format; prints one JSON line with
-the CPU seconds of all its processes and the wall time.
+TextGeneration with four generations, UltraFeedback, then the DPO format. With ``each``, every generation is a request of
+its own instead of one request with n=4. Prints one JSON line with the CPU seconds of all processes and the wall time.
 """
 
 import json
@@ -24,10 +24,12 @@ def main() -> None:
         {"instruction": f"How do I learn thing number {i}, and where do I start?"}
         for i in range(num_messages)
     ]
+    writer = OpenAILLM(model="load", base_url=url, api_key="none")
+    writer._num_generations_param_supported = sys.argv[4:] != ["each"]
     with Pipeline(name="peer", cache_dir=f"/tmp/peer-{os.getpid()}") as pipeline:  # noqa: S108
         load = LoadDataFromDicts(data=rows, batch_size=in_flight)
         generate = TextGeneration(
-            llm=OpenAILLM(model="load", base_url=url, api_key="none"),
+            llm=writer,
             num_generations=4,
             group_generations=True,
             input_batch_size=in_flight,
