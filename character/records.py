@@ -144,17 +144,19 @@ class Candidates(Record):
 
 
 class RankingPass(Record):
-    """One judgement of all candidates.
+    """One judgement of some or all candidates.
 
     ``shown`` is the order in which the judge saw them (indices into the candidates); ``scores`` are in the
-    candidates' own order, each in 0..1.
+    candidates' own order, each in 0..1, None for a candidate that was not shown. ``juror`` names the backend
+    that judged where there are several.
     """
 
     shown: tuple[int, ...]
-    scores: tuple[float, ...]
+    scores: tuple[float | None, ...]
     reason: str = ""
     seed: int | None = None
     model: str = ""
+    juror: str = ""
 
 
 class Ranking(Record):
@@ -163,6 +165,11 @@ class Ranking(Record):
     ``scores`` are in the candidates' own order, each in 0..1, higher fits better; ``order`` lists groups of
     indices best first, equal scores in one group (a permutation with ties). Both are empty unless
     ``status`` is ``"ranked"``. ``reason`` says why a rollout is unranked or unsuitable.
+
+    ``strategy`` is how the judge was asked, ``passes`` what it said each time. ``probabilities[i][j]`` is the
+    probability that candidate i truly fits better than j (0.5 on the diagonal; empty where unknown),
+    ``consistency`` the mean Kendall tau-b between passes, in -1..1 (None for fewer than two). ``saved_calls``
+    counts the calls that were not needed because the passes already agreed.
     """
 
     id: str = ""
@@ -174,6 +181,10 @@ class Ranking(Record):
     order: tuple[tuple[int, ...], ...] = ()
     reason: str = ""
     passes: tuple[RankingPass, ...] = ()
+    strategy: str = "scores"
+    probabilities: tuple[tuple[float, ...], ...] = ()
+    consistency: float | None = None
+    saved_calls: int = 0
     drops: tuple[Drop, ...] = ()
     usage: Usage = Usage()
 
@@ -212,7 +223,9 @@ class Ranking(Record):
 class PreferencePair(Record):
     """Two responses to one message of which the first fits the trait better.
 
-    ``margin`` is ``score_chosen - score_rejected``, in (0, 1]. Levels and models tell where each side came from.
+    ``margin`` is ``score_chosen - score_rejected``, in (0, 1]; only a pair of the design ``neutral``, whose
+    sides are meant not to differ, may have another. ``probability`` is that of the chosen side truly fitting
+    better, None where the ranking does not say. Levels and models tell where each side came from.
     """
 
     id: str = ""
@@ -226,7 +239,8 @@ class PreferencePair(Record):
     rejected: str
     score_chosen: float
     score_rejected: float
-    margin: float = Field(gt=0.0, le=1.0)
+    margin: float = Field(ge=-1.0, le=1.0)
+    probability: float | None = Field(default=None, ge=0.0, le=1.0)
     design: str
     chosen_level: Level | None = None
     rejected_level: Level | None = None
@@ -234,7 +248,9 @@ class PreferencePair(Record):
     rejected_model: str = ""
 
     @model_validator(mode="after")
-    def _identify(self) -> Self:
+    def _check(self) -> Self:
+        if self.margin <= 0 and self.design != "neutral":
+            raise ValueError(f"the chosen side must score higher, found a margin of {self.margin}")
         if not self.id:
             parts = ["pair", self.message_id, self.design, self.chosen, self.rejected]
             object.__setattr__(self, "id", fingerprint(parts))

@@ -1,0 +1,1 @@
+"""Reports: one HTML file that opens offline, in both languages, with its charts inside."""
