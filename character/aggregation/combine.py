@@ -1,0 +1,142 @@
+"""The passes of one ranking become its scores, its order and the probabilities between candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from character.aggregation.choice_models import Utilities, borda, bradley_terry, plackett_luce
+from character.aggregation.score_model import PositionEffects, expected_errors, fit_scores
+from character.errors import UnknownNameError
+from character.records import RankingPass, order_by_score
+from optimizers.statistics import kendall_tau_b
+
+Array = NDArray[np.float64]
+Method = Literal["model", "mean", "borda", "bradley_terry", "plackett_luce"]
+METHODS: tuple[Method, ...] = get_args(Method)
+Effects = Mapping[tuple[str, int], PositionEffects]
+"""Known position effects by judge (the juror's or the model's name) and number of candidates shown."""
+
+
+@dataclass(frozen=True)
+class Combined:
+    """``scores`` in 0..1 per candidate (two decimals), ``probabilities[i][j]`` that i truly fits better than j.
+
+    ``consistency`` is the mean tau-b between passes, ``expected_errors`` the share of pairs that the order
+    is expected to get wrong.
+    """
+
+    scores: tuple[float, ...]
+    probabilities: tuple[tuple[float, ...], ...]
+    consistency: float | None
+    expected_errors: float
+
+
+def combine(
+    passes: Sequence[RankingPass],
+    num_candidates: int,
+    *,
+    method: Method = "model",
+    effects: Effects | None = None,
+) -> Combined:
+    """Return what the passes amount to. At least one is needed, and each candidate has to be in one.
+
+    ``model``: the linear model of ``fit_scores``, with position effects taken out; ``mean``: plain means of
+    the scores, with the model's probabilities; ``borda``, ``bradley_terry`` and ``plackett_luce`` use the
+    order within each pass alone. Raises UnknownNameError for a method.
+    """
+    if method not in METHODS:
+        raise UnknownNameError("aggregation method", method, METHODS)
+    table = np.array([[np.nan if s is None else s for s in done.scores] for done in passes], dtype=float)
+    table = _without_effects(table, passes, effects or {})
+    scores, probabilities = _BY_METHOD[method](table, passes)
+    rounded = np.round(np.clip(scores, 0.0, 1.0), 2)
+    clipped = np.round(np.clip(probabilities, 0.0001, 0.9999), 4)  # nothing is certain
+    return Combined(
+        scores=tuple(float(value) for value in rounded),
+        probabilities=tuple(tuple(float(value) for value in row) for row in clipped),
+        consistency=consistency(table),
+        expected_errors=expected_errors(probabilities),
+    )
+
+
+def consistency(table: Array) -> float | None:
+    """Return the mean Kendall tau-b between passes that share at least two candidates; None where there are no two.
+
+    A pass that ties everything agrees with none: it counts as 0.
+    """
+    taus = []
+    for left, right in combinations(table, 2):
+        shared = ~np.isnan(left) & ~np.isnan(right)
+        if shared.sum() > 1:
+            taus.append(kendall_tau_b(left[shared], right[shared]) or 0.0)
+    return round(float(np.mean(taus)), 4) if taus else None
+
+
+def _without_effects(table: Array, passes: Sequence[RankingPass], effects: Effects) -> Array:
+    for row, done in enumerate(passes):
+        known = effects.get((done.juror or done.model, len(done.shown)))
+        if known is not None:
+            for place, index in enumerate(done.shown):
+                table[row, index] -= known.effects[place]
+    return table
+
+
+def _positions(table: Array, passes: Sequence[RankingPass]) -> NDArray[np.int64]:
+    places = np.zeros(table.shape, dtype=np.int64)
+    for row, done in enumerate(passes):
+        for place, index in enumerate(done.shown):
+            places[row, index] = place
+    return places
+
+
+def _model(table: Array, passes: Sequence[RankingPass]) -> tuple[Array, Array]:
+    fitted = fit_scores(table, _positions(table, passes))
+    return fitted.scores, fitted.probabilities
+
+
+def _mean(table: Array, passes: Sequence[RankingPass]) -> tuple[Array, Array]:
+    return np.nanmean(table, axis=0), _model(table, passes)[1]
+
+
+def _plackett_luce(table: Array, _passes: Sequence[RankingPass]) -> tuple[Array, Array]:
+    return _of(plackett_luce([_order(row) for row in table], table.shape[1]))
+
+
+def _borda(table: Array, passes: Sequence[RankingPass]) -> tuple[Array, Array]:
+    return borda(table), _plackett_luce(table, passes)[1]
+
+
+def _bradley_terry(table: Array, _passes: Sequence[RankingPass]) -> tuple[Array, Array]:
+    wins = np.zeros((table.shape[1], table.shape[1]))
+    for row in table:
+        shown = np.flatnonzero(~np.isnan(row))
+        for i, j in combinations(shown, 2):
+            share = 0.5 + 0.5 * np.sign(row[i] - row[j])
+            wins[i, j] += share
+            wins[j, i] += 1 - share
+    return _of(bradley_terry(wins))
+
+
+def _of(utilities: Utilities) -> tuple[Array, Array]:
+    return utilities.scores(), utilities.probabilities()
+
+
+def _order(row: Array) -> list[list[int]]:
+    shown = [int(i) for i in np.flatnonzero(~np.isnan(row))]
+    groups = order_by_score(tuple(float(row[i]) for i in shown))
+    return [[shown[k] for k in group] for group in groups]
+
+
+_BY_METHOD: dict[Method, Callable[[Array, Sequence[RankingPass]], tuple[Array, Array]]] = {
+    "model": _model,
+    "mean": _mean,
+    "borda": _borda,
+    "bradley_terry": _bradley_terry,
+    "plackett_luce": _plackett_luce,
+}

@@ -1,0 +1,127 @@
+"""Scores of several passes become one score per candidate, with how sure it is and the position effect taken out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+NOISE_GRID = (0.015, 0.03, 0.05, 0.08, 0.12, 0.18, 0.27, 0.4)
+"""Standard deviations of one score that are thought possible, on the scale 0..1; all equally likely before."""
+SLOPE_SD, FIRST_SD = 0.1, 0.07
+"""How large position effects (on the scale 0..1) are thought to be where nothing is known of the judge."""
+UTILITY_SD = 0.25
+"""How far candidates are thought to lie apart: the prior that keeps probabilities from being too sure."""
+_FLAT = 1e-6  # the precision of a prior that says nothing, and keeps the system solvable
+
+
+@dataclass(frozen=True)
+class PositionEffects:
+    """How much each place in the list adds to a score: a run's estimate for one judge and list length."""
+
+    effects: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """``scores`` per candidate (not clipped), and ``probabilities[i, j]`` that i truly fits better than j."""
+
+    scores: Array
+    probabilities: Array
+    noise: float
+
+
+def fit_scores(scores: Array, positions: NDArray[np.int64]) -> Fitted:
+    """Return the candidates' scores under a linear model of what the judge said.
+
+    ``scores`` is passes by candidates in 0..1, NaN where a pass did not show a candidate; ``positions`` holds
+    the place each was shown at. One score is taken to be
+
+        candidate + leniency of the pass + slope · place + bonus of the first place + noise,
+
+    with nothing assumed about candidates and leniency, normal priors on slope and bonus (``SLOPE_SD``,
+    ``FIRST_SD``), and the noise integrated over ``NOISE_GRID``. In a balanced design the scores are plain means; before it
+    is complete the model takes out as much of the position effect as the passes can tell. Probabilities hold for candidates
+    that lie ``UTILITY_SD`` apart before anything is seen. The model is that of Lindley & Smith 1972.
+    """
+    seen = ~np.isnan(scores)
+    passes, items = np.nonzero(seen)
+    design, prior = _design(
+        tuple(int(i) for i in passes),
+        tuple(int(i) for i in items),
+        tuple(int(positions[p, i]) for p, i in zip(passes, items, strict=True)),
+        scores.shape,
+    )
+    values = scores[seen]
+    return _posterior(design, prior, values, scores.shape[1])
+
+
+@lru_cache(maxsize=512)
+def _design(
+    passes: tuple[int, ...], items: tuple[int, ...], places: tuple[int, ...], shape: tuple[int, int]
+) -> tuple[Array, Array]:
+    """Return the design matrix (one row per score) and the prior precision of each column."""
+    m, n = shape
+    sizes = np.bincount(passes, minlength=m)
+    rows = np.arange(len(passes))
+    candidate = np.zeros((len(passes), n))
+    candidate[rows, items] = 1.0
+    columns, precision = [candidate], [np.full(n, _FLAT)]
+    if sizes.max() > 1:
+        if m > 1:
+            # Leniencies sum to zero: the last pass is minus the others, and the level stays with the candidates.
+            leniency = np.zeros((len(passes), m))
+            leniency[rows, passes] = 1.0
+            columns.append(leniency[:, :-1] - leniency[:, -1:])
+            precision.append(np.full(m - 1, _FLAT))
+        place = np.asarray(places, dtype=float)
+        last = np.maximum(sizes[np.asarray(passes)] - 1, 1)
+        first = (place == 0).astype(float) - 1 / sizes[np.asarray(passes)]
+        columns.append(np.column_stack([1 - 2 * place / last, first]))
+        precision.append(np.array([SLOPE_SD**-2, FIRST_SD**-2]))
+    return np.column_stack(columns), np.concatenate(precision)
+
+
+def _posterior(design: Array, prior: Array, values: Array, num_candidates: int) -> Fitted:
+    noise = np.asarray(NOISE_GRID)
+    gram, moment = design.T @ design, design.T @ values
+    precision = gram[None] / noise[:, None, None] ** 2 + np.diag(prior)[None]
+    covariance = np.linalg.inv(precision)
+    means = covariance @ moment / noise[:, None] ** 2
+    # The evidence of each noise level: the likelihood with all coefficients integrated out.
+    residual = (values @ values - means @ moment) / noise**2
+    _, log_det = np.linalg.slogdet(precision)
+    log_evidence = -0.5 * (residual + log_det) - len(values) * np.log(noise)
+    weight = np.exp(log_evidence - log_evidence.max())
+    weight /= weight.sum()
+    scores = weight @ means[:, :num_candidates]
+    block = covariance[:, :num_candidates, :num_candidates]
+    variance = np.diagonal(block, axis1=1, axis2=2)
+    spread = np.maximum(variance[:, :, None] + variance[:, None, :] - 2 * block, 1e-12)
+    gap = means[:, :num_candidates, None] - means[:, None, :num_candidates]
+    # A normal prior on the difference of two candidates shrinks it; its sign stays.
+    shrink = 2 * UTILITY_SD**2 / (2 * UTILITY_SD**2 + spread)
+    z = gap * np.sqrt(shrink / spread)
+    probabilities = np.tensordot(weight, normal_cdf(z), axes=1)
+    np.fill_diagonal(probabilities, 0.5)
+    return Fitted(scores, probabilities, float(weight @ noise))
+
+
+_erf = np.vectorize(math.erf, otypes=[float])
+
+
+def normal_cdf(z: Array) -> Array:
+    """Return the standard normal distribution function."""
+    return np.asarray(0.5 * (1 + _erf(z / math.sqrt(2))), dtype=float)
+
+
+def expected_errors(probabilities: Array) -> float:
+    """Return the share of pairs that an order by these probabilities is expected to get wrong, in 0..0.5."""
+    upper = np.triu_indices(len(probabilities), 1)
+    p = probabilities[upper]
+    return float(np.minimum(p, 1 - p).mean()) if p.size else 0.0
