@@ -261,7 +261,10 @@ def _reply(request: dict[str, Any], number: int = 0) -> str:
         return _chat(reasoning=_text(rng, 30), suitable="True", scores=json.dumps(scores))
     if "[[ ## messages ## ]]" in closing:
         briefs = json.loads(re.findall(r"\[\[ ## briefs ## \]\]\n(.*)", prompt)[-1])
-        return _chat(messages=json.dumps([f"{_text(rng, 12)} {rng.getrandbits(40):x}?" for _ in briefs]))
+        return _chat(messages=json.dumps([_message(rng, brief) for brief in briefs]))
+    if "[[ ## reveals ## ]]" in closing:
+        checked = json.loads(re.findall(r"\[\[ ## messages ## \]\]\n(.*)", prompt)[-1])
+        return _chat(reasoning=_text(rng, 30), reveals=json.dumps([True] * len(checked)))
     if "[[ ## response ## ]]" in closing:
         return _chat(response=_text(rng, 40))
     texts = prompt.rsplit("Texts:", 1)[-1].count("<text ") if "Texts:" in prompt else 0
@@ -273,8 +276,13 @@ def _reply(request: dict[str, Any], number: int = 0) -> str:
     return _text(rng, 40)
 
 
-def _worth(text: str) -> float:
-    return round(int(hashlib.blake2b(text.encode(), digest_size=2).hexdigest(), 16) / 65535, 2)
+def _message(rng: random.Random, brief: dict[str, str]) -> str:
+    words = {"short": 12, "medi": 30, "long": 60}.get(brief.get("length", "")[:4], 12)
+    return f"{_text(rng, words)} {rng.getrandbits(40):x}?"
+
+
+def _worth(text: str) -> int:
+    return int(hashlib.blake2b(text.encode(), digest_size=2).hexdigest(), 16) % 11
 
 
 def _text(rng: random.Random, words: int) -> str:

@@ -4,8 +4,9 @@
 
 Kills a run again and again with SIGKILL and resumes it; then compares with an undisturbed run on the same
 server: requests repeated (the server's own count), records lost, doubled or different. Then measures the peak
-memory of a run at two sizes, and the time to open a finished run again. Exits 1 where a bar is not met:
-repeats at most what was in flight, records equal, memory within 1.3 times, resuming in under 15 s.
+memory of a run at two sizes, and the time to open a finished run again; and the same where the messages are
+generated, a slice at a time. Exits 1 where a bar is not met: repeats at most what was in flight, records equal,
+memory within 1.3 times, resuming in under 15 s.
 """
 
 from __future__ import annotations
@@ -128,6 +129,22 @@ def size(folder: Path, num_messages: int) -> dict[str, float]:
     }
 
 
+def generated_size(folder: Path, num_messages: int) -> dict[str, float]:
+    """Return peak memory in MiB of a run that generates that many messages, and the seconds it took."""
+    write_inputs(folder, 0)
+    with LoadServer(Load(latency_s=0.0)) as server:
+        run = command(folder, folder / "run", "--candidates", 2, "--concurrency", 64)
+        run = [part for part in run if part not in ("--messages", str(folder / "messages.txt"))]
+        server_options = ["--lm", "openai/load", "--api-base", server.url]
+        started = time.monotonic()
+        peak = _peak_mib([*run, *server_options, "--messages-per-trait", str(num_messages)])
+    return {
+        "messages": len(records(folder / "run")),
+        "run_s": round(time.monotonic() - started, 1),
+        "peak_mib": round(peak, 1),
+    }
+
+
 def _peak_mib(arguments: list[str]) -> float:
     process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     _out, err = process.communicate() if process.stderr is None else (b"", process.stderr.read())
@@ -144,6 +161,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args()
     small, large = (200, 1_000) if options.quick else (10_000, 100_000)
+    few, many = (100, 400) if options.quick else (1_000, 5_000)
     kills = (
         {"num_messages": 60, "in_flight": 16, "kills": 4}
         if options.quick
@@ -155,6 +173,12 @@ def main() -> int:
     for name, number in (("small", small), ("large", large)):
         with tempfile.TemporaryDirectory() as folder:
             result[name] = size(Path(folder), number)
+    for name, number in (("few_generated", few), ("many_generated", many)):
+        with tempfile.TemporaryDirectory() as folder:
+            result[name] = generated_size(Path(folder), number)
+    result["generated_memory_ratio"] = round(
+        result["many_generated"]["peak_mib"] / result["few_generated"]["peak_mib"], 3
+    )
     result["memory_ratio"] = round(result["large"]["peak_mib"] / result["small"]["peak_mib"], 3)
     kill = result["kill"]
     bars = {
@@ -163,6 +187,8 @@ def main() -> int:
         and not kill["different"]
         and kill["records"] == kill["messages"],
         "memory within 1.3 times": result["memory_ratio"] <= 1.3,
+        "every generated message there": result["many_generated"]["messages"] == many,
+        "memory within 1.3 times where messages are generated": result["generated_memory_ratio"] <= 1.3,
         "resuming in under 15 s": result["large"]["resume_s"] < 15,
     }
     result["bars"] = bars

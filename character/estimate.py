@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import dspy
@@ -11,18 +12,21 @@ from character.backends.prices import price_of
 from character.config import Config
 from character.constitution import Constitution, Trait
 from character.modules.briefs import briefs, take
+from character.modules.messages import NUM_SHOWN
 from character.modules.responses import spread_levels
-from character.records import Usage
+from character.modules.slices import MESSAGES_PER_SLICE, slice_shares
+from character.modules.strategies import calls_per_pass, strategy
+from character.records import Kind, Usage
 from character.text import count_tokens, language_name
-from signatures.messages import KIND_DESCRIPTIONS, GenerateMessages
-from signatures.ranking import RankResponses
+from signatures.messages import KIND_DESCRIPTIONS, CheckMessages, GenerateMessages
 from signatures.responses import EXPRESSIONS, RespondInCharacter
 
 if TYPE_CHECKING:
     from character.run import MessageSource
 
-MESSAGE_TOKENS, RESPONSE_TOKENS, RANKING_TOKENS = 45, 220, 260
-"""Assumed lengths of replies, in tokens: one message, one response, one judgement with its reasons."""
+MESSAGE_TOKENS, RESPONSE_TOKENS, RANKING_TOKENS, CHECK_TOKENS = 45, 220, 260, 40
+"""Assumed lengths of replies, in tokens: one message, one response, one judgement with its reasons, and what
+a check says of one message."""
 
 
 def estimate(
@@ -31,7 +35,8 @@ def estimate(
     """Return per stage, and as ``all``, the calls, tokens and USD a run will take; an unknown price is None.
 
     Prompts are rendered for each trait and measured (about four Latin letters or one and a half Han
-    characters to a token); lengths of replies are assumed; re-asks and refills are left out.
+    characters to a token); lengths of replies are assumed; re-asks and refills are left out. Ranking counts all
+    the passes that may be needed.
     """
     stages = {name: Usage() for name in ("messages", "responses", "ranking")}
     for trait in constitution.traits:
@@ -46,22 +51,38 @@ def estimate(
 def _messages(trait: Trait, constitution: Constitution, config: Config) -> Usage:
     settings = config.messages
     share, rest = divmod(settings.per_trait, len(settings.kinds))
+    missing: dict[Kind, int] = {kind: share + (number < rest) for number, kind in enumerate(settings.kinds)}
+    existing = list(trait.questions)
     total = Usage()
-    for number, kind in enumerate(settings.kinds):
-        wanted = share + (number < rest)
-        size = min(settings.batch_size, wanted)
-        inputs = {
-            "language": language_name(constitution.language),
-            "trait": trait.brief(),
-            "kind": KIND_DESCRIPTIONS[kind],
-            "turns": settings.turns,
-            "existing_messages": list(trait.questions),
-            "briefs": take(briefs(constitution.language, 0), size),
-        }
-        calls = -(-wanted // settings.batch_size)
-        out = wanted * MESSAGE_TOKENS * settings.turns
-        total += _usage(config, "messages", calls, calls * _prompt(GenerateMessages, inputs), out)
+    while any(missing.values()):
+        for kind, wanted in slice_shares(missing, MESSAGES_PER_SLICE).items():
+            total += _slice(trait, constitution, config, kind, wanted, existing)
+            missing[kind] -= wanted
+        existing = ["word " * MESSAGE_TOKENS] * NUM_SHOWN
     return total
+
+
+def _slice(
+    trait: Trait, constitution: Constitution, config: Config, kind: Kind, wanted: int, existing: list[str]
+) -> Usage:
+    """Return what the calls for one kind of message of one slice take, their checks included."""
+    settings = config.messages
+    number = math.ceil(wanted * settings.oversample)
+    size = min(settings.batch_size, number)
+    shared = {
+        "language": language_name(constitution.language),
+        "trait": trait.brief(),
+        "kind": KIND_DESCRIPTIONS[kind],
+    }
+    asked = take(briefs(constitution.language, 0), size)
+    inputs = {**shared, "turns": settings.turns, "existing_messages": existing, "briefs": asked}
+    calls = -(-number // settings.batch_size)
+    length = MESSAGE_TOKENS * settings.turns
+    used = _usage(config, "messages", calls, calls * _prompt(GenerateMessages, inputs), number * length)
+    if settings.check:
+        prompt = _prompt(CheckMessages, {**shared, "messages": ["word " * length] * size})
+        used += _usage(config, "messages", calls, calls * prompt, number * CHECK_TOKENS)
+    return used
 
 
 def _responses(trait: Trait, constitution: Constitution, config: Config, messages: int) -> Usage:
@@ -92,10 +113,21 @@ def _ranking(trait: Trait, constitution: Constitution, config: Config, messages:
         "language": language_name(constitution.language),
         "trait": trait.brief(),
         "conversation": _conversation(config),
-        "responses": ["word " * RESPONSE_TOKENS] * config.responses.candidates,
+        "responses": ["word " * RESPONSE_TOKENS] * _shown(config),
     }
-    calls = messages * config.ranking.passes
-    return _usage(config, "ranking", calls, calls * _prompt(RankResponses, inputs), calls * RANKING_TOKENS)
+    settings, number = config.ranking, config.responses.candidates
+    each = calls_per_pass(settings.strategy, number, settings.tournament) * settings.most_passes
+    prompt = _prompt(strategy(settings.strategy).signature, inputs)
+    parts = [
+        _usage(config, role, messages * each, messages * each * prompt, messages * each * RANKING_TOKENS)
+        for role in settings.backends or ("ranking",)
+    ]
+    return sum(parts, Usage())
+
+
+def _shown(config: Config) -> int:
+    """Return how many responses one judgement shows."""
+    return {"pairwise": 2, "pointwise": 1}.get(config.ranking.strategy, config.responses.candidates)
 
 
 def _conversation(config: Config) -> list[dict[str, str]]:

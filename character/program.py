@@ -9,12 +9,13 @@ from typing import Any
 
 import dspy
 
-from character.config import Config, PairDesign
+from character.config import Config, PairDesign, RankingConfig
 from character.constitution import Constitution, Trait
 from character.errors import InputError
 from character.modules import MessageGenerator, Ranker, Responder
-from character.modules.contracts import as_batch, as_candidates, as_ranking
+from character.modules.contracts import as_candidates, as_ranking
 from character.modules.inputs import as_constitution, as_kind, as_trait
+from character.modules.slices import MESSAGES_PER_SLICE, MessageSlices
 from character.modules.steps import (
     ModuleCall,
     Steps,
@@ -37,7 +38,7 @@ from character.records import (
     Rollout,
     Usage,
 )
-from character.text import NearDuplicates, detect_language
+from character.text import detect_language
 
 OnStep = Callable[[Candidates | Ranking], None]
 
@@ -55,7 +56,8 @@ class CharacterProgram(dspy.Module):
 
     ``lms`` gives steps a model of their own, by the names ``messages``, ``responses``, ``ranking``; a step
     without one uses ``default`` from the same mapping, then DSPy's configured model. ``max_in_flight``
-    bounds the messages worked on at once.
+    bounds the messages worked on at once. Messages of a trait are generated ``messages_per_slice`` at a time;
+    none repeats another, whichever slice or kind it is of.
     """
 
     def __init__(
@@ -65,21 +67,26 @@ class CharacterProgram(dspy.Module):
         ranker: Any = None,
         *,
         messages_per_trait: int = 6,
+        messages_per_slice: int = MESSAGES_PER_SLICE,
         kinds: Sequence[Kind] = KINDS,
         design: PairDesign = "best_rest",
         min_margin: float = 0.1,
+        min_probability: float = 0.7,
+        max_per_message: int | None = None,
         lms: Mapping[str, Any] | None = None,
         seed: int = 0,
         max_in_flight: int = 16,
     ) -> None:
         super().__init__()
         parts = {"generator": generator, "responder": responder, "ranker": ranker}
-        _checked(parts, lms or {}, kinds, messages_per_trait)
+        _checked(parts, lms or {}, kinds, messages_per_trait, messages_per_slice)
         self.generator = generator or MessageGenerator()
         self.responder = responder or Responder()
         self.ranker = ranker or Ranker()
         self.messages_per_trait, self.kinds = messages_per_trait, tuple(as_kind(kind) for kind in kinds)
+        self.messages_per_slice = messages_per_slice
         self.design, self.min_margin = design, min_margin
+        self.min_probability, self.max_per_message = min_probability, max_per_message
         self.lms = dict(lms or {})
         self.seed, self.max_in_flight = seed, max_in_flight
 
@@ -92,6 +99,8 @@ class CharacterProgram(dspy.Module):
                 turns=config.messages.turns,
                 batch_size=config.messages.batch_size,
                 max_refills=config.messages.max_refills,
+                oversample=config.messages.oversample,
+                check=config.messages.check,
             ),
             Responder(
                 config.responses.candidates,
@@ -99,12 +108,16 @@ class CharacterProgram(dspy.Module):
                 conditioning=config.responses.conditioning,
                 lms=[lms[name] for name in config.responses.backends if name in lms],
                 max_reasks=config.responses.max_reasks,
+                max_refills=config.responses.max_refills,
+                max_response_tokens=config.responses.max_response_tokens,
             ),
-            Ranker(config.ranking.passes, max_reasks=config.ranking.max_reasks),
+            _ranker(config.ranking, lms),
             messages_per_trait=config.messages.per_trait,
             kinds=config.messages.kinds,
             design=config.pairs.design,
             min_margin=config.pairs.min_margin,
+            min_probability=config.pairs.min_probability,
+            max_per_message=config.pairs.max_per_message,
             lms=lms,
             seed=config.seed,
             max_in_flight=config.concurrency,
@@ -155,8 +168,22 @@ class CharacterProgram(dspy.Module):
         )
         return _result(rollouts, batches)
 
+    def slices(self, trait: Trait, constitution: Constitution | None = None) -> MessageSlices:
+        """Return the source of one trait's messages, at most ``messages_per_slice`` at a time over all kinds."""
+        share, rest = divmod(self.messages_per_trait, len(self.kinds))
+        wanted = {kind: share + (number < rest) for number, kind in enumerate(self.kinds)}
+        return MessageSlices(
+            self.generator,
+            trait,
+            constitution,
+            wanted,
+            size=self.messages_per_slice,
+            seed=self.seed,
+            lm=self._lm("messages"),
+        )
+
     async def agenerate(self, trait: Trait, constitution: Constitution | None = None) -> MessageBatch:
-        """Return the messages of one trait, over all kinds."""
+        """Return the messages of one trait, over all kinds: those of all its slices, in order."""
         return await adrive(self._message_steps(trait, constitution))
 
     async def arollout(
@@ -177,26 +204,15 @@ class CharacterProgram(dspy.Module):
         return self.lms.get(role, self.lms.get("default"))
 
     def _message_steps(self, trait: Trait, constitution: Constitution | None) -> Steps[MessageBatch]:
-        share, rest = divmod(self.messages_per_trait, len(self.kinds))
-        wanted = {kind: share + (number < rest) for number, kind in enumerate(self.kinds)}
-        shared = {
-            "trait": trait,
-            "constitution": constitution,
-            "existing": trait.questions,
-            "seed": self.seed,
-        }
-        calls = [
-            ModuleCall(self.generator, {**shared, "kind": kind, "num_messages": count}, self._lm("messages"))
-            for kind, count in wanted.items()
-            if count
-        ]
-        results = yield calls
-        language = constitution.language if constitution else detect_language(trait.name + trait.description)
-        batches = [
-            as_batch(result, trait, call.arguments["kind"], language)
-            for call, result in zip(calls, results, strict=True)
-        ]
-        return _without_repeats(batches)
+        slices = self.slices(trait, constitution)
+        batches: list[MessageBatch] = []
+        while not slices.is_done:
+            batches.append((yield from slices.steps()))
+        return MessageBatch(
+            messages=tuple(message for batch in batches for message in batch.messages),
+            drops=tuple(drop for batch in batches for drop in batch.drops),
+            usage=sum((batch.usage for batch in batches), Usage()),
+        )
 
     def _rollout_steps(
         self,
@@ -224,7 +240,13 @@ class CharacterProgram(dspy.Module):
         if on_step:
             on_step(ranking)
         pairs, drops = build_pairs(
-            message, candidates, ranking, design=self.design, min_margin=self.min_margin
+            message,
+            candidates,
+            ranking,
+            design=self.design,
+            min_margin=self.min_margin,
+            min_probability=self.min_probability,
+            max_per_message=self.max_per_message,
         )
         return Rollout(
             message=message,
@@ -260,6 +282,19 @@ class CharacterProgram(dspy.Module):
         return jobs
 
 
+def _ranker(settings: RankingConfig, lms: Mapping[str, Any]) -> Ranker:
+    return Ranker(
+        settings.passes,
+        strategy=settings.strategy,
+        max_passes=settings.most_passes,
+        min_gain=settings.min_gain,
+        tournament=settings.tournament,
+        method=settings.method,
+        jurors={name: lms[name] for name in settings.backends if name in lms},
+        max_reasks=settings.max_reasks,
+    )
+
+
 def _traits(trait: Trait | Mapping[str, Any] | str | None, constitution: Constitution | None) -> list[Trait]:
     if trait is not None:
         return [as_trait(trait, constitution)]
@@ -272,7 +307,9 @@ def _traits(trait: Trait | Mapping[str, Any] | str | None, constitution: Constit
     return list(constitution.traits)
 
 
-def _checked(parts: Mapping[str, Any], lms: Mapping[str, Any], kinds: Sequence[str], per_trait: int) -> None:
+def _checked(
+    parts: Mapping[str, Any], lms: Mapping[str, Any], kinds: Sequence[str], per_trait: int, per_slice: int
+) -> None:
     for name, part in parts.items():
         if part is not None and not callable(part):
             raise InputError(
@@ -287,26 +324,8 @@ def _checked(parts: Mapping[str, Any], lms: Mapping[str, Any], kinds: Sequence[s
         raise InputError(f"kinds is {list(kinds)}.", expected="at least one kind, each once")
     if per_trait < 1:
         raise InputError(f"messages_per_trait is {per_trait}.", expected="at least 1")
-
-
-def _without_repeats(batches: list[MessageBatch]) -> MessageBatch:
-    """Return the batches as one, without messages that repeat one of another kind."""
-    seen = NearDuplicates()
-    kept: list[Message] = []
-    drops: list[Drop] = []
-    for batch in batches:
-        drops += batch.drops
-        for message in batch.messages:
-            repeats = seen.find(message.text) if message.source == "generated" else None
-            if repeats:
-                drops.append(
-                    Drop(stage="messages", reason=repeats, detail=f"across kinds: {message.text[:80]}")
-                )
-                continue
-            seen.add(message.text)
-            kept.append(message)
-    usage = sum((batch.usage for batch in batches), Usage())
-    return MessageBatch(messages=tuple(kept), drops=tuple(drops), usage=usage)
+    if per_slice < 1:
+        raise InputError(f"messages_per_slice is {per_slice}.", expected="at least 1")
 
 
 def _result(rollouts: list[Rollout], batches: list[MessageBatch]) -> CharacterResult:

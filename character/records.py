@@ -166,7 +166,7 @@ class Ranking(Record):
     indices best first, equal scores in one group (a permutation with ties). Both are empty unless
     ``status`` is ``"ranked"``. ``reason`` says why a rollout is unranked or unsuitable.
 
-    ``strategy`` is how the judge was asked, ``passes`` what it said each time. ``probabilities[i][j]`` is the
+    ``strategy`` is how the judge was asked, ``passes`` what it said each time, ``method`` how they were combined. ``probabilities[i][j]`` is the
     probability that candidate i truly fits better than j (0.5 on the diagonal; empty where unknown),
     ``consistency`` the mean Kendall tau-b between passes, in -1..1 (None for fewer than two). ``saved_calls``
     counts the calls that were not needed because the passes already agreed.
@@ -182,6 +182,7 @@ class Ranking(Record):
     reason: str = ""
     passes: tuple[RankingPass, ...] = ()
     strategy: str = "scores"
+    method: str = ""
     probabilities: tuple[tuple[float, ...], ...] = ()
     consistency: float | None = None
     saved_calls: int = 0

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from character._version import __version__
 from character.backends.budget import Budget
 from character.config import Config
 from character.constitution import Constitution, Trait
-from character.errors import BackendUnavailableError, BudgetReachedError, CharacterError
+from character.errors import BudgetReachedError, CharacterError
 from character.event_loop import run_on_own_loop
 from character.message_files import GivenMessages
 from character.modules.calls import SERVER_FAULTS, lean_settings
@@ -25,6 +25,7 @@ from character.modules.inputs import as_constitution
 from character.program import CharacterProgram
 from character.records import Candidates, Drop, Message, MessageBatch, Ranking, Rollout, Usage
 from character.run_log import RunLog
+from character.run_slices import StoredSlices
 from character.run_summary import RunSummary, check_identity, summarize, write_down
 from character.store import FAILED, RunStore
 
@@ -217,38 +218,52 @@ class _Run:
                 raise _first(errors) from None
 
     async def _trait(self, trait: Trait, first_ordinal: int) -> None:
-        if not self.store.has_batch(trait.name):
-            try:
-                await self._add_messages(trait, first_ordinal)
-            except BudgetReachedError as error:
-                self._stop_at_budget(error)
-                return
         async with asyncio.TaskGroup() as group:
-            for message in self.store.waiting(trait.name):
-                await self._slots.acquire()
-                if self.state.stopping:
-                    self._slots.release()
-                    return
-                group.create_task(self._message(message, trait))
+            if not self.store.has_batch(trait.name) and self.given is None:
+                await self._generate_and_answer(trait, first_ordinal, group)
+                return
+            if not self.store.has_batch(trait.name) and self.given is not None:
+                self._add_given(self.given, trait, first_ordinal)
+            await self._answer(trait, self.store.waiting(trait.name), group)
 
-    async def _add_messages(self, trait: Trait, first_ordinal: int) -> None:
+    async def _generate_and_answer(self, trait: Trait, first_ordinal: int, group: asyncio.TaskGroup) -> None:
+        """Work on one slice of messages while the next one is made, and on no more than that."""
+        source = StoredSlices(self.store, self.program.slices(trait, self.constitution), trait, first_ordinal)
+        upcoming = group.create_task(self._next_slice(source))
+        await self._answer(trait, self.store.waiting(trait.name), group)  # those of an earlier sitting
+        while (batch := await upcoming) is not None:
+            fresh = source.keep(batch)
+            self._count_batch(trait, batch, len(fresh))
+            upcoming = group.create_task(self._next_slice(source))
+            await self._answer(trait, fresh, group)
+
+    async def _next_slice(self, source: StoredSlices) -> MessageBatch | None:
+        if self.state.stopping or source.is_done:
+            return None
+        try:
+            return await source.anext()
+        except BudgetReachedError as error:
+            self._stop_at_budget(error)
+            return None
+
+    async def _answer(self, trait: Trait, messages: Iterable[Message], group: asyncio.TaskGroup) -> None:
+        for message in messages:
+            await self._slots.acquire()
+            if self.state.stopping:
+                self._slots.release()
+                return
+            group.create_task(self._message(message, trait))
+
+    def _add_given(self, given: MessageSource, trait: Trait, first_ordinal: int) -> None:
         if self.state.stopping:
             return
-        if self.given is not None:
-            number = self.given.count(trait.name)
-            self.store.add_messages(trait.name, self.given.messages(trait.name), first_ordinal)
-            batch = MessageBatch(messages=(), drops=self.given.drops(trait.name))
-        else:
-            batch = await self.program.agenerate(trait, self.constitution)
-            number = self.store.add_messages(trait.name, batch.messages, first_ordinal)
-        failed = next((drop for drop in batch.drops if drop.reason in SERVER_FAULTS), None)
-        if failed and not number:
-            raise BackendUnavailableError(
-                f"no message could be made for {trait.name}: {failed.reason}, {failed.detail}",
-                fix="check the server; the same command then goes on where it stopped.",
-            )
-        if not failed:  # else the next sitting asks again for what is missing
-            self.store.finish_batch(trait.name, batch)
+        number = given.count(trait.name)
+        self.store.add_messages(trait.name, given.messages(trait.name), first_ordinal)
+        batch = MessageBatch(messages=(), drops=given.drops(trait.name))
+        self.store.finish_batch(trait.name, batch)
+        self._count_batch(trait, batch, number)
+
+    def _count_batch(self, trait: Trait, batch: MessageBatch, number: int) -> None:
         self.log.write("messages", trait=trait.name, kept=number, dropped=len(batch.drops))
         self.state.messages += number
         self.state.usage += batch.usage

@@ -73,11 +73,15 @@ def identity(constitution: Constitution, config: Config, messages: str | None) -
 
 def prompts_fingerprint() -> str:
     """Return the identity of the prompts this version sends."""
-    from signatures.messages import KIND_DESCRIPTIONS, GenerateMessages
-    from signatures.ranking import RankResponses
+    from signatures.judging import CompareResponses
+    from signatures.messages import KIND_DESCRIPTIONS, CheckMessages, GenerateMessages
+    from signatures.ranking import OrderResponses, RankResponses, ScoreResponse
     from signatures.responses import EXPRESSIONS, RespondInCharacter, RespondPlainly
 
-    signatures = (GenerateMessages, RespondInCharacter, RespondPlainly, RankResponses)
+    signatures = (
+        *(GenerateMessages, CheckMessages, RespondInCharacter, RespondPlainly),
+        *(RankResponses, OrderResponses, ScoreResponse, CompareResponses),
+    )
     texts = [[signature.instructions, list(signature.fields)] for signature in signatures]
     return fingerprint([texts, KIND_DESCRIPTIONS, EXPRESSIONS])
 

@@ -129,6 +129,20 @@ class RunStore:
         self._write(rows).result()
         return number
 
+    def known(self, message_ids: Iterable[str]) -> set[str]:
+        """Return those of the ids whose messages are there."""
+        ids = list(message_ids)
+        found: set[str] = set()
+        for start in range(0, len(ids), _CHUNK):
+            query = sa.select(t.messages.c.id).where(t.messages.c.id.in_(ids[start : start + _CHUNK]))
+            found.update(str(row[0]) for row in self._all(query))
+        return found
+
+    def last_ordinal(self, trait: str) -> int | None:
+        """Return the ordinal of the last message of a trait, None where there is none."""
+        row = self._one(sa.select(sa.func.max(t.messages.c.ordinal)).where(t.messages.c.trait == trait))
+        return None if row is None or row[0] is None else int(row[0])
+
     def finish_batch(self, trait: str, batch: MessageBatch) -> None:
         """Note that all messages of a trait are there, with what was dropped on the way and what it took."""
         rows: Rows = [("batch", {"trait": trait, "payload": batch.usage.model_dump_json()})]
@@ -155,13 +169,19 @@ class RunStore:
 
     def waiting(self, trait: str) -> Iterator[Message]:
         """Yield the messages of a trait that have no finished rollout, in order, a few at a time from the disk."""
+        return self._messages(t.messages.c.trait == trait, t.messages.c.status.in_(("pending", FAILED)))
+
+    def messages(self, trait: str, *, before: int) -> Iterator[Message]:
+        """Yield the messages of a trait whose ordinals are lower, in order, a few at a time from the disk."""
+        return self._messages(t.messages.c.trait == trait, t.messages.c.ordinal < before)
+
+    def _messages(self, *conditions: Any) -> Iterator[Message]:
         last = -1
         while True:
             query = (
                 sa.select(t.messages.c.ordinal, t.message_payloads.c.payload)
                 .join(t.message_payloads, t.message_payloads.c.id == t.messages.c.id)
-                .where(t.messages.c.trait == trait, t.messages.c.ordinal > last)
-                .where(t.messages.c.status.in_(("pending", FAILED)))
+                .where(t.messages.c.ordinal > last, *conditions)
                 .order_by(t.messages.c.ordinal)
                 .limit(_CHUNK)
             )

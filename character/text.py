@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Iterable
 from typing import Any
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
@@ -57,10 +56,12 @@ def split_named(text: str) -> tuple[str, str]:
     return name.strip(), rest.strip()
 
 
+_NOT_LETTER_OR_NUMBER = re.compile(r"[\W_]+")  # all but the Unicode categories L and N
+
+
 def fold(text: str) -> str:
     """Return the text without what does not make it another text: width, case, punctuation and spacing."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(char for char in folded if unicodedata.category(char)[0] in "LN")
+    return _NOT_LETTER_OR_NUMBER.sub("", unicodedata.normalize("NFKC", text).casefold())
 
 
 def shingles(text: str, n: int = 3) -> frozenset[str]:
@@ -75,37 +76,6 @@ def jaccard(left: frozenset[str], right: frozenset[str]) -> float:
     """Return |left ∩ right| / |left ∪ right|, 1.0 for two empty sets."""
     union = len(left | right)
     return len(left & right) / union if union else 1.0
-
-
-class NearDuplicates:
-    """Remembers texts and says whether a new one repeats one of them, exactly or nearly.
-
-    Works the same for Chinese and English because it compares character n-grams after folding.
-    Compares with every remembered text, which suits the tens to hundreds of messages of one trait.
-    """
-
-    def __init__(self, texts: Iterable[str] = (), *, threshold: float = NEAR_DUPLICATE_JACCARD) -> None:
-        self._threshold = threshold
-        self._folded: set[str] = set()
-        self._shingles: list[frozenset[str]] = []
-        for text in texts:
-            self.add(text)
-
-    def add(self, text: str) -> None:
-        """Remember a text."""
-        self._folded.add(fold(text))
-        self._shingles.append(shingles(text))
-
-    def find(self, text: str) -> str | None:
-        """Return ``"duplicate"``, ``"near_duplicate"`` or None for a text that is new."""
-        if fold(text) in self._folded:
-            return "duplicate"
-        own = shingles(text)
-        least, most = len(own) * self._threshold, len(own) / self._threshold  # else Jaccard cannot reach it
-        for other in self._shingles:
-            if least <= len(other) <= most and jaccard(own, other) >= self._threshold:
-                return "near_duplicate"
-        return None
 
 
 _LANGUAGE_NAMES = {

@@ -31,3 +31,20 @@ class GenerateMessages(dspy.Signature):
         desc="one brief per message to write: topic, sender, register, length"
     )
     messages: list[str | list[str]] = dspy.OutputField(desc="one message per brief, in the same order")
+
+
+class CheckMessages(dspy.Signature):
+    """Check messages that were written to find out how much of a character trait an AI assistant has.
+
+    - A message reveals the trait if an assistant with it and one without it would both answer naturally, but differently. A message whose every sensible answer is the same reveals nothing, however well it is written.
+    - It must also read like something a real person would send: not like a test question, not like a description of the trait, not like a template with the blanks filled in.
+    - Judge each message on its own. Think first: imagine both answers to it. Then say for each message, in the order shown, whether it passes."""
+
+    language: str = dspy.InputField(desc="the language of the messages")
+    trait: dict[str, str | list[str]] = dspy.InputField(
+        desc="the character trait the messages should give room to"
+    )
+    kind: str = dspy.InputField(desc="the kind of message that was asked for")
+    messages: list[str] = dspy.InputField(desc="the messages to check; each stands on its own")
+    reasoning: str = dspy.OutputField(desc="how the two assistants would answer each message")
+    reveals: list[bool] = dspy.OutputField(desc="true or false per message, in the order shown")

@@ -111,9 +111,11 @@ class FakeServer:
 
 
 def asks_for(request: dict[str, Any]) -> str:
-    """Return which step a request belongs to: ``messages``, ``response`` or ``scores``."""
+    """Return which step a request belongs to: ``messages``, ``reveals``, ``response`` or ``scores``."""
     closing = request["messages"][-1]["content"].rsplit("\n", 1)[-1]
-    return next(name for name in ("messages", "response", "scores") if f"[[ ## {name} ## ]]" in closing)
+    return next(
+        name for name in ("reveals", "messages", "response", "scores") if f"[[ ## {name} ## ]]" in closing
+    )
 
 
 def chat(**fields: object) -> str:

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from character.text import (
-    NearDuplicates,
     detect_language,
     fingerprint,
     fold,
@@ -19,26 +18,6 @@ from character.text import (
     shingles,
     stable_seed,
 )
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "found"),
-    [
-        ("今天天气怎么样？", "今天天气怎么样!", "duplicate"),
-        ("Hello there, friend", "ＨＥＬＬＯ there friend", "duplicate"),
-        ("请帮我写一封感谢信给我的老师", "请帮我写一封感谢信给我的老师吧", "near_duplicate"),
-        (
-            "Please help me write a letter to my teacher",
-            "Please help me to write a letter to my teacher",
-            "near_duplicate",
-        ),
-        ("请帮我写一封感谢信给我的老师", "我的自行车链条掉了怎么办", None),
-        ("Please help me write a letter", "My bicycle chain came off again", None),
-    ],
-)
-def test_repeats_are_found_in_chinese_and_english_alike(first: str, second: str, found: str | None) -> None:
-    assert NearDuplicates([first]).find(second) == found
-    assert NearDuplicates([second]).find(first) == found
 
 
 @given(st.text(), st.text())

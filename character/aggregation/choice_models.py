@@ -23,11 +23,15 @@ class Utilities:
     means: Array
     covariance: Array
 
-    def probabilities(self) -> Array:
-        """Return the matrix of the probabilities that i is truly better than j, 0.5 on the diagonal."""
+    def z(self) -> Array:
+        """Return the differences i - j in standard deviations, 0 on the diagonal."""
         variance = np.diagonal(self.covariance)
         spread = variance[:, None] + variance[None, :] - 2 * self.covariance
-        result = normal_cdf((self.means[:, None] - self.means[None, :]) / np.sqrt(np.maximum(spread, 1e-12)))
+        return (self.means[:, None] - self.means[None, :]) / np.sqrt(np.maximum(spread, 1e-12))
+
+    def probabilities(self) -> Array:
+        """Return the matrix of the probabilities that i is truly better than j, 0.5 on the diagonal."""
+        result = normal_cdf(self.z())
         np.fill_diagonal(result, 0.5)
         return result
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from character.aggregation.choice_models import Utilities, borda, bradley_terry, plackett_luce
-from character.aggregation.score_model import PositionEffects, expected_errors, fit_scores
+from character.aggregation.score_model import PositionEffects, expected_gain, fit_scores
 from character.errors import UnknownNameError
 from character.records import RankingPass, order_by_score
 from optimizers.statistics import kendall_tau_b
@@ -27,14 +27,14 @@ Effects = Mapping[tuple[str, int], PositionEffects]
 class Combined:
     """``scores`` in 0..1 per candidate (two decimals), ``probabilities[i][j]`` that i truly fits better than j.
 
-    ``consistency`` is the mean tau-b between passes, ``expected_errors`` the share of pairs that the order
-    is expected to get wrong.
+    ``consistency`` is the mean tau-b between passes, ``gain`` the share of pairs that one more pass is expected
+    to put right.
     """
 
     scores: tuple[float, ...]
     probabilities: tuple[tuple[float, ...], ...]
     consistency: float | None
-    expected_errors: float
+    gain: float
 
 
 def combine(
@@ -54,14 +54,14 @@ def combine(
         raise UnknownNameError("aggregation method", method, METHODS)
     table = np.array([[np.nan if s is None else s for s in done.scores] for done in passes], dtype=float)
     table = _without_effects(table, passes, effects or {})
-    scores, probabilities = _BY_METHOD[method](table, passes)
+    scores, probabilities, gain = _BY_METHOD[method](table, passes)
     rounded = np.round(np.clip(scores, 0.0, 1.0), 2)
     clipped = np.round(np.clip(probabilities, 0.0001, 0.9999), 4)  # nothing is certain
     return Combined(
         scores=tuple(float(value) for value in rounded),
         probabilities=tuple(tuple(float(value) for value in row) for row in clipped),
         consistency=consistency(table),
-        expected_errors=expected_errors(probabilities),
+        gain=gain,
     )
 
 
@@ -95,36 +95,45 @@ def _positions(table: Array, passes: Sequence[RankingPass]) -> NDArray[np.int64]
     return places
 
 
-def _model(table: Array, passes: Sequence[RankingPass]) -> tuple[Array, Array]:
+_Result = tuple[Array, Array, float]
+
+
+def _model(table: Array, passes: Sequence[RankingPass]) -> _Result:
     fitted = fit_scores(table, _positions(table, passes))
-    return fitted.scores, fitted.probabilities
+    return fitted.scores, fitted.probabilities, fitted.gain
 
 
-def _mean(table: Array, passes: Sequence[RankingPass]) -> tuple[Array, Array]:
-    return np.nanmean(table, axis=0), _model(table, passes)[1]
+def _mean(table: Array, passes: Sequence[RankingPass]) -> _Result:
+    _, probabilities, gain = _model(table, passes)
+    return np.nanmean(table, axis=0), probabilities, gain
 
 
-def _plackett_luce(table: Array, _passes: Sequence[RankingPass]) -> tuple[Array, Array]:
-    return _of(plackett_luce([_order(row) for row in table], table.shape[1]))
+def _plackett_luce(table: Array, _passes: Sequence[RankingPass]) -> _Result:
+    return _of(plackett_luce([_order(row) for row in table], table.shape[1]), len(table))
 
 
-def _borda(table: Array, passes: Sequence[RankingPass]) -> tuple[Array, Array]:
-    return borda(table), _plackett_luce(table, passes)[1]
+def _borda(table: Array, passes: Sequence[RankingPass]) -> _Result:
+    _, probabilities, gain = _plackett_luce(table, passes)
+    return borda(table), probabilities, gain
 
 
-def _bradley_terry(table: Array, _passes: Sequence[RankingPass]) -> tuple[Array, Array]:
-    wins = np.zeros((table.shape[1], table.shape[1]))
+def _bradley_terry(table: Array, _passes: Sequence[RankingPass]) -> _Result:
+    n = table.shape[1]
+    wins = np.zeros((n, n))
     for row in table:
         shown = np.flatnonzero(~np.isnan(row))
         for i, j in combinations(shown, 2):
             share = 0.5 + 0.5 * np.sign(row[i] - row[j])
             wins[i, j] += share
             wins[j, i] += 1 - share
-    return _of(bradley_terry(wins))
+    return _of(bradley_terry(wins), max(1.0, float(wins.sum()) / (n * (n - 1) / 2)))
 
 
-def _of(utilities: Utilities) -> tuple[Array, Array]:
-    return utilities.scores(), utilities.probabilities()
+def _of(utilities: Utilities, judgements: float) -> _Result:
+    """Return what utilities amount to, after so many judgements of each pair."""
+    z = utilities.z()[np.triu_indices(len(utilities.means), 1)]
+    gain = float(expected_gain(z, 1 / (judgements + 1)).mean()) if z.size else 0.0
+    return utilities.scores(), utilities.probabilities(), gain
 
 
 def _order(row: Array) -> list[list[int]]:
@@ -133,7 +142,7 @@ def _order(row: Array) -> list[list[int]]:
     return [[shown[k] for k in group] for group in groups]
 
 
-_BY_METHOD: dict[Method, Callable[[Array, Sequence[RankingPass]], tuple[Array, Array]]] = {
+_BY_METHOD: dict[Method, Callable[[Array, Sequence[RankingPass]], _Result]] = {
     "model": _model,
     "mean": _mean,
     "borda": _borda,

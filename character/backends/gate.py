@@ -193,19 +193,24 @@ class AsyncGate:
 
 
 class ThreadGate:
-    """Lets calls through from any thread, as many at once as the health allows; rate limits are for event loops."""
+    """Lets calls through from any thread: as many at once as the health allows, and within the rate limits."""
 
     def __init__(self, health: Health) -> None:
         self.health = health
         self.in_flight = 0
         self._room = threading.Condition()
+        self._paces = [
+            (Pace(rate, seconds), counts_tokens) for rate, seconds, counts_tokens in _limits(health.config)
+        ]
 
-    def enter(self) -> None:
-        """Wait until a call may be sent."""
+    def enter(self, tokens: int) -> None:
+        """Wait until a call of about this many tokens may be sent."""
         with self._room:
             self._room.wait_for(lambda: self.in_flight < int(self.health.limit))
             self.in_flight += 1
-        pause = self.health.not_before - time.monotonic()
+            now = time.monotonic()
+            waits = [pace.take(float(tokens) if counts else 1.0, now) for pace, counts in self._paces]
+        pause = max([self.health.not_before - now, *waits])
         if pause > 0:
             time.sleep(pause)
 
@@ -216,11 +221,31 @@ class ThreadGate:
             self._room.notify()
 
 
+class Pace:
+    """A leaky bucket that is told the time: holds ``most`` and empties in ``seconds``. Not safe between threads."""
+
+    def __init__(self, most: float, seconds: float) -> None:
+        self._most, self._per_s = most, most / seconds
+        self._level, self._at = 0.0, -math.inf
+
+    def take(self, amount: float, now: float) -> float:
+        """Pour an amount in, and return the seconds (0 or more) until it has room; who comes later waits longer."""
+        leaked = (now - self._at) * self._per_s
+        self._level = max(0.0, self._level - leaked) + amount
+        self._at = now
+        return max(0.0, self._level - self._most) / self._per_s
+
+
 def _rates(config: BackendConfig) -> list[tuple[AsyncLimiter, bool]]:
-    """Return (limiter, whether it counts tokens) for each rate that is set, spread evenly over the minute."""
+    """Return (limiter, whether it counts tokens) for each rate that is set."""
+    return [(AsyncLimiter(most, seconds), counts_tokens) for most, seconds, counts_tokens in _limits(config)]
+
+
+def _limits(config: BackendConfig) -> list[tuple[float, float, bool]]:
+    """Return (how many, in how many seconds, whether it counts tokens) for each rate, even over the minute."""
     rates = ((config.requests_per_minute, False), (config.tokens_per_minute, True))
     return [
-        (AsyncLimiter(max(1.0, rate / 60), max(1.0, 60 / rate)), counts_tokens)
+        (max(1.0, rate / 60), max(1.0, 60 / rate), counts_tokens)
         for rate, counts_tokens in rates
         if rate is not None
     ]

@@ -166,8 +166,9 @@ class SeamEngine(_Seam):
 
     def _send(self, request: lm15.Request, key: str) -> tuple[lm15.Response, Observation]:
         attempts, journal = Attempts(self.backend.health), self.backend.journal
+        tokens = _tokens_to_pace(self.backend.config, request)
         while True:
-            self._gate.enter()
+            self._gate.enter(tokens)
             try:
                 response, seen = self._once(request)
                 if (
@@ -230,7 +231,7 @@ class AsyncSeamEngine(_Seam):
     async def _send(self, request: lm15.Request, key: str) -> tuple[lm15.Response, Observation]:
         engine, gate = self._here()
         attempts, journal = Attempts(self.backend.health), self.backend.journal
-        tokens = prompt_bytes(request) // 4 if self.backend.config.tokens_per_minute else 0
+        tokens = _tokens_to_pace(self.backend.config, request)
         while True:
             await gate.enter(tokens)
             try:
@@ -267,6 +268,10 @@ class AsyncSeamEngine(_Seam):
         here = self._loops.pop(asyncio.get_running_loop(), None)
         if here is not None:
             await here[0].aclose()
+
+
+def _tokens_to_pace(config: BackendConfig, request: lm15.Request) -> int:
+    return prompt_bytes(request) // 4 if config.tokens_per_minute else 0
 
 
 def journal_entry(response: lm15.Response, seen: Observation) -> dict[str, Any]:

@@ -18,6 +18,7 @@ _COMMANDS = {
     "check": "Validate a constitution, look over its wording, print what was understood.",
     "show": "Show a run's messages with candidates, scores and reasons.",
     "status": "Show how far a run is and what it cost.",
+    "audit": "Look at a run as a whole, and write a report.",
     "export": "Write a run's data for a trainer.",
     "backends": "List the configured backends, and try each with --ping.",
     "init": "Write a commented project folder to start from.",

@@ -10,6 +10,7 @@ import click
 from character.cli.options import json_option, print_json, run_argument
 
 if TYPE_CHECKING:
+    from character.config import PairsConfig
     from character.exports import ExportData
     from character.run_summary import RunSummary
 
@@ -34,6 +35,57 @@ if TYPE_CHECKING:
 @click.option("--margin", is_flag=True, help="Add a column named margin, which TRL's reward loss reads.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier export in the folder.")
 @click.option(
+    "--design",
+    metavar="NAME",
+    help="Rebuild the pairs from the stored rankings: best_rest, best_worst, adjacent, all, opposite, "
+    "overdone, anchored or neutral. No model is called.",
+)
+@click.option(
+    "--min-margin",
+    type=click.FloatRange(0, 1),
+    metavar="M",
+    help="Rebuild with this least difference of scores.",
+)
+@click.option(
+    "--min-probability",
+    type=click.FloatRange(0, 1),
+    metavar="P",
+    help="Rebuild with this least probability of a pair.",
+)
+@click.option(
+    "--max-per-message",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Rebuild with at most so many per message.",
+)
+@click.option(
+    "--debias",
+    is_flag=True,
+    help="Rebuild with what each place in the list is worth to the judge, over the whole run, taken out.",
+)
+@click.option(
+    "--balance",
+    type=click.FloatRange(0, 1, min_open=True),
+    is_flag=False,
+    flag_value=0.1,
+    metavar="[THRESHOLD]",
+    help="Leave out pairs until no surface feature sets the sides apart by more (0.1 unless given).",
+)
+@click.option(
+    "--balance-method",
+    type=click.Choice(["subset", "weights"]),
+    default="subset",
+    show_default=True,
+    metavar="HOW",
+    help="Leave pairs out (subset), or give each a weight (weights).",
+)
+@click.option(
+    "--balance-ignore",
+    multiple=True,
+    metavar="FEATURE",
+    help="Leave alone what the trait itself consists of, such as questions for curiosity; may be repeated.",
+)
+@click.option(
     "--push", metavar="REPO_ID", help="Then upload the folder to the Hugging Face Hub (extra `hub`)."
 )
 @click.option("--push-rehearsal", is_flag=True, help="Upload even what the rehearsal backend made.")
@@ -46,17 +98,21 @@ def command(run_folder: Path, format_name: str, out: Path, **flags: Any) -> None
 
     with RunStore(run_folder) as store:
         summary = summarize(store)
-        data = _data(store, summary)
-    report = export(
-        data,
-        format_name,
-        out,
-        split=Split.parse(flags["split"]),
-        include_margin=flags["margin"],
-        seed=flags["seed"],
-        license=flags["license_name"],
-        overwrite=flags["overwrite"],
-    )
+        report = export(
+            _data(store, summary),
+            format_name,
+            out,
+            split=Split.parse(flags["split"]),
+            include_margin=flags["margin"],
+            seed=flags["seed"],
+            license=flags["license_name"],
+            overwrite=flags["overwrite"],
+            pairs=_pairs(store, flags),
+            balance=flags["balance"],
+            balance_method=flags["balance_method"],
+            balance_ignore=flags["balance_ignore"],
+            without_position_effects=flags["debias"],
+        )
     result: dict[str, Any] = {"out": str(out), **report.model_dump(mode="json")}
     if flags["push"]:
         result["pushed"] = push_to_hub(out, flags["push"], allow_rehearsal=flags["push_rehearsal"])
@@ -66,8 +122,24 @@ def command(run_folder: Path, format_name: str, out: Path, **flags: Any) -> None
         _print(result)
 
 
+def _pairs(store: Any, flags: dict[str, Any]) -> PairsConfig | None:
+    """Return how to rebuild the pairs: as the run made them but for what is given; None where nothing is."""
+    from character.config import PAIR_DESIGNS, PairsConfig
+    from character.errors import UnknownNameError
+    from character.run_summary import run_config
+
+    names = ("design", "min_margin", "min_probability", "max_per_message")
+    given = {name: flags[name] for name in names if flags[name] is not None}
+    if given.get("design", PAIR_DESIGNS[0]) not in PAIR_DESIGNS:
+        raise UnknownNameError("pair design", given["design"], PAIR_DESIGNS)
+    if not given and not flags["debias"]:
+        return None
+    return PairsConfig.model_validate(run_config(store).pairs.model_dump() | given)
+
+
 def _data(store: Any, summary: RunSummary) -> ExportData:
-    from character.exports import ExportData
+    from character.audit.summary import read_summary
+    from character.exports import ExportData, StoredRollouts
     from character.records import Usage
     from character.run_summary import run_config, run_constitution
     from character.text import fingerprint
@@ -80,10 +152,9 @@ def _data(store: Any, summary: RunSummary) -> ExportData:
         "rehearsal": summary.rehearsal,
         "usage": sum(summary.usage.values(), Usage()).model_dump(),
         "drops": summary.dropped,
+        "audit": read_summary(store.folder),
     }
-    return ExportData(
-        constitution=run_constitution(store), rollouts=tuple(store.rollouts()), manifest=manifest
-    )
+    return ExportData(constitution=run_constitution(store), rollouts=StoredRollouts(store), manifest=manifest)
 
 
 def _print(result: dict[str, Any]) -> None:
@@ -94,6 +165,12 @@ def _print(result: dict[str, Any]) -> None:
         click.echo(f"{result['out']}/{name}")
     for reason, number in result["skipped"].items():
         click.echo(f"left out, {reason}: {number:,}")
+    if result["balance"]:
+        kept = result["balance"]
+        click.echo(
+            f"balanced: {kept['num_kept']:,} of {kept['num_pairs']:,} pairs, "
+            f"{kept['num_messages_kept']:,} of {kept['num_messages']:,} messages"
+        )
     for warning in result["warnings"]:
         click.echo(f"note: {warning}")
     if "pushed" in result:

@@ -27,7 +27,16 @@ if TYPE_CHECKING:
 )
 @click.option("--messages-per-trait", type=click.IntRange(min=1), help="Messages to generate per trait.")
 @click.option("--candidates", type=click.IntRange(2, 8), help="Candidate responses per message.")
+@click.option(
+    "--strategy", metavar="NAME", help="How the judge is asked: scores, listwise, pairwise or pointwise."
+)
 @click.option("--passes", type=click.IntRange(min=1), help="Ranking passes, each in another order.")
+@click.option(
+    "--max-passes", type=click.IntRange(min=1), help="Passes at most, where the first ones disagree."
+)
+@click.option(
+    "--design", metavar="NAME", help="Which candidates become pairs, such as best_rest or overdone."
+)
 @click.option(
     "--max-cost", type=click.FloatRange(min=0), help="Never spend more than this many USD on the run."
 )
@@ -84,7 +93,8 @@ def _overrides(flags: dict[str, Any]) -> dict[str, Any]:
     given: dict[str, dict[str, Any]] = {
         "messages": {"per_trait": flags["messages_per_trait"]},
         "responses": {"candidates": flags["candidates"]},
-        "ranking": {"passes": flags["passes"]},
+        "ranking": {name: flags[name] for name in ("strategy", "passes", "max_passes")},
+        "pairs": {"design": flags["design"]},
         "budget": {name: flags[name] for name in ("max_cost", "max_tokens", "max_calls")},
         "store": {"url": flags["store_url"]},
         "": {"concurrency": flags["concurrency"], "seed": flags["seed"]},

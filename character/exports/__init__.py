@@ -3,6 +3,7 @@
 from character.exports.formats import EXPORT_FORMATS, ExportFormat
 from character.exports.hub import push_to_hub
 from character.exports.models import ExportData, ExportedFile, ExportReport, Split
+from character.exports.source import StoredRollouts
 from character.exports.writing import export
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "ExportReport",
     "ExportedFile",
     "Split",
+    "StoredRollouts",
     "export",
     "push_to_hub",
 ]

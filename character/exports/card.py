@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from character.config import PairsConfig
+from character.exports.card_audit import audit_section
 from character.exports.card_text import (
     ABOUT,
     ABOUT_ZH,
+    BALANCED_BY_SUBSET,
+    BALANCED_BY_WEIGHTS,
+    BALANCED_ZH,
     LIMITS,
     LIMITS_ZH,
     NO_LICENSE,
@@ -20,6 +25,8 @@ from character.exports.facts import RunFacts
 from character.exports.formats import ExportFormat, Job, Written
 from character.exports.models import ExportReport
 
+LEAST_OPENER = 0.05
+"""The card shows openers that set the sides apart by at least so much, before or after; export.json has them all."""
 SIZE_BOUNDS = (("1K", 1_000), ("10K", 10_000), ("100K", 100_000), ("1M", 1_000_000), ("10M", 10_000_000))
 """The hub's size categories, as far as it names them for data of this kind."""
 
@@ -47,10 +54,12 @@ def dataset_card(
         _files(chosen, report),
         _traits(job, written),
         _counts(written),
-        _making(job, chosen, facts),
+        _making(job, chosen, facts, report),
+        _balance(report),
+        audit_section(facts.audit),
         _left_out(report),
         LIMITS + ("" if license else f"\n\n{NO_LICENSE}"),
-        ABOUT_ZH.format(name=name) + LIMITS_ZH,
+        ABOUT_ZH.format(name=name) + (BALANCED_ZH if report.balance else "") + LIMITS_ZH,
     ]
     return f"---\n{header}---\n\n" + "\n\n".join(section for section in sections if section) + "\n"
 
@@ -59,7 +68,7 @@ def card_header(
     job: Job, chosen: ExportFormat, report: ExportReport, *, license: str | None
 ) -> dict[str, Any]:
     """Return the card's metadata in the hub's vocabulary; ``configs`` makes ``load_dataset`` of the folder work."""
-    languages = {job.data.constitution.language, *(rollout.message.language for rollout in job.data.rollouts)}
+    languages = {job.data.constitution.language, *job.data.census.languages}
     tags = ["character-training", "preference", "synthetic", chosen.name]
     return {
         "pretty_name": f"{_inline(job.data.constitution.name)} ({chosen.name})",
@@ -133,7 +142,7 @@ def _counts(written: Written) -> str:
     )
 
 
-def _making(job: Job, chosen: ExportFormat, facts: RunFacts) -> str:
+def _making(job: Job, chosen: ExportFormat, facts: RunFacts, report: ExportReport) -> str:
     constitution = job.data.constitution
     lines = [f"- Constitution: {_inline(constitution.name)}, fingerprint `{constitution.fingerprint}`"]
     lines += [
@@ -142,6 +151,11 @@ def _making(job: Job, chosen: ExportFormat, facts: RunFacts) -> str:
     lines += [
         f"- {label}: {_inline(str(value))}" for label, value in _run_facts(facts) if value not in (None, "")
     ]
+    if report.pairs:
+        lines += [f"- Pairs: rebuilt from the stored rankings, {_pair_settings(report.pairs)}"]
+    for judge, effects in report.position_effects.items():
+        shown = ", ".join(f"{effect:+.3f}" for effect in effects)
+        lines += [f"- Position effects taken out of the scores of {_inline(judge)}: {shown}"]
     if chosen.is_split:
         fractions = "/".join(f"{size:.4g}" for size in job.split.model_dump().values())
         lines += [f"- Splits: {fractions} (train/validation/test) by message, seed {job.seed}"]
@@ -158,6 +172,45 @@ def _run_facts(facts: RunFacts) -> list[tuple[str, object]]:
         ("Configuration", facts.config_fingerprint),
         ("Made at (UTC)", facts.created_at),
     ]
+
+
+def _pair_settings(pairs: PairsConfig) -> str:
+    settings = [f"design {pairs.design}", f"least margin {pairs.min_margin:g}"]
+    if pairs.min_probability:
+        settings.append(f"least probability {pairs.min_probability:g}")
+    if pairs.max_per_message is not None:
+        settings.append(f"at most {pairs.max_per_message} per message")
+    return ", ".join(settings)
+
+
+def _balance(report: ExportReport) -> str:
+    """Return what balancing did: per feature how far it set the sides apart before and after, and the cost."""
+    balanced = report.balance
+    if balanced is None:
+        return ""
+    how = BALANCED_BY_WEIGHTS if balanced.method == "weights" else BALANCED_BY_SUBSET
+    said = how.format(
+        kept=balanced.num_kept,
+        pairs=balanced.num_pairs,
+        share=balanced.share,
+        messages_kept=balanced.num_messages_kept,
+        messages=balanced.num_messages,
+        effective=balanced.effective_pairs,
+        threshold=balanced.threshold,
+    )
+    rows = [
+        [
+            row.name,
+            f"{row.effect_before:+.2f}",
+            f"{row.effect_after:+.2f}{' (left alone)' if row.ignored else ''}",
+        ]
+        for row in balanced.rows
+        if not row.name.startswith("opener:")
+        or max(abs(row.effect_before), abs(row.effect_after)) >= LEAST_OPENER
+    ]
+    table = _table(["feature", "before", "after"], rows)
+    notes = "\n".join(f"- {_inline(note)}" for note in balanced.notes)
+    return "\n\n".join(part for part in ("## Balance", said, notes, table) if part)
 
 
 def _left_out(report: ExportReport) -> str:

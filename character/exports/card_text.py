@@ -25,6 +25,18 @@ training. A trait is a nudge, not a rule, and the data asks for no more.
   has moved, before relying on it.
 - Splits never share a message, but they come from the same generator: a test split shows less than messages of your own."""
 
+_EFFECT = """\
+The table gives, per feature of the text, the share of pairs in which the chosen side has more of it minus the share in
+which the rejected side has, in -1 to 1; for an opener, the difference of shares."""
+
+BALANCED_BY_SUBSET = f"""\
+Pairs were left out so that surface features do not tell chosen from rejected: {{kept}} of {{pairs}} pairs stay ({{share:.0%}}),
+from {{messages_kept}} of {{messages}} messages, with no effect above {{threshold:g}} but those named here. {_EFFECT}"""
+
+BALANCED_BY_WEIGHTS = f"""\
+Every pair has a weight (column `weight`, mean 1) under which surface features do not tell chosen from rejected, with no
+effect above {{threshold:g}} but those named here. The {{kept}} weighted pairs are worth {{effective:.0f}} equal ones. {_EFFECT}"""
+
 NO_LICENSE = "No license was chosen for this export: whoever publishes it has to choose one."
 
 ABOUT_ZH = """\
@@ -38,3 +50,8 @@ ABOUT_ZH = """\
 LIMITS_ZH = """\
 这些数据可用于偏好优化、训练奖励模型，也可作为在线训练的提示。特质只是一种倾向，不是规则。排序只反映回复与特质的契合程度，不代表内容\
 正确、安全或有用；被选中与被拒绝的回复在篇幅和措辞上也可能不同。使用之前，请先衡量模型学到了什么，以及还有哪些行为随之改变。"""
+
+BALANCED_ZH = """\
+数据经过平衡处理：篇幅、开头、表情符号等表面特征不再能区分被选中与被拒绝的回复，例外与效果见上文 Balance 一节。
+
+"""

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ConfigDict, Field, ValidationError, field_validator
 
+from character.audit.summary import AuditSummary
 from character.errors import InputError
-from character.exports.models import ExportData
-from character.records import Drop, Record, Rollout
-
-REHEARSAL_PREFIX = "rehearsal/"
-"""How the names of the rehearsal backend's models begin."""
+from character.exports.source import REHEARSAL_PREFIX, Census
+from character.records import Record
 
 
 class UsageFacts(Record):
@@ -45,6 +42,7 @@ class RunFacts(Record):
     rehearsal: bool | None = None
     usage: UsageFacts | None = None
     drops: dict[str, dict[str, int]] = Field(default_factory=dict)
+    audit: AuditSummary | None = None
 
     @field_validator("models", mode="before")
     @classmethod
@@ -75,40 +73,26 @@ def read_facts(manifest: Mapping[str, Any]) -> RunFacts:
         ) from None
 
 
-def made_by_rehearsal(data: ExportData, facts: RunFacts) -> bool | None:
+def made_by_rehearsal(census: Census, facts: RunFacts) -> bool | None:
     """Return whether the rehearsal backend had a hand in the data, None where that cannot be told.
 
     A model name in a record outweighs the manifest's word: one rehearsed stage is enough.
     """
     named = [name for names in facts.models.values() for name in names]
-    if facts.rehearsal or any(
-        name.startswith(REHEARSAL_PREFIX) for name in [*named, *_model_names(data.rollouts)]
-    ):
+    if facts.rehearsal or census.rehearsed or any(name.startswith(REHEARSAL_PREFIX) for name in named):
         return True
     return facts.rehearsal
 
 
-def count_drops(data: ExportData, facts: RunFacts) -> dict[str, dict[str, int]]:
-    """Return what the run dropped, by stage and reason: as the manifest counts it, else as the rollouts do."""
-    if facts.drops:
+def count_drops(census: Census, facts: RunFacts, *, pairs_rebuilt: bool = False) -> dict[str, dict[str, int]]:
+    """Return what was dropped, by stage and reason: as the manifest counts it, else as the rollouts do.
+
+    Where the pairs were rebuilt, what the run dropped in making its own is replaced by the rebuild's drops.
+    """
+    counted = {stage: dict(sorted(reasons.items())) for stage, reasons in census.drops.items()}
+    if not facts.drops:
+        return counted
+    if not pairs_rebuilt:
         return facts.drops
-    return _count(drop for rollout in data.rollouts for drop in rollout.drops)
-
-
-def _count(drops: Iterable[Drop]) -> dict[str, dict[str, int]]:
-    counts: dict[str, Counter[str]] = {}
-    for drop in drops:
-        counts.setdefault(drop.stage, Counter())[drop.reason] += 1
-    return {stage: dict(sorted(reasons.items())) for stage, reasons in counts.items()}
-
-
-def _model_names(rollouts: Iterable[Rollout]) -> Iterator[str]:
-    for rollout in rollouts:
-        yield rollout.message.model
-        if rollout.candidates:
-            yield from (item.model for item in rollout.candidates.items)
-        if rollout.ranking:
-            yield from (judgement.model for judgement in rollout.ranking.passes)
-        for pair in rollout.pairs:
-            yield pair.chosen_model
-            yield pair.rejected_model
+    kept = {stage: reasons for stage, reasons in facts.drops.items() if stage != "pairs"}
+    return kept | ({"pairs": counted["pairs"]} if "pairs" in counted else {})

@@ -58,7 +58,9 @@ def parquet_sink(path: Path) -> Iterator[Write]:
 
     turns = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
     types = dict.fromkeys(("prompt", "chosen", "rejected"), turns)
-    types |= {name: pa.float64() for name in ("score_chosen", "score_rejected", "margin")}
+    types |= {
+        name: pa.float64() for name in ("score_chosen", "score_rejected", "probability", "margin", "weight")
+    }
     batch: list[dict[str, Any]] = []
     writer: Any = None
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from character.exports.beside import axolotl_yaml, llamafactory_info
 from character.exports.files import Sink, Write, json_text, jsonl_sink, parquet_sink, write_text
-from character.exports.models import SPLIT_NAMES, ExportData, ExportedFile, Split, SplitName
+from character.exports.models import SPLIT_NAMES, ExportedFile, Split, SplitName
 from character.exports.recipe import recipe_tables
 from character.exports.rows import (
     RowSource,
@@ -26,17 +26,19 @@ from character.exports.rows import (
     trl_row,
     usable_pairs,
 )
+from character.exports.source import Source
 from character.exports.splits import split_of
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to write: the data, how to split it, and whether pairs say their margin."""
+    """What to write: the data, how to split it, and whether pairs say their margin and their weight."""
 
-    data: ExportData
+    data: Source
     split: Split
     seed: int
     include_margin: bool
+    include_weight: bool = False
 
 
 @dataclass
@@ -58,7 +60,8 @@ class ExportFormat:
     """One way of writing a run.
 
     ``row`` says what one row is, ``reader`` which tool reads it. ``takes_margin``: ``include_margin`` adds a column
-    ``margin``; ``is_split``: rows are dealt out to splits; ``min_train_rows``: the fewest rows its reader trains on.
+    ``margin``; ``takes_weight``: a row may say the weight of its pair; ``reads_pairs``: rows come from pairs;
+    ``is_split``: rows are dealt out to splits; ``min_train_rows``: the fewest rows its reader trains on.
     """
 
     name: str
@@ -66,6 +69,8 @@ class ExportFormat:
     reader: str
     write: Writer
     takes_margin: bool = False
+    takes_weight: bool = False
+    reads_pairs: bool = True
     is_split: bool = True
     min_train_rows: int = 1
 
@@ -84,7 +89,8 @@ def in_splits(
                 name = split_of(row.message, job.split, job.seed)
                 if name not in sinks:
                     sinks[name] = stack.enter_context(sink(folder / f"{name}.{suffix}"))
-                sinks[name](row.data | ({"margin": row.margin} if job.include_margin else {}))
+                margin = {"margin": row.margin} if job.include_margin else {}
+                sinks[name](row.data | margin | ({"weight": row.weight} if job.include_weight else {}))
                 per_split[name] += 1
                 written.counts[row.message.trait, row.message.kind, name] += 1
         for name in SPLIT_NAMES:
@@ -132,6 +138,7 @@ EXPORT_FORMATS: dict[str, ExportFormat] = {
             "TRL's DPOTrainer and RewardTrainer",
             in_splits(pair_rows(trl_row)),
             takes_margin=True,
+            takes_weight=True,
         ),
         ExportFormat(
             "trl-kto",
@@ -144,12 +151,14 @@ EXPORT_FORMATS: dict[str, ExportFormat] = {
             "a message as prompt, without responses",
             "TRL's GRPOTrainer and other online trainers",
             in_splits(prompt_rows),
+            reads_pairs=False,
         ),
         ExportFormat(
             "trl-reward",
             "a message with all its candidates and their scores in 0..1 (listwise)",
             "reward models that learn from scores; TRL's RewardTrainer learns from pairs and reads trl",
             in_splits(reward_rows),
+            reads_pairs=False,
         ),
         ExportFormat(
             "openai",
@@ -176,6 +185,7 @@ EXPORT_FORMATS: dict[str, ExportFormat] = {
             "OpenRLHF with --data.prompt_key prompt --data.apply_chat_template (older releases: without data.)",
             in_splits(pair_rows(openrlhf_row)),
             takes_margin=True,
+            takes_weight=True,
         ),
         ExportFormat(
             "parquet",
@@ -183,6 +193,7 @@ EXPORT_FORMATS: dict[str, ExportFormat] = {
             "datasets, pandas, DuckDB, and TRL as above",
             in_splits(pair_rows(parquet_row), sink=parquet_sink, suffix="parquet"),
             takes_margin=True,
+            takes_weight=True,
         ),
     )
 }

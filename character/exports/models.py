@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, SkipValidation, field_validator, model_validator
 
+from character.audit.balance import Balanced
+from character.config import PairsConfig
 from character.constitution.models import Constitution
 from character.errors import InputError
 from character.records import Record, Rollout
@@ -19,13 +22,24 @@ SPLIT_NAMES: tuple[SplitName, ...] = get_args(SplitName)
 class ExportData(Record):
     """A finished run: its constitution, its rollouts in message order, and the facts about it.
 
+    ``rollouts`` may be any collection that can be passed over more than once; ``StoredRollouts`` reads those
+    of a run from the disk a few at a time.
     ``manifest`` says how the data was made. Known keys are those of ``RunFacts``; others are ignored and
     never written anywhere, so it may hold more than should be published.
     """
 
     constitution: Constitution
-    rollouts: tuple[Rollout, ...]
+    rollouts: SkipValidation[Iterable[Rollout]]
     manifest: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("rollouts")
+    @classmethod
+    def _more_than_once(cls, value: Iterable[Rollout]) -> Iterable[Rollout]:
+        if not isinstance(value, Iterable):
+            raise ValueError("rollouts must be a collection of Rollout records")  # noqa: TRY004 - pydantic reports it
+        if iter(value) is value:
+            raise ValueError("rollouts can be passed over only once; give a tuple, or StoredRollouts(store)")
+        return value
 
 
 class Split(Record):
@@ -84,9 +98,13 @@ class ExportReport(Record):
 
     ``files`` are the data files and ``extra_files`` those beside them, as names inside ``out``. ``skipped``
     counts what has no row in this format, by reason: rollouts (``no_candidates``, ``not_ranked``,
-    ``unranked``, ``unsuitable``, ``no_pairs``), pairs (``duplicate_pair``, ``identical_sides``), messages
-    (``duplicate_message``) and responses (``chosen_and_rejected``). ``drops`` counts, by stage and reason,
-    what the run itself threw away. ``rehearsal`` is None where nobody said who made the data.
+    ``unranked``, ``unsuitable``, ``no_pairs``), pairs (``duplicate_pair``, ``identical_sides``,
+    ``confounded``: left out by balancing), messages (``duplicate_message``) and responses
+    (``chosen_and_rejected``). ``drops`` counts, by stage and reason, what the run itself threw away; where
+    the pairs were rebuilt, those of the stage ``pairs`` are the rebuild's. ``pairs`` is how they were
+    rebuilt, None for the stored ones, ``position_effects`` what each place in the list was worth to each judge
+    (0..1) and was taken out of the rankings for it; ``balance`` what balancing did, without the lists of ids and weights.
+    ``rehearsal`` is None where nobody said who made the data.
     """
 
     format: str
@@ -97,4 +115,7 @@ class ExportReport(Record):
     skipped: dict[str, int] = Field(default_factory=dict)
     drops: dict[str, dict[str, int]] = Field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    pairs: PairsConfig | None = None
+    position_effects: dict[str, tuple[float, ...]] = Field(default_factory=dict)
+    balance: Balanced | None = None
     rehearsal: bool | None = None

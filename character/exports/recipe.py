@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from character.constitution.models import Constitution
-from character.exports.models import ExportData
 from character.exports.rows import Json, Skips, usable_pairs
+from character.exports.source import Source
 from character.records import RECIPE_KINDS, Message, PreferencePair, Rollout, Turn
 
 KIND_NAMES = {kind: name for name, kind in RECIPE_KINDS.items()}
@@ -78,7 +78,7 @@ def recipe_preferences(pairs: Iterable[PreferencePair]) -> list[Json]:
     ]
 
 
-def recipe_tables(data: ExportData, skips: Skips) -> dict[str, list[Json]]:
+def recipe_tables(data: Source, skips: Skips) -> dict[str, list[Json]]:
     """Return the five tables by file name, the preferences first."""
     pairs = [pair for _, pair in usable_pairs(data, skips)]
     candidates_rows, scores_rows = recipe_candidates_and_scores(data.rollouts)

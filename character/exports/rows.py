@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from character.exports.models import ExportData
+from character.exports.source import Source
 from character.records import Message, PreferencePair, Rollout, Turn
 
 Json = dict[str, Any]
@@ -14,14 +14,15 @@ Skips = Counter[str]
 
 
 class Row(NamedTuple):
-    """One row, the message it belongs to, and the margin where it is a pair's."""
+    """One row, the message it belongs to, and where it is a pair's, its margin and its weight (1 unless weighed)."""
 
     message: Message
     data: Json
     margin: float | None = None
+    weight: float = 1.0
 
 
-RowSource = Callable[[ExportData, Skips], Iterator[Row]]
+RowSource = Callable[[Source, Skips], Iterator[Row]]
 """Yields the rows of a format in rollout order and counts what it leaves out."""
 
 
@@ -34,8 +35,11 @@ def why_no_pairs(rollout: Rollout) -> str:
     return "no_pairs" if rollout.ranking.status == "ranked" else rollout.ranking.status
 
 
-def usable_pairs(data: ExportData, skips: Skips) -> Iterator[tuple[Message, PreferencePair]]:
-    """Yield each distinct pair with its message; a pair that came twice or has equal sides is counted instead."""
+def usable_pairs(data: Source, skips: Skips) -> Iterator[tuple[Message, PreferencePair]]:
+    """Yield each distinct pair with its message.
+
+    A pair that came twice, has equal sides or was left out by balancing is counted instead.
+    """
     seen: set[str] = set()
     for rollout in data.rollouts:
         if not rollout.pairs:
@@ -45,6 +49,8 @@ def usable_pairs(data: ExportData, skips: Skips) -> Iterator[tuple[Message, Pref
                 skips["duplicate_pair"] += 1
             elif pair.chosen.strip() == pair.rejected.strip():
                 skips["identical_sides"] += 1
+            elif data.weights is not None and pair.id not in data.weights:
+                skips["confounded"] += 1
             else:
                 yield rollout.message, pair
             seen.add(pair.id)
@@ -53,9 +59,10 @@ def usable_pairs(data: ExportData, skips: Skips) -> Iterator[tuple[Message, Pref
 def pair_rows(build: Callable[[PreferencePair], Json]) -> RowSource:
     """Return the source that gives one row per pair."""
 
-    def rows(data: ExportData, skips: Skips) -> Iterator[Row]:
+    def rows(data: Source, skips: Skips) -> Iterator[Row]:
         for message, pair in usable_pairs(data, skips):
-            yield Row(message, build(pair), pair.margin)
+            weight = 1.0 if data.weights is None else data.weights[pair.id]
+            yield Row(message, build(pair), pair.margin, weight)
 
     return rows
 
@@ -93,8 +100,12 @@ def trl_row(pair: PreferencePair) -> Json:
 
 
 def parquet_row(pair: PreferencePair) -> Json:
-    """Return the same row with the rest of the pair's provenance."""
+    """Return the same row with the rest of the pair's provenance; a probability nobody knows is null.
+
+    Parquet types its columns, so a column that is null throughout still loads.
+    """
     return trl_row(pair) | {
+        "probability": pair.probability,
         "ranking_id": pair.ranking_id,
         "chosen_model": pair.chosen_model,
         "rejected_model": pair.rejected_model,
@@ -145,7 +156,7 @@ def openrlhf_row(pair: PreferencePair) -> Json:
     }
 
 
-def kto_rows(data: ExportData, skips: Skips) -> Iterator[Row]:
+def kto_rows(data: Source, skips: Skips) -> Iterator[Row]:
     """Yield each distinct response of a message once, labelled by the side it is on; one on both sides is counted."""
     sides: dict[str, tuple[Message, PreferencePair, dict[str, set[bool]]]] = {}
     for message, pair in usable_pairs(data, skips):
@@ -161,7 +172,7 @@ def kto_rows(data: ExportData, skips: Skips) -> Iterator[Row]:
             yield Row(message, row | {"message_id": pair.message_id, "trait": pair.trait})
 
 
-def prompt_rows(data: ExportData, skips: Skips) -> Iterator[Row]:
+def prompt_rows(data: Source, skips: Skips) -> Iterator[Row]:
     """Yield one row per message, those without a ranking included; unsuitable messages are counted instead."""
     seen: set[str] = set()
     for rollout in data.rollouts:
@@ -175,7 +186,7 @@ def prompt_rows(data: ExportData, skips: Skips) -> Iterator[Row]:
         seen.add(message.id)
 
 
-def reward_rows(data: ExportData, skips: Skips) -> Iterator[Row]:
+def reward_rows(data: Source, skips: Skips) -> Iterator[Row]:
     """Yield one row per ranked message with all its candidates and their scores, in the candidates' own order."""
     for rollout in data.rollouts:
         if rollout.candidates is None or rollout.ranking is None or rollout.ranking.status != "ranked":

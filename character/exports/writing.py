@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from character._version import __version__
+from character.audit.balance import Balanced, BalanceMethod, balance_table
+from character.audit.pair_table import pair_table
+from character.config import PairsConfig
 from character.errors import InputError, UnknownNameError
 from character.exports.card import dataset_card
 from character.exports.facts import RunFacts, count_drops, made_by_rehearsal, read_facts
 from character.exports.files import METADATA_FILE, json_text, staged_folder, write_text
 from character.exports.formats import EXPORT_FORMATS, ExportFormat, Job, Written
 from character.exports.models import ExportData, ExportReport, Split
+from character.exports.rows import usable_pairs
+from character.exports.source import Source
 from character.exports.splits import requested_splits
 
 CARD_FILE = "README.md"
@@ -29,6 +35,11 @@ def export(
     seed: int = 0,
     license: str | None = None,
     overwrite: bool = False,
+    pairs: PairsConfig | None = None,
+    balance: float | None = None,
+    balance_method: BalanceMethod = "subset",
+    balance_ignore: Iterable[str] = (),
+    without_position_effects: bool = False,
 ) -> ExportReport:
     """Write a run in one format (a name of ``EXPORT_FORMATS``) into the folder ``out``, with a dataset card.
 
@@ -37,20 +48,41 @@ def export(
     identifier of the Hugging Face hub such as ``cc-by-4.0``; without one the card says that none was chosen. With
     ``overwrite`` an earlier export in ``out`` is replaced.
 
+    ``pairs`` rebuilds the pairs from the stored candidates and rankings, without a model call, instead of writing the
+    stored ones. ``balance`` is the most that any confound may then set chosen and rejected apart, in 0..1, such as 0.1
+    (see ``character.audit.balance``): pairs are left out, or with ``balance_method="weights"`` get a column ``weight``.
+    ``without_position_effects`` first takes out of the rankings what each place in the list is worth to the judge over
+    the whole run; it needs ``pairs``. Balancing is over all splits together. ``balance_ignore`` names features that the traits themselves consist of.
+
+    The rollouts are read in passes, so that a large run need not fit into memory; the formats ``recipe`` and
+    ``trl-kto`` still hold all their rows, and balancing some 40 numbers and no text per pair.
+
     The same arguments always write the same bytes. Raises UnknownNameError for the format, InputError where ``out`` is
-    taken, the manifest cannot be read, a trait is not in the constitution or nothing would be written,
+    taken, the manifest cannot be read, a trait is not in the constitution, nothing would be written, or the format
+    has no place for rebuilt pairs or weights,
     MissingExtraError without pyarrow for Parquet, and StoreError where the disk refuses.
     """
     if format not in EXPORT_FORMATS:
         raise UnknownNameError("export format", format, EXPORT_FORMATS)
     chosen = EXPORT_FORMATS[format]
     facts = read_facts(dataset.manifest)
-    _refuse_unknown_traits(dataset)
-    job = Job(dataset, split, seed, include_margin and chosen.takes_margin)
+    if without_position_effects and pairs is None:
+        raise InputError(
+            "without_position_effects is given without pairs.",
+            expected="how to build the pairs of the rankings without them",
+            fix="add pairs=PairsConfig().",
+        )
+    weighs = balance is not None and balance_method == "weights"
+    _refuse_without_pairs(chosen, rebuilds=pairs is not None, balances=balance is not None, weighs=weighs)
+    source = Source(dataset, pairs, without_position_effects=without_position_effects)
+    job = Job(source, split, seed, include_margin and chosen.takes_margin, include_weight=weighs)
     with staged_folder(Path(out), overwrite=overwrite) as folder:
+        balanced = _balance(source, balance, balance_method, balance_ignore, seed)
         written = chosen.write(job, folder)
-        _refuse_nothing(chosen, written, len(dataset.rollouts))
+        _refuse_nothing(chosen, written, source)
         report = _report(chosen, job, written, facts, out=Path(out), margin_asked=include_margin)
+        report = _with_pairs(report, pairs, balanced)
+        report = report.model_copy(update={"position_effects": source.position_effects})
         write_text(folder / CARD_FILE, dataset_card(job, chosen, written, report, facts, license=license))
         write_text(folder / METADATA_FILE, json_text(_metadata(job, report, facts, license), indent=2) + "\n")
     return report
@@ -69,10 +101,48 @@ def _report(
         if chosen.is_split
         else (),
         skipped=dict(sorted(written.skips.items())),
-        drops=count_drops(job.data, facts),
-        rehearsal=made_by_rehearsal(job.data, facts),
+        drops=count_drops(job.data.census, facts, pairs_rebuilt=job.data.rebuilds),
+        rehearsal=made_by_rehearsal(job.data.census, facts),
     )
     return report.model_copy(update={"warnings": tuple(_warnings(chosen, report, margin_asked))})
+
+
+def _balance(
+    source: Source, threshold: float | None, method: BalanceMethod, ignore: Iterable[str], seed: int
+) -> Balanced | None:
+    """Return what balancing keeps, and have the source write no other pair; None where none is asked for."""
+    if threshold is None:
+        return None
+    pairs = (pair for _, pair in usable_pairs(source, Counter()))
+    table = pair_table(pairs, source.constitution.traits)
+    balanced = balance_table(table, threshold=threshold, method=method, seed=seed, ignore=ignore)
+    source.weights = balanced.weights or dict.fromkeys(balanced.kept, 1.0)
+    return balanced
+
+
+def _with_pairs(report: ExportReport, pairs: PairsConfig | None, balanced: Balanced | None) -> ExportReport:
+    if balanced is None:
+        return report.model_copy(update={"pairs": pairs})
+    short = balanced.model_copy(update={"kept": (), "weights": {}})
+    return report.model_copy(
+        update={"pairs": pairs, "balance": short, "warnings": (*report.warnings, *balanced.notes)}
+    )
+
+
+def _refuse_without_pairs(chosen: ExportFormat, *, rebuilds: bool, balances: bool, weighs: bool) -> None:
+    if (rebuilds or balances) and not chosen.reads_pairs:
+        raise InputError(
+            f"The format {chosen.name!r} is not made of pairs, so they can be neither rebuilt nor balanced.",
+            expected="a format made of pairs",
+            fix="leave out the options for pairs and balance, or choose another format.",
+        )
+    if weighs and not chosen.takes_weight:
+        takers = ", ".join(name for name, format in EXPORT_FORMATS.items() if format.takes_weight)
+        raise InputError(
+            f"The format {chosen.name!r} has no place for a weight.",
+            expected=f"one of {takers}, or the balance method 'subset'",
+            fix="choose another format, or let balancing leave pairs out.",
+        )
 
 
 def _warnings(chosen: ExportFormat, report: ExportReport, margin_asked: bool) -> Iterator[str]:
@@ -106,24 +176,16 @@ def _metadata(job: Job, report: ExportReport, facts: RunFacts, license: str | No
     }
 
 
-def _refuse_unknown_traits(dataset: ExportData) -> None:
-    known = {trait.name for trait in dataset.constitution.traits}
-    strangers = sorted({rollout.message.trait for rollout in dataset.rollouts} - known)
-    if strangers:
-        raise InputError(
-            f"The rollouts name traits that the constitution {dataset.constitution.name!r} does not have: {', '.join(strangers)}.",
-            expected=f"traits among {', '.join(sorted(known))}",
-            fix="export with the constitution that the run was made with.",
-        )
-
-
-def _refuse_nothing(chosen: ExportFormat, written: Written, num_rollouts: int) -> None:
+def _refuse_nothing(chosen: ExportFormat, written: Written, source: Source) -> None:
     # The recipe's traits and messages alone are no export of a run: it takes at least one ranked message.
     if any(file.table not in ("traits", "messages") for file in written.files):
         return
-    reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(written.skips.items()))
+    counts = [*sorted(written.skips.items())]
+    if source.rebuilds:
+        counts += sorted(source.census.drops.get("pairs", {}).items())
+    reasons = ", ".join(f"{count} {reason}" for reason, count in counts)
     raise InputError(
-        f"There is nothing to export as {chosen.name!r}: {num_rollouts} rollouts gave no rows ({reasons or 'none were given'}).",
+        f"There is nothing to export as {chosen.name!r}: {source.census.num_rollouts} rollouts gave no rows ({reasons or 'none were given'}).",
         expected="at least one rollout with what this format needs",
         fix="run again with more messages, or look at the reasons: they count what was left out.",
     )

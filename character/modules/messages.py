@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,29 +11,48 @@ import dspy
 from character.constitution import Constitution, Trait
 from character.modules.briefs import briefs, take
 from character.modules.calls import Call, Reply
+from character.modules.collecting import Collected
 from character.modules.inputs import as_kind, as_trait
 from character.modules.steps import Steps, adrive, drive, usage_is_on_the_record
-from character.records import Drop, Kind, Message, MessageBatch, Turn, Usage
-from character.text import NearDuplicates, detect_language, language_name, stable_seed
-from signatures.messages import KIND_DESCRIPTIONS, GenerateMessages
+from character.records import Kind, Message, MessageBatch
+from character.text import detect_language, language_name, stable_seed
+from signatures.messages import KIND_DESCRIPTIONS, CheckMessages, GenerateMessages
 
-_SHOWN = 40  # the latest messages that a prompt shows; repeats are looked for among all of them
+NUM_SHOWN = 40
+"""How many existing messages a prompt shows, the latest; repeats are looked for among all of them."""
+_CHECK_REASKS = 1
 
 
 class MessageGenerator(dspy.Module):
     """Writes messages to which a trait matters, spread over topics, senders, registers and lengths.
 
     Asks for ``batch_size`` messages per call, shows the latest it already has, and asks again for what was
-    unusable, a duplicate or a near duplicate, at most ``max_refills`` times. ``turns`` is the length of a
-    conversation (odd; its last turn is the user's). Every message thrown away is a counted Drop.
+    unusable, a duplicate, a near duplicate or of the wrong length (long where short was asked for, or the
+    reverse), at most ``max_refills`` times. ``turns`` is the length of a conversation (odd; its last turn is
+    the user's). ``oversample`` (1.0 to 4.0) asks for that many times the messages and keeps those that lie
+    farthest apart (see ``selection.select_spread``). ``check`` has the model look over the messages in calls
+    of their own: those whose answers would not reveal the trait are dropped and refilled. Every message
+    thrown away is a counted Drop. Raises ValueError for values out of range.
     """
 
-    def __init__(self, *, turns: int = 1, batch_size: int = 8, max_refills: int = 3) -> None:
+    def __init__(
+        self,
+        *,
+        turns: int = 1,
+        batch_size: int = 8,
+        max_refills: int = 3,
+        oversample: float = 1.0,
+        check: bool = False,
+    ) -> None:
         super().__init__()
         if turns < 1 or turns % 2 == 0:
             raise ValueError(f"turns must be odd and positive, got {turns}")
+        if not 1.0 <= oversample <= 4.0:
+            raise ValueError(f"oversample must lie between 1.0 and 4.0, got {oversample}")
         self.generate = dspy.Predict(GenerateMessages)
+        self.check = dspy.Predict(CheckMessages) if check else None
         self.turns, self.batch_size, self.max_refills = turns, batch_size, max_refills
+        self.oversample = oversample
 
     _set_lm_usage = usage_is_on_the_record
 
@@ -76,104 +96,78 @@ class MessageGenerator(dspy.Module):
     def _steps(
         self, trait: Trait, kind: Kind, num_messages: int, language: str, existing: Sequence[str], seed: int
     ) -> Steps[MessageBatch]:
-        collected = _Collected(trait, kind, language, self.turns, existing)
+        collected = Collected(trait, kind, language, self.turns, existing)
         source = briefs(language, stable_seed(seed, trait.name, kind))
+        missing = math.ceil(num_messages * self.oversample)
         for attempt in range(1 + self.max_refills):
-            missing = num_messages - len(collected.messages)
             if missing <= 0:
                 break
-            sizes = [min(self.batch_size, missing - start) for start in range(0, missing, self.batch_size)]
-            asked = [take(source, size) for size in sizes]
+            before = len(collected.messages)
+            asked = [take(source, size) for size in self._sizes(missing)]
             calls = [
                 self._call(collected, wanted, stable_seed(seed, trait.name, kind, attempt, number))
                 for number, wanted in enumerate(asked)
             ]
             for wanted, reply in zip(asked, (yield calls), strict=True):
                 collected.take(reply, wanted)
-        if len(collected.messages) < num_messages:
+            if self.check is not None:
+                fresh = collected.messages[before:]
+                yield from self._check_steps(collected, fresh, stable_seed(seed, kind, "check", attempt))
             missing = num_messages - len(collected.messages)
+        if missing > 0:
             detail = f"{missing} of {num_messages} messages are missing after {self.max_refills} refills"
             collected.drop("refills_exhausted", detail)
-        return MessageBatch(
-            messages=tuple(collected.messages), drops=tuple(collected.drops), usage=collected.usage
-        )
+        return collected.batch(num_messages)
 
-    def _call(self, collected: _Collected, wanted: list[dict[str, str]], seed: int) -> Call:
+    def _check_steps(self, collected: Collected, fresh: list[Message], seed: int) -> Steps[None]:
+        """Have the model check new messages; where its check cannot be used it is asked once more, then they go."""
+        sizes = self._sizes(len(fresh))
+        shown = [fresh[sum(sizes[:i]) : sum(sizes[: i + 1])] for i in range(len(sizes))]
+        waiting = [(messages, "") for messages in shown]
+        for attempt in range(1 + _CHECK_REASKS):
+            calls = [
+                self._check_call(collected, messages, stable_seed(seed, attempt, number), fault)
+                for number, (messages, fault) in enumerate(waiting)
+            ]
+            replies: list[Reply] = (yield calls) if calls else []
+            faults = [
+                (messages, collected.judge(messages, reply))
+                for (messages, _fault), reply in zip(waiting, replies, strict=True)
+            ]
+            waiting = [(messages, fault) for messages, fault in faults if fault]
+        for messages, fault in waiting:
+            reason, _, detail = fault.partition(": ")
+            for message in messages:
+                collected.remove(message, reason, f"the check failed ({detail}): ")
+
+    def _sizes(self, count: int) -> list[int]:
+        return [min(self.batch_size, count - start) for start in range(0, count, self.batch_size)]
+
+    def _call(self, collected: Collected, wanted: list[dict[str, str]], seed: int) -> Call:
         inputs: dict[str, Any] = {
             "language": language_name(collected.language),
             "trait": collected.trait.brief(),
             "kind": KIND_DESCRIPTIONS[collected.kind],
             "turns": self.turns,
-            "existing_messages": collected.texts()[-_SHOWN:],
+            "existing_messages": collected.texts()[-NUM_SHOWN:],
             "briefs": wanted,
         }
         return Call(self.generate, inputs, "messages", collected.trait.name, seed, fault=collected.fault)
 
+    def _check_call(self, collected: Collected, messages: list[Message], seed: int, fault: str) -> Call:
+        inputs: dict[str, Any] = {
+            "language": language_name(collected.language),
+            "trait": collected.trait.brief(),
+            "kind": KIND_DESCRIPTIONS[collected.kind],
+            "messages": [_as_text(message) for message in messages],
+        }
+        return Call(self.check, inputs, "messages", collected.trait.name, seed, fault=fault)
 
-class _Collected:
-    """What one generation has so far, and the checks every message passes."""
 
-    def __init__(self, trait: Trait, kind: Kind, language: str, turns: int, existing: Sequence[str]) -> None:
-        self.trait, self.kind, self.language, self.turns = trait, kind, language, turns
-        self.existing = list(existing)
-        self.messages: list[Message] = []
-        self.drops: list[Drop] = []
-        self.usage = Usage()
-        self.fault = ""
-        self._seen = NearDuplicates(self.existing)
-
-    def texts(self) -> list[str]:
-        return [*self.existing, *(message.text for message in self.messages)]
-
-    def drop(self, reason: str, detail: str = "") -> None:
-        self.drops.append(
-            Drop(stage="messages", reason=reason, detail=f"{self.trait.name}/{self.kind}: {detail}")
-        )
-
-    def take(self, reply: Reply, wanted: list[dict[str, str]]) -> None:
-        """Keep the usable messages of a reply, count the others."""
-        self.usage += reply.usage
-        self.fault = ""
-        if reply.fault:
-            self.fault = f"{reply.fault}: {reply.detail}"
-            self.drop(reply.fault, reply.detail)
-            return
-        found = reply.outputs["messages"]
-        matched = len(found) == len(wanted)
-        if not matched:
-            # Which brief a message answers is not known then, so it carries none.
-            self.fault = f"there were {len(found)} messages for {len(wanted)} briefs"
-        for number, turns in enumerate(found[: len(wanted)]):
-            self._take_one(
-                [turns] if isinstance(turns, str) else turns, wanted[number] if matched else {}, reply.model
-            )
-        for _ in found[len(wanted) :]:
-            self.drop("surplus", "more messages than briefs")
-
-    def _take_one(self, turns: list[str], brief: dict[str, str], model: str) -> None:
-        texts = [turn.strip() for turn in turns]
-        if not texts or not all(texts):
-            return self.drop("empty", "a message without text")
-        if len(texts) != self.turns:
-            return self.drop("wrong_turns", f"{len(texts)} turns instead of {self.turns}: {texts[-1][:60]}")
-        repeats = self._seen.find(texts[-1])
-        if repeats:
-            return self.drop(repeats, texts[-1][:80])
-        self._seen.add(texts[-1])
-        self.messages.append(
-            Message(
-                trait=self.trait.name,
-                kind=self.kind,
-                turns=tuple(
-                    Turn(role="assistant" if i % 2 else "user", content=text) for i, text in enumerate(texts)
-                ),
-                language=self.language,
-                brief=brief,
-                source="generated",
-                model=model,
-            )
-        )
-        return None
+def _as_text(message: Message) -> str:
+    if len(message.turns) == 1:
+        return message.text
+    return "\n".join(f"{turn.role}: {turn.content}" for turn in message.turns)
 
 
 def _language(trait: Trait, constitution: Constitution | None, language: str | None) -> str:

@@ -1,53 +1,76 @@
-"""The third step: candidates in, a ranking out of how well each fits the trait."""
+"""The third step: candidates in, a ranking out of how well each fits the trait, and how sure that is."""
 
 from __future__ import annotations
 
-import math
-import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import dspy
 
+from character.aggregation.combine import METHODS, Combined, Method, combine
 from character.constitution import Trait
+from character.errors import InputError, UnknownNameError
 from character.modules.calls import Call, Reply
 from character.modules.inputs import as_candidate_set, as_message, as_trait
 from character.modules.steps import Steps, adrive, drive, usage_is_on_the_record
+from character.modules.strategies import (
+    TOURNAMENTS,
+    Plan,
+    Strategy,
+    StrategyName,
+    Tournament,
+    calls_per_pass,
+    strategy,
+)
 from character.records import Candidates, Drop, Message, Ranking, RankingPass, Usage, order_by_score
 from character.text import language_name, stable_seed
-from signatures.ranking import RankResponses
 
-
-def presentation_orders(num_candidates: int, num_passes: int, seed: int) -> list[tuple[int, ...]]:
-    """Return one order of the candidates per pass: shuffled, and every second one the reverse of the one before.
-
-    So over each two passes a candidate that was shown first is also shown last.
-    """
-    rng = random.Random(seed)
-    orders: list[tuple[int, ...]] = []
-    while len(orders) < num_passes:
-        order = rng.sample(range(num_candidates), num_candidates)
-        orders += [tuple(order), tuple(reversed(order))]
-    return orders[:num_passes]
+Shown = tuple[str, tuple[int, ...]]
+"""A juror's name (empty for the only one) and the candidates it is shown, in order."""
 
 
 class Ranker(dspy.Module):
-    """Scores all candidates of a message at once, in several passes that each show them in another order.
+    """Judges the candidates of a message in several passes, each in another order, and says how sure it is.
 
-    A candidate's score is its mean over the passes. A reply with the wrong number of scores, or with one
-    that is no finite number in 0..1, is asked for again with the fault shown, at most ``max_reasks`` times
-    per pass; then the whole ranking is unranked, because passes that are missing would leave the orders
-    unbalanced. Where at least half of the passes find that no reply to the message can show the trait, the
+    ``strategy`` is how the judge is asked: ``scores`` (all candidates at once, by a rubric), ``listwise`` (an
+    order with ties), ``pairwise`` (two at a time, each pair or as a ``swiss`` tournament matches them) or
+    ``pointwise`` (one at a time). The orders are balanced, see ``balanced_orders``. After ``passes`` the
+    ranker goes on, one pass at a time up to ``max_passes``, while one more is expected to put right at least
+    ``min_gain`` of all pairs of candidates. ``jurors`` are models by name that each judge
+    everything, instead of the model of the context. ``method`` replaces how the passes are combined.
+
+    A reply that cannot be read, or that breaks its scale, is asked for again with the fault shown, at most
+    ``max_reasks`` times; then the ranking is unranked, because a pass that is missing leaves the orders
+    unbalanced. Where at least half of the replies find that no reply to the message can show the trait, the
     ranking is unsuitable.
     """
 
-    def __init__(self, passes: int = 2, *, max_reasks: int = 2) -> None:
+    def __init__(
+        self,
+        passes: int = 2,
+        *,
+        strategy: StrategyName = "scores",
+        max_passes: int | None = None,
+        min_gain: float = 0.005,
+        tournament: Tournament = "round_robin",
+        method: Method | None = None,
+        jurors: Mapping[str, Any] | None = None,
+        max_reasks: int = 2,
+    ) -> None:
         super().__init__()
-        if passes < 1:
-            raise ValueError(f"expected at least 1 pass, got {passes}")
-        self.rank = dspy.Predict(RankResponses)
-        self.passes, self.max_reasks = passes, max_reasks
+        if passes < 1 or (max_passes is not None and max_passes < passes):
+            raise InputError(
+                f"found {passes} passes and at most {max_passes}.", expected="1 <= passes <= max_passes"
+            )
+        if tournament not in TOURNAMENTS:
+            raise UnknownNameError("tournament", tournament, TOURNAMENTS)
+        if method is not None and method not in METHODS:
+            raise UnknownNameError("aggregation method", method, METHODS)
+        self.rank = dspy.Predict(_strategy(strategy).signature)
+        self.strategy, self.passes, self.max_passes = strategy, passes, max_passes or passes
+        self.min_gain, self.tournament, self.method = min_gain, tournament, method
+        self.jurors, self.max_reasks = dict(jurors or {}), max_reasks
 
     _set_lm_usage = usage_is_on_the_record
 
@@ -78,95 +101,182 @@ class Ranker(dspy.Module):
         return await adrive(self._steps(message, as_candidate_set(candidates, message), trait, seed))
 
     def _steps(self, message: Message, candidates: Candidates, trait: Trait, seed: int) -> Steps[Ranking]:
+        number = len(candidates.items)
         seed = stable_seed(seed, candidates.id)
-        orders = presentation_orders(len(candidates.items), self.passes, seed)
-        state = _State(orders, dict.fromkeys(range(len(orders)), ""))
-        for attempt in range(1 + self.max_reasks):
-            if not state.pending:
+        bench = _Bench(_strategy(self.strategy), self.method, number)
+        plan = Plan(self.strategy, number, self.passes, self.tournament, seed)
+        for _ in range(plan.rounds):
+            yield from self._judge(bench, plan.round(bench.points()), message, candidates, trait, seed)
+            if bench.pending:
                 break
-            asked = list(state.pending)
+        if bench.pending or bench.is_unsuitable():
+            return bench.ranking(message, candidates, trait, self.strategy)
+        bench.combine()
+        extra = 0
+        while self.passes + extra < self.max_passes and bench.combined.gain >= self.min_gain:
+            shown = plan.more(bench.combined.probabilities)
+            if not shown:
+                break
+            yield from self._judge(bench, shown, message, candidates, trait, seed)
+            bench.give_up_pending()
+            bench.combine()
+            extra += 1
+        most = calls_per_pass(self.strategy, number, self.tournament) * self.max_passes
+        bench.saved = max(0, most * max(1, len(self.jurors)) - len(bench.done))
+        return bench.ranking(message, candidates, trait, self.strategy)
+
+    def _judge(
+        self,
+        bench: _Bench,
+        shown: Sequence[tuple[int, ...]],
+        message: Message,
+        candidates: Candidates,
+        trait: Trait,
+        seed: int,
+    ) -> Steps[None]:
+        """Ask every juror for everything that is to be shown, and again for what could not be read."""
+        bench.ask([(juror, order) for juror in self.jurors or ("",) for order in shown])
+        for attempt in range(1 + self.max_reasks):
+            asked = list(bench.pending)
+            if not asked:
+                return
             calls = [
                 self._call(
-                    message, candidates, trait, orders[i], stable_seed(seed, i, attempt), state.pending[i]
+                    message,
+                    candidates,
+                    trait,
+                    bench.asked[i],
+                    self._seed(bench, i, attempt, seed),
+                    bench.pending[i],
                 )
                 for i in asked
             ]
             for i, reply in zip(asked, (yield calls), strict=True):
-                state.take(i, reply)
-        return state.ranking(message, candidates, trait)
+                bench.take(i, reply)
+
+    def _seed(self, bench: _Bench, number: int, attempt: int, seed: int) -> int:
+        juror = bench.asked[number][0]
+        return stable_seed(seed, *([juror] if juror else []), number, attempt)
 
     def _call(
-        self,
-        message: Message,
-        candidates: Candidates,
-        trait: Trait,
-        order: tuple[int, ...],
-        seed: int,
-        fault: str,
+        self, message: Message, candidates: Candidates, trait: Trait, shown: Shown, seed: int, fault: str
     ) -> Call:
+        juror, order = shown
         inputs: dict[str, Any] = {
             "language": language_name(message.language),
             "trait": trait.brief(),
             "conversation": [turn.model_dump() for turn in message.turns],
             "responses": [candidates.items[i].text for i in order],
         }
-        return Call(self.rank, inputs, "ranking", trait.name, seed, fault)
+        return Call(self.rank, inputs, "ranking", trait.name, seed, fault, self.jurors.get(juror))
+
+
+_strategy = strategy  # the module's argument has the same name
 
 
 @dataclass
-class _State:
-    """What the passes gave so far: ``done`` by pass (None where unsuitable), ``pending`` with the last fault."""
+class _Bench:
+    """What the judge said so far.
 
-    orders: list[tuple[int, ...]]
-    pending: dict[int, str]
+    ``asked`` lists every question in order, ``pending`` those without a usable reply, with the last fault,
+    ``done`` the replies (None where the message was found unsuitable).
+    """
+
+    strategy: Strategy
+    method: Method | None
+    num_candidates: int
+    asked: list[Shown] = field(default_factory=list)
+    pending: dict[int, str] = field(default_factory=dict)
     done: dict[int, RankingPass | None] = field(default_factory=dict)
     faults: list[tuple[int, str, str]] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
+    saved: int = 0
+    combined: Combined = field(init=False)
+
+    def ask(self, shown: Sequence[Shown]) -> None:
+        """Put questions on the list."""
+        first = len(self.asked)
+        self.asked += shown
+        self.pending |= dict.fromkeys(range(first, len(self.asked)), "")
 
     def take(self, number: int, reply: Reply) -> None:
+        """Read a reply: a pass, an unsuitable message, or a fault that is asked about again."""
         self.usage += reply.usage
-        shown = self.orders[number]
-        if not reply.fault and reply.outputs["suitable"] is False:
-            self.done[number] = None
-            del self.pending[number]
-            return
-        reason, detail = reply.fault, reply.detail
-        if not reason:
-            reason, detail = check_scores(reply.outputs["scores"], len(shown))
+        juror, shown = self.asked[number]
+        scores, reason, detail = None, reply.fault, reply.detail
+        if not reason and reply.outputs.get("suitable", True) is not False:
+            scores, reason, detail = self.strategy.read(reply.outputs, len(shown))
         if reason:
             self.pending[number] = detail or reason
             self.faults.append((number, reason, detail))
             return
-        scores = [0.0] * len(shown)
-        for position, index in enumerate(shown):
-            scores[index] = float(reply.outputs["scores"][position])
-        self.done[number] = RankingPass(
-            shown=shown,
-            scores=tuple(scores),
-            reason=reply.text("reasoning"),
-            seed=reply.seed,
-            model=reply.model,
-        )
         del self.pending[number]
+        self.done[number] = None
+        if scores is not None:
+            by_index = dict(zip(shown, scores, strict=True))
+            self.done[number] = RankingPass(
+                shown=shown,
+                scores=tuple(by_index.get(i) for i in range(self.num_candidates)),
+                reason=reply.text("reasoning"),
+                seed=reply.seed,
+                model=reply.model,
+                juror=juror,
+            )
 
-    def ranking(self, message: Message, candidates: Candidates, trait: Trait) -> Ranking:
+    def passes(self) -> tuple[RankingPass, ...]:
+        """Return the passes, in the order in which they were asked for."""
+        return tuple(done for i in sorted(self.done) if (done := self.done[i]) is not None)
+
+    def points(self) -> list[float]:
+        """Return each candidate's points so far, which match a Swiss tournament."""
+        sums = [0.0] * self.num_candidates
+        for done in self.passes():
+            for index in done.shown:
+                sums[index] += done.scores[index] or 0.0
+        return sums
+
+    def is_unsuitable(self) -> bool:
+        """Whether at least half of the replies found the message unsuitable, or nobody judged some candidate."""
+        silent = sum(done is None for done in self.done.values())
+        judged = {index for done in self.passes() for index in done.shown}
+        return 2 * silent >= len(self.done) or len(judged) < self.num_candidates
+
+    def give_up_pending(self) -> None:
+        """Leave out what could not be read in a further pass: the passes before stand without it."""
+        self.pending.clear()
+
+    def combine(self) -> None:
+        """Take everything that was said so far together."""
+        self.combined = combine(
+            self.passes(), self.num_candidates, method=self.method or self.strategy.method
+        )
+
+    def ranking(self, message: Message, candidates: Candidates, trait: Trait, name: str) -> Ranking:
+        """Return what it all amounts to."""
+        passes = self.passes()
         known: dict[str, Any] = {
             "message_id": message.id,
             "candidates_id": candidates.id,
             "trait": trait.name,
-            "passes": tuple(self.done[i] for i in sorted(self.done) if self.done[i] is not None),
+            "strategy": name,
+            "passes": passes,
             "drops": self._drops(message.id),
             "usage": self.usage,
         }
         if self.pending:
-            fault = next(iter(self.pending.values()))
-            return Ranking(status="unranked", reason=fault, **known)
-        if 2 * sum(done is None for done in self.done.values()) >= len(self.orders):
+            return Ranking(status="unranked", reason=next(iter(self.pending.values())), **known)
+        if self.is_unsuitable():
             return Ranking(status="unsuitable", reason="no reply to this message can show the trait", **known)
-        passes = [done for done in self.done.values() if done is not None]
-        columns = zip(*(done.scores for done in passes), strict=True)
-        means = tuple(round(math.fsum(column) / len(passes), 6) for column in columns)
-        return Ranking(scores=means, order=order_by_score(means), reason=passes[0].reason, **known)
+        return Ranking(
+            scores=self.combined.scores,
+            order=order_by_score(self.combined.scores),
+            probabilities=self.combined.probabilities,
+            consistency=self.combined.consistency,
+            method=self.method or self.strategy.method,
+            saved_calls=self.saved,
+            reason=passes[0].reason,
+            **known,
+        )
 
     def _drops(self, message_id: str) -> tuple[Drop, ...]:
         return tuple(
@@ -179,14 +289,3 @@ class _State:
             )
             for number, reason, detail in self.faults
         )
-
-
-def check_scores(scores: list[float], num_candidates: int) -> tuple[str, str]:
-    """Return (reason, what to tell the model) for scores that break the contract, ("", "") for good ones."""
-    if len(scores) != num_candidates:
-        return "wrong_count", f"expected {num_candidates} scores, one per response, got {len(scores)}"
-    if not all(math.isfinite(score) for score in scores):
-        return "not_finite", f"every score must be a finite number, got {scores}"
-    if not all(0.0 <= score <= 1.0 for score in scores):
-        return "out_of_range", f"every score must lie between 0.0 and 1.0, got {scores}"
-    return "", ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,10 +12,11 @@ import dspy
 from character.constitution import Constitution, Trait
 from character.errors import InputError, UnknownNameError
 from character.modules.calls import Call, Reply
+from character.modules.filters import unusable
 from character.modules.inputs import as_message, as_trait
 from character.modules.steps import Steps, adrive, drive, usage_is_on_the_record
 from character.records import LEVELS, Candidate, Candidates, Drop, Level, Message, Usage
-from character.text import is_refusal, language_name, stable_seed
+from character.text import language_name, stable_seed
 from signatures.responses import EXPRESSIONS, RespondInCharacter, RespondPlainly
 
 MIN_CANDIDATES, MAX_CANDIDATES = 2, 8
@@ -40,8 +42,10 @@ class Responder(dspy.Module):
     ``levels`` replaces the default spread over ``num_candidates`` levels; naming one level several times
     samples it at several seeds. ``conditioning`` shows the model the focus trait alone or the whole
     character. ``lms`` answer in turn instead of the model of the context. Replies that cannot be read are
-    asked for again at most ``max_reasks`` times; empty, cut-off, refusing and repeated ones are dropped
-    and counted.
+    asked for again at most ``max_reasks`` times with the fault shown. Those that a filter stops (see
+    ``filters.unusable``) are sampled again at another seed at most ``max_refills`` times, without a word about
+    the fault. What is still unusable then, cut off or stopped by the server is dropped and counted.
+    ``max_response_tokens`` is the most tokens a reply may have, by estimate; None sets no limit.
     """
 
     def __init__(
@@ -52,6 +56,8 @@ class Responder(dspy.Module):
         conditioning: Literal["trait", "character"] = "trait",
         lms: Sequence[Any] = (),
         max_reasks: int = 1,
+        max_refills: int = 1,
+        max_response_tokens: int | None = None,
     ) -> None:
         super().__init__()
         spread_levels(num_candidates)
@@ -62,7 +68,9 @@ class Responder(dspy.Module):
             raise UnknownNameError("expression level", str(unknown[0]), LEVELS)
         self.respond = dspy.Predict(RespondInCharacter)
         self.respond_plainly = dspy.Predict(RespondPlainly)
-        self.num_candidates, self.conditioning, self.max_reasks = num_candidates, conditioning, max_reasks
+        self.num_candidates, self.conditioning = num_candidates, conditioning
+        self.max_reasks, self.max_refills = max_reasks, max_refills
+        self.max_response_tokens = max_response_tokens
         self.levels = tuple(levels) if levels is not None else None
         self.lms = tuple(lms)
 
@@ -96,25 +104,13 @@ class Responder(dspy.Module):
         self, message: Message, trait: Trait, constitution: Constitution | None, seed: int
     ) -> Steps[Candidates]:
         slots = self._slots(trait, constitution)
-        answers: dict[int, Reply] = {}
-        faults = dict.fromkeys(range(len(slots)), "")
-        reasked: list[Drop] = []
-        usage = Usage()
-        for attempt in range(1 + self.max_reasks):
-            if not faults:
-                break
-            asked = list(faults)
-            again = (answers[i] for i in asked if i in answers)
-            reasked += [_drop(message, reply.fault, reply.detail, recovered=True) for reply in again]
-            seeds = {i: stable_seed(seed, message.id, slots[i].level, i, attempt) for i in asked}
-            calls = [self._call(slots[i], message, trait, constitution, seeds[i], faults[i]) for i in asked]
-            faults = {}
-            for i, reply in zip(asked, (yield calls), strict=True):
-                usage += reply.usage
-                answers[i] = reply
-                if reply.fault == "unreadable":
-                    faults[i] = reply.detail
-        return _collect(message, trait, slots, answers, usage, reasked)
+        asked = dict.fromkeys(range(len(slots)), "")
+        made = _Made(self, message, trait, slots, constitution.assistant_name if constitution else "")
+        while asked:
+            seeds = {i: stable_seed(seed, message.id, slots[i].level, i, made.tries[i]) for i in asked}
+            calls = [self._call(slots[i], message, trait, constitution, seeds[i], asked[i]) for i in asked]
+            asked = made.take(dict(zip(asked, (yield calls), strict=True)))
+        return made.candidates()
 
     def _slots(self, trait: Trait, constitution: Constitution | None) -> list[_Slot]:
         levels = self.levels or spread_levels(self.num_candidates, has_opposite=bool(trait.opposite))
@@ -157,35 +153,75 @@ class _Slot:
     lm: Any = None
 
 
-def _collect(
-    message: Message,
-    trait: Trait,
-    slots: list[_Slot],
-    answers: dict[int, Reply],
-    usage: Usage,
-    drops: list[Drop],
-) -> Candidates:
-    items: list[Candidate] = []
-    for i, slot in enumerate(slots):
-        reply = answers[i]
+class _Made:
+    """The candidates of one message so far, by their places, and what was dropped on the way."""
+
+    def __init__(
+        self, limits: Responder, message: Message, trait: Trait, slots: list[_Slot], assistant_name: str
+    ) -> None:
+        self._limits, self._message, self._trait, self._slots = limits, message, trait, slots
+        self._assistant_name = assistant_name
+        self.tries: Counter[int] = Counter()
+        self._refills: Counter[int] = Counter()
+        self._items: dict[int, Candidate] = {}
+        self._again: list[Drop] = []
+        self._lost: dict[int, Drop] = {}
+        self._usage = Usage()
+
+    def take(self, replies: dict[int, Reply]) -> dict[int, str]:
+        """Keep the usable replies; return which places to ask for again, each with the fault to show, "" for none."""
+        again: dict[int, str] = {}
+        for place, reply in replies.items():
+            self._usage += reply.usage
+            self.tries[place] += 1
+            reason, detail = (reply.fault, reply.detail) if reply.fault else self._keep(place, reply)
+            if not reason:
+                continue
+            repeated = self._may_repeat(place, reply)
+            detail = f"{self._slots[place].level}: {detail}"
+            drop = Drop(
+                stage="responses",
+                reason=reason,
+                detail=detail,
+                message_id=self._message.id,
+                recovered=repeated,
+            )
+            if repeated:
+                self._again.append(drop)
+                again[place] = reply.detail if reply.fault else ""
+            else:
+                self._lost[place] = drop
+        return again
+
+    def _keep(self, place: int, reply: Reply) -> tuple[str, str]:
         text = reply.text("response").strip()
-        reason = reply.fault or _unusable(text, [item.text for item in items])
-        if reason:
-            drops.append(_drop(message, reason, f"{slot.level}: {reply.detail or text[:80]}"))
-        else:
-            items.append(Candidate(text=text, level=slot.level, seed=reply.seed, model=reply.model))
-    return Candidates(
-        message_id=message.id, trait=trait.name, items=tuple(items), drops=tuple(drops), usage=usage
-    )
+        reason, detail = unusable(
+            text,
+            message=self._message,
+            trait=self._trait,
+            kept=[item.text for item in self._items.values()],
+            assistant_name=self._assistant_name,
+            max_tokens=self._limits.max_response_tokens,
+        )
+        if not reason:
+            level = self._slots[place].level
+            self._items[place] = Candidate(text=text, level=level, seed=reply.seed, model=reply.model)
+        return reason, detail
 
+    def _may_repeat(self, place: int, reply: Reply) -> bool:
+        """Count one more try of a place and say whether its bounds allow it."""
+        if not reply.fault:
+            self._refills[place] += 1
+            return self._refills[place] <= self._limits.max_refills
+        reasks = self.tries[place] - self._refills[place]
+        return reply.fault == "unreadable" and reasks <= self._limits.max_reasks
 
-def _drop(message: Message, reason: str, detail: str, *, recovered: bool = False) -> Drop:
-    return Drop(stage="responses", reason=reason, detail=detail, message_id=message.id, recovered=recovered)
-
-
-def _unusable(text: str, kept: list[str]) -> str:
-    if not text:
-        return "empty"
-    if is_refusal(text):
-        return "refusal"
-    return "identical" if text in kept else ""
+    def candidates(self) -> Candidates:
+        """Return the usable candidates by their places, and every drop: first those that were made up for."""
+        return Candidates(
+            message_id=self._message.id,
+            trait=self._trait.name,
+            items=tuple(self._items[place] for place in sorted(self._items)),
+            drops=(*self._again, *(self._lost[place] for place in sorted(self._lost))),
+            usage=self._usage,
+        )

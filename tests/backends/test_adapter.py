@@ -37,7 +37,7 @@ VALUES: dict[str, Any] = {
     "response": "好",
     "reasoning": "因为",
     "suitable": True,
-    "scores": [0.5, 1.0],
+    "scores": [5, 10],
     "verdict": "tie",
 }
 
@@ -68,10 +68,10 @@ def test_two_signatures_with_one_name_do_not_share_a_prompt() -> None:
 
 @given(
     reasoning=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r")),
-    scores=st.lists(st.floats(0, 1), max_size=5),
+    scores=st.lists(st.integers(0, 10), max_size=5),
 )
 def test_what_the_stock_adapter_reads_from_plain_replies_ours_reads_too(
-    reasoning: str, scores: list[float]
+    reasoning: str, scores: list[int]
 ) -> None:
     if any(
         mark in reasoning
@@ -93,7 +93,7 @@ def test_a_field_that_occurs_twice_is_unreadable() -> None:
 
 
 @pytest.mark.parametrize(
-    "scores", ["[0.5, 0.5", "[0.5 0.5]", "0.5, 0.5", "", "[a]", "{0.5, 0.5}", '{"a": 0.5}']
+    "scores", ["[5, 5", "[5 5]", "5, 5", "", "[a]", "{5, 5}", '{"a": 5}', "[5.5, 5]"]
 )
 def test_a_list_that_is_not_well_formed_is_unreadable_rather_than_repaired(scores: str) -> None:
     with pytest.raises(AdapterParseError):

@@ -148,7 +148,7 @@ def test_the_recipes_own_candidates_are_ranked_as_the_recipe_ranks_them():
             "这个题很简单，你只要记住公式就行。",
         ],
     )["scores"]
-    assert scores[1] > max(scores[0], scores[2]) + 0.2
+    assert scores[1] > max(scores[0], scores[2]) + 2
 
 
 def test_the_first_shown_gains_and_the_last_loses_on_average():
@@ -165,11 +165,11 @@ def test_the_first_shown_gains_and_the_last_loses_on_average():
         for place, score in zip(places, found, strict=True):
             place.append(score)
     first, middle, last = (statistics.mean(place) for place in places)
-    assert first - middle == pytest.approx(0.06, abs=0.03)
-    assert middle - last == pytest.approx(0.06, abs=0.03)
+    assert first - middle == pytest.approx(0.6, abs=0.3)
+    assert middle - last == pytest.approx(0.6, abs=0.3)
 
 
-def test_scores_lie_in_the_unit_interval_with_two_decimals():
+def test_scores_are_whole_numbers_on_the_rubrics_scale():
     found = ask(
         RankResponses,
         language="en",
@@ -177,7 +177,7 @@ def test_scores_lie_in_the_unit_interval_with_two_decimals():
         conversation=[{"role": "user", "content": "How does interest work?"}],
         responses=["", "x" * 5000, "慢慢来", "Hurry up, I already said so, move on, obviously."],
     )["scores"]
-    assert all(0.0 <= score <= 1.0 and score == round(score, 2) for score in found)
+    assert all(isinstance(score, int) and 0 <= score <= 10 for score in found)
     assert len(found) == 4
 
 
@@ -190,7 +190,7 @@ def test_a_target_of_subtle_prefers_the_light_touch():
         scores = ask(RankResponses, seed=number, responses=[texts["natural"], texts["subtle"]], **inputs)[
             "scores"
         ]
-        wins.append(scores[1] > scores[0])
+        wins.append((scores[1] > scores[0]) + (scores[1] == scores[0]) / 2)
     assert statistics.mean(wins) > 0.5
 
 

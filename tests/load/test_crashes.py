@@ -55,6 +55,9 @@ def test_a_full_disk_stops_the_run_with_a_clear_error_and_leaves_a_store_that_op
 def test_a_run_with_something_changed_takes_over_the_calls_that_are_still_the_same(tmp_path: Path) -> None:
     with LoadServer(Load(latency_s=0.0)) as server:
         settings = config(server)
+        settings = settings.model_copy(
+            update={"ranking": settings.ranking.model_copy(update={"max_passes": 2})}
+        )
         first = run(PATIENCE, tmp_path / "first", config=settings, messages=messages(10))
         asked = server.stats()["requests"]
         more_passes = settings.model_copy(
@@ -131,7 +134,7 @@ def test_the_estimate_is_near_what_a_run_takes(tmp_path: Path) -> None:
     folder = Path(__file__).parent.parent.parent / "examples" / "constitutions"
     for name in ("patience-and-humour.zh.toml", "patience-and-humour.en.toml"):
         constitution = load_constitution(folder / name)
-        settings = load_config(overrides={"messages": {"per_trait": 12}})
+        settings = load_config(overrides={"messages": {"per_trait": 12}, "ranking": {"max_passes": 2}})
         guess = estimate(constitution, settings)
         summary = run(constitution, tmp_path / name, config=settings)
         for stage in ("messages", "responses", "ranking"):

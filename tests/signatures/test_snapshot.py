@@ -12,12 +12,19 @@ import dspy
 import pytest
 
 from signatures.judging import CompareResponses
-from signatures.messages import KIND_DESCRIPTIONS, GenerateMessages
+from signatures.messages import KIND_DESCRIPTIONS, CheckMessages, GenerateMessages
 from signatures.ranking import RankResponses
 from signatures.responses import EXPRESSIONS, RespondInCharacter, RespondPlainly
 
 SNAPSHOT = Path(__file__).with_name("snapshot.json")
-SIGNATURES = [GenerateMessages, RespondInCharacter, RespondPlainly, RankResponses, CompareResponses]
+SIGNATURES = [
+    GenerateMessages,
+    CheckMessages,
+    RespondInCharacter,
+    RespondPlainly,
+    RankResponses,
+    CompareResponses,
+]
 
 
 def frozen() -> dict[str, object]:
@@ -51,12 +58,12 @@ def test_inputs_that_many_calls_share_come_first(signature: type[dspy.Signature]
         "turns",
         "expression",
     ]
-    varying = ["existing_messages", "briefs", "conversation", "responses"]
+    varying = ["existing_messages", "briefs", "messages", "conversation", "responses"]
     ranks = [(shared_first + varying).index(name) for name in signature.input_fields]
     assert ranks == sorted(ranks)
 
 
-@pytest.mark.parametrize("signature", [RankResponses, CompareResponses])
+@pytest.mark.parametrize("signature", [RankResponses, CompareResponses, CheckMessages])
 def test_judges_reason_before_they_decide(signature: type[dspy.Signature]) -> None:
     assert next(iter(signature.output_fields)) == "reasoning"
 

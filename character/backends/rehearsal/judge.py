@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from functools import lru_cache
+from itertools import pairwise
 from random import Random
 from typing import Any, NamedTuple
 
@@ -117,6 +118,18 @@ def verdict(scores: list[float]) -> str:
     if len(scores) < 2 or abs(scores[0] - scores[1]) < _TIE_MARGIN:
         return "tie"
     return "first" if scores[0] > scores[1] else "second"
+
+
+def whole(scores: list[float]) -> list[int]:
+    """Return scores as whole numbers from 0 to 10."""
+    return [round(10 * score) for score in scores]
+
+
+def chain(scores: list[int]) -> str:
+    """Return the order that scores amount to as a chain of numbers, such as ``2 > 3 = 1``."""
+    best_first = sorted(range(len(scores)), key=lambda i: -scores[i])
+    links = [" = " if scores[a] == scores[b] else " > " for a, b in pairwise(best_first)]
+    return "".join(f"{i + 1}{link}" for i, link in zip(best_first, [*links, ""], strict=True))
 
 
 def suitable(values: dict[str, Any]) -> bool:

@@ -32,6 +32,8 @@ class Lesson(NamedTuple):
 def lessons_from(demo: dict[str, Any]) -> Iterator[tuple[str, float]]:
     """Yield the responses of an example with their labels; nothing where labels are missing or do not match."""
     responses, scores = demo.get("responses"), demo.get("scores")
+    if scores is None and demo.get("score") is not None:
+        scores = [demo["score"]]
     if scores is None:
         scores = _VERDICTS.get(str(demo.get("verdict")))
     if (
@@ -42,7 +44,9 @@ def lessons_from(demo: dict[str, Any]) -> Iterator[tuple[str, float]]:
         return
     if demo.get("suitable") is False or not all(isinstance(score, (int, float)) for score in scores):
         return
-    yield from zip((str(text) for text in responses), (float(score) for score in scores), strict=True)
+    # Whole numbers are on the rubric's scale from 0 to 10.
+    scale = 10 if all(isinstance(score, int) for score in scores) else 1
+    yield from zip((str(text) for text in responses), (float(score) / scale for score in scores), strict=True)
 
 
 def taught(features: tuple[float, ...], text: str, lessons: list[Lesson]) -> float:

@@ -7,14 +7,16 @@ from random import Random
 from typing import Any
 
 from character.backends.rehearsal import generic
+from character.backends.rehearsal.checks import check_messages
 from character.backends.rehearsal.guidance import care_of
-from character.backends.rehearsal.judge import Bench, judge, reasoning, suitable, verdict
+from character.backends.rehearsal.judge import Bench, chain, judge, reasoning, suitable, verdict, whole
 from character.backends.rehearsal.messages import write_messages
-from character.backends.rehearsal.prompt import Prompt, read_prompt
+from character.backends.rehearsal.prompt import Field, Prompt, read_prompt
 from character.backends.rehearsal.responses import compose, respond
 from character.text import detect_language, stable_seed
 
 NOISE, POSITION_BIAS = 0.08, 0.06
+_JUDGEMENTS = {"scores", "score", "order", "verdict"}
 
 
 def rehearse(
@@ -50,22 +52,38 @@ def rehearse(
 
 
 def _known(prompt: Prompt, bench: Bench) -> dict[str, Any]:
-    """Return the outputs of the five tasks that are known, told apart by their fields; empty for any other."""
+    """Return the outputs of the tasks that are known, told apart by their fields; empty for any other."""
     values, language = prompt.values, _language(prompt)
     outputs = {field.name: field for field in prompt.layout.outputs}
-    if "responses" in values and outputs.keys() & {"scores", "verdict"}:
-        scores = judge(values, prompt.demos, language, bench)
-        answer = {"reasoning": reasoning(values, language), "suitable": suitable(values), "scores": scores}
-        if "verdict" in outputs:
-            said = verdict(scores) if answer["suitable"] else "unsuitable"
-            allowed = outputs["verdict"].allowed
-            answer["verdict"] = said if not allowed or said in allowed else allowed[0]
-        return answer
+    if "responses" in values and outputs.keys() & _JUDGEMENTS:
+        return _judgement(outputs, values, prompt, bench)
     if "messages" in outputs and "briefs" in values:
         return {"messages": write_messages(values, language, bench.rng)}
+    if "messages" in values and "reveals" in outputs:
+        return check_messages(values, language, bench.rng)
     if "response" in outputs and "conversation" in values:
         return {"response": respond(values, language, bench.rng)}
     return {}
+
+
+def _judgement(
+    outputs: dict[str, Field], values: dict[str, Any], prompt: Prompt, bench: Bench
+) -> dict[str, Any]:
+    """Return a judgement in the words that the signature asks for: scores, one score, an order or a verdict."""
+    language = _language(prompt)
+    scores = judge(values, prompt.demos, language, bench)
+    answer: dict[str, Any] = {"reasoning": reasoning(values, language), "suitable": suitable(values)}
+    if "scores" in outputs:
+        answer["scores"] = whole(scores) if "int" in outputs["scores"].type else scores
+    if "score" in outputs:
+        answer["score"] = whole(scores)[0] if "int" in outputs["score"].type else scores[0]
+    if "order" in outputs:
+        answer["order"] = chain(whole(scores))
+    if "verdict" in outputs:
+        said = verdict(scores) if answer["suitable"] else "unsuitable"
+        allowed = outputs["verdict"].allowed
+        answer["verdict"] = said if not allowed or said in allowed else allowed[0]
+    return answer
 
 
 def _language(prompt: Prompt) -> str:

@@ -1,0 +1,276 @@
+"""Pairs balanced against confounds: by leaving some out, or by a weight for each, and what that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+from pydantic import Field
+
+from character.audit.balance_solvers import choose_rows, reachable_share, weigh_rows
+from character.audit.feature_words import HasWords
+from character.audit.features import FEATURES
+from character.audit.pair_table import Floats, PairTable, pair_table
+from character.errors import InputError, UnknownNameError
+from character.records import PreferencePair, Record
+
+BalanceMethod = Literal["subset", "weights"]
+BALANCE_METHODS: tuple[BalanceMethod, ...] = get_args(BalanceMethod)
+BALANCE_THRESHOLD = 0.1
+"""The effect that balancing leaves at most, unless told otherwise."""
+MAX_WEIGHT = 5.0
+"""No pair weighs more than so many average ones."""
+_ROUNDING = 1e-6
+
+
+class BalanceRow(Record):
+    """One feature, or one opener (``opener:well``), before and after.
+
+    ``effect`` is the win share, P(chosen has more) - P(rejected has more), in -1..1; of an opener, the
+    difference of shares. ``difference`` is the mean of the paired differences, on the feature's scale, over
+    their root mean square before balancing, in -1..1 (None for an opener). ``reached`` is false where one
+    of them stays beyond the threshold. ``reachable_share`` is the largest share of pairs that balancing
+    this alone could keep, in 0..1. ``ignored`` is true where balancing was told to leave it alone.
+    """
+
+    name: str
+    effect_before: float
+    effect_after: float
+    difference_before: float | None = None
+    difference_after: float | None = None
+    reached: bool
+    reachable_share: float
+    ignored: bool = False
+
+
+class Balanced(Record):
+    """What balancing keeps, and what it costs.
+
+    ``kept`` are the ids of the pairs that stay, in their order; ``weights`` the weight of each by id, of
+    mean 1 (empty for the method ``subset``). ``share`` is the share of pairs kept, ``effective_pairs``
+    what weighted pairs are worth in equal ones (Kish: (Σw)² / Σw²). ``unreached`` names what could not be
+    brought below the threshold, and ``notes`` says so in words.
+    """
+
+    method: BalanceMethod
+    threshold: float
+    seed: int
+    kept: tuple[str, ...] = ()
+    weights: dict[str, float] = Field(default_factory=dict)
+    rows: tuple[BalanceRow, ...] = ()
+    num_pairs: int = 0
+    num_kept: int = 0
+    num_messages: int = 0
+    num_messages_kept: int = 0
+    share: float = 0.0
+    effective_pairs: float = 0.0
+    unreached: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class _Column(NamedTuple):
+    """One number per pair whose mean is to be near 0, and the row of the report it belongs to."""
+
+    name: str
+    is_effect: bool
+    values: Floats
+
+
+def balance(
+    pairs: Iterable[PreferencePair],
+    *,
+    traits: Iterable[HasWords] | None = None,
+    threshold: float = BALANCE_THRESHOLD,
+    seed: int = 0,
+    method: BalanceMethod = "subset",
+    min_share: float = 0.1,
+    ignore: Iterable[str] = (),
+) -> Balanced:
+    """Return which pairs to keep, or how to weigh them, so that no feature tells chosen from rejected.
+
+    Every feature of ``FEATURES`` and every common opener is to have an effect of at most ``threshold``
+    either way, in 0..1, in which side has more and in how much more. ``subset`` leaves out as few pairs as
+    a greedy search finds; ``weights`` keeps all, weighs each between 0 and 5 and brings the effects to
+    about 0. What would leave less than ``min_share`` of the pairs (or cannot be weighed away) is given up,
+    named in ``unreached``, and the rest is balanced without it. A pair that comes twice counts once.
+
+    ``ignore`` names features to leave alone (or ``openers``): those that the trait itself consists of, such as
+    ``questions`` for curiosity; to balance them would balance the trait away. ``traits`` give the words that
+    count as a trait's own. Raises InputError for a threshold or share outside 0..1 and UnknownNameError for
+    the method or an ignored name.
+    """
+    ignored = _refuse(threshold, min_share, method, ignore)
+    table = pair_table(pairs, traits)
+    return balance_table(
+        table, threshold=threshold, seed=seed, method=method, min_share=min_share, ignore=ignored
+    )
+
+
+def balance_table(
+    table: PairTable,
+    *,
+    threshold: float = BALANCE_THRESHOLD,
+    seed: int = 0,
+    method: BalanceMethod = "subset",
+    min_share: float = 0.1,
+    ignore: Iterable[str] = (),
+) -> Balanced:
+    """Return the same for pairs that were counted before (see ``pair_table``)."""
+    ignored = _refuse(threshold, min_share, method, ignore)
+    _, first = np.unique(np.array(table.ids, dtype=object), return_index=True)
+    table = table.at(np.sort(first))
+    if not table.ids:
+        return Balanced(method=method, threshold=threshold, seed=seed)
+    columns = _columns(table)
+    possible = {place: reachable_share(each.values, threshold) for place, each in enumerate(columns)}
+    wanted = [
+        place
+        for place, each in enumerate(columns)
+        if possible[place] >= min_share and not _is_ignored(each.name, ignored)
+    ]
+    if method == "subset":
+        weights = _subset(columns, wanted, len(table.ids), threshold, seed, min_share)
+    else:
+        weights = _weights(columns, wanted, len(table.ids), threshold)
+    rows = _report(columns, possible, weights, threshold, ignored)
+    return _balanced(table, rows, weights, threshold, seed, method)
+
+
+def _is_ignored(name: str, ignored: frozenset[str]) -> bool:
+    return name in ignored or ("openers" in ignored and name.startswith("opener:"))
+
+
+def _refuse(threshold: float, min_share: float, method: str, ignore: Iterable[str]) -> frozenset[str]:
+    """Return the names to ignore; raises for what cannot be asked for."""
+    ignored = frozenset(ignore)
+    for name in sorted(ignored - {*FEATURES, "openers"}):
+        raise UnknownNameError("feature", name, [*FEATURES, "openers"])
+    if method not in BALANCE_METHODS:
+        raise UnknownNameError("balance method", method, BALANCE_METHODS)
+    for name, value in (("threshold", threshold), ("min_share", min_share)):
+        if not 0.0 < value <= 1.0:
+            raise InputError(f"{name} is {value}.", expected="a number above 0 and at most 1")
+    return ignored
+
+
+def _columns(table: PairTable) -> list[_Column]:
+    """Return the columns that are not 0 throughout: what no pair differs in needs no balancing."""
+    signs, differences = table.signs(), table.differences()
+    found = []
+    for place, name in enumerate(FEATURES):
+        found.append(_Column(name, True, signs[:, place]))
+        spread = float(np.sqrt((differences[:, place] ** 2).mean()))
+        found.append(_Column(name, False, differences[:, place] / (spread or 1.0)))
+    places = table.common_openers()
+    opened = table.opener_signs(places)
+    found += [_Column(f"opener:{table.openers[place]}", True, opened[:, i]) for i, place in enumerate(places)]
+    return [column for column in found if column.values.any()]
+
+
+def _subset(
+    columns: list[_Column], wanted: list[int], number: int, threshold: float, seed: int, min_share: float
+) -> Floats:
+    """Return 1 per pair that stays, 0 per other, giving up one column after another where it must."""
+    least = max(1, int(np.ceil(min_share * number)))
+    wanted = list(wanted)
+    while True:
+        rng = np.random.default_rng([seed, 4])
+        keep, prevents = choose_rows(_stack(columns, wanted, number), threshold, least=least, rng=rng)
+        if prevents is None:
+            return keep.astype(np.float64)
+        wanted.pop(prevents)
+
+
+def _weights(columns: list[_Column], wanted: list[int], number: int, threshold: float) -> Floats:
+    """Return the weight of each pair, giving up one column after another where it must."""
+    wanted = list(wanted)
+    while True:
+        stacked = _stack(columns, wanted, number)
+        weights = weigh_rows(stacked, max_weight=MAX_WEIGHT)
+        effects = np.abs(weights @ stacked) / number
+        if effects.max(initial=0.0) <= threshold + _ROUNDING:
+            return weights
+        wanted.pop(int(effects.argmax()))
+
+
+def _stack(columns: Sequence[_Column], places: list[int], number: int) -> Floats:
+    if not places:
+        return np.zeros((number, 0))
+    return np.column_stack([columns[place].values for place in places])
+
+
+def _balanced(
+    table: PairTable,
+    rows: tuple[BalanceRow, ...],
+    weights: Floats,
+    threshold: float,
+    seed: int,
+    method: BalanceMethod,
+) -> Balanced:
+    stays = np.flatnonzero(weights > 0)
+    kept = tuple(table.ids[i] for i in stays)
+    unreached = [row for row in rows if not (row.reached or row.ignored)]
+    return Balanced(
+        method=method,
+        threshold=threshold,
+        seed=seed,
+        kept=kept,
+        weights=dict(zip(kept, weights[stays].tolist(), strict=True)) if method == "weights" else {},
+        rows=rows,
+        num_pairs=len(table.ids),
+        num_kept=len(stays),
+        num_messages=table.num_messages,
+        num_messages_kept=len(np.unique(table.message[stays])),
+        share=len(stays) / len(table.ids),
+        effective_pairs=float(weights.sum() ** 2 / (weights**2).sum()),
+        unreached=tuple(row.name for row in unreached),
+        notes=tuple(_note(row) for row in unreached),
+    )
+
+
+def _report(
+    columns: list[_Column],
+    possible: dict[int, float],
+    weights: Floats,
+    threshold: float,
+    ignored: frozenset[str],
+) -> tuple[BalanceRow, ...]:
+    named: dict[str, list[int]] = {}
+    for place, column in enumerate(columns):
+        named.setdefault(column.name, []).append(place)
+    rows = []
+    for name, places in named.items():
+        means = {
+            columns[place].is_effect: (
+                float(columns[place].values.mean()),
+                float(weights @ columns[place].values / weights.sum()),
+            )
+            for place in places
+        }
+        difference = means.get(False, (None, None))
+        rows.append(
+            BalanceRow(
+                name=name,
+                effect_before=means[True][0],
+                effect_after=means[True][1],
+                difference_before=difference[0],
+                difference_after=difference[1],
+                reached=all(abs(after) <= threshold + _ROUNDING for _, after in means.values()),
+                reachable_share=min(possible[place] for place in places),
+                ignored=_is_ignored(name, ignored),
+            )
+        )
+    return tuple(rows)
+
+
+def _note(row: BalanceRow) -> str:
+    """Return in a sentence what stays confounded, by the measure that is further from 0."""
+    pairs = [("effect", row.effect_before, row.effect_after)]
+    if row.difference_before is not None and row.difference_after is not None:
+        pairs.append(("difference", row.difference_before, row.difference_after))
+    name, before, after = max(pairs, key=lambda each: abs(each[2]))
+    return (
+        f"{row.name} still sets the sides apart: {name} {after:+.2f} ({before:+.2f} before). Balancing it alone could keep "
+        f"{row.reachable_share:.0%} of the pairs. Candidates that differ less in it would help."
+    )

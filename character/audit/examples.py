@@ -1,0 +1,155 @@
+"""What a person should read: rankings the judge was least sure of, messages it set aside, pairs that show a confound."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Sequence
+
+from character.audit.confounds import ConfoundAudit
+from character.audit.feature_words import HasWords, TraitWords, trait_words, words_of_trait
+from character.audit.features import FEATURES, Text, opener
+from character.records import PreferencePair, Record, Rollout
+
+NUM_RANKINGS, NUM_SET_ASIDE, NUM_CONFOUNDS = 5, 3, 3
+"""How many rankings, messages set aside and confounds are shown by example."""
+_OPENER = "opener:"
+
+
+class Shown(Record):
+    """One candidate as an example shows it; ``level`` is "" and ``score`` None where there is none."""
+
+    text: str
+    level: str = ""
+    score: float | None = None
+
+
+class RankingExample(Record):
+    """A ranking to look at: the message, its candidates best first, and why it is shown.
+
+    ``consistency`` is the mean Kendall tau-b between passes; ``reason`` what the ranking says, such as why a
+    message is unsuitable.
+    """
+
+    message_id: str
+    trait: str
+    message: str
+    candidates: tuple[Shown, ...]
+    status: str = "ranked"
+    consistency: float | None = None
+    reason: str = ""
+
+
+class PairExample(Record):
+    """A pair that shows a confound. ``name`` is that of the feature, or of an opener as ``opener:well``."""
+
+    name: str
+    message_id: str
+    trait: str
+    message: str
+    chosen: str
+    rejected: str
+
+
+class Examples(Record):
+    """The examples of an audit: least consistent rankings, messages set aside, and confounded pairs."""
+
+    rankings: tuple[RankingExample, ...] = ()
+    set_aside: tuple[RankingExample, ...] = ()
+    pairs: tuple[PairExample, ...] = ()
+
+
+class ExampleCollector:
+    """Picks examples one rollout after the other; it keeps a handful at any time.
+
+    Rankings are those of the lowest consistency, earlier messages first among equals. A confound's pair is
+    the one that shows it most strongly, in the direction of the effect.
+    """
+
+    def __init__(self, confounds: ConfoundAudit | None = None, traits: Iterable[HasWords] = ()) -> None:
+        self._words = {trait.name: words_of_trait(trait) for trait in traits}
+        self._signs = _directions(confounds)
+        self._best: dict[str, tuple[float, PreferencePair]] = {}
+        self._least: list[tuple[float, int, Rollout]] = []
+        self._aside: list[Rollout] = []
+        self._seen = 0
+
+    def add(self, rollout: Rollout) -> None:
+        """Look at a rollout."""
+        self._seen += 1
+        ranking = rollout.ranking
+        if ranking and ranking.status != "ranked" and len(self._aside) < NUM_SET_ASIDE:
+            self._aside.append(rollout)
+        if ranking and ranking.status == "ranked" and ranking.consistency is not None:
+            entry = (-ranking.consistency, -self._seen, rollout)
+            if len(self._least) < NUM_RANKINGS:
+                heapq.heappush(self._least, entry)
+            elif entry[:2] > self._least[0][:2]:
+                heapq.heapreplace(self._least, entry)
+        for pair in rollout.pairs if self._signs else ():
+            self._look(pair)
+
+    def examples(self) -> Examples:
+        """Return what was picked."""
+        least = sorted(self._least, key=lambda entry: entry[:2], reverse=True)
+        pairs = [(name, self._best[name][1]) for name in self._signs if name in self._best]
+        return Examples(
+            rankings=tuple(_ranking(rollout) for *_, rollout in least),
+            set_aside=tuple(_ranking(rollout) for rollout in self._aside),
+            pairs=tuple(_pair(name, pair) for name, pair in pairs),
+        )
+
+    def _look(self, pair: PreferencePair) -> None:
+        words = self._words.get(pair.trait)
+        if words is None:
+            words = self._words[pair.trait] = trait_words(pair.trait)
+        for name, sign in self._signs.items():
+            strength = sign * _difference(name, pair, words)
+            if strength > 0 and (name not in self._best or strength > self._best[name][0]):
+                self._best[name] = (strength, pair)
+
+
+def _directions(confounds: ConfoundAudit | None) -> dict[str, int]:
+    """Return 1 or -1 per confound to show, the largest effect first; tokens are told by characters."""
+    if confounds is None:
+        return {}
+    effects = {row.name: row.effect for row in confounds.run.features}
+    effects |= {f"{_OPENER}{row.opener}": row.effect for row in confounds.run.openers}
+    names = [name for name in confounds.flagged if name != "tokens" or "characters" not in confounds.flagged]
+    return {name: 1 if effects[name] > 0 else -1 for name in names[:NUM_CONFOUNDS]}
+
+
+def _difference(name: str, pair: PreferencePair, words: TraitWords) -> float:
+    if name.startswith(_OPENER):
+        wanted = name.removeprefix(_OPENER)
+        return float((opener(pair.chosen) == wanted) - (opener(pair.rejected) == wanted))
+    feature = FEATURES[name]
+    return feature(Text.of(pair.chosen, words)) - feature(Text.of(pair.rejected, words))
+
+
+def _ranking(rollout: Rollout) -> RankingExample:
+    ranking, items = rollout.ranking, rollout.candidates.items if rollout.candidates else ()
+    scores: Sequence[float] = ranking.scores if ranking else ()
+    order = [i for group in ranking.order for i in group] if ranking and scores else list(range(len(items)))
+    return RankingExample(
+        message_id=rollout.message.id,
+        trait=rollout.message.trait,
+        message=rollout.message.text,
+        candidates=tuple(
+            Shown(text=items[i].text, level=items[i].level or "", score=scores[i] if scores else None)
+            for i in order
+        ),
+        status=ranking.status if ranking else "",
+        consistency=ranking.consistency if ranking else None,
+        reason=ranking.reason if ranking else "",
+    )
+
+
+def _pair(name: str, pair: PreferencePair) -> PairExample:
+    return PairExample(
+        name=name,
+        message_id=pair.message_id,
+        trait=pair.trait,
+        message=pair.prompt[-1].content,
+        chosen=pair.chosen,
+        rejected=pair.rejected,
+    )

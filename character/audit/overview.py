@@ -1,0 +1,122 @@
+"""The whole audit of a run: its messages, candidates, rankings and pairs, what stands out, and examples to read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from character._version import __version__
+from character.audit.balance import Balanced, balance_table
+from character.audit.candidates import CandidateCounter
+from character.audit.confounds import ConfoundAudit, audit_table
+from character.audit.examples import ExampleCollector
+from character.audit.features import FEATURES
+from character.audit.findings import findings
+from character.audit.messages import Targets, audit_messages
+from character.audit.pair_table import PairTable, pair_table
+from character.audit.rankings import audit_rankings
+from character.audit.run_audit import AUDIT_LANGUAGES, AuditLanguage, MoreOf, RunAudit
+from character.constitution import Constitution
+from character.errors import UnknownNameError
+from character.records import Message, PreferencePair
+from character.run_summary import RunSummary, run_config, run_constitution, summarize
+from character.store import RunStore
+
+
+def audit(run_folder: Path | str, *, language: AuditLanguage | None = None, seed: int = 0) -> RunAudit:
+    """Return the audit of a run, finished or not; no model is called and nothing is written.
+
+    ``language`` is that of the findings, the constitution's unless given. The same run and seed give the same
+    audit. Raises StoreError where the folder holds no run and UnknownNameError for the language.
+    """
+    if language is not None and language not in AUDIT_LANGUAGES:
+        raise UnknownNameError("The audit's language", language, AUDIT_LANGUAGES)
+    with RunStore(run_folder) as store:
+        constitution = run_constitution(store)
+        of_constitution: AuditLanguage = "zh" if constitution.language.casefold().startswith("zh") else "en"
+        found = _audit(store, constitution, language or of_constitution, seed)
+    return found.model_copy(update={"findings": findings(found)})
+
+
+def _audit(store: RunStore, constitution: Constitution, language: AuditLanguage, seed: int) -> RunAudit:
+    summary = summarize(store)
+    confounds, sides, balanced = _pairs(store, constitution, seed)
+    candidates, examples = CandidateCounter(), ExampleCollector(confounds, constitution.traits)
+    for rollout in store.rollouts():
+        candidates.add(rollout)
+        examples.add(rollout)
+    traits = {trait.name: trait for trait in constitution.traits}
+    return RunAudit(
+        constitution=constitution.name,
+        language=language,
+        version=__version__,
+        seed=seed,
+        traits=summary.traits,
+        models=summary.models,
+        rehearsal=summary.rehearsal,
+        states=summary.messages,
+        num_pairs=summary.pairs,
+        dropped=summary.dropped,
+        reasked=summary.reasked,
+        messages=audit_messages(
+            _messages(store, constitution), targets=_targets(store, constitution, summary), seed=seed
+        ),
+        candidates=candidates.audit(),
+        rankings=audit_rankings(store.rollouts(), traits=traits, seed=seed),
+        confounds=confounds,
+        sides=sides,
+        balanced=balanced,
+        examples=examples.examples(),
+    )
+
+
+def _messages(store: RunStore, constitution: Constitution) -> Iterator[Message]:
+    """Yield every message of a run, those without a rollout included."""
+    for trait in constitution.traits:
+        last = store.last_ordinal(trait.name)
+        if last is not None:
+            yield from store.messages(trait.name, before=last + 1)
+
+
+def _targets(store: RunStore, constitution: Constitution, summary: RunSummary) -> Targets | None:
+    """Return how many messages the configuration asks for by trait and kind; None where it is not what asked.
+
+    That is so for messages that were given or are not all there, and where fewer came than asked although too
+    little was dropped on the way: then a program of the user's own asked for fewer.
+    """
+    config, given = (
+        run_config(store).messages,
+        json.loads(store.meta("identity") or "{}").get("given messages"),
+    )
+    if (
+        given
+        or config.from_questions
+        or not all(store.has_batch(trait.name) for trait in constitution.traits)
+    ):
+        return None
+    asked = config.per_trait * len(constitution.traits)
+    lost = sum(n for drops in (summary.dropped, summary.reasked) for n in drops.get("messages", {}).values())
+    if asked - summary.messages["messages"] > lost:
+        return None
+    share, rest = divmod(config.per_trait, len(config.kinds))
+    kinds = {str(kind): share + (place < rest) for place, kind in enumerate(config.kinds)}
+    return {trait.name: kinds for trait in constitution.traits}
+
+
+def _pairs(
+    store: RunStore, constitution: Constitution, seed: int
+) -> tuple[ConfoundAudit | None, tuple[MoreOf, ...], Balanced | None]:
+    """Return the confounds of the pairs and what balancing would keep; the ids of the kept are left out."""
+    pairs: Iterator[PreferencePair] = (pair for rollout in store.rollouts() for pair in rollout.pairs)
+    table = pair_table(pairs, constitution.traits)
+    if not table.ids:
+        return None, (), None
+    balanced = balance_table(table, seed=seed)
+    return audit_table(table, seed), _sides(table), balanced.model_copy(update={"kept": ()})
+
+
+def _sides(table: PairTable) -> tuple[MoreOf, ...]:
+    signs = table.signs()
+    shares = zip(FEATURES, (signs > 0).mean(axis=0), (signs < 0).mean(axis=0), strict=True)
+    return tuple(MoreOf(name=name, chosen=float(more), rejected=float(less)) for name, more, less in shares)

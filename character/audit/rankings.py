@@ -1,0 +1,352 @@
+"""How far the rankings of a run can be trusted: places, consistency, intended levels, jurors, and what is unsure."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+
+from character.aggregation.position import MIN_RANKINGS, PositionEstimator
+from character.constitution import Trait
+from character.records import LEVELS, Candidates, Level, Ranking, RankingPass, Record, Rollout
+from optimizers.statistics import (
+    Interval,
+    bootstrap,
+    bootstrap_mean,
+    kendall_tau_b,
+    krippendorff_alpha,
+)
+
+SURE, UNSURE = 0.9, 0.7
+"""A pair of candidates is sure above the one probability and unsure below the other."""
+_MAX_ITEMS_FOR_ALPHA = 2000  # messages; the interval resamples them all a few hundred times
+
+
+class PlaceRow(Record):
+    """What one place in the list does to a score (0..1), for one judge and number of candidates shown.
+
+    ``first_choice`` is how often the candidate shown there got the highest score of its pass.
+    """
+
+    judge: str
+    num_shown: int
+    place: int
+    effect: Interval
+    first_choice: float
+    rankings: int
+
+
+class LevelRow(Record):
+    """How candidates asked for at one level were judged: mean score, and how often they came first."""
+
+    level: str
+    candidates: int
+    score: Interval
+    best: Interval
+
+
+class VersusRow(Record):
+    """How often the level meant to fit better was judged to: ties count half."""
+
+    better: str
+    worse: str
+    pairs: int
+    share: Interval
+
+
+class GroupRow(Record):
+    """Consistency and agreement with the intended levels for one trait or language."""
+
+    by: str
+    name: str
+    rankings: int
+    consistency: Interval | None
+    intended: Interval | None
+
+
+class JurorRow(Record):
+    """One juror's mean tau-b with the mean of the others, over messages."""
+
+    juror: str
+    messages: int
+    tau: Interval
+
+
+class RankingAudit(Record):
+    """What the rankings of a run are worth.
+
+    ``consistency`` is the mean tau-b between two passes over the same candidates, ``same_best`` how often two
+    passes agree on the best. ``intended`` is the share of pairs of levels that were judged as they were
+    meant. ``sure`` and ``unsure`` are shares of all pairs of candidates; ``expected_errors`` the share of
+    pairs that the orders are expected to get wrong. Intervals hold at 95 %, messages resampled.
+    """
+
+    statuses: dict[str, int]
+    strategies: dict[str, int]
+    passes: float
+    saved_calls: int
+    saved_share: float
+    places: tuple[PlaceRow, ...]
+    consistency: Interval | None
+    same_best: Interval | None
+    intended: Interval | None
+    levels: tuple[LevelRow, ...]
+    versus: tuple[VersusRow, ...]
+    groups: tuple[GroupRow, ...]
+    alpha: Interval | None
+    jurors: tuple[JurorRow, ...]
+    sure: float
+    unsure: float
+    expected_errors: Interval | None
+    least_consistent: tuple[str, ...]
+
+
+def audit_rankings(
+    rollouts: Iterable[Rollout], *, traits: Mapping[str, Trait] | None = None, seed: int = 0
+) -> RankingAudit:
+    """Return what the rankings are worth; rollouts are read once and not kept. ``traits`` tells each one's target."""
+    collected = _Collected(traits or {})
+    for rollout in rollouts:
+        collected.add(rollout)
+    return collected.audit(seed)
+
+
+class _Values(NamedTuple):
+    """One value per message, with the trait and language it belongs to."""
+
+    values: list[float]
+    traits: list[str]
+    languages: list[str]
+
+    def add(self, value: float, rollout: Rollout) -> None:
+        self.values.append(value)
+        self.traits.append(rollout.message.trait)
+        self.languages.append(rollout.message.language)
+
+    def mean(self, seed: int, by: str = "", name: str = "") -> Interval | None:
+        keys = {"trait": self.traits, "language": self.languages}.get(by)
+        chosen = (
+            self.values if keys is None else [v for v, k in zip(self.values, keys, strict=True) if k == name]
+        )
+        return bootstrap_mean(chosen, seed=seed)
+
+
+def _new() -> _Values:
+    return _Values([], [], [])
+
+
+class _Collected:
+    """The sums that the audit is made of."""
+
+    def __init__(self, traits: Mapping[str, Trait]) -> None:
+        self.traits = traits
+        self.statuses: Counter[str] = Counter()
+        self.strategies: Counter[str] = Counter()
+        self.places = PositionEstimator()
+        self.consistency, self.same_best, self.intended, self.errors = _new(), _new(), _new(), _new()
+        self.scores: dict[str, list[float]] = defaultdict(list)
+        self.firsts: dict[str, list[float]] = defaultdict(list)
+        self.versus: dict[tuple[str, str], list[float]] = defaultdict(list)
+        self.jurors = _Jurors()
+        self.passes = self.saved = self.calls = self.sure = self.unsure = self.pairs = 0
+        self.worst: list[tuple[float, str]] = []
+
+    def add(self, rollout: Rollout) -> None:
+        ranking = rollout.ranking
+        if ranking is None:
+            return
+        self.statuses[ranking.status] += 1
+        self.strategies[ranking.strategy] += 1
+        self.calls += ranking.usage.calls
+        if ranking.status != "ranked" or rollout.candidates is None:
+            return
+        self.passes += len(ranking.passes)
+        self.saved += ranking.saved_calls
+        self.places.add(ranking)
+        self.jurors.add(ranking)
+        self._add_consistency(rollout, ranking)
+        self._add_levels(rollout, rollout.candidates, ranking)
+        self._add_probabilities(rollout, ranking)
+
+    def _add_consistency(self, rollout: Rollout, ranking: Ranking) -> None:
+        if ranking.consistency is None:
+            return
+        self.consistency.add(ranking.consistency, rollout)
+        self.worst = sorted([*self.worst, (ranking.consistency, ranking.message_id)])[:5]
+        whole = [done for done in ranking.passes if len(done.shown) == len(ranking.scores)]
+        same = [len(_best(a) & _best(b)) / len(_best(a) | _best(b)) for a, b in combinations(whole, 2)]
+        if same:
+            self.same_best.add(float(np.mean(same)), rollout)
+
+    def _add_levels(self, rollout: Rollout, candidates: Candidates, ranking: Ranking) -> None:
+        levels = [item.level for item in candidates.items]
+        best = set(ranking.order[0])
+        for index, level in enumerate(levels):
+            if level is not None:
+                self.scores[level].append(ranking.scores[index])
+                self.firsts[level].append(1 / len(best) if index in best else 0.0)
+        trait = self.traits.get(rollout.message.trait)
+        won: list[float] = []
+        for (i, a), (j, b) in combinations(enumerate(levels), 2):
+            sides = _intended(a, b, trait.target if trait else "natural")
+            if sides is None:
+                continue
+            difference = ranking.scores[i] - ranking.scores[j]
+            share = 0.5 + 0.5 * float(np.sign(difference if sides[0] == a else -difference))
+            self.versus[sides].append(share)
+            won.append(share)
+        if won:
+            self.intended.add(float(np.mean(won)), rollout)
+
+    def _add_probabilities(self, rollout: Rollout, ranking: Ranking) -> None:
+        if not ranking.probabilities:
+            return
+        table = np.asarray(ranking.probabilities)
+        known = table[np.triu_indices(len(table), 1)]
+        likelier = np.maximum(known, 1 - known)
+        self.pairs += len(likelier)
+        self.sure += int((likelier >= SURE).sum())
+        self.unsure += int((likelier < UNSURE).sum())
+        self.errors.add(float((1 - likelier).mean()), rollout)
+
+    def audit(self, seed: int) -> RankingAudit:
+        ranked = max(1, self.statuses["ranked"])
+        return RankingAudit(
+            statuses=dict(self.statuses),
+            strategies=dict(self.strategies),
+            passes=round(self.passes / ranked, 3),
+            saved_calls=self.saved,
+            saved_share=round(self.saved / max(1, self.saved + self.calls), 4),
+            places=tuple(self._places(seed)),
+            consistency=self.consistency.mean(seed),
+            same_best=self.same_best.mean(seed),
+            intended=self.intended.mean(seed),
+            levels=tuple(self._levels(seed)),
+            versus=tuple(self._versus(seed)),
+            groups=tuple(self._groups(seed)),
+            alpha=self.jurors.alpha(seed),
+            jurors=tuple(self.jurors.rows(seed)),
+            sure=round(self.sure / max(1, self.pairs), 4),
+            unsure=round(self.unsure / max(1, self.pairs), 4),
+            expected_errors=self.errors.mean(seed),
+            least_consistent=tuple(message_id for _tau, message_id in self.worst),
+        )
+
+    def _places(self, seed: int) -> Iterable[PlaceRow]:
+        for judge, length in self.places.judges():
+            number = self.places.num_rankings(judge, length)
+            if number < MIN_RANKINGS:
+                continue
+            effects = self.places.intervals(judge, length, seed=seed)
+            choices = self.places.first_choices(judge, length)
+            for place, (effect, share) in enumerate(zip(effects, choices, strict=True), 1):
+                yield PlaceRow(
+                    judge=judge,
+                    num_shown=length,
+                    place=place,
+                    effect=effect,
+                    first_choice=share,
+                    rankings=number,
+                )
+
+    def _levels(self, seed: int) -> Iterable[LevelRow]:
+        for level in LEVELS:
+            score, best = (bootstrap_mean(of[level], seed=seed) for of in (self.scores, self.firsts))
+            if score and best:
+                yield LevelRow(level=level, candidates=len(self.scores[level]), score=score, best=best)
+
+    def _versus(self, seed: int) -> Iterable[VersusRow]:
+        for (better, worse), shares in sorted(self.versus.items()):
+            share = bootstrap_mean(shares, seed=seed)
+            if share:
+                yield VersusRow(better=better, worse=worse, pairs=len(shares), share=share)
+
+    def _groups(self, seed: int) -> Iterable[GroupRow]:
+        for by, names in (("trait", self.intended.traits), ("language", self.intended.languages)):
+            for name, number in Counter(names).items():
+                yield GroupRow(
+                    by=by,
+                    name=name,
+                    rankings=number,
+                    consistency=self.consistency.mean(seed, by, name),
+                    intended=self.intended.mean(seed, by, name),
+                )
+
+
+def _best(done: RankingPass) -> set[int]:
+    highest = max(score for score in done.scores if score is not None)
+    return {i for i, score in enumerate(done.scores) if score == highest}
+
+
+_BELOW: dict[str, tuple[Level, ...]] = {
+    "natural": ("subtle", "absent", "overdone", "opposite"),
+    "subtle": ("absent", "overdone", "opposite"),
+    "absent": ("opposite",),
+}
+
+
+def _intended(left: Level | None, right: Level | None, target: str) -> tuple[str, str] | None:
+    """Return (better, worse) of two levels, None where nothing is meant: absent against overdone, or equals.
+
+    Where the trait's target is subtle, natural and subtle change places.
+    """
+    swap = {"natural": "subtle", "subtle": "natural"} if target == "subtle" else {}
+    for better, worse in ((left, right), (right, left)):
+        if better and worse and swap.get(worse, worse) in _BELOW.get(swap.get(better, better), ()):
+            return better, worse
+    return None
+
+
+class _Jurors:
+    """Each juror's mean score per candidate, message by message."""
+
+    def __init__(self) -> None:
+        self.tables: list[dict[str, list[float]]] = []
+
+    def add(self, ranking: Ranking) -> None:
+        by_juror: dict[str, list[tuple[float | None, ...]]] = defaultdict(list)
+        for done in ranking.passes:
+            if done.juror:
+                by_juror[done.juror].append(done.scores)
+        if len(by_juror) > 1:
+            self.tables.append({name: _means(rows) for name, rows in by_juror.items()})
+
+    def names(self) -> list[str]:
+        return sorted({name for table in self.tables for name in table})
+
+    def alpha(self, seed: int) -> Interval | None:
+        """Return Krippendorff's alpha (interval level) of the jurors' scores, messages resampled."""
+        names, tables = self.names(), self.tables[:_MAX_ITEMS_FOR_ALPHA]
+        if not tables:
+            return None
+        blocks = [np.array([table.get(name, [np.nan] * _size(table)) for name in names]) for table in tables]
+        return bootstrap(
+            lambda drawn: krippendorff_alpha(np.hstack([blocks[i] for i in drawn])),
+            len(blocks),
+            num_samples=200,
+            seed=seed,
+        )
+
+    def rows(self, seed: int) -> Iterable[JurorRow]:
+        for name in self.names():
+            taus = []
+            for table in self.tables:
+                others = [scores for other, scores in table.items() if other != name]
+                if name in table and others:
+                    taus.append(kendall_tau_b(table[name], np.nanmean(others, axis=0)) or 0.0)
+            tau = bootstrap_mean(taus, seed=seed)
+            if tau:
+                yield JurorRow(juror=name, messages=len(taus), tau=tau)
+
+
+def _size(table: dict[str, list[float]]) -> int:
+    return len(next(iter(table.values())))
+
+
+def _means(rows: list[tuple[float | None, ...]]) -> list[float]:
+    values = np.array([[np.nan if s is None else s for s in row] for row in rows])
+    counts = (~np.isnan(values)).sum(axis=0)
+    return [float(v) for v in np.where(counts > 0, np.nansum(values, axis=0) / np.maximum(counts, 1), np.nan)]

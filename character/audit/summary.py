@@ -1,0 +1,63 @@
+"""The few figures of an audit that a dataset card shows, read back from a run's ``audit.json``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from character.errors import InputError
+from character.records import Record
+from optimizers.statistics import Interval
+
+AUDIT_JSON = "audit.json"
+
+
+class AuditSummary(Record):
+    """What an audit found, in short. Intervals hold at 95 %; None is what could not be told.
+
+    ``consistency`` is the mean tau-b between two passes (-1..1), ``intended`` the share of pairs of levels
+    ranked as they were meant, ``surface_accuracy`` the held-out accuracy of surface features alone (0..1,
+    0.5 is chance), ``flagged`` what sets chosen apart, ``findings`` those that ask for attention.
+    """
+
+    num_messages: int
+    num_pairs: int
+    consistency: Interval | None = None
+    intended: Interval | None = None
+    surface_accuracy: Interval | None = None
+    flagged: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
+
+
+def read_summary(run_folder: Path | str) -> AuditSummary | None:
+    """Return the summary of the audit that lies in a run folder, None where there is none.
+
+    Raises InputError where the file cannot be read as an audit.
+    """
+    path = Path(run_folder) / AUDIT_JSON
+    if not path.is_file():
+        return None
+    from character.audit.run_audit import RunAudit
+
+    try:
+        audit = RunAudit.model_validate_json(path.read_text(encoding="utf-8"))
+    except (ValidationError, UnicodeDecodeError):
+        raise InputError(
+            f"{path} is no audit of this version.",
+            expected="what `character audit` wrote",
+            fix=f"run `character audit {run_folder}` again, or remove the file.",
+        ) from None
+    classifier = audit.confounds.classifier if audit.confounds else None
+    known = classifier and None not in (classifier.accuracy, classifier.low, classifier.high)
+    return AuditSummary(
+        num_messages=audit.states.get("messages", 0),
+        num_pairs=audit.num_pairs,
+        consistency=audit.rankings.consistency,
+        intended=audit.rankings.intended,
+        surface_accuracy=Interval(classifier.accuracy, classifier.low, classifier.high)  # type: ignore[union-attr, arg-type]
+        if known
+        else None,
+        flagged=audit.confounds.flagged if audit.confounds else (),
+        findings=tuple(finding.text for finding in audit.findings if finding.weight == "look"),
+    )

@@ -1,0 +1,81 @@
+"""``character audit``: look at a run as a whole, and write what was found as a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from character.cli.options import json_option, print_json, run_argument
+
+if TYPE_CHECKING:
+    from character.audit.run_audit import RunAudit
+    from character.report import Page
+
+
+@click.command("audit", short_help="Look at a run as a whole, and write a report.")
+@run_argument
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="The HTML file to write; the same as JSON goes beside it. By default RUN/audit.html.",
+)
+@click.option("--language", type=click.Choice(["en", "zh"]), help="By default that of the constitution.")
+@click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="The seed of the intervals."
+)
+@click.option("--open", "open_it", is_flag=True, help="Then open the report in a browser.")
+@json_option
+def command(
+    run_folder: Path, out: Path | None, language: str | None, seed: int, open_it: bool, as_json: bool
+) -> None:
+    """Audit RUN: messages, candidates, rankings and pairs, and what stands out. No model is called.
+
+    Writes one HTML file that opens offline, and the same as JSON.
+    """
+    from character.audit.overview import audit
+    from character.audit.page import audit_page
+
+    html = out or run_folder / "audit.html"
+    _refuse(html)
+    found = audit(run_folder, language=language, seed=seed)  # type: ignore[arg-type]  # click checked it
+    page = audit_page(found)
+    _write(found, page, html)
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+    else:
+        _print(page, html)
+    if open_it:
+        click.launch(str(html.absolute()))
+
+
+def _refuse(html: Path) -> None:
+    from character.errors import InputError
+
+    if html.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"--out names {html}.", expected="a file that ends in .html")
+
+
+def _write(found: RunAudit, page: Page, html: Path) -> None:
+    from character.errors import InputError
+    from character.report import write, write_text
+
+    try:
+        html.parent.mkdir(parents=True, exist_ok=True)
+        write(page, html)
+        write_text(found.model_dump_json(indent=2) + "\n", html.with_suffix(".json"))
+    except OSError as error:
+        raise InputError(
+            f"{html} cannot be written: {error.strerror or error}.", fix="name another file with --out."
+        ) from None
+
+
+def _print(page: Page, html: Path) -> None:
+    from character.cli.page_text import page_lines
+    from character.cli.wording import console as new_console
+
+    console = new_console()
+    for part in page_lines(page):
+        console.print(part)
+    console.print(f"report: {html}\nas JSON: {html.with_suffix('.json')}", style="dim")

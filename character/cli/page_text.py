@@ -1,0 +1,70 @@
+"""A report's page on a terminal: its findings, figures and tables. Charts and examples are for the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from character.report import Figures, Notes, Number, Page, Table
+from character.report.parts import Part
+from character.report.wording import cell_text, words
+
+MOST_ROWS = 15
+"""Rows of a table that are printed; the file has all."""
+_COLOURS = {"look": "yellow", "note": "", "fine": "green"}
+
+
+def page_lines(page: Page) -> Iterator[Any]:
+    """Yield what to print, in order: a heading per section that has something for a terminal, then its parts."""
+    from rich.text import Text
+
+    yield Text(page.title, style="bold")
+    for section in page.sections:
+        parts = [shown for part in section.parts for shown in _part(part, page.language)]
+        if parts:
+            yield Text(f"\n{section.heading}", style="bold")
+            yield from parts
+
+
+def _part(part: Part, language: str) -> Iterator[Any]:
+    if isinstance(part, Notes):
+        yield from _notes(part, language)
+    elif isinstance(part, Figures) and part.items:
+        yield _figures(part, language)
+    elif isinstance(part, Table) and part.rows:
+        yield _table(part, language)
+
+
+def _notes(notes: Notes, language: str) -> Iterator[Any]:
+    from rich.text import Text
+
+    fixed = words(language)
+    for note in notes.items:
+        yield Text(f"{fixed[note.weight]}: {note.text}", style=_COLOURS[note.weight])
+
+
+def _figures(figures: Figures, language: str) -> Any:
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    grid = RichTable.grid(padding=(0, 2))
+    grid.add_column()
+    grid.add_column(justify="right")
+    for figure in figures.items:
+        grid.add_row(Text(figure.label), Text(cell_text(figure.number, language)))
+    return grid
+
+
+def _table(table: Table, language: str) -> Any:
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    shown = RichTable(title=Text(table.caption) if table.caption else None, title_justify="left")
+    for i, name in enumerate(table.columns):
+        number = all(row[i] is None or isinstance(row[i], (int, float, Number)) for row in table.rows)
+        shown.add_column(Text(name), justify="right" if number else "left", overflow="fold")
+    for row in table.rows[:MOST_ROWS]:
+        shown.add_row(*(Text(cell_text(cell, language)) for cell in row))
+    if len(table.rows) > MOST_ROWS:
+        shown.add_row(*("…" for _ in table.columns))
+    return shown

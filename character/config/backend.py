@@ -1,0 +1,102 @@
+"""The section of one backend: which model answers, and how it is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from character.text import fingerprint
+
+BackendKind = Literal["native", "litellm", "rehearsal"]
+BACKEND_KINDS: tuple[BackendKind, ...] = get_args(BackendKind)
+
+
+class Section(BaseModel):
+    """Base of all sections: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class BackendConfig(Section):
+    """Which model answers, and how it is reached.
+
+    ``kind`` may be left out where a model is named: it is ``native`` then, DSPy's own client.
+    ``model`` is a DSPy model string with a provider prefix (``openai/gpt-4.1-mini``, ``anthropic/…``,
+    ``ollama_chat/…``); the rehearsal kind needs none. ``api_base`` is the server's URL.
+    ``api_key_env`` names the environment variable that holds the key, never the key itself; a server given
+    by ``api_base`` gets a key only where this is set.
+    ``temperature`` and ``max_tokens`` are left to the server where they are None. ``max_in_flight``
+    bounds the concurrent calls to this backend, ``timeout_s`` the wait for one reply in seconds,
+    ``num_retries`` the further attempts after a failure that is worth repeating. ``requests_per_minute`` and
+    ``tokens_per_minute`` hold the pace below what an account allows.
+    ``input_price`` and ``output_price`` are USD per million tokens, for models the price map does not know.
+    """
+
+    kind: BackendKind = "rehearsal"
+    model: str = ""
+    api_base: str | None = None
+    api_key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    temperature: float | None = Field(default=None, ge=0.0, le=2.0)
+    max_tokens: int | None = Field(default=None, ge=1)
+    max_in_flight: int = Field(default=32, ge=1, le=4096)
+    timeout_s: float = Field(default=120.0, gt=0.0)
+    num_retries: int = Field(default=3, ge=0, le=20)
+    requests_per_minute: float | None = Field(default=None, gt=0.0)
+    tokens_per_minute: float | None = Field(default=None, gt=0.0)
+    input_price: float | None = Field(default=None, ge=0.0)
+    output_price: float | None = Field(default=None, ge=0.0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _native_where_a_model_is_named(cls, data: Any) -> Any:
+        named = isinstance(data, Mapping) and data.get("model") and not is_rehearsal_model(str(data["model"]))
+        return {"kind": "native", **data} if named else data
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.kind == "rehearsal":
+            if self.api_base is not None:
+                raise ValueError(
+                    f"the rehearsal backend contacts no server, so api_base {self.api_base} needs a model"
+                )
+            if self.model not in ("", "rehearsal/default"):
+                raise ValueError(
+                    f"the rehearsal backend has one model, not {self.model!r}; to reach a real model set "
+                    'kind to "native" or "litellm"'
+                )
+        elif not self.model:
+            raise ValueError(f"the {self.kind} backend needs a model, such as openai/gpt-4.1-mini")
+        elif "/" not in self.model.strip("/"):
+            raise ValueError(f"the model {self.model!r} needs a provider prefix, such as openai/{self.model}")
+        return self
+
+    @field_validator("api_base")
+    @classmethod
+    def _url_without_credentials(cls, value: str | None) -> str | None:
+        if value is None:
+            return value
+        from urllib.parse import urlsplit
+
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("api_base must be a URL that starts with http:// or https://")
+        if parts.username or parts.password:
+            raise ValueError("api_base must not hold a user name or password; use api_key_env")
+        return value
+
+    @property
+    def model_name(self) -> str:
+        """The model string, also for the rehearsal kind."""
+        return self.model or "rehearsal/default"
+
+    @property
+    def identity(self) -> str:
+        """What tells two backends apart when their answers are kept: kind, model, server and sampling."""
+        return fingerprint([self.kind, self.model_name, self.api_base, self.temperature, self.max_tokens])
+
+
+def is_rehearsal_model(model: str) -> bool:
+    """Whether a model name is the rehearsal backend's, by whichever way it was reached."""
+    return model.startswith("rehearsal/") or model == "rehearsal"

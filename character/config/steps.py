@@ -1,0 +1,119 @@
+"""The sections of the steps: messages, responses, ranking, pairs, and what a run may take and where it is kept."""
+
+from __future__ import annotations
+
+from typing import Literal, Self, get_args
+
+from pydantic import Field, field_validator, model_validator
+
+from character.config.backend import Section
+from character.records import KINDS, Kind, Level
+
+PairDesign = Literal[
+    "best_worst", "best_rest", "adjacent", "all", "opposite", "overdone", "anchored", "neutral"
+]
+PAIR_DESIGNS: tuple[PairDesign, ...] = get_args(PairDesign)
+LEAST_CANDIDATES: dict[PairDesign, int] = {"overdone": 3, "opposite": 5, "neutral": 5}
+"""The fewest candidates whose default levels can give a design what it pairs (``opposite`` only where the
+trait names its opposite pole, ``neutral`` one later there)."""
+
+
+class MessagesConfig(Section):
+    """How messages are made. ``per_trait`` counts the messages of one trait over all kinds.
+
+    ``oversample`` asks for that many times the messages and keeps those that lie farthest apart. ``check``
+    has the model look over the messages in calls of their own and drops those that would not reveal the trait.
+    """
+
+    per_trait: int = Field(default=6, ge=1)
+    kinds: tuple[Kind, ...] = Field(default=KINDS, min_length=1)
+    turns: int = Field(default=1, ge=1, le=9)
+    batch_size: int = Field(default=8, ge=1, le=50)
+    max_refills: int = Field(default=3, ge=0, le=20)
+    oversample: float = Field(default=1.0, ge=1.0, le=4.0)
+    check: bool = False
+    from_questions: bool = False
+    """Use the constitution's own questions where it has some, instead of generating messages."""
+
+    @field_validator("turns")
+    @classmethod
+    def _odd(cls, value: int) -> int:
+        if value % 2 == 0:
+            raise ValueError("turns must be odd: a conversation starts and ends with the user")
+        return value
+
+
+class ResponsesConfig(Section):
+    """How candidates are made.
+
+    ``levels`` overrides the default spread of expression levels (one per candidate; a level may repeat).
+    ``conditioning`` shows the model the focus trait alone or the whole character. ``backends`` names
+    backends that take turns at answering, instead of the role's own. ``max_reasks`` bounds how often an
+    unreadable reply is asked for again, ``max_refills`` how often one that a filter stopped is sampled again.
+    ``max_response_tokens`` drops longer replies, by estimate.
+    """
+
+    candidates: int = Field(default=4, ge=2, le=8)
+    levels: tuple[Level, ...] | None = None
+    conditioning: Literal["trait", "character"] = "trait"
+    backends: tuple[str, ...] = ()
+    max_reasks: int = Field(default=1, ge=0, le=5)
+    max_refills: int = Field(default=1, ge=0, le=5)
+    max_response_tokens: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _one_level_each(self) -> Self:
+        if self.levels is not None and len(self.levels) != self.candidates:
+            raise ValueError(f"levels names {len(self.levels)} levels for {self.candidates} candidates")
+        return self
+
+
+class RankingConfig(Section):
+    """How candidates are ranked (see ``Ranker`` for the strategies and ``combine`` for the methods).
+
+    ``passes`` are made in any case, each in another order; while one more is expected to put right at least
+    ``min_gain`` of all pairs of candidates, further ones up to ``max_passes``. A single pass is never followed
+    by another. ``backends`` names backends that all judge everything, as a jury.
+    """
+
+    strategy: Literal["scores", "listwise", "pairwise", "pointwise"] = "scores"
+    passes: int = Field(default=2, ge=1, le=16)
+    max_passes: int = Field(default=4, ge=1, le=32)
+    min_gain: float = Field(default=0.005, ge=0.0, le=0.5)
+    tournament: Literal["round_robin", "swiss"] = "round_robin"
+    method: Literal["model", "mean", "borda", "bradley_terry", "plackett_luce"] | None = None
+    backends: tuple[str, ...] = ()
+    max_reasks: int = Field(default=2, ge=0, le=5)
+
+    @property
+    def most_passes(self) -> int:
+        """The passes at most: ``max_passes``, no fewer than ``passes``, and one where ``passes`` is one."""
+        return max(self.passes, self.max_passes) if self.passes > 1 else 1
+
+
+class PairsConfig(Section):
+    """How a ranking becomes pairs (see ``build_pairs`` for the designs).
+
+    ``min_margin`` is the least difference of scores and ``min_probability`` the least probability that the
+    chosen side truly fits better, both in 0..1; a pair of unknown probability passes. ``max_per_message``
+    keeps the surest pairs of a message, None all.
+    """
+
+    design: PairDesign = "best_rest"
+    min_margin: float = Field(default=0.1, ge=0.0, le=1.0)
+    min_probability: float = Field(default=0.7, ge=0.0, le=1.0)
+    max_per_message: int | None = Field(default=None, ge=1)
+
+
+class BudgetConfig(Section):
+    """Hard caps over the whole run, earlier sittings included: USD, tokens of prompts and replies, calls."""
+
+    max_cost: float | None = Field(default=None, ge=0.0)
+    max_tokens: int | None = Field(default=None, ge=0)
+    max_calls: int | None = Field(default=None, ge=0)
+
+
+class StoreConfig(Section):
+    """Where the records of a run lie: a file in the run folder, or a PostgreSQL database by its URL."""
+
+    url: str | None = None

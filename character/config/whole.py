@@ -1,0 +1,133 @@
+"""The whole configuration, and what its sections have to agree on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+
+from character.config.backend import BackendConfig, Section, is_rehearsal_model
+from character.config.steps import (
+    LEAST_CANDIDATES,
+    BudgetConfig,
+    MessagesConfig,
+    PairDesign,
+    PairsConfig,
+    RankingConfig,
+    ResponsesConfig,
+    StoreConfig,
+)
+from character.records import Level
+
+ROLES = ("messages", "responses", "ranking", "judge", "reflection")
+"""The steps that may have a backend of their own; each falls back to ``default``."""
+
+
+class Config(Section):
+    """Everything a run needs to know besides its constitution and its messages."""
+
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    concurrency: int = Field(default=16, ge=1, le=4096)
+    """How many messages are worked on at once."""
+    messages: MessagesConfig = MessagesConfig()
+    responses: ResponsesConfig = ResponsesConfig()
+    ranking: RankingConfig = RankingConfig()
+    pairs: PairsConfig = PairsConfig()
+    budget: BudgetConfig = BudgetConfig()
+    store: StoreConfig = StoreConfig()
+    backends: dict[str, BackendConfig] = Field(default_factory=lambda: {"default": BackendConfig()})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _inherit_from_default(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        given = data.get("backends") or {}
+        if not isinstance(given, Mapping):
+            return data
+        plain = {name: _plain(backend) for name, backend in given.items()}
+        default = plain.get("default", {})
+        merged = {name: _inherit(default, own) for name, own in plain.items()}
+        merged.setdefault("default", default)
+        return {**data, "backends": merged}
+
+    @model_validator(mode="after")
+    def _known_backends(self) -> Self:
+        unknown = [
+            name
+            for name in self.backends
+            if name not in ("default", *ROLES, *self.responses.backends, *self.ranking.backends)
+        ]
+        if unknown:
+            known = [*ROLES, "default"]
+            near = get_close_matches(unknown[0], known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ValueError(
+                f"backends.{unknown[0]} is no step, and neither responses.backends nor ranking.backends names it{hint} "
+                f"(steps: {', '.join(known)})"
+            )
+        for section, names in (("responses", self.responses.backends), ("ranking", self.ranking.backends)):
+            for name in names:
+                if name not in self.backends:
+                    raise ValueError(
+                        f"{section}.backends names {name!r}; configured are {', '.join(sorted(self.backends))}"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _design_is_possible(self) -> Self:
+        design, levels = self.pairs.design, self.responses.levels
+        least = LEAST_CANDIDATES.get(design, 0)
+        if levels is not None:
+            needs = _missing_levels(design, levels)
+            if needs:
+                raise ValueError(
+                    f"pairs.design {design!r} needs {needs}; responses.levels are {', '.join(levels)}"
+                )
+        elif self.responses.candidates < least:
+            raise ValueError(
+                f"pairs.design {design!r} needs at least {least} candidates with the default levels, "
+                f"responses.candidates is {self.responses.candidates}"
+            )
+        return self
+
+    def backend(self, role: str) -> BackendConfig:
+        """Return the backend of a role, or the default one where the role has none of its own."""
+        return self.backends.get(role, self.backends["default"])
+
+    @property
+    def uses_rehearsal(self) -> bool:
+        """Whether any step that makes data is answered by the rehearsal backend."""
+        names = ("messages", "responses", "ranking", *self.responses.backends, *self.ranking.backends)
+        return any(
+            self.backend(name).kind == "rehearsal" or is_rehearsal_model(self.backend(name).model)
+            for name in names
+        )
+
+
+def _missing_levels(design: PairDesign, levels: tuple[Level, ...]) -> str:
+    """Return what a design needs and these levels lack, in words; nothing where they do."""
+    found = set(levels)
+    if design in ("opposite", "overdone") and not (design in found and found & {"natural", "subtle"}):
+        return f"the level {design}, and natural or subtle"
+    if design == "anchored" and not ("absent" in found and len(found) > 1):
+        return "the level absent, and another one"
+    if design == "neutral" and len(found) == len(levels):
+        return "a level that is named twice"
+    return ""
+
+
+def _plain(backend: Any) -> dict[str, Any]:
+    if isinstance(backend, BackendConfig):
+        return backend.model_dump(exclude_unset=True)
+    return dict(backend) if isinstance(backend, Mapping) else {"kind": backend}
+
+
+def _inherit(default: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    # A backend of another kind is another server: it takes over limits, not where to connect or the key.
+    connection = {"kind", "model", "api_base", "api_key_env", "input_price", "output_price"}
+    other = own.get("kind", default.get("kind")) != default.get("kind")
+    base = {key: value for key, value in default.items() if not (other and key in connection)}
+    return {**base, **own}

@@ -1,0 +1,140 @@
+"""Where an export's rows come from: the rollouts, read from the disk as they are needed, with the pairs it is to write."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from character.aggregation.combine import Effects
+from character.aggregation.rerank import position_effects, rerank
+from character.config import PairsConfig
+from character.errors import InputError
+from character.exports.models import ExportData
+from character.pairs import build_pairs
+from character.records import Drop, Rollout
+from character.store import RunStore
+
+REHEARSAL_PREFIX = "rehearsal/"
+"""How the names of the rehearsal backend's models begin."""
+
+
+class StoredRollouts:
+    """The rollouts of an open run, read a few at a time on each pass, so that no run is too large for memory."""
+
+    def __init__(self, store: RunStore) -> None:
+        self._store = store
+
+    def __iter__(self) -> Iterator[Rollout]:
+        return self._store.rollouts()
+
+
+@dataclass
+class Census:
+    """What one pass over the rollouts shows: how many, whose, in which languages, by whom, and what was dropped."""
+
+    num_rollouts: int = 0
+    traits: set[str] = field(default_factory=set)
+    languages: set[str] = field(default_factory=set)
+    rehearsed: bool = False
+    drops: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def add(self, rollout: Rollout) -> None:
+        """Count one rollout."""
+        self.num_rollouts += 1
+        self.traits.add(rollout.message.trait)
+        self.languages.add(rollout.message.language)
+        self.rehearsed = self.rehearsed or any(
+            name.startswith(REHEARSAL_PREFIX) for name in _model_names(rollout)
+        )
+        for drop in rollout.drops:
+            self.drops.setdefault(drop.stage, Counter())[drop.reason] += 1
+
+
+class Source:
+    """The rollouts of an export, over which it may pass more than once.
+
+    ``pairs`` rebuilds the pairs of each rollout from its stored candidates and ranking, instead of the
+    stored pairs; no model is called. ``weights`` are those of the pairs that stay, by id, None for all.
+    ``census`` is filled by the first whole pass, at whose end a trait that the constitution lacks is refused.
+    """
+
+    def __init__(
+        self, data: ExportData, pairs: PairsConfig | None = None, *, without_position_effects: bool = False
+    ) -> None:
+        self.constitution = data.constitution
+        self.weights: Mapping[str, float] | None = None
+        self.census = Census()
+        self._data, self._pairs, self._counted = data, pairs, False
+        self._effects = self._position_effects() if without_position_effects else None
+
+    @property
+    def position_effects(self) -> dict[str, tuple[float, ...]]:
+        """What was taken out of the rankings: per judge and list length, the worth of each place."""
+        effects = self._effects or {}
+        return {f"{judge}, {length} shown": known.effects for (judge, length), known in effects.items()}
+
+    @property
+    def rebuilds(self) -> bool:
+        """Whether the pairs are built anew instead of read."""
+        return self._pairs is not None
+
+    @property
+    def rollouts(self) -> Iterator[Rollout]:
+        """Return a new pass over the rollouts, in order; raises InputError for a trait of another constitution."""
+        census = Census()
+        for stored in self._data.rollouts:
+            rollout = stored if self._pairs is None else rebuilt(stored, self._pairs, self._effects)
+            if not self._counted:
+                census.add(rollout)
+            yield rollout
+        if not self._counted:
+            self.census, self._counted = census, True
+            self._refuse_unknown_traits()
+
+    def _position_effects(self) -> Effects:
+        return position_effects(rollout.ranking for rollout in self._data.rollouts if rollout.ranking)
+
+    def _refuse_unknown_traits(self) -> None:
+        known = {trait.name for trait in self.constitution.traits}
+        strangers = sorted(self.census.traits - known)
+        if strangers:
+            raise InputError(
+                f"The rollouts name traits that the constitution {self.constitution.name!r} does not have: {', '.join(strangers)}.",
+                expected=f"traits among {', '.join(sorted(known))}",
+                fix="export with the constitution that the run was made with.",
+            )
+
+
+def rebuilt(rollout: Rollout, config: PairsConfig, effects: Effects | None = None) -> Rollout:
+    """Return the rollout with the pairs that another configuration makes of its candidates and ranking.
+
+    ``effects`` are position effects to take out of the ranking first.
+    """
+    ranking = rollout.ranking
+    if rollout.candidates is None or ranking is None:
+        return rollout
+    if effects is not None:
+        ranking = rerank(ranking, effects)
+    pairs, drops = build_pairs(
+        rollout.message,
+        rollout.candidates,
+        ranking,
+        design=config.design,
+        min_margin=config.min_margin,
+        min_probability=config.min_probability,
+        max_per_message=config.max_per_message,
+    )
+    earlier: tuple[Drop, ...] = tuple(drop for drop in rollout.drops if drop.stage != "pairs")
+    return rollout.model_copy(update={"ranking": ranking, "pairs": pairs, "drops": (*earlier, *drops)})
+
+
+def _model_names(rollout: Rollout) -> Iterator[str]:
+    yield rollout.message.model
+    if rollout.candidates:
+        yield from (item.model for item in rollout.candidates.items)
+    if rollout.ranking:
+        yield from (judgement.model for judgement in rollout.ranking.passes)
+    for pair in rollout.pairs:
+        yield pair.chosen_model
+        yield pair.rejected_model

@@ -1,0 +1,118 @@
+"""The pieces that chart specs share: axes, intervals, reference lines, groups, and labels short enough to read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
+LABEL_LENGTH = 28
+"""Characters after which a label on an axis is cut."""
+FITTING_COLUMNS = 54
+"""Latin letters that fit side by side above the columns of a matrix on a phone."""
+CELL_WIDTH, LABEL_WIDTH = 44, 130
+"""Least width of a matrix's cell, and room for the labels of its rows, in pixels."""
+ROW_HEIGHT = 24
+"""Height of a row of bars, dots or cells, in pixels."""
+
+
+def cut(label: str) -> str:
+    """Return a label short enough for an axis, on one line."""
+    one_line = " ".join(label.split())
+    return one_line if len(one_line) <= LABEL_LENGTH else f"{one_line[: LABEL_LENGTH - 1]}…"
+
+
+def distinct_labels(labels: Sequence[str]) -> list[str]:
+    """Return the labels cut for an axis; different ones stay different."""
+    seen: dict[str, str] = {}
+    for label in labels:
+        if label not in seen:
+            short = cut(label)
+            while short in seen.values():
+                short += "\u2009·"
+            seen[label] = short
+    return [seen[label] for label in labels]
+
+
+def base_spec(values: list[dict[str, Any]], *, height: int) -> dict[str, Any]:
+    """Return a spec as wide as its page with the data inside; ``height`` is in pixels."""
+    return {
+        "$schema": SCHEMA,
+        "width": "container",
+        "height": height,
+        "data": {"values": values},
+    }
+
+
+def value_axis(channel: str, title: str, percent: bool, domain: tuple[float, float] | None) -> dict[str, Any]:
+    """Return the encoding of values on the channel ``x`` or ``y``."""
+    axis: dict[str, Any] = {"field": "value", "type": "quantitative", "title": title}
+    axis["axis"] = {"format": number_format(percent), "tickCount": 5}
+    if domain:
+        axis["scale"] = {"domain": list(domain), "nice": False}
+    return axis
+
+
+def interval_layers(
+    row: dict[str, Any], *, there: bool, colour: dict[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """Return the layer of intervals as thin lines, none where ``there`` are none."""
+    if not there:
+        return []
+    ends = {"x": {"field": "low", "type": "quantitative"}, "x2": {"field": "high"}}
+    return [
+        {
+            "transform": [{"filter": "isValid(datum.low) && isValid(datum.high)"}],
+            "mark": {"type": "rule", "strokeWidth": 2},
+            "encoding": {**row, **ends, **(colour or {})},
+        }
+    ]
+
+
+def reference_layers(value: float | None, channel: str = "x") -> list[dict[str, Any]]:
+    """Return the layer of a dashed line at a value, none for None."""
+    if value is None:
+        return []
+    mark = {"type": "rule", "strokeDash": [4, 3], "opacity": 0.6}
+    return [{"data": {"values": [{}]}, "mark": mark, "encoding": {channel: {"datum": value}}}]
+
+
+def group_colour(grouped: bool, title: str) -> dict[str, Any]:
+    """Return the encoding that colours groups, with a legend; empty where there are none."""
+    legend = {"orient": "top", "title": None}
+    field = {"field": "group", "type": "nominal", "sort": None, "title": title, "legend": legend}
+    return {"color": field} if grouped else {}
+
+
+def group_offset(grouped: bool) -> dict[str, Any]:
+    """Return the encoding that puts groups beside one another in a row."""
+    return {"yOffset": {"field": "group", "type": "nominal", "sort": None}} if grouped else {}
+
+
+def number_format(percent: bool) -> str:
+    """Return how values are written on axes and in cells."""
+    return ".0%" if percent else ".2~f"
+
+
+def label_angle(labels: Sequence[str]) -> dict[str, Any]:
+    """Return the axis options of labels above columns: level where they fit beside one another on a phone."""
+    widths = [sum(2 if ord(char) > 0x2E80 else 1 for char in label) for label in labels]
+    if max(widths, default=0) * len(labels) <= FITTING_COLUMNS:
+        return {"labelAngle": 0}
+    return {"labelAngle": -40, "labelOverlap": False, "labelLimit": 110}
+
+
+def finite(value: float | None) -> float | None:
+    """Return a number, None for what is none."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def scale_ends(values: Sequence[float | None], middle: float | None) -> tuple[float, float]:
+    """Return the values at the two ends of a colour scale, as far from the middle on both sides where there is one."""
+    known = [value for value in values if value is not None] or [0.0, 1.0]
+    low, high = min(known), max(known)
+    if middle is not None:
+        reach = max(middle - low, high - middle) or 1.0
+        return middle - reach, middle + reach
+    return (low, high) if high > low else (low, low + 1.0)
