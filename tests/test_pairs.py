@@ -208,7 +208,9 @@ def test_a_pair_of_unknown_probability_is_not_uncertain() -> None:
 @pytest.mark.parametrize("sure", [True, False])
 def test_a_cap_keeps_the_surest_pairs_in_their_order_and_counts_the_rest(sure: bool) -> None:
     candidates, ranking = _levelled(SIX[:4], [0.9, 0.1, 0.75, 0.3], sure=sure)
-    pairs, drops = build_pairs(MESSAGE, candidates, ranking, design="all", max_per_message=2)
+    pairs, drops = build_pairs(
+        MESSAGE, candidates, ranking, design="all", min_probability=0.0, max_per_message=2
+    )
     assert [f"{pair.chosen[-1]}>{pair.rejected[-1]}" for pair in pairs] == ["0>1", "2>1"]
     assert [drop.reason for drop in drops] == ["over_cap"] * 4
 

@@ -73,9 +73,10 @@ def test_rebuilt_pairs_are_those_the_run_would_have_made(make_rollout, make_data
     assert [row["pair_id"] for row in rows_of(tmp_path)] == expected
     assert {row["design"] for row in rows_of(tmp_path)} == {"all"}
     assert report.drops == {"pairs": {"over_cap": 5}}
-    assert "rebuilt from the stored rankings, design all, least margin 0.02, at most 2 per message" in (
-        tmp_path / "README.md"
-    ).read_text(encoding="utf-8")
+    assert (
+        "rebuilt from the stored rankings, design all, least margin 0.02, least probability 0.7, at most 2 per message"
+        in (tmp_path / "README.md").read_text(encoding="utf-8")
+    )
     assert json.loads((tmp_path / "export.json").read_text(encoding="utf-8"))["pairs"]["design"] == "all"
 
 
@@ -198,7 +199,7 @@ def test_the_command_rebuilds_and_balances_without_a_call(stored, tmp_path) -> N
     assert (plain["pairs"], plain["balance"]) == (None, None)
     opposite = invoke("opposite", "--design", "opposite", "--min-margin", "0.05", "--max-per-message", "1")
     assert opposite["pairs"] == {
-        "design": "opposite", "min_margin": 0.05, "min_probability": 0.0, "max_per_message": 1,
+        "design": "opposite", "min_margin": 0.05, "min_probability": 0.7, "max_per_message": 1,
     }  # fmt: skip
     assert {row["rejected_level"] for row in rows_of(tmp_path / "opposite")} == {"opposite"}
     assert invoke("sure", "--min-probability", "0.5")["pairs"]["design"] == "best_rest"

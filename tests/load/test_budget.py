@@ -65,8 +65,10 @@ def test_money_is_told_per_stage_trait_and_model(tmp_path: Path) -> None:
         summary = run(PATIENCE, tmp_path / "run", config=settings, messages=messages(5))
     per_call = (PROMPT_TOKENS * 1.0 + COMPLETION_TOKENS * 2.0) / 1e6
     assert summary.usage["responses"].cost_usd == pytest.approx(20 * per_call)
-    assert summary.usage_by_trait["patience"].cost_usd == pytest.approx(30 * per_call)
-    assert summary.usage_by_model["openai/load"].calls == 30
+    ranking = summary.usage["ranking"].calls
+    assert 10 <= ranking <= 20, "two passes, and up to two more where they disagree"
+    assert summary.usage_by_trait["patience"].cost_usd == pytest.approx((20 + ranking) * per_call)
+    assert summary.usage_by_model["openai/load"].calls == 20 + ranking
     with RunStore(tmp_path / "run") as store:
         assert summarize(store) == summary
 

@@ -31,7 +31,8 @@ def _judge(worth: dict[str, float], first_bonus: float = 0.0) -> Callable[[dict[
     def script(request: dict[str, Any]) -> str:
         shown = re.findall("|".join(TEXTS), request["messages"][-1]["content"])
         scores = [
-            round(10 * (worth[text] + (first_bonus if place == 0 else 0.0))) for place, text in enumerate(shown)
+            round(10 * (worth[text] + (first_bonus if place == 0 else 0.0)))
+            for place, text in enumerate(shown)
         ]
         return chat(reasoning="by worth", suitable="True", scores=scores)
 
