@@ -8,7 +8,7 @@ from typing import Any
 
 from character.constitution import Constitution, Trait, load_constitution
 from character.errors import InputError, UnknownNameError
-from character.records import KINDS, RECIPE_KINDS, Candidate, Candidates, Kind, Message
+from character.records import KINDS, RECIPE_KINDS, Candidate, Candidates, Kind, Message, Turn
 from character.text import detect_language
 
 
@@ -34,13 +34,17 @@ def as_constitution(given: Constitution | Path | str) -> Constitution:
     raise _wrong("a constitution", given, "a Constitution, or the path of a file")
 
 
-def as_message(given: Message | str, trait: Trait) -> Message:
-    """Return a message given as a record or as a text of the user's."""
+def as_message(given: Message | Sequence[Mapping[str, str]] | str, trait: Trait) -> Message:
+    """Return a message given as a record, as a text of the user's, or as turns with ``role`` and ``content``."""
     if isinstance(given, Message):
         return given
+    if isinstance(given, Sequence) and not isinstance(given, str) and given:
+        turns = tuple(Turn.model_validate(dict(turn)) for turn in given)
+        language = detect_language(turns[-1].content)
+        return Message(trait=trait.name, turns=turns, language=language)
     if isinstance(given, str) and given.strip():
         return Message.of(given, trait=trait.name, language=detect_language(given))
-    raise _wrong("a message", given, "a Message or a text")
+    raise _wrong("a message", given, "a Message, a text, or turns with role and content")
 
 
 def as_kind(given: str) -> Kind:

@@ -38,7 +38,8 @@ class Ranker(dspy.Module):
     ``pointwise`` (one at a time). The orders are balanced, see ``balanced_orders``. After ``passes`` the
     ranker goes on, one pass at a time up to ``max_passes``, while one more is expected to put right at least
     ``min_gain`` of all pairs of candidates. ``jurors`` are models by name that each judge
-    everything, instead of the model of the context. ``method`` replaces how the passes are combined.
+    everything, instead of the model of the context. ``method`` replaces how the passes are combined. ``calibration`` is
+    applied to the scores of every pass, see ``optimizers.calibration``.
 
     A reply that cannot be read, or that breaks its scale, is asked for again with the fault shown, at most
     ``max_reasks`` times; then the ranking is unranked, because a pass that is missing leaves the orders
@@ -56,6 +57,7 @@ class Ranker(dspy.Module):
         tournament: Tournament = "round_robin",
         method: Method | None = None,
         jurors: Mapping[str, Any] | None = None,
+        calibration: Any = None,
         max_reasks: int = 2,
     ) -> None:
         super().__init__()
@@ -70,15 +72,15 @@ class Ranker(dspy.Module):
         self.rank = dspy.Predict(_strategy(strategy).signature)
         self.strategy, self.passes, self.max_passes = strategy, passes, max_passes or passes
         self.min_gain, self.tournament, self.method = min_gain, tournament, method
-        self.jurors, self.max_reasks = dict(jurors or {}), max_reasks
+        self.jurors, self.calibration, self.max_reasks = dict(jurors or {}), calibration, max_reasks
 
     _set_lm_usage = usage_is_on_the_record
 
     def forward(
         self,
-        message: Message | str,
+        message: Message | Sequence[Mapping[str, str]] | str,
         candidates: Candidates | Sequence[str],
-        trait: Trait | str,
+        trait: Trait | Mapping[str, Any] | str,
         *,
         seed: int = 0,
     ) -> Ranking:
@@ -89,9 +91,9 @@ class Ranker(dspy.Module):
 
     async def aforward(
         self,
-        message: Message | str,
+        message: Message | Sequence[Mapping[str, str]] | str,
         candidates: Candidates | Sequence[str],
-        trait: Trait | str,
+        trait: Trait | Mapping[str, Any] | str,
         *,
         seed: int = 0,
     ) -> Ranking:
@@ -99,6 +101,52 @@ class Ranker(dspy.Module):
         trait = as_trait(trait)
         message = as_message(message, trait)
         return await adrive(self._steps(message, as_candidate_set(candidates, message), trait, seed))
+
+    def examples(
+        self,
+        message: Message | Sequence[Mapping[str, str]] | str,
+        candidates: Candidates | Sequence[str],
+        trait: Trait | Mapping[str, Any] | str,
+        scores: Sequence[float | None] | None = None,
+        *,
+        seed: int = 0,
+        passes: int = 1,
+    ) -> list[dspy.Example]:
+        """Return what the predictor is asked in the first passes, as examples for optimizers.
+
+        Each has the predictor's inputs and ``shown``, the candidates' indices in the order shown. Where
+        ``scores`` (in 0..1 per candidate, None where not known) cover what is shown, it also has the outputs
+        that would be right, without reasoning.
+        """
+        trait = as_trait(trait)
+        message = as_message(message, trait)
+        made = as_candidate_set(candidates, message)
+        plan = Plan(self.strategy, len(made.items), passes, self.tournament, stable_seed(seed, made.id))
+        found = []
+        for shown in plan.round([0.0] * len(made.items)):
+            inputs = _inputs(message, made, trait, shown)
+            known = [scores[i] for i in shown] if scores is not None else [None]
+            outputs = (
+                _strategy(self.strategy).write([score for score in known if score is not None])
+                if None not in known
+                else {}
+            )
+            found.append(dspy.Example(**inputs, **outputs, shown=list(shown)).with_inputs(*inputs))
+        return found
+
+    def read(self, outputs: Mapping[str, Any], shown: Sequence[int]) -> tuple[list[float | None] | None, str]:
+        """Return (scores in 0..1 in the candidates' order, fault) of what the predictor replied.
+
+        Scores are None for an unsuitable message and for a reply that breaks its scale; the fault then says
+        which. Candidates that were not shown have None.
+        """
+        if outputs.get("suitable", True) is False:
+            return None, "unsuitable"
+        scores, reason, _ = _strategy(self.strategy).read(outputs, len(shown))
+        if scores is None:
+            return None, reason or "unsuitable"
+        by_index = dict(zip(shown, scores, strict=True))
+        return [by_index.get(i) for i in range(max(shown) + 1)], ""
 
     def _steps(self, message: Message, candidates: Candidates, trait: Trait, seed: int) -> Steps[Ranking]:
         number = len(candidates.items)
@@ -162,13 +210,17 @@ class Ranker(dspy.Module):
         self, message: Message, candidates: Candidates, trait: Trait, shown: Shown, seed: int, fault: str
     ) -> Call:
         juror, order = shown
-        inputs: dict[str, Any] = {
-            "language": language_name(message.language),
-            "trait": trait.brief(),
-            "conversation": [turn.model_dump() for turn in message.turns],
-            "responses": [candidates.items[i].text for i in order],
-        }
+        inputs = _inputs(message, candidates, trait, order)
         return Call(self.rank, inputs, "ranking", trait.name, seed, fault, self.jurors.get(juror))
+
+
+def _inputs(message: Message, candidates: Candidates, trait: Trait, shown: Sequence[int]) -> dict[str, Any]:
+    return {
+        "language": language_name(message.language),
+        "trait": trait.brief(),
+        "conversation": [turn.model_dump() for turn in message.turns],
+        "responses": [candidates.items[i].text for i in shown],
+    }
 
 
 _strategy = strategy  # the module's argument has the same name

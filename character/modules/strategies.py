@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 from typing import Any, Literal, get_args
@@ -14,6 +14,7 @@ from character.aggregation.chains import parse_chain
 from character.aggregation.combine import Method
 from character.aggregation.orders import balanced_orders, round_robin, swiss_round
 from character.errors import UnknownNameError
+from character.records import order_by_score
 from character.text import stable_seed
 from signatures.judging import CompareResponses
 from signatures.ranking import BEST_SCORE, OrderResponses, RankResponses, ScoreResponse
@@ -32,11 +33,15 @@ Read = tuple[tuple[float, ...] | None, str, str]
 
 @dataclass(frozen=True)
 class Strategy:
-    """One way to ask: the signature, how its reply is read, and how the scores of several passes are combined."""
+    """One way to ask: the signature, how its reply is read, and how the scores of several passes are combined.
+
+    ``write`` is the other way round: what the reply would be for scores in 0..1 in the order shown.
+    """
 
     name: StrategyName
     signature: Any
-    read: Callable[[dict[str, Any], int], Read]
+    read: Callable[[Mapping[str, Any], int], Read]
+    write: Callable[[Sequence[float]], dict[str, Any]]
     method: Method
 
 
@@ -47,7 +52,7 @@ def strategy(name: str) -> Strategy:
     return _STRATEGIES[name]
 
 
-def _scores(outputs: dict[str, Any], number: int) -> Read:
+def _scores(outputs: Mapping[str, Any], number: int) -> Read:
     scores = outputs["scores"]
     if len(scores) != number:
         return None, "wrong_count", f"expected {number} scores, one per response, got {len(scores)}"
@@ -57,11 +62,11 @@ def _scores(outputs: dict[str, Any], number: int) -> Read:
     return tuple(score / BEST_SCORE for score in scores), "", ""
 
 
-def _score(outputs: dict[str, Any], _number: int) -> Read:
+def _score(outputs: Mapping[str, Any], _number: int) -> Read:
     return _scores({"scores": [outputs["score"]]}, 1)
 
 
-def _order(outputs: dict[str, Any], number: int) -> Read:
+def _order(outputs: Mapping[str, Any], number: int) -> Read:
     groups = parse_chain(outputs["order"], [str(i + 1) for i in range(number)])
     if groups is None:
         said = outputs["order"].strip()[:60]
@@ -80,18 +85,41 @@ def _order(outputs: dict[str, Any], number: int) -> Read:
     return tuple(scores), "", ""
 
 
-def _verdict(outputs: dict[str, Any], _number: int) -> Read:
+def _verdict(outputs: Mapping[str, Any], _number: int) -> Read:
     by_verdict = {"first": (1.0, 0.0), "second": (0.0, 1.0), "tie": (0.5, 0.5)}
     return by_verdict.get(outputs["verdict"]), "", ""
+
+
+def _whole(scores: Sequence[float]) -> list[int]:
+    return [round(BEST_SCORE * score) for score in scores]
+
+
+def _write_scores(scores: Sequence[float]) -> dict[str, Any]:
+    return {"suitable": True, "scores": _whole(scores)}
+
+
+def _write_score(scores: Sequence[float]) -> dict[str, Any]:
+    return {"suitable": True, "score": _whole(scores)[0]}
+
+
+def _write_order(scores: Sequence[float]) -> dict[str, Any]:
+    groups = order_by_score(tuple(scores))
+    chain = " > ".join(" = ".join(str(index + 1) for index in group) for group in groups)
+    return {"suitable": True, "order": chain}
+
+
+def _write_verdict(scores: Sequence[float]) -> dict[str, Any]:
+    first, second = scores
+    return {"verdict": "tie" if first == second else "first" if first > second else "second"}
 
 
 _STRATEGIES: dict[str, Strategy] = {
     each.name: each
     for each in (
-        Strategy("scores", RankResponses, _scores, "model"),
-        Strategy("listwise", OrderResponses, _order, "borda"),
-        Strategy("pairwise", CompareResponses, _verdict, "bradley_terry"),
-        Strategy("pointwise", ScoreResponse, _score, "model"),
+        Strategy("scores", RankResponses, _scores, _write_scores, "model"),
+        Strategy("listwise", OrderResponses, _order, _write_order, "borda"),
+        Strategy("pairwise", CompareResponses, _verdict, _write_verdict, "bradley_terry"),
+        Strategy("pointwise", ScoreResponse, _score, _write_score, "model"),
     )
 }
 

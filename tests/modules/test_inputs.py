@@ -74,7 +74,7 @@ def test_usage_is_on_the_records_and_dspy_does_not_complain(caplog: pytest.LogCa
         (lambda: MessageGenerator()(3), InputError, "found a int"),
         (lambda: Responder("4"), InputError, "2 to 8"),
         (lambda: Responder(levels=["natural", "loud"]), UnknownNameError, "overdone"),
-        (lambda: Responder()(3, "patience"), InputError, "a Message or a text"),
+        (lambda: Responder()(3, "patience"), InputError, "a Message, a text"),
         (lambda: Ranker()("Hi?", "one text", "patience"), InputError, "a list of texts"),
         (lambda: CharacterProgram(ranker="mine"), InputError, "callable"),
         (lambda: CharacterProgram(lms={"ranking": "openai/x"}), InputError, "build_lm"),

@@ -36,7 +36,7 @@ class Judge:
 
     def __call__(self, request: dict[str, Any]) -> str:
         text = request["messages"][-1]["content"]
-        rng = random.Random(json.dumps([request["seed"], text]))
+        rng = random.Random(json.dumps([request.get("seed"), text]))
         shown = re.findall("|".join(self.worth), text)
         scores = [
             min(10, max(0, round(self.worth[name] + self.first_bonus * (i == 0) + rng.gauss(0, self.noise))))
@@ -202,3 +202,31 @@ def test_settings_that_cannot_be_are_refused() -> None:
         Ranker(method="average")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="max_passes"):
         Ranker(4, max_passes=2)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_what_a_strategy_writes_it_reads_back(patience: Trait, strategy: Any) -> None:
+    ranker = Ranker(strategy=strategy)
+    scores = [0.2, 0.9, 0.5, 0.1]
+    for example in ranker.examples(QUESTION, CANDIDATES, patience, scores, seed=3):
+        read, fault = ranker.read(example.toDict(), example.shown)
+        assert fault == ""
+        assert read is not None
+        shown = sorted(example.shown, key=lambda i: scores[i])
+        assert sorted(example.shown, key=lambda i: read[i] or 0.0) == shown
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_examples_are_what_the_predictor_is_asked(server: FakeServer, patience: Trait, strategy: Any) -> None:
+    server.script = Judge()
+    ranker = Ranker(2, strategy=strategy)
+    turns = [{"role": "user", "content": QUESTION.text}]
+    examples = ranker.examples(
+        turns, list(WORTH), {"name": "patience", "description": "takes its time"}, passes=2
+    )
+    with dspy.context(lm=build_lm(backend_at(server))):
+        for example in examples:
+            ranker.rank(**example.inputs())
+        ranker(QUESTION, CANDIDATES, Trait(name="patience", description="takes its time"))
+    prompts = [request["messages"][-1]["content"] for request in server.requests]
+    assert sorted(prompts[: len(examples)]) == sorted(prompts[len(examples) :])
