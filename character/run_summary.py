@@ -6,12 +6,15 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic import ValidationError
+
 from character._version import __version__
 from character.config import Config, is_rehearsal_model
 from character.constitution import Constitution
 from character.errors import StoreError
 from character.records import PreferencePair, Record, Usage
 from character.store import RunStore
+from character.store_errors import another_version
 from character.text import fingerprint
 
 REHEARSAL_NOTE = "made by the rehearsal backend: for trying and testing, not for training"
@@ -128,12 +131,18 @@ def write_down(store: RunStore, constitution: Constitution, config: Config, mess
 
 def run_constitution(store: RunStore) -> Constitution:
     """Return the constitution a run was made with."""
-    return Constitution.model_validate_json(store.meta("constitution") or "{}")
+    try:
+        return Constitution.model_validate_json(store.meta("constitution") or "{}")
+    except ValidationError as error:
+        raise another_version(str(store.folder), "constitution", error) from None
 
 
 def run_config(store: RunStore) -> Config:
     """Return the configuration a run was made with."""
-    return Config.model_validate_json(store.meta("config") or "{}")
+    try:
+        return Config.model_validate_json(store.meta("config") or "{}")
+    except ValidationError as error:
+        raise another_version(str(store.folder), "configuration", error) from None
 
 
 def summarize(store: RunStore) -> RunSummary:

@@ -13,17 +13,20 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from pydantic import ValidationError
 
 from character import store_tables as t
 from character.errors import StoreError
-from character.records import Drop, Message, MessageBatch, Rollout, Usage
+from character.records import Drop, Message, MessageBatch, Record, Rollout, Usage
+from character.store_errors import another_version, unusable
 from character.store_places import Place, open_place
 from character.writer import Rows, Writer
 
 _CHUNK = 256
+R = TypeVar("R", bound=Record)
 FAILED = "failed"
 """The state of a message whose server failed: the next sitting tries it again."""
 
@@ -59,7 +62,7 @@ class RunStore:
             store._check_schema()
         except (sa.exc.DatabaseError, StoreError) as error:
             place.close()
-            raise error if isinstance(error, StoreError) else _unusable(place.name, error) from None
+            raise error if isinstance(error, StoreError) else unusable(place.name, error) from None
         return store
 
     def _open(self, place: Place, reuse: tuple[RunStore, ...]) -> None:
@@ -186,7 +189,7 @@ class RunStore:
                 .limit(_CHUNK)
             )
             rows = list(self._all(query))
-            yield from (Message.model_validate_json(payload) for _ordinal, payload in rows)
+            yield from (self._record(Message, payload) for _ordinal, payload in rows)
             if len(rows) < _CHUNK:
                 return
             last = rows[-1][0]
@@ -206,7 +209,7 @@ class RunStore:
             if message_id is not None:
                 query = query.where(t.messages.c.id == message_id)
             rows = list(self._all(query))
-            yield from (Rollout.model_validate_json(payload) for _ordinal, payload in rows)
+            yield from (self._record(Rollout, payload) for _ordinal, payload in rows)
             if len(rows) < size:
                 return
             last = rows[-1][0]
@@ -314,10 +317,16 @@ class RunStore:
             with self._engine.connect() as connection:
                 return connection.execute(query).all()
         except sa.exc.DatabaseError as error:
-            raise _unusable(self._place.name, error) from None
+            raise unusable(self._place.name, error) from None
 
     def _one(self, query: Any) -> Any:
         return next(iter(self._all(query)), None)
+
+    def _record(self, kind: type[R], payload: str) -> R:
+        try:
+            return kind.model_validate_json(payload)
+        except ValidationError as error:
+            raise another_version(self._place.name, kind.__name__.lower(), error) from None
 
     def _check_schema(self) -> None:
         found = self.meta("schema_version")
@@ -378,12 +387,3 @@ def _drop_rows(message_id: str, trait: str, drops: Iterable[Drop]) -> Rows:
         )
         for (stage, reason, recovered), group in groups.items()
     ]
-
-
-def _unusable(name: str, error: Exception) -> StoreError:
-    cause = str(getattr(error, "orig", error)).split("\n")[0]
-    return StoreError(
-        f"{name} cannot be used: {cause}.",
-        expected="a run written by character",
-        fix="check the disk and the permissions; a copy of the whole folder can be examined with sqlite3.",
-    )

@@ -9,7 +9,9 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import dspy
 import pytest
@@ -28,6 +30,7 @@ from character import (
 )
 from character.errors import StoreError
 from character.run import RunState
+from character.run_summary import summarize
 
 
 def _config(server: FakeServer, per_trait: int = 3, **sections: object) -> Config:
@@ -175,6 +178,29 @@ def test_a_run_of_another_layout_is_refused(constitution: Constitution, tmp_path
         connection.execute("UPDATE meta SET value = '999' WHERE key = 'schema_version'")
     with pytest.raises(StoreError, match="has the layout '999'"):
         RunStore(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("where", "read"),
+    [
+        ("UPDATE meta SET value = json_set(value, '$.later', 1) WHERE key = 'config'", summarize),
+        (
+            "UPDATE rollouts SET payload = json_set(payload, '$.later', 1)",
+            lambda store: list(store.rollouts()),
+        ),
+    ],
+)
+def test_what_a_later_version_wrote_is_named_and_not_guessed(
+    constitution: Constitution, tmp_path: Path, where: str, read: Callable[[RunStore], Any]
+) -> None:
+    run(constitution, tmp_path / "run")
+    with sqlite3.connect(tmp_path / "run" / "run.sqlite") as connection:
+        connection.execute(where)
+    with (
+        RunStore(tmp_path / "run") as store,
+        pytest.raises(StoreError, match=r"later.*cannot be read|cannot be read: later"),
+    ):
+        read(store)
 
 
 def test_the_log_has_one_json_object_per_event_and_no_texts(

@@ -25,9 +25,7 @@ def rerank(ranking: Ranking, effects: Effects) -> Ranking:
     """
     if ranking.status != "ranked" or not ranking.passes or ranking.method not in METHODS:
         return ranking
-    combined = combine(
-        ranking.passes, len(ranking.scores), method=ranking.method, effects=effects
-    )
+    combined = combine(ranking.passes, len(ranking.scores), method=ranking.method, effects=effects)
     kept = ranking.model_dump(exclude={"id", "scores", "order", "probabilities", "consistency"})
     return Ranking(
         **kept,

@@ -1,0 +1,28 @@
+"""What can be wrong with a run's store, said so that a person knows what to do."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from character.errors import StoreError
+
+
+def another_version(where: str, what: str, error: ValidationError) -> StoreError:
+    """Return the error for something stored that this version cannot read."""
+    first = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    return StoreError(
+        f"{where} holds a {what} that cannot be read: {field}: {first['msg']}.",
+        expected="a run of this version",
+        fix="read it with the version of character that wrote it (run.json names it).",
+    )
+
+
+def unusable(name: str, error: Exception) -> StoreError:
+    """Return the error for a database that fails."""
+    cause = str(getattr(error, "orig", error)).split("\n")[0]
+    return StoreError(
+        f"{name} cannot be used: {cause}.",
+        expected="a run written by character",
+        fix="check the disk and the permissions; a copy of the whole folder can be examined with sqlite3.",
+    )
