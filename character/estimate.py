@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import dspy
@@ -11,13 +12,15 @@ from character.backends.adapter import CharacterAdapter
 from character.backends.prices import price_of
 from character.config import Config
 from character.constitution import Constitution, Trait
+from character.feasibility import check_design
 from character.modules.briefs import briefs, take
 from character.modules.messages import NUM_SHOWN
 from character.modules.responses import spread_levels
 from character.modules.slices import MESSAGES_PER_SLICE, slice_shares
-from character.modules.strategies import calls_per_pass, strategy
+from character.modules.strategies import calls_per_pass
 from character.records import Kind, Usage
 from character.text import count_tokens, language_name
+from character.tuned_ranker import build_ranker
 from signatures.messages import KIND_DESCRIPTIONS, CheckMessages, GenerateMessages
 from signatures.responses import EXPRESSIONS, RespondInCharacter
 
@@ -38,6 +41,7 @@ def estimate(
     characters to a token); lengths of replies are assumed; re-asks and refills are left out. Ranking counts all
     the passes that may be needed.
     """
+    check_design(constitution, config)
     stages = {name: Usage() for name in ("messages", "responses", "ranking")}
     for trait in constitution.traits:
         if messages is None:
@@ -117,7 +121,8 @@ def _ranking(trait: Trait, constitution: Constitution, config: Config, messages:
     }
     settings, number = config.ranking, config.responses.candidates
     each = calls_per_pass(settings.strategy, number, settings.tournament) * settings.most_passes
-    prompt = _prompt(strategy(settings.strategy).signature, inputs)
+    rank = build_ranker(settings, {}).rank
+    prompt = _prompt(rank.signature, inputs, rank.demos)
     parts = [
         _usage(config, role, messages * each, messages * each * prompt, messages * each * RANKING_TOKENS)
         for role in settings.backends or ("ranking",)
@@ -134,10 +139,9 @@ def _conversation(config: Config) -> list[dict[str, str]]:
     return [{"role": "user", "content": "word " * MESSAGE_TOKENS}] * config.messages.turns
 
 
-def _prompt(signature: type[dspy.Signature], inputs: dict[str, Any]) -> int:
-    return sum(
-        count_tokens(message["content"]) for message in CharacterAdapter().format(signature, [], inputs)
-    )
+def _prompt(signature: type[dspy.Signature], inputs: dict[str, Any], demos: Sequence[Any] = ()) -> int:
+    messages = CharacterAdapter().format(signature, list(demos), inputs)
+    return sum(count_tokens(message["content"]) for message in messages)
 
 
 def _usage(config: Config, role: str, calls: int, prompt: int, completion: int) -> Usage:

@@ -8,7 +8,7 @@ from itertools import combinations, pairwise
 from typing import NamedTuple
 
 from character.config import PAIR_DESIGNS, PairDesign
-from character.errors import UnknownNameError
+from character.errors import InputError, UnknownNameError
 from character.records import Candidates, Drop, Level, Message, PreferencePair, Ranking
 from character.text import stable_seed
 
@@ -49,10 +49,12 @@ def build_pairs(
     ``max_per_message`` pairs the most probable stay, then those of the largest margin (of ``neutral`` pairs,
     any). Reasons for what is left out: ``unranked``, ``unsuitable``, ``level_missing``, ``against_level``
     (the ranking says otherwise than the levels), ``tie``, ``low_margin``, ``uncertain``, ``identical`` and
-    ``over_cap``. Raises UnknownNameError for a design.
+    ``over_cap``. Raises UnknownNameError for a design and
+    InputError for a limit that can not be.
     """
     if design not in PAIR_DESIGNS:
         raise UnknownNameError("pair design", design, PAIR_DESIGNS)
+    _refuse_limits(min_margin, min_probability, max_per_message)
     if ranking.status != "ranked":
         return (), (_drop(message, ranking.status, ranking.reason),)
     sides = list(_sides(candidates, ranking, design))
@@ -70,6 +72,16 @@ def build_pairs(
             pairs.append(_pair(message, candidates, ranking, design, better, worse))
     kept, over = _capped(pairs, max_per_message)
     return kept, (*drops, *(_drop(message, "over_cap", f"more than {max_per_message}") for _ in range(over)))
+
+
+def _refuse_limits(min_margin: float, min_probability: float, max_per_message: int | None) -> None:
+    for name, value in (("min_margin", min_margin), ("min_probability", min_probability)):
+        if not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise InputError(f"{name} is {value!r}.", expected="a number from 0 to 1")
+    if max_per_message is not None and (not isinstance(max_per_message, int) or max_per_message < 1):
+        raise InputError(
+            f"max_per_message is {max_per_message!r}.", expected="None, or a whole number from 1"
+        )
 
 
 def _drop(message: Message, reason: str, detail: str) -> Drop:

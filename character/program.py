@@ -9,7 +9,7 @@ from typing import Any
 
 import dspy
 
-from character.config import Config, PairDesign, RankingConfig
+from character.config import Config, PairDesign
 from character.constitution import Constitution, Trait
 from character.errors import InputError
 from character.modules import MessageGenerator, Ranker, Responder
@@ -39,6 +39,7 @@ from character.records import (
     Usage,
 )
 from character.text import detect_language
+from character.tuned_ranker import build_ranker
 
 OnStep = Callable[[Candidates | Ranking], None]
 
@@ -111,7 +112,7 @@ class CharacterProgram(dspy.Module):
                 max_refills=config.responses.max_refills,
                 max_response_tokens=config.responses.max_response_tokens,
             ),
-            _ranker(config.ranking, lms),
+            build_ranker(config.ranking, lms),
             messages_per_trait=config.messages.per_trait,
             kinds=config.messages.kinds,
             design=config.pairs.design,
@@ -280,19 +281,6 @@ class CharacterProgram(dspy.Module):
                     expected=f"one of {', '.join(by_name)}",
                 )
         return jobs
-
-
-def _ranker(settings: RankingConfig, lms: Mapping[str, Any]) -> Ranker:
-    return Ranker(
-        settings.passes,
-        strategy=settings.strategy,
-        max_passes=settings.most_passes,
-        min_gain=settings.min_gain,
-        tournament=settings.tournament,
-        method=settings.method,
-        jurors={name: lms[name] for name in settings.backends if name in lms},
-        max_reasks=settings.max_reasks,
-    )
 
 
 def _traits(trait: Trait | Mapping[str, Any] | str | None, constitution: Constitution | None) -> list[Trait]:

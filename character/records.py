@@ -7,7 +7,7 @@ from typing import Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from character.text import fingerprint
+from character.text import detect_language, fingerprint
 
 Kind = Literal["question", "situation", "self_reflection"]
 """What a message asks for: a view, a reaction to a situation, or the model's view of itself."""
@@ -101,8 +101,9 @@ class Message(Record):
         return self
 
     @classmethod
-    def of(cls, text: str, *, trait: str, kind: Kind = "question", language: str = "en") -> Message:
+    def of(cls, text: str, *, trait: str, kind: Kind = "question", language: str | None = None) -> Message:
         """Return a message of one user turn."""
+        language = language or detect_language(text)
         return cls(trait=trait, kind=kind, turns=(Turn(role="user", content=text),), language=language)
 
     @property

@@ -19,6 +19,7 @@ from character.config import Config
 from character.constitution import Constitution, Trait
 from character.errors import BudgetReachedError, CharacterError
 from character.event_loop import run_on_own_loop
+from character.feasibility import check_design
 from character.message_files import GivenMessages
 from character.modules.calls import SERVER_FAULTS, lean_settings
 from character.modules.inputs import as_constitution
@@ -28,6 +29,7 @@ from character.run_log import RunLog
 from character.run_slices import StoredSlices
 from character.run_summary import RunSummary, check_identity, summarize, write_down
 from character.store import FAILED, RunStore
+from character.tuned_ranker import keep_ranker, ranker_notes, with_tuned_ranker
 
 _ORDINALS_PER_TRAIT = 10_000_000
 
@@ -111,9 +113,11 @@ async def arun(
     on_progress: OnProgress | None = None,
 ) -> RunSummary:
     """Do as ``run`` does, on the event loop."""
-    config = config or Config()
+    config = with_tuned_ranker(config or Config())
     constitution = as_constitution(constitution)
     given = GivenMessages(dict(messages)) if isinstance(messages, Mapping) else messages
+    if program is None:
+        check_design(constitution, config)
     with contextlib.ExitStack() as stack:
         stack.callback(_heed_interrupts)
         stack.enter_context(_without_truncation_warnings())
@@ -124,7 +128,9 @@ async def arun(
         write_down(store, constitution, config, given.fingerprint if given else None)
         job = _Run(store, log, constitution, config, given, on_progress)
         log.write("started", version=__version__, constitution=constitution.fingerprint, seed=config.seed)
-        await job.sit(_with_models(program, config, store))
+        for note in ranker_notes(config):
+            log.write("ranker", note=note)
+        await job.sit(_with_models(program, keep_ranker(store.folder, config), store))
         log.write("finished", **store.counts())
         return summarize(store)
 

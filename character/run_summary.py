@@ -16,6 +16,7 @@ from character.records import PreferencePair, Record, Usage
 from character.store import RunStore
 from character.store_errors import another_version
 from character.text import fingerprint
+from character.tuned_ranker import ranker_fingerprint
 
 REHEARSAL_NOTE = "made by the rehearsal backend: for trying and testing, not for training"
 _NOT_IDENTITY = {"concurrency", "budget", "store"}
@@ -66,6 +67,7 @@ def identity(constitution: Constitution, config: Config, messages: str | None) -
     for backend in settings["backends"].values():
         for name in _NOT_IDENTITY_OF_BACKEND:
             backend.pop(name, None)
+    settings["ranking"]["ranker"] = ranker_fingerprint(config.ranking)  # what it says, not where it lies
     known = {
         "constitution": constitution.fingerprint,
         "given messages": messages,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -114,9 +116,22 @@ def create_tables(engine: sa.Engine) -> None:
     _metadata.create_all(engine)
 
 
+def _has_log(path: Path) -> bool:
+    log = path.with_name(path.name + "-wal")
+    return log.exists() and log.stat().st_size > 0
+
+
 def sqlite_engine(path: Path, *, read_only: bool) -> sa.Engine:
-    """Return an engine for a SQLite file: write-ahead log, every commit flushed to the disk, 16 KiB pages."""
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False, "timeout": 30})
+    """Return an engine for a SQLite file: write-ahead log, every commit flushed to the disk, 16 KiB pages.
+
+    A reader of a run that was closed, in a folder that may not be written, reads the file as it lies there.
+    """
+    address = str(path)
+    if read_only and not os.access(path.parent, os.W_OK) and not _has_log(path):
+        address = f"file:{quote(str(path.resolve()))}?mode=ro&immutable=1&uri=true"
+    engine = sa.create_engine(
+        f"sqlite:///{address}", connect_args={"check_same_thread": False, "timeout": 30}
+    )
 
     @sa.event.listens_for(engine, "connect")
     def _set_up(connection: sqlite3.Connection, _record: object) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from pydantic import Field
 
-from character.audit.balance_solvers import choose_rows, reachable_share, weigh_rows
+from character.audit.balance_search import groups_of, problem, search_subset, search_weights
+from character.audit.balance_solvers import reachable_share
 from character.audit.feature_words import HasWords
 from character.audit.features import FEATURES
 from character.audit.pair_table import Floats, PairTable, pair_table
@@ -19,8 +20,10 @@ BalanceMethod = Literal["subset", "weights"]
 BALANCE_METHODS: tuple[BalanceMethod, ...] = get_args(BalanceMethod)
 BALANCE_THRESHOLD = 0.1
 """The effect that balancing leaves at most, unless told otherwise."""
-MAX_WEIGHT = 5.0
-"""No pair weighs more than so many average ones."""
+MIN_SHARE = 0.2
+"""The share of pairs that balancing keeps at least, unless told otherwise."""
+FEW_PAIRS, SMALL_SHARE, MIX_SHIFT = 30, 0.5, 0.1
+"""With fewer pairs, a smaller share kept, or a trait's share moved by more, balancing warns."""
 _ROUNDING = 1e-6
 
 
@@ -50,7 +53,9 @@ class Balanced(Record):
     ``kept`` are the ids of the pairs that stay, in their order; ``weights`` the weight of each by id, of
     mean 1 (empty for the method ``subset``). ``share`` is the share of pairs kept, ``effective_pairs``
     what weighted pairs are worth in equal ones (Kish: (Σw)² / Σw²). ``unreached`` names what could not be
-    brought below the threshold, and ``notes`` says so in words.
+    brought below the threshold, and ``notes`` says so in words. ``traits`` are the shares of each trait before and
+    after, ``within`` the traits balanced by themselves (40 pairs or more each), ``warnings`` what speaks against
+    using the result.
     """
 
     method: BalanceMethod
@@ -67,6 +72,9 @@ class Balanced(Record):
     effective_pairs: float = 0.0
     unreached: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    traits: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    within: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class _Column(NamedTuple):
@@ -84,16 +92,18 @@ def balance(
     threshold: float = BALANCE_THRESHOLD,
     seed: int = 0,
     method: BalanceMethod = "subset",
-    min_share: float = 0.1,
+    min_share: float = MIN_SHARE,
     ignore: Iterable[str] = (),
 ) -> Balanced:
     """Return which pairs to keep, or how to weigh them, so that no feature tells chosen from rejected.
 
     Every feature of ``FEATURES`` and every common opener is to have an effect of at most ``threshold``
-    either way, in 0..1, in which side has more and in how much more. ``subset`` leaves out as few pairs as
-    a greedy search finds; ``weights`` keeps all, weighs each between 0 and 5 and brings the effects to
-    about 0. What would leave less than ``min_share`` of the pairs (or cannot be weighed away) is given up,
-    named in ``unreached``, and the rest is balanced without it. A pair that comes twice counts once.
+    either way, in 0..1, in which side has more and in how much more: over all pairs, and within each trait
+    of 40 pairs or more (there within two standard errors where that is more). ``subset`` leaves out as few pairs
+    as a greedy search finds; ``weights`` keeps all, weighs each between 0 and 5, brings the effects to about 0 and
+    leaves each large trait its share. No effect ends beyond the threshold or where it was, whichever is more. What
+    cannot be reached so, or would leave less than ``min_share`` of the pairs or fewer than 10, is given up, named in
+    ``unreached``, and the rest is balanced without it. A pair that comes twice counts once.
 
     ``ignore`` names features to leave alone (or ``openers``): those that the trait itself consists of, such as
     ``questions`` for curiosity; to balance them would balance the trait away. ``traits`` give the words that
@@ -113,7 +123,7 @@ def balance_table(
     threshold: float = BALANCE_THRESHOLD,
     seed: int = 0,
     method: BalanceMethod = "subset",
-    min_share: float = 0.1,
+    min_share: float = MIN_SHARE,
     ignore: Iterable[str] = (),
 ) -> Balanced:
     """Return the same for pairs that were counted before (see ``pair_table``)."""
@@ -123,18 +133,51 @@ def balance_table(
     if not table.ids:
         return Balanced(method=method, threshold=threshold, seed=seed)
     columns = _columns(table)
-    possible = {place: reachable_share(each.values, threshold) for place, each in enumerate(columns)}
-    wanted = [
-        place
-        for place, each in enumerate(columns)
-        if possible[place] >= min_share and not _is_ignored(each.name, ignored)
-    ]
+    values = np.column_stack([each.values for each in columns]) if columns else np.zeros((len(table.ids), 0))
+    left_alone = np.array([_is_ignored(each.name, ignored) for each in columns], dtype=bool)
+    group, within = groups_of(table.traits)
+    asked = problem(
+        values, group, ignored=left_alone, threshold=threshold, min_share=min_share, num_own=len(within)
+    )
     if method == "subset":
-        weights = _subset(columns, wanted, len(table.ids), threshold, seed, min_share)
+        weights = search_subset(asked, seed=seed)
     else:
-        weights = _weights(columns, wanted, len(table.ids), threshold)
+        weights = search_weights(asked, ignored=left_alone, threshold=threshold)
+    possible = {place: reachable_share(each.values, threshold) for place, each in enumerate(columns)}
     rows = _report(columns, possible, weights, threshold, ignored)
-    return _balanced(table, rows, weights, threshold, seed, method)
+    found = _balanced(table, rows, weights, threshold, seed, method)
+    found = found.model_copy(update={"within": within, "traits": _traits(table, weights)})
+    return found.model_copy(update={"warnings": tuple(_warnings(found, min_share))})
+
+
+def _traits(table: PairTable, weights: Floats) -> dict[str, tuple[float, float]]:
+    """Return the share of each trait among the pairs, before and after."""
+    column = np.array(table.traits, dtype=object)
+    return {
+        name: (float((column == name).mean()), float(weights[column == name].sum() / weights.sum()))
+        for name in sorted(set(table.traits))
+    }
+
+
+def _warnings(found: Balanced, min_share: float) -> Iterator[str]:
+    if found.num_pairs < FEW_PAIRS:
+        yield (
+            f"Only {found.num_pairs} pairs: with fewer than {FEW_PAIRS} the effects are mostly chance, and so is what balancing does."
+        )
+    stayed = found.num_kept == found.num_pairs
+    if found.method == "subset" and found.share < SMALL_SHARE:
+        yield (
+            f"Balancing keeps only {found.num_kept} of {found.num_pairs} pairs ({found.share:.0%}). "
+            "Make more pairs, leave the trait's own features alone (ignore), or use weights."
+        )
+    if found.unreached and stayed and found.method == "subset":
+        yield (
+            f"Balancing changed nothing: it could even out nothing without moving something else further out or keeping "
+            f"less than {min_share:.0%}. All pairs stay."
+        )
+    for name, (before, after) in found.traits.items():
+        if abs(after - before) > MIX_SHIFT:
+            yield f"The share of the trait {name} moves from {before:.0%} to {after:.0%} of the pairs."
 
 
 def _is_ignored(name: str, ignored: frozenset[str]) -> bool:
@@ -166,38 +209,6 @@ def _columns(table: PairTable) -> list[_Column]:
     opened = table.opener_signs(places)
     found += [_Column(f"opener:{table.openers[place]}", True, opened[:, i]) for i, place in enumerate(places)]
     return [column for column in found if column.values.any()]
-
-
-def _subset(
-    columns: list[_Column], wanted: list[int], number: int, threshold: float, seed: int, min_share: float
-) -> Floats:
-    """Return 1 per pair that stays, 0 per other, giving up one column after another where it must."""
-    least = max(1, int(np.ceil(min_share * number)))
-    wanted = list(wanted)
-    while True:
-        rng = np.random.default_rng([seed, 4])
-        keep, prevents = choose_rows(_stack(columns, wanted, number), threshold, least=least, rng=rng)
-        if prevents is None:
-            return keep.astype(np.float64)
-        wanted.pop(prevents)
-
-
-def _weights(columns: list[_Column], wanted: list[int], number: int, threshold: float) -> Floats:
-    """Return the weight of each pair, giving up one column after another where it must."""
-    wanted = list(wanted)
-    while True:
-        stacked = _stack(columns, wanted, number)
-        weights = weigh_rows(stacked, max_weight=MAX_WEIGHT)
-        effects = np.abs(weights @ stacked) / number
-        if effects.max(initial=0.0) <= threshold + _ROUNDING:
-            return weights
-        wanted.pop(int(effects.argmax()))
-
-
-def _stack(columns: Sequence[_Column], places: list[int], number: int) -> Floats:
-    if not places:
-        return np.zeros((number, 0))
-    return np.column_stack([columns[place].values for place in places])
 
 
 def _balanced(
@@ -265,12 +276,8 @@ def _report(
 
 
 def _note(row: BalanceRow) -> str:
-    """Return in a sentence what stays confounded, by the measure that is further from 0."""
-    pairs = [("effect", row.effect_before, row.effect_after)]
-    if row.difference_before is not None and row.difference_after is not None:
-        pairs.append(("difference", row.difference_before, row.difference_after))
-    name, before, after = max(pairs, key=lambda each: abs(each[2]))
-    return (
-        f"{row.name} still sets the sides apart: {name} {after:+.2f} ({before:+.2f} before). Balancing it alone could keep "
-        f"{row.reachable_share:.0%} of the pairs. Candidates that differ less in it would help."
-    )
+    """Return in a sentence what stays confounded, by the net effect, or by the mean difference where only that is off."""
+    said = f"net effect {row.effect_after:+.2f} ({row.effect_before:+.2f} before)"
+    if row.difference_after is not None and abs(row.difference_after) > abs(row.effect_after):
+        said += f", mean difference {row.difference_after:+.2f} ({row.difference_before:+.2f} before)"
+    return f"{row.name} still sets the sides apart: {said}. Candidates that differ less in it would help."

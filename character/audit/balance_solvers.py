@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,31 +26,61 @@ def reachable_share(column: Floats, threshold: float) -> float:
     return float(np.flatnonzero(fits)[-1] + 1) / len(column) if fits.any() else 0.0
 
 
-def choose_rows(
-    columns: Floats, threshold: float, *, least: int, rng: np.random.Generator
-) -> tuple[Bools, int | None]:
-    """Return which rows stay so that the mean of every column is within ± threshold, or the column that prevents it.
+class Limits(NamedTuple):
+    """What the means of columns may be, over all rows and within each group of them.
 
-    Rows that most relieve the columns beyond the threshold go first, each column weighing by how far beyond
-    it is; then rows come back, in random order, as far as all columns stay within. With fewer than
-    ``least`` rows left it gives up: the second value is then the place of the worst column, else None.
+    ``group`` numbers the group of each row from 1; ``bounds[0]`` are the bounds over all rows, ``bounds[g]`` those
+    within group g, one per column, above 0; ``least[0]`` and ``least[g]`` say how many rows have to stay.
+    """
+
+    group: NDArray[np.int64]
+    bounds: Floats
+    least: NDArray[np.int64]
+
+
+def group_sums(columns: Floats, group: NDArray[np.int64], number: int) -> tuple[Floats, NDArray[np.int64]]:
+    """Return the sums of each column and the number of rows, over all rows (place 0) and per group (1 to ``number``)."""
+    sums = np.zeros((number + 1, columns.shape[1]))
+    sums[0] = columns.sum(axis=0)
+    np.add.at(sums, group, columns)
+    counts = np.bincount(group, minlength=number + 1).astype(np.int64)
+    counts[0] = len(columns)
+    return sums, counts
+
+
+def choose_rows(columns: Floats, limits: Limits, *, rng: np.random.Generator) -> tuple[Bools, Floats | None]:
+    """Return which rows stay so that every mean is within its bound, or by how much each is beyond it.
+
+    Rows that most relieve the means beyond their bounds go first, each weighing by how far beyond it is; then
+    rows come back, in random order, as far as all stay within. Where the least number of rows is reached, or no
+    row helps any more, it gives up: the second value then has the shape of the bounds, else it is None.
     """
     keep = np.ones(len(columns), dtype=bool)
-    sums, number = columns.sum(axis=0), len(columns)
+    sums, numbers = group_sums(columns, limits.group, len(limits.bounds) - 1)
     while True:
-        beyond = np.maximum(np.abs(sums) - threshold * number, 0.0)
+        beyond = np.maximum(np.abs(sums) - limits.bounds * numbers[:, None], 0.0)
         if beyond.max(initial=0.0) <= _SLACK:
             break
-        size = max(1, min(int(_STEP * beyond.max()), number - least))
-        relief = columns @ (beyond * np.sign(sums)) - threshold * beyond.sum()
-        relief[~keep] = -np.inf
-        gone = _largest(relief, size, rng)
-        if number <= least or not len(gone):
-            return keep, int(beyond.argmax())
+        free = numbers - limits.least
+        relief = _relief(columns, limits, beyond, sums)
+        relief[~keep | (free[limits.group] <= 0)] = -np.inf
+        size = max(1, min(int(_STEP * beyond.max()), int(free[0])))
+        gone = _within(_largest(relief, size, rng), limits.group, free)
+        if free[0] <= 0 or not len(gone):
+            return keep, beyond
         keep[gone] = False
-        sums, number = sums - columns[gone].sum(axis=0), number - len(gone)
-    _put_back(columns, threshold, keep, rng)
+        less, fewer = group_sums(columns[gone], limits.group[gone], len(limits.bounds) - 1)
+        sums, numbers = sums - less, numbers - fewer
+    _put_back(columns, limits, keep, rng)
     return keep, None
+
+
+def _relief(columns: Floats, limits: Limits, beyond: Floats, sums: Floats) -> Floats:
+    """Return by how much it helps to leave each row out."""
+    helps = columns @ (beyond * np.sign(sums)).T
+    costs = (limits.bounds * beyond).sum(axis=1)
+    own = np.take_along_axis(helps, limits.group[:, None], axis=1)[:, 0]
+    return np.asarray(helps[:, 0] + own - costs[0] - costs[limits.group])
 
 
 def _largest(relief: Floats, size: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -58,15 +90,26 @@ def _largest(relief: Floats, size: int, rng: np.random.Generator) -> NDArray[np.
     return np.asarray(top[relief[top] > 0], dtype=np.int64)
 
 
-def _put_back(columns: Floats, threshold: float, keep: Bools, rng: np.random.Generator) -> None:
-    sums, number = columns[keep].sum(axis=0), int(keep.sum())
+def _within(rows: NDArray[np.int64], group: NDArray[np.int64], free: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return those rows that can go without leaving a group with too few."""
+    left, found = free.copy(), []
+    for row in rows:
+        if left[group[row]] > 0:
+            left[group[row]] -= 1
+            found.append(int(row))
+    return np.array(found, dtype=np.int64)
+
+
+def _put_back(columns: Floats, limits: Limits, keep: Bools, rng: np.random.Generator) -> None:
+    sums, numbers = group_sums(columns[keep], limits.group[keep], len(limits.bounds) - 1)
     for _ in range(2):  # what came back in the first sweep may have made room for others
         out = rng.permutation(np.flatnonzero(~keep))
         for row in out:
-            after = sums + columns[row]
-            if np.abs(after).max(initial=0.0) <= threshold * (number + 1):
+            places = [0, int(limits.group[row])]
+            after, more = sums[places] + columns[row], numbers[places] + 1
+            if (np.abs(after) <= limits.bounds[places] * more[:, None]).all():
                 keep[row] = True
-                sums, number = after, number + 1
+                sums[places], numbers[places] = after, more
 
 
 def weigh_rows(columns: Floats, *, max_weight: float) -> Floats:

@@ -12,6 +12,7 @@ import click
 
 from character._version import __version__
 from character.errors import CharacterError
+from optimizers.errors import OptimizerError
 
 _COMMANDS = {
     "run": "Make preference pairs for a constitution.",
@@ -19,6 +20,9 @@ _COMMANDS = {
     "show": "Show a run's messages with candidates, scores and reasons.",
     "status": "Show how far a run is and what it cost.",
     "audit": "Look at a run as a whole, and write a report.",
+    "optimize": "Tune the ranker to a labelled set.",
+    "evaluate-ranker": "Measure rankers and backends on a labelled set.",
+    "rankers": "List the saved rankers of a folder.",
     "export": "Write a run's data for a trainer.",
     "backends": "List the configured backends, and try each with --ping.",
     "init": "Write a commented project folder to start from.",
@@ -32,7 +36,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = import_module(f"character.cli.{cmd_name}_command").command
+        command: click.Command = import_module(f"character.cli.{cmd_name.replace('-', '_')}_command").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -60,7 +64,7 @@ def main() -> None:
     try:
         code = cli.main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
-    except CharacterError as error:
+    except (CharacterError, OptimizerError) as error:
         _fail(_redacted(str(error)), error.exit_code)
     except click.ClickException as error:
         error.show()

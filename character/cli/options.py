@@ -24,7 +24,16 @@ run_argument = click.argument("run_folder", metavar="RUN", type=click.Path(path_
 
 def backend_options(function: F) -> F:
     """Add --backend, --lm, --api-base and --api-key-env, for the default and for each step."""
-    for role in (*reversed(ROLE_FLAGS), ""):
+    return _backend_options(function, ROLE_FLAGS)
+
+
+def tuning_options(function: F) -> F:
+    """Add the same options, for the judge and for the model that proposes instructions."""
+    return _backend_options(function, ("reflection",))
+
+
+def _backend_options(function: F, roles: tuple[str, ...]) -> F:
+    for role in (*reversed(roles), ""):
         suffix = f"-{role}" if role else ""
         whose = f"for {role}" if role else "for every step without its own"
         decorators = (
@@ -45,7 +54,7 @@ def backend_options(function: F) -> F:
 def backend_overrides(flags: dict[str, Any]) -> dict[str, Any]:
     """Return the ``backends`` section that the backend flags amount to."""
     section: dict[str, Any] = {}
-    for role in ("", *ROLE_FLAGS):
+    for role in ("", *ROLE_FLAGS, "reflection"):
         suffix = f"_{role}" if role else ""
         given = {
             "kind": flags.get(f"backend{suffix}"),

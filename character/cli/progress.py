@@ -90,7 +90,12 @@ def _opening(constitution: Constitution, config: Config) -> Panel:
     grid.add_row("constitution", f"{constitution.name} ({constitution.language})")
     grid.add_row("traits", traits + more)
     for role in ("messages", "responses", "ranking"):
-        grid.add_row(role, describe_backend(config, role))
+        jury = config.ranking.backends if role == "ranking" else ()
+        grid.add_row(
+            role,
+            "; ".join(f"{name}: {describe_backend(config, name)}" for name in jury)
+            or describe_backend(config, role),
+        )
     return Panel(grid, title="character run", title_align="left")
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 @click.option(
     "--strategy", metavar="NAME", help="How the judge is asked: scores, listwise, pairwise or pointwise."
 )
+@click.option("--ranker", metavar="FILE", help="Rank with this ranker, as `character optimize` saved it.")
 @click.option("--passes", type=click.IntRange(min=1), help="Ranking passes, each in another order.")
 @click.option(
     "--max-passes", type=click.IntRange(min=1), help="Passes at most, where the first ones disagree."
@@ -66,8 +67,11 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
     from character.estimate import estimate
     from character.message_files import GivenMessages, MessageFile, messages_from_questions
     from character.run import run
+    from character.tuned_ranker import ranker_notes, with_tuned_ranker
 
-    config = load_config(config_path, overrides=_overrides(flags))
+    config = with_tuned_ranker(load_config(config_path, overrides=_overrides(flags)))
+    for note in ranker_notes(config):
+        click.echo(f"Note: {note}", err=True)
     loaded = load_constitution(constitution)
     if flags["trait_names"]:
         loaded = loaded.only(flags["trait_names"])
@@ -93,7 +97,7 @@ def _overrides(flags: dict[str, Any]) -> dict[str, Any]:
     given: dict[str, dict[str, Any]] = {
         "messages": {"per_trait": flags["messages_per_trait"]},
         "responses": {"candidates": flags["candidates"]},
-        "ranking": {name: flags[name] for name in ("strategy", "passes", "max_passes")},
+        "ranking": {name: flags[name] for name in ("strategy", "passes", "max_passes", "ranker")},
         "pairs": {"design": flags["design"]},
         "budget": {name: flags[name] for name in ("max_cost", "max_tokens", "max_calls")},
         "store": {"url": flags["store_url"]},
@@ -139,5 +143,7 @@ def _show_estimate(stages: dict[str, Any], *, as_json: bool) -> None:
         table.add_row(name, *figures)
     new_console().print(table)
     new_console().print(
-        "Without re-asks and refills. Prompts are measured, lengths of replies are assumed.", style="dim"
+        "At most, for ranking: passes that agree are followed by no others. Without re-asks and refills. "
+        "Prompts are measured, lengths of replies are assumed.",
+        style="dim",
     )

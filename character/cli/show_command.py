@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from character.records import Rollout
+    from character.records import RankingPass, Rollout
     from character.store import RunStore
 
 
@@ -112,7 +112,8 @@ def _show(console: Console, rollout: Rollout) -> None:
         console.print(_candidates(rollout))
     if rollout.ranking:
         for number, one in enumerate(rollout.ranking.passes, 1):
-            console.print(Panel(Text(one.reason), title=f"reasons of pass {number}", title_align="left"))
+            title = Text(f"reasons of pass {number}{_by(one)}: {_shown(rollout, one)}")
+            console.print(Panel(Text(one.reason), title=title, title_align="left"))
         if rollout.ranking.status != "ranked":
             console.print(f"{rollout.ranking.status}: {rollout.ranking.reason}")
     for drop in rollout.drops:
@@ -125,6 +126,16 @@ def _show(console: Console, rollout: Rollout) -> None:
         console.print(f"pair: {sides}, {pair.score_chosen:.2f} over {pair.score_rejected:.2f}", style="green")
     if not rollout.pairs:
         console.print("no pair")
+
+
+def _by(one: RankingPass) -> str:
+    return f" by {one.juror}" if one.juror else ""
+
+
+def _shown(rollout: Rollout, one: RankingPass) -> str:
+    """Return which candidates a pass showed, in its order, numbered as its reasons number them."""
+    items = rollout.candidates.items if rollout.candidates else ()
+    return ", ".join(f"[{place}] {items[i].level or 'candidate'}" for place, i in enumerate(one.shown, 1))
 
 
 def _candidates(rollout: Rollout) -> Table:
@@ -144,7 +155,10 @@ def _candidates(rollout: Rollout) -> Table:
         table.add_row(*(f"score {ranking.scores[i]:.2f}" for i in order))
         for number, one in enumerate(ranking.passes, 1):
             places = {index: place for place, index in enumerate(one.shown, 1)}
-            cells = (f"pass {number}: {one.scores[i]:.2f}, shown {places[i]}." for i in order)
-            table.add_row(*cells, style="dim")
+            cells = (
+                f"pass {number}{_by(one)}: {one.scores[i]:.2f}, shown {places[i]}." if i in places else ""
+                for i in order
+            )
+            table.add_row(*(Text(cell) for cell in cells), style="dim")
     table.add_row(*(Text(items[i].model, style="dim") for i in order))
     return table

@@ -4,6 +4,7 @@ from character.config.backend import BACKEND_KINDS, BackendConfig, BackendKind, 
 from character.config.loading import build_config, describe_validation, load_config
 from character.config.steps import (
     LEAST_CANDIDATES,
+    MAX_PASSES,
     PAIR_DESIGNS,
     BudgetConfig,
     MessagesConfig,
@@ -18,6 +19,7 @@ from character.config.whole import ROLES, Config
 __all__ = [
     "BACKEND_KINDS",
     "LEAST_CANDIDATES",
+    "MAX_PASSES",
     "PAIR_DESIGNS",
     "ROLES",
     "BackendConfig",

@@ -68,27 +68,39 @@ class ResponsesConfig(Section):
         return self
 
 
+MAX_PASSES = 4
+"""The passes at most where nothing else is said."""
+
+
 class RankingConfig(Section):
     """How candidates are ranked (see ``Ranker`` for the strategies and ``combine`` for the methods).
 
     ``passes`` are made in any case, each in another order; while one more is expected to put right at least
-    ``min_gain`` of all pairs of candidates, further ones up to ``max_passes``. A single pass is never followed
-    by another. ``backends`` names backends that all judge everything, as a jury.
+    ``min_gain`` of all pairs of candidates, further ones up to ``max_passes`` (by default 4). A single pass is not
+    followed by another unless ``max_passes`` says so. ``backends`` names backends that all judge everything, as a jury. ``ranker`` is the file of a
+    ranker that ``character optimize`` saved; what it was measured with then holds where nothing else is set.
     """
 
     strategy: Literal["scores", "listwise", "pairwise", "pointwise"] = "scores"
     passes: int = Field(default=2, ge=1, le=16)
-    max_passes: int = Field(default=4, ge=1, le=32)
+    max_passes: int | None = Field(default=None, ge=1, le=32)
     min_gain: float = Field(default=0.005, ge=0.0, le=0.5)
     tournament: Literal["round_robin", "swiss"] = "round_robin"
     method: Literal["model", "mean", "borda", "bradley_terry", "plackett_luce"] | None = None
     backends: tuple[str, ...] = ()
     max_reasks: int = Field(default=2, ge=0, le=5)
+    ranker: str | None = Field(default=None, min_length=1)
 
     @property
     def most_passes(self) -> int:
-        """The passes at most: ``max_passes``, no fewer than ``passes``, and one where ``passes`` is one."""
-        return max(self.passes, self.max_passes) if self.passes > 1 else 1
+        """The passes at most: ``max_passes``, or 4 (or ``passes`` where those are more); one where ``passes`` is one."""
+        return self.max_passes or (max(self.passes, MAX_PASSES) if self.passes > 1 else 1)
+
+    @model_validator(mode="after")
+    def _no_fewer_at_most(self) -> Self:
+        if self.max_passes is not None and self.max_passes < self.passes:
+            raise ValueError(f"max_passes is {self.max_passes}, fewer than the {self.passes} passes")
+        return self
 
 
 class PairsConfig(Section):

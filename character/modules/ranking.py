@@ -9,6 +9,7 @@ from typing import Any
 import dspy
 
 from character.aggregation.combine import METHODS, Combined, Method, combine
+from character.config import MAX_PASSES
 from character.constitution import Trait
 from character.errors import InputError, UnknownNameError
 from character.modules.calls import Call, Reply
@@ -37,7 +38,7 @@ class Ranker(dspy.Module):
     order with ties), ``pairwise`` (two at a time, each pair or as a ``swiss`` tournament matches them) or
     ``pointwise`` (one at a time). The orders are balanced, see ``balanced_orders``. After ``passes`` the
     ranker goes on, one pass at a time up to ``max_passes``, while one more is expected to put right at least
-    ``min_gain`` of all pairs of candidates. ``jurors`` are models by name that each judge
+    ``min_gain`` of all pairs of candidates; by default 4 at most, and one where ``passes`` is one. ``jurors`` are models by name that each judge
     everything, instead of the model of the context. ``method`` replaces how the passes are combined. ``calibration`` is
     applied to the scores of every pass, see ``optimizers.calibration``.
 
@@ -69,8 +70,9 @@ class Ranker(dspy.Module):
             raise UnknownNameError("tournament", tournament, TOURNAMENTS)
         if method is not None and method not in METHODS:
             raise UnknownNameError("aggregation method", method, METHODS)
+        default = max(passes, MAX_PASSES) if passes > 1 else 1
         self.rank = dspy.Predict(_strategy(strategy).signature)
-        self.strategy, self.passes, self.max_passes = strategy, passes, max_passes or passes
+        self.strategy, self.passes, self.max_passes = strategy, passes, max_passes or default
         self.min_gain, self.tournament, self.method = min_gain, tournament, method
         self.jurors, self.calibration, self.max_reasks = dict(jurors or {}), calibration, max_reasks
 

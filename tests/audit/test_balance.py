@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from audit.planted import pair_of, planted, reply
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from scipy import optimize
 
-from character.audit.balance import balance
-from character.audit.balance_solvers import choose_rows, reachable_share, weigh_rows
+from character.audit.balance import MIN_SHARE, balance
+from character.audit.balance_solvers import Limits, choose_rows, reachable_share, weigh_rows
 from character.audit.confounds import audit_confounds
 from character.errors import InputError, UnknownNameError
 
@@ -91,7 +91,7 @@ def test_what_no_pair_speaks_against_is_named_and_the_rest_is_balanced(method) -
     length = next(row for row in balanced.rows if row.name == "characters")
     assert length.effect_after == pytest.approx(1.0)
     assert (length.reached, length.reachable_share) == (False, 0.0)
-    assert "characters still sets the sides apart: effect +1.00" in balanced.notes[0]
+    assert "characters still sets the sides apart: net effect +1.00" in balanced.notes[0]
     assert balanced.num_kept > 0
 
 
@@ -152,13 +152,19 @@ _COLUMNS = npst.arrays(
 )
 
 
+def _limits(columns, threshold):
+    bounds = np.full((2, columns.shape[1]), threshold)
+    bounds[1] = 2.0
+    return Limits(np.ones(len(columns), dtype=np.int64), bounds, np.array([1, 0]))
+
+
 @given(columns=_COLUMNS, threshold=st.sampled_from([0.05, 0.1, 0.3]))
-def test_rows_that_stay_are_balanced_or_the_worst_column_is_named(columns, threshold) -> None:
-    keep, prevents = choose_rows(columns, threshold, least=1, rng=np.random.default_rng(0))
-    if prevents is None:
+def test_rows_that_stay_are_balanced_or_what_is_beyond_is_told(columns, threshold) -> None:
+    keep, beyond = choose_rows(columns, _limits(columns, threshold), rng=np.random.default_rng(0))
+    if beyond is None:
         assert np.abs(columns[keep].mean(axis=0)).max() <= threshold + 1e-6
     else:
-        assert 0 <= prevents < columns.shape[1]
+        assert beyond.max() > 0
     assert keep.any()
 
 
@@ -166,9 +172,76 @@ def test_rows_that_stay_are_balanced_or_the_worst_column_is_named(columns, thres
 def test_a_single_column_loses_no_more_rows_than_it_must(column) -> None:
     share = reachable_share(column, 0.1)
     if share:
-        keep, prevents = choose_rows(column[:, None], 0.1, least=1, rng=np.random.default_rng(0))
-        assert prevents is None
+        columns = column[:, None]
+        keep, beyond = choose_rows(columns, _limits(columns, 0.1), rng=np.random.default_rng(0))
+        assert beyond is None
         assert keep.mean() == pytest.approx(share)
+
+
+_SIDES = st.lists(st.sampled_from(("Well, ", "I ", "why? ", "😊 ", "perhaps ", "road ", "**plan** ")), max_size=6)
+_PAIRS = st.lists(st.tuples(_SIDES, _SIDES, st.sampled_from("ab")), min_size=1, max_size=130)
+
+
+def _pairs_of(drawn):
+    return [
+        pair_of(i, f"{''.join(left)}{i}", f"{''.join(right)}{i}", trait=trait)
+        for i, (left, right, trait) in enumerate(drawn)
+    ]
+
+
+@pytest.mark.parametrize("method", ["subset", "weights"])
+@settings(max_examples=40, deadline=None)
+@given(drawn=_PAIRS, copies=st.integers(1, 4), threshold=st.sampled_from([0.05, 0.1, 0.3]))
+def test_no_effect_ends_beyond_the_threshold_or_where_it_was(method, drawn, copies, threshold) -> None:
+    pairs = _pairs_of(drawn * copies)
+    balanced = balance(pairs, method=method, threshold=threshold)
+    for row in balanced.rows:
+        assert abs(row.effect_after) <= max(threshold, abs(row.effect_before)) + 1e-5
+        if row.difference_before is not None:
+            assert abs(row.difference_after) <= max(threshold, abs(row.difference_before)) + 1e-5
+    assert balanced.num_kept >= min(len(pairs), max(10, MIN_SHARE * len(pairs)))
+
+
+@settings(max_examples=20, deadline=None)
+@given(drawn=_PAIRS, copies=st.integers(2, 4))
+def test_no_effect_within_a_large_trait_ends_further_out_either(drawn, copies) -> None:
+    pairs = _pairs_of(drawn * copies)
+    balanced = balance(pairs)
+    for trait in balanced.within:
+        own = [pair for pair in pairs if pair.trait == trait]
+        before, after = audit_confounds(own).run.features, audit_confounds(_kept(own, balanced)).run.features
+        for left, right in zip(before, after, strict=True):
+            assert abs(right.effect) <= max(0.1, abs(left.effect)) + 1e-6
+
+
+def test_large_traits_are_balanced_by_themselves_where_their_confounds_cancel() -> None:
+    pairs = [
+        *planted(80, chosen=lambda rng, text: _emoji(rng, text, 0.5), trait="humour"),
+        *planted(80, seed=1, rejected=lambda rng, text: _emoji(rng, text, 0.5), trait="patience"),
+    ]
+    for method in ("subset", "weights"):
+        balanced = balance(pairs, method=method)
+        assert balanced.within == ("humour", "patience")
+        weights = balanced.weights or dict.fromkeys(balanced.kept, 1.0)
+        for trait in balanced.within:
+            own = [pair for pair in pairs if pair.trait == trait and pair.id in weights]
+            signs = [weights[p.id] * (("😊" in p.chosen) - ("😊" in p.rejected)) for p in own]
+            assert abs(sum(signs) / sum(weights[p.id] for p in own)) < 0.2
+
+
+def test_a_shift_of_the_traits_is_told() -> None:
+    pairs = [*planted(14, per_message=2, chosen=lambda _rng, text: f"{text} {text} {text}", trait="humour"), *planted(60)]
+    balanced = balance(pairs)
+    before, after = balanced.traits["humour"]
+    assert before == pytest.approx(28 / 208)
+    assert sum(after for _, after in balanced.traits.values()) == pytest.approx(1)
+    assert any("humour" in said for said in balanced.warnings) == (abs(after - before) > 0.1)
+
+
+def test_few_pairs_are_warned_about_and_hardly_touched() -> None:
+    balanced = balance(planted(2, chosen=lambda _rng, text: f"I say {text}"))
+    assert balanced.num_kept == 6
+    assert any("Only 6 pairs" in said for said in balanced.warnings)
 
 
 def test_weights_are_those_nearest_to_equal_ones_that_scipy_finds() -> None:

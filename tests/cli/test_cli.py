@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -234,3 +235,24 @@ def test_a_model_that_only_talks_nonsense_is_told_with_its_own_words(
     assert summary["pairs"] == 0
     assert "No pair came of this run" in summary["advice"]
     assert "unreadable" in summary["advice"]
+
+
+@pytest.mark.parametrize("strategy", ["pairwise", "pointwise"])
+def test_show_tells_who_was_shown_in_each_pass(made: Path, tmp_path: Path, strategy: str) -> None:
+    out = tmp_path / "run"
+    in_json("run", made / "recipe.json", "--out", out, "--messages-per-trait", 1, "--strategy", strategy)
+    shown = character("show", out, "--message", in_json("show", out)[0]["message"]["id"])
+    assert shown.returncode == 0, shown.stderr
+    assert "[1]" in shown.stdout
+
+
+def test_a_finished_run_in_a_folder_that_cannot_be_written_is_read(made: Path, tmp_path: Path) -> None:
+    shutil.copytree(made / "run", tmp_path / "run")
+    for path in (*(tmp_path / "run").iterdir(), tmp_path / "run"):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    command = [sys.executable, "-m", "character", "status", str(tmp_path / "run"), "--json"]
+    if os.geteuid() == 0:  # who may do anything has to give that up first
+        command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--", *command]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["messages"]["messages"] == 4

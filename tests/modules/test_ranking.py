@@ -87,7 +87,7 @@ def test_the_async_way_gives_the_same_ranking(patience: Trait) -> None:
 def test_any_dspy_model_serves_with_nothing_of_ours_configured(patience: Trait) -> None:
     lm = DummyLM([{"reasoning": "r", "suitable": "True", "scores": "[1, 2, 3, 4]"}] * 2)
     with dspy.context(lm=lm):
-        ranking = Ranker()(QUESTION, CANDIDATES, patience)
+        ranking = Ranker(max_passes=2)(QUESTION, CANDIDATES, patience)
     assert ranking.status == "ranked"
     assert ranking.usage.calls == 2
 

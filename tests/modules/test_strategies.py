@@ -62,7 +62,7 @@ def test_each_strategy_finds_the_order_of_a_judge_that_knows_it(
 ) -> None:
     server.script = Judge()
     with dspy.context(lm=build_lm(backend_at(server))):
-        ranking = Ranker(passes, strategy=strategy)(QUESTION, CANDIDATES, patience)
+        ranking = Ranker(passes, strategy=strategy, max_passes=passes)(QUESTION, CANDIDATES, patience)
     assert ranking.order == BEST_FIRST
     assert ranking.strategy == strategy
     assert len(server.requests) == passes * calls_per_pass(strategy, 4, "round_robin") == ranking.usage.calls
@@ -74,7 +74,9 @@ def test_each_strategy_finds_the_order_of_a_judge_that_knows_it(
 def test_a_swiss_tournament_finds_the_best_in_fewer_comparisons(server: FakeServer, patience: Trait) -> None:
     server.script = Judge()
     with dspy.context(lm=build_lm(backend_at(server))):
-        ranking = Ranker(2, strategy="pairwise", tournament="swiss")(QUESTION, CANDIDATES, patience)
+        ranking = Ranker(2, strategy="pairwise", tournament="swiss", max_passes=2)(
+            QUESTION, CANDIDATES, patience
+        )
     assert len(server.requests) == 2 * calls_per_pass("pairwise", 4, "swiss") == 8
     assert ranking.order[0] == (1,)
     met = {frozenset(one.shown) for one in ranking.passes}
@@ -219,7 +221,7 @@ def test_what_a_strategy_writes_it_reads_back(patience: Trait, strategy: Any) ->
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_examples_are_what_the_predictor_is_asked(server: FakeServer, patience: Trait, strategy: Any) -> None:
     server.script = Judge()
-    ranker = Ranker(2, strategy=strategy)
+    ranker = Ranker(2, strategy=strategy, max_passes=2)
     turns = [{"role": "user", "content": QUESTION.text}]
     examples = ranker.examples(
         turns, list(WORTH), {"name": "patience", "description": "takes its time"}, passes=2

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from character.backends.rehearsal.guidance import Care
-from character.backends.rehearsal.lessons import Lesson, lessons_from, taught
+from character.backends.rehearsal.lessons import Lesson, lessons_from, surface, taught
 from character.backends.rehearsal.responses import last_content
 from character.backends.rehearsal.sense import Sense, sense_of
 from character.backends.rehearsal.words import sentences, size
@@ -93,7 +93,9 @@ def judge(
     scores = []
     for index, text in enumerate(texts):
         features = features_of(sense, text)
-        score = fit(features, sense.target, bench.care) + taught(features[:4], text, lessons)
+        score = fit(features, sense.target, bench.care) + taught(
+            (*features[:4], *surface(text)), text, lessons
+        )
         place = 1 - 2 * index / (len(texts) - 1) if len(texts) > 1 else 0.0
         score += bench.position_bias * bench.care.position * place
         score += bench.rng.gauss(0.0, bench.noise * bench.care.noise)
@@ -109,7 +111,7 @@ def learn(demos: tuple[dict[str, Any], ...], sense: Sense, language: str, care: 
         for text, label in lessons_from(demo):
             features = features_of(own, text)
             correction = label - fit(features, own.target, care)
-            lessons.append(Lesson(features[:4], correction, text, same_trait=own is sense))
+            lessons.append(Lesson((*features[:4], *surface(text)), correction, text, own is sense))
     return lessons
 
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from character.backends.rehearsal.words import size
 from character.text import shingles
 
 _BANDWIDTH = 0.28
-_SCALE = (1.0, 1.0, 1.6, 1.0)  # excess tells the levels apart that strength does not
+_SCALE = (1.0, 1.0, 1.6, 1.0, 1.0, 0.9)  # excess tells the levels apart that strength does not
+_LOUD = re.compile(r"[!！]|哈哈|\b(?:haha|lol|ha)\b|[\U0001F300-\U0001FAFF]", re.I)
+_WARM = re.compile(
+    r"\b(?:so|very|really|wonderful|never|always|gently|slowly|happily)\b|非常|真|好|一点都|慢慢|温柔", re.I
+)
 _ALIKE = 0.3
 _OTHER_TRAIT = 0.25
 _SHRINKAGE = 1.0
@@ -47,6 +53,18 @@ def lessons_from(demo: dict[str, Any]) -> Iterator[tuple[str, float]]:
     # Whole numbers are on the rubric's scale from 0 to 10.
     scale = 10 if all(isinstance(score, int) for score in scores) else 1
     yield from zip((str(text) for text in responses), (float(score) / scale for score in scores), strict=True)
+
+
+@lru_cache(maxsize=8192)
+def surface(text: str) -> tuple[float, float]:
+    """Return how gushing a text is, 0 … 1, and how long, 0 for up to twenty words, 1 for 90.
+
+    The judge has no opinion of its own on either; labelled examples teach it one. Unlike the cues of a trait they
+    are found in any text, so that labels of texts that people wrote teach something, too.
+    """
+    length = max(size(text), 20.0)
+    marks = len(_LOUD.findall(text)) + 0.5 * len(_WARM.findall(text))
+    return min(1.0, 15 * marks / length), math.log(length / 20.0) / 1.5
 
 
 def taught(features: tuple[float, ...], text: str, lessons: list[Lesson]) -> float:

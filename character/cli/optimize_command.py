@@ -1,0 +1,192 @@
+"""``character optimize``: tune the ranker to a labelled set, and adopt nothing that is not surely better."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from character.cli.options import backend_overrides, config_option, json_option, print_json, tuning_options
+
+if TYPE_CHECKING:
+    from character.config import Config
+    from optimizers.labelled import LabelledSet
+    from optimizers.report import OptimizationReport
+    from optimizers.strategies import Progress
+
+STRATEGY_NAMES = ("auto", "calibrate", "select", "few_shot", "copro", "mipro", "gepa", "simba")
+METRIC_NAMES = ("pairwise_accuracy", "tau_b", "top1", "ndcg", "mean_absolute_error")
+
+
+@click.command("optimize", short_help="Tune the ranker to a labelled set.")
+@click.argument("labelled", type=click.Path(path_type=Path))
+@click.option(
+    "--strategy", default="auto", show_default=True, type=click.Choice(STRATEGY_NAMES), help="How to tune."
+)
+@click.option(
+    "--budget", default=600, show_default=True, type=click.IntRange(min=1), help="Model calls at most, over everything."
+)
+@click.option("--out", type=click.Path(path_type=Path), help="The folder; by default LABELLED.tuned beside the file.")
+@click.option(
+    "--metric", default="pairwise_accuracy", show_default=True, type=click.Choice(METRIC_NAMES), help="What to gain in."
+)
+@click.option(
+    "--controls", default=0, show_default=True, type=click.IntRange(0, 100),
+    help="Runs on permuted labels, which must gain nothing; they share the budget.",
+)
+@click.option(
+    "--level", default=0.95, show_default=True, type=click.FloatRange(0.5, 0.999), help="The level of the intervals."
+)
+@click.option("--seed", type=click.IntRange(min=0), help="The seed of everything random.")
+@click.option("--recheck", type=click.Path(path_type=Path), help="Tune nothing: measure this saved ranker with today's model.")
+@config_option
+@tuning_options
+@json_option
+def command(
+    labelled: Path, out: Path | None, recheck: Path | None, config_path: Path | None, **flags: Any
+) -> None:
+    """Tune the ranker to the labelled set LABELLED and keep everything in a folder.
+
+    The gain is measured on items that nothing was chosen on. A ranker whose gain is not surely above zero is
+    saved but marked as not adopted. The same command goes on where it was stopped, and repeats no call. Then
+    `character run --ranker FOLDER/ranker.json` judges with it.
+    """
+    from character.config import load_config
+    from optimizers.labelled import read_labelled
+
+    config = load_config(config_path, overrides=_overrides(flags))
+    known = read_labelled(labelled)
+    if recheck is not None:
+        _recheck(recheck, known, config, flags)
+        return
+    _optimize(known, out or labelled.with_suffix(".tuned"), config, flags)
+
+
+def _overrides(flags: dict[str, Any]) -> dict[str, Any]:
+    seed = {} if flags["seed"] is None else {"seed": flags["seed"]}
+    return {**backend_overrides(flags), **seed}
+
+
+def _optimize(labelled: LabelledSet, out: Path, config: Config, flags: dict[str, Any]) -> None:
+    from character.optimization_page import optimization_page
+    from character.optimizing import Asked, optimize
+    from character.report import write
+
+    names = ("strategy", "budget", "metric", "controls", "level")
+    with TuningDisplay(flags["budget"]) as display:
+        done = optimize(
+            labelled,
+            out,
+            asked=Asked(**{name: flags[name] for name in names}),
+            config=config,
+            on_progress=display.update,
+        )
+    write(optimization_page(done.report), out / "report.html")
+    if flags["as_json"]:
+        print_json({"folder": str(out), **done.report.model_dump(mode="json")})
+    else:
+        _show(done.report, out)
+
+
+def _recheck(path: Path, labelled: LabelledSet, config: Config, flags: dict[str, Any]) -> None:
+    from character.cli.wording import console as new_console
+    from character.optimizing import recheck
+    from optimizers.artifact import load_artifact
+    from optimizers.evaluation import is_real
+    from optimizers.report import MetricGain
+
+    artifact = load_artifact(path)
+    found = recheck(artifact, labelled, config=config, metric=flags["metric"], level=flags["level"])
+    rows = [MetricGain.of(each) for each in found]
+    model = config.backend("ranking").model_name
+    still = bool(found) and is_real(found[0].gain, found[0].num_groups)
+    if flags["as_json"]:
+        metrics = [row.model_dump(mode="json") for row in rows]
+        print_json({"ranker": str(path), "tuned_on": artifact.model, "model": model, "gain_holds": still, "metrics": metrics})
+        return
+    console = new_console()
+    console.print(gain_table(rows, f"{path} with {model} (tuned on {artifact.model})"))
+    said = "the gain holds with this model" if still else "with this model no gain is shown"
+    same = artifact.labelled.fingerprint == labelled.fingerprint
+    note = " It was tuned on these labels, so the figures flatter it." if same else ""
+    console.print(f"{said}.{note}", style="green" if still else "yellow")
+
+
+def _show(report: OptimizationReport, out: Path) -> None:
+    from rich.panel import Panel
+    from rich.text import Text
+
+    from character.cli.wording import console as new_console
+    from character.cli.wording import count_text
+
+    console = new_console()
+    console.print(gain_table(report.metrics, f"before and after, on {report.num_test} held-out items"))
+    title = "adopted" if report.adopted else "not adopted"
+    style = "green" if report.adopted else "yellow"
+    console.print(Panel(Text(report.reason), title=title, title_align="left", style=style))
+    calls = report.calls
+    cost = "cost unknown" if calls.cost_usd is None else f"${calls.cost_usd:.4f}"
+    tokens = calls.prompt_tokens + calls.completion_tokens
+    console.print(
+        f"{report.strategy} → {report.chosen} · {count_text(calls.total, 'call')} of {calls.budget:,} · {tokens:,} tokens · {cost}"
+    )
+    console.print(f"report: {out / 'report.html'}\nranker: {out / 'ranker.json'}", style="dim")
+
+
+def gain_table(rows: Any, title: str) -> Any:
+    """Return a table of metrics before and after with the gain and its interval."""
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for name in ("metric", "before", "after", "gain", "items"):
+        table.add_column(name, justify="left" if name == "metric" else "right")
+    for row in rows:
+        table.add_row(
+            row.metric, f"{row.before.estimate:.3f}", f"{row.after.estimate:.3f}", _with_ends(row.gain), f"{row.num_items:,}"
+        )
+    return table
+
+
+def _with_ends(gain: Any) -> str:
+    ends = "" if gain.low is None or gain.high is None else f" [{gain.low:+.3f}, {gain.high:+.3f}]"
+    return f"{gain.estimate:+.3f}{ends}"
+
+
+class TuningDisplay:
+    """Shows an optimization on stderr while it goes on. Use it as a context manager."""
+
+    def __init__(self, budget: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        # The stream itself, not whatever stderr is later: what optimizers print there goes to the log.
+        self._console = Console(file=sys.stderr, markup=False, highlight=False, emoji=False)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("calls"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[best]}"),
+            console=self._console,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._task = self._bar.add_task("starting", total=budget, best="")
+
+    def __enter__(self) -> TuningDisplay:
+        if self._console.is_terminal:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._console.is_terminal:
+            self._bar.stop()
+
+    def update(self, progress: Progress) -> None:
+        """Show how far it is."""
+        best = "" if progress.best is None else f"best on training items {progress.best:.3f}"
+        self._bar.update(self._task, completed=progress.calls, description=progress.stage, best=best)

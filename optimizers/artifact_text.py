@@ -1,0 +1,194 @@
+"""The text of a saved ranker: plain JSON within bounds, read strictly and written so that people can compare two."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import stat
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+from optimizers.errors import OptimizerError
+
+MOST_BYTES = 2_000_000
+MOST_DEPTH = 20
+MOST_CHARACTERS = 40_000
+"""The longest single text of a file: an instruction, or one text of an example."""
+LARGEST_NUMBER = 1e9
+
+_STRING = re.compile(
+    r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL
+)  # also one that never ends: linear time
+_FIELD_HEADER = re.compile(r"\[\[\s*##.{0,200}?##\s*\]\]", re.DOTALL)
+_CHAT_TEMPLATE = re.compile(r"<\|[A-Za-z_ ]{1,40}\|>|\[/?INST\]|<\uff5c[^\n]{1,40}\uff5c>")
+_HIDDEN = re.compile("[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
+
+
+class ArtifactError(OptimizerError):
+    """A saved ranker cannot be used, or a ranker cannot be saved as it is."""
+
+
+def read_bounded(path: Path) -> bytes:
+    """Return the bytes of a regular file of at most ``MOST_BYTES``; raises ArtifactError for anything else."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ArtifactError(
+                f"{path}: not a file.", expected="a JSON file that `character optimize` wrote"
+            )
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        if isinstance(error, ArtifactError):
+            raise
+        said = error.strerror if isinstance(error, OSError) else error
+        raise ArtifactError(f"{path}: cannot be read ({said}).", fix="check the path.") from None
+    if len(data) > MOST_BYTES:
+        raise ArtifactError(f"{path}: larger than {MOST_BYTES:,} bytes.", expected="a smaller file")
+    return data
+
+
+def parse_plain(data: bytes, where: str) -> Any:
+    """Return the JSON value of a file, or raise ArtifactError.
+
+    Refused: what is not UTF-8, nesting beyond ``MOST_DEPTH``, a key that occurs twice, NaN and infinities,
+    numbers beyond ``LARGEST_NUMBER``, and texts that are too long or hold what ``text_fault`` names.
+    """
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ArtifactError(
+            f"{where}: byte {error.start} is not UTF-8.", expected="plain JSON, never a pickle"
+        ) from None
+    if _depth(text) > MOST_DEPTH:
+        raise ArtifactError(f"{where}: nested deeper than {MOST_DEPTH} levels.")
+    try:
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except ArtifactError as error:
+        raise ArtifactError(f"{where}: {error.found}", expected=error.expected) from None
+    except (ValueError, RecursionError) as error:
+        raise ArtifactError(f"{where}: not plain JSON ({error}).") from None
+    for place, fault in _faults(value, ""):
+        raise ArtifactError(f"{where}: {place or 'the whole'}: {fault}.")
+    return value
+
+
+def text_fault(text: str) -> str:
+    """Return what makes a text unfit for a prompt that others will run, or nothing.
+
+    A line such as ``[[ ## scores ## ]]`` could pass for a field of the prompt, a token such as
+    ``<|im_start|>`` for a turn of its own; control and hidden characters deceive who reads the file.
+    """
+    if len(text) > MOST_CHARACTERS:
+        return f"a text of {len(text):,} characters, more than {MOST_CHARACTERS:,}"
+    header = _FIELD_HEADER.search(text)
+    if header:
+        return f"a text that forges a field of the prompt: {header[0][:40]!r}"
+    token = _CHAT_TEMPLATE.search(text)
+    if token:
+        return f"a text that forges a turn of the conversation: {token[0]!r}"
+    hidden = _HIDDEN.search(text)
+    if hidden:
+        return f"a hidden character, U+{ord(hidden[0]):04X}"
+    odd = next((c for c in text if c not in "\n\t\r" and unicodedata.category(c) in ("Cc", "Cs")), "")
+    return f"a control character or half a character, U+{ord(odd):04X}" if odd else ""
+
+
+def without_faults(text: str) -> str:
+    """Return a text without what ``text_fault`` names: a field's header becomes its name, the rest is left out.
+
+    For instructions that a model proposed: it has seen prompts with such headers, and likes to quote them.
+    """
+    rest = text[:MOST_CHARACTERS]
+    while text_fault(rest):  # what is taken out can bring together what forges the next
+        rest = _FIELD_HEADER.sub(lambda match: match[0].strip("[]# \t\n") or " ", rest)
+        rest = _HIDDEN.sub("", _CHAT_TEMPLATE.sub("", rest))
+        rest = "".join(c for c in rest if c in "\n\t\r" or unicodedata.category(c) not in ("Cc", "Cs"))
+    return rest
+
+
+def value_fault(value: Any) -> str:
+    """Return the first fault of a JSON-native value, its texts and numbers, as ``place: fault``; or nothing."""
+    return next((f"{place or 'the whole'}: {fault}" for place, fault in _faults(value, "")), "")
+
+
+def pretty(value: Any, *, indent: int = 0) -> str:
+    """Return JSON for people and for ``diff``: keys sorted, one to a line; the fields of an example on one line each."""
+    if not isinstance(value, dict | list) or not value:
+        return _on_one_line(value)
+    pad = "  " * (indent + 1)
+    if isinstance(value, dict):
+        lines = [
+            f"{pad}{json.dumps(key, ensure_ascii=False)}: {_inner(key, value[key], indent + 1)}"
+            for key in sorted(value)
+        ]
+        opened, closed = "{", "}"
+    else:
+        lines = [pad + pretty(item, indent=indent + 1) for item in value]
+        opened, closed = "[", "]"
+    return f"{opened}\n" + ",\n".join(lines) + f"\n{'  ' * indent}{closed}"
+
+
+def _inner(key: str, value: Any, indent: int) -> str:
+    if key in ("demos", "fields") and isinstance(value, list) and value:
+        pad = "  " * (indent + 1)
+        one = _demo if key == "demos" else _on_one_line
+        items = ",\n".join(pad + one(item, indent + 1) for item in value)
+        return f"[\n{items}\n{'  ' * indent}]"
+    numbers = isinstance(value, list) and all(isinstance(item, int | float) for item in value)
+    return _on_one_line(value) if numbers else pretty(value, indent=indent)
+
+
+def _demo(demo: dict[str, Any], indent: int) -> str:
+    pad = "  " * (indent + 1)
+    lines = [f"{pad}{_on_one_line(key)}: {_on_one_line(demo[key])}" for key in sorted(demo)]
+    return "{\n" + ",\n".join(lines) + "\n" + "  " * indent + "}"
+
+
+def _on_one_line(value: Any, _indent: int = 0) -> str:
+    # Keys stay in their order: a trait is shown to the judge as it stands.
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _depth(text: str) -> int:
+    deepest = depth = 0
+    for char in re.sub(r"[^\[\]{}]", "", _STRING.sub("", text)):
+        depth += 1 if char in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ArtifactError(f"the key {key[:60]!r} occurs twice.", expected="each key once")
+        found[key] = value
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ArtifactError(f"the number {name}.", expected="finite numbers")
+
+
+def _faults(value: Any, place: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        fault = text_fault(value)
+        if fault:
+            yield place, fault
+    elif isinstance(value, bool) or value is None:
+        return
+    elif isinstance(value, int | float):
+        if not math.isfinite(value) or abs(value) > LARGEST_NUMBER:
+            yield place, "a number that is not finite, or larger than any that belongs here"
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _faults(key, f"a key of {place or 'the whole'}")
+            yield from _faults(inner, f"{place}.{key}" if place else str(key))
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value):
+            yield from _faults(inner, f"{place}[{number}]")
+    else:
+        yield place, f"a {type(value).__name__}, which JSON does not have"

@@ -1,0 +1,116 @@
+"""The arithmetic of a calibration: what place and length do to scores, and the isotonic map to the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+CAP = 0.25
+"""The most that place and length together may move a score, in points of a 0..1 score."""
+NUM_KNOTS = 8
+LEAST_PER_KNOT = 6
+PRIOR_LABELS = 24.0
+"""How many imaginary labels say what the judge says, over all groups together."""
+LEAST_SLOPE = 0.05
+"""The share of the judge's own differences that stays where the labels see none, so that no order is lost."""
+EDGE = 0.01
+
+
+@dataclass(frozen=True)
+class JudgedPass:
+    """One judgement: candidates' indices in the order shown, and a score in 0..1 per candidate (None: not judged)."""
+
+    shown: Sequence[int]
+    scores: Sequence[float | None]
+
+
+@dataclass(frozen=True)
+class JudgedItem:
+    """What a judge and the raters said of one message: passes, and the raters' consensus in 0..1 per candidate.
+
+    ``labels`` has None where nobody said anything; ``lengths`` has a positive length per candidate, or is empty.
+    """
+
+    labels: Sequence[float | None]
+    passes: Sequence[JudgedPass]
+    lengths: Sequence[float] = ()
+
+
+def centred_logs(lengths: Sequence[float]) -> Array:
+    """Return log lengths less their mean."""
+    logs = np.log(np.maximum(np.asarray(lengths, dtype=float), 1.0))
+    return np.asarray(logs - logs.mean(), dtype=float)
+
+
+def isotonic(values: ArrayLike, weights: ArrayLike) -> Array:
+    """Return the weighted least-squares fit that never decreases, by pooling adjacent violators.
+
+    Source: Ayer et al. 1955; Barlow et al. 1972.
+    """
+    blocks: list[tuple[float, float, int]] = []  # mean, weight, size
+    for value, weight in zip(np.asarray(values, float), np.asarray(weights, float), strict=True):
+        mean, total, size = float(value), float(weight), 1
+        while blocks and blocks[-1][0] > mean:
+            before, heavy, wide = blocks.pop()
+            mean = (before * heavy + mean * total) / (heavy + total)
+            total, size = total + heavy, size + wide
+        blocks.append((mean, total, size))
+    return np.repeat([block[0] for block in blocks], [block[2] for block in blocks])
+
+
+def fit_knots(scores: Array, labels: Array) -> tuple[tuple[float, float], ...]:
+    """Return the knots of the map from scores to labels, strictly increasing from -CAP to 1 + CAP.
+
+    Scores are grouped, neighbours together. Each group is moved by the median of label less score, its part of
+    ``PRIOR_LABELS`` imaginary zeros among them (the median, because the absolute error is to fall, and because a judge
+    who often agrees exactly is to be left alone); isotonic regression then puts groups out of order right.
+    """
+    groups = _groups(scores)
+    x = np.array([scores[group].mean() for group in groups])
+    prior = max(1, round(PRIOR_LABELS / len(groups)))
+    shifts = [np.median(np.append((labels - scores)[group], np.zeros(prior))) for group in groups]
+    weights = np.array([len(group) + prior for group in groups], dtype=float)
+    fitted = isotonic(x + np.array(shifts), weights)
+    y = (1 - LEAST_SLOPE) * np.clip(fitted, 0.0, 1.0) + LEAST_SLOPE * np.clip(x, -CAP, 1 + CAP)
+    return _closed(np.clip(x, -CAP + EDGE, 1 + CAP - EDGE), _squeezed(y))
+
+
+def _groups(scores: Array) -> list[NDArray[np.int64]]:
+    """Return the indices of neighbouring scores in groups of about equal size; equal scores stay together."""
+    number = int(np.clip(len(scores) // LEAST_PER_KNOT, 1, NUM_KNOTS))
+    order = np.argsort(scores, kind="stable")
+    groups: list[list[int]] = []
+    for index in order:
+        place = len(groups) * len(scores) / number
+        taken = sum(map(len, groups))
+        apart = bool(groups) and scores[index] - scores[groups[-1][-1]] > 1e-3
+        if not groups or (apart and taken >= place):
+            groups.append([])
+        groups[-1].append(int(index))
+    return [np.asarray(group) for group in groups]
+
+
+def _squeezed(y: Array) -> Array:
+    """Return the values inside EDGE..1 - EDGE, evenly pressed together so that none become equal."""
+    low, high = min(EDGE, float(y.min())), max(1 - EDGE, float(y.max()))
+    return np.asarray(EDGE + (y - low) * (1 - 2 * EDGE) / (high - low), dtype=float)
+
+
+def _closed(x: Array, y: Array) -> tuple[tuple[float, float], ...]:
+    """Return the knots with one at each end, to which the map goes on as steep as it is on the whole, at most as 1."""
+    spread = float(x[-1] - x[0])
+    slope = float(np.clip((y[-1] - y[0]) / spread, LEAST_SLOPE, 1.0)) if spread > 0 else 1.0
+    first = (-CAP, max(0.0, float(y[0]) - slope * float(x[0] + CAP)))
+    last = (1 + CAP, min(1.0, float(y[-1]) + slope * float(1 + CAP - x[-1])))
+    inner = [(float(a), float(b)) for a, b in zip(x, y, strict=True)]
+    knots = [(round(a, 6), round(b, 6)) for a, b in (first, *inner, last)]
+    kept = [knots[0]]
+    for knot in knots[1:]:
+        if knot[0] > kept[-1][0] and knot[1] > kept[-1][1]:
+            kept.append(knot)
+    return tuple(kept)

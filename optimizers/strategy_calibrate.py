@@ -1,0 +1,38 @@
+"""Calibration: the judge's scores brought to the raters' scale, fitted to judgements of the labelled items."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from optimizers.calibration import JudgedItem, JudgedPass, fit_calibration, text_length
+from optimizers.judging import SPENT, Bench, Judgement
+from optimizers.labelled import LabelledItem
+from optimizers.tuning import Tuning
+
+PASSES = 2
+"""Passes per item, where the calls suffice: a candidate seen in two places tells what place does."""
+
+
+def calibrate(bench: Bench, start: Tuning, items: Sequence[LabelledItem], budget: int) -> Tuning:
+    """Return the start with a calibration fitted to the items (see ``fit_calibration``), in place of the one it had.
+
+    It takes the judgements of the items, in two orders where the calls suffice and in one where not, and no call beyond those.
+    """
+    plain = replace(start, calibration=None)
+    with bench.ledger.allowance(budget):
+        passes = PASSES if bench.ledger.left >= PASSES * bench.calls_per_item(items) * len(items) else 1
+        made = bench.judge(plain, items, passes=passes)
+    judged = [_judged(item, each) for item, each in zip(items, made, strict=True)]
+    fitted = fit_calibration([each for each in judged if each.passes])
+    return start if fitted.is_identity else replace(start, calibration=fitted)
+
+
+def _judged(item: LabelledItem, made: Sequence[Judgement]) -> JudgedItem:
+    number = len(item.candidates)
+    passes = [
+        JudgedPass(each.shown, [*each.scores, *[None] * (number - len(each.scores))])
+        for each in made
+        if each.scores is not None and each.fault != SPENT
+    ]
+    return JudgedItem(item.consensus(), passes, [text_length(text) for text in item.candidates])

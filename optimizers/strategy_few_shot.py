@@ -1,0 +1,113 @@
+"""Few-shot demos: the raters' scores shown as examples, with the judge's own reasoning where it agreed with them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from statistics import fmean, stdev
+from typing import Any
+
+from optimizers.artifact_checks import check_demo
+from optimizers.artifact_text import without_faults
+from optimizers.judging import Bench
+from optimizers.labelled import LabelledItem
+from optimizers.tuning import Demo, Tuning
+
+SIZES = (4, 8, 12, 16)
+"""How many demos a set may hold."""
+GOOD = 0.8
+"""A judgement at least so good (see ``metrics.goodness``) lends its reasoning to the demo of its item."""
+MOST_DEV = 24
+MOST_SETS = 12
+
+
+@dataclass(frozen=True)
+class _Set:
+    """Demos that are tried, and the ids of the items they show."""
+
+    demos: tuple[Demo, ...]
+    ids: frozenset[str]
+
+
+def few_shot(bench: Bench, start: Tuning, items: Sequence[LabelledItem], budget: int) -> Tuning:
+    """Return the start with the best of several random sets of demos, or the start itself where none is better.
+
+    Each set is tried on items that are not in it (at most ``MOST_DEV``), against the start on the same items.
+    The best is the one whose mean gain less half its standard error is highest: many sets on few items must
+    not make a winner of luck.
+    """
+    rng = Random(bench.seed)
+    with bench.ledger.allowance(budget):
+        before = dict(zip([item.id for item in items], bench.goodness(start, items), strict=True))
+        best, best_bound = start, 0.0
+        for chosen in _sets(bench, start, items, _affordable(bench, items), rng):
+            rest = [item for item in items if item.id not in chosen.ids and before[item.id] is not None]
+            dev = sorted(rng.sample(rest, min(MOST_DEV, len(rest))), key=lambda item: item.id)
+            tried = start.with_demos(chosen.demos)
+            after = bench.goodness(tried, dev)
+            gains = [
+                b - (before[item.id] or 0.0) for item, b in zip(dev, after, strict=True) if b is not None
+            ]
+            bound = lower_bound(gains) if len(gains) == len(dev) else -math.inf
+            if bound > best_bound:
+                best, best_bound = tried, bound
+    return best
+
+
+def lower_bound(gains: Sequence[float]) -> float:
+    """Return the mean gain less half its standard error; minus infinity for fewer than three gains."""
+    if len(gains) < 3:
+        return -math.inf
+    return fmean(gains) - 0.5 * stdev(gains) / math.sqrt(len(gains))
+
+
+def demos_for(bench: Bench, start: Tuning, items: Sequence[LabelledItem]) -> dict[str, Demo]:
+    """Return one demo per item whose labels say what the outputs should be, by item id.
+
+    Where the start judged the item well, its reasoning stands in the demo too; the scores are the raters'.
+    """
+    names = list(bench.ranker.rank.signature.fields)
+    made = bench.judge(start, items)
+    demos: dict[str, Demo] = {}
+    for item, judgements in zip(items, made, strict=True):
+        example = dict(bench.answered(item)[0].items())
+        right: dict[str, Any] = {name: example[name] for name in names if name in example}
+        reasoning = judgements[0].outputs.get("reasoning") if judgements else None
+        if reasoning and (bench.grade(item, start, judgements) or 0.0) >= GOOD:
+            right["reasoning"] = without_faults(str(reasoning))
+        if check_demo(right, bench.ranker):  # could not be saved
+            continue
+        demos[item.id] = {name: right[name] for name in names if name in right}
+    return demos
+
+
+def _affordable(bench: Bench, items: Sequence[LabelledItem]) -> int:
+    """Return how many sets the calls left pay for, of which each is tried on the items not in it."""
+    per_set = bench.calls_per_item(items) * min(MOST_DEV, max(1, len(items) - SIZES[0]))
+    return min(MOST_SETS, int(bench.ledger.left / per_set))
+
+
+def _sets(bench: Bench, start: Tuning, items: Sequence[LabelledItem], number: int, rng: Random) -> list[_Set]:
+    demos = demos_for(bench, start, items) if number else {}
+    usable = [item for item in items if item.id in demos]
+    sizes = [size for size in SIZES if size <= len(usable) * 2 // 3] or [max(1, len(usable) // 2)]
+    found: dict[frozenset[str], _Set] = {}
+    for turn in range(number if usable else 0):
+        ids = _spread(usable, sizes[-1 - turn % len(sizes)], rng)
+        found.setdefault(frozenset(ids), _Set(tuple(demos[each] for each in ids), frozenset(ids)))
+    return list(found.values())
+
+
+def _spread(items: Sequence[LabelledItem], size: int, rng: Random) -> list[str]:
+    """Return the ids of a random set of items in which the traits take turns."""
+    by_trait: dict[str, list[str]] = {}
+    for item in rng.sample(list(items), len(items)):
+        by_trait.setdefault(str(item.trait["name"]), []).append(item.id)
+    queues = [by_trait[trait] for trait in sorted(by_trait)]
+    rng.shuffle(queues)
+    drawn: list[str] = []
+    while len(drawn) < size and any(queues):
+        drawn += [queue.pop() for queue in queues if queue]
+    return drawn[:size]

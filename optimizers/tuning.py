@@ -1,0 +1,122 @@
+"""What is tuned of a ranker, and how it is taken out of one and put into another: instruction, demos, calibration."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import dspy
+
+from optimizers.errors import OptimizerError
+
+Demo = Mapping[str, Any]
+
+
+class TunableRanker(Protocol):
+    """A ranker as this package sees it: one predictor that judges candidates, and a calibration of its scores."""
+
+    rank: Any
+    calibration: Any
+
+    def examples(
+        self,
+        message: Any,
+        candidates: Sequence[str],
+        trait: Any,
+        scores: Sequence[float | None] | None = None,
+        *,
+        seed: int = 0,
+        passes: int = 1,
+    ) -> list[Any]:
+        """Return what the predictor is asked, as ``dspy.Example`` with ``shown``; with the right outputs where scores are given."""
+
+    def read(
+        self, outputs: Mapping[str, Any], shown: Sequence[int]
+    ) -> tuple[list[float | None] | None, str]:
+        """Return (scores in 0..1 in the candidates' order, fault) of a reply."""
+
+    def __call__(self, message: Any, candidates: Any, trait: Any, *, seed: int = 0) -> Any:
+        """Return the ranking: ``status``, ``scores``, ``passes``."""
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """The instruction, the demos (JSON-native fields of the predictor), the calibration and the temperature of a ranker.
+
+    ``temperature`` None leaves the sampling to the model's own settings.
+    """
+
+    instructions: str
+    demos: tuple[Demo, ...] = ()
+    calibration: Any = None
+    temperature: float | None = None
+
+    def with_demos(self, demos: Sequence[Demo]) -> Tuning:
+        """Return it with other demos."""
+        return replace(self, demos=tuple(demos))
+
+    @property
+    def prompt_key(self) -> str:
+        """What tells apart the prompts of two tunings; the calibration is no part of a prompt."""
+        parts = [self.instructions, list(self.demos), self.temperature]
+        text = json.dumps(parts, sort_keys=True, ensure_ascii=False)
+        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def tuning_of(ranker: TunableRanker) -> Tuning:
+    """Return the tuning that a ranker has now."""
+    predict = ranker.rank
+    temperature = predict.config.get("temperature")
+    return Tuning(predict.signature.instructions, demos_of(predict), ranker.calibration, temperature)
+
+
+def demos_of(predict: Any) -> tuple[Demo, ...]:
+    """Return a predictor's demos with the fields of its signature alone; a field that a demo lacks stays out."""
+    names = list(predict.signature.fields)
+    return tuple({name: dict(demo)[name] for name in names if name in dict(demo)} for demo in predict.demos)
+
+
+def tune(ranker: TunableRanker, tuning: Tuning) -> None:
+    """Put a tuning into a ranker, in place; nothing else of it changes."""
+    instruct(ranker.rank, tuning)
+    ranker.calibration = tuning.calibration
+
+
+def instruct(predict: Any, tuning: Tuning) -> None:
+    """Put the instruction, the demos and the temperature of a tuning into a predictor, in place."""
+    if predict.signature.instructions != tuning.instructions:
+        predict.signature = predict.signature.with_instructions(tuning.instructions)
+    inputs = list(predict.signature.input_fields)
+    predict.demos = [dspy.Example(**demo).with_inputs(*inputs) for demo in tuning.demos]
+    predict.config = {name: value for name, value in predict.config.items() if name != "temperature"}
+    if tuning.temperature is not None:
+        predict.config["temperature"] = tuning.temperature
+
+
+def find_ranker(program: Any) -> TunableRanker:
+    """Return the ranker of a program: itself, its attribute ``ranker``, or that of the one module inside that has one.
+
+    Raises OptimizerError where there is none, or several.
+    """
+    if _is_ranker(program):
+        found: list[Any] = [program]
+    elif _is_ranker(getattr(program, "ranker", None)):
+        found = [program.ranker]
+    else:
+        inside = program.named_sub_modules() if isinstance(program, dspy.Module) else ()
+        found = list({id(each): each for _, each in inside if _is_ranker(each)}.values())
+    if len(found) != 1:
+        raise OptimizerError(
+            f"{type(program).__name__} holds {len(found)} rankers.",
+            expected="a ranker, or a module with one ranker in it (its attribute `ranker`)",
+            fix="pass the ranker that is to be tuned, and put the tuned one back yourself.",
+        )
+    ranker: TunableRanker = found[0]
+    return ranker
+
+
+def _is_ranker(module: Any) -> bool:
+    return all(callable(getattr(module, name, None)) for name in ("examples", "read", "rank"))

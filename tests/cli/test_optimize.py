@@ -1,0 +1,211 @@
+"""``character optimize`` and ``character evaluate-ranker``: what they write, how they resume, and what they refuse."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_server import FakeServer, Reply, as_rehearsal
+
+EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "labelled"
+LABELS = EXAMPLES / "patience-and-humour.en.jsonl"
+
+
+def command(*arguments: object) -> list[str]:
+    """Return the command line that runs the command line."""
+    return [sys.executable, "-m", "character", *map(str, arguments)]
+
+
+def character(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own."""
+    environment = {**os.environ, "COLUMNS": "160", "PYTHONIOENCODING": "utf-8"}
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, timeout=240, check=False, env=environment
+    )
+
+
+def at(server: FakeServer) -> list[object]:
+    """Return the options that name the fake server."""
+    return ["--lm", f"openai/{server.name}", "--api-base", server.url]
+
+
+def program_of(folder: Path) -> dict[str, Any]:
+    """Return what a folder's saved ranker says, but when it was made."""
+    saved: dict[str, Any] = json.loads((folder / "ranker.json").read_text(encoding="utf-8"))
+    del saved["created_at"]
+    return saved
+
+
+def bodies(requests: list[dict[str, Any]]) -> Counter[str]:
+    """Return how often each request arrived."""
+    return Counter(json.dumps(request, sort_keys=True) for request in requests)
+
+
+def test_it_writes_the_ranker_and_the_report_and_a_run_can_judge_with_it(tmp_path: Path) -> None:
+    out = tmp_path / "tuned"
+    done = character("optimize", LABELS, "--strategy", "few_shot", "--budget", 300, "--out", out, "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["calls"]["ranking"] <= 300
+    assert report == {"folder": str(out), **json.loads((out / "report.json").read_text(encoding="utf-8"))}
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert report["reason"].split(" at the level")[0].split("[")[0] in page
+    constitution = EXAMPLES.parent / "constitutions" / "patience-and-humour.en.toml"
+    ran = character(
+        *("run", constitution, "--out", tmp_path / "run", "--messages-per-trait", 1),
+        *("--ranker", out / "ranker.json", "--json"),
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_the_same_command_again_makes_no_call_and_another_one_is_refused(
+    tmp_path: Path, server: FakeServer
+) -> None:
+    out = tmp_path / "tuned"
+    asked = ["optimize", LABELS, "--strategy", "copro", "--budget", 200, "--out", out, *at(server)]
+    first = character(*asked)
+    assert first.returncode == 0, first.stderr
+    made, number = program_of(out), len(server.requests)
+    assert max(bodies(server.requests).values()) == 1
+    again = character(*asked)
+    assert again.returncode == 0, again.stderr
+    assert len(server.requests) == number
+    assert program_of(out) == made
+    other = character(*asked, "--metric", "tau_b")
+    assert other.returncode == 2
+    assert "metric: 'pairwise_accuracy' before, 'tau_b' now" in other.stderr
+
+
+@pytest.mark.parametrize("strategy", ["few_shot", "gepa", "mipro"])
+def test_killed_at_any_point_it_repeats_no_finished_call_and_ends_with_the_same_program(
+    strategy: str, tmp_path: Path, server: FakeServer
+) -> None:
+    options = ["--strategy", strategy, "--budget", 260, *at(server)]
+    whole = character("optimize", LABELS, "--out", tmp_path / "whole", *options)
+    assert whole.returncode == 0, whole.stderr
+    expected = len(server.requests)
+    server.requests.clear()
+    server.delay_s = 0.02
+    in_flight = 0
+    for stop_at in (expected // 4, expected // 2, expected * 3 // 4):
+        running = subprocess.Popen(
+            command("optimize", LABELS, "--out", tmp_path / "cut", *options),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        while len(server.requests) < stop_at + in_flight and running.poll() is None:
+            time.sleep(0.005)
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+        in_flight += 16  # what was asked for and not yet on disk may be asked for again
+    server.delay_s = 0.0
+    last = character("optimize", LABELS, "--out", tmp_path / "cut", *options)
+    assert last.returncode == 0, last.stderr
+    assert program_of(tmp_path / "cut") == program_of(tmp_path / "whole")
+    assert len(server.requests) - expected <= 3 * 16
+    assert len(bodies(server.requests)) == expected
+
+
+def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(tmp_path: Path, server: FakeServer) -> None:
+    server.delay_s = 0.05
+    options = ["optimize", LABELS, "--strategy", "few_shot", "--budget", 200, "--out", tmp_path / "o", *at(server)]
+    running = subprocess.Popen(command(*options), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while len(server.requests) < 40:
+        time.sleep(0.01)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "the same command goes on from there" in said
+    finished = len(server.requests)
+    server.delay_s = 0.0
+    done = character(*options)
+    assert done.returncode == 0, done.stderr
+    assert max(bodies(server.requests[finished:]).values()) == 1
+    assert bodies(server.requests).total() - len(bodies(server.requests)) <= 16
+
+
+def test_a_server_that_goes_down_ends_with_4_and_the_work_goes_on_when_it_is_back(
+    tmp_path: Path, server: FakeServer
+) -> None:
+    def down_after_60(request: dict[str, Any]) -> str | Reply:
+        return as_rehearsal(request) if len(server.requests) <= 60 else Reply(status=401, body="{}")
+
+    server.script = down_after_60
+    options = ["optimize", LABELS, "--strategy", "few_shot", "--budget", 200, "--out", tmp_path / "o", *at(server)]
+    stopped = character(*options)
+    assert stopped.returncode == 4, stopped.stderr
+    assert "Traceback" not in stopped.stderr
+    server.script = as_rehearsal
+    assert character(*options).returncode == 0
+
+
+def test_a_recheck_measures_a_saved_ranker_with_todays_model(tmp_path: Path) -> None:
+    out = tmp_path / "tuned"
+    character("optimize", LABELS, "--strategy", "few_shot", "--budget", 300, "--out", out)
+    done = character("optimize", LABELS, "--recheck", out / "ranker.json", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["tuned_on"] == found["model"] == "rehearsal/default"
+    assert found["metrics"][0]["metric"] == "pairwise_accuracy"
+    assert found["gain_holds"] == (found["metrics"][0]["gain"]["low"] > 0)
+
+
+def test_rankers_and_backends_are_measured_side_by_side(tmp_path: Path, server: FakeServer) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f'[backends.judge]\nmodel = "openai/{server.name}"\napi_base = "{server.url}"\n', encoding="utf-8"
+    )
+    done = character(
+        *("evaluate-ranker", LABELS, "--config", config, "--with", "default", "--with", "judge", "--json")
+    )
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)["rows"]
+    assert [row["backend"] for row in rows] == ["default", "judge"]
+    assert len(server.requests) == rows[1]["calls"] > 0
+    assert all(row["ranked"] == 24 and 0 < row["metrics"]["ndcg"]["estimate"] <= 1 for row in rows)
+    shown = character("evaluate-ranker", LABELS)
+    assert "pairwise_accuracy" in shown.stdout
+    unknown = character("evaluate-ranker", LABELS, "--with", "jugde", "--config", config)
+    assert unknown.returncode == 2
+    assert "did you mean 'judge'" in unknown.stderr
+
+
+def test_a_cap_in_the_configuration_ends_with_3(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text("[budget]\nmax_calls = 20\n", encoding="utf-8")
+    out = tmp_path / "o"
+    done = character("optimize", LABELS, "--strategy", "few_shot", "--config", config, "--out", out)
+    assert done.returncode == 3, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [(None, "cannot be read"), ("not json\n", "line 1"), ("", "Expected")]
+)
+def test_a_file_that_holds_no_labels_is_named_without_a_traceback(
+    text: str | None, said: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "labels.jsonl"
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    for name in ("optimize", "evaluate-ranker"):
+        done = character(name, path)
+        assert done.returncode == 2, done.stderr
+        assert "Traceback" not in done.stderr
+        assert said in done.stderr
+
+
+def test_a_folder_that_holds_a_run_is_left_alone(tmp_path: Path) -> None:
+    constitution = EXAMPLES.parent / "constitutions" / "patience-and-humour.en.toml"
+    assert character("run", constitution, "--out", tmp_path / "run", "--messages-per-trait", 1).returncode == 0
+    done = character("optimize", LABELS, "--out", tmp_path / "run")
+    assert done.returncode == 2
+    assert "holds a run, not an optimization" in done.stderr
