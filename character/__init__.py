@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from character.exports import export
     from character.message_files import MessageFile, load_messages
     from character.modules import MessageGenerator, Ranker, Responder
+    from character.optimizing import optimize, optimize_ranker
     from character.pairs import build_pairs
     from character.program import CharacterProgram
     from character.records import (
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     )
     from character.run import arun, run
     from character.store import RunStore
+    from optimizers.labelled import LabelledSet, read_labelled
 
 _HOMES = {
     "character.backends": ("build_lm", "build_lms"),
@@ -46,6 +48,7 @@ _HOMES = {
     "character.exports": ("export",),
     "character.message_files": ("MessageFile", "load_messages"),
     "character.modules": ("MessageGenerator", "Ranker", "Responder"),
+    "character.optimizing": ("optimize", "optimize_ranker"),
     "character.pairs": ("build_pairs",),
     "character.program": ("CharacterProgram",),
     "character.records": (
@@ -60,6 +63,7 @@ _HOMES = {
     ),
     "character.run": ("arun", "run"),
     "character.store": ("RunStore",),
+    "optimizers.labelled": ("LabelledSet", "read_labelled"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -83,6 +87,10 @@ __all__ = [  # noqa: RUF022 - in the order of the recipe
     "Rollout",
     "CharacterResult",
     "CharacterProgram",
+    "LabelledSet",
+    "read_labelled",
+    "optimize",
+    "optimize_ranker",
     "BackendConfig",
     "Config",
     "load_config",

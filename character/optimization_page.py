@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from character.report import Figure, Figures, Note, Notes, Number, Page, Section, Table
 from character.report.charts import Point, Step, dots, line
+from character.report.parts import Weight
 from optimizers.metrics import LOWER_IS_BETTER
 from optimizers.report import Figure as Estimate
 from optimizers.report import MetricGain, OptimizationReport
@@ -60,9 +61,11 @@ def _notes(report: OptimizationReport) -> list[Note]:
             Note(f"{report.unmeasured} held-out items were not measured: the calls ran out.", "look")
         )
     if report.unusable:
-        notes.append(Note(f"{report.unusable} items were left out: their labels tell nothing by this metric."))
+        notes.append(
+            Note(f"{report.unusable} items were left out: their labels tell nothing by this metric.")
+        )
     if report.control is not None:
-        weight = "look" if report.control.adopted else "fine"
+        weight: Weight = "look" if report.control.adopted else "fine"
         text = f"Control: of {report.control.runs} runs on permuted labels {report.control.adopted} would have been adopted."
         notes.append(Note(text, weight))
     return notes
@@ -100,7 +103,11 @@ def _curve(report: OptimizationReport) -> Section:
         Step(point.num_items, point.gain.estimate, point.gain.low, point.gain.high) for point in report.curve
     ]
     rising = steps[-1].y - steps[-2].y
-    said = "It still rises: more labels would pay." if rising > 0.01 else "It is flat: more labels of this kind would gain little."
+    said = (
+        "It still rises: more labels would pay."
+        if rising > 0.01
+        else "It is flat: more labels of this kind would gain little."
+    )
     chart = line(
         "Gain against the number of labelled items",
         steps,
@@ -113,7 +120,12 @@ def _curve(report: OptimizationReport) -> Section:
 
 def _contenders(report: OptimizationReport) -> Section:
     rows = tuple(
-        (each.strategy, Number(each.gain, style="signed", digits=3), Number(each.standard_error, digits=3), each.calls)
+        (
+            each.strategy,
+            Number(each.gain, style="signed", digits=3),
+            Number(each.standard_error, digits=3),
+            each.calls,
+        )
         for each in report.contenders
     )
     table = Table(

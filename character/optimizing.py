@@ -25,29 +25,30 @@ from character.records import Usage
 from character.run_summary import prompts_fingerprint
 from character.store import RunStore
 from character.tuned_ranker import build_ranker, ranker_fingerprint
+from optimizers import strategies
 from optimizers.artifact import RankerArtifact, apply_artifact, artifact_of, save_artifact
 from optimizers.artifact_records import Figure as SavedFigure
 from optimizers.artifact_records import MetricRow
 from optimizers.evaluation import Comparison, Evaluation, compare, evaluate, usable
-from optimizers.labelled import LabelledSet
+from optimizers.labelled import LabelledSet, read_labelled
 from optimizers.metering import RANKING, Ledger, metered
 from optimizers.metrics import METRICS
 from optimizers.report import Figure, MetricGain, OptimizationReport
-from optimizers.strategies import OptimizationResult, Progress, optimize_ranker
+from optimizers.strategies import OptimizationResult, Progress
 
 _IDENTITY = "optimization"
 ARTIFACT_NAME, REPORT_NAME = "ranker.json", "report.json"
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is asked of an optimization besides its labels and its configuration (see ``optimize_ranker``)."""
+class _Asked:
+    """What is asked of an optimization besides its labels and its configuration."""
 
-    strategy: str = "auto"
-    budget: int = 600
-    metric: str = "pairwise_accuracy"
-    controls: int = 0
-    level: float = 0.95
+    strategy: str
+    budget: int
+    metric: str
+    controls: int
+    level: float
 
 
 @dataclass(frozen=True)
@@ -60,38 +61,42 @@ class Optimized:
 
 
 def optimize(
-    labelled: LabelledSet,
+    labelled: LabelledSet | Path | str,
     out: Path | str,
     *,
-    asked: Asked | None = None,
+    strategy: str = "auto",
+    budget: int = 600,
+    metric: str = "pairwise_accuracy",
+    controls: int = 0,
+    level: float = 0.95,
     config: Config | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Optimized:
-    """Tune the ranker of a configuration to a labelled set, and keep everything in the folder ``out``.
+    """Tune the ranker of a configuration to a labelled set (or its file), and keep everything in the folder ``out``.
 
-    Called again with the same arguments it goes on where it stopped: a call that finished is not made again,
+    ``strategy``, ``budget`` (model calls), ``metric``, ``controls`` and ``level`` are those of ``optimize_ranker``. Called again with the same arguments it goes on where it stopped: a call that finished is not made again,
     and the tuned ranker is the same. Writes ``ranker.json`` and ``report.json``. Raises StoreError where the folder holds something
     else, BackendUnavailableError where a server is down or refuses the key, BudgetReachedError at a cap of the
     configuration, OptimizerError for labels or names that cannot be used; finished calls are kept in each case.
     """
-    asked, config = asked or Asked(), config or Config()
+    asked, config = _Asked(strategy, budget, metric, controls, level), config or Config()
+    labelled = labelled if isinstance(labelled, LabelledSet) else read_labelled(Path(labelled))
     with RunStore.create(out, url=config.store.url) as store:
         created_at = _begin(store, labelled, asked, config)
         lms = journaled_lms(config, store)
-        with _clear_errors(), dspy.context(**lean_settings()):
-            result = optimize_ranker(
-                build_ranker(config.ranking, lms),
-                labelled,
-                asked.strategy,
-                budget=asked.budget,
-                metric=asked.metric,
-                lms={role: lms.get(role, lms["default"]) for role in ("ranking", "reflection")},
-                seed=config.seed,
-                level=asked.level,
-                controls=asked.controls,
-                num_threads=config.concurrency,
-                on_progress=on_progress,
-            )
+        result = optimize_ranker(
+            build_ranker(config.ranking, lms),
+            labelled,
+            strategy,
+            budget=budget,
+            metric=metric,
+            lms={role: lms.get(role, lms["default"]) for role in ("ranking", "reflection")},
+            seed=config.seed,
+            level=level,
+            controls=controls,
+            num_threads=config.concurrency,
+            on_progress=on_progress,
+        )
         cost = sum(store.usage("stage").values(), Usage()).cost_usd
         found = result.report
         found = found.model_copy(update={"calls": found.calls.model_copy(update={"cost_usd": cost})})
@@ -99,6 +104,19 @@ def optimize(
         save_artifact(store.folder / ARTIFACT_NAME, artifact)
         _write(store.folder / REPORT_NAME, found.model_dump_json(indent=2) + "\n")
     return Optimized(result, found, artifact)
+
+
+def optimize_ranker(
+    program_or_ranker: Any, labelled: LabelledSet, strategy: str = "auto", *, budget: int, **options: Any
+) -> OptimizationResult:
+    """Tune a ranker, alone or inside a program, and measure honestly what that gains: see ``optimizers.strategies``.
+
+    ``budget`` is the most model calls; ``options`` are ``metric``, ``lms``, ``seed``, ``level``, ``controls``,
+    ``wordings``, ``temperatures``, ``num_threads`` and ``on_progress``. Nothing is kept on disk: ``optimize`` does that. Raises what
+    ``optimize`` raises.
+    """
+    with _clear_errors(), dspy.context(**lean_settings()):
+        return strategies.optimize_ranker(program_or_ranker, labelled, strategy, budget=budget, **options)
 
 
 def saved(
@@ -159,13 +177,13 @@ def recheck(
     lms = build_lms(config)
     lm = lms.get("ranking", lms["default"])
     untuned = build_ranker(config.ranking.model_copy(update={"ranker": None}), lms)
-    pair = [
+    before, after = (
         measure(each, labelled, lm, seed=config.seed, num_threads=config.concurrency).evaluation
         for each in (untuned, apply_artifact(untuned, artifact))
-    ]
+    )
     items = usable(labelled, metric)
     names = [metric, *(name for name in METRICS if name != metric)]
-    found = [compare(*pair, items, name, level=level, seed=config.seed) for name in names]
+    found = [compare(before, after, items, name, level=level, seed=config.seed) for name in names]
     return [each for each in found if each is not None]
 
 
@@ -187,7 +205,7 @@ class _TuningEngine(SeamEngine):
         return response
 
 
-def _begin(store: RunStore, labelled: LabelledSet, asked: Asked, config: Config) -> str:
+def _begin(store: RunStore, labelled: LabelledSet, asked: _Asked, config: Config) -> str:
     """Check that the folder is this optimization's, or make it so; return when it was begun."""
     now = _identity(labelled, asked, config)
     known = store.meta(_IDENTITY)
@@ -212,7 +230,7 @@ def _begin(store: RunStore, labelled: LabelledSet, asked: Asked, config: Config)
     return str(store.meta("created_at"))
 
 
-def _identity(labelled: LabelledSet, asked: Asked, config: Config) -> dict[str, Any]:
+def _identity(labelled: LabelledSet, asked: _Asked, config: Config) -> dict[str, Any]:
     ranking = config.ranking.model_dump(mode="json", exclude={"ranker"})
     return {
         "labels": labelled.fingerprint,

@@ -148,7 +148,7 @@ class RankingPass(Record):
     """One judgement of some or all candidates.
 
     ``shown`` is the order in which the judge saw them (indices into the candidates); ``scores`` are in the
-    candidates' own order, each in 0..1, None for a candidate that was not shown. ``juror`` names the backend
+    candidates' own order, each in 0..1 (calibrated, where the ranker has a calibration), None for a candidate that was not shown. ``juror`` names the backend
     that judged where there are several.
     """
 

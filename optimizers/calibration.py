@@ -37,13 +37,15 @@ class Calibration(BaseModel):
     to the last (in points of a 0..1 score, sum 0); no row for a number means no correction. ``length_slope`` is
     what it gives too much per unit of log length above the mean log length of the candidates shown. Both are
     taken off, together at most ``CAP``; then ``knots`` (corrected score, calibrated score) are interpolated
-    linearly. Knots increase strictly in both, so they change no order. ``num_labels`` counts the labelled
+    linearly. Knots increase strictly in both, so within a pass they change no order. ``num_labels`` counts the labelled
     candidates it was fitted to, 0 for the identity.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    knots: tuple[tuple[Corrected, Share], ...] = Field(default=((0.0, 0.0), (1.0, 1.0)), min_length=2, max_length=32)
+    knots: tuple[tuple[Corrected, Share], ...] = Field(
+        default=((0.0, 0.0), (1.0, 1.0)), min_length=2, max_length=32
+    )
     places: tuple[tuple[Effect, ...], ...] = Field(default=(), max_length=32)
     length_slope: Effect = 0.0
     num_labels: int = Field(default=0, strict=True, ge=0, le=1_000_000_000)
@@ -101,11 +103,11 @@ class Calibration(BaseModel):
 def fit_calibration(items: Sequence[JudgedItem]) -> Calibration:
     """Return the calibration that brings the judge's scores nearest to the labels; takes no LM call.
 
-    First what place and length do to the scores is estimated within each pass, against the labels and, where a
-    candidate was judged in several passes, against itself. An effect is shrunk by its own standard error and left out
-    where it is within two. Then the corrected scores, a mean per candidate, are mapped to the labels by isotonic
-    regression over at most eight groups, each with imaginary labels that say what the judge says: few labels
-    hardly move the scores. Without usable labels it is the identity.
+    First what place and length do to the scores is estimated within each pass, against the labels; an effect that
+    is not clear (three standard errors) is left out, because a correction also parts what the judge holds equal.
+    Then the corrected scores, a mean per candidate, are brought to the labels by medians and isotonic regression
+    over at most eight groups, each with imaginary labels that say what the judge says: few labels hardly move the
+    scores. Without usable labels it is the identity.
     """
     places, slope = fit_biases(items)
     biases = Calibration(places=places, length_slope=slope)

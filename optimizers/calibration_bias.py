@@ -15,7 +15,10 @@ LEAST_OWN_SHARE = 0.05
 
 
 CLEAR = 9.0
-"""How many times its variance the square of an effect must be for it to count."""
+"""How many times its variance the square of an effect must be for it to count: three standard errors.
+
+A needless correction parts candidates that the judge holds equal, which costs more than a small bias does.
+"""
 
 
 @dataclass(frozen=True)
@@ -23,14 +26,14 @@ class _Rows:
     """One row per score that has a label, everything centred within its pass.
 
     ``design`` has a column per place for each number of candidates shown, then one of log length; ``candidate`` and
-    ``item`` say whose a row is.
+    ``group`` say whose a row is.
     """
 
     score: Array
     label: Array
     design: Array
     candidate: NDArray[np.int64]
-    item: NDArray[np.int64]
+    group: NDArray[np.int64]
 
 
 def fit_biases(items: Sequence[JudgedItem]) -> tuple[tuple[tuple[float, ...], ...], float]:
@@ -40,7 +43,7 @@ def fit_biases(items: Sequence[JudgedItem]) -> tuple[tuple[tuple[float, ...], ..
     a random effect there (Swamy & Arora 1972). The slope lies between that of the score at equal labels and
     that of the labels at equal scores, turned round, whatever noise is in either (Klepper & Leamer 1984): where the two
     have opposite signs it is left out, else it is the smaller. Standard errors are the larger of the classical
-    and the clustered by message (Liang & Zeger 1986). An effect b with variance v counts where b² > 4 v, and
+    and the clustered by message (Liang & Zeger 1986). An effect b with variance v counts where b² > CLEAR v, and
     keeps the share 1 - v / b².
     """
     sizes = sorted({len(each.shown) for item in items for each in item.passes if len(each.shown) > 1})
@@ -54,7 +57,7 @@ def fit_biases(items: Sequence[JudgedItem]) -> tuple[tuple[tuple[float, ...], ..
 
 def _places(rows: _Rows, sizes: Sequence[int]) -> tuple[tuple[float, ...], ...]:
     target, design = _without_candidates(rows, np.column_stack([rows.design, rows.label]))
-    effects, variances = _least_squares(target, design, rows.item)
+    effects, variances = _least_squares(target, design, rows.group)
     found, start = [], 0
     for size in sizes:
         part = slice(start, start + size)
@@ -66,8 +69,8 @@ def _places(rows: _Rows, sizes: Sequence[int]) -> tuple[tuple[float, ...], ...]:
 def _length_slope(rows: _Rows) -> float:
     """Return how much score a unit of log length adds, the smaller of two readings; 0 where they do not agree."""
     length = rows.design[:, -1]
-    direct, noise = _least_squares(rows.score, np.column_stack([length, rows.label]), rows.item)
-    turned, other = _least_squares(rows.label, np.column_stack([length, rows.score]), rows.item)
+    direct, noise = _least_squares(rows.score, np.column_stack([length, rows.label]), rows.group)
+    turned, other = _least_squares(rows.label, np.column_stack([length, rows.score]), rows.group)
     if direct[1] <= 0 or turned[1] <= 0 or direct[0] * turned[0] >= 0:
         return 0.0
     readings = (
@@ -79,22 +82,22 @@ def _length_slope(rows: _Rows) -> float:
 
 def _rows(items: Sequence[JudgedItem], sizes: Sequence[int]) -> _Rows | None:
     parts = [
-        (number, *part)
+        (number, part)
         for number, item in enumerate(items)
         for each in item.passes
         if len(each.shown) > 1 and (part := _pass_rows(item, each, sizes)) is not None
     ]
     if not parts:
         return None
-    scores, labels, designs, shown = ([part[k] for part in parts] for k in (1, 2, 3, 4))
-    item_of = np.repeat([part[0] for part in parts], [len(score) for score in scores])
+    item_of = np.repeat([number for number, _ in parts], [len(part[0]) for _, part in parts])
     widest = max(len(item.labels) for item in items)
+    shown = np.concatenate([part[3] for _, part in parts])
     return _Rows(
-        np.concatenate(scores),
-        np.concatenate(labels),
-        np.concatenate(designs),
-        np.unique(item_of * widest + np.concatenate(shown), return_inverse=True)[1],
-        item_of,
+        np.concatenate([part[0] for _, part in parts]),
+        np.concatenate([part[1] for _, part in parts]),
+        np.concatenate([part[2] for _, part in parts]),
+        np.unique(item_of * widest + shown, return_inverse=True)[1],
+        np.unique([items[i].group or f"item {i}" for i in item_of], return_inverse=True)[1],
     )
 
 
@@ -149,15 +152,15 @@ def _means(values: Array, candidate: NDArray[np.int64]) -> Array:
     return np.asarray((sums / np.bincount(candidate))[candidate], dtype=float)
 
 
-def _least_squares(target: Array, design: Array, item: NDArray[np.int64]) -> tuple[Array, Array]:
-    """Return the coefficients of least norm and their variances, the larger of classical and clustered by item."""
+def _least_squares(target: Array, design: Array, group: NDArray[np.int64]) -> tuple[Array, Array]:
+    """Return the coefficients of least norm and their variances, the larger of classical and clustered by group."""
     inverse = np.linalg.pinv(design.T @ design, rcond=1e-9, hermitian=True)
     effects = inverse @ design.T @ target
     residual = target - design @ effects
     rank = int(np.linalg.matrix_rank(design))
     classical = np.diag(inverse) * float(residual @ residual) / max(1, len(target) - rank)
-    number = int(item.max()) + 1
-    sums = np.column_stack([np.bincount(item, weights=column * residual) for column in design.T])
+    number = int(group.max()) + 1
+    sums = np.column_stack([np.bincount(group, weights=column * residual) for column in design.T])
     clustered = np.diag(inverse @ sums.T @ sums @ inverse) * number / max(1, number - 1)
     return effects, np.maximum(classical, clustered)
 
@@ -170,5 +173,5 @@ def _shrunk_places(effects: Array, variances: Array) -> tuple[float, ...]:
 
 
 def _kept(variance: float, square: float) -> float:
-    """Return the share of an effect that is kept, 0 where it is within two standard errors of nothing."""
+    """Return the share of an effect that is kept, 0 where it is not clear."""
     return 1.0 - variance / square if square > CLEAR * variance else 0.0

@@ -18,7 +18,8 @@ PRIOR_LABELS = 24.0
 """How many imaginary labels say what the judge says, over all groups together."""
 LEAST_SLOPE = 0.05
 """The share of the judge's own differences that stays where the labels see none, so that no order is lost."""
-EDGE = 0.01
+EDGE = 0.005
+"""How far from 0 and 1 the outermost groups stay, so that scores beyond them have room."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,13 @@ class JudgedItem:
     """What a judge and the raters said of one message: passes, and the raters' consensus in 0..1 per candidate.
 
     ``labels`` has None where nobody said anything; ``lengths`` has a positive length per candidate, or is empty.
+    Items of one ``group`` count as one message for standard errors; without it each is its own.
     """
 
     labels: Sequence[float | None]
     passes: Sequence[JudgedPass]
     lengths: Sequence[float] = ()
+    group: str = ""
 
 
 def centred_logs(lengths: Sequence[float]) -> Array:

@@ -18,6 +18,7 @@ from optimizers.evaluation import (
     usable,
 )
 from optimizers.labelled import LabelledItem, LabelledSet
+from optimizers.labelled_splits import blocks
 from optimizers.metrics import METRICS
 from optimizers.statistics import Interval
 from optimizers.strategy_auto import auto
@@ -221,11 +222,17 @@ def plan_parts(
             expected=f"at least {LEAST_ITEMS}, better 40: a gain measured on fewer is noise",
             fix="label more messages, or take another metric.",
         )
+    groups = len(blocks(items))
+    if groups < 2:
+        raise OptimizerError(
+            f"{labelled.name or 'the labelled set'}: all {len(items)} items belong to one group.",
+            expected="at least two groups (or messages), better 10: what is held out must be of other groups",
+        )
     whole = labelled.model_copy(update={"items": tuple(items)})
     if len(items) >= LOCKED_FROM:
         train, test = whole.split((1 - TEST_SHARE, TEST_SHARE), seed)
         return "locked", [Part(train.items, test.items)]
-    folds = whole.folds(min(FOLDS, len(items) // 2), seed)
+    folds = whole.folds(min(FOLDS, len(items) // 2, groups), seed)
     return "nested", [Part(rest.items, held.items) for rest, held in folds]
 
 

@@ -89,6 +89,14 @@ class Bench:
         """Return how many calls one pass over an item takes, on average."""
         return sum(len(self.examples(item)) for item in items) / len(items) if items else 1.0
 
+    def num_unjudged(self, tuning: Tuning, items: Sequence[LabelledItem]) -> int:
+        """Return how many of the items have no judgement yet under this tuning's prompt."""
+        return sum(
+            (tuning.prompt_key, item.id, tuple(example.shown)) not in self._kept
+            for item in items
+            for example in self.examples(item)[:1]
+        )
+
     def judge(
         self, tuning: Tuning, items: Sequence[LabelledItem], *, passes: int = 1
     ) -> list[list[Judgement]]:
@@ -100,7 +108,9 @@ class Bench:
             for item in items
             for example in self.examples(item, passes)
         ]
-        missing = list({key: (item, example) for item, example, key in wanted if key not in self._kept}.items())
+        missing = list(
+            {key: (item, example) for item, example, key in wanted if key not in self._kept}.items()
+        )
         found = in_threads(
             [_Question(self, predict, example) for _key, (_item, example) in missing], self.num_threads
         )
@@ -168,9 +178,7 @@ def fault_of(error: Exception) -> str:
     return SPENT if isinstance(error, CallsSpentError) else REFUSED
 
 
-def combined(
-    item: LabelledItem, tuning: Tuning, made: Sequence[Judgement]
-) -> list[float | None] | None:
+def combined(item: LabelledItem, tuning: Tuning, made: Sequence[Judgement]) -> list[float | None] | None:
     """Return the mean of the judgements' scores per candidate, calibrated; None where none can be used."""
     number = len(item.candidates)
     sums, counts = [0.0] * number, [0] * number

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -21,7 +20,8 @@ I = TypeVar("I")  # noqa: E741  an item
 
 Verdict = float | Sequence[float] | None
 """How right a judgement is, in 0..1: one share, or one for each order of the candidates; None where the labels tell nothing."""
-Run = Callable[[Sequence[Callable[[], Verdict]]], Sequence[Verdict]]
+Shares = Sequence[float] | None
+Run = Callable[[Sequence[Callable[[], Shares]]], Sequence[Shares]]
 """Makes judgements and returns them in order; threads belong here."""
 Array = NDArray[np.float64]
 
@@ -70,19 +70,21 @@ def select(
     costs: Sequence[float] = (),
     seed: int = 0,
     run: Run | None = None,
+    prior_items: float = PRIOR_ITEMS,
 ) -> Selection:
     """Return the wording that judges best, with at most ``budget`` judgements (half of all without one).
 
     In each round all wordings that are still in judge the same further items (``seed`` says in which order they come),
-    as many in each round; then the worse half is dropped, and whatever is clearly worse than the best on the items that
-    they share. Of two left the better one wins. Source: successive halving, Karnin, Koren & Somekh 2013, with rounds
-    equal in items and not in judgements: with ten labels their first round would see one.
+    as many in each round; then the worse half is dropped, and with it whatever is clearly worse than the one that was
+    right most often. Of two left the better one wins. Source: successive halving, Karnin, Koren & Somekh 2013, with
+    rounds equal in items and not in judgements: with ten labels their first round would see one.
 
     Where a verdict has a share for each order, a wording whose orders agree is trusted more: its estimate is
-    (n · share + m · slope · agreement) / (n + m) with m = PRIOR_ITEMS and n items, the slope by how much more often than
-    by chance all wordings together are right where their orders agree. Agreement needs no label, so it varies less than
-    the share. A tie goes to the wording that costs less (``costs``, one number per wording, in any unit), then to the
-    earlier one. Raises OptimizerError without wordings or items, for a cost missing, or a share outside 0..1.
+    (n · share + m · slope · agreement) / (n + m) with n items and m = ``prior_items``, the slope by how much more often
+    than by chance all wordings together are right where their orders agree. From one wording to the next the
+    agreement says nearly as much as the share and varies less; with m = 0 only the share counts. A tie goes to the
+    wording that costs less (``costs``, one number per wording, in any unit), then to the earlier one. Raises
+    OptimizerError without wordings or items, for a cost missing, or a share outside 0..1.
     """
     _check(wordings, items, costs)
     order = np.random.default_rng(seed).permutation(len(items))
@@ -91,6 +93,7 @@ def select(
         list(costs) or [0.0] * len(wordings),
         run or _in_turn,
         len(wordings) * len(items) // 2 if budget is None else budget,
+        prior_items,
     )
     return race.run()
 
@@ -101,7 +104,7 @@ class _Question:
     def __init__(self, judge: Callable[[W, I], Verdict], wording: W, item: I) -> None:
         self._ask: Callable[[], Verdict] = lambda: judge(wording, item)
 
-    def __call__(self) -> Verdict:
+    def __call__(self) -> Shares:
         verdict = self._ask()
         shares = [] if verdict is None else [verdict] if isinstance(verdict, int | float) else list(verdict)
         if any(not 0 <= share <= 1 for share in shares):
@@ -113,11 +116,17 @@ class _Race:
     """The judgements so far, and the wordings still in."""
 
     def __init__(
-        self, questions: Sequence[Sequence[_Question]], costs: Sequence[float], run: Run, budget: int
+        self,
+        questions: Sequence[Sequence[_Question]],
+        costs: Sequence[float],
+        run: Run,
+        budget: int,
+        prior_items: float,
     ) -> None:
         self.questions, self.costs, self.ask, self.left = questions, costs, run, budget
+        self.prior_items = prior_items
         number = len(questions)
-        self.made: list[list[Sequence[float] | None]] = [[] for _ in range(number)]
+        self.made: list[list[Shares]] = [[] for _ in range(number)]
         self.alive = list(range(number))
         self.standings: dict[int, Standing] = {}
         self.num_judgements = self.num_left_out = 0
@@ -154,17 +163,18 @@ class _Race:
         asked = [(i, place) for i in self.alive for place in range(seen, seen + further)]
         verdicts = self.ask([self.questions[i][place] for i, place in asked])
         for (index, _), verdict in zip(asked, verdicts, strict=True):
-            self.made[index].append(verdict)  # type: ignore[arg-type]  # a question returns shares or None
+            self.made[index].append(verdict)
         self.left -= len(asked)
         self.num_judgements += len(asked)
 
     def _drop(self, size: int, number: int) -> None:
         estimates = self._estimates()
-        ranked = sorted(self.alive, key=lambda i: (-(estimates[i][1] or 0.0), self.costs[i], i))
-        for place, index in enumerate(ranked[1:], 1):
-            is_raced_out = place < size and self._is_clearly_worse(index, ranked[0])
-            if place >= size or is_raced_out:
-                self.standings[index] = Standing(*estimates[index], number, is_raced_out)
+        leader = min(self.alive, key=lambda i: (-(estimates[i][0] or 0.0), self.costs[i], i))
+        worse = {i for i in self.alive if self._is_clearly_worse(i, leader)}
+        ranked = sorted(self.alive, key=lambda i: (i in worse, -(estimates[i][1] or 0.0), self.costs[i], i))
+        for place, index in enumerate(ranked):
+            if place >= size or index in worse:
+                self.standings[index] = Standing(*estimates[index], number, index in worse)
                 self.alive.remove(index)
 
     def _shared(self) -> list[int]:
@@ -179,10 +189,10 @@ class _Race:
         places = self._shared()
         if not places:
             return dict.fromkeys(self.alive, (None, None, 0))
-        shares = np.array([[np.mean(self.made[i][place]) for place in places] for i in self.alive])
+        shares = np.array([[_share(self.made[i][place]) for place in places] for i in self.alive])
         agreed = np.array([[_agreement(self.made[i][place]) for place in places] for i in self.alive])
         slope = max(0.0, float((shares * agreed).sum() / agreed.sum()) - 0.5) if agreed.any() else 0.0
-        prior = PRIOR_ITEMS if agreed.any() else 0.0
+        prior = self.prior_items if agreed.any() else 0.0
         means, number = shares.mean(axis=1), len(places)
         estimates = (number * means + prior * slope * agreed.mean(axis=1)) / (number + prior)
         return {
@@ -195,19 +205,27 @@ class _Race:
 
         Half an item that went the other way is added to the variance, so that a few equal items prove nothing.
         """
-        pairs = [(a, b) for a, b in zip(self.made[best], self.made[index], strict=True) if a is not None and b is not None]
+        pairs = [
+            (a, b)
+            for a, b in zip(self.made[best], self.made[index], strict=True)
+            if a is not None and b is not None
+        ]
         if len(pairs) < LEAST_RACED:
             return False
-        behind = np.array([np.mean(a) - np.mean(b) for a, b in pairs])
+        behind = np.array([_share(a) - _share(b) for a, b in pairs])
         error = math.sqrt(float(behind.var()) / len(behind) + 0.25 / len(behind) ** 2)
         return float(behind.mean()) > CLEARLY_WORSE * error
 
 
-def _agreement(shares: Sequence[float] | None) -> float:
+def _share(shares: Shares) -> float:
+    return sum(shares) / len(shares) if shares else 0.0
+
+
+def _agreement(shares: Shares) -> float:
     """Return in 0..1 how alike the shares of the orders are, 0 for a single one (nothing is known)."""
     if shares is None or len(shares) < 2:
         return 0.0
-    return 1.0 - max(abs(a - b) for a, b in pairwise(shares))
+    return 1.0 - (max(shares) - min(shares))
 
 
 def _sizes(number: int) -> list[int]:
@@ -219,7 +237,7 @@ def _sizes(number: int) -> list[int]:
     return sizes
 
 
-def _in_turn(questions: Sequence[Callable[[], Verdict]]) -> list[Verdict]:
+def _in_turn(questions: Sequence[Callable[[], Shares]]) -> list[Shares]:
     return [question() for question in questions]
 
 

@@ -169,9 +169,7 @@ def _control(trier: Trier, labelled: LabelledSet, runs: int, watch: _Watch) -> C
     ledger, adopted, gains = trier.task.bench.ledger, 0, []
     for number in range(runs):
         watch.stage(f"control {number + 1} of {runs}")
-        outcome = trier.run(
-            labelled.permuted(trier.seed + 1 + number), ledger.left // (runs - number)
-        )
+        outcome = trier.run(labelled.permuted(trier.seed + 1 + number), ledger.left // (runs - number))
         adopted += outcome.adopted
         gains.append(outcome.gain.gain.estimate if outcome.gain else 0.0)
     return Control(runs=runs, adopted=adopted, gains=tuple(gains))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from statistics import fmean, stdev
 
 from optimizers.labelled import LabelledItem, LabelledSet
+from optimizers.labelled_splits import blocks
 from optimizers.strategy_task import UNTUNED, Task, Trial
 from optimizers.tuning import Tuning
 
@@ -15,8 +16,10 @@ FINAL_SHARE = 0.35
 """The share of the calls that is kept for running the winner once more, on all items."""
 _WEIGHTS = {"calibrate": 0.0, "select": 1.0, "few_shot": 1.5, "gepa": 1.5}
 """What a strategy gets of the calls in each fold, relative to the others; the simpler stand first."""
-_LEAST_PASSES = {"calibrate": 0, "select": 2, "few_shot": 1, "gepa": 4}
+_LEAST_PASSES = {"calibrate": 0, "select": 2, "few_shot": 0, "gepa": 4}
 """The fewest passes over the fold's items with which a strategy can do anything."""
+_BY_WORTH = ("few_shot", "calibrate", "select", "gepa")
+"""Which strategies are tried first where the calls do not suffice for all."""
 LEAST_ITEMS = 6
 
 
@@ -32,7 +35,8 @@ def auto(task: Task, items: Sequence[LabelledItem], budget: int) -> tuple[str, T
     per_pass = bench.calls_per_item(items) * len(items)
     with bench.ledger.allowance(budget):
         trials = [Trial(UNTUNED)]
-        if len(items) >= LEAST_ITEMS and bench.ledger.left >= per_pass:
+        enough = len(items) >= LEAST_ITEMS and len(blocks(items)) >= 2
+        if enough and bench.ledger.left >= per_pass:
             trials += _tried(task, items, _contenders(budget, per_pass), budget, per_pass)
         chosen = pick(trials)
         left = max(0, budget - (bench.ledger.spent - start))
@@ -60,14 +64,13 @@ def standard_error(trial: Trial) -> float:
 
 def _contenders(budget: int, per_pass: float) -> list[str]:
     """Return the strategies for which the calls suffice, the simpler first."""
-    names = list(_WEIGHTS)
-    while names:
+    fold_pass = per_pass * (FOLDS - 1) / FOLDS
+    for number in range(len(_BY_WORTH), 0, -1):
+        names = [name for name in _WEIGHTS if name in _BY_WORTH[:number]]
         share = _share(names, budget, per_pass)
-        fold_pass = per_pass * (FOLDS - 1) / FOLDS
-        if all(share * _WEIGHTS[name] >= _LEAST_PASSES[name] * fold_pass for name in names):
+        if share > 0 and all(share * _WEIGHTS[name] >= _LEAST_PASSES[name] * fold_pass for name in names):
             return names
-        names.pop()
-    return names
+    return []
 
 
 def _share(names: Sequence[str], budget: int, per_pass: float) -> float:
@@ -84,7 +87,8 @@ def _tried(
     trials = [Trial(name) for name in names]
     share = _share(names, budget, per_pass)
     before = dict(zip([item.id for item in items], bench.goodness(task.start, items), strict=True))
-    for fit, held in LabelledSet(items=tuple(items)).folds(FOLDS, bench.seed):
+    number = min(FOLDS, len(blocks(items)))
+    for fit, held in LabelledSet(items=tuple(items)).folds(number, bench.seed):
         for trial in trials:
             spent = bench.ledger.spent
             tuned = task.run(trial.strategy, fit.items, int(share * _WEIGHTS[trial.strategy]))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 from statistics import fmean, stdev
@@ -19,6 +20,8 @@ SIZES = (4, 8, 12, 16)
 """How many demos a set may hold."""
 GOOD = 0.8
 """A judgement at least so good (see ``metrics.goodness``) lends its reasoning to the demo of its item."""
+MOST_CHARACTERS = 48_000
+"""The most text that the demos of a set may hold together, about 12,000 English tokens: every judgement pays for it."""
 MOST_DEV = 24
 MOST_SETS = 12
 
@@ -36,13 +39,15 @@ def few_shot(bench: Bench, start: Tuning, items: Sequence[LabelledItem], budget:
 
     Each set is tried on items that are not in it (at most ``MOST_DEV``), against the start on the same items.
     The best is the one whose mean gain less half its standard error is highest: many sets on few items must
-    not make a winner of luck.
+    not make a winner of luck. Where the calls pay for no such trial, it is one set, unsearched.
     """
     rng = Random(bench.seed)
     with bench.ledger.allowance(budget):
+        if _affordable(bench, start, items) < 1:
+            return start.with_demos(_unsearched(bench, items, rng))
         before = dict(zip([item.id for item in items], bench.goodness(start, items), strict=True))
         best, best_bound = start, 0.0
-        for chosen in _sets(bench, start, items, _affordable(bench, items), rng):
+        for chosen in _sets(bench, start, items, _affordable(bench, start, items), rng):
             rest = [item for item in items if item.id not in chosen.ids and before[item.id] is not None]
             dev = sorted(rng.sample(rest, min(MOST_DEV, len(rest))), key=lambda item: item.id)
             tried = start.with_demos(chosen.demos)
@@ -72,27 +77,49 @@ def demos_for(bench: Bench, start: Tuning, items: Sequence[LabelledItem]) -> dic
     made = bench.judge(start, items)
     demos: dict[str, Demo] = {}
     for item, judgements in zip(items, made, strict=True):
-        example = dict(bench.answered(item)[0].items())
-        right: dict[str, Any] = {name: example[name] for name in names if name in example}
-        reasoning = judgements[0].outputs.get("reasoning") if judgements else None
+        right = _answered(bench, item)
+        reasoning = judgements[0].outputs.get("reasoning") if judgements and right else None
         if reasoning and (bench.grade(item, start, judgements) or 0.0) >= GOOD:
-            right["reasoning"] = without_faults(str(reasoning))
-        if check_demo(right, bench.ranker):  # could not be saved
-            continue
-        demos[item.id] = {name: right[name] for name in names if name in right}
+            right = {**right, "reasoning": without_faults(str(reasoning))}
+        if right and not check_demo(right, bench.ranker):
+            demos[item.id] = {name: right[name] for name in names if name in right}
     return demos
 
 
-def _affordable(bench: Bench, items: Sequence[LabelledItem]) -> int:
-    """Return how many sets the calls left pay for, of which each is tried on the items not in it."""
-    per_set = bench.calls_per_item(items) * min(MOST_DEV, max(1, len(items) - SIZES[0]))
-    return min(MOST_SETS, int(bench.ledger.left / per_set))
+def _affordable(bench: Bench, start: Tuning, items: Sequence[LabelledItem]) -> int:
+    """Return how many sets the calls left pay for; each is tried on items not in it, after the start on all items."""
+    calls = bench.calls_per_item(items)
+    baseline = calls * bench.num_unjudged(start, items)
+    per_set = calls * min(MOST_DEV, max(1, len(items) - SIZES[0]))
+    return min(MOST_SETS, int((bench.ledger.left - baseline) / per_set))
+
+
+def _unsearched(bench: Bench, items: Sequence[LabelledItem], rng: Random) -> list[Demo]:
+    """Return demos of as many items as a set may hold, with the traits taking turns and without any reasoning."""
+    demos = {item.id: demo for item in items if (demo := _answered(bench, item))}
+    usable = [item for item in items if item.id in demos]
+    return [demos[each] for each in _spread(usable, min(SIZES[-1], _most(demos.values())), rng)]
+
+
+def _most(demos: Iterable[Demo]) -> int:
+    """Return how many demos of the usual length a set may hold, at least one."""
+    lengths = [len(json.dumps(demo, ensure_ascii=False)) for demo in demos]
+    return max(1, int(MOST_CHARACTERS * len(lengths) / sum(lengths))) if lengths else 1
+
+
+def _answered(bench: Bench, item: LabelledItem) -> dict[str, Any]:
+    """Return the demo that an item's labels make; nothing where they do not say what the outputs should be."""
+    example = dict(bench.answered(item)[0].items())
+    found = {name: example[name] for name in bench.ranker.rank.signature.fields if name in example}
+    says = set(bench.ranker.rank.signature.output_fields) & set(found)
+    return found if says and not check_demo(found, bench.ranker) else {}  # one at fault could not be saved
 
 
 def _sets(bench: Bench, start: Tuning, items: Sequence[LabelledItem], number: int, rng: Random) -> list[_Set]:
     demos = demos_for(bench, start, items) if number else {}
     usable = [item for item in items if item.id in demos]
-    sizes = [size for size in SIZES if size <= len(usable) * 2 // 3] or [max(1, len(usable) // 2)]
+    most = min(len(usable) * 2 // 3, _most(demos.values()))
+    sizes = [size for size in SIZES if size <= most] or [max(1, min(most, len(usable) // 2))]
     found: dict[frozenset[str], _Set] = {}
     for turn in range(number if usable else 0):
         ids = _spread(usable, sizes[-1 - turn % len(sizes)], rng)

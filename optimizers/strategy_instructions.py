@@ -21,9 +21,7 @@ GOOD = 0.8
 _MINIBATCH = 3
 
 
-def copro(
-    bench: Bench, start: Tuning, items: Sequence[LabelledItem], budget: int, reflection: Any
-) -> Tuning:
+def copro(bench: Bench, start: Tuning, items: Sequence[LabelledItem], budget: int, reflection: Any) -> Tuning:
     """Return the start with the best of several reworded instructions (``dspy.COPRO``, two rounds where they are paid for)."""
     lesson = Lesson(bench, start, _dev(bench, items, budget // 5))
     one = len(lesson.examples) + 1
@@ -43,9 +41,7 @@ def copro(
     )
 
 
-def gepa(
-    bench: Bench, start: Tuning, items: Sequence[LabelledItem], budget: int, reflection: Any
-) -> Tuning:
+def gepa(bench: Bench, start: Tuning, items: Sequence[LabelledItem], budget: int, reflection: Any) -> Tuning:
     """Return the start with an instruction evolved from feedback in words (``dspy.GEPA``; Agrawal et al. 2025)."""
     lesson = Lesson(bench, start, _dev(bench, items, budget // 5))
     whole, step = len(lesson.examples), 2 * _MINIBATCH + 1
@@ -70,9 +66,7 @@ def gepa(
     )
 
 
-def mipro(
-    bench: Bench, start: Tuning, items: Sequence[LabelledItem], budget: int, reflection: Any
-) -> Tuning:
+def mipro(bench: Bench, start: Tuning, items: Sequence[LabelledItem], budget: int, reflection: Any) -> Tuning:
     """Return the start with an instruction and demos found together (``dspy.MIPROv2``; Opsahl-Ong et al. 2024).
 
     Demos come from one half of the items, the choice is made on the other. Raises OptimizerError where optuna
@@ -120,9 +114,7 @@ def mipro(
     )
 
 
-def simba(
-    bench: Bench, start: Tuning, items: Sequence[LabelledItem], budget: int, reflection: Any
-) -> Tuning:
+def simba(bench: Bench, start: Tuning, items: Sequence[LabelledItem], budget: int, reflection: Any) -> Tuning:
     """Return the start with demos and rules drawn from judgements that vary most (``dspy.SIMBA``)."""
     lesson = Lesson(bench, start, _dev(bench, items, budget // 8))
     candidates, size = 3, min(6, len(lesson.examples))

@@ -33,9 +33,7 @@ class TunableRanker(Protocol):
     ) -> list[Any]:
         """Return what the predictor is asked, as ``dspy.Example`` with ``shown``; with the right outputs where scores are given."""
 
-    def read(
-        self, outputs: Mapping[str, Any], shown: Sequence[int]
-    ) -> tuple[list[float | None] | None, str]:
+    def read(self, outputs: Mapping[str, Any], shown: Sequence[int]) -> tuple[list[float | None] | None, str]:
         """Return (scores in 0..1 in the candidates' order, fault) of a reply."""
 
     def __call__(self, message: Any, candidates: Any, trait: Any, *, seed: int = 0) -> Any:

@@ -154,7 +154,6 @@ def bootstrap(program: Any) -> Any:
 
 
 def mipro(program: Any) -> Any:
-    pytest.importorskip("optuna", reason="MIPROv2 needs the extra `optimize`")
     optimizer = dspy.MIPROv2(
         metric=metric,
         auto=None,

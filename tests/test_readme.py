@@ -105,4 +105,4 @@ def test_every_example_is_short_and_runs_offline(example: Path, tmp_path: Path) 
 
 
 def test_there_are_six_examples() -> None:
-    assert len(list((ROOT / "examples").glob("0*.py"))) == 6
+    assert len(list((ROOT / "examples").glob("0*.py"))) == 7

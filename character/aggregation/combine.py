@@ -27,7 +27,7 @@ Effects = Mapping[tuple[str, int], PositionEffects]
 class Combined:
     """``scores`` in 0..1 per candidate (two decimals), ``probabilities[i][j]`` that i truly fits better than j.
 
-    ``consistency`` is the mean tau-b between passes, ``gain`` the share of pairs that one more pass is expected
+    ``consistency`` is that of the judge with itself (see ``consistency``), ``gain`` the share of pairs that one more pass is expected
     to put right.
     """
 
@@ -66,16 +66,49 @@ def combine(
 
 
 def consistency(table: Array) -> float | None:
-    """Return the mean Kendall tau-b between passes that share at least two candidates; None where there are no two.
+    """Return how far a judge agrees with itself, in -1..1; None where nothing was judged twice.
 
-    A pass that ties everything agrees with none: it counts as 0.
+    ``table`` has a row per pass and nan for what was not shown. It is the mean Kendall tau-b between passes that
+    share at least two candidates; a pass that ties everything agrees with none and counts as 0. Where every pass
+    shows one candidate, the first scores of all candidates are one pass, the second ones another, and so on.
+    Where every pass shows two of more, it is 2 s - 1 with s the share of pairs of verdicts on the same two
+    candidates that agree; where either is a tie, it counts half.
     """
+    shown = (~np.isnan(table)).sum(axis=1)
+    if len(shown) and shown.max() == 1:
+        table = _rounds(table)
+    elif len(shown) and shown.max() == 2 and table.shape[1] > 2:
+        return _same_verdicts(table)
     taus = []
     for left, right in combinations(table, 2):
         shared = ~np.isnan(left) & ~np.isnan(right)
         if shared.sum() > 1:
             taus.append(kendall_tau_b(left[shared], right[shared]) or 0.0)
     return round(float(np.mean(taus)), 4) if taus else None
+
+
+def _rounds(table: Array) -> Array:
+    """Return the passes of one candidate each as passes over all: the k-th score of each candidate is in the k-th."""
+    columns = [column[~np.isnan(column)] for column in table.T]
+    rounds = np.full((max(len(column) for column in columns), len(columns)), np.nan)
+    for index, column in enumerate(columns):
+        rounds[: len(column), index] = column
+    return rounds
+
+
+def _same_verdicts(table: Array) -> float | None:
+    """Return 2 s - 1, s being the mean over pairs of candidates of the share of verdicts that agree."""
+    verdicts: dict[tuple[int, ...], list[float]] = {}
+    for row in table:
+        shown = np.flatnonzero(~np.isnan(row))
+        if len(shown) == 2:
+            verdicts.setdefault(tuple(shown.tolist()), []).append(
+                float(np.sign(row[shown[0]] - row[shown[1]]))
+            )
+    agreed = [
+        np.mean([a * b for a, b in combinations(said, 2)]) for said in verdicts.values() if len(said) > 1
+    ]
+    return round(float(np.mean(agreed)), 4) if agreed else None
 
 
 def _without_effects(table: Array, passes: Sequence[RankingPass], effects: Effects) -> Array:

@@ -170,6 +170,8 @@ def _warnings(found: Balanced, min_share: float) -> Iterator[str]:
             f"Balancing keeps only {found.num_kept} of {found.num_pairs} pairs ({found.share:.0%}). "
             "Make more pairs, leave the trait's own features alone (ignore), or use weights."
         )
+    if found.method == "weights" and found.effective_pairs < SMALL_SHARE * found.num_pairs:
+        yield f"The {found.num_pairs} weighted pairs are worth only {found.effective_pairs:.0f} equal ones."
     if found.unreached and stayed and found.method == "subset":
         yield (
             f"Balancing changed nothing: it could even out nothing without moving something else further out or keeping "

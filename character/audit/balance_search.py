@@ -89,7 +89,7 @@ def search_subset(asked: Problem, *, seed: int) -> Floats:
     """Return 1 per row that stays, 0 per other, giving up one bound after another where it must.
 
     Where some bounds cannot be met together, each of the few that are furthest off is given up on trial; the
-    one whose loss lets most rows stay goes. Where none is enough, the furthest off goes and the search begins
+    one goes without which the result is worth most: the share of rows that stays, less what stays beyond its bound. Where none is enough, the furthest off goes and the search begins
     again. With all given up every row stays.
     """
     wanted = asked.wanted.copy()
@@ -101,10 +101,15 @@ def search_subset(asked: Problem, *, seed: int) -> Floats:
         tried = [(cell, _choose(asked, _without(wanted, cell), seed)) for cell in order]
         fits = [kept for _, (kept, fault) in tried if fault is None]
         if fits:
-            return max(fits, key=lambda kept: int(kept.sum())).astype(np.float64)
+            return max(fits, key=lambda kept: _worth(asked, kept)).astype(np.float64)
         if not order:
             return np.ones(len(asked.columns))
         wanted = _without(wanted, order[0])
+
+
+def _worth(asked: Problem, keep: Bools) -> float:
+    after = np.abs(asked.columns[keep].mean(axis=0))
+    return float(keep.mean() - np.maximum(after - asked.tight[0], 0.0).sum())
 
 
 def _choose(asked: Problem, wanted: Bools, seed: int) -> tuple[Bools, Floats | None]:

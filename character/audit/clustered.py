@@ -6,6 +6,8 @@ import numpy as np
 
 from character.audit.pair_table import Floats, Ints
 
+LEAST_CLUSTERS = 5
+"""The fewest messages from which an interval is given."""
 _CHUNK = 100
 
 
@@ -22,10 +24,10 @@ def bootstrap_intervals(
 ) -> Floats:
     """Return the percentile interval of each column's mean, (2, columns), resampling whole clusters.
 
-    Without rows the interval is nan; with one cluster it is the mean itself, which says nothing.
+    With fewer than ``LEAST_CLUSTERS`` the interval is nan: so few say nothing about others.
     """
     sums, sizes = cluster_sums(columns, cluster)
-    if not len(sizes):
+    if len(sizes) < LEAST_CLUSTERS:
         return np.full((2, columns.shape[1]), np.nan)
     rng = np.random.default_rng([seed, 1])
     means = []

@@ -20,8 +20,8 @@ class ConfoundClassifier(Record):
     """A logistic regression on surface features, judged on messages it was not fitted on.
 
     ``accuracy`` is the share of held-out pairs it puts the right way round (a half for those it cannot tell
-    apart), in 0..1; ``low`` and ``high`` its 95 % interval by bootstrap over messages; all None for fewer
-    than two messages. ``weights`` are the fit on all pairs, per standardized difference, largest first; a
+    apart), in 0..1; ``low`` and ``high`` its 95 % interval by bootstrap over messages; None for fewer than
+    five messages, and all None for fewer than two. ``weights`` are the fit on all pairs, per standardized difference, largest first; a
     name such as ``opener:well`` is an opener's.
     """
 
@@ -49,8 +49,8 @@ def fit_classifier(table: PairTable, *, seed: int = 0) -> ConfoundClassifier:
     order = np.argsort(-np.abs(weights), kind="stable")
     return ConfoundClassifier(
         accuracy=float(right.mean()),
-        low=float(low),
-        high=float(high),
+        low=None if np.isnan(low) else float(low),
+        high=None if np.isnan(high) else float(high),
         num_folds=num_folds,
         weights={names[i]: float(weights[i]) for i in order if weights[i]},
     )

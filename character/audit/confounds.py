@@ -28,7 +28,7 @@ class FeatureEffect(Record):
     """How much more of a feature the chosen sides have.
 
     ``effect`` is the win share, P(chosen has more) - P(rejected has more), in -1..1, with its 95 % interval
-    ``low`` … ``high`` by bootstrap over messages. ``standardized`` is Cohen's d_z, the mean of the paired
+    ``low`` … ``high`` by bootstrap over messages (None for fewer than five). ``standardized`` is Cohen's d_z, the mean of the paired
     differences over their standard deviation, on the feature's ``scale``: of logarithms (``log``), of
     log(1 + count) (``count``) or as they are (``share``); None where all differences are the same and not
     0. ``p_value`` is that of swapping sides by message, adjusted by Holm over all features and openers of
@@ -41,8 +41,8 @@ class FeatureEffect(Record):
     mean_rejected: float
     standardized: float | None
     effect: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     p_value: float
     flagged: bool
 
@@ -57,8 +57,8 @@ class OpenerEffect(Record):
     share_chosen: float
     share_rejected: float
     effect: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     p_value: float
     flagged: bool
 
@@ -169,12 +169,12 @@ def _flagged(features: Iterable[FeatureEffect], openers: Iterable[OpenerEffect])
     return tuple(name for _, name in sorted(found))
 
 
-_Row = tuple[float, float, float, float, bool]
+_Row = tuple[float, float | None, float | None, float, bool]
 
 
 def _tested(
     columns: Floats, table: PairTable, seed: int, threshold: float
-) -> tuple[list[float], list[float], list[float], list[float], list[bool]]:
+) -> tuple[list[float], list[float | None], list[float | None], list[float], list[bool]]:
     """Return per column: mean, interval, adjusted p-value, and whether it is flagged."""
     effects = columns.mean(axis=0)
     low, high = bootstrap_intervals(columns, table.message, seed=seed)
@@ -182,7 +182,11 @@ def _tested(
     differs = columns.any(axis=0)  # what never differs can never be flagged, so it is no part of the family
     p_values[differs] = holm(p_values[differs])
     flagged = (p_values <= ERROR_RATE) & ((low > 0) | (high < 0)) & (np.abs(effects) >= threshold)
-    return effects.tolist(), low.tolist(), high.tolist(), p_values.tolist(), flagged.tolist()
+    return effects.tolist(), _known(low), _known(high), p_values.tolist(), flagged.tolist()
+
+
+def _known(values: Floats) -> list[float | None]:
+    return [None if np.isnan(value) else float(value) for value in values]
 
 
 def _features(table: PairTable, rows: list[_Row]) -> tuple[FeatureEffect, ...]:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Literal
 
 from character.audit.confounds import ConfoundScope
+from character.audit.drop_words import reason_word
 from character.audit.finding_words import FINDINGS, LIST_COMMA, SIDE_WORDS, STAGE_WORDS, feature_word
 from character.audit.message_findings import message_findings
+from character.audit.page_words import LEVEL_WORDS
 from character.audit.rankings import UNSURE
 from character.audit.run_audit import Finding, RunAudit
 from character.report import Number
@@ -31,6 +33,12 @@ MANY_UNSURE, MANY_SET_ASIDE = 0.3, 0.1
 SURFACE_ACCURACY = 0.6
 """Held-out accuracy of surface features (low end of its interval) that asks for attention; 0.5 is chance."""
 
+FEW_MESSAGES, FEW_PAIRS = 20, 30
+"""With fewer nothing is called fine."""
+LEVEL_CHOSEN = 0.1
+"""Share of pairs whose chosen side was asked to miss the trait that asks for attention."""
+OFF_TARGET = ("overdone", "absent", "opposite")
+
 Weight = Literal["look", "note", "fine"]
 _WEIGHTS: tuple[Weight, ...] = ("look", "note", "fine")
 _Say = Callable[..., Finding]
@@ -47,13 +55,22 @@ def findings(audit: RunAudit) -> tuple[Finding, ...]:
         return (say("nothing", "look"),)
     found = [
         *_state(audit, say),
+        *_chosen_levels(audit, say),
         *_confounds(audit, say),
         *_rankings(audit, say),
         *_judges(audit, say),
         *message_findings(audit),
         *_dropped(audit, say),
     ]
-    return tuple(sorted(found, key=lambda finding: _WEIGHTS.index(finding.weight)))
+    few = is_few(audit)
+    kept = [finding for finding in found if not (few and finding.weight == "fine")]
+    return tuple(sorted(kept, key=lambda finding: _WEIGHTS.index(finding.weight)))
+
+
+def is_few(audit: RunAudit) -> bool:
+    """Whether there are too few messages or pairs to call anything fine."""
+    few_pairs = 0 < audit.num_pairs < FEW_PAIRS
+    return audit.states.get("messages", 0) < FEW_MESSAGES or few_pairs
 
 
 def _written(value: object, language: str) -> str:
@@ -66,10 +83,30 @@ def _state(audit: RunAudit, say: _Say) -> Iterator[Finding]:
     pending = audit.states.get("pending", 0) + audit.states.get("failed", 0)
     if pending:
         yield say("unfinished", "look", pending=pending, messages=audit.states["messages"])
+    if is_few(audit):
+        yield say(
+            "too_few",
+            "look",
+            messages=audit.states["messages"],
+            pairs=audit.num_pairs,
+            least=FEW_MESSAGES,
+            least_pairs=FEW_PAIRS,
+        )
     if not audit.num_pairs:
         yield say("no_pairs", "look")
     if audit.rehearsal:
         yield say("rehearsal", "note")
+
+
+def _chosen_levels(audit: RunAudit, say: _Say) -> Iterator[Finding]:
+    for level in OFF_TARGET:
+        number = audit.chosen_levels.get(level, 0)
+        share = number / audit.num_pairs if audit.num_pairs else 0.0
+        if share > LEVEL_CHOSEN:
+            word = LEVEL_WORDS[audit.language][level]
+            yield say(
+                "chosen_level", "look", level=word, number=number, pairs=audit.num_pairs, share=_share(share)
+            )
 
 
 def _confounds(audit: RunAudit, say: _Say) -> Iterator[Finding]:
@@ -82,7 +119,14 @@ def _confounds(audit: RunAudit, say: _Say) -> Iterator[Finding]:
     if len(names) > NUM_CONFOUNDS:
         yield say("more_confounds", "look", number=len(names) - NUM_CONFOUNDS)
     if not names:
-        yield say("unconfounded", "fine", threshold=Number(confounds.threshold, digits=1))
+        large = _without_twins(
+            tuple(row.name for row in confounds.run.features if abs(row.effect) >= confounds.threshold)
+        )
+        threshold = Number(confounds.threshold, digits=1)
+        if large:
+            yield say("unproven", "note", names=_names(large, audit.language), threshold=threshold)
+        else:
+            yield say("unconfounded", "fine", threshold=threshold)
     yield from _trait_confounds(audit, names, say)
     yield from _surface(audit, say)
     if names and audit.balanced:
@@ -151,7 +195,6 @@ def _balance(audit: RunAudit, say: _Say) -> Iterator[Finding]:
     yield say(
         "balance",
         "note",
-        run="RUN",
         kept=balanced.num_kept,
         pairs=balanced.num_pairs,
         share=_share(balanced.share),
@@ -170,9 +213,9 @@ def _rankings(audit: RunAudit, say: _Say) -> Iterator[Finding]:
             yield say(status, "look" if share >= MANY_SET_ASIDE else "note", share=_share(share))
     if rankings.consistency is not None:
         weight = _grade(rankings.consistency.estimate, CONSISTENT, INCONSISTENT)
-        code = "inconsistent" if weight == "look" else "consistent"
+        code = f"{'inconsistent' if weight == 'look' else 'consistent'}_{rankings.measure}"
         yield say(code, weight, consistency=_number(rankings.consistency))
-    elif rankings.statuses.get("ranked"):
+    elif rankings.statuses.get("ranked") and not rankings.repeated:
         yield say("one_pass", "note")
     if rankings.intended is not None:
         weight = _grade(rankings.intended.estimate, INTENDED_WELL, INTENDED_BADLY)
@@ -190,9 +233,11 @@ def _rankings(audit: RunAudit, say: _Say) -> Iterator[Finding]:
 def _judges(audit: RunAudit, say: _Say) -> Iterator[Finding]:
     rankings = audit.rankings
     if rankings.alpha is not None:
-        yield say(
-            "jurors", _grade(rankings.alpha.estimate, ALPHA_GOOD, ALPHA_POOR), alpha=_number(rankings.alpha)
-        )
+        weight = _grade(rankings.alpha.estimate, ALPHA_GOOD, ALPHA_POOR)
+        weight = "note" if weight == "fine" and rankings.same_model else weight
+        yield say("jurors", weight, alpha=_number(rankings.alpha))
+    if rankings.same_model:
+        yield say("same_model", "look", models=LIST_COMMA[audit.language].join(rankings.same_model))
     biased = [
         row for row in rankings.places if row.effect.excludes(0) and abs(row.effect.estimate) >= PLACE_EFFECT
     ]
@@ -212,7 +257,9 @@ def _dropped(audit: RunAudit, say: _Say) -> Iterator[Finding]:
         reason, number = max(reasons.items(), key=lambda item: item[1], default=("", 0))
         if number:
             stage_word = STAGE_WORDS[audit.language].get(stage, stage)
-            yield say("dropped", "note", stage=stage_word, reason=reason, number=number)
+            yield say(
+                "dropped", "note", stage=stage_word, reason=reason_word(reason, audit.language), number=number
+            )
 
 
 def _grade(value: float, good: float, poor: float) -> Weight:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,10 +43,12 @@ def audit(run_folder: Path | str, *, language: AuditLanguage | None = None, seed
 def _audit(store: RunStore, constitution: Constitution, language: AuditLanguage, seed: int) -> RunAudit:
     summary = summarize(store)
     confounds, sides, balanced = _pairs(store, constitution, seed)
+    levels: Counter[str] = Counter()
     candidates, examples = CandidateCounter(), ExampleCollector(confounds, constitution.traits)
     for rollout in store.rollouts():
         candidates.add(rollout)
         examples.add(rollout)
+        levels.update(p.chosen_level for p in rollout.pairs if p.chosen_level and p.design != "neutral")
     traits = {trait.name: trait for trait in constitution.traits}
     return RunAudit(
         constitution=constitution.name,
@@ -66,6 +69,7 @@ def _audit(store: RunStore, constitution: Constitution, language: AuditLanguage,
         rankings=audit_rankings(store.rollouts(), traits=traits, seed=seed),
         confounds=confounds,
         sides=sides,
+        chosen_levels=dict(sorted(levels.items())),
         balanced=balanced,
         examples=examples.examples(),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from character.audit.drop_words import reason_word
 from character.audit.examples import PairExample, RankingExample
 from character.audit.finding_words import STAGE_WORDS, feature_word
 from character.audit.page_messages import messages_section
@@ -61,7 +62,9 @@ def _first(audit: RunAudit) -> Section:
         Figure(words["number_pairs"], Number(audit.num_pairs, style="count")),
     ]
     if rankings.consistency:
-        figures.append(Figure(words["consistency"], Number(*rankings.consistency), words["consistency_note"]))
+        figures.append(
+            Figure(words["consistency"], Number(*rankings.consistency), words[f"{rankings.measure}_note"])
+        )
     if rankings.intended:
         share = Number(*rankings.intended, style="share")
         figures.append(Figure(words["intended"], share, words["intended_note"]))
@@ -99,7 +102,7 @@ def _drops(audit: RunAudit) -> Table:
     for stage in stages:
         lost, again = audit.dropped.get(stage, {}), audit.reasked.get(stage, {})
         rows += [
-            (stages[stage], reason, lost.get(reason, 0), again.get(reason, 0))
+            (stages[stage], reason_word(reason, audit.language), lost.get(reason, 0), again.get(reason, 0))
             for reason in dict.fromkeys([*lost, *again])
         ]
     head = (words["stage"], words["reason"], words["lost"], words["recovered"])

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from itertools import combinations
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
+from character.aggregation.combine import consistency
 from character.aggregation.position import MIN_RANKINGS, PositionEstimator
 from character.constitution import Trait
 from character.records import LEVELS, Candidates, Level, Ranking, RankingPass, Record, Rollout
@@ -20,6 +21,10 @@ from optimizers.statistics import (
     krippendorff_alpha,
 )
 
+Measure = Literal["passes", "orders", "scores"]
+"""What consistency compares: passes over all candidates, both orders of a pair, or two scores of one candidate."""
+LEAST_MESSAGES = 5
+"""The fewest messages from which a mean and its interval are given."""
 SURE, UNSURE = 0.9, 0.7
 """A pair of candidates is sure above the one probability and unsure below the other."""
 _MAX_ITEMS_FOR_ALPHA = 2000  # messages; the interval resamples them all a few hundred times
@@ -78,10 +83,14 @@ class JurorRow(Record):
 class RankingAudit(Record):
     """What the rankings of a run are worth.
 
-    ``consistency`` is the mean tau-b between two passes over the same candidates, ``same_best`` how often two
+    ``passes`` is how often a candidate was judged per ranking. ``consistency`` is how far a judge agrees with itself,
+    in -1..1: where ``measure`` is ``passes`` the mean tau-b between two passes over the same candidates, ``scores`` that
+    between the first and the second scores of each, ``orders`` 2 s - 1 with s the share of pairs of candidates
+    on which both orders agree (ties half). ``repeated`` counts the rankings that judged something twice. ``same_model`` lists
+    models that more than one juror is made of. ``same_best`` how often two
     passes agree on the best. ``intended`` is the share of pairs of levels that were judged as they were
     meant. ``sure`` and ``unsure`` are shares of all pairs of candidates; ``expected_errors`` the share of
-    pairs that the orders are expected to get wrong. Intervals hold at 95 %, messages resampled.
+    pairs that the orders are expected to get wrong. Intervals hold at 95 %, messages resampled; from fewer than five messages nothing is estimated.
     """
 
     statuses: dict[str, int]
@@ -91,6 +100,9 @@ class RankingAudit(Record):
     saved_share: float
     places: tuple[PlaceRow, ...]
     consistency: Interval | None
+    measure: Measure = "passes"
+    repeated: int = 0
+    same_model: tuple[str, ...] = ()
     same_best: Interval | None
     intended: Interval | None
     levels: tuple[LevelRow, ...]
@@ -131,7 +143,12 @@ class _Values(NamedTuple):
         chosen = (
             self.values if keys is None else [v for v, k in zip(self.values, keys, strict=True) if k == name]
         )
-        return bootstrap_mean(chosen, seed=seed)
+        return _mean(chosen, seed)
+
+
+def _mean(values: list[float], seed: int) -> Interval | None:
+    """Return the mean with its interval, None for too few."""
+    return bootstrap_mean(values, seed=seed) if len(values) >= LEAST_MESSAGES else None
 
 
 def _new() -> _Values:
@@ -151,7 +168,8 @@ class _Collected:
         self.firsts: dict[str, list[float]] = defaultdict(list)
         self.versus: dict[tuple[str, str], list[float]] = defaultdict(list)
         self.jurors = _Jurors()
-        self.passes = self.saved = self.calls = self.sure = self.unsure = self.pairs = 0
+        self.judged = 0.0
+        self.saved = self.calls = self.sure = self.unsure = self.pairs = 0
         self.worst: list[tuple[float, str]] = []
 
     def add(self, rollout: Rollout) -> None:
@@ -163,7 +181,7 @@ class _Collected:
         self.calls += ranking.usage.calls
         if ranking.status != "ranked" or rollout.candidates is None:
             return
-        self.passes += len(ranking.passes)
+        self.judged += sum(len(done.shown) for done in ranking.passes) / len(ranking.scores)
         self.saved += ranking.saved_calls
         self.places.add(ranking)
         self.jurors.add(ranking)
@@ -172,10 +190,11 @@ class _Collected:
         self._add_probabilities(rollout, ranking)
 
     def _add_consistency(self, rollout: Rollout, ranking: Ranking) -> None:
-        if ranking.consistency is None:
+        agreed = _consistency(ranking)
+        if agreed is None:
             return
-        self.consistency.add(ranking.consistency, rollout)
-        self.worst = sorted([*self.worst, (ranking.consistency, ranking.message_id)])[:5]
+        self.consistency.add(agreed, rollout)
+        self.worst = sorted([*self.worst, (agreed, ranking.message_id)])[:5]
         whole = [done for done in ranking.passes if len(done.shown) == len(ranking.scores)]
         same = [len(_best(a) & _best(b)) / len(_best(a) | _best(b)) for a, b in combinations(whole, 2)]
         if same:
@@ -217,11 +236,14 @@ class _Collected:
         return RankingAudit(
             statuses=dict(self.statuses),
             strategies=dict(self.strategies),
-            passes=round(self.passes / ranked, 3),
+            passes=round(self.judged / ranked, 3),
             saved_calls=self.saved,
             saved_share=round(self.saved / max(1, self.saved + self.calls), 4),
             places=tuple(self._places(seed)),
             consistency=self.consistency.mean(seed),
+            measure=self._measure(),
+            repeated=len(self.consistency.values),
+            same_model=self.jurors.same_model(),
             same_best=self.same_best.mean(seed),
             intended=self.intended.mean(seed),
             levels=tuple(self._levels(seed)),
@@ -234,6 +256,10 @@ class _Collected:
             expected_errors=self.errors.mean(seed),
             least_consistent=tuple(message_id for _tau, message_id in self.worst),
         )
+
+    def _measure(self) -> Measure:
+        most = max(self.strategies, key=lambda name: self.strategies[name], default="")
+        return _MEASURES.get(most, "passes")
 
     def _places(self, seed: int) -> Iterable[PlaceRow]:
         for judge, length in self.places.judges():
@@ -254,13 +280,13 @@ class _Collected:
 
     def _levels(self, seed: int) -> Iterable[LevelRow]:
         for level in LEVELS:
-            score, best = (bootstrap_mean(of[level], seed=seed) for of in (self.scores, self.firsts))
+            score, best = (_mean(of[level], seed) for of in (self.scores, self.firsts))
             if score and best:
                 yield LevelRow(level=level, candidates=len(self.scores[level]), score=score, best=best)
 
     def _versus(self, seed: int) -> Iterable[VersusRow]:
         for (better, worse), shares in sorted(self.versus.items()):
-            share = bootstrap_mean(shares, seed=seed)
+            share = _mean(shares, seed)
             if share:
                 yield VersusRow(better=better, worse=worse, pairs=len(shares), share=share)
 
@@ -274,6 +300,17 @@ class _Collected:
                     consistency=self.consistency.mean(seed, by, name),
                     intended=self.intended.mean(seed, by, name),
                 )
+
+
+_MEASURES: dict[str, Measure] = {"pairwise": "orders", "pointwise": "scores"}
+
+
+def _consistency(ranking: Ranking) -> float | None:
+    """Return the stored consistency; of passes over some candidates, what it comes to in whole rounds."""
+    if ranking.strategy not in _MEASURES:
+        return ranking.consistency
+    rows = [[np.nan if score is None else score for score in done.scores] for done in ranking.passes]
+    return consistency(np.array(rows, dtype=float)) if rows else None
 
 
 def _best(done: RankingPass) -> set[int]:
@@ -305,14 +342,20 @@ class _Jurors:
 
     def __init__(self) -> None:
         self.tables: list[dict[str, list[float]]] = []
+        self.models: dict[str, set[str]] = defaultdict(set)
 
     def add(self, ranking: Ranking) -> None:
         by_juror: dict[str, list[tuple[float | None, ...]]] = defaultdict(list)
         for done in ranking.passes:
             if done.juror:
                 by_juror[done.juror].append(done.scores)
+                self.models[done.model].add(done.juror)
         if len(by_juror) > 1:
             self.tables.append({name: _means(rows) for name, rows in by_juror.items()})
+
+    def same_model(self) -> tuple[str, ...]:
+        """Return the models that several jurors are made of."""
+        return tuple(sorted(name for name, jurors in self.models.items() if name and len(jurors) > 1))
 
     def names(self) -> list[str]:
         return sorted({name for table in self.tables for name in table})
@@ -320,7 +363,7 @@ class _Jurors:
     def alpha(self, seed: int) -> Interval | None:
         """Return Krippendorff's alpha (interval level) of the jurors' scores, messages resampled."""
         names, tables = self.names(), self.tables[:_MAX_ITEMS_FOR_ALPHA]
-        if not tables:
+        if len(tables) < LEAST_MESSAGES:
             return None
         blocks = [np.array([table.get(name, [np.nan] * _size(table)) for name in names]) for table in tables]
         return bootstrap(
@@ -337,7 +380,7 @@ class _Jurors:
                 others = [scores for other, scores in table.items() if other != name]
                 if name in table and others:
                     taus.append(kendall_tau_b(table[name], np.nanmean(others, axis=0)) or 0.0)
-            tau = bootstrap_mean(taus, seed=seed)
+            tau = _mean(taus, seed)
             if tau:
                 yield JurorRow(juror=name, messages=len(taus), tau=tau)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from character.audit.balance import Balanced
 from character.audit.candidates import CandidateAudit
 from character.audit.confounds import ConfoundAudit
@@ -40,7 +42,8 @@ class RunAudit(Record):
 
     ``states`` counts messages per state (see ``run.outcome``) and in all; ``dropped`` and ``reasked`` count per
     stage and reason what was lost, and what asking again made up for. ``confounds`` is None without pairs,
-    ``balanced`` says what an export with ``--balance`` would keep (``kept`` is left empty). ``findings`` are
+    ``balanced`` says what an export with ``--balance`` would keep (``kept`` is left empty). ``chosen_levels``
+    counts pairs by the level that the chosen side was asked for, but for those of the design ``neutral``. ``findings`` are
     in ``language``, the most urgent first.
     """
 
@@ -60,6 +63,7 @@ class RunAudit(Record):
     rankings: RankingAudit
     confounds: ConfoundAudit | None = None
     sides: tuple[MoreOf, ...] = ()
+    chosen_levels: dict[str, int] = Field(default_factory=dict)
     balanced: Balanced | None = None
     examples: Examples = Examples()
     findings: tuple[Finding, ...] = ()

@@ -6,19 +6,35 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from character.audit.rankings import Measure
 from character.errors import InputError
 from character.records import Record
 from optimizers.statistics import Interval
 
 AUDIT_JSON = "audit.json"
+PAIR_CODES = frozenset(
+    [
+        "chosen_level",
+        "longer",
+        "more_of",
+        "opener",
+        "more_confounds",
+        "surface",
+        "unreached",
+        "no_pairs",
+        "too_few",
+    ]
+)
+"""The findings about a run's own pairs, which say nothing about pairs rebuilt or balanced."""
 
 
 class AuditSummary(Record):
     """What an audit found, in short. Intervals hold at 95 %; None is what could not be told.
 
-    ``consistency`` is the mean tau-b between two passes (-1..1), ``intended`` the share of pairs of levels
+    ``consistency`` is how far the judge agrees with itself (-1..1; ``measure`` as of ``RankingAudit``), ``intended`` the share of pairs of levels
     ranked as they were meant, ``surface_accuracy`` the held-out accuracy of surface features alone (0..1,
-    0.5 is chance), ``flagged`` what sets chosen apart, ``findings`` those that ask for attention.
+    0.5 is chance), ``flagged`` what sets chosen apart, ``findings`` those that ask for attention,
+    ``pair_findings`` those of them that are about the run's own pairs.
     """
 
     num_messages: int
@@ -28,6 +44,8 @@ class AuditSummary(Record):
     surface_accuracy: Interval | None = None
     flagged: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
+    pair_findings: tuple[str, ...] = ()
+    measure: Measure = "passes"
 
 
 def read_summary(run_folder: Path | str) -> AuditSummary | None:
@@ -50,6 +68,7 @@ def read_summary(run_folder: Path | str) -> AuditSummary | None:
         ) from None
     classifier = audit.confounds.classifier if audit.confounds else None
     known = classifier and None not in (classifier.accuracy, classifier.low, classifier.high)
+    looks = [finding for finding in audit.findings if finding.weight == "look"]
     return AuditSummary(
         num_messages=audit.states.get("messages", 0),
         num_pairs=audit.num_pairs,
@@ -59,5 +78,7 @@ def read_summary(run_folder: Path | str) -> AuditSummary | None:
         if known
         else None,
         flagged=audit.confounds.flagged if audit.confounds else (),
-        findings=tuple(finding.text for finding in audit.findings if finding.weight == "look"),
+        findings=tuple(one.text for one in looks if one.code not in PAIR_CODES),
+        pair_findings=tuple(one.text for one in looks if one.code in PAIR_CODES),
+        measure=audit.rankings.measure,
     )

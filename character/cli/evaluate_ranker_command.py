@@ -17,19 +17,36 @@ if TYPE_CHECKING:
 @click.command("evaluate-ranker", short_help="Measure rankers and backends on a labelled set.")
 @click.argument("labelled", type=click.Path(path_type=Path))
 @click.option(
-    "--ranker", "rankers", multiple=True, type=click.Path(path_type=Path), help="A saved ranker; may be repeated."
+    "--ranker",
+    "rankers",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A saved ranker; may be repeated.",
 )
 @click.option(
-    "--with", "backends", multiple=True, metavar="NAME",
+    "--with",
+    "backends",
+    multiple=True,
+    metavar="NAME",
     help="A backend of the configuration by its name, or a model string; may be repeated.",
 )
-@click.option("--level", default=0.95, show_default=True, type=click.FloatRange(0.5, 0.999), help="The level of the intervals.")
+@click.option(
+    "--level",
+    default=0.95,
+    show_default=True,
+    type=click.FloatRange(0.5, 0.999),
+    help="The level of the intervals.",
+)
 @click.option("--seed", type=click.IntRange(min=0), help="The seed of everything random.")
 @config_option
 @tuning_options
 @json_option
 def command(
-    labelled: Path, rankers: tuple[Path, ...], backends: tuple[str, ...], config_path: Path | None, **flags: Any
+    labelled: Path,
+    rankers: tuple[Path, ...],
+    backends: tuple[str, ...],
+    config_path: Path | None,
+    **flags: Any,
 ) -> None:
     """Measure how well rankers agree with the labels of LABELLED. Nothing is tuned and nothing is kept.
 

@@ -74,16 +74,14 @@ if TYPE_CHECKING:
 @click.option(
     "--balance-method",
     type=click.Choice(["subset", "weights"]),
-    default="subset",
-    show_default=True,
     metavar="HOW",
-    help="Leave pairs out (subset), or give each a weight (weights).",
+    help="With --balance: leave pairs out (subset, unless given), or give each a weight (weights).",
 )
 @click.option(
     "--balance-ignore",
     multiple=True,
     metavar="FEATURE",
-    help="Leave alone what the trait itself consists of, such as questions for curiosity; may be repeated.",
+    help="With --balance: leave alone what the trait itself consists of, such as questions for curiosity; may be repeated.",
 )
 @click.option(
     "--push", metavar="REPO_ID", help="Then upload the folder to the Hugging Face Hub (extra `hub`)."
@@ -96,6 +94,7 @@ def command(run_folder: Path, format_name: str, out: Path, **flags: Any) -> None
     from character.run_summary import summarize
     from character.store import RunStore
 
+    _refuse_without_balance(flags)
     with RunStore(run_folder) as store:
         summary = summarize(store)
         report = export(
@@ -109,7 +108,7 @@ def command(run_folder: Path, format_name: str, out: Path, **flags: Any) -> None
             overwrite=flags["overwrite"],
             pairs=_pairs(store, flags),
             balance=flags["balance"],
-            balance_method=flags["balance_method"],
+            balance_method=flags["balance_method"] or "subset",
             balance_ignore=flags["balance_ignore"],
             without_position_effects=flags["debias"],
         )
@@ -120,6 +119,19 @@ def command(run_folder: Path, format_name: str, out: Path, **flags: Any) -> None
         print_json(result)
     else:
         _print(result)
+
+
+def _refuse_without_balance(flags: dict[str, Any]) -> None:
+    from character.errors import InputError
+
+    for name in ("balance_method", "balance_ignore"):
+        if flags[name] and flags["balance"] is None:
+            option = f"--{name.replace('_', '-')}"
+            raise InputError(
+                f"{option} is given without --balance.",
+                expected="--balance, which it belongs to",
+                fix=f"add --balance, or leave {option} out.",
+            )
 
 
 def _pairs(store: Any, flags: dict[str, Any]) -> PairsConfig | None:
@@ -153,6 +165,7 @@ def _data(store: Any, summary: RunSummary) -> ExportData:
         "usage": sum(summary.usage.values(), Usage()).model_dump(),
         "drops": summary.dropped,
         "audit": read_summary(store.folder),
+        "pending": summary.messages.get("pending", 0) + summary.messages.get("failed", 0),
     }
     return ExportData(constitution=run_constitution(store), rollouts=StoredRollouts(store), manifest=manifest)
 
@@ -171,7 +184,9 @@ def _print(result: dict[str, Any]) -> None:
             f"balanced: {kept['num_kept']:,} of {kept['num_pairs']:,} pairs, "
             f"{kept['num_messages_kept']:,} of {kept['num_messages']:,} messages"
         )
+        for name, (before, after) in kept["traits"].items():
+            click.echo(f"share of {name}: {before:.0%} before, {after:.0%} after")
     for warning in result["warnings"]:
-        click.echo(f"note: {warning}")
+        click.echo(f"warning: {warning}")
     if "pushed" in result:
         click.echo(f"pushed: {result['pushed']}")

@@ -26,21 +26,42 @@ METRIC_NAMES = ("pairwise_accuracy", "tau_b", "top1", "ndcg", "mean_absolute_err
     "--strategy", default="auto", show_default=True, type=click.Choice(STRATEGY_NAMES), help="How to tune."
 )
 @click.option(
-    "--budget", default=600, show_default=True, type=click.IntRange(min=1), help="Model calls at most, over everything."
+    "--budget",
+    default=600,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Model calls at most, over everything.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="The folder; by default LABELLED.tuned beside the file.")
 @click.option(
-    "--metric", default="pairwise_accuracy", show_default=True, type=click.Choice(METRIC_NAMES), help="What to gain in."
+    "--out", type=click.Path(path_type=Path), help="The folder; by default LABELLED.tuned beside the file."
 )
 @click.option(
-    "--controls", default=0, show_default=True, type=click.IntRange(0, 100),
+    "--metric",
+    default="pairwise_accuracy",
+    show_default=True,
+    type=click.Choice(METRIC_NAMES),
+    help="What to gain in.",
+)
+@click.option(
+    "--controls",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 100),
     help="Runs on permuted labels, which must gain nothing; they share the budget.",
 )
 @click.option(
-    "--level", default=0.95, show_default=True, type=click.FloatRange(0.5, 0.999), help="The level of the intervals."
+    "--level",
+    default=0.95,
+    show_default=True,
+    type=click.FloatRange(0.5, 0.999),
+    help="The level of the intervals.",
 )
 @click.option("--seed", type=click.IntRange(min=0), help="The seed of everything random.")
-@click.option("--recheck", type=click.Path(path_type=Path), help="Tune nothing: measure this saved ranker with today's model.")
+@click.option(
+    "--recheck",
+    type=click.Path(path_type=Path),
+    help="Tune nothing: measure this saved ranker with today's model.",
+)
 @config_option
 @tuning_options
 @json_option
@@ -71,7 +92,7 @@ def _overrides(flags: dict[str, Any]) -> dict[str, Any]:
 
 def _optimize(labelled: LabelledSet, out: Path, config: Config, flags: dict[str, Any]) -> None:
     from character.optimization_page import optimization_page
-    from character.optimizing import Asked, optimize
+    from character.optimizing import optimize
     from character.report import write
 
     names = ("strategy", "budget", "metric", "controls", "level")
@@ -79,7 +100,7 @@ def _optimize(labelled: LabelledSet, out: Path, config: Config, flags: dict[str,
         done = optimize(
             labelled,
             out,
-            asked=Asked(**{name: flags[name] for name in names}),
+            **{name: flags[name] for name in names},
             config=config,
             on_progress=display.update,
         )
@@ -104,7 +125,15 @@ def _recheck(path: Path, labelled: LabelledSet, config: Config, flags: dict[str,
     still = bool(found) and is_real(found[0].gain, found[0].num_groups)
     if flags["as_json"]:
         metrics = [row.model_dump(mode="json") for row in rows]
-        print_json({"ranker": str(path), "tuned_on": artifact.model, "model": model, "gain_holds": still, "metrics": metrics})
+        print_json(
+            {
+                "ranker": str(path),
+                "tuned_on": artifact.model,
+                "model": model,
+                "gain_holds": still,
+                "metrics": metrics,
+            }
+        )
         return
     console = new_console()
     console.print(gain_table(rows, f"{path} with {model} (tuned on {artifact.model})"))
@@ -144,7 +173,11 @@ def gain_table(rows: Any, title: str) -> Any:
         table.add_column(name, justify="left" if name == "metric" else "right")
     for row in rows:
         table.add_row(
-            row.metric, f"{row.before.estimate:.3f}", f"{row.after.estimate:.3f}", _with_ends(row.gain), f"{row.num_items:,}"
+            row.metric,
+            f"{row.before.estimate:.3f}",
+            f"{row.after.estimate:.3f}",
+            _with_ends(row.gain),
+            f"{row.num_items:,}",
         )
     return table
 

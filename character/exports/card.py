@@ -18,8 +18,10 @@ from character.exports.card_text import (
     NO_LICENSE,
     REHEARSAL,
     REHEARSAL_ZH,
+    UNFINISHED,
     UNKNOWN_ORIGIN,
     UNKNOWN_ORIGIN_ZH,
+    WEIGHT_IGNORED,
 )
 from character.exports.facts import RunFacts
 from character.exports.formats import ExportFormat, Job, Written
@@ -51,12 +53,13 @@ def dataset_card(
         f"# {name}: {chosen.name}",
         *_warning_lines(report),
         ABOUT.format(name=name),
+        _unfinished(facts),
         _files(chosen, report),
         _traits(job, written),
         _counts(written),
         _making(job, chosen, facts, report),
         _balance(report),
-        audit_section(facts.audit),
+        audit_section(facts.audit, same_pairs=report.pairs is None and report.balance is None),
         _left_out(report),
         LIMITS + ("" if license else f"\n\n{NO_LICENSE}"),
         ABOUT_ZH.format(name=name) + (BALANCED_ZH if report.balance else "") + LIMITS_ZH,
@@ -113,12 +116,16 @@ def _warning_lines(report: ExportReport) -> list[str]:
     return [] if report.rehearsal is False else [f"> {UNKNOWN_ORIGIN}\n>\n> {UNKNOWN_ORIGIN_ZH}"]
 
 
+def _unfinished(facts: RunFacts) -> str:
+    return f"> {UNFINISHED.format(pending=facts.pending)}" if facts.pending else ""
+
+
 def _files(chosen: ExportFormat, report: ExportReport) -> str:
     rows = [[f"`{file.path}`", file.split or "not split", str(file.rows)] for file in report.files]
     load = '```python\nfrom datasets import load_dataset\n\nload_dataset("path/to/this/folder")\n```'
-    return f"## Files\n\nOne row is {chosen.row}. Read by: {chosen.reader}.\n\n" + "\n\n".join(
-        [_table(["file", "split", "rows"], rows), load]
-    )
+    weighs = report.balance is not None and report.balance.method == "weights"
+    said = f"One row is {chosen.row}. Read by: {chosen.reader}.{f' {WEIGHT_IGNORED}' if weighs else ''}"
+    return "\n\n".join(["## Files", said, _table(["file", "split", "rows"], rows), load])
 
 
 def _traits(job: Job, written: Written) -> str:
@@ -208,9 +215,19 @@ def _balance(report: ExportReport) -> str:
         if not row.name.startswith("opener:")
         or max(abs(row.effect_before), abs(row.effect_after)) >= LEAST_OPENER
     ]
-    table = _table(["feature", "before", "after"], rows)
+    table = _table(["feature", "net effect before", "net effect after"], rows)
+    warned = "\n>\n".join(f"> **{_inline(warning)}**" for warning in balanced.warnings)
     notes = "\n".join(f"- {_inline(note)}" for note in balanced.notes)
-    return "\n\n".join(part for part in ("## Balance", said, notes, table) if part)
+    mix = _table(
+        ["trait", "share before", "share after"],
+        [[name, f"{before:.0%}", f"{after:.0%}"] for name, (before, after) in balanced.traits.items()],
+    )
+    within = (
+        f"Balanced within each of these traits: {_inline(', '.join(balanced.within))}."
+        if balanced.within
+        else ""
+    )
+    return "\n\n".join(part for part in ("## Balance", warned, said, within, notes, table, mix) if part)
 
 
 def _left_out(report: ExportReport) -> str:

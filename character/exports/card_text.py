@@ -26,7 +26,7 @@ training. A trait is a nudge, not a rule, and the data asks for no more.
 - Splits never share a message, but they come from the same generator: a test split shows less than messages of your own."""
 
 _EFFECT = """\
-The table gives, per feature of the text, the share of pairs in which the chosen side has more of it minus the share in
+The table gives the net effect: per feature of the text, the share of pairs in which the chosen side has more of it minus the share in
 which the rejected side has, in -1 to 1; for an opener, the difference of shares."""
 
 BALANCED_BY_SUBSET = f"""\
@@ -36,6 +36,12 @@ from {{messages_kept}} of {{messages}} messages, with no effect above {{threshol
 BALANCED_BY_WEIGHTS = f"""\
 Every pair has a weight (column `weight`, mean 1) under which surface features do not tell chosen from rejected, with no
 effect above {{threshold:g}} but those named here. The {{kept}} weighted pairs are worth {{effective:.0f}} equal ones. {_EFFECT}"""
+
+WEIGHT_IGNORED = """\
+No trainer named here reads the column `weight`; TRL's DPOTrainer ignores it: give them the weights yourself (as a weight of each pair's loss, or by drawing pairs
+by weight), or export with the balance method `subset`."""
+
+UNFINISHED = "The run was not finished when this was exported: {pending} messages were still to do."
 
 NO_LICENSE = "No license was chosen for this export: whoever publishes it has to choose one."
 

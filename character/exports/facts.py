@@ -30,7 +30,7 @@ class RunFacts(Record):
     """How a run made its data: everything of a manifest that an export may publish.
 
     ``models`` maps a stage to the models that worked in it, ``drops`` a stage to counts by reason,
-    ``created_at`` is UTC. ``rehearsal`` is None where the manifest does not say.
+    ``created_at`` is UTC, ``pending`` how many messages were not finished. ``rehearsal`` is None where the manifest does not say.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
@@ -43,6 +43,7 @@ class RunFacts(Record):
     usage: UsageFacts | None = None
     drops: dict[str, dict[str, int]] = Field(default_factory=dict)
     audit: AuditSummary | None = None
+    pending: int = Field(default=0, ge=0)
 
     @field_validator("models", mode="before")
     @classmethod

@@ -13,6 +13,7 @@ from character.audit.pair_table import pair_table
 from character.config import PairsConfig
 from character.errors import InputError, UnknownNameError
 from character.exports.card import dataset_card
+from character.exports.card_text import UNFINISHED, WEIGHT_IGNORED
 from character.exports.facts import RunFacts, count_drops, made_by_rehearsal, read_facts
 from character.exports.files import METADATA_FILE, json_text, staged_folder, write_text
 from character.exports.formats import EXPORT_FORMATS, ExportFormat, Job, Written
@@ -66,6 +67,13 @@ def export(
         raise UnknownNameError("export format", format, EXPORT_FORMATS)
     chosen = EXPORT_FORMATS[format]
     facts = read_facts(dataset.manifest)
+    balance_ignore = tuple(balance_ignore)
+    if balance is None and (balance_ignore or balance_method != "subset"):
+        raise InputError(
+            "balance_ignore or balance_method is given without balance.",
+            expected="balance, the most that a feature may set the sides apart",
+            fix="add balance=0.1 (--balance), or leave the others out.",
+        )
     if without_position_effects and pairs is None:
         raise InputError(
             "without_position_effects is given without pairs.",
@@ -104,7 +112,8 @@ def _report(
         drops=count_drops(job.data.census, facts, pairs_rebuilt=job.data.rebuilds),
         rehearsal=made_by_rehearsal(job.data.census, facts),
     )
-    return report.model_copy(update={"warnings": tuple(_warnings(chosen, report, margin_asked))})
+    warnings = tuple(_warnings(chosen, report, margin_asked, facts.pending))
+    return report.model_copy(update={"warnings": warnings})
 
 
 def _balance(
@@ -123,9 +132,14 @@ def _balance(
 def _with_pairs(report: ExportReport, pairs: PairsConfig | None, balanced: Balanced | None) -> ExportReport:
     if balanced is None:
         return report.model_copy(update={"pairs": pairs})
+    weighs = (WEIGHT_IGNORED,) if balanced.method == "weights" else ()
     short = balanced.model_copy(update={"kept": (), "weights": {}})
     return report.model_copy(
-        update={"pairs": pairs, "balance": short, "warnings": (*report.warnings, *balanced.notes)}
+        update={
+            "pairs": pairs,
+            "balance": short,
+            "warnings": (*balanced.warnings, *report.warnings, *weighs, *balanced.notes),
+        }
     )
 
 
@@ -145,7 +159,9 @@ def _refuse_without_pairs(chosen: ExportFormat, *, rebuilds: bool, balances: boo
         )
 
 
-def _warnings(chosen: ExportFormat, report: ExportReport, margin_asked: bool) -> Iterator[str]:
+def _warnings(chosen: ExportFormat, report: ExportReport, margin_asked: bool, pending: int) -> Iterator[str]:
+    if pending:
+        yield UNFINISHED.format(pending=pending)
     for name in report.empty_splits:
         yield (
             f"The split {name!r} got no rows, so it has no file: messages are dealt out one by one. With few messages "

@@ -26,6 +26,7 @@ from character.modules.strategies import (
 )
 from character.records import Candidates, Drop, Message, Ranking, RankingPass, Usage, order_by_score
 from character.text import language_name, stable_seed
+from optimizers.calibration import Calibration, text_length
 
 Shown = tuple[str, tuple[int, ...]]
 """A juror's name (empty for the only one) and the candidates it is shown, in order."""
@@ -58,7 +59,7 @@ class Ranker(dspy.Module):
         tournament: Tournament = "round_robin",
         method: Method | None = None,
         jurors: Mapping[str, Any] | None = None,
-        calibration: Any = None,
+        calibration: Calibration | None = None,
         max_reasks: int = 2,
     ) -> None:
         super().__init__()
@@ -153,7 +154,8 @@ class Ranker(dspy.Module):
     def _steps(self, message: Message, candidates: Candidates, trait: Trait, seed: int) -> Steps[Ranking]:
         number = len(candidates.items)
         seed = stable_seed(seed, candidates.id)
-        bench = _Bench(_strategy(self.strategy), self.method, number)
+        lengths = [text_length(item.text) for item in candidates.items]
+        bench = _Bench(_strategy(self.strategy), self.method, number, self.calibration, lengths)
         plan = Plan(self.strategy, number, self.passes, self.tournament, seed)
         for _ in range(plan.rounds):
             yield from self._judge(bench, plan.round(bench.points()), message, candidates, trait, seed)
@@ -239,6 +241,8 @@ class _Bench:
     strategy: Strategy
     method: Method | None
     num_candidates: int
+    calibration: Calibration | None
+    lengths: Sequence[float]
     asked: list[Shown] = field(default_factory=list)
     pending: dict[int, str] = field(default_factory=dict)
     done: dict[int, RankingPass | None] = field(default_factory=dict)
@@ -268,9 +272,12 @@ class _Bench:
         self.done[number] = None
         if scores is not None:
             by_index = dict(zip(shown, scores, strict=True))
+            said = [by_index.get(i) for i in range(self.num_candidates)]
+            if self.calibration is not None:
+                said = self.calibration.apply(said, shown, self.lengths)
             self.done[number] = RankingPass(
                 shown=shown,
-                scores=tuple(by_index.get(i) for i in range(self.num_candidates)),
+                scores=tuple(said),
                 reason=reply.text("reasoning"),
                 seed=reply.seed,
                 model=reply.model,

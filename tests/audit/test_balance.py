@@ -178,7 +178,9 @@ def test_a_single_column_loses_no_more_rows_than_it_must(column) -> None:
         assert keep.mean() == pytest.approx(share)
 
 
-_SIDES = st.lists(st.sampled_from(("Well, ", "I ", "why? ", "😊 ", "perhaps ", "road ", "**plan** ")), max_size=6)
+_SIDES = st.lists(
+    st.sampled_from(("Well, ", "I ", "why? ", "😊 ", "perhaps ", "road ", "**plan** ")), max_size=6
+)
 _PAIRS = st.lists(st.tuples(_SIDES, _SIDES, st.sampled_from("ab")), min_size=1, max_size=130)
 
 
@@ -230,7 +232,10 @@ def test_large_traits_are_balanced_by_themselves_where_their_confounds_cancel() 
 
 
 def test_a_shift_of_the_traits_is_told() -> None:
-    pairs = [*planted(14, per_message=2, chosen=lambda _rng, text: f"{text} {text} {text}", trait="humour"), *planted(60)]
+    pairs = [
+        *planted(14, per_message=2, chosen=lambda _rng, text: f"{text} {text} {text}", trait="humour"),
+        *planted(60),
+    ]
     balanced = balance(pairs)
     before, after = balanced.traits["humour"]
     assert before == pytest.approx(28 / 208)

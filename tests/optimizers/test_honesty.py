@@ -49,9 +49,10 @@ def item(number: int, scores: tuple[float, ...] = (0.9, 0.1), group: str = "") -
 @given(st.integers(4, 90), st.integers(1, 12), st.integers(0, 5))
 @settings(max_examples=40, deadline=None)
 def test_no_item_and_no_group_is_both_tuned_on_and_held_out(number: int, num_groups: int, seed: int) -> None:
-    groups = max(num_groups, 2)
-    labelled = LabelledSet(items=tuple(item(i, group=f"g{i % groups}") for i in range(number)))
-    if groups < min(5, number // 2) and number < LOCKED_FROM:
+    labelled = LabelledSet(items=tuple(item(i, group=f"g{i % num_groups}") for i in range(number)))
+    if num_groups == 1:
+        with pytest.raises(OptimizerError, match="belong to one group"):
+            plan_parts(labelled, labelled.items, seed)
         return
     design, parts = plan_parts(labelled, labelled.items, seed)
     assert (design == "locked") == (number >= LOCKED_FROM)

@@ -47,7 +47,9 @@ def tuned(program: Any, labelled: LabelledSet, strategy: str, budget: int = 300)
 
 def without_ranker(program: Any) -> str:
     """Return the state of everything in a program but its ranker."""
-    return json.dumps({"generator": program.generator.dump_state(), "responder": program.responder.dump_state()})
+    return json.dumps(
+        {"generator": program.generator.dump_state(), "responder": program.responder.dump_state()}
+    )
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -91,7 +93,9 @@ def test_every_strategy_leaves_all_but_the_ranker_as_it_was_also_after_saving_an
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("budget", [25, 90])
-def test_no_more_calls_are_sent_than_the_budget_has(strategy: str, budget: int, few: LabelledSet, server: FakeServer) -> None:
+def test_no_more_calls_are_sent_than_the_budget_has(
+    strategy: str, budget: int, few: LabelledSet, server: FakeServer
+) -> None:
     lm = build_lm(backend_at(server))
     with dspy.context(lm=lm):
         report = optimize_ranker(Ranker(), few, strategy, budget=budget).report
@@ -152,9 +156,12 @@ def test_a_server_that_fails_stops_the_tuning_with_its_error(few: LabelledSet) -
 
 def test_a_judge_that_never_says_anything_readable_is_named() -> None:
     few = read_labelled(EXAMPLES / "patience-and-humour.en.jsonl")
-    with FakeServer(lambda _request: "no") as server, dspy.context(lm=build_lm(backend_at(server))):
-        with pytest.raises(OptimizerError, match="could rank none"):
-            optimize_ranker(Ranker(), few, "few_shot", budget=300)
+    with (
+        FakeServer(lambda _request: "no") as server,
+        dspy.context(lm=build_lm(backend_at(server))),
+        pytest.raises(OptimizerError, match="could rank none"),
+    ):
+        optimize_ranker(Ranker(), few, "few_shot", budget=300)
 
 
 def test_mipro_names_the_extra_where_optuna_is_missing() -> None:
@@ -168,7 +175,9 @@ def test_mipro_names_the_extra_where_optuna_is_missing() -> None:
         f"labelled = read_labelled({str(EXAMPLES / 'patience-and-humour.en.jsonl')!r})\n"
         "optimize_ranker(Ranker(), labelled, 'mipro', budget=400)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
     assert "pip install 'character-framework[optimize]'" in done.stderr
 
 
@@ -181,7 +190,9 @@ def test_mipro_names_the_extra_where_optuna_is_missing() -> None:
         ({"lms": {"judge": None}}, "found a model for 'judge'"),
     ],
 )
-def test_what_is_wrong_with_the_arguments_is_named(change: dict[str, Any], said: str, few: LabelledSet) -> None:
+def test_what_is_wrong_with_the_arguments_is_named(
+    change: dict[str, Any], said: str, few: LabelledSet
+) -> None:
     arguments = {"strategy": "few_shot", "budget": 100, **change}
     with dspy.context(lm=build_lm()), pytest.raises(OptimizerError, match=said):
         optimize_ranker(Ranker(), few, **arguments)
@@ -211,7 +222,9 @@ def test_an_identical_call_is_made_once_but_a_proposal_is_sampled_anew(server: F
         judge("How are you?")
         proposer("Write an instruction.")
     assert [ledger.calls[RANKING], ledger.calls[REFLECTION], len(server.requests)] == [1, 3, 4]
-    assert len({request.get("seed") for request in server.requests if "Write" in str(request["messages"])}) == 3
+    assert (
+        len({request.get("seed") for request in server.requests if "Write" in str(request["messages"])}) == 3
+    )
 
 
 @settings(max_examples=25, deadline=None)
