@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ from optimizers.report import Figure, MetricGain, OptimizationReport
 from optimizers.strategies import OptimizationResult, Progress
 
 _IDENTITY = "optimization"
-ARTIFACT_NAME, REPORT_NAME = "ranker.json", "report.json"
+ARTIFACT_NAME, REPORT_NAME, LOG_NAME = "ranker.json", "report.json", "optimizers.log"
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,8 @@ def optimize(
     """Tune the ranker of a configuration to a labelled set (or its file), and keep everything in the folder ``out``.
 
     ``strategy``, ``budget`` (model calls), ``metric``, ``controls`` and ``level`` are those of ``optimize_ranker``. Called again with the same arguments it goes on where it stopped: a call that finished is not made again,
-    and the tuned ranker is the same. Writes ``ranker.json`` and ``report.json``. Raises StoreError where the folder holds something
+    and the tuned ranker is the same. Writes ``ranker.json``, ``report.json`` and what the optimizers said
+    (``optimizers.log``). Raises StoreError where the folder holds something
     else, BackendUnavailableError where a server is down or refuses the key, BudgetReachedError at a cap of the
     configuration, OptimizerError for labels or names that cannot be used; finished calls are kept in each case.
     """
@@ -84,23 +86,25 @@ def optimize(
     with RunStore.create(out, url=config.store.url) as store:
         created_at = _begin(store, labelled, asked, config)
         lms = journaled_lms(config, store)
-        result = optimize_ranker(
-            build_ranker(config.ranking, lms),
-            labelled,
-            strategy,
-            budget=budget,
-            metric=metric,
-            lms={role: lms.get(role, lms["default"]) for role in ("ranking", "reflection")},
-            seed=config.seed,
-            level=level,
-            controls=controls,
-            num_threads=config.concurrency,
-            on_progress=on_progress,
-        )
+        judge = judge_name(config)
+        with _log_into(store.folder / LOG_NAME):
+            result = optimize_ranker(
+                build_ranker(config.ranking, lms),
+                labelled,
+                strategy,
+                budget=budget,
+                metric=metric,
+                lms={"ranking": lms[judge], "reflection": lms.get("reflection", lms["default"])},
+                seed=config.seed,
+                level=level,
+                controls=controls,
+                num_threads=config.concurrency,
+                on_progress=on_progress,
+            )
         cost = sum(store.usage("stage").values(), Usage()).cost_usd
         found = result.report
         found = found.model_copy(update={"calls": found.calls.model_copy(update={"cost_usd": cost})})
-        artifact = saved(result.ranker, found, labelled, config.backend("ranking").model_name, created_at)
+        artifact = saved(result.ranker, found, labelled, config.backends[judge].model_name, created_at)
         save_artifact(store.folder / ARTIFACT_NAME, artifact)
         _write(store.folder / REPORT_NAME, found.model_dump_json(indent=2) + "\n")
     return Optimized(result, found, artifact)
@@ -117,6 +121,31 @@ def optimize_ranker(
     """
     with _clear_errors(), dspy.context(**lean_settings()):
         return strategies.optimize_ranker(program_or_ranker, labelled, strategy, budget=budget, **options)
+
+
+def judge_name(config: Config) -> str:
+    """Return the name of the backend that tuning asks: the one for ranking, the first juror where there is a jury."""
+    if config.ranking.backends:
+        return config.ranking.backends[0]
+    return "ranking" if "ranking" in config.backends else "default"
+
+
+@contextmanager
+def _log_into(path: Path) -> Iterator[None]:
+    """Write what the optimizers say into a file."""
+    logger, handler = logging.getLogger("optimizers"), logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    before = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
 
 
 def saved(
@@ -175,7 +204,7 @@ def recheck(
     """Return a saved ranker against the untuned one on a labelled set with today's model, the metric asked for first."""
     config = config or Config()
     lms = build_lms(config)
-    lm = lms.get("ranking", lms["default"])
+    lm = lms[judge_name(config)]
     untuned = build_ranker(config.ranking.model_copy(update={"ranker": None}), lms)
     before, after = (
         measure(each, labelled, lm, seed=config.seed, num_threads=config.concurrency).evaluation
@@ -198,6 +227,7 @@ class _TuningEngine(SeamEngine):
     """An engine whose calls carry the stage ``tuning`` in the journal, whoever makes them."""
 
     def complete(self, request: Any) -> Any:
+        """Return the reply to a request."""
         with observing("tuning") as scope:
             response = super().complete(request)
         for seen in scope.seen:

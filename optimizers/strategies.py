@@ -155,10 +155,12 @@ class _Watch:
             self.task.bench.ledger.on_call = self.tell
 
     def stage(self, name: str) -> None:
+        """Begin a stage."""
         self.now = name
         self.tell()
 
     def tell(self) -> None:
+        """Tell how far it is."""
         if self.on_progress is not None:
             bench = self.task.bench
             self.on_progress(Progress(self.now, bench.ledger.spent, self.budget, bench.best))

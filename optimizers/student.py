@@ -67,18 +67,27 @@ class Lesson:
 
 @contextmanager
 def into_the_log(name: str) -> Iterator[None]:
-    """Send what an optimizer prints, its bars included, to this package's log instead of the terminal."""
+    """Send what an optimizer prints and logs, its bars included, to this package's log instead of the terminal."""
     said = io.StringIO()
     chatty = [logging.getLogger(each) for each in ("dspy", "optuna", "gepa")]
-    levels = [logger.level for logger in chatty]
+    before = [(logger, logger.handlers, logger.propagate, logger.level) for logger in chatty]
     try:
         for logger in chatty:
-            logger.setLevel(logging.CRITICAL)
+            logger.handlers, logger.propagate = [_Forward()], False
+            logger.setLevel(logging.INFO)
         with redirect_stdout(said), redirect_stderr(said):
             yield
     finally:
-        for logger, level in zip(chatty, levels, strict=True):
+        for logger, handlers, propagate, level in before:
+            logger.handlers, logger.propagate = handlers, propagate
             logger.setLevel(level)
         for line in said.getvalue().replace("\r", "\n").split("\n"):
             if line.strip():
                 _log.debug("%s: %s", name, line.rstrip())
+
+
+class _Forward(logging.Handler):
+    """Hands records of other loggers on to this package's."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _log.debug("%s: %s", record.name, record.getMessage())

@@ -56,7 +56,7 @@ def test_every_toml_block_is_a_constitution_or_a_configuration(block: str) -> No
 
 def test_every_command_and_option_shown_exists() -> None:
     context = cli.make_context("character", ["--help"], resilient_parsing=True)
-    shown = re.findall(r"character (\w+)([^\n`]*)", "\n".join(_blocks("console")))
+    shown = re.findall(r"character ([\w-]+)([^\n`]*)", "\n".join(_blocks("console")))
     assert shown
     for name, rest in shown:
         command = cli.get_command(context, name)
@@ -86,6 +86,19 @@ def test_the_commands_of_the_runs_section_work_one_after_the_other(tmp_path: Pat
     assert (tmp_path / "my-project" / "trl" / "README.md").is_file()
 
 
+def test_the_commands_of_the_tuning_section_work_one_after_the_other(tmp_path: Path) -> None:
+    block = next(block for block in _blocks("console") if "character optimize" in block)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    lines = ["character init my-project", *block.split("\n")]
+    for line in lines:
+        arguments = [sys.executable, "-m", *line.split("#")[0].split()]
+        done = subprocess.run(
+            arguments, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "my-project" / "tuned" / "report.html").is_file()
+
+
 def test_every_link_into_the_repository_leads_somewhere() -> None:
     targets = [
         target for target in re.findall(r"\]\(([^)]+)\)", TEXT) if not target.startswith(("http", "#"))
@@ -104,5 +117,5 @@ def test_every_example_is_short_and_runs_offline(example: Path, tmp_path: Path) 
     assert done.stdout.strip()
 
 
-def test_there_are_six_examples() -> None:
+def test_there_are_seven_examples() -> None:
     assert len(list((ROOT / "examples").glob("0*.py"))) == 7

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from character.aggregation.choice_models import borda, bradley_terry, plackett_luce
-from character.aggregation.combine import METHODS, combine
+from character.aggregation.combine import METHODS, combine, consistency
 from character.aggregation.orders import presentation_orders
 from character.aggregation.position import PositionEstimator
 from character.aggregation.score_model import fit_scores
@@ -148,3 +148,20 @@ def test_a_run_tells_what_each_place_is_worth_to_its_judge() -> None:
     for interval, value in zip(estimator.intervals("judge", 4), worth - worth.mean(), strict=True):
         assert interval.low - 0.01 <= value <= interval.high + 0.01
     assert estimator.first_choices("judge", 4)[0] > 0.3
+
+
+def test_passes_over_one_candidate_are_compared_as_first_and_second_scores() -> None:
+    nan = float("nan")
+    once = [[0.9, nan, nan], [nan, 0.5, nan], [nan, nan, 0.1]]
+    again = [[0.8, nan, nan], [nan, 0.1, nan], [nan, nan, 0.4]]
+    assert consistency(np.array(once)) is None
+    assert consistency(np.array(once + once)) == 1.0
+    assert consistency(np.array(once + again)) == pytest.approx(1 / 3, abs=1e-4)
+
+
+def test_verdicts_on_a_pair_are_compared_between_its_two_orders_and_ties_count_half() -> None:
+    nan = float("nan")
+    first = [[1.0, 0.0, nan], [1.0, nan, 0.0], [nan, 1.0, 0.0], [nan, 0.5, 0.5]]
+    assert consistency(np.array(first[:2])) is None
+    assert consistency(np.array([first[0], first[0], first[1], [0.0, nan, 1.0]])) == 0.0
+    assert consistency(np.array([first[0], first[0], first[2], first[3]])) == 0.5

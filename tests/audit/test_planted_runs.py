@@ -62,7 +62,9 @@ class Planted(dspy.Module):
     ) -> Candidates:
         found = await self.inner.acall(message, trait, constitution=constitution, seed=seed)
         items = [
-            item.model_copy(update={"text": self.plant(item.text)}) if item.level == "natural" else item
+            item.model_copy(update={"text": self.plant(item.text)})
+            if item.level == "natural" and len(item.text) % 3  # what every pair shows cannot be balanced away
+            else item
             for item in found.items
         ]
         return Candidates(message_id=found.message_id, trait=found.trait, items=tuple(items))

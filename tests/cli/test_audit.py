@@ -16,6 +16,7 @@ import pytest
 from character import CharacterProgram, Config, Constitution, Message, Trait, run
 from character.audit.features import FEATURES
 from character.audit.finding_words import FEATURE_WORDS, FINDINGS, SIDE_WORDS, STAGE_WORDS
+from character.audit.findings import findings
 from character.audit.message_findings import message_findings
 from character.audit.message_words import BAND_WORDS, KIND_WORDS, MESSAGE_FINDINGS, MESSAGE_PAGE
 from character.audit.messages import audit_messages
@@ -29,6 +30,7 @@ from character.records import LEVELS, Turn
 from character.report import render
 from character.run_summary import write_down
 from character.store import RunStore
+from optimizers.statistics import Interval
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "constitutions"
 
@@ -246,3 +248,60 @@ def test_both_languages_have_the_same_words_and_every_feature_and_level_has_one(
         for language in FINDINGS
     }
     assert fields["en"] == fields["zh"], "a sentence fills in the same figures in both languages"
+
+
+def test_few_messages_are_never_called_fine(made: tuple[str, Path]) -> None:
+    found = audit(made[1], language="en")
+    small = found.model_copy(update={"num_pairs": 6, "states": {**found.states, "messages": 3}})
+    said = findings(small)
+    assert {one.weight for one in said} <= {"look", "note"}
+    assert "3 messages and 6 pairs are too few" in next(one.text for one in said if one.code == "too_few")
+    assert "too_few" not in {one.code for one in findings(found)}
+
+
+def test_a_single_message_gives_no_interval(tmp_path: Path) -> None:
+    constitution = Constitution(name="one", traits=(Trait(name="patience", description="takes its time"),))
+    run(constitution, tmp_path / "run", program=CharacterProgram(messages_per_trait=1))
+    found = audit(tmp_path / "run")
+    assert (found.rankings.consistency, found.rankings.levels, found.rankings.groups[0].intended) == (
+        None,
+        (),
+        None,
+    )
+    if found.confounds:
+        assert {row.low for row in found.confounds.run.features} == {None}
+    assert render(audit_page(found))
+
+
+@pytest.mark.parametrize(("strategy", "judged"), [("pointwise", 2), ("pairwise", 6)])
+def test_strategies_of_small_passes_are_measured_over_whole_rounds(
+    tmp_path: Path, strategy: str, judged: int
+) -> None:
+    constitution = Constitution(name="one", traits=(Trait(name="patience", description="takes its time"),))
+    config = Config.model_validate(
+        {"messages": {"per_trait": 12}, "ranking": {"strategy": strategy, "passes": 2, "max_passes": 2}}
+    )
+    run(constitution, tmp_path / "run", config=config)
+    found = audit(tmp_path / "run", language="en")
+    assert found.rankings.passes == judged
+    assert found.rankings.consistency
+    assert {one.code for one in found.findings}.isdisjoint({"one_pass"})
+
+
+def test_chosen_sides_asked_to_miss_the_trait_are_flagged_above_a_tenth(made: tuple[str, Path]) -> None:
+    found = audit(made[1], language="en")
+    assert sum(found.chosen_levels.values()) == found.num_pairs
+    for number, told in ((0.09, False), (0.15, True)):
+        levels = {"natural": 100, "overdone": round(number * found.num_pairs)}
+        said = findings(found.model_copy(update={"chosen_levels": levels}))
+        assert ("chosen_level" in {one.code for one in said}) == told
+
+
+def test_jurors_of_one_model_are_not_called_independent(made: tuple[str, Path]) -> None:
+    found = audit(made[1], language="en")
+    rankings = found.rankings.model_copy(
+        update={"alpha": Interval(0.9, 0.8, 0.95), "same_model": ("openai/judge",)}
+    )
+    said = {one.code: one for one in findings(found.model_copy(update={"rankings": rankings}))}
+    assert said["jurors"].weight == "note"
+    assert "not independent" in said["same_model"].text

@@ -59,6 +59,7 @@ def test_it_writes_the_ranker_and_the_report_and_a_run_can_judge_with_it(tmp_pat
     page = (out / "report.html").read_text(encoding="utf-8")
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert report["reason"].split(" at the level")[0].split("[")[0] in page
+    assert (out / "optimizers.log").exists()
     constitution = EXAMPLES.parent / "constitutions" / "patience-and-humour.en.toml"
     ran = character(
         *("run", constitution, "--out", tmp_path / "run", "--messages-per-trait", 1),

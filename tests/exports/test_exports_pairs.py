@@ -227,3 +227,20 @@ def test_position_effects_of_the_whole_run_are_taken_out_of_the_rankings_and_nam
 def test_position_effects_are_only_taken_out_where_pairs_are_rebuilt(wordy, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="PairsConfig"):
         export(wordy, "trl", tmp_path / "out", without_position_effects=True)
+
+
+@pytest.mark.parametrize("option", [("--balance-ignore", "questions"), ("--balance-method", "weights")])
+def test_options_of_balancing_without_it_are_an_error(stored, tmp_path, option) -> None:
+    arguments = [str(stored), "--format", "trl", "--out", str(tmp_path / "out"), *option]
+    with pytest.raises(InputError, match=f"{option[0]} is given without --balance"):
+        CliRunner().invoke(command, arguments, catch_exceptions=False)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unfinished_run_and_ignored_weights_are_told_in_card_and_warnings(wordy, tmp_path) -> None:
+    data = wordy.model_copy(update={"manifest": {"rehearsal": False, "pending": 7}})
+    report = export(data, "trl", tmp_path, balance=0.1, balance_method="weights")
+    card = " ".join((tmp_path / "README.md").read_text(encoding="utf-8").split())
+    assert any("7 messages were still to do" in said for said in report.warnings)
+    assert "7 messages were still to do" in card
+    assert "DPOTrainer ignores it" in card
