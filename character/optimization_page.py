@@ -66,7 +66,7 @@ def _notes(report: OptimizationReport) -> list[Note]:
         )
     if report.control is not None:
         weight: Weight = "look" if report.control.adopted else "fine"
-        text = f"Control: of {report.control.runs} runs on permuted labels {report.control.adopted} would have been adopted."
+        text = f"Control on permuted labels, where nothing can be learnt: {report.control.adopted} of {report.control.runs} would have been adopted."
         notes.append(Note(text, weight))
     return notes
 

@@ -26,7 +26,7 @@ Run = Callable[[Sequence[Callable[[], Shares]]], Sequence[Shares]]
 Array = NDArray[np.float64]
 
 PRIOR_ITEMS = 40.0
-"""How many items the agreement of a wording's two orders weighs as much as."""
+"""How many items the agreement of a wording's two orders weighs as much as; chosen on recorded votes, see benchmarks."""
 CLEARLY_WORSE = 2.5
 """How many standard errors below the best a wording is dropped at once."""
 LEAST_RACED = 5
@@ -81,8 +81,8 @@ def select(
 
     Where a verdict has a share for each order, a wording whose orders agree is trusted more: its estimate is
     (n · share + m · slope · agreement) / (n + m) with n items and m = ``prior_items``, the slope by how much more often
-    than by chance all wordings together are right where their orders agree. From one wording to the next the
-    agreement says nearly as much as the share and varies less; with m = 0 only the share counts. A tie goes to the
+    than by chance all wordings together are right where their orders agree. Agreement varies less than
+    the share, but how well it foretells the share differs between judges; with m = 0 only the share counts. A tie goes to the
     wording that costs less (``costs``, one number per wording, in any unit), then to the earlier one. Raises
     OptimizerError without wordings or items, for a cost missing, or a share outside 0..1.
     """

@@ -28,7 +28,7 @@ from optimizers.tuning import Tuning, find_ranker, tune, tuning_of
 
 __all__ = ["AUTO", "STRATEGIES", "UNTUNED", "OptimizationResult", "Progress", "optimize_ranker"]
 
-CURVE_SHARE = 0.1
+CURVE_SHARE = 0.15
 """The share of the calls that is kept for the learning curve."""
 
 

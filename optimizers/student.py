@@ -68,16 +68,20 @@ class Lesson:
 @contextmanager
 def into_the_log(name: str) -> Iterator[None]:
     """Send what an optimizer prints and logs, its bars included, to this package's log instead of the terminal."""
-    said = io.StringIO()
+    from tqdm import tqdm
+
+    said, interval = io.StringIO(), tqdm.monitor_interval
     chatty = [logging.getLogger(each) for each in ("dspy", "optuna", "gepa")]
     before = [(logger, logger.handlers, logger.propagate, logger.level) for logger in chatty]
     try:
+        tqdm.monitor_interval = 0  # else the first bar leaves a thread behind
         for logger in chatty:
             logger.handlers, logger.propagate = [_Forward()], False
             logger.setLevel(logging.INFO)
         with redirect_stdout(said), redirect_stderr(said):
             yield
     finally:
+        tqdm.monitor_interval = interval
         for logger, handlers, propagate, level in before:
             logger.handlers, logger.propagate = handlers, propagate
             logger.setLevel(level)

@@ -51,11 +51,14 @@ PLANTS: dict[str, tuple[Callable[[str], str], set[str]]] = {
 
 
 class Planted(dspy.Module):
-    """Answers as usual, but plants something into every natural reply."""
+    """Answers as usual, but plants something into every natural reply, or into two thirds of them.
 
-    def __init__(self, plant: Callable[[str], str]) -> None:
+    What nearly every pair shows, and no reply by chance (an emoji), could only be balanced away with the pairs.
+    """
+
+    def __init__(self, plant: Callable[[str], str], *, always: bool) -> None:
         super().__init__()
-        self.inner, self.plant = Responder(), plant
+        self.inner, self.plant, self.always = Responder(), plant, always
 
     async def aforward(
         self, message: Message, trait: Trait, constitution: Constitution | None = None, seed: int = 0
@@ -63,7 +66,7 @@ class Planted(dspy.Module):
         found = await self.inner.acall(message, trait, constitution=constitution, seed=seed)
         items = [
             item.model_copy(update={"text": self.plant(item.text)})
-            if item.level == "natural" and len(item.text) % 3  # what every pair shows cannot be balanced away
+            if item.level == "natural" and (self.always or len(item.text) % 3)
             else item
             for item in found.items
         ]
@@ -77,7 +80,7 @@ def test_a_planted_confound_is_found_and_balanced_away(tmp_path: Path, language:
     constitution = load_constitution(FOLDER / CONSTITUTIONS[language])
     constitution = constitution.only([constitution.traits[0].name])
     config = Config.model_validate({"messages": {"per_trait": 120}})
-    program = CharacterProgram(responder=Planted(plant), messages_per_trait=120)
+    program = CharacterProgram(responder=Planted(plant, always=planted == "length"), messages_per_trait=120)
     run(constitution, tmp_path / "run", config=config, program=program)
 
     found = audit(tmp_path / "run")
