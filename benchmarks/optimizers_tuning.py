@@ -46,6 +46,7 @@ BUDGET_PER_LABEL = 15
 LEAST_BUDGET = 400
 ABOVE_AT_40 = ("own", "delusion")
 METRICS = ("pairwise_accuracy", "tau_b")
+OTHERS = ("calibrate", "select", "few_shot", "copro", "mipro", "gepa", "simba")
 
 
 class Memory:
@@ -222,24 +223,21 @@ def main() -> None:
     parser.add_argument("--splits", type=int, default=20)
     parser.add_argument("--quick", action="store_true", help="few splits of the small sets, within 50 s")
     parser.add_argument("--only", nargs="*", help="these data sets alone")
+    parser.add_argument("--strategies", nargs="*", choices=OTHERS, help="these strategies beside auto")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     lm = build_lm(journal=Memory())
     splits, sizes = (3, (10, 40)) if asked.quick else (asked.splits, SIZES)
     sets = datasets(asked.data)
     names = asked.only or (["own"] if asked.quick else list(sets))
-    others = (
-        ("few_shot",)
-        if asked.quick
-        else ("calibrate", "select", "few_shot", "copro", "mipro", "gepa", "simba")
-    )
+    others = asked.strategies if asked.strategies is not None else ["few_shot"] if asked.quick else OTHERS
     rows = []
     for name in names:
         for size in sizes:
             jobs = [("auto", splits), *((other, max(3, splits // 4)) for other in others)]
             for strategy, number in jobs:
                 rows.append(cell(lm, name, sets[name], size, strategy, number, 40).row())
-                print(f"{name} {size} {strategy} done", file=sys.stderr)
+                print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
     controls = [permuted(lm, name, sets[name], 40, splits) for name in names]
     missed = list(failures(rows, controls))
     if asked.json:

@@ -25,8 +25,8 @@ from optimizers.strategy_auto import auto
 from optimizers.strategy_task import AUTO, UNTUNED, Task, Trial
 from optimizers.tuning import Tuning, tune
 
-LOCKED_FROM = 40
-"""From so many items on a part is locked away; below, nested cross-validation uses every item."""
+LOCKED_FROM, LOCKED_FROM_GROUPS = 40, 20
+"""From so many items and groups on a part is locked away; below, nested cross-validation uses every item."""
 TEST_SHARE = 0.4
 FOLDS = 5
 RESERVE = 1.25
@@ -229,7 +229,7 @@ def plan_parts(
             expected="at least two groups (or messages), better 10: what is held out must be of other groups",
         )
     whole = labelled.model_copy(update={"items": tuple(items)})
-    if len(items) >= LOCKED_FROM:
+    if len(items) >= LOCKED_FROM and groups >= LOCKED_FROM_GROUPS:
         train, test = whole.split((1 - TEST_SHARE, TEST_SHARE), seed)
         return "locked", [Part(train.items, test.items)]
     folds = whole.folds(min(FOLDS, len(items) // 2, groups), seed)

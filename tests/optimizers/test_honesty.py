@@ -17,7 +17,7 @@ from scipy import stats
 from character import Ranker, build_lm
 from optimizers.errors import OptimizerError
 from optimizers.evaluation import Evaluation, compare, evaluate, is_real, mean_interval, summary, t_quantile
-from optimizers.honesty import LOCKED_FROM, plan_parts
+from optimizers.honesty import LOCKED_FROM, LOCKED_FROM_GROUPS, plan_parts
 from optimizers.labelled import Label, LabelledItem, LabelledSet, Turn, merge_labelled, read_labelled
 from optimizers.statistics import Interval
 from optimizers.strategies import optimize_ranker
@@ -46,16 +46,17 @@ def item(number: int, scores: tuple[float, ...] = (0.9, 0.1), group: str = "") -
     )
 
 
-@given(st.integers(4, 90), st.integers(1, 12), st.integers(0, 5))
+@given(st.integers(4, 90), st.integers(1, 40), st.integers(0, 5))
 @settings(max_examples=40, deadline=None)
 def test_no_item_and_no_group_is_both_tuned_on_and_held_out(number: int, num_groups: int, seed: int) -> None:
     labelled = LabelledSet(items=tuple(item(i, group=f"g{i % num_groups}") for i in range(number)))
+    num_groups = min(num_groups, number)
     if num_groups == 1:
         with pytest.raises(OptimizerError, match="belong to one group"):
             plan_parts(labelled, labelled.items, seed)
         return
     design, parts = plan_parts(labelled, labelled.items, seed)
-    assert (design == "locked") == (number >= LOCKED_FROM)
+    assert (design == "locked") == (number >= LOCKED_FROM and num_groups >= LOCKED_FROM_GROUPS)
     for part in parts:
         assert not {each.group for each in part.train} & {each.group for each in part.test}
     held = [each.id for part in parts for each in part.test]
