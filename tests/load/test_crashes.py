@@ -61,7 +61,7 @@ def test_a_run_with_something_changed_takes_over_the_calls_that_are_still_the_sa
         first = run(PATIENCE, tmp_path / "first", config=settings, messages=messages(10))
         asked = server.stats()["requests"]
         more_passes = settings.model_copy(
-            update={"ranking": settings.ranking.model_copy(update={"passes": 4})}
+            update={"ranking": settings.ranking.model_copy(update={"passes": 4, "max_passes": 4})}
         )
         with pytest.raises(StoreError, match="--reuse"):
             run(PATIENCE, tmp_path / "first", config=more_passes, messages=messages(10))
