@@ -27,9 +27,8 @@ def push_to_hub(path: Path, repo_id: str, *, allow_rehearsal: bool = False, priv
     names = listed_files(metadata)
     _refuse_missing_files(path, names)
     try:
-        import httpx
         from huggingface_hub import HfApi
-        from huggingface_hub.errors import HFValidationError
+        from huggingface_hub.errors import HfHubHTTPError, HFValidationError
     except ImportError as error:
         raise MissingExtraError("push_to_hub", "hub") from error
 
@@ -54,7 +53,9 @@ def push_to_hub(path: Path, repo_id: str, *, allow_rehearsal: bool = False, priv
         raise InputError(
             f"{repo_id!r} is not a dataset name of the hub.", expected="owner/name", fix=str(error)
         ) from error
-    except (httpx.HTTPError, OSError) as error:
+    except (
+        HfHubHTTPError.__bases__
+    ) as error:  # its HTTP client's errors (httpx, from 2.0 on httpx2) and OSError
         raise BackendUnavailableError(
             f"The hub did not take {repo_id}: {error}",
             expected="a hub that answers and a token that may write there",
