@@ -30,14 +30,6 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="A backend of the configuration by its name, or a model string; may be repeated.",
 )
-@click.option(
-    "--level",
-    default=0.95,
-    show_default=True,
-    type=click.FloatRange(0.5, 0.999),
-    help="The level of the intervals.",
-)
-@click.option("--seed", type=click.IntRange(min=0), help="The seed of everything random.")
 @config_option
 @tuning_options
 @json_option

@@ -50,14 +50,6 @@ METRIC_NAMES = ("pairwise_accuracy", "tau_b", "top1", "ndcg", "mean_absolute_err
     help="Runs on permuted labels, which must gain nothing; they share the budget.",
 )
 @click.option(
-    "--level",
-    default=0.95,
-    show_default=True,
-    type=click.FloatRange(0.5, 0.999),
-    help="The level of the intervals.",
-)
-@click.option("--seed", type=click.IntRange(min=0), help="The seed of everything random.")
-@click.option(
     "--recheck",
     type=click.Path(path_type=Path),
     help="Tune nothing: measure this saved ranker with today's model.",

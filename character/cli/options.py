@@ -28,8 +28,17 @@ def backend_options(function: F) -> F:
 
 
 def tuning_options(function: F) -> F:
-    """Add the same options, for the judge and for the model that proposes instructions."""
-    return _backend_options(function, ("reflection",))
+    """Add the same options for the judge and for the model that proposes instructions, with seed and level."""
+    function = _backend_options(function, ("reflection",))
+    seed = click.option("--seed", type=click.IntRange(min=0), help="The seed of everything random.")
+    level = click.option(
+        "--level",
+        default=0.95,
+        show_default=True,
+        type=click.FloatRange(0.5, 0.999),
+        help="The level of the intervals.",
+    )
+    return level(seed(function))
 
 
 def _backend_options(function: F, roles: tuple[str, ...]) -> F:

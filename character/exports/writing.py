@@ -68,18 +68,13 @@ def export(
     chosen = EXPORT_FORMATS[format]
     facts = read_facts(dataset.manifest)
     balance_ignore = tuple(balance_ignore)
-    if balance is None and (balance_ignore or balance_method != "subset"):
-        raise InputError(
-            "balance_ignore or balance_method is given without balance.",
-            expected="balance, the most that a feature may set the sides apart",
-            fix="add balance=0.1 (--balance), or leave the others out.",
-        )
-    if without_position_effects and pairs is None:
-        raise InputError(
-            "without_position_effects is given without pairs.",
-            expected="how to build the pairs of the rankings without them",
-            fix="add pairs=PairsConfig().",
-        )
+    _refuse_contradictions(
+        balance,
+        balance_method,
+        balance_ignore,
+        without_effects=without_position_effects,
+        rebuilds=pairs is not None,
+    )
     weighs = balance is not None and balance_method == "weights"
     _refuse_without_pairs(chosen, rebuilds=pairs is not None, balances=balance is not None, weighs=weighs)
     source = Source(dataset, pairs, without_position_effects=without_position_effects)
@@ -89,8 +84,7 @@ def export(
         written = chosen.write(job, folder)
         _refuse_nothing(chosen, written, source)
         report = _report(chosen, job, written, facts, out=Path(out), margin_asked=include_margin)
-        report = _with_pairs(report, pairs, balanced)
-        report = report.model_copy(update={"position_effects": source.position_effects})
+        report = _with_pairs(report, pairs, balanced, source.position_effects)
         write_text(folder / CARD_FILE, dataset_card(job, chosen, written, report, facts, license=license))
         write_text(folder / METADATA_FILE, json_text(_metadata(job, report, facts, license), indent=2) + "\n")
     return report
@@ -129,18 +123,45 @@ def _balance(
     return balanced
 
 
-def _with_pairs(report: ExportReport, pairs: PairsConfig | None, balanced: Balanced | None) -> ExportReport:
+def _with_pairs(
+    report: ExportReport,
+    pairs: PairsConfig | None,
+    balanced: Balanced | None,
+    effects: dict[str, tuple[float, ...]],
+) -> ExportReport:
+    report = report.model_copy(update={"pairs": pairs, "position_effects": effects})
     if balanced is None:
-        return report.model_copy(update={"pairs": pairs})
+        return report
     weighs = (WEIGHT_IGNORED,) if balanced.method == "weights" else ()
     short = balanced.model_copy(update={"kept": (), "weights": {}})
     return report.model_copy(
         update={
-            "pairs": pairs,
             "balance": short,
             "warnings": (*balanced.warnings, *report.warnings, *weighs, *balanced.notes),
         }
     )
+
+
+def _refuse_contradictions(
+    balance: float | None,
+    method: BalanceMethod,
+    ignore: tuple[str, ...],
+    *,
+    without_effects: bool,
+    rebuilds: bool,
+) -> None:
+    if balance is None and (ignore or method != "subset"):
+        raise InputError(
+            "balance_ignore or balance_method is given without balance.",
+            expected="balance, the most that a feature may set the sides apart",
+            fix="add balance=0.1 (--balance), or leave the others out.",
+        )
+    if without_effects and not rebuilds:
+        raise InputError(
+            "without_position_effects is given without pairs.",
+            expected="how to build the pairs of the rankings without them",
+            fix="add pairs=PairsConfig().",
+        )
 
 
 def _refuse_without_pairs(chosen: ExportFormat, *, rebuilds: bool, balances: bool, weighs: bool) -> None:
