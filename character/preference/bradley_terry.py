@@ -77,7 +77,9 @@ def fit_head(matrix: Any, duels: Duels, *, length_free: bool, prior: Floats | No
 
     start = np.zeros(num_features + 2)
     start[-1] = 1.0
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 300, "ftol": 1e-7})
+    found = minimize(
+        loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 300, "ftol": 1e-7, "maxcor": 5}
+    )
     if prior is None:
         return Head(found.x[:-2])
     return Head(found.x[:-2] + found.x[-1] * prior, float(found.x[-1]))
@@ -108,7 +110,8 @@ def temperature_of(margins: Floats, weight: Floats) -> float:
     def loss(log_inverse: float) -> float:
         odds = margins * np.exp(log_inverse)
         return float(
-            weight @ (target * np.logaddexp(0, -odds) + (1 - target) * np.logaddexp(0, odds)) + log_inverse**2 / 20
+            weight @ (target * np.logaddexp(0, -odds) + (1 - target) * np.logaddexp(0, odds))
+            + log_inverse**2 / 20
         )
 
     found = minimize_scalar(loss, bounds=(-5.0, 5.0), method="bounded")

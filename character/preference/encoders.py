@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from character.errors import InputError, MissingExtraError
-from character.preference.ngrams import Floats, Ints
+from character.preference.ngrams import Floats, Ints, Weights
 from character.preference.tfidf import NGramTfidf, Rows
 
 Embedder = Callable[[list[str]], Any]
@@ -19,7 +19,7 @@ Embedder = Callable[[list[str]], Any]
 class Encoded(Protocol):
     """Texts as rows of numbers."""
 
-    def scores(self, weights: Floats, of_row: Ints) -> Floats:
+    def scores(self, weights: Weights, of_row: Ints) -> Floats:
         """Return each row's product with the line of ``weights`` that ``of_row`` names."""
 
 
@@ -70,7 +70,7 @@ class Dense:
 
     matrix: Floats
 
-    def scores(self, weights: Floats, of_row: Ints) -> Floats:
+    def scores(self, weights: Weights, of_row: Ints) -> Floats:
         """Return each row's product with its line, summed row by row so that no batch changes it."""
         return np.asarray((self.matrix * weights[of_row]).sum(axis=1))
 
@@ -105,7 +105,10 @@ class Embeddings:
                 fix="load_preference_model(folder, embedder=…) with the embedder it was fitted with.",
             )
         parts = [
-            self._checked(self.embedder(list(texts[start : start + self.batch_size])), len(texts[start : start + self.batch_size]))
+            self._checked(
+                self.embedder(list(texts[start : start + self.batch_size])),
+                len(texts[start : start + self.batch_size]),
+            )
             for start in range(0, len(texts), self.batch_size)
         ]
         matrix = np.concatenate(parts)
@@ -117,7 +120,9 @@ class Embeddings:
         wrong = matrix.ndim != 2 or len(matrix) != number or not matrix.shape[1]
         if wrong or (self.num_features and matrix.shape[1] != self.num_features):
             expected = f"({number}, {self.num_features or 'dimensions'})"
-            raise InputError(f"the embedder gave an array of shape {matrix.shape}.", expected=f"the shape {expected}")
+            raise InputError(
+                f"the embedder gave an array of shape {matrix.shape}.", expected=f"the shape {expected}"
+            )
         if not np.isfinite(matrix).all():
             raise InputError("the embedder gave numbers that are not finite.", expected="finite numbers")
         return matrix

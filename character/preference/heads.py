@@ -58,9 +58,7 @@ def fit_heads(
         fit_head(trait.matrix, trait.duels, length_free=length_free, prior=prior)
         for trait, prior in zip(traits, priors, strict=True)
     ]
-    held_out = [
-        _held_out(trait, length_free, prior) for trait, prior in zip(traits, priors, strict=True)
-    ]
+    held_out = [_held_out(trait, length_free, prior) for trait, prior in zip(traits, priors, strict=True)]
     temperatures = _temperatures(traits, held_out)
     lines = [total / len(alone) / _common_temperature(traits, priors, temperatures)]
     lines += [head.weights / own for head, own in zip(fitted, temperatures, strict=True)]
@@ -118,10 +116,16 @@ def _held_out(trait: _Trait, length_free: bool, prior: Floats | None) -> Floats 
 
 
 def _temperatures(traits: list[_Trait], held_out: list[Floats | None]) -> list[float]:
-    known = [(trait.duels.weight, margins) for trait, margins in zip(traits, held_out, strict=True) if margins is not None]
+    known = [
+        (trait.duels.weight, margins)
+        for trait, margins in zip(traits, held_out, strict=True)
+        if margins is not None
+    ]
     if not known:
         return [1.0] * len(traits)
-    shared = temperature_of(np.concatenate([margins for _, margins in known]), np.concatenate([weight for weight, _ in known]))
+    shared = temperature_of(
+        np.concatenate([margins for _, margins in known]), np.concatenate([weight for weight, _ in known])
+    )
     return [
         temperature_of(margins, trait.duels.weight)
         if margins is not None and len(margins) >= LEAST_PAIRS and trait.num_messages >= LEAST_MESSAGES

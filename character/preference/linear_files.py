@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 from pydantic import ConfigDict, Field, StringConstraints, ValidationError
 
 from character._version import __version__
 from character.errors import ModelFileError
-from character.preference.container import Arrays, Expected, read_arrays, read_json, write_arrays, write_whole
+from character.preference.container import Arrays, Expected, read_arrays, write_arrays, write_whole
 from character.preference.encoders import Embedder, Embeddings, NGrams, not_fitted
 from character.preference.heads import TraitHead
 from character.preference.linear import MOST_TRAITS, LinearPreference
@@ -24,6 +24,7 @@ MOST_DIMENSIONS = 100_000
 MOST_IN_A_DRAWER = 64
 """Hashes that share their leading bits, at most: real ones hardly share any, and each costs time on every look-up."""
 Name = Annotated[str, StringConstraints(min_length=1, max_length=400)]
+T = TypeVar("T", bound=Record)
 Count = Annotated[int, Field(ge=0)]
 
 
@@ -53,7 +54,7 @@ class LinearFacts(_Strict):
     num_features: int = Field(ge=1, le=MOST_DIMENSIONS)
     heads: list[HeadFacts] = Field(min_length=1, max_length=MOST_TRAITS)
     left_out: dict[Name, Count] = Field(max_length=20)
-    seed: int = Field(ge=0, le=2**31)
+    seed: int = Field(ge=0, le=10**9)
     arrays_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
@@ -107,7 +108,7 @@ def load_linear(folder: Path, data: dict[str, Any], embedder: Embedder | None) -
     )
 
 
-def checked_facts[T: Record](shape: type[T], data: dict[str, Any], where: Path) -> T:
+def checked_facts(shape: type[T], data: dict[str, Any], where: Path) -> T:
     """Return the record of a JSON object, refusing unknown keys, wrong types and wrong values by name."""
     try:
         return shape.model_validate(data)
@@ -137,7 +138,9 @@ def _expected(facts: LinearFacts) -> Expected:
 def _tfidf(arrays: Arrays, facts: LinearFacts, folder: Path) -> NGramTfidf:
     where = folder / ARRAYS_NAME
     if facts.num_features > MOST_FEATURES:
-        raise ModelFileError(f"{where}: {facts.num_features:,} n-grams.", expected=f"at most {MOST_FEATURES:,}")
+        raise ModelFileError(
+            f"{where}: {facts.num_features:,} n-grams.", expected=f"at most {MOST_FEATURES:,}"
+        )
     _check_rising(arrays["hashes"], f"{where}: hashes")
     if (arrays["blocks"] > 1).any():
         raise ModelFileError(f"{where}: blocks: holds other numbers than 0 and 1.")

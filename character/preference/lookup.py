@@ -23,7 +23,7 @@ class HashIndex:
     @classmethod
     def of(cls, hashes: Hashes) -> HashIndex:
         """Return the index of hashes that rise strictly."""
-        bits = max(1, int(len(hashes)).bit_length() + _SPREAD)
+        bits = max(1, len(hashes).bit_length() + _SPREAD)
         shift = 64 - bits
         drawers = np.bincount((hashes >> np.uint64(shift)).astype(np.int64), minlength=1 << bits)
         return cls(hashes, np.concatenate([[0], np.cumsum(drawers)]), shift)
@@ -36,7 +36,9 @@ class HashIndex:
         drawer = (wanted >> np.uint64(self.shift)).astype(np.int64)
         place, end = self.begin[drawer], self.begin[drawer + 1]
         for _ in range(int((self.begin[1:] - self.begin[:-1]).max())):
-            here = np.flatnonzero((place < end) & (self.hashes[np.minimum(place, len(self.hashes) - 1)] == wanted))
+            here = np.flatnonzero(
+                (place < end) & (self.hashes[np.minimum(place, len(self.hashes) - 1)] == wanted)
+            )
             found[here] = place[here]
             place = place + 1
         return found

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,15 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
+Weights = NDArray[np.floating[Any]]
 
 MOST_WORDS = 2
 CHARACTER_LENGTHS = (2, 3, 4, 5)
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORD = re.compile(rf"[{_HAN}]|[^\W{_HAN}]+")
-_LIST_HEAD = re.compile(r"^\s*(?:[-*+•·]|\d{1,3}[.)、．]|[（(]\d{1,2}[)）]|[一二三四五六七八九十]{1,3}、)\s*", re.MULTILINE)
+_LIST_HEAD = re.compile(
+    r"^\s*(?:[-*+•·]|\d{1,3}[.)、．]|[（(]\d{1,2}[)）]|[一二三四五六七八九十]{1,3}、)\s*", re.MULTILINE
+)
 _MARKS = re.compile(
     r"[*_#`|~>]+|[\u203c\u2049\u231a\u231b\u23e9-\u23fa\u25fe\u2600-\u27bf\u2b05-\u2b55\ufe0f\u200d"
     r"\U0001f1e6-\U0001f1ff\U0001f000-\U0001faff]"

@@ -72,7 +72,9 @@ class PreferenceModel(Protocol):
 
     def preferences(self, pairs: Sequence[PreferencePair]) -> Floats:
         """Return for each pair the probability that its chosen side is the better one."""
-        sides = [Judged(pair.prompt, text, pair.trait) for pair in pairs for text in (pair.chosen, pair.rejected)]
+        sides = [
+            Judged(pair.prompt, text, pair.trait) for pair in pairs for text in (pair.chosen, pair.rejected)
+        ]
         scores = self.scores(sides).reshape(-1, 2)
         return sigmoid(scores[:, 0] - scores[:, 1])
 

@@ -10,7 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from character.preference.lookup import HashIndex, runs
-from character.preference.ngrams import Floats, Grams, Hashes, Ints, character_grams, prepared, word_grams
+from character.preference.ngrams import (
+    Floats,
+    Grams,
+    Hashes,
+    Ints,
+    Weights,
+    character_grams,
+    prepared,
+    word_grams,
+)
 
 MOST_FEATURES = 50_000
 """How many n-grams are kept: those that the most texts have."""
@@ -28,10 +37,10 @@ class Rows:
     num_rows: int
     num_columns: int
 
-    def scores(self, weights: Floats, of_row: Ints) -> Floats:
+    def scores(self, weights: Weights, of_row: Ints) -> Floats:
         """Return each row's product with that line of ``weights`` (lines, columns) which ``of_row`` names."""
         products = self.value * weights[of_row[self.row], self.column]
-        return np.bincount(self.row, products, self.num_rows)
+        return np.asarray(np.bincount(self.row, products, self.num_rows), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -64,7 +73,9 @@ class NGramTfidf:
             row, column, count = self._counted(chunk)
             parts.append((row + first, column, self._weighted(row, column, count, len(chunk))))
         row, column, value = (
-            (np.concatenate(part) for part in zip(*parts, strict=True)) if parts else (_NO_INTS, _NO_INTS, _NO_FLOATS)
+            (np.concatenate(part) for part in zip(*parts, strict=True))
+            if parts
+            else (_NO_INTS, _NO_INTS, _NO_FLOATS)
         )
         return Rows(row, column, value, len(texts), len(self.hashes))
 
