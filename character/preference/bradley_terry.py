@@ -5,6 +5,8 @@ P(a better than b) = 1 / (1 + exp(-(x_a - x_b)·w)), fitted with a ridge by L-BF
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,7 +15,7 @@ import numpy as np
 from character.errors import MissingExtraError
 from character.preference.ngrams import Floats, Ints
 
-STRENGTH = 10.0
+STRENGTH = 5.0
 """The variance that a weight is expected to have: half its inverse times the squared weights is the penalty."""
 LENGTH_PENALTY, PRIOR_PENALTY = 10.0, 1.0
 MOST_WEIGHT = 5.0
@@ -56,7 +58,8 @@ def fit_head(matrix: Any, duels: Duels, *, length_free: bool, prior: Floats | No
     prior as it is and many overrule it. ``length_free`` makes pairs whose chosen side is the shorter count as
     much in sum as the others, and explains what is left of length by a term that the weights do without.
     """
-    minimize = _minimize()
+    from scipy.optimize import minimize
+
     num_texts, num_features = matrix.shape
     transposed = matrix.T.tocsr() if hasattr(matrix, "tocsr") else matrix.T
     before = np.zeros(len(duels.chosen)) if prior is None else duels.margins(matrix @ prior)
@@ -118,15 +121,24 @@ def temperature_of(margins: Floats, weight: Floats) -> float:
     return float(np.exp(-found.x))
 
 
+@contextmanager
+def fitting() -> Iterator[None]:
+    """Have what is fitted inside computed in one thread; raises MissingExtraError where the extra is not installed.
+
+    The vectors are small: on a machine that is busy, BLAS threads that wait for one another made a fit of one second
+    take a minute.
+    """
+    try:
+        import scipy.optimize
+        import scipy.sparse  # noqa: F401
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        raise MissingExtraError("fitting a preference model", "preference") from None
+    with threadpool_limits(limits=1):
+        yield
+
+
 def _unit(values: Floats) -> Floats:
     """Return values scaled to a root mean square of 1 (their centre stays: sides can be swapped)."""
     spread = float(np.sqrt(np.mean(values**2))) if len(values) else 0.0
     return values / spread if spread > 0 else values
-
-
-def _minimize() -> Any:
-    try:
-        from scipy.optimize import minimize
-    except ImportError:
-        raise MissingExtraError("fitting a preference model", "preference") from None
-    return minimize

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from character.errors import InputError, MissingExtraError
+from character.errors import InputError
 from character.preference.ngrams import Floats, Ints, Weights
 from character.preference.tfidf import NGramTfidf, Rows
 
@@ -133,10 +133,8 @@ def fitting_matrix(encoded: Encoded) -> Any:
     if isinstance(encoded, Dense):
         return encoded.matrix
     if isinstance(encoded, Rows):
-        try:
-            from scipy.sparse import csr_matrix
-        except ImportError:
-            raise MissingExtraError("fitting a preference model", "preference") from None
+        from scipy.sparse import csr_matrix
+
         cells = (encoded.value, (encoded.row, encoded.column))
         return csr_matrix(cells, shape=(encoded.num_rows, encoded.num_columns))
     raise TypeError(f"no matrix is known for {type(encoded).__name__}")

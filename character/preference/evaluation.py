@@ -195,7 +195,7 @@ def disagreements(
     pairs: Sequence[PreferencePair], probability: Floats, number: int = NUM_DISAGREEMENTS
 ) -> tuple[Disagreement, ...]:
     """Return the pairs that the model would have the other way round, the surest first, at most so many."""
-    order = np.argsort(probability, kind="stable")[:number].tolist()
+    order: list[int] = np.argsort(probability, kind="stable")[:number].tolist()
     return tuple(
         Disagreement(
             pair_id=pairs[place].id,
@@ -236,8 +236,8 @@ def cross_predict(
     for each in np.unique(fold):
         if progress:
             progress(f"fold {each + 1} of {len(np.unique(fold))}")
-        rows = np.flatnonzero(fold == each)
-        fitted = model.fit([pairs[row] for row in np.flatnonzero(fold != each)], seed=seed)
+        rows = [place for place, own in enumerate(fold) if own == each]
+        fitted = model.fit([pair for pair, own in zip(pairs, fold, strict=True) if own != each], seed=seed)
         held = predict(fitted, [pairs[row] for row in rows], seed)
         probability[rows], specific[rows] = held.probability, held.specific
     return Held(pairs, known, probability, specific)

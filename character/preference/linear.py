@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from character.errors import InputError
+from character.preference.bradley_terry import fitting
 from character.preference.encoders import Encoder, fitting_matrix, not_fitted
 from character.preference.folds import message_key
 from character.preference.heads import TraitHead, fit_heads, pair_weight
@@ -64,7 +65,8 @@ class LinearPreference(PreferenceModel):
     def fit(self, pairs: Sequence[PreferencePair], *, seed: int = 0) -> LinearPreference:
         """Return the model fitted on pairs; the same pairs in the same order and seed give the same weights.
 
-        Raises InputError where no pair can be learnt from, or there are more than ``MOST_TRAITS`` traits.
+        Raises InputError where no pair can be learnt from, or there are more than ``MOST_TRAITS`` traits, and
+        MissingExtraError without the extra ``preference``.
         """
         kept, left_out = _learnable(pairs)
         if not kept:
@@ -75,9 +77,10 @@ class LinearPreference(PreferenceModel):
         if len({pair.trait for pair in kept}) > MOST_TRAITS:
             raise InputError(f"the pairs are of more than {MOST_TRAITS:,} traits.", fix="fit several models.")
         texts = list(dict.fromkeys(text for pair in kept for text in (pair.chosen, pair.rejected)))
-        encoder = self.encoder.fitted(texts, plain=self.length_free)
-        matrix = fitting_matrix(encoder.encode(texts))
-        heads, weights = fit_heads(matrix, texts, kept, length_free=self.length_free, seed=seed)
+        with fitting():
+            encoder = self.encoder.fitted(texts, plain=self.length_free)
+            matrix = fitting_matrix(encoder.encode(texts))
+            heads, weights = fit_heads(matrix, texts, kept, length_free=self.length_free, seed=seed)
         return replace(
             self,
             encoder=encoder,

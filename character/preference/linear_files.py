@@ -52,6 +52,7 @@ class LinearFacts(_Strict):
     character_version: Name
     length_free: bool
     num_features: int = Field(ge=1, le=MOST_DIMENSIONS)
+    strange_idf: float | None = Field(default=None, gt=0, le=100)
     heads: list[HeadFacts] = Field(min_length=1, max_length=MOST_TRAITS)
     left_out: dict[Name, Count] = Field(max_length=20)
     seed: int = Field(ge=0, le=10**9)
@@ -66,6 +67,7 @@ def save_linear(model: LinearPreference, folder: Path) -> None:
         "weights": model.weights.astype("<f4"),
         "messages": np.array(sorted(model.seen_messages), dtype="<u8"),
     }
+    strange_idf = None
     if isinstance(model.encoder, NGrams) and model.encoder.tfidf is not None:
         known = model.encoder.tfidf
         arrays |= {
@@ -73,11 +75,13 @@ def save_linear(model: LinearPreference, folder: Path) -> None:
             "blocks": known.blocks.astype("|u1"),
             "idf": known.idf.astype("<f4"),
         }
+        strange_idf = known.strange_idf
     facts = LinearFacts(
         model="light" if isinstance(model.encoder, NGrams) else "embedding",
         character_version=__version__,
         length_free=model.length_free,
         num_features=model.encoder.num_features,
+        strange_idf=strange_idf,
         heads=[HeadFacts(**head._asdict()) for head in model.heads],
         left_out=model.left_out,
         seed=model.seed,
@@ -146,10 +150,12 @@ def _tfidf(arrays: Arrays, facts: LinearFacts, folder: Path) -> NGramTfidf:
         raise ModelFileError(f"{where}: blocks: holds other numbers than 0 and 1.")
     if (arrays["idf"] <= 0).any():
         raise ModelFileError(f"{where}: idf: holds numbers that are not above 0.")
+    if facts.strange_idf is None:
+        raise ModelFileError(f"{folder / FACTS_NAME}: strange_idf: is missing.", expected="a number above 0")
     begin = HashIndex.of(arrays["hashes"]).begin
     if (begin[1:] - begin[:-1]).max() > MOST_IN_A_DRAWER:
         raise ModelFileError(f"{where}: hashes: they lie too close together to be hashes of n-grams.")
-    return NGramTfidf(arrays["hashes"], arrays["blocks"], arrays["idf"], facts.length_free)
+    return NGramTfidf(arrays["hashes"], arrays["blocks"], arrays["idf"], facts.strange_idf, facts.length_free)
 
 
 def _check_rising(values: Any, what: str) -> None:

@@ -48,12 +48,15 @@ class NGramTfidf:
     """A fitted encoder: the kept n-grams by rising hash, the block of each (0 words, 1 characters) and its weight.
 
     A text's value for an n-gram is (1 + log count) x idf, and the values of each block are scaled to the length
-    1. ``plain`` keeps format out of sight (see ``ngrams.prepared``). idf = log((1 + n) / (1 + df)) + 1.
+    1; idf = log((1 + n) / (1 + df)) + 1. N-grams that were not kept are scaled by as well, each with
+    ``strange_idf`` (that of none of n texts): the less is known of a text, the less is said about it. ``plain``
+    keeps format out of sight (see ``ngrams.prepared``).
     """
 
     hashes: Hashes
     blocks: NDArray[np.uint8]
     idf: NDArray[np.float32]
+    strange_idf: float
     plain: bool
 
     @classmethod
@@ -64,19 +67,17 @@ class NGramTfidf:
         common = np.lexsort((hashes, -having))[:MOST_FEATURES]
         kept = np.sort(common)
         idf = np.log((1 + len(texts)) / (1 + having[kept])) + 1
-        return cls(hashes[kept], blocks[kept], idf.astype(np.float32), plain)
+        return cls(
+            hashes[kept], blocks[kept], idf.astype(np.float32), float(np.log(1 + len(texts)) + 1), plain
+        )
 
     def encode(self, texts: Sequence[str]) -> Rows:
-        """Return texts as rows; an n-gram that was not kept counts nowhere."""
+        """Return texts as rows; an n-gram that was not kept counts only towards the length of its text's row."""
         parts: list[tuple[Ints, Ints, Floats]] = []
         for first, chunk in _chunks([prepared(text, plain=self.plain) for text in texts]):
-            row, column, count = self._counted(chunk)
-            parts.append((row + first, column, self._weighted(row, column, count, len(chunk))))
-        row, column, value = (
-            (np.concatenate(part) for part in zip(*parts, strict=True))
-            if parts
-            else (_NO_INTS, _NO_INTS, _NO_FLOATS)
-        )
+            row, column, value = self._chunk(chunk)
+            parts.append((row + first, column, value))
+        row, column, value = (np.concatenate(part) for part in zip(*(parts or [_NOTHING]), strict=True))
         return Rows(row, column, value, len(texts), len(self.hashes))
 
     def columns(self, hashes: Hashes) -> Ints:
@@ -87,24 +88,24 @@ class NGramTfidf:
     def _index(self) -> HashIndex:
         return HashIndex.of(self.hashes)
 
-    def _counted(self, texts: Sequence[str]) -> tuple[Ints, Ints, Ints]:
-        keys = []
-        for grams in _grams(texts):
+    def _chunk(self, texts: Sequence[str]) -> tuple[Ints, Ints, Floats]:
+        """Return the rows, columns and values of a few prepared texts."""
+        keys, strange = [], np.zeros((len(texts), len(_BLOCKS)))
+        for block, grams in enumerate(_grams(texts)):
             column = self.columns(grams.hashes)
             kept = column >= 0
             keys.append(grams.text[kept] * len(self.hashes) + column[kept])
+            strange[:, block] = np.bincount(grams.text[~kept], minlength=len(texts))
         cells, count = runs(np.concatenate(keys))
         row, column = np.divmod(cells, max(1, len(self.hashes)))
-        return row, column, count
-
-    def _weighted(self, row: Ints, column: Ints, count: Ints, num_rows: int) -> Floats:
         value = (1 + np.log(count)) * self.idf[column]
         group = row * len(_BLOCKS) + self.blocks[column]
-        length = np.sqrt(np.bincount(group, value**2, num_rows * len(_BLOCKS)))
-        return np.asarray(value / length[group])
+        squares = np.bincount(group, value**2, strange.size) + strange.ravel() * self.strange_idf**2
+        return row, column, np.asarray(value / np.sqrt(squares[group]))
 
 
 _NO_INTS, _NO_FLOATS = np.empty(0, dtype=np.int64), np.empty(0)
+_NOTHING = (_NO_INTS, _NO_INTS, _NO_FLOATS)
 
 
 def _grams(texts: Sequence[str]) -> Iterator[Grams]:
