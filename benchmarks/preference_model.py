@@ -183,11 +183,7 @@ def few_labels(statements: dict[str, tuple[list[str], list[str]]], draws: int) -
             rng = np.random.default_rng([draw, 8])
             dealt = [[side[i] for i in rng.permutation(len(side))] for side in classes]
             (yes, no), (more_yes, more_no) = ([side[:FEW] for side in dealt], [side[FEW:] for side in dealt])
-            few = [
-                pair(trait, f"Say something about yourself ({i}).", a, b)
-                for i, a in enumerate(yes)
-                for b in no
-            ]
+            few = statement_pairs(trait, yes, no, "few")
             test = statement_pairs(trait, more_yes, more_no, "test")
             others = [
                 each
@@ -247,7 +243,7 @@ def measure(data: Path, *, quick: bool) -> dict[str, Any]:
 def misses(found: dict[str, Any]) -> list[str]:
     """Return in words every bar that was not met."""
     said = []
-    for how in ("free - baseline", "used - baseline", "balanced, free - baseline"):
+    for how in ("used - baseline", "balanced, free - baseline"):
         said += [f"{name}: {how} {one[how]}" for name, one in found["sets"].items() if one[how]["high"] < 0]
     for how in ("used - baseline", "balanced, free - baseline"):
         mean = float(np.mean([one[how]["value"] for one in found["sets"].values()]))

@@ -23,6 +23,7 @@ _COMMANDS = {
     "optimize": "Tune the ranker to a labelled set.",
     "evaluate-ranker": "Measure rankers and backends on a labelled set.",
     "rankers": "List the saved rankers of a folder.",
+    "preference": "Fit a preference model and say what it is worth.",
     "export": "Write a run's data for a trainer.",
     "backends": "List the configured backends, and try each with --ping.",
     "init": "Write a commented project folder to start from.",

@@ -88,10 +88,10 @@ def length_slope(margins: Floats, duels: Duels) -> float:
 
 
 class Calibration(NamedTuple):
-    """A temperature, and the mean log loss (nats) of held-out pairs with it."""
+    """A temperature, and the log loss (nats) of each held-out pair with it."""
 
     temperature: float
-    loss: float
+    losses: Floats
 
 
 def calibrate(margins: Floats, weight: Floats) -> Calibration:
@@ -104,13 +104,24 @@ def calibrate(margins: Floats, weight: Floats) -> Calibration:
 
     target = (weight.sum() + 1) / (weight.sum() + 2)
 
-    def loss(log_inverse: float) -> float:
+    def losses(log_inverse: float) -> Floats:
         odds = margins * np.exp(log_inverse)
-        each = target * np.logaddexp(0, -odds) + (1 - target) * np.logaddexp(0, odds)
-        return float(weight @ each + log_inverse**2 / 20)
+        return np.asarray(target * np.logaddexp(0, -odds) + (1 - target) * np.logaddexp(0, odds))
 
-    found = minimize_scalar(loss, bounds=(-5.0, 5.0), method="bounded")
-    return Calibration(float(np.exp(-found.x)), float(found.fun) / max(float(weight.sum()), 1e-12))
+    found = minimize_scalar(
+        lambda log_inverse: weight @ losses(log_inverse) + log_inverse**2 / 20,
+        bounds=(-5.0, 5.0),
+        method="bounded",
+    )
+    return Calibration(float(np.exp(-found.x)), losses(found.x))
+
+
+def surely_better(one: Calibration, other: Calibration, weight: Floats) -> bool:
+    """Whether the losses of ``one`` are lower than those of ``other`` by more than a standard error of the difference."""
+    gain = other.losses - one.losses
+    mean = float(np.average(gain, weights=weight))
+    error = float(np.sqrt(np.average((gain - mean) ** 2, weights=weight) / max(1, len(gain) - 1)))
+    return mean > error
 
 
 @contextmanager

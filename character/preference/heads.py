@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from character.preference.bradley_terry import Duels, calibrate, fit_head, length_slope
+from character.preference.bradley_terry import Duels, calibrate, fit_head, length_slope, surely_better
 from character.preference.folds import NUM_FOLDS, folds_of, message_key
 from character.preference.ngrams import Floats, prepared
 from character.records import PreferencePair
@@ -70,7 +70,7 @@ def fit_heads(
     """Return the heads that the pairs teach; ``matrix`` holds the features of ``texts``.
 
     First each trait is fitted alone, then drawn towards the mean of the others, the less the more messages it
-    has, and not at all where held-out messages are better predicted without. Held out are five folds of messages;
+    has, and not at all where held-out messages are surely better predicted without. Held out are five folds of messages;
     the slope over length and the temperature are taken from what is predicted for them.
     """
     traits = _by_trait(matrix, texts, pairs, seed)
@@ -97,7 +97,7 @@ def fit_heads(
 
 
 def _fitted(trait: _Trait, alone: Floats, prior: Floats | None, length_free: bool) -> _Fit:
-    """Return the better of a trait's two fits, alone and around a share of the prior, on messages held out."""
+    """Return a trait's fit around a share of the prior, or alone where that is surely better on messages held out."""
     share = PRIOR_MESSAGES / (PRIOR_MESSAGES + trait.num_messages)
     if trait.num_messages < 2:
         if prior is None:
@@ -109,7 +109,7 @@ def _fitted(trait: _Trait, alone: Floats, prior: Floats | None, length_free: boo
         return _Fit(alone, 0.0, own_slope, own)
     with_prior, slope = _held_out(trait, length_free, share * prior)
     weight = trait.duels.weight
-    if calibrate(own, weight).loss < calibrate(with_prior, weight).loss:
+    if surely_better(calibrate(own, weight), calibrate(with_prior, weight), weight):
         return _Fit(alone, 0.0, own_slope, own)
     drawn = fit_head(trait.matrix, trait.duels, prior=share * prior)
     return _Fit(drawn, share, slope, with_prior)

@@ -1,0 +1,232 @@
+"""``character preference``: fit a preference model, say what it is worth, and why it prefers a reply."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from character.cli.options import json_option, print_json
+
+if TYPE_CHECKING:
+    from character.preference.evaluation_records import Evaluation, Measure
+
+pairs_argument = click.argument("pairs", metavar="RUN|PAIRS", type=click.Path(path_type=Path))
+trait_option = click.option("--trait", default="", help="The trait of pairs that do not say theirs.")
+length_option = click.option(
+    "--length-free/--no-length-free",
+    default=True,
+    show_default=True,
+    help="Keep length and format from deciding.",
+)
+seed_option = click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 10**9),
+    help="The seed of all folds and draws.",
+)
+
+
+@click.group("preference", short_help="Fit a preference model and say what it is worth.")
+def command() -> None:
+    """Learn from pairs which of two responses fits a trait better (extra `preference`).
+
+    RUN|PAIRS is a run folder, a folder that `character export` wrote (trl, recipe), or a file of pairs.
+    """
+
+
+@command.command("fit")
+@pairs_argument
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder of the model.")
+@trait_option
+@length_option
+@seed_option
+@json_option
+def fit(pairs: Path, out: Path, trait: str, length_free: bool, seed: int, as_json: bool) -> None:
+    """Fit a light model on all pairs and save it: preference.json and preference.npz in --out."""
+    from character.preference import preference_model
+    from character.preference.linear import LinearPreference
+    from character.preference.sources import read_pairs
+
+    known = read_pairs(pairs, trait=trait)
+    click.echo(f"fitting on {len(known.pairs):,} pairs …", err=True)
+    model = preference_model("light", length_free=length_free).fit(known.pairs, seed=seed)
+    model.save(out)
+    heads = [head._asdict() for head in model.heads] if isinstance(model, LinearPreference) else []
+    left_out = {**known.dropped, **(model.left_out if isinstance(model, LinearPreference) else {})}
+    if as_json:
+        print_json({"model": str(out), "pairs": len(known.pairs), "heads": heads, "left_out": left_out})
+        return
+    for head in heads:
+        how = "calibrated on messages held out" if head["calibrated"] else "too few messages to calibrate"
+        click.echo(
+            f"{head['trait']}: {head['num_pairs']:,} pairs of {head['num_messages']:,} messages, {how}"
+        )
+    _say_left_out(left_out)
+    click.echo(
+        f"model: {out}\n  character preference evaluate {pairs}   says what fitting like this is worth"
+    )
+
+
+@command.command("evaluate")
+@pairs_argument
+@click.option(
+    "--model",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="A saved model; without one, models are cross-validated.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="An HTML file to write; the same as JSON goes beside it."
+)
+@click.option(
+    "--language", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Of the report."
+)
+@trait_option
+@length_option
+@seed_option
+@json_option
+def evaluate(
+    pairs: Path,
+    folder: Path | None,
+    out: Path | None,
+    language: str,
+    trait: str,
+    length_free: bool,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Say how well chosen is told from rejected on messages a model was not fitted on.
+
+    With --model it is that model, on the messages it has not seen. Without, light models are fitted in five
+    folds and every pair is predicted by one that has not seen its message.
+    """
+    from character.preference import load_preference_model, preference_model
+    from character.preference.evaluation import evaluate as measured
+    from character.preference.sources import read_pairs
+    from character.preference.validation import cross_validate
+
+    known = read_pairs(pairs, trait=trait)
+    if folder is not None:
+        found = measured(load_preference_model(folder), known.pairs, traits=known.traits, seed=seed)
+    else:
+        found = cross_validate(
+            preference_model("light", length_free=length_free),
+            known.pairs,
+            traits=known.traits,
+            seed=seed,
+            progress=lambda said: click.echo(said, err=True),
+        )
+    found = found.model_copy(update={"name": known.name, "left_out": {**known.dropped, **found.left_out}})
+    if out is not None:
+        _write(found, out, language)
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+    else:
+        _show(found, out)
+
+
+@command.command("why")
+@click.argument("folder", metavar="MODEL", type=click.Path(path_type=Path))
+@click.argument("a")
+@click.argument("b")
+@click.option("--trait", required=True, help="The trait that both are judged by.")
+@json_option
+def why(folder: Path, a: str, b: str, trait: str, as_json: bool) -> None:
+    """Say which words and phrases make MODEL prefer the response A to B, or B to A."""
+    from character.preference import load_preference_model
+    from character.preference.why import why as reasons
+
+    found = reasons(load_preference_model(folder), a, b, trait)
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+        return
+    click.echo(
+        f"A fits {trait} better with probability {found.probability:.3f} (log-odds {found.log_odds:+.2f})"
+    )
+    for reason in found.reasons:
+        click.echo(
+            f"{reason.weight:+7.2f}  for {'A' if reason.weight > 0 else 'B'}  in {reason.side}: {reason.text}"
+        )
+    click.echo(f"{found.rest:+7.2f}  the rest")
+
+
+def _write(found: Evaluation, out: Path, language: str) -> None:
+    from character.errors import InputError
+    from character.preference.page import evaluation_page
+    from character.report import write, write_text
+
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"--out names {out}.", expected="a file that ends in .html")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write(evaluation_page(found, language), out)
+        write_text(found.model_dump_json(indent=2) + "\n", out.with_suffix(".json"))
+    except OSError as error:
+        raise InputError(
+            f"{out} cannot be written: {error.strerror or error}.", fix="name another file with --out."
+        ) from None
+
+
+def _say_left_out(left_out: dict[str, int]) -> None:
+    if left_out:
+        click.echo("left out: " + ", ".join(f"{reason} {number:,}" for reason, number in left_out.items()))
+
+
+def _show(found: Evaluation, out: Path | None) -> None:
+    from rich.table import Table
+
+    from character.cli.wording import console as new_console
+
+    console, overall = new_console(), found.overall
+    table = Table(
+        title=f"{found.model} on {overall.num_pairs:,} pairs of {overall.num_messages:,} messages",
+        title_justify="left",
+    )
+    for name in ("", "accuracy", "where chosen is shorter", "balanced over length", "log loss", "ECE"):
+        table.add_column(name)
+    scopes = {"all": overall, **found.groups.get("trait", {})}
+    for name, scope in scopes.items():
+        measures = (scope.accuracy, scope.shorter, scope.length_balanced, scope.log_loss, scope.ece)
+        table.add_row(name, *(_figure(measure) for measure in measures))
+    for name, scope in found.unseen.items():
+        table.add_row(
+            f"{name}, never fitted on",
+            _figure(scope.accuracy),
+            _figure(scope.shorter),
+            _figure(scope.length_balanced),
+        )
+    console.print(table)
+    rivals = Table(title="against", title_justify="left")
+    for name in ("", "accuracy", "balanced over length", "the model's gain"):
+        rivals.add_column(name)
+    for rival in found.rivals:
+        rivals.add_row(
+            rival.name,
+            _figure(rival.accuracy),
+            _figure(rival.length_balanced),
+            _figure(rival.gain, signed=True),
+        )
+    console.print(rivals)
+    for trait, measure in found.specificity.items():
+        console.print(f"{trait}: own replies over those of other traits {_figure(measure)}")
+    for point in found.curve:
+        console.print(f"after {point.num_messages} messages a trait: {_figure(point.accuracy)}")
+    if found.num_seen:
+        console.print(
+            f"{found.num_seen:,} pairs were left out: the model was fitted on their messages", style="yellow"
+        )
+    _say_left_out(found.left_out)
+    if out is not None:
+        console.print(f"report: {out}\nas JSON: {out.with_suffix('.json')}", style="dim")
+
+
+def _figure(measure: Measure, *, signed: bool = False) -> str:
+    sign: Any = "+" if signed else ""
+    if measure.value is None:
+        return "–"
+    if measure.low is None or measure.high is None:
+        return f"{measure.value:{sign}.3f}"
+    return f"{measure.value:{sign}.3f} [{measure.low:{sign}.2f}, {measure.high:{sign}.2f}]"
