@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from character.modules import MessageGenerator, Ranker, Responder
     from character.optimizing import optimize, optimize_ranker
     from character.pairs import build_pairs
+    from character.preference import load_preference_model, preference_model
+    from character.preference.best_of import BestOfCharacter
+    from character.preference.protocol import PreferenceModel
+    from character.preference.sources import read_pairs
     from character.program import CharacterProgram
     from character.records import (
         Candidate,
@@ -50,6 +54,10 @@ _HOMES = {
     "character.modules": ("MessageGenerator", "Ranker", "Responder"),
     "character.optimizing": ("optimize", "optimize_ranker"),
     "character.pairs": ("build_pairs",),
+    "character.preference": ("load_preference_model", "preference_model"),
+    "character.preference.best_of": ("BestOfCharacter",),
+    "character.preference.protocol": ("PreferenceModel",),
+    "character.preference.sources": ("read_pairs",),
     "character.program": ("CharacterProgram",),
     "character.records": (
         "Candidate",
@@ -84,6 +92,11 @@ __all__ = [  # noqa: RUF022 - in the order of the recipe
     "Ranker",
     "PreferencePair",
     "build_pairs",
+    "read_pairs",
+    "PreferenceModel",
+    "preference_model",
+    "load_preference_model",
+    "BestOfCharacter",
     "Rollout",
     "CharacterResult",
     "CharacterProgram",
