@@ -78,8 +78,9 @@ def tested(language: str, trait: Trait, number: int) -> list[Message]:
 def measure(language: str, *, number: int, per_trait: int) -> dict[str, Any]:
     """Return the rates with one and with four replies, and the paired gain."""
     constitution: Constitution = load_constitution(CONSTITUTIONS / f"patience-and-humour.{language}.toml")
+    settings = {"messages": {"per_trait": per_trait}, "responses": {"candidates": len(LEVELS)}}
     with tempfile.TemporaryDirectory() as folder:
-        run(constitution, folder, config=Config.model_validate({"messages": {"per_trait": per_trait}}))
+        run(constitution, folder, config=Config.model_validate(settings))
         pairs = read_pairs(folder).pairs
     model = preference_model("light").fit(pairs)
     lm = build_lm()
@@ -119,7 +120,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="end within 50 s on two cores")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args()
-    number, per_trait = (20, 20) if options.quick else (150, 60)
+    number, per_trait = (50, 60) if options.quick else (200, 120)
     found = {language: measure(language, number=number, per_trait=per_trait) for language in TESTED}
     if options.json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
