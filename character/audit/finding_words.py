@@ -37,6 +37,8 @@ FINDINGS: dict[str, dict[str, str]] = {
         "unsuitable": "{share} of ranked messages were set aside as unsuitable for their trait.",
         "unranked": "{share} of rankings came to no order.",
         "saved": "{number} calls ({share}) were saved because the passes already agreed.",
+        "second_opinion": "The preference model agrees with the ranking on {agreement} of the pairs of messages it was not fitted on; the {number} surest disagreements are shown.",
+        "second_opinion_seen": "The preference model was fitted on the messages of {number} of {pairs} pairs: that it agrees there says little.",
         "dropped": "Most often lost in {stage}: {reason}, {number} times.",
     },
     "zh": {
@@ -75,6 +77,8 @@ FINDINGS: dict[str, dict[str, str]] = {
         "unsuitable": "{share} 的消息因不适合其特质而被搁置。",
         "unranked": "{share} 的排序没有得出顺序。",
         "saved": "由于各遍已经一致，节省了 {number} 次调用（{share}）。",
+        "second_opinion": "在未参与拟合的消息上，偏好模型与排序在 {agreement} 的偏好对中一致；报告列出了最有把握的 {number} 处分歧。",
+        "second_opinion_seen": "{pairs} 个偏好对中有 {number} 个的消息参与了偏好模型的拟合：在这些偏好对上一致说明不了什么。",
         "dropped": "{stage}阶段最常见的舍弃原因：{reason}，{number} 次。",
     },
 }

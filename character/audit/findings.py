@@ -59,6 +59,7 @@ def findings(audit: RunAudit) -> tuple[Finding, ...]:
         *_confounds(audit, say),
         *_rankings(audit, say),
         *_judges(audit, say),
+        *_second_opinion(audit, say),
         *message_findings(audit),
         *_dropped(audit, say),
     ]
@@ -250,6 +251,18 @@ def _judges(audit: RunAudit, say: _Say) -> Iterator[Finding]:
         )
     if rankings.places and not biased:
         yield say("no_place", "fine", threshold=Number(PLACE_EFFECT))
+
+
+def _second_opinion(audit: RunAudit, say: _Say) -> Iterator[Finding]:
+    opinion = audit.second_opinion
+    if opinion is None:
+        return
+    if opinion.num_seen:
+        yield say("second_opinion_seen", "note", number=opinion.num_seen, pairs=opinion.num_pairs)
+    if opinion.agreement is not None:
+        share = opinion.agreement
+        agreement = Number(share.value, share.low, share.high, "share")
+        yield say("second_opinion", "note", agreement=agreement, number=len(opinion.disagreements))
 
 
 def _dropped(audit: RunAudit, say: _Say) -> Iterator[Finding]:

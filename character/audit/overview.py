@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from character._version import __version__
@@ -18,18 +18,27 @@ from character.audit.messages import Targets, audit_messages
 from character.audit.pair_table import PairTable, pair_table
 from character.audit.rankings import audit_rankings
 from character.audit.run_audit import AUDIT_LANGUAGES, AuditLanguage, MoreOf, RunAudit
+from character.audit.second_opinion import SecondOpinion
 from character.constitution import Constitution
 from character.errors import UnknownNameError
 from character.records import Message, PreferencePair
 from character.run_summary import RunSummary, run_config, run_constitution, summarize
 from character.store import RunStore
 
+Ask = Callable[[Sequence[PreferencePair]], SecondOpinion]
 
-def audit(run_folder: Path | str, *, language: AuditLanguage | None = None, seed: int = 0) -> RunAudit:
-    """Return the audit of a run, finished or not; no model is called and nothing is written.
 
-    ``language`` is that of the findings, the constitution's unless given. The same run and seed give the same
-    audit. Raises StoreError where the folder holds no run and UnknownNameError for the language.
+def audit(
+    run_folder: Path | str,
+    *,
+    language: AuditLanguage | None = None,
+    seed: int = 0,
+    second_opinion: Ask | None = None,
+) -> RunAudit:
+    """Return the audit of a run, finished or not; no language model is called and nothing is written.
+
+    ``language`` is that of the findings, the constitution's unless given. ``second_opinion`` is asked about all
+    pairs (see ``second_opinion.second_opinion``). The same run and seed give the same audit. Raises StoreError where the folder holds no run and UnknownNameError for the language.
     """
     if language is not None and language not in AUDIT_LANGUAGES:
         raise UnknownNameError("The audit's language", language, AUDIT_LANGUAGES)
@@ -37,6 +46,9 @@ def audit(run_folder: Path | str, *, language: AuditLanguage | None = None, seed
         constitution = run_constitution(store)
         of_constitution: AuditLanguage = "zh" if constitution.language.casefold().startswith("zh") else "en"
         found = _audit(store, constitution, language or of_constitution, seed)
+        if second_opinion is not None:
+            asked = [pair for rollout in store.rollouts() for pair in rollout.pairs]
+            found = found.model_copy(update={"second_opinion": second_opinion(asked)})
     return found.model_copy(update={"findings": findings(found)})
 
 

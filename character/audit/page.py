@@ -6,6 +6,7 @@ from character.audit.drop_words import reason_word
 from character.audit.examples import PairExample, RankingExample
 from character.audit.finding_words import STAGE_WORDS, feature_word
 from character.audit.page_messages import messages_section
+from character.audit.page_opinion import opinion_section
 from character.audit.page_pairs import pairs_section
 from character.audit.page_rankings import rankings_section
 from character.audit.page_words import JOIN, LEVEL_WORDS, MESSAGE_WORD, PAGE
@@ -38,6 +39,7 @@ def audit_page(audit: RunAudit) -> Page:
             _candidates(audit),
             rankings_section(audit),
             pairs_section(audit),
+            *([opinion_section(audit.second_opinion, audit.language)] if audit.second_opinion else []),
             _examples(audit),
         ]
     stages = STAGE_WORDS[audit.language]

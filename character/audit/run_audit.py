@@ -12,6 +12,7 @@ from character.audit.confounds import ConfoundAudit
 from character.audit.examples import Examples
 from character.audit.message_records import MessageAudit
 from character.audit.rankings import RankingAudit
+from character.audit.second_opinion import SecondOpinion
 from character.records import Record
 
 AuditLanguage = Literal["en", "zh"]
@@ -43,7 +44,8 @@ class RunAudit(Record):
     ``states`` counts messages per state (see ``run.outcome``) and in all; ``dropped`` and ``reasked`` count per
     stage and reason what was lost, and what asking again made up for. ``confounds`` is None without pairs,
     ``balanced`` says what an export with ``--balance`` would keep (``kept`` is left empty). ``chosen_levels``
-    counts pairs by the level that the chosen side was asked for, but for those of the design ``neutral``. ``findings`` are
+    counts pairs by the level that the chosen side was asked for, but for those of the design ``neutral``. ``second_opinion`` is there where a
+    preference model was asked. ``findings`` are
     in ``language``, the most urgent first.
     """
 
@@ -66,4 +68,5 @@ class RunAudit(Record):
     chosen_levels: dict[str, int] = Field(default_factory=dict)
     balanced: Balanced | None = None
     examples: Examples = Examples()
+    second_opinion: SecondOpinion | None = None
     findings: tuple[Finding, ...] = ()

@@ -10,7 +10,11 @@ import click
 from character.cli.options import json_option, print_json, run_argument
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from character.audit.run_audit import RunAudit
+    from character.audit.second_opinion import SecondOpinion
+    from character.records import PreferencePair
     from character.report import Page
 
 
@@ -25,12 +29,25 @@ if TYPE_CHECKING:
 @click.option(
     "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="The seed of the intervals."
 )
+@click.option(
+    "--preference",
+    "preference_folder",
+    metavar="MODEL",
+    type=click.Path(path_type=Path),
+    help="A saved preference model: shows where it and the ranker disagree, the surest first.",
+)
 @click.option("--open", "open_it", is_flag=True, help="Then open the report in a browser.")
 @json_option
 def command(
-    run_folder: Path, out: Path | None, language: str | None, seed: int, open_it: bool, as_json: bool
+    run_folder: Path,
+    out: Path | None,
+    language: str | None,
+    seed: int,
+    preference_folder: Path | None,
+    open_it: bool,
+    as_json: bool,
 ) -> None:
-    """Audit RUN: messages, candidates, rankings and pairs, and what stands out. No model is called.
+    """Audit RUN: messages, candidates, rankings and pairs, and what stands out. No language model is called.
 
     Writes one HTML file that opens offline, and the same as JSON.
     """
@@ -39,7 +56,12 @@ def command(
 
     html = out or run_folder / "audit.html"
     _refuse(html)
-    found = audit(run_folder, language=language, seed=seed)  # type: ignore[arg-type]  # click checked it
+    found = audit(
+        run_folder,
+        language=language,  # type: ignore[arg-type]  # click checked it
+        seed=seed,
+        second_opinion=_asking(preference_folder, seed) if preference_folder else None,
+    )
     page = audit_page(found)
     _write(found, page, html)
     if as_json:
@@ -48,6 +70,21 @@ def command(
         _print(page, html)
     if open_it:
         click.launch(str(html.absolute()))
+
+
+def _asking(folder: Path, seed: int) -> Callable[[Sequence[PreferencePair]], SecondOpinion]:
+    from character.audit.second_opinion import second_opinion
+    from character.preference import load_preference_model
+    from character.preference.folds import message_key
+
+    model = load_preference_model(folder)
+    return lambda pairs: second_opinion(
+        pairs,
+        model.preferences,
+        model=model.kind,
+        is_seen=lambda pair: message_key(pair) in model.seen_messages,
+        seed=seed,
+    )
 
 
 def _refuse(html: Path) -> None:

@@ -11,9 +11,10 @@ import numpy as np
 from character.audit.confound_classifier import held_out
 from character.audit.feature_words import HasWords
 from character.audit.pair_table import pair_table
+from character.audit.second_opinion import most_certain
 from character.errors import InputError
 from character.pairs import IN_CHARACTER
-from character.preference.evaluation_records import Disagreement, Evaluation, JudgeView, Measure, Rival, Scope
+from character.preference.evaluation_records import Evaluation, JudgeView, Measure, Rival, Scope
 from character.preference.folds import NUM_FOLDS, folds_of, message_key
 from character.preference.measures import Predicted, balanced_of, mean_of, reliability_of, right_of, scope_of
 from character.preference.ngrams import Floats, Ints
@@ -123,7 +124,7 @@ def describe(
         rivals=_rivals(held, predicted, traits, seed, others or {}),
         judge=_judge(held, predicted, seed),
         specificity=_specificity(held, predicted, seed),
-        disagreements=disagreements(held.pairs, held.probability),
+        disagreements=most_certain(held.pairs, held.probability, NUM_DISAGREEMENTS),
     )
 
 
@@ -189,27 +190,6 @@ def _specificity(held: Held, predicted: Predicted, seed: int) -> dict[str, Measu
 
 def _mean_where(values: Floats, rows: Any, predicted: Predicted, seed: int) -> Measure:
     return mean_of(values[rows], predicted.at(rows).cluster, seed)
-
-
-def disagreements(
-    pairs: Sequence[PreferencePair], probability: Floats, number: int = NUM_DISAGREEMENTS
-) -> tuple[Disagreement, ...]:
-    """Return the pairs that the model would have the other way round, the surest first, at most so many."""
-    order: list[int] = np.argsort(probability, kind="stable")[:number].tolist()
-    return tuple(
-        Disagreement(
-            pair_id=pairs[place].id,
-            message_id=pairs[place].message_id,
-            trait=pairs[place].trait,
-            message=pairs[place].prompt[-1].content,
-            chosen=pairs[place].chosen,
-            rejected=pairs[place].rejected,
-            probability=float(1 - probability[place]),
-            judge_probability=pairs[place].probability,
-        )
-        for place in order
-        if probability[place] < 0.5
-    )
 
 
 def cross_predict(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from character.audit.second_opinion import Disagreement
 from character.records import Record
 
 
@@ -81,19 +82,6 @@ class CurvePoint(Record):
     num_messages: int
     num_pairs: float
     accuracy: Measure
-
-
-class Disagreement(Record):
-    """A pair that the model would have the other way round; ``probability`` is that of the rejected side being better."""
-
-    pair_id: str
-    message_id: str
-    trait: str
-    message: str
-    chosen: str
-    rejected: str
-    probability: float
-    judge_probability: float | None = None
 
 
 class Evaluation(Record):

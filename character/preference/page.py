@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from character.audit.second_opinion import Disagreement
 from character.errors import UnknownNameError
-from character.preference.evaluation_records import Disagreement, Evaluation, Measure, Scope
+from character.preference.evaluation_records import Evaluation, Measure, Scope
 from character.preference.page_words import PAGE
 from character.report import (
     Example,
