@@ -36,8 +36,8 @@ def preference_model(kind: str = "light", **options: Any) -> PreferenceModel:
 def load_preference_model(folder: Path | str, *, embedder: Embedder | None = None) -> PreferenceModel:
     """Return a saved preference model; ``embedder`` is for one of kind ``embedding``.
 
-    Reads plain JSON and plain arrays of known names, types and shapes, within bounds, and nothing else; no
-    file can bring code along. Raises ModelFileError that says what was wrong.
+    Reads plain JSON and plain arrays of known names, types and shapes, within bounds, and nothing else (of a
+    transformer also safetensors); no file can bring code along. Raises ModelFileError that says what was wrong.
     """
     from character.preference.container import read_json
     from character.preference.linear_files import FACTS_NAME, load_linear
@@ -49,6 +49,10 @@ def load_preference_model(folder: Path | str, *, embedder: Embedder | None = Non
             f"{folder / FACTS_NAME}: no preference model (its kind is not character-preference).",
             expected="a folder that `character preference fit` wrote",
         )
+    if data.get("model") == "transformer":
+        from character.preference.transformer import load_transformer
+
+        return load_transformer(folder, data)
     return load_linear(folder, data, embedder)
 
 
@@ -66,7 +70,14 @@ def _embedding(*, embedder: Embedder, length_free: bool = True) -> PreferenceMod
     return LinearPreference(Embeddings(embedder), length_free=length_free)
 
 
+def _transformer(*, folder: Path | str, **options: Any) -> PreferenceModel:
+    from character.preference.transformer import TransformerPreference
+
+    return TransformerPreference(Path(folder), **options)
+
+
 _KINDS: dict[str, Callable[..., PreferenceModel]] = {
     "light": _light,
     "embedding": _embedding,
+    "transformer": _transformer,
 }

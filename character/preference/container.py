@@ -11,18 +11,21 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from tokenize import TokenError
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from character.errors import ModelFileError
+from character.records import Record
 from optimizers.artifact_text import ArtifactError, parse_plain
 
 MOST_BYTES = 256 * 2**20
 MOST_JSON_BYTES = 2_000_000
 _MOST_HEADER_BYTES = 4_096
 
+T = TypeVar("T", bound=Record)
 Arrays = dict[str, NDArray[Any]]
 Expected = Mapping[str, tuple[str, tuple[int | None, ...]]]
 """The arrays that must be there, by name: type (as ``<f4``) and shape, None for a length that may be any."""
@@ -65,6 +68,21 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ModelFileError(f"{path}: holds a {type(value).__name__}.", expected="one JSON object")
     return value
+
+
+def checked_facts(shape: type[T], data: dict[str, Any], where: Path) -> T:
+    """Return the record of a JSON object, refusing unknown keys, wrong types and wrong values by name."""
+    try:
+        return shape.model_validate(data)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in problem["loc"]) or "the whole"
+        said = "this key does not belong there" if problem["type"] == "extra_forbidden" else problem["msg"]
+        raise ModelFileError(
+            f"{where}: {place[:80]}: {said}.",
+            expected="what `character preference fit` writes, and nothing else",
+            fix="take the model from where it was made, or fit it again.",
+        ) from None
 
 
 def read_arrays(path: Path, expected: Expected, sha256: str) -> Arrays:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import ConfigDict, Field, StringConstraints
 
 from character._version import __version__
 from character.errors import ModelFileError
-from character.preference.container import Arrays, Expected, read_arrays, write_arrays, write_whole
+from character.preference.container import (
+    Arrays,
+    Expected,
+    checked_facts,
+    read_arrays,
+    write_arrays,
+    write_whole,
+)
 from character.preference.encoders import Embedder, Embeddings, NGrams, not_fitted
 from character.preference.heads import TraitHead
 from character.preference.linear import MOST_TRAITS, LinearPreference
@@ -24,7 +31,6 @@ MOST_DIMENSIONS = 100_000
 MOST_IN_A_DRAWER = 64
 """Hashes that share their leading bits, at most: real ones hardly share any, and each costs time on every look-up."""
 Name = Annotated[str, StringConstraints(min_length=1, max_length=400)]
-T = TypeVar("T", bound=Record)
 Count = Annotated[int, Field(ge=0)]
 
 
@@ -112,21 +118,6 @@ def load_linear(folder: Path, data: dict[str, Any], embedder: Embedder | None) -
         left_out=dict(facts.left_out),
         seed=facts.seed,
     )
-
-
-def checked_facts(shape: type[T], data: dict[str, Any], where: Path) -> T:
-    """Return the record of a JSON object, refusing unknown keys, wrong types and wrong values by name."""
-    try:
-        return shape.model_validate(data)
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in problem["loc"]) or "the whole"
-        said = "this key does not belong there" if problem["type"] == "extra_forbidden" else problem["msg"]
-        raise ModelFileError(
-            f"{where}: {place[:80]}: {said}.",
-            expected="what `character preference fit` writes, and nothing else",
-            fix="take the model from where it was made, or fit it again.",
-        ) from None
 
 
 def _expected(facts: LinearFacts) -> Expected:

@@ -177,5 +177,5 @@ def test_a_model_that_is_not_fitted_says_so() -> None:
 
 
 def test_an_unknown_kind_lists_the_known_ones() -> None:
-    with pytest.raises(UnknownNameError, match="embedding, light"):
+    with pytest.raises(UnknownNameError, match="embedding, light, transformer"):
         preference_model("lihgt")

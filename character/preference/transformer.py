@@ -1,0 +1,237 @@
+"""A reward model that was trained (``trl reward``) as a preference model: scored in batches, measured like the others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import ConfigDict, Field
+
+from character._version import __version__
+from character.constitution import Trait
+from character.errors import InputError, MissingExtraError, ModelFileError
+from character.preference.container import MOST_JSON_BYTES, checked_facts, read_file, write_whole
+from character.preference.ngrams import Floats
+from character.preference.protocol import Conversation, Judged, PreferenceModel
+from character.records import Message, PreferencePair, Record, Turn
+
+FACTS_NAME = "preference.json"
+_WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+
+
+class TransformerFacts(Record):
+    """What ``preference.json`` holds of a reward model, and nothing else; the model itself lies beside it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    kind: Literal["character-preference"] = "character-preference"
+    format_version: Literal[1] = 1
+    model: Literal["transformer"] = "transformer"
+    character_version: str = Field(max_length=400)
+    conditioned: bool
+    batch_size: int = Field(ge=1, le=4096)
+    max_length: int = Field(ge=8, le=1_000_000)
+    descriptions: dict[str, str] = Field(max_length=1_000)
+
+
+@dataclass(frozen=True)
+class TransformerPreference(PreferenceModel):
+    """A sequence-classification model with one output, as ``trl reward`` leaves it, from a folder of safetensors.
+
+    The conversation with the response is put through the tokenizer's chat template, as in training. With
+    ``conditioned`` the trait's text stands before the user's first turn (see ``conditioned_turns``); a model that
+    was trained on one trait without it wants ``conditioned=False``. ``descriptions`` are those of traits that are
+    given by name. A text of more than ``max_length`` tokens keeps its end. Differences of scores are log-odds,
+    because reward models are trained so; whatever else is in a batch may move a score by rounding errors.
+    Code that comes with a model is never run.
+    """
+
+    folder: Path
+    conditioned: bool = True
+    descriptions: Mapping[str, str] = field(default_factory=dict)
+    batch_size: int = 16
+    max_length: int = 1024
+    kind: str = "transformer"
+    seen_messages: frozenset[int] = frozenset()
+
+    @property
+    def traits(self) -> tuple[str, ...]:
+        """The traits whose descriptions are known."""
+        return tuple(self.descriptions)
+
+    def scores(self, judged: Sequence[Judged]) -> Floats:
+        """Return the score of each response, in their order, on a GPU where there is one.
+
+        Raises MissingExtraError without the extra ``train``, and ModelFileError for a folder that holds no such model.
+        """
+        tokenizer, _ = self._loaded
+        texts = [_templated(tokenizer, self._turns(item)) for item in judged]
+        order = np.argsort(
+            [len(text) for text in texts], kind="stable"
+        )  # like lengths together: less padding
+        found = np.empty(len(texts))
+        for start in range(0, len(texts), self.batch_size):
+            places = order[start : start + self.batch_size]
+            found[places] = self._forward([texts[place] for place in places])
+        return found
+
+    def fit(self, pairs: Sequence[PreferencePair], *, seed: int = 0) -> TransformerPreference:
+        """Refuse: reward models are trained by TRL, with a recipe that can be read, stopped and resumed."""
+        raise InputError(
+            "a reward model is not fitted in this process.",
+            fix="`character train reward RUN --out FOLDER` writes the recipe and runs it; then give its output folder.",
+        )
+
+    def save(self, folder: Path | str) -> None:
+        """Write the model, its tokenizer and ``preference.json`` into a folder."""
+        folder = Path(folder)
+        tokenizer, model = self._loaded
+        try:
+            model.save_pretrained(folder, safe_serialization=True)
+            tokenizer.save_pretrained(folder)
+        except OSError as error:
+            raise ModelFileError(
+                f"{folder}: cannot be written ({error}).", fix="choose another folder."
+            ) from None
+        facts = TransformerFacts(
+            character_version=__version__,
+            conditioned=self.conditioned,
+            batch_size=self.batch_size,
+            max_length=self.max_length,
+            descriptions=dict(self.descriptions),
+        )
+        text = json.dumps(facts.model_dump(mode="json"), ensure_ascii=False, indent=2) + "\n"
+        write_whole(folder / FACTS_NAME, text.encode("utf-8"))
+
+    def _turns(self, item: Judged) -> list[dict[str, str]]:
+        turns = list(_plain_turns(item.messages))
+        if self.conditioned:
+            turns = conditioned_turns(turns, self._text_of(item.trait))
+        return [*turns, {"role": "assistant", "content": item.response}]
+
+    def _text_of(self, trait: Trait | str) -> str:
+        if isinstance(trait, Trait):
+            return f"{trait.name}: {trait.description}"
+        known = self.descriptions.get(trait)
+        return f"{trait}: {known}" if known else trait
+
+    def _forward(self, texts: list[str]) -> Floats:
+        import torch
+
+        tokenizer, model = self._loaded
+        batch = tokenizer(
+            texts,
+            return_tensors="pt",
+            padding=True,
+            truncation=True,
+            max_length=self.max_length,
+            add_special_tokens=False,  # the chat template has written them
+        ).to(model.device)
+        batch.pop("token_type_ids", None)
+        with torch.inference_mode():
+            logits = model(**batch).logits
+        return np.asarray(logits[:, 0].float().cpu().numpy(), dtype=np.float64)
+
+    @cached_property
+    def _loaded(self) -> tuple[Any, Any]:
+        """The tokenizer and the model, on the GPU where there is one."""
+        check_model_folder(self.folder)
+        try:
+            import torch
+            from safetensors import SafetensorError
+            from transformers import AutoModelForSequenceClassification, AutoTokenizer
+        except ImportError:
+            raise MissingExtraError("a transformer preference model", "train") from None
+        options = {"local_files_only": True, "trust_remote_code": False}
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(self.folder, truncation_side="left", **options)
+            model = AutoModelForSequenceClassification.from_pretrained(
+                self.folder, use_safetensors=True, **options
+            )
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+            first = str(error).split("\n")[0]
+            raise ModelFileError(f"{self.folder}: is no model that can be loaded ({first[:200]}).") from None
+        if model.config.num_labels != 1:
+            raise ModelFileError(
+                f"{self.folder}: the model has {model.config.num_labels} outputs.", expected="one, the reward"
+            )
+        if tokenizer.pad_token is None:
+            tokenizer.pad_token = tokenizer.eos_token
+        model.config.pad_token_id = tokenizer.pad_token_id
+        return tokenizer, model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def conditioned_turns(turns: Sequence[Mapping[str, str]], trait: str) -> list[dict[str, str]]:
+    """Return the turns with the trait's text before the user's first: how a reward model is told the trait.
+
+    In the user's turn, because many chat templates have no place for a system's. Training data must be made
+    with this function where the model is to be asked with it.
+    """
+    found = [dict(turn) for turn in turns] or [{"role": "user", "content": ""}]
+    found[0]["content"] = f"[{trait}]\n\n{found[0]['content']}"
+    return found
+
+
+def load_transformer(folder: Path, data: dict[str, Any]) -> TransformerPreference:
+    """Return the model of a folder whose ``preference.json`` was read as ``data``; raises ModelFileError."""
+    facts = checked_facts(TransformerFacts, data, folder / FACTS_NAME)
+    check_model_folder(folder)
+    return TransformerPreference(
+        folder,
+        conditioned=facts.conditioned,
+        descriptions=dict(facts.descriptions),
+        batch_size=facts.batch_size,
+        max_length=facts.max_length,
+    )
+
+
+def check_model_folder(folder: Path) -> None:
+    """Refuse a folder without safetensors, with links in it, or whose configuration names code of its own."""
+    config = folder / "config.json"
+    if not any((folder / name).is_file() for name in _WEIGHTS):
+        raise ModelFileError(
+            f"{folder}: holds no weights as safetensors.",
+            expected=" or ".join(_WEIGHTS),
+            fix="save the model again with safe_serialization=True; pickled weights are not read.",
+        )
+    for path in sorted(folder.iterdir()):
+        if path.is_symlink():
+            raise ModelFileError(f"{path}: is a link.", expected="files alone")
+    for path in (config, folder / "tokenizer_config.json"):
+        known = _settings(path) if path.is_file() else {}
+        if "auto_map" in known:
+            raise ModelFileError(
+                f"{path}: names code of its own (auto_map).", expected="a model of transformers' own"
+            )
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(read_file(path, MOST_JSON_BYTES))
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"{path}: not JSON ({str(error)[:80]}).") from None
+    return value if isinstance(value, dict) else {}
+
+
+def _plain_turns(messages: Conversation) -> Iterator[dict[str, str]]:
+    if isinstance(messages, str):
+        yield {"role": "user", "content": messages}
+        return
+    for turn in messages.turns if isinstance(messages, Message) else messages:
+        known = turn if isinstance(turn, Turn) else Turn.model_validate(dict(turn))
+        yield {"role": known.role, "content": known.content}
+
+
+def _templated(tokenizer: Any, turns: list[dict[str, str]]) -> str:
+    if tokenizer.chat_template is None:
+        raise ModelFileError(
+            "the model's tokenizer has no chat template.",
+            expected="the template that it was trained with",
+            fix="set tokenizer.chat_template and save the tokenizer into the model's folder.",
+        )
+    return str(tokenizer.apply_chat_template(turns, tokenize=False))
