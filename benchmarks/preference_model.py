@@ -7,7 +7,8 @@ replies with three judges' scores, after timfduffy/syco-bench) and `zh-pairs` (C
 The baseline is fitted in the same run on the same pairs: scikit-learn's TF-IDF of words 1-2 and characters 2-5, logistic
 regression on differences. Nothing is measured on what was fitted on:
 
-- persona: five folds of statements, each in one pair with a statement of the other class of its fold, per trait.
+- persona: five folds of statements, each in one pair with a statement of the other class of its fold, per trait; an
+  interval takes a statement's pairs together.
 - delusion and pickside: pairs on which all three judges agree strictly, the lower score chosen (a candid character), five
   folds of prompts; the two sides of one quarrel (pickside) are held out together.
 - zh: five folds of prompts.
@@ -29,6 +30,7 @@ import itertools
 import json
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,7 @@ from character.text import fingerprint
 
 MOST_ECE, LEAST_FEW, MOST_FIT_S, MOST_SCORE_S = 0.03, 0.80, 1.0, 0.3
 FEW = 8
+FEW_LABELS = f"{FEW} labels a class"
 Pairs = list[PreferencePair]
 
 
@@ -130,30 +133,31 @@ def chinese(data: Path) -> tuple[Pairs, list[int]]:
     return pairs, [message_key(each) for each in pairs]
 
 
-def prompt_folds(pairs: Pairs, keys: list[int]) -> tuple[list[tuple[Pairs, Pairs]], list[int]]:
-    """Return (train, test) for each of five folds of prompts, and the keys in the order of all tests."""
+def prompt_folds(pairs: Pairs, keys: list[int], number: int) -> tuple[list[tuple[Pairs, Pairs]], list[int]]:
+    """Return (train, test) for so many of five folds of prompts, and the keys in the order of all tests."""
     fold = folds_of(keys, 5, seed=0)
     folds = [
         (
-            [p for p, f in zip(pairs, fold, strict=True) if f != each],
-            [p for p, f in zip(pairs, fold, strict=True) if f == each],
+            [each for each, own in zip(pairs, fold, strict=True) if own != held],
+            [each for each, own in zip(pairs, fold, strict=True) if own == held],
         )
-        for each in range(5)
+        for held in range(number)
     ]
-    return folds, [k for each in range(5) for k, f in zip(keys, fold, strict=True) if f == each]
+    return folds, [key for held in range(number) for key, own in zip(keys, fold, strict=True) if own == held]
 
 
 def compared(folds: list[tuple[Pairs, Pairs]], keys: list[int] | None = None) -> dict[str, Any]:
     """Return the figures of light without and with length, of the baseline, and of length alone."""
     tests = [each for _, test in folds for each in test]
-    every = [text for part in folds[0] for each in part for text in (each.chosen, each.rejected)]
-    every += [text for each in tests for text in (each.chosen, each.rejected)]
+    every = [
+        text for fold in folds for part in fold for each in part for text in (each.chosen, each.rejected)
+    ]
     models: dict[str, Any] = {
         "free": preference_model("light"),
         "used": preference_model("light", length_free=False),
         "baseline": TfidfBaseline(every),
     }
-    known = keys or [message_key(each) for each in tests]
+    known = keys or [each.chosen for each in tests]  # a statement comes again with another seed
     predicted = {
         name: Predicted.of(
             tests, np.concatenate([model.fit(train).preferences(test) for train, test in folds]), known
@@ -175,7 +179,7 @@ def compared(folds: list[tuple[Pairs, Pairs]], keys: list[int] | None = None) ->
     }
 
 
-def few_labels(statements: dict[str, tuple[list[str], list[str]]], draws: int) -> dict[str, Any]:
+def few_labels(statements: dict[str, tuple[list[str], list[str]]], *, draws: int) -> dict[str, Any]:
     """Return the accuracy of a trait learnt from 8 statements a class, alone and beside the other traits."""
     found: dict[str, list[float]] = {"alone": [], "beside others": []}
     for trait, classes in statements.items():
@@ -219,25 +223,36 @@ def speed(classes: tuple[list[str], list[str]]) -> dict[str, float]:
     return {"pairs": len(train), "fit_s": min(fits), "score_1000_pairs_s": min(scorings)}
 
 
-def measure(data: Path, *, quick: bool) -> dict[str, Any]:
-    """Return every figure."""
+def one_set(name: str, data: Path, *, quick: bool) -> dict[str, Any]:
+    """Return the figures of one set, or of few labels; to be run in a process of its own."""
     statements = persona(data)
-    sets: dict[str, dict[str, Any]] = {}
-    for trait, classes in statements.items():
-        repeats = [statement_folds(trait, classes, seed) for seed in range(1 if quick else 4)]
-        sets[trait] = compared([fold for folds in repeats for fold in folds])
-    for name in ("delusion", "pickside"):
-        most = {"delusion": 24, "pickside": 12}[name] if quick else None
-        folds, keys = prompt_folds(*candour(data, name, most))
-        sets[name] = compared(folds, keys)
-    folds, keys = prompt_folds(*chinese(data))
-    sets["zh"] = compared(folds, keys)
-    return {
-        "sets": sets,
-        "mean ECE on persona": float(np.mean([sets[trait]["free"]["ece"]["value"] for trait in statements])),
-        f"{FEW} labels a class": few_labels(statements, draws=1 if quick else 5),
-        "speed": speed(next(iter(statements.values()))),
-    }
+    if name == FEW_LABELS:
+        return few_labels(statements, draws=1 if quick else 5)
+    if name in statements:
+        folds = [
+            fold
+            for seed in range(1 if quick else 4)
+            for fold in statement_folds(name, statements[name], seed)
+        ]
+        return compared(folds[:3] if quick else folds)
+    if name == "zh":
+        return compared(*prompt_folds(*chinese(data), 3 if quick else 5))
+    most = {"delusion": 24, "pickside": 12}[name] if quick else None
+    return compared(*prompt_folds(*candour(data, name, most), 2 if quick else 5))
+
+
+def measure(data: Path, *, quick: bool) -> dict[str, Any]:
+    """Return every figure: first the times, alone, then the rest in two processes."""
+    statements = persona(data)
+    took = speed(next(iter(statements.values())))
+    names = ["pickside", "delusion", "zh", FEW_LABELS, *statements]
+    with ProcessPoolExecutor(max_workers=2) as pool:
+        given = {name: pool.submit(one_set, name, data, quick=quick) for name in names}
+        found = {name: future.result() for name, future in given.items()}
+    few = found.pop(FEW_LABELS)
+    sets = {name: found[name] for name in [*statements, "delusion", "pickside", "zh"]}
+    ece = float(np.mean([sets[trait]["free"]["ece"]["value"] for trait in statements]))
+    return {"sets": sets, "mean ECE on persona": ece, FEW_LABELS: few, "speed": took}
 
 
 def misses(found: dict[str, Any]) -> list[str]:
@@ -250,8 +265,8 @@ def misses(found: dict[str, Any]) -> list[str]:
         said += [f"the mean of {how} is {mean:+.4f}"] if mean < 0 else []
     if found["mean ECE on persona"] > MOST_ECE:
         said.append(f"mean ECE on persona {found['mean ECE on persona']:.3f}")
-    few = found[f"{FEW} labels a class"]["beside others"]["mean"]
-    said += [f"{FEW} labels a class: {few:.3f}"] if few < LEAST_FEW else []
+    few = found[FEW_LABELS]["beside others"]["mean"]
+    said += [f"{FEW_LABELS}: {few:.3f}"] if few < LEAST_FEW else []
     took = found["speed"]
     said += [f"a fit took {took['fit_s']:.2f} s"] if took["fit_s"] > MOST_FIT_S else []
     if took["score_1000_pairs_s"] > MOST_SCORE_S:
@@ -278,7 +293,7 @@ def show(found: dict[str, Any]) -> None:
             print(f"  {how:9}{'  '.join(parts)}  ece {one[how]['ece']['value']:.3f}")
         for how in ("free - baseline", "used - baseline", "balanced, free - baseline"):
             print(f"  {how}: {figure(one[how], signed=True)}")
-    for name in ("mean ECE on persona", f"{FEW} labels a class", "speed"):
+    for name in ("mean ECE on persona", FEW_LABELS, "speed"):
         print(f"{name}: {found[name]}")
 
 

@@ -117,5 +117,5 @@ def test_every_example_is_short_and_runs_offline(example: Path, tmp_path: Path) 
     assert done.stdout.strip()
 
 
-def test_there_are_seven_examples() -> None:
-    assert len(list((ROOT / "examples").glob("0*.py"))) == 7
+def test_there_are_eight_examples() -> None:
+    assert len(list((ROOT / "examples").glob("0*.py"))) == 8
