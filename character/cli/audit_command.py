@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from character.cli.options import json_option, print_json, run_argument
+from character.cli.report_files import check_html, write_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from character.audit.run_audit import RunAudit
     from character.audit.second_opinion import SecondOpinion
     from character.records import PreferencePair
     from character.report import Page
@@ -55,7 +55,7 @@ def command(
     from character.audit.page import audit_page
 
     html = out or run_folder / "audit.html"
-    _refuse(html)
+    check_html(html)
     found = audit(
         run_folder,
         language=language,  # type: ignore[arg-type]  # click checked it
@@ -63,7 +63,7 @@ def command(
         second_opinion=_asking(preference_folder, seed) if preference_folder else None,
     )
     page = audit_page(found)
-    _write(found, page, html)
+    write_report(page, found, html)
     if as_json:
         print_json(found.model_dump(mode="json"))
     else:
@@ -85,27 +85,6 @@ def _asking(folder: Path, seed: int) -> Callable[[Sequence[PreferencePair]], Sec
         is_seen=lambda pair: message_key(pair) in model.seen_messages,
         seed=seed,
     )
-
-
-def _refuse(html: Path) -> None:
-    from character.errors import InputError
-
-    if html.suffix.lower() not in (".html", ".htm"):
-        raise InputError(f"--out names {html}.", expected="a file that ends in .html")
-
-
-def _write(found: RunAudit, page: Page, html: Path) -> None:
-    from character.errors import InputError
-    from character.report import write, write_text
-
-    try:
-        html.parent.mkdir(parents=True, exist_ok=True)
-        write(page, html)
-        write_text(found.model_dump_json(indent=2) + "\n", html.with_suffix(".json"))
-    except OSError as error:
-        raise InputError(
-            f"{html} cannot be written: {error.strerror or error}.", fix="name another file with --out."
-        ) from None
 
 
 def _print(page: Page, html: Path) -> None:

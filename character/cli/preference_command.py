@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from character.cli.options import json_option, print_json
+from character.cli.report_files import check_html, write_report
 
 if TYPE_CHECKING:
     from character.preference.evaluation_records import Evaluation, Measure
@@ -108,6 +109,8 @@ def evaluate(
     from character.preference.sources import read_pairs
     from character.preference.validation import cross_validate
 
+    if out is not None:
+        check_html(out)
     known = read_pairs(pairs, trait=trait)
     if folder is not None:
         found = measured(load_preference_model(folder), known.pairs, traits=known.traits, seed=seed)
@@ -121,7 +124,9 @@ def evaluate(
         )
     found = found.model_copy(update={"name": known.name, "left_out": {**known.dropped, **found.left_out}})
     if out is not None:
-        _write(found, out, language)
+        from character.preference.page import evaluation_page
+
+        write_report(evaluation_page(found, language), found, out)
     if as_json:
         print_json(found.model_dump(mode="json"))
     else:
@@ -151,23 +156,6 @@ def why(folder: Path, a: str, b: str, trait: str, as_json: bool) -> None:
             f"{reason.weight:+7.2f}  for {'A' if reason.weight > 0 else 'B'}  in {reason.side}: {reason.text}"
         )
     click.echo(f"{found.rest:+7.2f}  the rest")
-
-
-def _write(found: Evaluation, out: Path, language: str) -> None:
-    from character.errors import InputError
-    from character.preference.page import evaluation_page
-    from character.report import write, write_text
-
-    if out.suffix.lower() not in (".html", ".htm"):
-        raise InputError(f"--out names {out}.", expected="a file that ends in .html")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write(evaluation_page(found, language), out)
-        write_text(found.model_dump_json(indent=2) + "\n", out.with_suffix(".json"))
-    except OSError as error:
-        raise InputError(
-            f"{out} cannot be written: {error.strerror or error}.", fix="name another file with --out."
-        ) from None
 
 
 def _say_left_out(left_out: dict[str, int]) -> None:
