@@ -52,6 +52,7 @@ class RunSummary(Record):
     reasked: dict[str, dict[str, int]]
     usage: dict[str, Usage]
     usage_by_trait: dict[str, Usage]
+    usage_by_backend: dict[str, Usage]
     usage_by_model: dict[str, Usage]
     models: dict[str, list[str]]
     samples: tuple[PreferencePair, ...] = ()
@@ -81,10 +82,15 @@ def prompts_fingerprint() -> str:
     from signatures.judging import CompareResponses
     from signatures.messages import KIND_DESCRIPTIONS, CheckMessages, GenerateMessages
     from signatures.ranking import OrderResponses, RankResponses, ScoreResponse
-    from signatures.responses import EXPRESSIONS, RespondInCharacter, RespondPlainly
+    from signatures.responses import (
+        EXPRESSIONS,
+        RespondAtEachExpression,
+        RespondInCharacter,
+        RespondPlainly,
+    )
 
     signatures = (
-        *(GenerateMessages, CheckMessages, RespondInCharacter, RespondPlainly),
+        *(GenerateMessages, CheckMessages, RespondInCharacter, RespondAtEachExpression, RespondPlainly),
         *(RankResponses, OrderResponses, ScoreResponse, CompareResponses),
     )
     texts = [[signature.instructions, list(signature.fields)] for signature in signatures]
@@ -167,6 +173,7 @@ def summarize(store: RunStore) -> RunSummary:
         reasked=store.drops(recovered=True),
         usage={stage: usage for (stage,), usage in store.usage("stage").items()},
         usage_by_trait={trait: usage for (trait,), usage in store.usage("trait").items()},
+        usage_by_backend={backend: usage for (backend,), usage in store.usage("backend").items()},
         usage_by_model={model: usage for (model,), usage in store.usage("model").items()},
         models=models,
         samples=_samples(store),

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-SCHEMA_VERSION = "3"
+SCHEMA_VERSION = "4"
 
 _metadata = sa.MetaData()
 
@@ -34,6 +34,7 @@ calls = _table(
     _text("key", primary_key=True),
     _text("stage", index=True),
     _text("trait"),
+    _text("backend"),
     _text("model"),
     _number("prompt_tokens"),
     _number("completion_tokens"),

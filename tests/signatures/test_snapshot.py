@@ -14,13 +14,14 @@ import pytest
 from signatures.judging import CompareResponses
 from signatures.messages import KIND_DESCRIPTIONS, CheckMessages, GenerateMessages
 from signatures.ranking import RankResponses
-from signatures.responses import EXPRESSIONS, RespondInCharacter, RespondPlainly
+from signatures.responses import EXPRESSIONS, RespondAtEachExpression, RespondInCharacter, RespondPlainly
 
 SNAPSHOT = Path(__file__).with_name("snapshot.json")
 SIGNATURES = [
     GenerateMessages,
     CheckMessages,
     RespondInCharacter,
+    RespondAtEachExpression,
     RespondPlainly,
     RankResponses,
     CompareResponses,

@@ -12,7 +12,7 @@ from character.backends.rehearsal.guidance import care_of
 from character.backends.rehearsal.judge import Bench, chain, judge, reasoning, suitable, verdict, whole
 from character.backends.rehearsal.messages import write_messages
 from character.backends.rehearsal.prompt import Field, Prompt, read_prompt
-from character.backends.rehearsal.responses import compose, respond
+from character.backends.rehearsal.responses import compose, respond, respond_at_each
 from character.text import detect_language, stable_seed
 
 NOISE, POSITION_BIAS = 0.08, 0.06
@@ -61,6 +61,8 @@ def _known(prompt: Prompt, bench: Bench) -> dict[str, Any]:
         return {"messages": write_messages(values, language, bench.rng)}
     if "messages" in values and "reveals" in outputs:
         return check_messages(values, language, bench.rng)
+    if "responses" in outputs and "expressions" in values:
+        return {"responses": respond_at_each(values, language, bench.rng)}
     if "response" in outputs and "conversation" in values:
         return {"response": respond(values, language, bench.rng)}
     return {}

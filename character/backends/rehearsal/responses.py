@@ -34,6 +34,15 @@ def respond(values: dict[str, Any], language: str, rng: Random) -> str:
     return compose(message, sense, found[0] if found else "natural", language, rng)
 
 
+def respond_at_each(values: dict[str, Any], language: str, rng: Random) -> list[str]:
+    """Return one reply to the last message of the conversation for each of the ``expressions``."""
+    asked = values["expressions"]
+    return [
+        respond({**values, "expression": expression}, language, rng)
+        for expression in (asked if isinstance(asked, list) else [asked])
+    ]
+
+
 def focus(values: dict[str, Any]) -> Any:
     """Return the trait of the character that ``focus_trait`` names, its bare name where there is none."""
     name, character = values.get("focus_trait"), values.get("character")
