@@ -58,6 +58,7 @@ def test_inputs_that_many_calls_share_come_first(signature: type[dspy.Signature]
         "kind",
         "turns",
         "expression",
+        "expressions",
     ]
     varying = ["existing_messages", "briefs", "messages", "conversation", "responses"]
     ranks = [(shared_first + varying).index(name) for name in signature.input_fields]
