@@ -100,7 +100,14 @@ def effect(
             expected="base and tuned for the designs models and both, none for traits",
         )
     job = _Evaluation(
-        constitution, config or Config(), messages, messages_per_trait, neutral_messages, models, design, unlike
+        constitution,
+        config or Config(),
+        messages,
+        messages_per_trait,
+        neutral_messages,
+        models,
+        design,
+        unlike,
     )
     return run_on_own_loop(partial(job.run, Path(out), on_progress or (lambda _progress: None)))
 
@@ -299,7 +306,9 @@ class _Probing:
                     for trait, found in zip(traits, gauged, strict=True)
                     if found.degrees
                 },
-                measures=measures_of(answer.text, message, words) if words else measures_of(answer.text, message),
+                measures=measures_of(answer.text, message, words)
+                if words
+                else measures_of(answer.text, message),
             )
             for place, (condition, answer) in enumerate(usable)
         )

@@ -49,7 +49,7 @@ class Shift(Record):
     """How much more of a trait shows under a condition than under its reference, in degrees (-4 … 4).
 
     The mean over messages of the difference between two responses to the same message. ``p`` is that of no
-    difference (sign flips of messages), ``adjusted_p`` Holm's over all shifts that answer the same question. ``is_intended``
+    difference (sign flips of messages), ``adjusted_p`` Holm's over the intended shifts, or the side effects, that answer the same question. ``is_intended``
     where the trait is the one that the condition is about. ``kind`` names the only kind of message counted, "" for all.
     """
 

@@ -53,7 +53,7 @@ def shifts_of(
 ) -> tuple[Shift, ...]:
     """Return the shift of every trait under every contrast that was judged on both sides of at least one message.
 
-    p-values are adjusted among the shifts that answer the same question (Holm 1979).
+    p-values are adjusted (Holm 1979) among the intended shifts that answer the same question, and among its side effects.
     """
     found = [
         shift
@@ -102,16 +102,14 @@ def _shift(pairs: Sequence[Paired], contrast: Contrast, trait: str, seed: int) -
 
 
 def _adjusted(shifts: Sequence[Shift]) -> list[Shift]:
-    by_question: dict[str, list[int]] = defaultdict(list)
+    families: dict[tuple[str, bool], list[int]] = defaultdict(list)
     for place, shift in enumerate(shifts):
-        by_question[shift.contrast.question].append(place)
-    adjusted = {}
-    for places in by_question.values():
+        families[shift.contrast.question, shift.is_intended].append(place)
+    adjusted: dict[int, float] = {}
+    for places in families.values():
         values = holm(np.array([shifts[place].p for place in places]))
         adjusted |= dict(zip(places, (float(value) for value in values), strict=True))
-    return [
-        shift.model_copy(update={"adjusted_p": adjusted[place]}) for place, shift in enumerate(shifts)
-    ]
+    return [shift.model_copy(update={"adjusted_p": adjusted[place]}) for place, shift in enumerate(shifts)]
 
 
 def measures_shifted(
@@ -144,9 +142,7 @@ def measures_shifted(
     )
 
 
-def overdone_shares(
-    probed: Sequence[Probed], traits: Sequence[str], *, seed: int = 0
-) -> tuple[Share, ...]:
+def overdone_shares(probed: Sequence[Probed], traits: Sequence[str], *, seed: int = 0) -> tuple[Share, ...]:
     """Return how often each trait is overdone in the responses to its own messages, per condition that may show it."""
     found = []
     for trait in traits:
@@ -160,9 +156,7 @@ def overdone_shares(
             ]
             if seen:
                 figure, _ = _mean(seen, seed)
-                found.append(
-                    Share(trait=trait, condition=condition, overdone=figure, num_messages=len(seen))
-                )
+                found.append(Share(trait=trait, condition=condition, overdone=figure, num_messages=len(seen)))
     return tuple(found)
 
 
@@ -210,8 +204,12 @@ def _mean(values: Sequence[float], seed: int) -> tuple[Figure, float]:
 
 
 def _as_ratio(figure: Figure) -> Figure:
-    ends = {} if figure.low is None or figure.high is None else {
-        "low": float(np.exp(figure.low)),
-        "high": float(np.exp(figure.high)),
-    }
+    ends = (
+        {}
+        if figure.low is None or figure.high is None
+        else {
+            "low": float(np.exp(figure.low)),
+            "high": float(np.exp(figure.high)),
+        }
+    )
     return Figure(estimate=float(np.exp(figure.estimate)), **ends)
