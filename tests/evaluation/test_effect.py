@@ -101,12 +101,25 @@ def test_the_judge_sees_neither_condition_nor_model_and_every_order(tmp_path: Pa
         if line
     ]
     tuned = {each.text for row in rows for each in row.responses if each.condition == TUNED}
-    text = json.dumps(judge.requests)
-    for word in (BASE, TUNED, "alpha", "omega", "condition", "plain", "without", "alone"):
-        assert not re.search(rf"\b{word}\b", text), f"the judge is told {word!r}"
+    frames = {json.dumps(_without_texts(request)) for request in judge.requests}
+    assert len(frames) == 2, (
+        "besides message and responses, all requests about a trait are the same to the byte"
+    )
+    for word in (BASE, TUNED, "alpha", "omega", "condition", "plain", "without:"):
+        assert not any(re.search(rf"\b{word}\b", frame) for frame in frames), f"the judge is told {word!r}"
     places = [[response in tuned for response in shown].index(True) for shown in asked]
     assert len(asked) == 2 * len(rows)
     assert 0.3 < sum(places) / len(places) < 0.7, "the tuned model's responses stand first as often as second"
+
+
+def _without_texts(request: dict[str, Any]) -> dict[str, Any]:
+    """Return what a judge is sent, without the message, the responses and the seed."""
+    system, user = request["messages"]
+    content = user["content"]
+    for name in ("conversation", "responses"):
+        content = content.replace(_field(content, name), "…")
+    rest = {key: value for key, value in request.items() if key not in ("messages", "seed")}
+    return {**rest, "system": system["content"], "user": content}
 
 
 def _field(content: str, name: str) -> str:
