@@ -21,6 +21,7 @@ _COMMANDS = {
     "status": "Show how far a run is and what it cost.",
     "audit": "Look at a run as a whole, and write a report.",
     "effect": "Measure what each trait does to a model's behaviour.",
+    "compare": "Show what changed between two evaluations.",
     "optimize": "Tune the ranker to a labelled set.",
     "evaluate-ranker": "Measure rankers and backends on a labelled set.",
     "rankers": "List the saved rankers of a folder.",

@@ -56,6 +56,7 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
     """
     from character.config import load_config
     from character.constitution import load_constitution
+    from character.evaluation.cards import write_cards
     from character.evaluation.effect import effect
     from character.evaluation.page import effect_page
     from character.message_files import MessageFile
@@ -80,6 +81,7 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
             on_progress=display.update,
         )
     write(effect_page(report, flags["language"]), out / "effect.html")
+    write_cards(report, loaded, out / "cards", flags["language"])
     if flags["as_json"]:
         print_json({"folder": str(out), **report.model_dump(mode="json", by_alias=True, exclude={"moved"})})
     else:
@@ -165,7 +167,7 @@ def _show(report: EffectReport, out: Path, language: str | None) -> None:
     for note in findings(report, spoken):
         console.print(f"- {note.text}", style=styles[note.weight])
     console.print(f"{count_text(report.usage.calls, 'call')} · {cost_text(report.usage)}", style="dim")
-    console.print(f"report: {out / 'effect.html'}", style="dim")
+    console.print(f"report: {out / 'effect.html'}\ncards: {out / 'cards'}", style="dim")
 
 
 class EffectDisplay:
