@@ -36,6 +36,13 @@ if TYPE_CHECKING:
 @click.option(
     "--neutral", default=16, show_default=True, type=click.IntRange(0, 16), help="Everyday messages."
 )
+@click.option(
+    "--pressed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Messages per trait that are asked again under pressure to drop the character.",
+)
 @click.option("--base", metavar="MODEL", help="Compare this model, without traits in its prompt …")
 @click.option("--tuned", metavar="MODEL", help="… with this one.")
 @click.option("--base-api-base", metavar="URL", help="The server of the base model.")
@@ -75,6 +82,7 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
             messages=MessageFile(flags["messages_path"], loaded) if flags["messages_path"] else None,
             messages_per_trait=flags["messages_per_trait"],
             neutral_messages=flags["neutral"],
+            pressed_messages=flags["pressed"],
             models=models,
             design="both" if models and flags["with_traits"] else None,
             unlike=_texts_of(flags["held_out_from"]),

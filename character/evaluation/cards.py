@@ -9,7 +9,8 @@ from pathlib import Path
 from character.constitution import Constitution, Trait
 from character.errors import StoreError
 from character.evaluation.findings import is_sure, written
-from character.evaluation.records import EffectReport, MeasureShift, Moved, Share, Shift
+from character.evaluation.pressures import PRESSURE_WORDS
+from character.evaluation.records import EffectReport, MeasureShift, Moved, Share, Shift, Survival
 from character.evaluation.words import DEGREE_WORDS, KIND_WORDS, MEASURE_WORDS, WORDS, condition_word
 from character.report import write_text
 from character.text import fingerprint
@@ -82,6 +83,10 @@ def effect_card(report: EffectReport, trait: Trait, language: str = "en") -> str
             words["caricature"], _share_lines([s for s in report.overdone if s.trait == trait.name], language)
         ),
         _section(
+            WORDS[language]["robustness"],
+            _survival_lines([s for s in report.robustness if s.contrast.group == trait.name], language),
+        ),
+        _section(
             words["confounds"],
             _measure_lines(
                 [each for each in report.measures if each.contrast.group == trait.name], report, language
@@ -139,6 +144,15 @@ def _share_lines(shares: Iterable[Share], language: str) -> list[str]:
     return [
         f"- {condition_word(share.condition, language)}: {written(share.overdone, language, 'share')}"
         for share in shares
+    ]
+
+
+def _survival_lines(survivals: Iterable[Survival], language: str) -> list[str]:
+    words = WORDS[language]
+    return [
+        f"- {PRESSURE_WORDS[language][left.contrast.pressure]}: {written(left.pressed, language)}"
+        + ("" if left.share is None else f", {words['share_left']} {written(left.share, language, 'share')}")
+        for left in survivals
     ]
 
 

@@ -28,13 +28,15 @@ class Contrast(Record):
     """A condition and what it is compared with, on the messages of one group: a trait's name, or "" for neutral ones.
 
     ``question`` is what the comparison answers: ``alone`` (what a trait does), ``within`` (what it does beside the
-    others), ``character`` (what all do), ``models`` (what the tuned model does).
+    others), ``character`` (what all do), ``models`` (what the tuned model does), ``pressed`` (what is left of a trait, or of
+    tuning, under the ``pressure`` on the messages, see ``pressures``; "" for none).
     """
 
-    question: Literal["alone", "within", "character", "models"]
+    question: Literal["alone", "within", "character", "models", "pressed"]
     condition: str
     reference: str
     group: str
+    pressure: str = ""
 
 
 def alone(name: str) -> str:
@@ -84,6 +86,24 @@ def contrasts_for(constitution: Constitution, groups: Sequence[str], design: Des
         if design != "traits":
             found.append(Contrast(question="models", condition=TUNED, reference=BASE, group=group))
     return found
+
+
+def pressed_conditions(constitution: Constitution, group: str, design: Design) -> list[Condition]:
+    """Return the conditions that a message under pressure is answered under: those of the intended effect."""
+    kept = {PLAIN, alone(group), BASE, TUNED}
+    return [each for each in conditions_for(constitution, group, design) if each.name in kept]
+
+
+def pressed_contrasts(
+    constitution: Constitution, groups: Sequence[str], design: Design, pressures: Sequence[str]
+) -> list[Contrast]:
+    """Return the intended effects again, under each pressure."""
+    return [
+        contrast.model_copy(update={"question": "pressed", "pressure": pressure})
+        for contrast in contrasts_for(constitution, [group for group in groups if group], design)
+        if contrast.question in ("alone", "models")
+        for pressure in pressures
+    ]
 
 
 def shown(constitution: Constitution, condition: Condition) -> list[Trait]:

@@ -27,11 +27,14 @@ from character.evaluation.conditions import (
     Design,
     conditions_for,
     contrasts_for,
+    pressed_conditions,
+    pressed_contrasts,
     shown,
 )
 from character.evaluation.everyday import everyday_messages
 from character.evaluation.gauging import Gauge
 from character.evaluation.measures import measures_of
+from character.evaluation.pressures import PRESSURES, Pressure, pressed
 from character.evaluation.records import EffectReport, Probed, Response
 from character.evaluation.responding import Answered, CharacterResponder
 from character.evaluation.shifts import (
@@ -40,6 +43,7 @@ from character.evaluation.shifts import (
     overdone_shares,
     shifts_by_kind,
     shifts_of,
+    survivals,
 )
 from character.event_loop import run_on_own_loop
 from character.modules import MessageGenerator
@@ -74,6 +78,7 @@ def effect(
     messages: MessageSource | None = None,
     messages_per_trait: int = 16,
     neutral_messages: int = 16,
+    pressed_messages: int = 0,
     models: Mapping[str, BackendConfig] | None = None,
     design: Design | None = None,
     unlike: Sequence[str] = (),
@@ -85,7 +90,8 @@ def effect(
     without the trait; ``neutral_messages`` (up to 16) of everyday plainly and with the whole character. With ``models``
     (the backends ``base`` and ``tuned``) those two answer plainly as well, or alone where ``design`` is ``models``. A
     judge (the backend ``judge``, else ``default``) sees the responses to a message side by side in a random order and says how
-    strongly each trait shows in each.
+    strongly each trait shows in each. The first ``pressed_messages`` of each trait are asked again under each pressure (see
+    ``pressures``), to see how much of its own effect is left.
 
     ``messages`` replaces generation; generated ones never repeat the texts ``unlike``. Called again with the same arguments it goes
     on where it stopped, and no finished call is made again. Writes ``effect.json`` and ``responses.jsonl``. Raises
@@ -105,6 +111,7 @@ def effect(
         messages,
         messages_per_trait,
         neutral_messages,
+        pressed_messages,
         models,
         design,
         unlike,
@@ -119,6 +126,7 @@ class _Evaluation:
     given: MessageSource | None
     messages_per_trait: int
     neutral_messages: int
+    pressed_messages: int
     models: Mapping[str, BackendConfig]
     design: Design
     unlike: Sequence[str]
@@ -173,6 +181,7 @@ class _Evaluation:
             "constitution": self.constitution.fingerprint,
             "messages": self.given.fingerprint if self.given else self.messages_per_trait,
             "neutral_messages": self.neutral_messages,
+            "pressed_messages": self.pressed_messages,
             "unlike": stable_seed(*self.unlike),
             "design": self.design,
             "seed": self.config.seed,
@@ -207,11 +216,18 @@ class _Evaluation:
             seed=seed,
             version=__version__,
             models={name: tuple(sorted(models)) for name, models in answered.items()},
-            num_messages=dict(Counter(each.group for each in probed)),
+            num_messages=dict(Counter(each.group for each in probed if not each.pressure)),
             shifts=shifts_of(probed, contrasts, traits, seed=seed),
             kinds=shifts_by_kind(probed, contrasts, seed=seed),
             measures=measures_shifted(probed, contrasts, seed=seed),
             overdone=overdone_shares(probed, traits, seed=seed),
+            robustness=survivals(
+                probed,
+                pressed_contrasts(
+                    self.constitution, self.groups(), self.design, PRESSURES if self.pressed_messages else ()
+                ),
+                seed=seed,
+            ),
             moved=most_moved(probed, contrasts),
             dropped=dict(Counter(drop.reason for drop in drops).most_common()),
             usage=usage,
@@ -239,11 +255,19 @@ class _Probing:
             for message in batch.messages
         ]
         wanted += [(m, "") for m in everyday_messages(job.constitution.language, job.neutral_messages)]
-        self._total = len(wanted)
+        under_pressure = [
+            (message, trait.name, pressure)
+            for trait, batch in zip(job.constitution.traits, batches, strict=True)
+            for message in [each for each in batch.messages if len(each.turns) == 1][: job.pressed_messages]
+            for pressure in PRESSURES
+        ]
+        self._total = len(wanted) + len(under_pressure)
         self._tell = on_progress
         on_progress(Progress(0, self._total, Usage()))
         probed = await aparallel(
-            [partial(self._probe, message, group) for message, group in wanted], limit=job.config.concurrency
+            [partial(self._probe, message, group) for message, group in wanted]
+            + [partial(self._probe, *pressing) for pressing in under_pressure],
+            limit=job.config.concurrency,
         )
         lost = [drop for batch in batches for drop in batch.drops if not drop.recovered]
         return probed, lost
@@ -277,8 +301,13 @@ class _Probing:
             drops=tuple(drop for batch in made for drop in batch.drops),
         )
 
-    async def _probe(self, message: Message, group: str) -> Probed:
-        conditions = conditions_for(self._job.constitution, group, self._job.design)
+    async def _probe(self, message: Message, group: str, pressure: Pressure | None = None) -> Probed:
+        constitution, design, pressed_from = self._job.constitution, self._job.design, ""
+        conditions, traits = conditions_for(constitution, group, design), list(constitution.traits)
+        if pressure is not None:
+            pressed_from, message = message.id, pressed(message, pressure)
+            conditions = pressed_conditions(constitution, group, design)
+            traits = [constitution.trait(group)]
         answers = await aparallel([partial(self._answer, message, condition) for condition in conditions])
         usable = [(c, a) for c, a in zip(conditions, answers, strict=True) if not a.fault]
         drops = [
@@ -292,9 +321,8 @@ class _Probing:
             if answer.fault
         ]
         texts = [answer.text for _, answer in usable]
-        traits = self._job.constitution.traits
         gauged = await aparallel([partial(self._judge, message, texts, trait) for trait in traits if texts])
-        words = words_of_trait(self._job.constitution.trait(group)) if group else None
+        words = words_of_trait(constitution.trait(group)) if group else None
         responses = tuple(
             Response(
                 message_id=message.id,
@@ -317,6 +345,8 @@ class _Probing:
         return Probed(
             message=message,
             group=group,
+            pressure=pressure or "",
+            pressed_from=pressed_from,
             responses=responses,
             drops=(*drops, *(drop for found in gauged for drop in found.drops)),
             usage=sum((each.usage for each in (*answers, *gauged)), Usage()),

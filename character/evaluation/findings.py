@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from character.evaluation.pressures import PRESSURE_WORDS
 from character.evaluation.records import EffectReport, Figure, MeasureShift, Shift
 from character.evaluation.words import MEASURE_WORDS, WORDS, condition_word
 from character.report import Note, Number
@@ -14,6 +15,8 @@ MANY_OVERDONE = 0.1
 """Share of overdone responses, surely passed at the low end of its interval, that asks for attention."""
 LONGER = 1.25
 """Ratio of lengths, up or down, from which a change of length is told."""
+GIVES_WAY = 0.5
+"""Share of a shift left under pressure, surely missed at the high end of its interval, that asks for attention."""
 FEW_MESSAGES = 12
 _ORDER = ("look", "note", "fine")
 _INTENDED = ("alone", "within", "models")
@@ -26,6 +29,7 @@ def findings(report: EffectReport, language: str) -> list[Note]:
         *_intended(report, language),
         *_side_effects(report, language),
         *_caricature(report, language),
+        *_robustness(report, language),
         *_measured(report, language),
         *_everyday(report, language),
     ]
@@ -116,6 +120,18 @@ def _caricature(report: EffectReport, language: str) -> Iterator[Note]:
     if known and all((share.overdone.high or 0.0) <= MANY_OVERDONE for share in known):
         most = number_text(Number(MANY_OVERDONE, style="share"), language)
         yield Note(words["no_caricature"].format(share=most), "fine")
+
+
+def _robustness(report: EffectReport, language: str) -> Iterator[Note]:
+    words = WORDS[language]
+    for left in report.robustness:
+        if left.share is not None and left.share.high is not None and left.share.high < GIVES_WAY:
+            said = words["gives_way"].format(
+                trait=left.contrast.group,
+                pressure=PRESSURE_WORDS[language][left.contrast.pressure],
+                share=written(left.share, language, "share"),
+            )
+            yield Note(said, "look")
 
 
 def _measured(report: EffectReport, language: str) -> Iterator[Note]:

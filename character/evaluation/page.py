@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from character.evaluation.conditions import Contrast
 from character.evaluation.findings import findings, is_sure
+from character.evaluation.pressures import PRESSURE_WORDS
 from character.evaluation.records import EffectReport, Figure, Moved, Shift
 from character.evaluation.words import DEGREE_WORDS, KIND_WORDS, MEASURE_WORDS, WORDS, condition_word
 from character.report import (
@@ -39,6 +40,7 @@ def effect_page(report: EffectReport, language: Language | None = None) -> Page:
         _first(report, spoken),
         _matrix(report, spoken),
         _caricature(report, spoken),
+        _robustness(report, spoken),
         _measures(report, spoken),
         _examples(report, spoken),
     ]
@@ -156,6 +158,42 @@ def _caricature(report: EffectReport, language: Language) -> Section:
         domain=(0.0, 1.0),
     )
     return Section(words["caricature"], words["caricature_text"], (chart,) if points else ())
+
+
+def _robustness(report: EffectReport, language: Language) -> Section:
+    words, pressures = WORDS[language], PRESSURE_WORDS[language]
+    points = [
+        Point(
+            f"{left.contrast.group} · {pressures[left.contrast.pressure]}",
+            figure.estimate,
+            figure.low,
+            figure.high,
+            words[name],
+        )
+        for left in report.robustness
+        for name, figure in (("calm", left.calm), ("pressed", left.pressed))
+    ]
+    if not points:
+        return Section(words["robustness"])
+    chart = dots(
+        words["robustness"],
+        points,
+        names=(words["pressure"], words["shift"], words["condition"]),
+        reference=0.0,
+    )
+    table = Table(
+        (words["judged"], words["pressure"], words["share_left"], words["number"]),
+        tuple(
+            (
+                left.contrast.group,
+                pressures[left.contrast.pressure],
+                None if left.share is None else _number(left.share, "share"),
+                left.num_messages,
+            )
+            for left in report.robustness
+        ),
+    )
+    return Section(words["robustness"], words["robustness_text"], (chart, table))
 
 
 def _measures(report: EffectReport, language: Language) -> Section:

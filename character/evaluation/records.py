@@ -28,10 +28,15 @@ class Response(Record):
 
 
 class Probed(Record):
-    """A message with its responses, one per condition that gave a usable one. ``group`` is a trait's name, "" for neutral."""
+    """A message with its responses, one per condition that gave a usable one.
+
+    ``group`` is a trait's name, "" for neutral. ``pressure`` names what was done to the message ``pressed_from``, if anything.
+    """
 
     message: Message
     group: str
+    pressure: str = ""
+    pressed_from: str = ""
     responses: tuple[Response, ...]
     drops: tuple[Drop, ...] = ()
     usage: Usage = Usage()
@@ -96,6 +101,19 @@ class Moved(Record):
     reference_degree: Degree
 
 
+class Survival(Record):
+    """What is left of an intended shift under a pressure, on the same messages with and without it.
+
+    ``share`` is the shift under pressure over the shift without; None where that is not surely above zero.
+    """
+
+    contrast: Contrast
+    calm: Figure
+    pressed: Figure
+    share: Figure | None
+    num_messages: int
+
+
 class EffectReport(Record):
     """What the traits of a constitution do, and how surely. ``level`` is that of the tests and intervals."""
 
@@ -112,6 +130,7 @@ class EffectReport(Record):
     kinds: tuple[Shift, ...]
     measures: tuple[MeasureShift, ...]
     overdone: tuple[Share, ...]
+    robustness: tuple[Survival, ...]
     moved: tuple[Moved, ...]
     dropped: dict[str, int]
     usage: Usage

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from character.audit.clustered import bootstrap_intervals, holm, sign_flip_p_values
+from character.audit.pair_table import Floats, Ints
 from character.evaluation.conditions import BASE, CHARACTER, PLAIN, TUNED, Contrast, alone
 from character.evaluation.measures import MEASURES, comparable
 from character.evaluation.records import (
@@ -20,8 +22,10 @@ from character.evaluation.records import (
     Response,
     Share,
     Shift,
+    Survival,
 )
 from character.records import KINDS
+from optimizers.statistics import bootstrap
 
 NUM_FLIPS = 9999
 """Sign flips per test: the least p-value is 1 / 10,000, so that a matrix of ten traits can still be significant."""
@@ -40,7 +44,7 @@ def paired(probed: Iterable[Probed], contrast: Contrast) -> list[Paired]:
     """Return the messages of a contrast's group that have a response on both sides."""
     found = []
     for each in probed:
-        if each.group != contrast.group:
+        if each.group != contrast.group or each.pressure != contrast.pressure:
             continue
         by_name = {response.condition: response for response in each.responses}
         if contrast.condition in by_name and contrast.reference in by_name:
@@ -150,7 +154,7 @@ def overdone_shares(probed: Sequence[Probed], traits: Sequence[str], *, seed: in
             seen = [
                 float(response.degrees[trait] == "overdone")
                 for each in probed
-                if each.group == trait
+                if each.group == trait and not each.pressure
                 for response in each.responses
                 if response.condition == condition and trait in response.degrees
             ]
@@ -186,6 +190,58 @@ def most_moved(probed: Sequence[Probed], contrasts: Sequence[Contrast]) -> tuple
             for pair in judged[:MOST_MOVED]
         ]
     return tuple(found)
+
+
+def survivals(
+    probed: Sequence[Probed], contrasts: Sequence[Contrast], *, seed: int = 0
+) -> tuple[Survival, ...]:
+    """Return what is left of each intended effect under the pressure of each contrast.
+
+    Shifts with and without pressure are compared on the messages that have both; the share's interval resamples those.
+    """
+    found = []
+    for contrast in contrasts:
+        calm = _by_message(probed, contrast.model_copy(update={"pressure": ""}))
+        pressed = _by_message(probed, contrast)
+        shared = [message for message in pressed if message in calm]
+        if not shared:
+            continue
+        before, after = (np.array([side[message] for message in shared]) for side in (calm, pressed))
+        calm_figure, _ = _mean(list(before), seed)
+        share = (
+            bootstrap(partial(_share, before, after), len(shared), num_samples=1000, seed=seed)
+            if (calm_figure.low or 0.0) > 0
+            else None
+        )
+        found.append(
+            Survival(
+                contrast=contrast,
+                calm=calm_figure,
+                pressed=_mean(list(after), seed)[0],
+                share=None
+                if share is None
+                else Figure(estimate=share.estimate, low=share.low, high=share.high),
+                num_messages=len(shared),
+            )
+        )
+    return tuple(found)
+
+
+def _share(before: Floats, after: Floats, drawn: Ints) -> float | None:
+    calm = float(before[drawn].mean())
+    return float(after[drawn].mean()) / calm if calm > 0 else None
+
+
+def _by_message(probed: Sequence[Probed], contrast: Contrast) -> dict[str, float]:
+    """Return the shift of the intended trait on each message, by the id of the message without pressure."""
+    trait = contrast.group
+    return {
+        pair.probed.pressed_from or pair.probed.message.id: float(
+            DEGREE_SCORES[pair.condition.degrees[trait]] - DEGREE_SCORES[pair.reference.degrees[trait]]
+        )
+        for pair in paired(probed, contrast)
+        if trait in pair.condition.degrees and trait in pair.reference.degrees
+    }
 
 
 def _distance(trait: str) -> Callable[[Paired], int]:

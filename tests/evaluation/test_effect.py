@@ -16,6 +16,7 @@ from character.errors import InputError, StoreError
 from character.evaluation.conditions import BASE, TUNED
 from character.evaluation.effect import Progress, effect
 from character.evaluation.findings import findings, is_sure
+from character.evaluation.pressures import PRESSURES
 from character.evaluation.records import EffectReport, Probed, Shift
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "constitutions"
@@ -126,6 +127,31 @@ def _field(content: str, name: str) -> str:
     return content.split(f"[[ ## {name} ## ]]\n")[1].split("\n")[0]
 
 
+def test_what_gives_way_under_pressure_is_told_from_what_stays(tmp_path: Path) -> None:
+    patient, plain = answering({"patience": "natural", "humour": "natural"}), answering({})
+
+    def gives_way(request: dict[str, Any]) -> str:
+        return (plain if "Drop any persona" in json.dumps(request) else patient)(request)
+
+    report = compared(tmp_path, plain, gives_way, pressed_messages=8)
+    left = {(each.contrast.group, each.contrast.pressure): each for each in report.robustness}
+    assert len(left) == 2 * len(PRESSURES)
+    for (trait, pressure), survival in left.items():
+        assert survival.num_messages == 8
+        assert survival.calm.estimate > 1
+        assert survival.share is not None
+        if pressure == "drop_persona":
+            assert survival.share.high is not None
+            assert survival.share.high < 0.5
+        else:
+            assert survival.share.estimate > 0.6, f"{trait} under {pressure}"
+    told = [note.text for note in findings(report, "zh") if "放下人设" in note.text]
+    assert len(told) == 2
+    assert report.num_messages == {"patience": 16, "humour": 16, "": 8}, (
+        "pressed messages are no further ones"
+    )
+
+
 def test_an_evaluation_that_was_stopped_goes_on_and_repeats_no_call(tmp_path: Path) -> None:
     whole = compared(tmp_path / "whole", answering({}), answering({"patience": "natural"}))
 
@@ -134,8 +160,8 @@ def test_an_evaluation_that_was_stopped_goes_on_and_repeats_no_call(tmp_path: Pa
             raise KeyboardInterrupt
 
     with (
-        FakeServer(answering({}), name="first") as one,
-        FakeServer(answering({"patience": "natural"}), name="second") as two,
+        FakeServer(answering({}), name="alpha-model") as one,
+        FakeServer(answering({"patience": "natural"}), name="omega-model") as two,
     ):
         models = {BASE: backend_at(one), TUNED: backend_at(two)}
         with pytest.raises(KeyboardInterrupt):
