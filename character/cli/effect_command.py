@@ -12,7 +12,7 @@ from character.cli.options import backend_options, backend_overrides, config_opt
 
 if TYPE_CHECKING:
     from character.config import BackendConfig, Config
-    from character.evaluation.effect import Progress
+    from character.evaluation.probing import Progress
     from character.evaluation.records import EffectReport
 
 

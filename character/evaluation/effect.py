@@ -14,30 +14,23 @@ from typing import Any
 import dspy
 
 from character._version import __version__
-from character.audit.feature_words import words_of_trait
 from character.backends import build_lm, build_lms
 from character.backends.budget import Budget
 from character.config import BackendConfig, Config, is_rehearsal_model
-from character.constitution import Constitution, Trait
+from character.constitution import Constitution
 from character.errors import InputError, StoreError
 from character.evaluation.conditions import (
     BASE,
     TUNED,
-    Condition,
     Design,
-    conditions_for,
     contrasts_for,
-    pressed_conditions,
     pressed_contrasts,
-    shown,
 )
-from character.evaluation.everyday import everyday_messages
-from character.evaluation.gauging import Gauge
-from character.evaluation.measures import measures_of
-from character.evaluation.pressures import PRESSURES, Pressure, pressed
-from character.evaluation.records import EffectReport, Probed, Response
-from character.evaluation.responding import Answered, CharacterResponder
+from character.evaluation.pressures import PRESSURES
+from character.evaluation.probing import Plan, Probing, Progress
+from character.evaluation.records import EffectReport, Probed
 from character.evaluation.shifts import (
+    coherences,
     measures_shifted,
     most_moved,
     overdone_shares,
@@ -46,11 +39,9 @@ from character.evaluation.shifts import (
     survivals,
 )
 from character.event_loop import run_on_own_loop
-from character.modules import MessageGenerator
 from character.modules.calls import lean_settings
 from character.modules.inputs import as_constitution
-from character.modules.steps import ModuleCall, adrive, aparallel
-from character.records import Drop, Message, MessageBatch, Usage
+from character.records import Drop, Usage
 from character.report import write_text
 from character.run import MessageSource
 from character.run_summary import prompts_fingerprint
@@ -59,15 +50,6 @@ from character.text import stable_seed
 
 _IDENTITY = "effect"
 REPORT_NAME, RESPONSES_NAME = "effect.json", "responses.jsonl"
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far an evaluation is: messages done of all, and what its calls took."""
-
-    done: int
-    total: int
-    usage: Usage
 
 
 def effect(
@@ -105,45 +87,38 @@ def effect(
             f"found the models {', '.join(models) or 'none'} for the design {design!r}.",
             expected="base and tuned for the designs models and both, none for traits",
         )
-    job = _Evaluation(
+    plan = Plan(
         constitution,
         config or Config(),
+        design,
         messages,
         messages_per_trait,
         neutral_messages,
         pressed_messages,
-        models,
-        design,
-        unlike,
+        tuple(unlike),
     )
+    job = _Evaluation(plan, models)
     return run_on_own_loop(partial(job.run, Path(out), on_progress or (lambda _progress: None)))
 
 
 @dataclass(frozen=True)
 class _Evaluation:
-    constitution: Constitution
-    config: Config
-    given: MessageSource | None
-    messages_per_trait: int
-    neutral_messages: int
-    pressed_messages: int
+    plan: Plan
     models: Mapping[str, BackendConfig]
-    design: Design
-    unlike: Sequence[str]
 
     async def run(self, out: Path, on_progress: Callable[[Progress], None]) -> EffectReport:
         """Make, judge and compare the responses in a folder."""
-        with RunStore.create(out, url=self.config.store.url) as store:
+        with RunStore.create(out, url=self.plan.config.store.url) as store:
             self._begin(store)
-            caps = self.config.budget
+            caps = self.plan.config.budget
             capped = (caps.max_calls, caps.max_tokens, caps.max_cost) != (None, None, None)
             budget = Budget(caps, store.spent()) if capped else None
-            lms = build_lms(self.config, journal=store, budget=budget)
+            lms = build_lms(self.plan.config, journal=store, budget=budget)
             for name, backend in self.models.items():
                 lms[name] = build_lm(backend, journal=store, budget=budget, name=name)
             try:
                 with dspy.context(disable_history=True, trace=None, **lean_settings()):
-                    probed, lost = await _Probing(self, lms, store).all(on_progress)
+                    probed, lost = await Probing(self.plan, lms, store, on_progress).all()
             finally:
                 for lm in lms.values():
                     await lm._async_engine_spec.aclose()
@@ -178,41 +153,42 @@ class _Evaluation:
 
     def _identity(self) -> dict[str, Any]:
         return {
-            "constitution": self.constitution.fingerprint,
-            "messages": self.given.fingerprint if self.given else self.messages_per_trait,
-            "neutral_messages": self.neutral_messages,
-            "pressed_messages": self.pressed_messages,
-            "unlike": stable_seed(*self.unlike),
-            "design": self.design,
-            "seed": self.config.seed,
+            "constitution": self.plan.constitution.fingerprint,
+            "messages": self.plan.given.fingerprint if self.plan.given else self.plan.messages_per_trait,
+            "neutral_messages": self.plan.neutral_messages,
+            "pressed_messages": self.plan.pressed_messages,
+            "unlike": stable_seed(*self.plan.unlike),
+            "design": self.plan.design,
+            "seed": self.plan.config.seed,
             "prompts": prompts_fingerprint(),
             "models": {
-                **{role: self.config.backend(role).identity for role in ("messages", "responses", "judge")},
+                **{
+                    role: self.plan.config.backend(role).identity
+                    for role in ("messages", "responses", "judge")
+                },
                 **{name: backend.identity for name, backend in self.models.items()},
             },
         }
 
-    def groups(self) -> list[str]:
-        """Return the groups of messages: one per trait, and "" for the neutral ones."""
-        names = [trait.name for trait in self.constitution.traits]
-        return [*names, ""] if self.neutral_messages else names
-
     def _report(self, probed: list[Probed], lost: Iterable[Drop], usage: Usage) -> EffectReport:
-        seed = self.config.seed
-        traits = [trait.name for trait in self.constitution.traits]
-        contrasts = contrasts_for(self.constitution, self.groups(), self.design)
+        seed = self.plan.config.seed
+        traits = [trait.name for trait in self.plan.constitution.traits]
+        contrasts = contrasts_for(self.plan.constitution, self.plan.groups, self.plan.design)
         answered: dict[str, set[str]] = {}
         for each in probed:
             for response in each.responses:
                 answered.setdefault(response.condition, set()).add(response.model)
         drops = [*lost, *(drop for each in probed for drop in each.drops if not drop.recovered)]
-        backends = [*(self.config.backend(role) for role in ("responses", "judge")), *self.models.values()]
+        backends = [
+            *(self.plan.config.backend(role) for role in ("responses", "judge")),
+            *self.models.values(),
+        ]
         return EffectReport(
-            constitution=self.constitution.name,
-            fingerprint=self.constitution.fingerprint,
-            design=self.design,
+            constitution=self.plan.constitution.name,
+            fingerprint=self.plan.constitution.fingerprint,
+            design=self.plan.design,
             traits=tuple(traits),
-            language=self.constitution.language,
+            language=self.plan.constitution.language,
             seed=seed,
             version=__version__,
             models={name: tuple(sorted(models)) for name, models in answered.items()},
@@ -221,10 +197,14 @@ class _Evaluation:
             kinds=shifts_by_kind(probed, contrasts, seed=seed),
             measures=measures_shifted(probed, contrasts, seed=seed),
             overdone=overdone_shares(probed, traits, seed=seed),
+            coherence=coherences(probed, contrasts, seed=seed),
             robustness=survivals(
                 probed,
                 pressed_contrasts(
-                    self.constitution, self.groups(), self.design, PRESSURES if self.pressed_messages else ()
+                    self.plan.constitution,
+                    self.plan.groups,
+                    self.plan.design,
+                    PRESSURES if self.plan.pressed_messages else (),
                 ),
                 seed=seed,
             ),
@@ -235,137 +215,6 @@ class _Evaluation:
                 backend.kind == "rehearsal" or is_rehearsal_model(backend.model) for backend in backends
             ),
         )
-
-
-class _Probing:
-    """The calls of an evaluation: messages first, then for each its responses and what the judge finds in them."""
-
-    def __init__(self, job: _Evaluation, lms: Mapping[str, Any], store: RunStore) -> None:
-        self._job, self._lms, self._store = job, lms, store
-        self._responder, self._gauge, self._generator = CharacterResponder(), Gauge(), MessageGenerator()
-        self._done = self._total = 0
-
-    async def all(self, on_progress: Callable[[Progress], None]) -> tuple[list[Probed], list[Drop]]:
-        """Return every message with its responses, and the messages that were lost."""
-        job = self._job
-        batches = await aparallel([partial(self._messages, trait) for trait in job.constitution.traits])
-        wanted = [
-            (message, trait.name)
-            for trait, batch in zip(job.constitution.traits, batches, strict=True)
-            for message in batch.messages
-        ]
-        wanted += [(m, "") for m in everyday_messages(job.constitution.language, job.neutral_messages)]
-        under_pressure = [
-            (message, trait.name, pressure)
-            for trait, batch in zip(job.constitution.traits, batches, strict=True)
-            for message in [each for each in batch.messages if len(each.turns) == 1][: job.pressed_messages]
-            for pressure in PRESSURES
-        ]
-        self._total = len(wanted) + len(under_pressure)
-        self._tell = on_progress
-        on_progress(Progress(0, self._total, Usage()))
-        probed = await aparallel(
-            [partial(self._probe, message, group) for message, group in wanted]
-            + [partial(self._probe, *pressing) for pressing in under_pressure],
-            limit=job.config.concurrency,
-        )
-        lost = [drop for batch in batches for drop in batch.drops if not drop.recovered]
-        return probed, lost
-
-    def _lm(self, role: str) -> Any:
-        return self._lms.get(role, self._lms["default"])
-
-    async def _messages(self, trait: Trait) -> MessageBatch:
-        job = self._job
-        if job.given is not None:
-            return MessageBatch(
-                messages=tuple(job.given.messages(trait.name)), drops=job.given.drops(trait.name)
-            )
-        kinds = job.config.messages.kinds
-        share, rest = divmod(job.messages_per_trait, len(kinds))
-        made: list[MessageBatch] = []
-        for number, kind in enumerate(kinds):
-            texts = [*job.unlike, *(message.text for batch in made for message in batch.messages)]
-            arguments = {
-                "trait": trait,
-                "kind": kind,
-                "num_messages": share + (number < rest),
-                "constitution": job.constitution,
-                "existing": texts,
-                "seed": stable_seed(job.config.seed, "held out"),
-            }
-            if arguments["num_messages"]:
-                made.append(await ModuleCall(self._generator, arguments, self._lm("messages")).arun())
-        return MessageBatch(
-            messages=tuple(message for batch in made for message in batch.messages),
-            drops=tuple(drop for batch in made for drop in batch.drops),
-        )
-
-    async def _probe(self, message: Message, group: str, pressure: Pressure | None = None) -> Probed:
-        constitution, design, pressed_from = self._job.constitution, self._job.design, ""
-        conditions, traits = conditions_for(constitution, group, design), list(constitution.traits)
-        if pressure is not None:
-            pressed_from, message = message.id, pressed(message, pressure)
-            conditions = pressed_conditions(constitution, group, design)
-            traits = [constitution.trait(group)]
-        answers = await aparallel([partial(self._answer, message, condition) for condition in conditions])
-        usable = [(c, a) for c, a in zip(conditions, answers, strict=True) if not a.fault]
-        drops = [
-            Drop(
-                stage="responses",
-                reason=answer.fault,
-                detail=f"{condition.name}: {answer.detail}",
-                message_id=message.id,
-            )
-            for condition, answer in zip(conditions, answers, strict=True)
-            if answer.fault
-        ]
-        texts = [answer.text for _, answer in usable]
-        gauged = await aparallel([partial(self._judge, message, texts, trait) for trait in traits if texts])
-        words = words_of_trait(constitution.trait(group)) if group else None
-        responses = tuple(
-            Response(
-                message_id=message.id,
-                condition=condition.name,
-                text=answer.text,
-                model=answer.model,
-                degrees={
-                    trait.name: found.degrees[place]
-                    for trait, found in zip(traits, gauged, strict=True)
-                    if found.degrees
-                },
-                measures=measures_of(answer.text, message, words)
-                if words
-                else measures_of(answer.text, message),
-            )
-            for place, (condition, answer) in enumerate(usable)
-        )
-        self._done += 1
-        self._tell(Progress(self._done, self._total, sum(self._store.usage("stage").values(), Usage())))
-        return Probed(
-            message=message,
-            group=group,
-            pressure=pressure or "",
-            pressed_from=pressed_from,
-            responses=responses,
-            drops=(*drops, *(drop for found in gauged for drop in found.drops)),
-            usage=sum((each.usage for each in (*answers, *gauged)), Usage()),
-        )
-
-    async def _answer(self, message: Message, condition: Condition) -> Answered:
-        constitution = self._job.constitution
-        steps = self._responder.steps(
-            message,
-            shown(constitution, condition),
-            stable_seed(self._job.config.seed, condition.name),
-            assistant_name=constitution.assistant_name,
-            lm=self._lm(condition.role),
-        )
-        return await adrive(steps)
-
-    async def _judge(self, message: Message, texts: list[str], trait: Trait) -> Any:
-        steps = self._gauge.steps(message, texts, trait, self._job.config.seed, self._lm("judge"))
-        return await adrive(steps)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from character.evaluation.pressures import PRESSURE_WORDS
-from character.evaluation.records import EffectReport, Figure, MeasureShift, Shift
+from character.evaluation.records import Coherence, EffectReport, Figure, MeasureShift, Shift
 from character.evaluation.words import MEASURE_WORDS, WORDS, condition_word
 from character.report import Note, Number
 from character.report.parts import NumberStyle
@@ -29,6 +29,7 @@ def findings(report: EffectReport, language: str) -> list[Note]:
         *_intended(report, language),
         *_side_effects(report, language),
         *_caricature(report, language),
+        *_coherence(report, language),
         *_robustness(report, language),
         *_measured(report, language),
         *_everyday(report, language),
@@ -36,7 +37,7 @@ def findings(report: EffectReport, language: str) -> list[Note]:
     return sorted(found, key=lambda note: _ORDER.index(note.weight))
 
 
-def is_sure(shift: Shift | MeasureShift, report: EffectReport) -> bool:
+def is_sure(shift: Shift | MeasureShift | Coherence, report: EffectReport) -> bool:
     """Whether a difference is significant at the report's level, after adjustment."""
     return shift.adjusted_p < 1 - report.level
 
@@ -96,7 +97,7 @@ def _side_effects(report: EffectReport, language: str) -> Iterator[Note]:
         yield Note(words["no_side_effects"], "fine")
 
 
-def changed_word(shift: Shift | MeasureShift, language: str) -> str:
+def changed_word(shift: Shift | MeasureShift | Coherence, language: str) -> str:
     """Return what was changed in a contrast, with the messages it was changed on where that is not plain."""
     contrast, words = shift.contrast, WORDS[language]
     if contrast.question in ("alone", "within"):
@@ -120,6 +121,15 @@ def _caricature(report: EffectReport, language: str) -> Iterator[Note]:
     if known and all((share.overdone.high or 0.0) <= MANY_OVERDONE for share in known):
         most = number_text(Number(MANY_OVERDONE, style="share"), language)
         yield Note(words["no_caricature"].format(share=most), "fine")
+
+
+def _coherence(report: EffectReport, language: str) -> Iterator[Note]:
+    for each in report.coherence:
+        if is_sure(each, report) and each.points.estimate < 0:
+            said = WORDS[language]["less_coherent"].format(
+                condition=changed_word(each, language), points=written(each.points, language)
+            )
+            yield Note(said, "look")
 
 
 def _robustness(report: EffectReport, language: str) -> Iterator[Note]:

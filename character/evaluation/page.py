@@ -40,6 +40,7 @@ def effect_page(report: EffectReport, language: Language | None = None) -> Page:
         _first(report, spoken),
         _matrix(report, spoken),
         _caricature(report, spoken),
+        _coherence(report, spoken),
         _robustness(report, spoken),
         _measures(report, spoken),
         _examples(report, spoken),
@@ -158,6 +159,24 @@ def _caricature(report: EffectReport, language: Language) -> Section:
         domain=(0.0, 1.0),
     )
     return Section(words["caricature"], words["caricature_text"], (chart,) if points else ())
+
+
+def _coherence(report: EffectReport, language: Language) -> Section:
+    words = WORDS[language]
+    columns = ("condition", "messages", "points", "adjusted", "agreement", "number")
+    rows = tuple(
+        (
+            condition_word(each.contrast.condition, language),
+            _row_word(each.contrast, language),
+            _number(each.points, "signed"),
+            Number(each.adjusted_p, digits=4),
+            Number(each.agreement, style="share"),
+            each.num_messages,
+        )
+        for each in report.coherence
+    )
+    table = Table(tuple(words[name] for name in columns), rows)
+    return Section(words["coherence"], words["coherence_text"], (table,) if rows else ())
 
 
 def _robustness(report: EffectReport, language: Language) -> Section:

@@ -38,6 +38,8 @@ class Probed(Record):
     pressure: str = ""
     pressed_from: str = ""
     responses: tuple[Response, ...]
+    coherence: dict[str, tuple[int, int]] = Field(default_factory=dict)
+    """Per condition two verdicts against its reference, one in each order: 1 better, 0 as good, -1 worse."""
     drops: tuple[Drop, ...] = ()
     usage: Usage = Usage()
 
@@ -114,6 +116,21 @@ class Survival(Record):
     num_messages: int
 
 
+class Coherence(Record):
+    """How much better replies are under a condition than under its reference, whatever their character: -1 … 1.
+
+    The mean of verdicts in both orders, so that a preference for a place in the list cancels out. ``agreement`` is the
+    share of comparisons in which both orders gave the same verdict.
+    """
+
+    contrast: Contrast
+    points: Figure
+    p: float
+    adjusted_p: float
+    agreement: float
+    num_messages: int
+
+
 class EffectReport(Record):
     """What the traits of a constitution do, and how surely. ``level`` is that of the tests and intervals."""
 
@@ -131,6 +148,7 @@ class EffectReport(Record):
     measures: tuple[MeasureShift, ...]
     overdone: tuple[Share, ...]
     robustness: tuple[Survival, ...]
+    coherence: tuple[Coherence, ...]
     moved: tuple[Moved, ...]
     dropped: dict[str, int]
     usage: Usage

@@ -15,6 +15,7 @@ from character.evaluation.conditions import BASE, CHARACTER, PLAIN, TUNED, Contr
 from character.evaluation.measures import MEASURES, comparable
 from character.evaluation.records import (
     DEGREE_SCORES,
+    Coherence,
     Figure,
     MeasureShift,
     Moved,
@@ -190,6 +191,36 @@ def most_moved(probed: Sequence[Probed], contrasts: Sequence[Contrast]) -> tuple
             for pair in judged[:MOST_MOVED]
         ]
     return tuple(found)
+
+
+def coherences(
+    probed: Sequence[Probed], contrasts: Sequence[Contrast], *, seed: int = 0
+) -> tuple[Coherence, ...]:
+    """Return how good replies are under each condition beside its reference, adjusted among all of them."""
+    found = []
+    for contrast in contrasts:
+        verdicts = [
+            each.coherence[contrast.condition]
+            for each in probed
+            if each.group == contrast.group and contrast.condition in each.coherence
+        ]
+        if verdicts and contrast.question != "within":
+            points, p = _mean([sum(pair) / 2 for pair in verdicts], seed)
+            found.append(
+                Coherence(
+                    contrast=contrast,
+                    points=points,
+                    p=p,
+                    adjusted_p=p,
+                    agreement=float(np.mean([first == second for first, second in verdicts])),
+                    num_messages=len(verdicts),
+                )
+            )
+    values = holm(np.array([each.p for each in found])) if found else np.array([])
+    return tuple(
+        each.model_copy(update={"adjusted_p": float(value)})
+        for each, value in zip(found, values, strict=True)
+    )
 
 
 def survivals(

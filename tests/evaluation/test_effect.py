@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 from evaluation.planted import PAIR, answering
-from fake_server import FakeServer, Reply, as_rehearsal, backend_at
+from fake_server import FakeServer, Reply, as_rehearsal, backend_at, chat
 
 from character import Config, load_constitution
 from character.errors import InputError, StoreError
 from character.evaluation.conditions import BASE, TUNED
-from character.evaluation.effect import Progress, effect
+from character.evaluation.effect import effect
 from character.evaluation.findings import findings, is_sure
 from character.evaluation.pressures import PRESSURES
+from character.evaluation.probing import Progress
 from character.evaluation.records import EffectReport, Probed, Shift
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "constitutions"
@@ -93,9 +94,8 @@ def test_the_judge_sees_neither_condition_nor_model_and_every_order(tmp_path: Pa
             config=config,
             messages_per_trait=16,
         )
-    asked = [
-        json.loads(_field(request["messages"][-1]["content"], "responses")) for request in judge.requests
-    ]
+    gauged = [request for request in judge.requests if "degrees" in request["messages"][-1]["content"]]
+    asked = [json.loads(_field(request["messages"][-1]["content"], "responses")) for request in gauged]
     rows = [
         Probed.model_validate_json(line)
         for line in (tmp_path / "effect" / "responses.jsonl").read_text(encoding="utf-8").split("\n")
@@ -103,9 +103,7 @@ def test_the_judge_sees_neither_condition_nor_model_and_every_order(tmp_path: Pa
     ]
     tuned = {each.text for row in rows for each in row.responses if each.condition == TUNED}
     frames = {json.dumps(_without_texts(request)) for request in judge.requests}
-    assert len(frames) == 2, (
-        "besides message and responses, all requests about a trait are the same to the byte"
-    )
+    assert len(frames) == 3, "one per trait and one for coherence: the rest is the same to the byte"
     for word in (BASE, TUNED, "alpha", "omega", "condition", "plain", "without:"):
         assert not any(re.search(rf"\b{word}\b", frame) for frame in frames), f"the judge is told {word!r}"
     places = [[response in tuned for response in shown].index(True) for shown in asked]
@@ -125,6 +123,48 @@ def _without_texts(request: dict[str, Any]) -> dict[str, Any]:
 
 def _field(content: str, name: str) -> str:
     return content.split(f"[[ ## {name} ## ]]\n")[1].split("\n")[0]
+
+
+def test_replies_that_got_worse_are_told_whatever_place_the_judge_prefers(tmp_path: Path) -> None:
+    def judge(request: dict[str, Any]) -> str:
+        content = request["messages"][-1]["content"]
+        if "[[ ## verdict ## ]]" not in content.rsplit("\n", 1)[-1]:
+            return as_rehearsal(request)
+        one, two = json.loads(_field(content, "responses"))
+        worse = ["step by step" in text or "慢慢" in text for text in (one, two)]
+        verdict = "first" if worse[0] == worse[1] else ("second" if worse[0] else "first")
+        return chat(reasoning="…", verdict=verdict)  # a tie goes to the first place
+
+    with FakeServer(judge, name="the-judge") as server:
+        config = Config.model_validate(
+            {"backends": {"judge": backend_at(server).model_dump(exclude_unset=True)}}
+        )
+        words = {"text": "One thing after the other, step by step."}
+        report = compared(
+            tmp_path,
+            answering({}),
+            lambda request: answering({})(request).replace(
+                "\n\n[[ ## completed", f" {words['text']}\n\n[[ ## completed"
+            ),
+            config=config,
+        )
+    by_group = {each.contrast.group: each for each in report.coherence}
+    assert set(by_group) == {"patience", "humour", ""}
+    assert all(each.points.estimate == -1.0 and each.agreement == 1.0 for each in by_group.values())
+    told = [note.text for note in findings(report, "en") if "Replies are worse" in note.text]
+    assert len(told) == 3
+
+
+def test_a_judge_that_always_prefers_the_first_place_finds_no_difference(tmp_path: Path) -> None:
+    def judge(request: dict[str, Any]) -> str:
+        asks = "[[ ## verdict ## ]]" in request["messages"][-1]["content"].rsplit("\n", 1)[-1]
+        return chat(reasoning="…", verdict="first") if asks else as_rehearsal(request)
+
+    with FakeServer(judge, name="the-judge") as server:
+        backend = backend_at(server).model_dump(exclude_unset=True)
+        config = Config.model_validate({"backends": {"judge": backend}})
+        report = compared(tmp_path, answering({}), answering({"humour": "natural"}), config=config)
+    assert all(each.points.estimate == 0.0 and each.agreement == 0.0 for each in report.coherence)
 
 
 def test_what_gives_way_under_pressure_is_told_from_what_stays(tmp_path: Path) -> None:

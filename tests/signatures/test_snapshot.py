@@ -12,7 +12,7 @@ import dspy
 import pytest
 
 from signatures.gauging import GaugeTrait
-from signatures.judging import CompareResponses
+from signatures.judging import CompareCoherence, CompareResponses
 from signatures.messages import KIND_DESCRIPTIONS, CheckMessages, GenerateMessages
 from signatures.ranking import RankResponses
 from signatures.responses import (
@@ -34,6 +34,7 @@ SIGNATURES = [
     GaugeTrait,
     RankResponses,
     CompareResponses,
+    CompareCoherence,
 ]
 
 
