@@ -94,7 +94,7 @@ def test_the_judge_sees_neither_condition_nor_model_and_every_order(tmp_path: Pa
             config=config,
             messages_per_trait=16,
         )
-    gauged = [request for request in judge.requests if "degrees" in request["messages"][-1]["content"]]
+    gauged = [each for each in judge.requests if "[[ ## degrees ## ]]" in each["messages"][-1]["content"]]
     asked = [json.loads(_field(request["messages"][-1]["content"], "responses")) for request in gauged]
     rows = [
         Probed.model_validate_json(line)
