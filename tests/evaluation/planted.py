@@ -21,7 +21,7 @@ PATIENCE = Trait(
     opposite="Hurried and curt.",
 )
 HUMOUR = Trait(
-    name="humour", description="Finds the light side where it helps.", opposite="Dry and humourless."
+    name="humour", description="Finds what is funny where that helps.", opposite="Dry and humourless."
 )
 PAIR = Constitution(name="pair", traits=(PATIENCE, HUMOUR))
 
