@@ -20,6 +20,7 @@ _COMMANDS = {
     "show": "Show a run's messages with candidates, scores and reasons.",
     "status": "Show how far a run is and what it cost.",
     "audit": "Look at a run as a whole, and write a report.",
+    "review": "Let people rank, compare, check and veto, on a local web page.",
     "optimize": "Tune the ranker to a labelled set.",
     "evaluate-ranker": "Measure rankers and backends on a labelled set.",
     "rankers": "List the saved rankers of a folder.",

@@ -48,7 +48,7 @@ def _rank(shown: Shown, form: Form, action: str) -> dict[str, Answer]:
         if not rank:
             missing += option.letter
         elif rank.isdecimal() and 1 <= int(rank) <= number:
-            groups.setdefault(int(rank), []).append(option.index)
+            groups.setdefault(int(rank), []).append(option.number)
         else:
             raise _tampered(f"rank-{option.letter}")
     if missing:
@@ -58,7 +58,7 @@ def _rank(shown: Shown, form: Form, action: str) -> dict[str, Answer]:
 
 
 def _compare(shown: Shown, form: Form, action: str) -> dict[str, Answer]:
-    first, second = (option.index for option in shown.options)
+    first, second = (option.number for option in shown.options)
     left, right = min(first, second), max(first, second)
     share = None
     if action != "skip":
@@ -79,7 +79,7 @@ def _effect(shown: Shown, form: Form, action: str) -> dict[str, Answer]:
     guess, overdone = form.get("guess", ""), form.get("overdone", "")
     if not guess or not overdone:
         raise IncompleteError("no_guess" if not guess else "no_overdone")
-    chosen = {option.letter: option.index == 0 for option in shown.options} | {"none": None}
+    chosen = {option.letter: option.number == 0 for option in shown.options} | {"none": None}
     if guess not in chosen or overdone not in ("yes", "no"):
         raise _tampered("guess" if guess not in chosen else "overdone")
     return {shown.item: EffectAnswer(is_right=chosen[guess], overdone=overdone == "yes")}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CSRF_HEADER = "x-csrf-token"
 TOKEN_FIELD = "token"  # noqa: S105 - the name of a field
-MOST_BODY = 262_144
+MOST_BODY = 2**20
 """How many bytes a form may have: a screen full of notes, and no more."""
 
 _POLICY = "; ".join(
@@ -84,7 +84,10 @@ class Guard:
             return 405, "GET and POST alone."
         token = _given_token(scope)
         if not _same(token if token else self._cookie_of(headers), self._known.token):
-            return 403, "Open the address that `character review` printed: it holds the token that this page needs."
+            return (
+                403,
+                "Open the address that `character review` printed: it holds the token that this page needs.",
+            )
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and not token:
             return 403, "Another site may not ask here."
         if scope["method"] != "POST":
@@ -113,7 +116,8 @@ class Guard:
 def _given_token(scope: Scope) -> str:
     if scope["path"] != "/" or scope["method"] != "GET":
         return ""
-    return parse_qs(scope["query_string"].decode("latin-1")).get(TOKEN_FIELD, [""])[0]
+    query: bytes = scope["query_string"]
+    return parse_qs(query.decode("latin-1")).get(TOKEN_FIELD, [""])[0]
 
 
 def _same(given: str, known: str) -> bool:

@@ -115,8 +115,8 @@ def progress(reviews: ReviewStore, reviewer: str, task: Task, filters: Filters) 
     where, values = _narrowed(task, filters)
     ((number,),) = reviews.read(f"SELECT count(*) FROM queue q WHERE {where}", *values)  # noqa: S608
     ((done,),) = reviews.read(
-        "SELECT count(*) FROM standing s JOIN queue q ON q.task = s.task AND q.item = s.item "
-        f"WHERE s.reviewer = ? AND {where}",  # noqa: S608
+        "SELECT count(*) FROM standing s JOIN queue q ON q.task = s.task AND q.item = s.item "  # noqa: S608
+        f"WHERE s.reviewer = ? AND {where}",
         reviewer,
         *values,
     )

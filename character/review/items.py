@@ -17,10 +17,10 @@ LETTERS = "ABCDEFGHI"
 
 
 class Option(NamedTuple):
-    """One text to judge: its letter on the page, its index in the item, and how much of it is shown at first."""
+    """One text to judge: its letter on the page, its number in the item, and how much of it is shown at first."""
 
     letter: str
-    index: int
+    number: int
     part: Part
 
 
@@ -71,7 +71,9 @@ def show(subject: Subject, reviews: ReviewStore, reviewer: str, task: Task, item
     return _blind(subject, reviews, reviewer, task, rollout, chosen)
 
 
-def text_at(subject: Subject, reviews: ReviewStore, reviewer: str, task: Task, item: str, place: str) -> str | None:
+def text_at(
+    subject: Subject, reviews: ReviewStore, reviewer: str, task: Task, item: str, place: str
+) -> str | None:
     """Return the whole text at a place of an item (``turn-0``, ``option-A``), None where there is none."""
     shown = show(subject, reviews, reviewer, task, item)
     if shown is None:
@@ -81,7 +83,7 @@ def text_at(subject: Subject, reviews: ReviewStore, reviewer: str, task: Task, i
     if kind == "turn" and name.isdecimal() and int(name) < len(texts.turns):
         return texts.turns[int(name)].content
     if kind == "option":
-        index = next((option.index for option in shown.options if option.letter == name), None)
+        index = next((option.number for option in shown.options if option.letter == name), None)
         return None if index is None else texts.options[index]
     return None
 
@@ -122,7 +124,12 @@ def _turns(turns: tuple[Turn, ...]) -> list[tuple[str, Part]]:
 
 
 def _blind(
-    subject: Subject, reviews: ReviewStore, reviewer: str, task: Task, rollout: Rollout, chosen: list[int] | None
+    subject: Subject,
+    reviews: ReviewStore,
+    reviewer: str,
+    task: Task,
+    rollout: Rollout,
+    chosen: list[int] | None,
 ) -> Shown | None:
     message, candidates = rollout.message, rollout.candidates
     if candidates is None:
@@ -171,17 +178,20 @@ def _check(subject: Subject, reviews: ReviewStore, reviewer: str, rollout: Rollo
     options = [
         Option(_letter(index), index, part_of(text, most=FIRST_PART)) for index, text in enumerate(texts)
     ]
-    keys = [("message", target_key("message", message.id), "", None)]
+    keys: list[tuple[str, str, str, Part | None]] = [("message", target_key("message", message.id), "", None)]
     if candidates:
         keys += [
-            ("candidate", target_key("candidate", candidates.id, option.index), option.letter, option.part)
+            ("candidate", target_key("candidate", candidates.id, option.number), option.letter, option.part)
             for option in options
         ]
     for pair in rollout.pairs:
         sides = f"{_letter_of(texts, pair.chosen)} > {_letter_of(texts, pair.rejected)}"
         keys.append(("pair", target_key("pair", pair.id), sides, None))
     keys.append(("trait", target_key("trait", message.trait), "", None))
-    targets = [Verdictable(key, what, letters, part, *_said(reviews, reviewer, key)) for what, key, letters, part in keys]
+    targets = [
+        Verdictable(key, what, letters, part, *_said(reviews, reviewer, key))
+        for what, key, letters, part in keys
+    ]
     return Shown(
         "check",
         target_key("message", message.id),

@@ -32,7 +32,8 @@ def export_labelled(folder: Path, out: Path, *, reviewers: Iterable[str] = ()) -
     """
     if not (folder / FILE_NAME).is_file():
         raise InputError(
-            f"{folder} holds no reviews (no {FILE_NAME} in it).", fix=f"first run `character review {folder}`."
+            f"{folder} holds no reviews (no {FILE_NAME} in it).",
+            fix=f"first run `character review {folder}`.",
         )
     wanted = {reviewer_name(name) for name in reviewers}
     subject = open_subject(folder)
@@ -58,32 +59,33 @@ def _labelled(subject: Subject, standing: Iterable[Standing]) -> Exported:
     by_item: dict[str, dict[str, list[Standing]]] = defaultdict(lambda: defaultdict(list))
     left_out: Counter[str] = Counter()
     for each in standing:
-        if each.answer.skipped or getattr(each.answer, "unsuitable", False):
-            left_out["skipped" if each.answer.skipped else "unsuitable"] += 1
+        unsuitable = isinstance(each.answer, RankAnswer) and each.answer.unsuitable
+        if each.answer.skipped or unsuitable:
+            left_out["unsuitable" if unsuitable else "skipped"] += 1
         else:
             by_item[each.item][each.reviewer].append(each)
     vetoes = read_vetoes(subject.folder)
     items = []
     for item, raters in by_item.items():
         rollout = subject.rollout(item)
-        fresh = rollout and {
-            rater: [s for s in said if _is_fresh(s, rollout)] for rater, said in raters.items()
-        }
-        number = sum(map(len, raters.values()))
-        if rollout is None or fresh is None or rollout.candidates is None:
-            left_out["changed"] += number
-        elif rollout.message.id in vetoes.messages or rollout.message.trait in vetoes.traits:
-            left_out["vetoed"] += number
-        else:
-            left_out["changed"] += number - sum(map(len, fresh.values()))
-            labels = tuple(_label(rater, said) for rater, said in fresh.items() if said)
-            items += [_item(subject, rollout, labels)] if labels else []
+        reason = "changed"
+        if rollout and (rollout.message.id in vetoes.messages or rollout.message.trait in vetoes.traits):
+            rollout, reason = None, "vetoed"
+        labels = []
+        for rater, said in raters.items():
+            fresh = [each for each in said if rollout and _is_fresh(each, rollout)]
+            left_out[reason] += len(said) - len(fresh)
+            labels += [_label(rater, fresh)] if fresh else []
+        if rollout and labels:
+            items.append(_item(subject, rollout, tuple(labels)))
     return Exported(LabelledSet(items=tuple(items), name=subject.folder.name), dict(+left_out))
 
 
 def _is_fresh(standing: Standing, rollout: Rollout) -> bool:
-    candidates_id = getattr(standing.answer, "candidates_id", "")
-    return rollout.candidates is not None and candidates_id == rollout.candidates.id
+    known = standing.answer
+    if not isinstance(known, RankAnswer | CompareAnswer) or rollout.candidates is None:
+        return False
+    return known.candidates_id == rollout.candidates.id
 
 
 def _label(rater: str, said: Iterable[Standing]) -> Label:

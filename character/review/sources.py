@@ -11,7 +11,8 @@ from character.records import Rollout
 from character.review.effect_items import FILE_NAME, EffectItem, EffectItems, read_effect_items
 from character.run_summary import run_constitution
 from character.store import RunStore
-from character.store_places import POINTER, FILE_NAME as RUN_FILE
+from character.store_places import FILE_NAME as RUN_FILE
+from character.store_places import POINTER
 
 
 class Subject(NamedTuple):

@@ -95,12 +95,11 @@ class ReviewStore:
 
     def undo(self, reviewer: str, task: Task) -> list[str]:
         """Take back the reviewer's last submission of a task that still stands, and return its items, none where there is none."""
-        undone = "SELECT undoes FROM events WHERE undoes IS NOT NULL AND reviewer = ? AND task = ?"
         with self._transaction() as run:
             (batch,) = run(
-                "SELECT max(batch) FROM events WHERE action = 'answer' AND reviewer = ? AND task = ? "
-                f"AND seq NOT IN ({undone})",  # noqa: S608 - a constant
-                *(reviewer, task, reviewer, task),
+                "SELECT max(batch) FROM events e WHERE action = 'answer' AND reviewer = ? AND task = ? "
+                "AND NOT EXISTS (SELECT 1 FROM events u WHERE u.undoes = e.seq)",
+                *(reviewer, task),
             ).fetchone()
             rows = run("SELECT seq, item FROM events WHERE batch = ? AND action = 'answer'", batch).fetchall()
             for seq, item in rows:
@@ -119,7 +118,9 @@ class ReviewStore:
 
     def answer_of(self, reviewer: str, task: Task, item: str) -> Standing | None:
         """Return the answer of a reviewer to an item that counts now."""
-        return next(self._standing("reviewer = ? AND task = ? AND item = ?", task, reviewer, task, item), None)
+        return next(
+            self._standing("reviewer = ? AND task = ? AND item = ?", task, reviewer, task, item), None
+        )
 
     def answers(self, task: Task) -> list[Standing]:
         """Return all answers to a task that count now, in the order in which they were given."""
@@ -137,13 +138,16 @@ class ReviewStore:
 
     def reviewers(self) -> list[str]:
         """Return the names of all who answered anything."""
-        return [str(name) for (name,) in self._run("SELECT DISTINCT reviewer FROM events ORDER BY 1").fetchall()]
+        return [
+            str(name) for (name,) in self._run("SELECT DISTINCT reviewer FROM events ORDER BY 1").fetchall()
+        ]
 
     # -- for the queue ----------------------------------------------------------------------------------
 
     def read(self, sql: str, *values: Any) -> list[Any]:
         """Return the rows of a query."""
-        return self._run(sql, *values).fetchall()
+        rows: list[Any] = self._run(sql, *values).fetchall()
+        return rows
 
     def write(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Run a statement for each row, as one transaction."""
@@ -157,9 +161,7 @@ class ReviewStore:
             address = read_only_address(self.path)
             connection = sqlite3.connect(address, uri=True, timeout=30, check_same_thread=False)
         else:
-            connection = sqlite3.connect(
-                self.path, timeout=30, check_same_thread=False, isolation_level=None
-            )
+            connection = sqlite3.connect(self.path, timeout=30, check_same_thread=False, isolation_level=None)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.executescript(SCHEMA)
@@ -243,7 +245,9 @@ def _claim(folder: Path) -> FileLock:
             fix="use the page of that one: any number of windows and reviewers may share it.",
         ) from None
     except OSError as error:
-        raise StoreError(f"{folder} cannot be written ({error.strerror}).", fix="review a copy of it.") from None
+        raise StoreError(
+            f"{folder} cannot be written ({error.strerror}).", fix="review a copy of it."
+        ) from None
     return lock
 
 
