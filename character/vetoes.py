@@ -100,6 +100,8 @@ def _without_candidates(
 ) -> Rollout:
     kept = [place for place, text in enumerate(candidates.texts) if text not in texts]
     left_out["vetoed_candidate"] += len(candidates.items) - len(kept)
+    if not kept:
+        return rollout.model_copy(update={"candidates": None, "ranking": None})
     items = tuple(candidates.items[place] for place in kept)
     ranking = rollout.ranking and _of_places(rollout.ranking, kept)
     return rollout.model_copy(

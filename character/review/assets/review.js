@@ -36,7 +36,7 @@
       const here = letters().filter((letter) => rankOf(letter) === Number(slot.dataset.rank));
       $(".chips", slot).replaceChildren(...here.map(chipFor));
     }
-    for (const card of $$("#work .rank .option, #work form.rank .option")) card.classList.toggle("ranked", rankOf(card.dataset.letter) > 0);
+    for (const card of $$("#work form.rank .option")) card.classList.toggle("ranked", rankOf(card.dataset.letter) > 0);
   };
   const setRank = (letter, rank) => {
     const input = $(`input[name="rank-${letter}"][value="${rank}"]`);
@@ -223,7 +223,14 @@
   });
   document.addEventListener("pointercancel", endDrag);
 
+  /* folds that stay as the reviewer left them */
+  document.addEventListener("toggle", (event) => {
+    const name = event.target.dataset?.keep;
+    if (name) stored(localStorage, `review fold ${name}`, event.target.open ? "open" : "closed");
+  }, true);
+
   const begin = () => {
+    for (const fold of $$("details[data-keep]")) fold.open = stored(localStorage, `review fold ${fold.dataset.keep}`) === "open";
     const box = $("#shortcuts");
     if (box) box.checked = shortcutsOn();
     restoreDraft();
