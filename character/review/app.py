@@ -60,15 +60,15 @@ class App:
     def page(self, request: Request) -> Response:
         """Show the next item of a task, or ask for the reviewer's name."""
         self._index.ready.wait(_FIRST_PART_S)
+        tasks = tasks_of(self._reviews) or ["rank"]
+        task = _task(request.path_params.get("task", tasks[0]))
         view, wrong = self._view(request)
         if not view.reviewer:
             return self._html("who.html", view, wrong=wrong, reviewers=self._reviews.reviewers())
-        tasks = tasks_of(self._reviews) or ["rank"]
-        asked = request.path_params.get("task", tasks[0])
         return self._html(
             "page.html",
             view,
-            **self._work(view, _task(asked)),
+            **self._work(view, task),
             tasks=tasks,
             traits=self._subject.trait_names(),
             kinds=KINDS,
