@@ -83,7 +83,9 @@ def write_run(folder: Path, rollouts: Iterable[Rollout], constitution: Constitut
     async def write(store: RunStore, made: list[Rollout]) -> None:
         for start in range(0, len(made), 500):
             part = made[start : start + 500]
-            await asyncio.gather(*(store.add_rollout(each, "paired") for each in part))
+            await asyncio.gather(
+                *(store.add_rollout(each, "paired" if each.pairs else "unpaired") for each in part)
+            )
 
     made = list(rollouts)
     with RunStore.create(folder) as store:
