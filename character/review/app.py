@@ -11,7 +11,6 @@ from urllib.parse import parse_qsl
 
 from character.errors import CharacterError, InputError
 from character.records import KINDS
-from character.review.agreement import Agreement, agreement
 from character.review.answers import TASKS, Task, reviewer_name
 from character.review.forms import IncompleteError, answers_of
 from character.review.guard import MOST_BODY, Secrets
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
+
+    from character.review.agreement import Agreement
 
 _HERE = Path(__file__).parent
 _STATIC = {
@@ -181,6 +182,8 @@ class App:
         }
 
     def _count_agreement(self, task: Task, _last_seq: int) -> Agreement:
+        from character.review.agreement import agreement  # it brings numpy, which the first page does without
+
         return agreement(self._reviews, task)
 
     def _html(self, name: str, view: View, **values: Any) -> Response:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import Any, NamedTuple
 
+from character.doubts import doubt_of_pair, uncertainty
 from character.errors import CharacterError
-from character.labelling import doubt
 from character.records import Ranking, Rollout
 from character.review.answers import MOST_RANKED, Task, target_key
 from character.review.effect_items import EffectItem, EffectItems
@@ -147,7 +147,8 @@ def rows_of(rollout: Rollout) -> Iterator[Row]:
     of = (message.trait, message.kind, message.language)
     tie = stable_seed("review", message.id)
     yield ("check", target_key("message", message.id), *of, unsure, tie, "{}")
-    if candidates is None or len({fold(text) for text in candidates.texts}) < 2:
+    folded = [fold(text) for text in candidates.texts] if candidates else []
+    if candidates is None or len(set(folded)) < 2:
         return
     if ranking and ranking.status == "unsuitable":
         return
@@ -155,36 +156,16 @@ def rows_of(rollout: Rollout) -> Iterator[Row]:
     facts: dict[str, Any] = {"candidates_id": candidates.id, "scores": scores}
     if 3 <= len(candidates.items) <= MOST_RANKED:
         yield ("rank", message.id, *of, unsure, tie, json.dumps(facts))
-    left, right, doubted = _closest(candidates.texts, ranking)
+    left, right, doubted = _closest(folded, ranking)
     yield ("compare", message.id, *of, doubted, tie, json.dumps(facts | {"left": left, "right": right}))
 
 
-def uncertainty(ranking: Ranking) -> float:
-    """Return how unsure a ranking is, 0..1: by its probabilities, else by its scores and the consistency of its passes.
-
-    1 where there is no ranking: nothing is known.
-    """
-    if ranking.status != "ranked":
-        return 1.0
-    if ranking.probabilities or ranking.consistency is None:
-        return doubt(ranking)
-    return (doubt(ranking) + (1 - ranking.consistency) / 2) / 2
-
-
-def _closest(texts: list[str], ranking: Ranking | None) -> tuple[int, int, float]:
+def _closest(folded: list[str], ranking: Ranking | None) -> tuple[int, int, float]:
     """Return the two different candidates of which the judge is least sure, with that doubt in 0..1."""
-    pairs = [(i, j) for i, j in combinations(range(len(texts)), 2) if fold(texts[i]) != fold(texts[j])]
-    doubts = [(_doubt_of(ranking, i, j), -i, -j) for i, j in pairs]
+    pairs = [(i, j) for i, j in combinations(range(len(folded)), 2) if folded[i] != folded[j]]
+    doubts = [(doubt_of_pair(ranking, i, j) if ranking else 1.0, -i, -j) for i, j in pairs]
     doubted, i, j = max(doubts)
     return -i, -j, doubted
-
-
-def _doubt_of(ranking: Ranking | None, i: int, j: int) -> float:
-    if ranking is None or ranking.status != "ranked":
-        return 1.0
-    if ranking.probabilities:
-        return 1 - abs(2 * ranking.probabilities[i][j] - 1)
-    return 1 - abs(ranking.scores[i] - ranking.scores[j])
 
 
 def _effect_row(item: EffectItem) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from character.review.answers import reviewer_name
 from character.review.words import Language
 
 HOST = "127.0.0.1"
+_SWITCH_S = 0.0005
+"""How long one thread keeps the interpreter while another waits: at Python's 5 ms the making of the queue would slow each page."""
 
 
 def serve(
@@ -56,6 +59,7 @@ def serve(
                 ws="none",
                 timeout_graceful_shutdown=2,
             )
+            sys.setswitchinterval(_SWITCH_S)
             index.start()
             try:
                 on_ready(f"http://{HOST}:{bound}/?{TOKEN_FIELD}={known.token}")

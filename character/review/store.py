@@ -150,9 +150,14 @@ class ReviewStore:
         return rows
 
     def write(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Run a statement for each row, as one transaction."""
-        with self._transaction():
-            self._connection.executemany(sql, rows)
+        """Run a statement for each row, as one transaction that a power cut may undo: the queue can be made anew."""
+        with self._lock:
+            self._run("PRAGMA synchronous = NORMAL")
+            try:
+                with self._transaction():
+                    self._connection.executemany(sql, rows)
+            finally:
+                self._run("PRAGMA synchronous = FULL")
 
     # -- the file ---------------------------------------------------------------------------------------
 
