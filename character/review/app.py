@@ -70,9 +70,10 @@ class App:
             "page.html",
             view,
             **self._work(view, task),
+            alarm=False,
             tasks=tasks,
             traits=self._subject.trait_names(),
-            kinds=KINDS,
+            kinds=list(KINDS),
             languages=languages_of(self._reviews),
             csrf=self._known.csrf,
         )
@@ -95,7 +96,9 @@ class App:
         kept = self._reviews.record(view.reviewer, task, answers, seen=int(seen), nonce=form["nonce"][:64])
         w = words(view.lang)
         notice = w["elsewhere"].format(at=_clock(kept.elsewhere)) if kept.elsewhere else ""
-        return self._html("work.html", view, **self._work(view, task, said=w["saved"], notice=notice))
+        return self._html(
+            "work.html", view, **self._work(view, task, said=w["saved"], notice=notice), alarm=True
+        )
 
     async def undo(self, request: Request) -> Response:
         """Take back the reviewer's last answer to a task, and show its item again."""
@@ -107,7 +110,7 @@ class App:
         items = self._reviews.undo(view.reviewer, task)
         said = words(view.lang)["taken_back" if items else "nothing_to_undo"]
         work = self._work(view, task, item=_main_item(items), said=said, notice=said)
-        return self._html("work.html", view, **work)
+        return self._html("work.html", view, **work, alarm=False)
 
     def panel(self, request: Request) -> Response:
         """Show progress and agreement, and whether the item on the page was answered in another window."""

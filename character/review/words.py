@@ -94,7 +94,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "verdict_on": ("Verdict on {what}", "对{what}的结论"),
     "note": ("Note", "备注"),
     "note_on": ("Note on {what}", "关于{what}的备注"),
-    "whole_trait": ("the whole trait", "整个特质"),
+    "whole_trait": ("The whole trait", "整个特质"),
     "over": ("{better} over {worse}", "{better} 优于 {worse}"),
     "keys": ("Keys", "按键"),
     "keys_on": ("Single-key shortcuts", "启用单键快捷键"),

@@ -77,6 +77,9 @@ def test_the_export_command_leaves_out_what_was_vetoed_and_says_how_much(tmp_pat
     }
     lines = (tmp_path / "after" / "train.jsonl").read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
+    cards = [(tmp_path / name / "README.md").read_text(encoding="utf-8") for name in ("before", "after")]
+    assert ["No person rated anything" in card for card in cards] == [True, False]
+    assert "what they vetoed was left out" in cards[1]
     lost = before["files"][0]["rows"] - len(rows)
     assert lost == len(made[11].pairs) + 2
     assert {row["message_id"] for row in rows}.isdisjoint({message.id})
