@@ -12,9 +12,9 @@ from urllib.parse import parse_qsl
 from character.errors import CharacterError, InputError
 from character.records import KINDS
 from character.review.answers import TASKS, Task, reviewer_name
-from character.review.forms import IncompleteError, answers_of
+from character.review.forms import IncompleteError, answers_of, number_of
 from character.review.guard import MOST_BODY, Secrets
-from character.review.index import Index, languages_of, next_item, progress, tasks_of
+from character.review.index import Index, forget, languages_of, next_item, progress, tasks_of
 from character.review.items import Shown, show, text_at
 from character.review.sources import Subject
 from character.review.store import ReviewStore
@@ -85,15 +85,15 @@ class App:
 
     def _answer(self, request: Request, form: dict[str, str]) -> Response:
         view, task = self._reviewing(request)
-        item, seen = form.get("item", ""), form.get("seen", "")
+        item, seen = form.get("item", ""), number_of(form.get("seen", ""))
         shown = show(self._subject, self._reviews, view.reviewer, task, item)
-        if shown is None or not seen.isdecimal() or not form.get("nonce"):
+        if shown is None or seen is None or not form.get("nonce"):
             return _text(404, words(view.lang)["not_found"])
         try:
             answers = answers_of(shown, form)
         except IncompleteError as error:
             return _text(422, words(view.lang)[error.key].format(letters=", ".join(error.letters)))
-        kept = self._reviews.record(view.reviewer, task, answers, seen=int(seen), nonce=form["nonce"][:64])
+        kept = self._reviews.record(view.reviewer, task, answers, seen=seen, nonce=form["nonce"][:64])
         w = words(view.lang)
         notice = w["elsewhere"].format(at=_clock(kept.elsewhere)) if kept.elsewhere else ""
         return self._html(
@@ -115,9 +115,9 @@ class App:
     def panel(self, request: Request) -> Response:
         """Show progress and agreement, and whether the item on the page was answered in another window."""
         view, task = self._reviewing(request)
-        item, seen = request.query_params.get("item", ""), request.query_params.get("seen", "0")
+        item, seen = request.query_params.get("item", ""), number_of(request.query_params.get("seen", ""))
         standing = self._reviews.answer_of(view.reviewer, task, item) if item else None
-        newer = standing is not None and seen.isdecimal() and standing.seq > int(seen)
+        newer = standing is not None and seen is not None and standing.seq > seen
         w = words(view.lang)
         meanwhile = w["elsewhere_now"].format(at=_clock(standing.at)) if newer and standing else ""
         done, number = progress(self._reviews, view.reviewer, task, view.filters)
@@ -129,13 +129,13 @@ class App:
         """Show the next part of a long text."""
         view, task = self._reviewing(request)
         asked = request.query_params
-        item, place, start = asked.get("item", ""), asked.get("place", ""), asked.get("from", "")
+        item, place, start = asked.get("item", ""), asked.get("place", ""), number_of(asked.get("from", ""))
         text = text_at(self._subject, self._reviews, view.reviewer, task, item, place)
-        if text is None or not (start.isascii() and start.isdecimal()):
+        if text is None or start is None:
             return _text(404, words(view.lang)["not_found"])
         shown = {"task": task, "item": item}
         return self._html(
-            "more.html", view, part=part_of(text, int(start), NEXT_PART), place=place, shown=shown, task=task
+            "more.html", view, part=part_of(text, start, NEXT_PART), place=place, shown=shown, task=task
         )
 
     def static(self, request: Request) -> Response:
@@ -171,8 +171,13 @@ class App:
         self, view: View, task: Task, *, item: str | None = None, said: str = "", notice: str = ""
     ) -> dict[str, Any]:
         """Return what the template of an item needs: that item, or the next of the queue."""
-        item = item or next_item(self._reviews, view.reviewer, task, view.filters)
-        shown: Shown | None = show(self._subject, self._reviews, view.reviewer, task, item) if item else None
+        shown: Shown | None = None
+        while item := item or next_item(self._reviews, view.reviewer, task, view.filters):
+            shown = show(self._subject, self._reviews, view.reviewer, task, item)
+            if shown:
+                break
+            forget(self._reviews, task, item)
+            item = None
         number = 0 if shown else progress(self._reviews, view.reviewer, task, view.filters)[1]
         nonce = secrets.token_urlsafe(12)
         return {

@@ -21,6 +21,11 @@ class IncompleteError(InputError):
         super().__init__(f"the form is incomplete: {key} {letters}".rstrip())
 
 
+def number_of(text: str) -> int | None:
+    """Return the whole number, at least 0, that a text of a form or an address says, None for any other text."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 15 else None
+
+
 def answers_of(shown: Shown, form: Form) -> dict[str, Answer]:
     """Return the answers that a form gives to an item, by the names under which they are kept.
 
@@ -44,11 +49,12 @@ def _rank(shown: Shown, form: Form, action: str) -> dict[str, Answer]:
     groups: dict[int, list[int]] = {}
     missing = ""
     for option in shown.options:
-        rank = form.get(f"rank-{option.letter}", "")
-        if not rank:
+        text = form.get(f"rank-{option.letter}", "")
+        rank = number_of(text)
+        if not text:
             missing += option.letter
-        elif rank.isdecimal() and 1 <= int(rank) <= number:
-            groups.setdefault(int(rank), []).append(option.number)
+        elif rank and rank <= number:
+            groups.setdefault(rank, []).append(option.number)
         else:
             raise _tampered(f"rank-{option.letter}")
     if missing:

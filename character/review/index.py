@@ -129,6 +129,22 @@ def facts_of(reviews: ReviewStore, task: Task, item: str) -> dict[str, Any] | No
     return dict(json.loads(rows[0][0])) if rows else None
 
 
+def requeue(reviews: ReviewStore, rollout: Rollout) -> None:
+    """Give a message whose candidates were made anew its place in the queue."""
+    for task in ("rank", "compare", "check"):
+        forget(
+            reviews,
+            task,
+            target_key("message", rollout.message.id) if task == "check" else rollout.message.id,
+        )
+    reviews.write(_INSERT, rows_of(rollout))
+
+
+def forget(reviews: ReviewStore, task: Task, item: str) -> None:
+    """Take an item out of the queue that is not there any more; what was said about it stays."""
+    reviews.write("DELETE FROM queue WHERE task = ? AND item = ?", [(task, item)])
+
+
 def tasks_of(reviews: ReviewStore) -> list[str]:
     """Return the tasks for which there is anything to do."""
     sql = "SELECT EXISTS (SELECT 1 FROM queue WHERE task = ?)"

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from character.records import Rollout, Turn
 from character.review.answers import Task, target_key
-from character.review.index import facts_of
+from character.review.index import facts_of, requeue
 from character.review.sources import Subject
 from character.review.store import ReviewStore
 from character.review.texts import FIRST_PART, Part, part_of
@@ -67,6 +67,11 @@ def show(subject: Subject, reviews: ReviewStore, reviewer: str, task: Task, item
         return None
     if task == "check":
         return _check(subject, reviews, reviewer, rollout)
+    if rollout.candidates and facts["candidates_id"] != rollout.candidates.id:
+        requeue(reviews, rollout)
+        facts = facts_of(reviews, task, item)
+        if facts is None:
+            return None
     chosen = [facts["left"], facts["right"]] if task == "compare" else None
     return _blind(subject, reviews, reviewer, task, rollout, chosen)
 
@@ -80,7 +85,7 @@ def text_at(
         return None
     kind, _, name = place.partition("-")
     texts = _texts(subject, task, item)
-    if kind == "turn" and name.isdecimal() and int(name) < len(texts.turns):
+    if kind == "turn" and name in map(str, range(len(texts.turns))):
         return texts.turns[int(name)].content
     if kind == "option":
         index = next((option.number for option in shown.options if option.letter == name), None)

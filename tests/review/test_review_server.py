@@ -66,7 +66,13 @@ def test_an_incomplete_or_invented_answer_is_refused_and_not_kept(server: Review
     page = server.get("/rank?as=Ann")
     missing = server.answer(page, "/rank?as=Ann", **{"rank-A": "1", "rank-C": "2"})
     assert (missing.status, missing.text) == (422, "These candidates have no rank yet: B, D.")
-    for fields in ({"rank-A": "9"}, {"rank-A": "-1"}, {"rank-A": "x"}, {"action": "win"}):
+    for fields in (
+        {"rank-A": "9"},
+        {"rank-A": "-1"},
+        {"rank-A": "9" * 5000},
+        {"rank-A": "٣"},
+        {"action": "win"},
+    ):
         assert server.answer(page, "/rank?as=Ann", **fields).status == 422
     assert server.post("/rank?as=Ann", {"item": "no such", "seen": "0", "nonce": "n"}).status == 404
     assert server.answer(page, "/rank?as=", action="skip").status == 422
@@ -198,6 +204,26 @@ def test_a_run_that_grew_is_queued_on_the_next_start(tmp_path: Path) -> None:
     with ReviewServer(folder, "--reviewer", "Ann") as server:
         server.get("/rank")
         assert "1 of 7 answered" in server.get("/rank/panel").text
+
+
+def test_a_run_that_was_made_anew_in_the_folder_shows_what_is_there_now(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", some_rollouts(3))
+    with ReviewServer(folder, "--reviewer", "Ann") as server:
+        server.get("/rank")
+    for path in folder.glob("run.*"):
+        path.unlink()
+    first, second, _gone = some_rollouts(3)
+    anew = [rollout_of(first.message.text, ["Answer X, new", "Answer Y, new", "Answer Z, new"]), second]
+    write_run(folder, anew)
+    with ReviewServer(folder, "--reviewer", "Ann", "--language", "en") as server:
+        page, seen = server.get("/rank"), []
+        while 'name="item"' in page.text:
+            seen.append(page.field("item"))
+            if seen[-1] == first.message.id:
+                assert "Answer X, new" in page.text
+            page = server.answer(page, "/rank", action="skip")
+        assert sorted(seen) == sorted(each.message.id for each in anew)
+        assert "2 of 2 answered" in server.get("/rank/panel").text
 
 
 EFFECT = {
