@@ -14,10 +14,11 @@ from character.records import Ranking, Rollout
 from character.review.answers import MOST_RANKED, Task, target_key
 from character.review.effect_items import EffectItem, EffectItems
 from character.review.store import ReviewStore
-from character.store import RunStore
-from character.text import fold, stable_seed
+from character.store import FAILED, RunStore
+from character.text import fingerprint, fold, stable_seed
 
 _CHUNK = 128
+_UNFINISHED = ("pending", FAILED)
 _INSERT = "INSERT OR REPLACE INTO queue VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 Row = tuple[Task, str, str, str, str, float, int, str]
 
@@ -67,23 +68,46 @@ class Index(threading.Thread):
         self.join()
 
     def _fill(self, run: RunStore) -> None:
-        known = {item for (item,) in self._reviews.read("SELECT item FROM queue WHERE task = 'check'")}
-        finished = [i for i, _trait, status in run.message_ids() if status not in ("pending", "failed")]
-        missing = [i for i in finished if target_key("message", i) not in known]
-        self.num_all, self.num_done = len(finished), len(finished) - len(missing)
+        self._forget_another(run)
+        counts = run.counts()
+        self.num_all = counts["messages"] - sum(counts.get(status, 0) for status in _UNFINISHED)
+        ((self.num_done,),) = self._reviews.read("SELECT count(*) FROM queue WHERE task = 'check'")
+        if self.num_done == self.num_all:
+            return
         if self.num_done:
             self.ready.set()
-        if self.num_done < len(missing):
+        else:  # the first page waits for these alone
+            self._keep([row for each in run.rollouts(limit=_CHUNK) for row in rows_of(each)], _CHUNK)
+        known = {item for (item,) in self._reviews.read("SELECT item FROM queue WHERE task = 'check'")}
+        wanted = {
+            i
+            for i, _trait, status in run.message_ids()
+            if status not in _UNFINISHED and target_key("message", i) not in known
+        }
+        self.num_done = len(known)
+        self._add(run, wanted)
+
+    def _forget_another(self, run: RunStore) -> None:
+        """Begin anew where the queue is that of another run, which lay in this folder before."""
+        now = fingerprint([run.meta("created_at"), run.meta("identity")])
+        if self._reviews.read("SELECT value FROM facts WHERE key = 'queue_of'") != [(now,)]:
+            self._reviews.write("DELETE FROM queue WHERE task != ?", [("effect",)])
+            self._reviews.write("INSERT OR REPLACE INTO facts VALUES ('queue_of', ?)", [(now,)])
+
+    def _add(self, run: RunStore, wanted: set[str]) -> None:
+        """Put messages into the queue: by a pass over the run where they are most of it, else one by one."""
+        if len(wanted) > self.num_done:
             rollouts: Iterator[Rollout] = run.rollouts()
         else:
-            rollouts = (rollout for i in missing for rollout in run.rollouts(i))
-        wanted, rows, waiting = set(missing), [], 0
+            rollouts = (rollout for i in wanted for rollout in run.rollouts(i))
+        rows: list[Row] = []
+        waiting = 0
         for rollout in rollouts:
             if self._stopped.is_set():
                 return
             if rollout.message.id not in wanted:
                 continue
-            rows += list(rows_of(rollout))
+            rows += rows_of(rollout)
             waiting += 1
             if waiting == _CHUNK:
                 self._keep(rows, waiting)
@@ -127,17 +151,6 @@ def facts_of(reviews: ReviewStore, task: Task, item: str) -> dict[str, Any] | No
     """Return what the queue knows of an item, None for an item that is not in it."""
     rows = reviews.read("SELECT facts FROM queue WHERE task = ? AND item = ?", task, item)
     return dict(json.loads(rows[0][0])) if rows else None
-
-
-def requeue(reviews: ReviewStore, rollout: Rollout) -> None:
-    """Give a message whose candidates were made anew its place in the queue."""
-    for task in ("rank", "compare", "check"):
-        forget(
-            reviews,
-            task,
-            target_key("message", rollout.message.id) if task == "check" else rollout.message.id,
-        )
-    reviews.write(_INSERT, rows_of(rollout))
 
 
 def forget(reviews: ReviewStore, task: Task, item: str) -> None:

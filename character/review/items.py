@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from character.records import Rollout, Turn
 from character.review.answers import Task, target_key
-from character.review.index import facts_of, requeue
+from character.review.index import facts_of
 from character.review.sources import Subject
 from character.review.store import ReviewStore
 from character.review.texts import FIRST_PART, Part, part_of
@@ -67,11 +67,6 @@ def show(subject: Subject, reviews: ReviewStore, reviewer: str, task: Task, item
         return None
     if task == "check":
         return _check(subject, reviews, reviewer, rollout)
-    if rollout.candidates and facts["candidates_id"] != rollout.candidates.id:
-        requeue(reviews, rollout)
-        facts = facts_of(reviews, task, item)
-        if facts is None:
-            return None
     chosen = [facts["left"], facts["right"]] if task == "compare" else None
     return _blind(subject, reviews, reviewer, task, rollout, chosen)
 
