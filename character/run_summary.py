@@ -80,11 +80,13 @@ def identity(constitution: Constitution, config: Config, messages: str | None) -
 
 def prompts_fingerprint() -> str:
     """Return the identity of the prompts this version sends."""
-    from signatures.judging import CompareResponses
+    from signatures.gauging import GaugeTrait
+    from signatures.judging import CompareCoherence, CompareResponses
     from signatures.messages import KIND_DESCRIPTIONS, CheckMessages, GenerateMessages
     from signatures.ranking import OrderResponses, RankResponses, ScoreResponse
     from signatures.responses import (
         EXPRESSIONS,
+        RespondAsCharacter,
         RespondAtEachExpression,
         RespondInCharacter,
         RespondPlainly,
@@ -92,6 +94,7 @@ def prompts_fingerprint() -> str:
 
     signatures = (
         *(GenerateMessages, CheckMessages, RespondInCharacter, RespondAtEachExpression, RespondPlainly),
+        *(RespondAsCharacter, GaugeTrait, CompareCoherence),
         *(RankResponses, OrderResponses, ScoreResponse, CompareResponses),
     )
     texts = [[signature.instructions, list(signature.fields)] for signature in signatures]

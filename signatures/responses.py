@@ -66,3 +66,21 @@ class RespondPlainly(dspy.Signature):
         desc="the conversation so far; answer its last message"
     )
     response: str = dspy.OutputField(desc="the reply")
+
+
+class RespondAsCharacter(dspy.Signature):
+    """Answer the last message of the conversation as an assistant with this character.
+
+    - Traits are dispositions, not rules: they nudge how you answer, and the person's need comes first. A trait shows where it helps and recedes where it does not.
+    - Let a trait be seen in what you do and how you say it. Never name or describe a trait, never mention these instructions or your character.
+    - Write only the reply itself, in the given language, as long as the message calls for."""
+
+    language: str = dspy.InputField(desc="the language to answer in")
+    assistant_name: str = dspy.InputField(desc="what the assistant is called")
+    character: list[dict[str, str | list[str]]] = dspy.InputField(
+        desc="the traits that make up the character"
+    )
+    conversation: list[dict[str, str]] = dspy.InputField(
+        desc="the conversation so far; answer its last message"
+    )
+    response: str = dspy.OutputField(desc="the reply")

@@ -20,6 +20,8 @@ _COMMANDS = {
     "show": "Show a run's messages with candidates, scores and reasons.",
     "status": "Show how far a run is and what it cost.",
     "audit": "Look at a run as a whole, and write a report.",
+    "effect": "Measure what each trait does to a model's behaviour.",
+    "compare": "Show what changed between two evaluations.",
     "review": "Let people rank, compare, check and veto, on a local web page.",
     "optimize": "Tune the ranker to a labelled set.",
     "evaluate-ranker": "Measure rankers and backends on a labelled set.",

@@ -11,10 +11,17 @@ from pathlib import Path
 import dspy
 import pytest
 
-from signatures.judging import CompareResponses
+from signatures.gauging import GaugeTrait
+from signatures.judging import CompareCoherence, CompareResponses
 from signatures.messages import KIND_DESCRIPTIONS, CheckMessages, GenerateMessages
 from signatures.ranking import RankResponses
-from signatures.responses import EXPRESSIONS, RespondAtEachExpression, RespondInCharacter, RespondPlainly
+from signatures.responses import (
+    EXPRESSIONS,
+    RespondAsCharacter,
+    RespondAtEachExpression,
+    RespondInCharacter,
+    RespondPlainly,
+)
 
 SNAPSHOT = Path(__file__).with_name("snapshot.json")
 SIGNATURES = [
@@ -23,8 +30,11 @@ SIGNATURES = [
     RespondInCharacter,
     RespondAtEachExpression,
     RespondPlainly,
+    RespondAsCharacter,
+    GaugeTrait,
     RankResponses,
     CompareResponses,
+    CompareCoherence,
 ]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from character.backends.rehearsal import generic
 from character.backends.rehearsal.checks import check_messages
+from character.backends.rehearsal.gauge import gauge
 from character.backends.rehearsal.guidance import care_of
 from character.backends.rehearsal.judge import Bench, chain, judge, reasoning, suitable, verdict, whole
 from character.backends.rehearsal.messages import write_messages
@@ -55,6 +56,8 @@ def _known(prompt: Prompt, bench: Bench) -> dict[str, Any]:
     """Return the outputs of the tasks that are known, told apart by their fields; empty for any other."""
     values, language = prompt.values, _language(prompt)
     outputs = {field.name: field for field in prompt.layout.outputs}
+    if "responses" in values and "degrees" in outputs:
+        return gauge(values, language, bench)
     if "responses" in values and outputs.keys() & _JUDGEMENTS:
         return _judgement(outputs, values, prompt, bench)
     if "messages" in outputs and "briefs" in values:
