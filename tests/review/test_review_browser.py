@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from review_helpers import ReviewServer, some_rollouts, write_run
@@ -20,59 +21,23 @@ NAMES = "PQRS"
 ORDERS = [["P", "Q", "R", "S"], ["S", "Q", "PR"], ["QS", "PR"], ["R", "S", "P", "Q"], ["Q", "P", "S", "R"]]
 
 
+Clicked = dict[str, dict[str, list[str]]]
+"""Per reviewer and item, the groups of candidates that were put on the ranks, best first."""
+
+
 def test_label_by_keyboard_and_drag_through_undo_reload_kill_and_a_second_reviewer(
     tmp_path: Path, window: Callable[..., Window]
 ) -> None:
     folder = write_run(tmp_path / "run", some_rollouts(18))
-    clicked: dict[str, dict[str, list[str]]] = {"Ann": {}, "Bo": {}}
+    clicked: Clicked = {"Ann": {}, "Bo": {}}
     with ReviewServer(folder, "--reviewer", "Ann") as server:
         ann = window(server.url)
         assert "token" not in ann.tab.url
-
-        def keyboard(each: Window, name: str, number: int) -> None:
-            groups = ORDERS[number % len(ORDERS)]
-            clicked[name][each.item] = groups
-            each.rank_by_keys(groups)
-            each.submit()
-
-        for number in range(5):
-            keyboard(ann, "Ann", number)
-
-        # z takes back a rank, then the answer before; a reload keeps what was entered
-        taken_back = ann.item
-        ann.tab.keyboard.press("1")
-        ann.tab.keyboard.press("2")
-        ann.tab.keyboard.press("z")
-        assert ann.tab.locator("#work .chip").count() == 1
-        ann.tab.reload()
-        assert ann.item == taken_back
-        assert ann.tab.locator("#work .chip").count() == 1, "the draft survives a reload"
-        ann.tab.keyboard.press("z")
-        assert ann.tab.locator("#work .chip").count() == 0
-        ann.tab.keyboard.press("z")
-        ann.tab.locator("#work .notice", has_text="taken back").wait_for()
-        assert ann.item == list(clicked["Ann"])[-1]
-        keyboard(ann, "Ann", 3)
-        ann.tab.reload()
-        assert ann.item == taken_back
-
-        for number in range(5, 8):
-            keyboard(ann, "Ann", number)
-        assert ann.complaints == []
-        server.kill()
-        lost = ann.item
-        ann.rank_by_keys(["PQRS"])
-        ann.tab.keyboard.press("Enter")
-        ann.tab.locator("#alert", has_text="cannot be reached").wait_for()
-        assert ann.tab.locator("#work .chip").count() == 4, "what was entered stays on the page"
-
-        server.start()
-        ann.tab.goto(server.url)
-        ann.complaints.clear()  # of a server that could not be reached
-        ann.requests.clear()
-        assert ann.item == lost, "an answer that was not confirmed is not there"
-        for number in range(8, 12):
-            keyboard(ann, "Ann", number)
+        by_keyboard(ann, "Ann", range(5), clicked)
+        take_back_and_reload(ann, clicked)
+        by_keyboard(ann, "Ann", range(5, 8), clicked)
+        kill_between_two_answers(server, ann)
+        by_keyboard(ann, "Ann", range(8, 12), clicked)
         for number in range(3):
             clicked["Ann"][ann.item] = ORDERS[number]
             ann.rank_by_drag(ORDERS[number])
@@ -80,43 +45,83 @@ def test_label_by_keyboard_and_drag_through_undo_reload_kill_and_a_second_review
             ann.submit()
         ann.tab.locator("#count", has_text="15 of 18 answered").wait_for()
 
-        bo = window(f"{server.url}")
+        bo = window(server.url)
         bo.tab.goto(f"{server.base}/rank?as=Bo")
-        for number in range(2):
-            keyboard(bo, "Bo", number)
+        by_keyboard(bo, "Bo", range(2), clicked)
         bo.tab.locator("#panel", has_text="over 2 shared items").wait_for()
         assert ann.complaints == bo.complaints == []
         assert all(url.startswith(server.base) for url in ann.requests + bo.requests)
 
     assert len(clicked["Ann"]) == 15
-    _export(folder, tmp_path / "labelled.jsonl")
-    found = {item.id: item.labels for item in read_labelled(tmp_path / "labelled.jsonl").items}
-    expected: dict[str, list[Label]] = {}
+    export(folder, tmp_path / "labelled.jsonl")
+    found = read_labelled(tmp_path / "labelled.jsonl").items
+    assert {item.id: set(item.labels) for item in found} == labels_of(clicked)
+    assert calibrated(tmp_path / "labelled.jsonl")["strategy"] == "calibrate"
+
+
+def by_keyboard(window: Window, name: str, numbers: range, clicked: Clicked) -> None:
+    """Rank one item after the other with the keyboard alone."""
+    for number in numbers:
+        groups = ORDERS[number % len(ORDERS)]
+        clicked[name][window.item] = groups
+        window.rank_by_keys(groups)
+        window.submit()
+
+
+def take_back_and_reload(ann: Window, clicked: Clicked) -> None:
+    """Take back ranks, then the answer before; what was entered survives a reload, and so does what was answered."""
+    chips, item = ann.tab.locator("#work .chip"), ann.item
+    for key in "12z":
+        ann.tab.keyboard.press(key)
+    assert chips.count() == 1
+    ann.tab.reload()
+    assert (ann.item, chips.count()) == (item, 1), "the draft survives a reload"
+    ann.tab.keyboard.press("z")
+    assert chips.count() == 0
+    ann.tab.keyboard.press("z")
+    ann.tab.locator("#work .notice", has_text="taken back").wait_for()
+    assert ann.item == list(clicked["Ann"])[-1]
+    by_keyboard(ann, "Ann", range(3, 4), clicked)
+    ann.tab.reload()
+    assert ann.item == item
+
+
+def kill_between_two_answers(server: ReviewServer, ann: Window) -> None:
+    """Kill the server, try to answer, and go on at the same item once it runs again."""
+    item = ann.item
+    assert ann.complaints == []
+    server.kill()
+    ann.rank_by_keys(["PQRS"])
+    ann.tab.keyboard.press("Enter")
+    ann.tab.locator("#alert", has_text="cannot be reached").wait_for()
+    assert ann.tab.locator("#work .chip").count() == 4, "what was entered stays on the page"
+    server.start()
+    ann.tab.goto(server.url)
+    ann.complaints.clear()  # of a server that could not be reached
+    ann.requests.clear()
+    assert ann.item == item, "an answer that was not confirmed is not there"
+
+
+def labels_of(clicked: Clicked) -> dict[str, set[Label]]:
+    """Return the labels that the clicks amount to, by item."""
+    labels: dict[str, set[Label]] = {}
     for name, items in clicked.items():
         for item, groups in items.items():
             order = tuple(tuple(sorted(NAMES.index(each) for each in group)) for group in groups)
-            expected.setdefault(item, []).append(Label(rater=name, order=order))
-    assert {item: set(labels) for item, labels in found.items()} == {
-        item: set(labels) for item, labels in expected.items()
-    }
-    tuned = [
-        sys.executable,
-        "-m",
-        "character",
-        "optimize",
-        tmp_path / "labelled.jsonl",
-        "--strategy",
-        "calibrate",
-        "--budget",
-        "300",
-        "--json",
-    ]
-    done = subprocess.run([str(part) for part in tuned], capture_output=True, text=True, check=False)
+            labels.setdefault(item, set()).add(Label(rater=name, order=order))
+    return labels
+
+
+def calibrated(labelled: Path) -> dict[str, Any]:
+    """Return the report of `character optimize` on a labelled set."""
+    options = ["--strategy", "calibrate", "--budget", "300", "--json"]
+    command = [sys.executable, "-m", "character", "optimize", str(labelled), *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["strategy"] == "calibrate"
+    return dict(json.loads(done.stdout))
 
 
-def _export(folder: Path, out: Path) -> None:
+def export(folder: Path, out: Path) -> None:
     command = [sys.executable, "-m", "character", "review", str(folder), "--export", str(out)]
     subprocess.run(command, check=True, capture_output=True)
 
@@ -140,7 +145,7 @@ def test_a_second_window_of_one_reviewer_is_told_while_it_is_open(
         second.tab.locator("#work .notice", has_text="taken back").wait_for()
         assert second.item == item
         server.stop(signal.SIGTERM)
-    _export(folder, tmp_path / "labelled.jsonl")
+    export(folder, tmp_path / "labelled.jsonl")
     (labelled,) = read_labelled(tmp_path / "labelled.jsonl").items
     assert labelled.labels == (Label(rater="Ann", order=((0,), (1,), (2,), (3,))),)
 

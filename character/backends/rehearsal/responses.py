@@ -39,7 +39,9 @@ def _in_character(message: str, character: Any, language: str, rng: Random) -> s
     traits = character if isinstance(character, list) else []
     senses = [sense_of(trait, language) for trait in rng.sample(traits, min(3, len(traits)))]
     topic = gist(message, language) or REPLIES[language].anything
-    parts = _neutral(message, "absent", language, rng)  # as many as without traits, whose place nothing else may take
+    parts = _neutral(
+        message, "absent", language, rng
+    )  # as many as without traits, whose place nothing else may take
     for sense in senses:
         parts = _insert(parts, rng.sample(sense.phrases.natural, 2 if len(senses) < 3 else 1), rng)
     return join([_slot(part, topic) for part in parts], language)
