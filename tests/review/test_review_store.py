@@ -137,3 +137,17 @@ def test_every_answer_that_was_acknowledged_survives_a_kill(tmp_path: Path) -> N
             assert len(store.events()) == len(kept)
         assert acknowledged <= kept
         assert len(kept - acknowledged) <= 1, "at most the one in flight was not told yet"
+
+
+def test_answers_are_flushed_to_the_disk_also_after_the_queue_was_written_without(tmp_path: Path) -> None:
+    with ReviewStore(tmp_path) as store:
+        store.write(
+            "INSERT INTO queue VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [("rank", "m", "t", "k", "en", 0.5, 1, "{}")]
+        )
+        assert store.read("PRAGMA synchronous") == [(2,)], "2 is FULL"
+        assert store.read("PRAGMA journal_mode") == [("wal",)]
+        with pytest.raises(StoreError):
+            store.write("INSERT INTO queue VALUES (?)", [("too few",)])
+        assert store.read("PRAGMA synchronous") == [(2,)]
+        keep(store, "m", ranked((0,), (1,)))
+        assert len(store.answers("rank")) == 1
