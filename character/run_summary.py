@@ -16,7 +16,6 @@ from character.records import PreferencePair, Record, Usage
 from character.store import RunStore
 from character.store_errors import another_version
 from character.text import fingerprint
-from character.tuned_ranker import ranker_fingerprint
 
 REHEARSAL_NOTE = "made by the rehearsal backend: for trying and testing, not for training"
 _NOT_IDENTITY = {"concurrency", "budget", "store"}
@@ -64,6 +63,8 @@ def identity(constitution: Constitution, config: Config, messages: str | None) -
 
     ``messages`` is the fingerprint of given messages, None where they are generated.
     """
+    from character.tuned_ranker import ranker_fingerprint  # it brings dspy, which readers of a run do without
+
     settings = config.model_dump(mode="json", exclude=_NOT_IDENTITY)
     for backend in settings["backends"].values():
         for name in _NOT_IDENTITY_OF_BACKEND:

@@ -22,6 +22,7 @@ _COMMANDS = {
     "audit": "Look at a run as a whole, and write a report.",
     "effect": "Measure what each trait does to a model's behaviour.",
     "compare": "Show what changed between two evaluations.",
+    "review": "Let people rank, compare, check and veto, on a local web page.",
     "optimize": "Tune the ranker to a labelled set.",
     "evaluate-ranker": "Measure rankers and backends on a labelled set.",
     "rankers": "List the saved rankers of a folder.",

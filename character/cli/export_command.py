@@ -155,6 +155,7 @@ def _data(store: Any, summary: RunSummary) -> ExportData:
     from character.records import Usage
     from character.run_summary import run_config, run_constitution
     from character.text import fingerprint
+    from character.vetoes import read_vetoes
 
     manifest = {
         "models": summary.models,
@@ -167,7 +168,12 @@ def _data(store: Any, summary: RunSummary) -> ExportData:
         "audit": read_summary(store.folder),
         "pending": summary.messages.get("pending", 0) + summary.messages.get("failed", 0),
     }
-    return ExportData(constitution=run_constitution(store), rollouts=StoredRollouts(store), manifest=manifest)
+    return ExportData(
+        constitution=run_constitution(store),
+        rollouts=StoredRollouts(store),
+        vetoes=read_vetoes(store.folder),
+        manifest=manifest,
+    )
 
 
 def _print(result: dict[str, Any]) -> None:

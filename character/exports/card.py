@@ -21,6 +21,10 @@ from character.exports.card_text import (
     UNFINISHED,
     UNKNOWN_ORIGIN,
     UNKNOWN_ORIGIN_ZH,
+    UNRATED,
+    UNRATED_ZH,
+    VETOED,
+    VETOED_ZH,
     WEIGHT_IGNORED,
 )
 from character.exports.facts import RunFacts
@@ -49,10 +53,11 @@ def dataset_card(
         card_header(job, chosen, report, license=license), sort_keys=False, allow_unicode=True, width=1000
     )
     name = _inline(job.data.constitution.name)
+    reviewed = bool(job.data.vetoed)
     sections = [
         f"# {name}: {chosen.name}",
         *_warning_lines(report),
-        ABOUT.format(name=name),
+        ABOUT.format(name=name, people=VETOED if reviewed else UNRATED),
         _unfinished(facts),
         _files(chosen, report),
         _traits(job, written),
@@ -62,7 +67,9 @@ def dataset_card(
         audit_section(facts.audit, same_pairs=report.pairs is None and report.balance is None),
         _left_out(report),
         LIMITS + ("" if license else f"\n\n{NO_LICENSE}"),
-        ABOUT_ZH.format(name=name) + (BALANCED_ZH if report.balance else "") + LIMITS_ZH,
+        ABOUT_ZH.format(name=name, people=VETOED_ZH if reviewed else UNRATED_ZH)
+        + (BALANCED_ZH if report.balance else "")
+        + LIMITS_ZH,
     ]
     return f"---\n{header}---\n\n" + "\n\n".join(section for section in sections if section) + "\n"
 

@@ -102,7 +102,7 @@ def _report(
         empty_splits=tuple(s for s in requested_splits(job.split) if s not in filled)
         if chosen.is_split
         else (),
-        skipped=dict(sorted(written.skips.items())),
+        skipped=dict(sorted((written.skips + job.data.vetoed).items())),
         drops=count_drops(job.data.census, facts, pairs_rebuilt=job.data.rebuilds),
         rehearsal=made_by_rehearsal(job.data.census, facts),
     )
@@ -217,7 +217,7 @@ def _refuse_nothing(chosen: ExportFormat, written: Written, source: Source) -> N
     # The recipe's traits and messages alone are no export of a run: it takes at least one ranked message.
     if any(file.table not in ("traits", "messages") for file in written.files):
         return
-    counts = [*sorted(written.skips.items())]
+    counts = [*sorted((written.skips + source.vetoed).items())]
     if source.rebuilds:
         counts += sorted(source.census.drops.get("pairs", {}).items())
     reasons = ", ".join(f"{count} {reason}" for reason, count in counts)
