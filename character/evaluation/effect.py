@@ -29,6 +29,7 @@ from character.evaluation.conditions import (
 from character.evaluation.pressures import PRESSURES
 from character.evaluation.probing import Plan, Probing, Progress
 from character.evaluation.records import EffectReport, Probed
+from character.evaluation.review_items import FILE_NAME, review_items
 from character.evaluation.shifts import (
     coherences,
     measures_shifted,
@@ -76,7 +77,8 @@ def effect(
     ``pressures``), to see how much of its own effect is left.
 
     ``messages`` replaces generation; generated ones never repeat the texts ``unlike``. Called again with the same arguments it goes
-    on where it stopped, and no finished call is made again. Writes ``effect.json`` and ``responses.jsonl``. Raises
+    on where it stopped, and no finished call is made again. Writes ``effect.json``, ``responses.jsonl`` and, for
+    reviewers, ``effect_items.json``. Raises
     StoreError where the folder holds something else, BackendUnavailableError and BudgetReachedError as runs do.
     """
     constitution = as_constitution(constitution)
@@ -124,7 +126,10 @@ class _Evaluation:
                     await lm._async_engine_spec.aclose()
             report = self._report(probed, lost, sum(store.usage("stage").values(), Usage()))
             rows = "".join(each.model_dump_json(by_alias=True) + "\n" for each in probed)
+            contrasts = contrasts_for(self.plan.constitution, self.plan.groups, self.plan.design)
+            items = review_items(probed, contrasts, self.plan.constitution)
             with _disk_errors(store.folder):
+                write_text(json.dumps(items, ensure_ascii=False, indent=1) + "\n", store.folder / FILE_NAME)
                 write_text(rows, store.folder / RESPONSES_NAME)
                 write_text(report.model_dump_json(by_alias=True, indent=2) + "\n", store.folder / REPORT_NAME)
             return report
@@ -150,6 +155,8 @@ class _Evaluation:
                     fix="go on with the old settings, or name another folder with --out.",
                 )
         store.set_meta(_IDENTITY, json.dumps(now, ensure_ascii=False))
+        store.set_meta("constitution", self.plan.constitution.model_dump_json(by_alias=True))
+        store.set_meta("config", self.plan.config.model_dump_json())
 
     def _identity(self) -> dict[str, Any]:
         return {

@@ -19,6 +19,7 @@ from character.evaluation.findings import findings, is_sure
 from character.evaluation.pressures import PRESSURES
 from character.evaluation.probing import Progress
 from character.evaluation.records import EffectReport, Probed, Shift
+from character.review.effect_items import read_effect_items
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "constitutions"
 
@@ -45,6 +46,9 @@ def test_the_matrix_finds_the_diagonal_and_nothing_else(language: str, tmp_path:
         assert all(cells(report, question)[place].shift.estimate > 1 for place in diagonal)
     assert all(share.overdone.estimate <= 0.2 for share in report.overdone)
     assert report.rehearsal
+    items = read_effect_items(tmp_path / "effect").items
+    assert len(items) == sum(report.num_messages.values()) == len({item.id for item in items})
+    assert {item.trait for item in items} == set(report.traits)
 
 
 def compared(tmp_path: Path, base: Any, tuned: Any, **settings: Any) -> EffectReport:
