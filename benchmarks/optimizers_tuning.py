@@ -25,6 +25,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -113,18 +114,23 @@ def datasets(data: Path) -> dict[str, LabelledSet]:
 def drawn(
     labelled: LabelledSet, number: int, seed: int, most_test: int
 ) -> tuple[LabelledSet, list[LabelledItem]]:
-    """Return about ``number`` labelled items, whole groups of them, and test items of other groups."""
-    items = [item for item in labelled.items if item.pairs()]
+    """Return ``number`` labelled items from as many groups as leaves a quarter of them, and test items of the others.
+
+    Whoever labels forty rankings takes forty messages, not ten of which each comes four times: so the groups take turns.
+    """
+    rng = Random(seed)
     groups: dict[str, list[LabelledItem]] = {}
-    for item in items:
-        groups.setdefault(item.group, []).append(item)
+    for item in labelled.items:
+        if item.pairs():
+            groups.setdefault(item.group, []).append(item)
     order = sorted(groups)
-    Random(seed).shuffle(order)
-    chosen: list[LabelledItem] = []
-    rest: list[LabelledItem] = []
-    for group in order:
-        (chosen if len(chosen) < number else rest).extend(groups[group])
-    return labelled.model_copy(update={"items": tuple(chosen[:number])}), rest[:most_test]
+    rng.shuffle(order)
+    open_to_labels = [rng.sample(groups[group], len(groups[group])) for group in order[: len(order) * 3 // 4]]
+    rounds = zip_longest(*open_to_labels)
+    chosen = [item for items in rounds for item in items if item is not None][:number]
+    labelled_groups = {item.group for item in chosen}
+    rest = [item for group in order if group not in labelled_groups for item in groups[group]]
+    return labelled.model_copy(update={"items": tuple(chosen)}), rest[:most_test]
 
 
 def tuned(lm: Any, labelled: LabelledSet, strategy: str, seed: int) -> tuple[Any, float]:

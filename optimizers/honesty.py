@@ -22,7 +22,8 @@ from optimizers.labelled_splits import blocks
 from optimizers.metrics import METRICS
 from optimizers.statistics import Interval
 from optimizers.strategy_auto import auto
-from optimizers.strategy_task import AUTO, UNTUNED, Task, Trial
+from optimizers.strategy_calibrate import PASSES
+from optimizers.strategy_task import AUTO, PREJUDGED, UNTUNED, Task, Trial
 from optimizers.tuning import Tuning, tune
 
 LOCKED_FROM, LOCKED_FROM_GROUPS = 40, 20
@@ -146,6 +147,8 @@ class Trier:
         runs = len(parts) + (design == "nested")
         after, tuning_calls = Evaluation({}, {}), 0
         made: tuple[str, Tuning, list[Trial]] = (UNTUNED, self.task.start, [])
+        if design == "nested" and self.strategy in PREJUDGED:
+            self._prejudge(items, int(RESERVE * cost))
         for number, part in enumerate(parts):
             self.on_stage(f"tuning {number + 1} of {runs}")
             reserve = int(RESERVE * cost * (len(parts) - number) / len(parts))
@@ -166,6 +169,16 @@ class Trier:
         return Outcome(
             design, parts, chosen, tuning, found, trials, missing, 0, self.level, tuning_calls=tuning_calls
         )
+
+    def _prejudge(self, items: list[LabelledItem], reserve: int) -> None:
+        """Judge the items before any tuning, once for all runs; else the first would pay for it and have nothing left."""
+        bench, start = self.task.bench, replace(self.task.start, calibration=None)
+        passes = next(
+            (n for n in (PASSES, 1) if bench.calls_missing(start, items, n) <= bench.ledger.left - reserve), 0
+        )
+        if passes:
+            self.on_stage("judging")
+            bench.judge(start, items, passes=passes)
 
     def compared(
         self, before: Evaluation, after: Evaluation, items: Sequence[LabelledItem]
