@@ -33,7 +33,7 @@ from typing import Any
 
 import numpy as np
 
-from optimizers.calibration import Calibration, JudgedItem, JudgedPass, fit_calibration, text_length
+from optimizers.calibration import Calibration, JudgedItem, JudgedPass, fit_calibration, fitter, text_length
 from optimizers.calibration_length import surest
 from optimizers.replay import select
 from optimizers.statistics import bootstrap_mean, kendall_tau_b
@@ -166,10 +166,7 @@ def _with_length(items: list[JudgedItem]) -> Calibration:
             found.append(-float(np.abs(after - np.array(item.labels, dtype=float)).mean()))
         return found
 
-    def fitted(weight: float, bends: bool) -> Calibration:
-        return fit_calibration(items, length_weight=weight, bends=bends)
-
-    return surest(fitted, goodness, [item.group for item in items])
+    return surest(fitter(items), goodness, [item.group for item in items])
 
 
 def _judged(

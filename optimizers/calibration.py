@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import Annotated, Self
@@ -26,7 +26,7 @@ from optimizers.calibration_fit import (
 )
 from optimizers.calibration_length import length_credit
 
-__all__ = ["CAP", "Calibration", "JudgedItem", "JudgedPass", "fit_calibration", "text_length"]
+__all__ = ["CAP", "Calibration", "JudgedItem", "JudgedPass", "fit_calibration", "fitter", "text_length"]
 
 Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Share = Annotated[float, Field(strict=True, ge=0.0, le=1.0, allow_inf_nan=False)]
@@ -142,30 +142,51 @@ def fit_calibration(
     what the raters say, but where the judge knows little also nearer to each other. Without usable labels it is
     the identity.
     """
+    return fitter(items, corrects_length=corrects_length)(length_weight, bends)
+
+
+def fitter(
+    items: Sequence[JudgedItem], *, corrects_length: bool = True
+) -> Callable[[float, bool], Calibration]:
+    """Return what fits a calibration to the items, given (length_weight, bends): the biases are estimated once."""
     places, slope = fit_biases(items)
     biases = Calibration(places=places, length_slope=slope if corrects_length else 0.0)
-    if length_weight:
-        biases = _credited(biases, items, length_weight)
-    scores, labels = [], []
-    for item in items:
-        for score, label in zip(_mean_scores(biases, item), item.labels, strict=True):
-            if score is not None and label is not None:
-                scores.append(score)
-                labels.append(label)
-    if not scores:
+    plain = [_mean_scores(biases, item) for item in items]
+
+    def fitted(length_weight: float, bends: bool) -> Calibration:
+        credited = _credited(biases, plain, items, length_weight) if length_weight else biases
+        means = [_mean_scores(credited, item) for item in items] if credited.length_credit else plain
+        return _mapped(credited, means, items, bends)
+
+    return fitted
+
+
+def _mapped(
+    biases: Calibration, means: Sequence[Sequence[float | None]], items: Sequence[JudgedItem], bends: bool
+) -> Calibration:
+    """Return the calibration with the map from mean scores to labels, or to themselves."""
+    known = [
+        (score, label)
+        for row, item in zip(means, items, strict=True)
+        for score, label in zip(row, item.labels, strict=True)
+        if score is not None and label is not None
+    ]
+    if not known:
         return Calibration.identity()
-    reach = REACH if biases.length_credit else CAP
-    if bends:
-        knots = fit_knots(np.asarray(scores), np.asarray(labels), reach)
-    elif biases.is_identity:
+    if not bends and biases.is_identity:
         return biases
-    else:
-        knots = straight_knots(np.asarray(scores), reach)
-    return biases.model_copy(update={"knots": knots, "num_labels": len(labels)})
+    scores, labels = (np.asarray(column) for column in zip(*known, strict=True))
+    reach = REACH if biases.length_credit else CAP
+    knots = fit_knots(scores, labels, reach) if bends else straight_knots(scores, reach)
+    return biases.model_copy(update={"knots": knots, "num_labels": len(known)})
 
 
-def _credited(biases: Calibration, items: Sequence[JudgedItem], weight: float) -> Calibration:
-    scores = [_mean_scores(biases, item) for item in items]
+def _credited(
+    biases: Calibration,
+    scores: Sequence[Sequence[float | None]],
+    items: Sequence[JudgedItem],
+    weight: float,
+) -> Calibration:
     credit = float(np.clip(round(length_credit(weight, scores, items), 6), -2.0, 2.0))
     share = round(weight**2 / (weight**2 + (1 - abs(weight)) ** 2), 6) if credit else 0.0
     return biases.model_copy(update={"length_credit": credit, "length_share": share})

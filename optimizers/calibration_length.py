@@ -20,11 +20,6 @@ if TYPE_CHECKING:
 
 WEIGHTS = (0.2, 0.35, 0.5)
 """The shares of length that are tried, in standard deviations within messages; half is the most, so that the judge leads."""
-OPTIONS = (
-    (0.0, False),
-    *((sign * size, bends) for size in WEIGHTS for sign in (1, -1) for bends in (True, False)),
-)
-"""What is tried besides no share of length and a map to the labels: (share, whether the map bends), the simpler first."""
 LEAST_GROUPS = 5
 """The fewest groups of items on which a gain may be called sure."""
 
@@ -53,11 +48,13 @@ def surest(
     fitted: Callable[[float, bool], Calibration],
     goodness: Callable[[Calibration], Sequence[float | None]],
     groups: Sequence[str],
+    *,
+    weights: Sequence[float] = WEIGHTS,
 ) -> Calibration:
     """Return the calibration that most surely gains over the plain one (no share of length, a bent map), else that one.
 
     ``fitted`` makes a calibration with a share of length and with a map that bends or not, ``goodness`` says how good it
-    is on each item, ``groups`` which items belong together. Sure is what gains by more than one clustered standard
+    is on each item, ``groups`` which items belong together, ``weights`` are the shares tried. Sure is what gains by more than one clustered standard
     error. The gain on items held out from all of this is for whoever adopts it to measure.
     """
     plain = fitted(0.0, True)
@@ -65,7 +62,8 @@ def surest(
         return plain
     before = goodness(plain)
     best, bound = plain, 0.0
-    for weight, bends in OPTIONS:
+    options = [(sign * size, bends) for size in weights for sign in (1, -1) for bends in (True, False)]
+    for weight, bends in [(0.0, False), *options]:
         tried = fitted(weight, bends)
         rows = [
             (new - old, group)

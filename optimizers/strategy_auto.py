@@ -17,7 +17,7 @@ FINAL_SHARE = 0.35
 """The share of the calls that is kept for running the winner once more, on all items."""
 _WEIGHTS = {"calibrate": 0.0, "select": 1.0, "few_shot": 1.5, "gepa": 1.5}
 """What a strategy gets of the calls in each fold, relative to the others; the simpler stand first."""
-_LEAST_PASSES = {"calibrate": 0, "select": 2, "few_shot": 1, "gepa": 4}
+_LEAST_PASSES = {"calibrate": 0, "select": 2, "few_shot": 0, "gepa": 4}
 """The fewest passes over the fold's items with which a strategy can do anything."""
 _BY_WORTH = ("calibrate", "few_shot", "select", "gepa")
 """Which strategies are tried first where the calls do not suffice for all."""
@@ -95,8 +95,9 @@ def _contenders(cost: _Cost) -> list[str]:
     fold_pass = cost.per_pass * (FOLDS - 1) / FOLDS
     for number in range(len(_BY_WORTH), 0, -1):
         names = [name for name in _WEIGHTS if name in _BY_WORTH[:number]]
-        share = cost.share(names)
-        if all(share * _WEIGHTS[name] >= _LEAST_PASSES[name] * fold_pass for name in names):
+        share, asking = cost.share(names), any(_WEIGHTS[name] for name in names)
+        enough = all(share * _WEIGHTS[name] >= _LEAST_PASSES[name] * fold_pass for name in names)
+        if enough and (share or not asking):
             return names
     return []
 

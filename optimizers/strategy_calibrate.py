@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from optimizers.calibration import Calibration, JudgedItem, JudgedPass, fit_calibration, text_length
-from optimizers.calibration_length import surest
+from optimizers.calibration import Calibration, JudgedItem, JudgedPass, fitter, text_length
+from optimizers.calibration_length import WEIGHTS, surest
 from optimizers.judging import SPENT, Bench, Judgement
 from optimizers.labelled import LabelledItem
 from optimizers.tuning import Tuning
@@ -28,15 +28,14 @@ def calibrate(bench: Bench, start: Tuning, items: Sequence[LabelledItem], budget
     judged = [_judged(item, each) for item, each in zip(items, made, strict=True)]
     known = [each for each in judged if each.passes]
 
-    def fitted(weight: float, bends: bool) -> Calibration:
-        length = weight if bench.uses_length else 0.0
-        return fit_calibration(known, length_weight=length, corrects_length=bench.uses_length, bends=bends)
-
     def goodness(calibration: Calibration) -> list[float | None]:
         tried = replace(plain, calibration=calibration)
         return [bench.grade(item, tried, each) for item, each in zip(items, made, strict=True)]
 
-    best = surest(fitted, goodness, [item.group for item in items])
+    fitted = fitter(known, corrects_length=bench.uses_length)
+    best = surest(
+        fitted, goodness, [item.group for item in items], weights=WEIGHTS if bench.uses_length else ()
+    )
     return start if best.is_identity else replace(start, calibration=best)
 
 
