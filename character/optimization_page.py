@@ -36,6 +36,8 @@ def _verdict(report: OptimizationReport) -> Section:
     gain = report.gain
     verdict = f"{'Adopted' if report.adopted else 'Not adopted'}: {report.reason}."
     notes = [Note(verdict, "fine" if report.adopted else "look"), *_notes(report)]
+    if report.warning:
+        notes.insert(1, Note(f"With the tuned ranker {report.warning}", "look"))
     figures = [Figure("labelled items", Number(report.num_items, style="count"))]
     if gain is not None:
         shown = Number(gain.gain.estimate, gain.gain.low, gain.gain.high, "signed", 3)

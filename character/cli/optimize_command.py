@@ -50,6 +50,13 @@ METRIC_NAMES = ("pairwise_accuracy", "tau_b", "top1", "ndcg", "mean_absolute_err
     help="Runs on permuted labels, which must gain nothing; they share the budget.",
 )
 @click.option(
+    "--length/--no-length",
+    "uses_length",
+    default=True,
+    show_default=True,
+    help="Whether a calibration may look at the length of candidates.",
+)
+@click.option(
     "--recheck",
     type=click.Path(path_type=Path),
     help="Tune nothing: measure this saved ranker with today's model.",
@@ -87,7 +94,7 @@ def _optimize(labelled: LabelledSet, out: Path, config: Config, flags: dict[str,
     from character.optimizing import optimize
     from character.report import write
 
-    names = ("strategy", "budget", "metric", "controls", "level")
+    names = ("strategy", "budget", "metric", "controls", "level", "uses_length")
     with TuningDisplay(flags["budget"]) as display:
         done = optimize(
             labelled,
@@ -147,6 +154,8 @@ def _show(report: OptimizationReport, out: Path) -> None:
     title = "adopted" if report.adopted else "not adopted"
     style = "green" if report.adopted else "yellow"
     console.print(Panel(Text(report.reason), title=title, title_align="left", style=style))
+    if report.warning:
+        console.print(f"With the tuned ranker {report.warning}", style="yellow")
     calls = report.calls
     cost = "cost unknown" if calls.cost_usd is None else f"${calls.cost_usd:.4f}"
     tokens = calls.prompt_tokens + calls.completion_tokens
