@@ -58,6 +58,10 @@ def _notes(report: OptimizationReport) -> list[Note]:
             "measured on, and once more on all items. The gain is that of tuning in this way, on items not tuned on."
         )
     notes = [Note(how)]
+    if report.gain is not None and report.chosen != "untuned" and len(report.curve) < 2:
+        notes.append(
+            Note("The calls did not reach for a learning curve, which tells whether more labels would pay.")
+        )
     if report.unmeasured:
         notes.append(
             Note(f"{report.unmeasured} held-out items were not measured: the calls ran out.", "look")

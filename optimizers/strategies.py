@@ -100,17 +100,12 @@ def optimize_ranker(
     ledger = Ledger(budget)
     with quiet_context():
         own, lm, reflection = _models(ranker, ledger, dict(lms or {}))
-        bench = Bench(
-            own,
-            lm,
-            ledger,
-            metric,
-            seed=seed,
-            num_threads=num_threads,
-            wordings=wordings,
-            temperatures=temperatures,
-            uses_length=uses_length,
-        )
+        tried: dict[str, Any] = {
+            "wordings": wordings,
+            "temperatures": temperatures,
+            "uses_length": uses_length,
+        }
+        bench = Bench(own, lm, ledger, metric, seed=seed, num_threads=num_threads, **tried)
         task = Task(bench, tuning_of(own), reflection)
         watch = _Watch(task, budget, on_progress)
         trier = Trier(task, strategy, seed, level, watch.stage)
