@@ -40,6 +40,10 @@ class ConfigError(InputError):
     """The configuration (TOML, flags or Python) is not valid or names something unknown."""
 
 
+class ModelFileError(InputError):
+    """A saved preference model cannot be used as it stands, or a model cannot be saved."""
+
+
 class UnknownNameError(InputError, LookupError):
     """A name (of a design, a format, a backend kind, a message …) is not among the known ones."""
 

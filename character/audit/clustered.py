@@ -29,14 +29,20 @@ def bootstrap_intervals(
     sums, sizes = cluster_sums(columns, cluster)
     if len(sizes) < LEAST_CLUSTERS:
         return np.full((2, columns.shape[1]), np.nan)
+    drawn = resampled_sums(np.column_stack([sums, sizes]), seed=seed, num_resamples=num_resamples)
+    tail = (1 - coverage) / 2
+    return np.asarray(np.quantile(drawn[:, :-1] / drawn[:, -1:], [tail, 1 - tail], axis=0))
+
+
+def resampled_sums(sums: Floats, *, seed: int, num_resamples: int = 1000) -> Floats:
+    """Return the column sums, (resamples, columns), of as many clusters as there are rows, drawn with replacement."""
     rng = np.random.default_rng([seed, 1])
-    means = []
+    found = []
     for start in range(0, num_resamples, _CHUNK):
         rounds = min(_CHUNK, num_resamples - start)
-        drawn = rng.multinomial(len(sizes), np.full(len(sizes), 1 / len(sizes)), size=rounds).astype(float)
-        means.append((drawn @ sums) / (drawn @ sizes)[:, None])
-    tail = (1 - coverage) / 2
-    return np.asarray(np.quantile(np.concatenate(means), [tail, 1 - tail], axis=0))
+        drawn = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=rounds).astype(float)
+        found.append(drawn @ sums)
+    return np.concatenate(found)
 
 
 def sign_flip_p_values(columns: Floats, cluster: Ints, *, seed: int, num_flips: int = 1999) -> Floats:

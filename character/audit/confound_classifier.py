@@ -7,7 +7,7 @@ from pydantic import Field
 
 from character.audit.clustered import bootstrap_intervals
 from character.audit.features import FEATURES
-from character.audit.pair_table import Floats, Ints, PairTable
+from character.audit.pair_table import Floats, PairTable
 from character.records import Record
 
 NUM_FOLDS = 5
@@ -38,12 +38,11 @@ def fit_classifier(table: PairTable, *, seed: int = 0) -> ConfoundClassifier:
     Pairs of one message are held out together, in up to five folds dealt out with the seed.
     """
     places = table.common_openers()
-    columns = np.column_stack([table.differences(), table.opener_signs(places)])
     names = [*FEATURES, *(f"opener:{table.openers[place]}" for place in places)]
-    num_folds = min(NUM_FOLDS, table.num_messages)
-    if num_folds < 2:
+    right = held_out(table, seed=seed)
+    if right is None:
         return ConfoundClassifier()
-    right = _held_out(columns, table.message, num_folds, seed)
+    columns = _columns(table)
     low, high = bootstrap_intervals(right[:, None], table.message, seed=seed)[:, 0]
     weights = _fit(columns / _spread(columns))
     order = np.argsort(-np.abs(weights), kind="stable")
@@ -51,13 +50,20 @@ def fit_classifier(table: PairTable, *, seed: int = 0) -> ConfoundClassifier:
         accuracy=float(right.mean()),
         low=None if np.isnan(low) else float(low),
         high=None if np.isnan(high) else float(high),
-        num_folds=num_folds,
+        num_folds=min(NUM_FOLDS, table.num_messages),
         weights={names[i]: float(weights[i]) for i in order if weights[i]},
     )
 
 
-def _held_out(columns: Floats, message: Ints, num_folds: int, seed: int) -> Floats:
-    """Return per pair 1 where a classifier of the other folds puts it the right way round, 0.5 where it cannot say."""
+def held_out(table: PairTable, *, seed: int = 0) -> Floats | None:
+    """Return per pair 1 where a classifier of the other folds puts it the right way round, 0.5 where it cannot say.
+
+    None for fewer than two messages, where nothing can be held out.
+    """
+    num_folds = min(NUM_FOLDS, table.num_messages)
+    if num_folds < 2:
+        return None
+    columns, message = _columns(table), table.message
     number = int(message.max()) + 1
     fold = np.random.default_rng([seed, 3]).permutation(number) % num_folds
     right = np.empty(len(columns))
@@ -67,6 +73,10 @@ def _held_out(columns: Floats, message: Ints, num_folds: int, seed: int) -> Floa
         scores = (columns[held] / spread) @ _fit(columns[~held] / spread)
         right[held] = np.where(np.abs(scores) < 1e-12, 0.5, scores > 0)
     return right
+
+
+def _columns(table: PairTable) -> Floats:
+    return np.column_stack([table.differences(), table.opener_signs(table.common_openers())])
 
 
 def _spread(columns: Floats) -> Floats:

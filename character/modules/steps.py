@@ -113,13 +113,23 @@ def accepted_arguments(module: Any, arguments: dict[str, Any]) -> dict[str, Any]
     return arguments if names is None else {name: value for name, value in arguments.items() if name in names}
 
 
-@lru_cache(maxsize=256)
-def _parameter_names(called: Any) -> frozenset[str] | None:
-    """Return the names of a callable's parameters, None where it takes any."""
+def names_argument(module: Any, name: str) -> bool:
+    """Whether a callable, or a module's ``forward`` (else ``aforward``), has a parameter of that name, not just any."""
+    called: Any = type(module) if isinstance(module, dspy.Module) else module
+    return name in _signature(called).parameters
+
+
+def _signature(called: Any) -> inspect.Signature:
     method = called
     if isinstance(called, type):
         method = called.forward if hasattr(called, "forward") else called.aforward  # type: ignore[attr-defined]
-    parameters = inspect.signature(method).parameters.values()
+    return inspect.signature(method)
+
+
+@lru_cache(maxsize=256)
+def _parameter_names(called: Any) -> frozenset[str] | None:
+    """Return the names of a callable's parameters, None where it takes any."""
+    parameters = _signature(called).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return None
     return frozenset(parameter.name for parameter in parameters)

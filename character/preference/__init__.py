@@ -1,0 +1,72 @@
+"""The preference model: which of two responses fits a trait better, learnt from pairs; what it is worth, and its uses.
+
+``preference_model`` makes one by the name of its kind, ``load_preference_model`` reads a saved one. Fitting
+needs the extra ``preference``; scoring with a light model needs numpy alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from character.errors import ModelFileError, UnknownNameError
+
+if TYPE_CHECKING:
+    from character.preference.encoders import Embedder
+    from character.preference.protocol import PreferenceModel
+
+
+def preference_model(kind: str = "light", **options: Any) -> PreferenceModel:
+    """Return a preference model to be fitted, by its kind.
+
+    - ``light``: n-grams of words and characters. ``length_free`` (True).
+    - ``embedding``: ``embedder``, a ``dspy.Embedder`` or any function from texts to an array (texts,
+      dimensions). ``length_free`` (True).
+    - ``transformer``: ``folder`` of a sequence-classification model that was trained (see
+      ``transformer.TransformerPreference``); it is not fitted here.
+
+    Raises UnknownNameError, and TypeError for an option that the kind does not have.
+    """
+    if kind not in _KINDS:
+        raise UnknownNameError("kind of preference model", kind, _KINDS)
+    return _KINDS[kind](**options)
+
+
+def load_preference_model(folder: Path | str, *, embedder: Embedder | None = None) -> PreferenceModel:
+    """Return a saved preference model; ``embedder`` is for one of kind ``embedding``.
+
+    Reads plain JSON and plain arrays of known names, types and shapes, within bounds, and nothing else; no
+    file can bring code along. Raises ModelFileError that says what was wrong.
+    """
+    from character.preference.container import read_json
+    from character.preference.linear_files import FACTS_NAME, load_linear
+
+    folder = Path(folder)
+    data = read_json(folder / FACTS_NAME)
+    if data.get("kind") != "character-preference":
+        raise ModelFileError(
+            f"{folder / FACTS_NAME}: no preference model (its kind is not character-preference).",
+            expected="a folder that `character preference fit` wrote",
+        )
+    return load_linear(folder, data, embedder)
+
+
+def _light(*, length_free: bool = True) -> PreferenceModel:
+    from character.preference.encoders import NGrams
+    from character.preference.linear import LinearPreference
+
+    return LinearPreference(NGrams(), length_free=length_free)
+
+
+def _embedding(*, embedder: Embedder, length_free: bool = True) -> PreferenceModel:
+    from character.preference.encoders import Embeddings
+    from character.preference.linear import LinearPreference
+
+    return LinearPreference(Embeddings(embedder), length_free=length_free)
+
+
+_KINDS: dict[str, Callable[..., PreferenceModel]] = {
+    "light": _light,
+    "embedding": _embedding,
+}

@@ -1,0 +1,163 @@
+"""Light and embedding models as files: what is written, and what is accepted back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import numpy as np
+from pydantic import ConfigDict, Field, StringConstraints, ValidationError
+
+from character._version import __version__
+from character.errors import ModelFileError
+from character.preference.container import Arrays, Expected, read_arrays, write_arrays, write_whole
+from character.preference.encoders import Embedder, Embeddings, NGrams, not_fitted
+from character.preference.heads import TraitHead
+from character.preference.linear import MOST_TRAITS, LinearPreference
+from character.preference.lookup import HashIndex
+from character.preference.tfidf import MOST_FEATURES, NGramTfidf
+from character.records import Record
+
+FACTS_NAME, ARRAYS_NAME = "preference.json", "preference.npz"
+MOST_DIMENSIONS = 100_000
+MOST_IN_A_DRAWER = 64
+"""Hashes that share their leading bits, at most: real ones hardly share any, and each costs time on every look-up."""
+Name = Annotated[str, StringConstraints(min_length=1, max_length=400)]
+T = TypeVar("T", bound=Record)
+Count = Annotated[int, Field(ge=0)]
+
+
+class _Strict(Record):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class HeadFacts(_Strict):
+    """A trait's head as a file tells it (see ``TraitHead``)."""
+
+    trait: Name
+    num_pairs: Count
+    num_messages: Count
+    temperature: float = Field(gt=0)
+    prior_share: float
+    calibrated: bool
+
+
+class LinearFacts(_Strict):
+    """What ``preference.json`` holds of a light or an embedding model, and nothing else."""
+
+    kind: Literal["character-preference"] = "character-preference"
+    format_version: Literal[1] = 1
+    model: Literal["light", "embedding"]
+    character_version: Name
+    length_free: bool
+    num_features: int = Field(ge=1, le=MOST_DIMENSIONS)
+    strange_idf: float | None = Field(default=None, gt=0, le=100)
+    heads: list[HeadFacts] = Field(min_length=1, max_length=MOST_TRAITS)
+    left_out: dict[Name, Count] = Field(max_length=20)
+    seed: int = Field(ge=0, le=10**9)
+    arrays_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+def save_linear(model: LinearPreference, folder: Path) -> None:
+    """Write a model's two files; raises InputError before it is fitted, ModelFileError where it cannot be written."""
+    if not len(model.weights):
+        raise not_fitted()
+    arrays: Arrays = {
+        "weights": model.weights.astype("<f4"),
+        "messages": np.array(sorted(model.seen_messages), dtype="<u8"),
+    }
+    strange_idf = None
+    if isinstance(model.encoder, NGrams) and model.encoder.tfidf is not None:
+        known = model.encoder.tfidf
+        arrays |= {
+            "hashes": known.hashes.astype("<u8"),
+            "blocks": known.blocks.astype("|u1"),
+            "idf": known.idf.astype("<f4"),
+        }
+        strange_idf = known.strange_idf
+    facts = LinearFacts(
+        model="light" if isinstance(model.encoder, NGrams) else "embedding",
+        character_version=__version__,
+        length_free=model.length_free,
+        num_features=model.encoder.num_features,
+        strange_idf=strange_idf,
+        heads=[HeadFacts(**head._asdict()) for head in model.heads],
+        left_out=model.left_out,
+        seed=model.seed,
+        arrays_sha256=write_arrays(folder / ARRAYS_NAME, arrays),
+    )
+    text = json.dumps(facts.model_dump(mode="json"), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    write_whole(folder / FACTS_NAME, text.encode("utf-8"))
+
+
+def load_linear(folder: Path, data: dict[str, Any], embedder: Embedder | None) -> LinearPreference:
+    """Return the model of a folder whose ``preference.json`` was read as ``data``; raises ModelFileError."""
+    where = folder / FACTS_NAME
+    facts = checked_facts(LinearFacts, data, where)
+    names = [head.trait for head in facts.heads]
+    if len(set(names)) < len(names):
+        raise ModelFileError(f"{where}: two heads are of one trait.", expected="one head per trait")
+    arrays = read_arrays(folder / ARRAYS_NAME, _expected(facts), facts.arrays_sha256)
+    _check_rising(arrays["messages"], f"{folder / ARRAYS_NAME}: messages")
+    light = facts.model == "light"
+    return LinearPreference(
+        encoder=NGrams(_tfidf(arrays, facts, folder)) if light else Embeddings(embedder, facts.num_features),
+        length_free=facts.length_free,
+        heads=tuple(TraitHead(**head.model_dump()) for head in facts.heads),
+        weights=arrays["weights"],
+        seen_messages=frozenset(arrays["messages"].tolist()),
+        left_out=dict(facts.left_out),
+        seed=facts.seed,
+    )
+
+
+def checked_facts(shape: type[T], data: dict[str, Any], where: Path) -> T:
+    """Return the record of a JSON object, refusing unknown keys, wrong types and wrong values by name."""
+    try:
+        return shape.model_validate(data)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in problem["loc"]) or "the whole"
+        said = "this key does not belong there" if problem["type"] == "extra_forbidden" else problem["msg"]
+        raise ModelFileError(
+            f"{where}: {place[:80]}: {said}.",
+            expected="what `character preference fit` writes, and nothing else",
+            fix="take the model from where it was made, or fit it again.",
+        ) from None
+
+
+def _expected(facts: LinearFacts) -> Expected:
+    lines = 1 + len(facts.heads)
+    common: dict[str, tuple[str, tuple[int | None, ...]]] = {
+        "weights": ("<f4", (lines, facts.num_features)),
+        "messages": ("<u8", (None,)),
+    }
+    if facts.model == "embedding":
+        return common
+    size = (facts.num_features,)
+    return common | {"hashes": ("<u8", size), "blocks": ("|u1", size), "idf": ("<f4", size)}
+
+
+def _tfidf(arrays: Arrays, facts: LinearFacts, folder: Path) -> NGramTfidf:
+    where = folder / ARRAYS_NAME
+    if facts.num_features > MOST_FEATURES:
+        raise ModelFileError(
+            f"{where}: {facts.num_features:,} n-grams.", expected=f"at most {MOST_FEATURES:,}"
+        )
+    _check_rising(arrays["hashes"], f"{where}: hashes")
+    if (arrays["blocks"] > 1).any():
+        raise ModelFileError(f"{where}: blocks: holds other numbers than 0 and 1.")
+    if (arrays["idf"] <= 0).any():
+        raise ModelFileError(f"{where}: idf: holds numbers that are not above 0.")
+    if facts.strange_idf is None:
+        raise ModelFileError(f"{folder / FACTS_NAME}: strange_idf: is missing.", expected="a number above 0")
+    begin = HashIndex.of(arrays["hashes"]).begin
+    if (begin[1:] - begin[:-1]).max() > MOST_IN_A_DRAWER:
+        raise ModelFileError(f"{where}: hashes: they lie too close together to be hashes of n-grams.")
+    return NGramTfidf(arrays["hashes"], arrays["blocks"], arrays["idf"], facts.strange_idf, facts.length_free)
+
+
+def _check_rising(values: Any, what: str) -> None:
+    if len(values) > 1 and not (values[1:] > values[:-1]).all():
+        raise ModelFileError(f"{what}: not in strictly rising order.")

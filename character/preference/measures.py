@@ -1,0 +1,175 @@
+"""Figures over pairs with their intervals: every one is a function of column sums, so one bootstrap serves all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from character.audit.clustered import LEAST_CLUSTERS, cluster_sums, resampled_sums
+from character.preference.evaluation_records import Measure, ReliabilityBin, Scope
+from character.preference.ngrams import Floats, Ints
+from character.records import PreferencePair
+
+NUM_BINS = 10
+_LEAST = 1e-12
+_ECE = "ece"
+_Statistic = Callable[[Floats], Floats]
+"""From column sums (draws, columns) to a figure per draw."""
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Pairs as a model sees them: P(chosen better), the message each is of, and whether the chosen side is longer (1) or shorter (-1)."""
+
+    probability: Floats
+    cluster: Ints
+    longer: Floats
+
+    @classmethod
+    def of(cls, pairs: Sequence[PreferencePair], probability: Floats, keys: Sequence[object]) -> Predicted:
+        """Return the predictions for pairs; pairs of one key are resampled together."""
+        numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+        return cls(
+            np.asarray(probability, dtype=np.float64),
+            np.array([numbers[key] for key in keys], dtype=np.int64),
+            np.array([length_sign(pair) for pair in pairs], dtype=np.float64),
+        )
+
+    def at(self, rows: NDArray[np.bool_]) -> Predicted:
+        """Return these pairs alone, messages numbered anew."""
+        _, cluster = np.unique(self.cluster[rows], return_inverse=True)
+        return Predicted(self.probability[rows], cluster.astype(np.int64), self.longer[rows])
+
+    @property
+    def right(self) -> Floats:
+        """1 where the chosen side is preferred, 0 where the other is, a half where neither is."""
+        return right_of(self.probability)
+
+    @property
+    def num_messages(self) -> int:
+        """How many messages the pairs are of."""
+        return len(np.unique(self.cluster))
+
+
+def length_sign(pair: PreferencePair) -> int:
+    """Return 1 where the chosen side has more characters, -1 where it has fewer, else 0."""
+    difference = len(pair.chosen.strip()) - len(pair.rejected.strip())
+    return (difference > 0) - (difference < 0)
+
+
+def right_of(probability: Floats) -> Floats:
+    """Return 1 for a probability above a half, 0 below, 0.5 for a half."""
+    return np.asarray((np.sign(probability - 0.5) + 1) / 2)
+
+
+def mean_of(values: Floats, cluster: Ints, seed: int) -> Measure:
+    """Return the mean of values with its interval."""
+    columns = np.column_stack([values, np.ones(len(values))])
+    return _measures(columns, cluster, {"mean": _share(0, 1)}, seed)["mean"]
+
+
+def balanced_of(right: Floats, longer: Floats, cluster: Ints, seed: int) -> Measure:
+    """Return the mean of the accuracies where the chosen side is shorter and where it is longer, with its interval."""
+    columns = np.column_stack([right * (longer < 0), longer < 0, right * (longer > 0), longer > 0])
+    return _measures(columns, cluster, {"both": _balanced(0)}, seed)["both"]
+
+
+def scope_of(predicted: Predicted, seed: int) -> Scope:
+    """Return every figure over these pairs."""
+    right, longer, own = predicted.right, predicted.longer, np.clip(predicted.probability, _LEAST, 1.0)
+    confidence = np.maximum(predicted.probability, 1 - predicted.probability)
+    bins = _bins(confidence)
+    gap = (confidence - right)[:, None] * (bins[:, None] == np.arange(NUM_BINS))
+    columns = np.column_stack(
+        [
+            right * (longer < 0),
+            longer < 0,
+            right * (longer > 0),
+            longer > 0,
+            right,
+            -np.log(own),
+            (1 - predicted.probability) ** 2,
+            np.ones(len(right)),
+            gap,
+        ]
+    )
+    statistics: dict[str, _Statistic] = {
+        "accuracy": _share(4, 7),
+        "shorter": _share(0, 1),
+        "longer": _share(2, 3),
+        "length_balanced": _balanced(0),
+        "log_loss": _share(5, 7),
+        "brier": _share(6, 7),
+        _ECE: lambda sums: np.abs(sums[:, 8:]).sum(axis=1) / sums[:, 7],
+    }
+    found = _measures(columns, predicted.cluster, statistics, seed)
+    return Scope(num_pairs=len(right), num_messages=predicted.num_messages, **found)
+
+
+def reliability_of(predicted: Predicted, seed: int) -> tuple[ReliabilityBin, ...]:
+    """Return the bins of confidence that hold pairs, from the least sure to the surest."""
+    confidence = np.maximum(predicted.probability, 1 - predicted.probability)
+    bins, found = _bins(confidence), []
+    for number in range(NUM_BINS):
+        rows = bins == number
+        if rows.any():
+            part = predicted.at(rows)
+            found.append(
+                ReliabilityBin(
+                    low=0.5 + number / (2 * NUM_BINS),
+                    high=0.5 + (number + 1) / (2 * NUM_BINS),
+                    num_pairs=int(rows.sum()),
+                    confidence=float(confidence[rows].mean()),
+                    accuracy=mean_of(part.right, part.cluster, seed),
+                )
+            )
+    return tuple(found)
+
+
+def _bins(confidence: Floats) -> Ints:
+    return np.minimum(((confidence - 0.5) * 2 * NUM_BINS).astype(np.int64), NUM_BINS - 1)
+
+
+def _share(part: int, whole: int) -> _Statistic:
+    return lambda sums: sums[:, part] / sums[:, whole]
+
+
+def _balanced(first: int) -> _Statistic:
+    shorter, longer = _share(first, first + 1), _share(first + 2, first + 3)
+    return lambda sums: (shorter(sums) + longer(sums)) / 2
+
+
+def _measures(
+    columns: Floats, cluster: Ints, statistics: dict[str, _Statistic], seed: int
+) -> dict[str, Measure]:
+    if not len(columns):
+        return {name: Measure() for name in statistics}
+    sums, _ = cluster_sums(columns.astype(np.float64), cluster)
+    whole = sums.sum(axis=0, keepdims=True)
+    drawn = resampled_sums(sums, seed=seed) if len(sums) >= LEAST_CLUSTERS else None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {
+            name: _measure(statistic, whole, drawn, biased=name == _ECE)
+            for name, statistic in statistics.items()
+        }
+
+
+def _measure(statistic: _Statistic, whole: Floats, drawn: Floats | None, *, biased: bool) -> Measure:
+    """Return a figure with its interval; that of a ``biased`` one is moved by the bias that resampling shows.
+
+    Every draw adds gaps of chance to a calibration error, so the plain interval would lie above the figure.
+    """
+    value = float(statistic(whole)[0])
+    if np.isnan(value):
+        return Measure()
+    if drawn is None:
+        return Measure(value=value)
+    known = statistic(drawn)
+    known = known[~np.isnan(known)]
+    low, high = np.quantile(known, [0.025, 0.975])
+    if biased:
+        low, high = (max(0.0, end - (known.mean() - value)) for end in (low, high))
+    return Measure(value=value, low=float(low), high=float(high))

@@ -1,0 +1,90 @@
+"""What every preference model can do, whatever is inside: the Protocol, and what it is asked about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+
+import numpy as np
+
+from character.constitution import Trait
+from character.preference.ngrams import Floats
+from character.records import Message, PreferencePair, Turn
+
+if TYPE_CHECKING:
+    from character.preference.evaluation_records import Evaluation
+
+Conversation = Message | Sequence[Turn | Mapping[str, str]] | str
+"""What was said before a response: a message, its turns, or the user's one turn as text."""
+
+
+class Judged(NamedTuple):
+    """A response to be scored: what was said before it, the response, and the trait it should fit."""
+
+    messages: Conversation
+    response: str
+    trait: Trait | str
+
+    @property
+    def trait_name(self) -> str:
+        """The trait's name."""
+        return self.trait if isinstance(self.trait, str) else self.trait.name
+
+
+class PreferenceModel(Protocol):
+    """A model of which of two responses fits a trait better, P(a better than b | messages, trait).
+
+    A score is in log-odds and has no zero of its own: for two responses to one message and one trait,
+    P(a better than b) = 1 / (1 + exp(score(b) - score(a))). The same model gives the same scores, whatever
+    else is in a batch. A fitted model does not change: ``fit`` returns another one.
+    """
+
+    @property
+    def kind(self) -> str:
+        """The name under which the model is registered: ``light``, ``embedding``, ``transformer``."""
+
+    @property
+    def traits(self) -> tuple[str, ...]:
+        """The traits it was fitted on; others are scored by what these have in common."""
+
+    @property
+    def seen_messages(self) -> frozenset[int]:
+        """The keys (``folds.message_key``) of the messages it was fitted on, as far as they are known."""
+
+    def scores(self, judged: Sequence[Judged]) -> Floats:
+        """Return the score of each response, in their order."""
+
+    def fit(self, pairs: Sequence[PreferencePair], *, seed: int = 0) -> Self:
+        """Return the model that these pairs teach; raises InputError where they teach nothing."""
+
+    def save(self, folder: Path | str) -> None:
+        """Write the model into a folder; see ``character.preference.load_preference_model``."""
+
+    def score(self, messages: Conversation, response: str, trait: Trait | str) -> float:
+        """Return how well a response fits a trait, in log-odds."""
+        return float(self.scores([Judged(messages, response, trait)])[0])
+
+    def prefer(self, a: str, b: str, *, messages: Conversation, trait: Trait | str) -> float:
+        """Return the probability, in 0..1, that response ``a`` fits the trait better than ``b``."""
+        first, second = self.scores([Judged(messages, a, trait), Judged(messages, b, trait)])
+        return float(sigmoid(np.array([first - second]))[0])
+
+    def preferences(self, pairs: Sequence[PreferencePair]) -> Floats:
+        """Return for each pair the probability that its chosen side is the better one."""
+        sides = [
+            Judged(pair.prompt, text, pair.trait) for pair in pairs for text in (pair.chosen, pair.rejected)
+        ]
+        scores = self.scores(sides).reshape(-1, 2)
+        return sigmoid(scores[:, 0] - scores[:, 1])
+
+    def evaluate(self, pairs: Sequence[PreferencePair], *, seed: int = 0) -> Evaluation:
+        """Return how well the model tells chosen from rejected on the messages it was not fitted on."""
+        from character.preference.evaluation import evaluate
+
+        return evaluate(self, pairs, seed=seed)
+
+
+def sigmoid(odds: Floats) -> Floats:
+    """Return 1 / (1 + exp(-odds))."""
+    return np.asarray(1 / (1 + np.exp(-np.clip(odds, -500, 500))))

@@ -1,0 +1,218 @@
+"""Pairs to learn from, wherever they lie: a run, a folder that was exported, or a file of rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from character.constitution import Trait
+from character.errors import InputError
+from character.modules.inputs import as_kind
+from character.records import PreferencePair, Record, Turn
+from character.run_summary import run_constitution
+from character.store import RunStore
+from character.store_places import FILE_NAME
+from character.text import detect_language, fingerprint
+from optimizers.errors import OptimizerError
+from optimizers.labelled_files import rows_of
+
+PAIR_SHAPE = '{"prompt": "…", "chosen": "…", "rejected": "…", "trait": "…"}'
+_EXPORTED = ("preferences.jsonl", "train.jsonl", "validation.jsonl", "test.jsonl")
+_POINTER = "store.json"
+_PASSED_ON = ("design", "chosen_level", "rejected_level", "probability", "message_id")
+
+
+class PairSet(Record):
+    """Pairs from one place. ``dropped`` counts what was left out by reason; ``traits`` are those a run tells of."""
+
+    name: str
+    pairs: tuple[PreferencePair, ...]
+    traits: tuple[Trait, ...] = ()
+    dropped: dict[str, int] = Field(default_factory=dict)
+
+
+def read_pairs(path: Path | str, *, trait: str = "") -> PairSet:
+    """Return the pairs of a run folder, of an exported folder, or of a file.
+
+    A file holds JSON objects, one a line or in one list, in any of these shapes, also mixed:
+
+    - TRL's: ``prompt`` (a text or turns), ``chosen`` and ``rejected`` (texts, or turns that end with the
+      response and may repeat the prompt); ours adds ``trait``, ``kind``, ``language`` and where a pair came from;
+    - the recipe's: ``prompt``, ``preferred`` and the list ``less_preferred``; the trait is that of the row with
+      this prompt in ``candidates.jsonl`` beside it;
+    - the plain one: ``prompt``, ``chosen``, ``rejected``, ``trait`` and, where known, ``probability``.
+
+    ``trait`` is that of rows without one. Columns beyond these are passed over. Left out and counted: pairs with
+    an empty side, with the same side twice, and those that came before. Raises InputError (StoreError for a
+    run) naming file, line and field.
+    """
+    path = Path(path)
+    if path.is_dir() and ((path / FILE_NAME).is_file() or (path / _POINTER).is_file()):
+        return _of_run(path)
+    files = [path]
+    if path.is_dir():
+        files = [path / name for name in _EXPORTED if (path / name).is_file()]
+        if not files:
+            raise InputError(
+                f"{path} holds neither a run nor exported pairs.",
+                expected=f"a run folder, or one of {', '.join(_EXPORTED)} in it",
+                fix="give a run, or what `character export RUN --format trl` wrote.",
+            )
+    dropped: Counter[str] = Counter()
+    pairs = _distinct((pair for file in files for pair in _of_file(file, trait, dropped)), dropped)
+    if not pairs:
+        raise InputError(
+            f"{path}: there is no pair in it ({dict(dropped) or 'nothing'}).", expected=PAIR_SHAPE
+        )
+    return PairSet(name=path.name, pairs=pairs, dropped=dict(dropped))
+
+
+def _of_run(folder: Path) -> PairSet:
+    dropped: Counter[str] = Counter()
+    with RunStore(folder) as store:
+        constitution = run_constitution(store)
+        pairs = _distinct((pair for rollout in store.rollouts() for pair in rollout.pairs), dropped)
+    if not pairs:
+        raise InputError(
+            f"the run {folder} has no pairs.", fix="`character status` says what was dropped and why."
+        )
+    return PairSet(name=folder.name, pairs=pairs, traits=constitution.traits, dropped=dict(dropped))
+
+
+def _distinct(pairs: Iterable[PreferencePair], dropped: Counter[str]) -> tuple[PreferencePair, ...]:
+    kept: dict[str, PreferencePair] = {}
+    for pair in pairs:
+        reason = (
+            "empty_side"
+            if not (pair.chosen.strip() and pair.rejected.strip())
+            else "identical_sides"
+            if pair.chosen.strip() == pair.rejected.strip()
+            else "duplicate"
+            if pair.id in kept
+            else ""
+        )
+        if reason:
+            dropped[reason] += 1
+        else:
+            kept[pair.id] = pair
+    return tuple(kept.values())
+
+
+def _of_file(path: Path, trait: str, dropped: Counter[str]) -> Iterator[PreferencePair]:
+    traits: dict[str, str] | None = None
+    for where, row in _rows(path):
+        if "preferred" in row:
+            if traits is None:
+                traits = _traits_beside(path)
+            yield from _of_recipe(row, where, traits.get(str(row.get("prompt")), trait), dropped)
+        elif "chosen" in row and "rejected" in row:
+            yield _pair(row, where, trait, dropped)
+        else:
+            raise _problem(where, f"found an object with the fields {', '.join(map(repr, list(row)[:8]))}.")
+
+
+def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    try:
+        yield from rows_of(path)
+    except OptimizerError as error:
+        raise InputError(error.found, expected=PAIR_SHAPE, fix="give a file of pairs in UTF-8.") from None
+
+
+def _traits_beside(path: Path) -> dict[str, str]:
+    """Return the trait of each prompt in the recipe's candidates; a prompt that several traits have is left out."""
+    beside = path.with_name("candidates.jsonl")
+    found: dict[str, set[str]] = {}
+    for _, row in _rows(beside) if beside.is_file() else ():
+        if isinstance(row.get("prompt"), str) and isinstance(row.get("trait"), str):
+            found.setdefault(row["prompt"], set()).add(row["trait"])
+    return {prompt: next(iter(traits)) for prompt, traits in found.items() if len(traits) == 1}
+
+
+def _of_recipe(
+    row: Mapping[str, Any], where: str, trait: str, dropped: Counter[str]
+) -> Iterator[PreferencePair]:
+    others = row.get("less_preferred")
+    if not isinstance(others, list):
+        raise _problem(where, "less_preferred: found no list of texts.")
+    for other in others:
+        yield _pair({**row, "chosen": row["preferred"], "rejected": other}, where, trait, dropped)
+
+
+def _pair(row: Mapping[str, Any], where: str, trait: str, dropped: Counter[str]) -> PreferencePair:
+    chosen, rejected = (_turns(row[side], f"{where}: {side}", "assistant") for side in ("chosen", "rejected"))
+    prompt = _turns(row["prompt"], f"{where}: prompt", "user") if "prompt" in row else chosen[:-1]
+    if not prompt:
+        raise _problem(where, "prompt: found none, neither in a field of its own nor before the responses.")
+    kept = tuple(turn for turn in prompt if turn["role"] != "system")
+    if len(kept) < len(prompt):
+        dropped["system_turn"] += len(prompt) - len(kept)
+    name = row.get("trait") or trait
+    if not isinstance(name, str) or not name:
+        raise _problem(
+            where, "trait: found none.", "a trait's name in each row, or one for all (--trait NAME)"
+        )
+    fields = {key: row[key] for key in _PASSED_ON if row.get(key) not in (None, "")}
+    try:
+        return _record(row, fields, kept, name, chosen[-1]["content"], rejected[-1]["content"])
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in problem["loc"])
+        raise _problem(
+            where, f"{place or 'the row'}: {problem['msg'].removeprefix('Value error, ')}."
+        ) from None
+
+
+def _record(
+    row: Mapping[str, Any],
+    fields: dict[str, Any],
+    prompt: tuple[dict[str, str], ...],
+    trait: str,
+    chosen: str,
+    rejected: str,
+) -> PreferencePair:
+    scored = row.get("score_chosen") is not None and row.get("score_rejected") is not None
+    high, low = (row["score_chosen"], row["score_rejected"]) if scored else (1.0, 0.0)
+    turns = tuple(Turn.model_validate(turn) for turn in prompt)
+    language = row.get("language") or detect_language(turns[-1].content)
+    values = {
+        "trait": trait,
+        "message_id": fingerprint(["message", trait, [turn.content for turn in turns]]),
+        "ranking_id": "",
+        "kind": as_kind(row.get("kind") or row.get("type") or "question"),
+        "language": language,
+        "prompt": turns,
+        "chosen": chosen,
+        "rejected": rejected,
+        "score_chosen": high,
+        "score_rejected": low,
+        "margin": _difference(high, low),
+        "design": "given",
+    }
+    return PreferencePair.model_validate({**values, **fields})
+
+
+def _difference(high: Any, low: Any) -> Any:
+    """Return the margin of two scores; what is no number is for the record to refuse."""
+    known = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (high, low))
+    return round(high - low, 6) if known else high
+
+
+def _turns(given: Any, where: str, last: str) -> list[dict[str, str]]:
+    """Return a text or a list of turns as turns, the last of which is ``last``'s."""
+    if isinstance(given, str):
+        return [{"role": last, "content": given}]
+    turns = given if isinstance(given, list) else []
+    for turn in turns:
+        if not isinstance(turn, dict) or not isinstance(turn.get("content"), str) or "role" not in turn:
+            raise _problem(where, "found something that is no turn with role and content.")
+    if not turns or turns[-1]["role"] != last:
+        raise _problem(where, f"found no text, and no turns that end with the {last}'s.")
+    return [{"role": turn["role"], "content": turn["content"]} for turn in turns]
+
+
+def _problem(where: str, found: str, expected: str = PAIR_SHAPE) -> InputError:
+    return InputError(f"{where}: {found}", expected=expected, fix="correct that row.")

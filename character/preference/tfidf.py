@@ -1,0 +1,139 @@
+"""N-grams as numbers: which are kept, how much each counts, and texts as sparse rows of them (TF-IDF)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from character.preference.lookup import HashIndex, runs
+from character.preference.ngrams import (
+    Floats,
+    Grams,
+    Hashes,
+    Ints,
+    Weights,
+    character_grams,
+    prepared,
+    word_grams,
+)
+
+MOST_FEATURES = 50_000
+"""How many n-grams are kept: those that the most texts have."""
+_CHUNK_CHARACTERS = 400_000
+_BLOCKS = (word_grams, character_grams)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Texts as sparse rows: ``value`` of the feature ``column`` in the text ``row``; sorted by row, then column."""
+
+    row: Ints
+    column: Ints
+    value: Floats
+    num_rows: int
+    num_columns: int
+
+    def scores(self, weights: Weights, of_row: Ints) -> Floats:
+        """Return each row's product with that line of ``weights`` (lines, columns) which ``of_row`` names."""
+        products = self.value * weights[of_row[self.row], self.column]
+        return np.asarray(np.bincount(self.row, products, self.num_rows), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class NGramTfidf:
+    """A fitted encoder: the kept n-grams by rising hash, the block of each (0 words, 1 characters) and its weight.
+
+    A text's value for an n-gram is (1 + log count) x idf, and the values of each block are scaled to the length
+    1; idf = log((1 + n) / (1 + df)) + 1. N-grams that were not kept are scaled by as well, each with
+    ``strange_idf`` (that of none of n texts): the less is known of a text, the less is said about it. ``plain``
+    keeps format out of sight (see ``ngrams.prepared``).
+    """
+
+    hashes: Hashes
+    blocks: NDArray[np.uint8]
+    idf: NDArray[np.float32]
+    strange_idf: float
+    plain: bool
+
+    @classmethod
+    def fit(cls, texts: Sequence[str], *, plain: bool) -> NGramTfidf:
+        """Return the encoder of these texts; each counts once, however often it is given."""
+        texts = list(dict.fromkeys(texts))
+        hashes, blocks, having = _document_frequencies([prepared(text, plain=plain) for text in texts])
+        common = np.lexsort((hashes, -having))[:MOST_FEATURES]
+        kept = np.sort(common)
+        idf = np.log((1 + len(texts)) / (1 + having[kept])) + 1
+        return cls(
+            hashes[kept], blocks[kept], idf.astype(np.float32), float(np.log(1 + len(texts)) + 1), plain
+        )
+
+    def encode(self, texts: Sequence[str]) -> Rows:
+        """Return texts as rows; an n-gram that was not kept counts only towards the length of its text's row."""
+        parts: list[tuple[Ints, Ints, Floats]] = []
+        for first, chunk in _chunks([prepared(text, plain=self.plain) for text in texts]):
+            row, column, value = self._chunk(chunk)
+            parts.append((row + first, column, value))
+        row, column, value = (np.concatenate(part) for part in zip(*(parts or [_NOTHING]), strict=True))
+        return Rows(row, column, value, len(texts), len(self.hashes))
+
+    def columns(self, hashes: Hashes) -> Ints:
+        """Return the column of each hash, -1 where it was not kept."""
+        return self._index.places(hashes)
+
+    @cached_property
+    def _index(self) -> HashIndex:
+        return HashIndex.of(self.hashes)
+
+    def _chunk(self, texts: Sequence[str]) -> tuple[Ints, Ints, Floats]:
+        """Return the rows, columns and values of a few prepared texts."""
+        keys, strange = [], np.zeros((len(texts), len(_BLOCKS)))
+        for block, grams in enumerate(_grams(texts)):
+            column = self.columns(grams.hashes)
+            kept = column >= 0
+            keys.append(grams.text[kept] * len(self.hashes) + column[kept])
+            strange[:, block] = np.bincount(grams.text[~kept], minlength=len(texts))
+        cells, count = runs(np.concatenate(keys))
+        row, column = np.divmod(cells, max(1, len(self.hashes)))
+        value = (1 + np.log(count)) * self.idf[column]
+        group = row * len(_BLOCKS) + self.blocks[column]
+        squares = np.bincount(group, value**2, strange.size) + strange.ravel() * self.strange_idf**2
+        return row, column, np.asarray(value / np.sqrt(squares[group]))
+
+
+_NO_INTS, _NO_FLOATS = np.empty(0, dtype=np.int64), np.empty(0)
+_NOTHING = (_NO_INTS, _NO_INTS, _NO_FLOATS)
+
+
+def _grams(texts: Sequence[str]) -> Iterator[Grams]:
+    return (block(texts) for block in _BLOCKS)
+
+
+def _document_frequencies(texts: Sequence[str]) -> tuple[Hashes, NDArray[np.uint8], Ints]:
+    """Return the n-grams of texts by rising hash, the block of each, and how many texts have it."""
+    found: list[tuple[Hashes, NDArray[np.uint8], Ints]] = []
+    for _, chunk in _chunks(texts):
+        for block, grams in enumerate(_grams(chunk)):
+            hashes = np.unique(grams.hashes)
+            cells, _ = runs(grams.text * max(1, len(hashes)) + HashIndex.of(hashes).places(grams.hashes))
+            having = np.bincount(cells % max(1, len(hashes)), minlength=len(hashes))
+            found.append((hashes, np.full(len(hashes), block, dtype=np.uint8), having))
+    if not found:
+        return np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.uint8), _NO_INTS
+    every, blocks, having = (np.concatenate(part) for part in zip(*found, strict=True))
+    hashes, first, place = np.unique(every, return_index=True, return_inverse=True)
+    return hashes, blocks[first], np.bincount(place, having).astype(np.int64)
+
+
+def _chunks(texts: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yield (place of the first, texts) of about ``_CHUNK_CHARACTERS`` characters, which bounds the memory."""
+    first, size, chunk = 0, 0, list[str]()
+    for place, text in enumerate(texts):
+        chunk.append(text)
+        size += len(text)
+        if size >= _CHUNK_CHARACTERS or place == len(texts) - 1:
+            yield first, chunk
+            first, size, chunk = place + 1, 0, []
