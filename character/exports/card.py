@@ -177,6 +177,7 @@ def _run_facts(facts: RunFacts) -> list[tuple[str, object]]:
     return [
         ("Seed of the run", facts.seed),
         ("Configuration", facts.config_fingerprint),
+        ("Fingerprint of the run", facts.run_fingerprint),
         ("Made at (UTC)", facts.created_at),
     ]
 
