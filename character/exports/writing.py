@@ -16,7 +16,7 @@ from character.errors import InputError, UnknownNameError
 from character.exports.card import dataset_card
 from character.exports.card_text import UNFINISHED, WEIGHT_IGNORED
 from character.exports.facts import RunFacts, count_drops, made_by_rehearsal, read_facts
-from character.exports.files import METADATA_FILE, json_text, staged_folder, write_text
+from character.exports.files import METADATA_FILE, digest_of, json_text, staged_folder, write_text
 from character.exports.formats import EXPORT_FORMATS, ExportFormat, Job, Written
 from character.exports.models import ExportData, ExportReport, Split
 from character.exports.rows import usable_pairs
@@ -88,7 +88,9 @@ def export(
         _refuse_nothing(chosen, written, source)
         report = _report(chosen, job, written, facts, out=Path(out), margin_asked=include_margin)
         report = _with_pairs(report, pairs, balanced, source.position_effects)
-        write_text(folder / CARD_FILE, dataset_card(job, chosen, written, report, facts, license=license))
+        digest = digest_of(folder / file.path for file in written.files)
+        card = dataset_card(job, chosen, written, report, facts, license=license, fingerprint=digest)
+        write_text(folder / CARD_FILE, card)
         write_text(folder / METADATA_FILE, json_text(_metadata(job, report, facts, license), indent=2) + "\n")
     return report
 
