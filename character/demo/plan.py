@@ -24,7 +24,7 @@ class LoopSize(Record):
     hidden: int = 128
     layers: int = 2
     sft_replies: int = 4
-    sft_epochs: int = 4
+    sft_epochs: int = 3
     candidates: int = 4
     dpo_epochs: int = 2
     dpo_rate: float = 2e-4

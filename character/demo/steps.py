@@ -67,7 +67,13 @@ def policy(places: Places, config: LoopConfig) -> None:
     from character.training.preparing import Wish, write_training
     from character.training.running import train
 
-    values = {**_SETTINGS, "num_train_epochs": config.size.sft_epochs, "learning_rate": 3e-3}
+    values = {
+        **_SETTINGS,
+        "num_train_epochs": config.size.sft_epochs,
+        "learning_rate": 5e-3,
+        "per_device_train_batch_size": 8,
+        "adam_beta2": 0.98,
+    }
     write_training(
         "sft", places.training("policy"), Wish(str(places.untrained), seed=config.seed, values=values)
     )
@@ -196,7 +202,7 @@ def _values(method: str, config: LoopConfig) -> dict[str, Any]:
     size = config.size
     own: dict[str, dict[str, Any]] = {
         "dpo": {"num_train_epochs": size.dpo_epochs, "learning_rate": size.dpo_rate},
-        "reward": {"num_train_epochs": 1, "learning_rate": 5e-4},
+        "reward": {"num_train_epochs": 3, "learning_rate": 5e-4},
         "grpo": {
             "max_steps": size.grpo_steps,
             "learning_rate": 2e-4,
@@ -225,6 +231,13 @@ def sample(name: str, places: Places, config: LoopConfig) -> None:
     )
 
 
+def measure(places: Places, config: LoopConfig) -> None:
+    """Measure what changed, and write it down."""
+    from character.demo.results import gather
+
+    write_text(places.results, gather(places, config).model_dump_json(indent=2) + "\n")
+
+
 STEPS: dict[str, Callable[[Places, LoopConfig], None]] = {
     "world": world,
     "policy": policy,
@@ -237,6 +250,7 @@ STEPS: dict[str, Callable[[Places, LoopConfig], None]] = {
     "reward-judge": reward_judge,
     "reward-biased": reward_biased,
     "grpo-judge": grpo_judge,
+    "measure": measure,
 }
 
 
