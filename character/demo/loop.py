@@ -15,10 +15,16 @@ from pathlib import Path
 from typing import Literal
 
 from character._version import __version__
+from character.demo.page import loop_page
 from character.demo.plan import LoopConfig, Places, Step, read_config, steps_of
+from character.demo.results import LoopResults
 from character.errors import CharacterError, InputError, MissingExtraError
 from character.exports.files import write_text
+from character.report import write
+from character.report.parts import Language
 from character.text import fingerprint
+from character.training.card import write_card
+from character.training.preparing import read_training
 
 State = Literal["waiting", "running", "done", "kept", "failed"]
 _GRACE_S = 10.0
@@ -47,9 +53,10 @@ def closed_loop(
     config: LoopConfig | None = None,
     *,
     workers: int = 2,
+    language: Language = "en",
     on_progress: OnProgress | None = None,
-) -> Progress:
-    """Run the closed loop in a folder, or go on with it, and return what each step took.
+) -> LoopResults:
+    """Run the closed loop in a folder, or go on with it, and return what it found; the page is in ``language``.
 
     Steps whose outputs are complete are not done again. ``workers`` steps run at once, each on one thread. Ctrl-C ends
     those that run and raises KeyboardInterrupt.
@@ -61,7 +68,16 @@ def closed_loop(
     config = _begin(places, config or LoopConfig())
     driver = _Driver(places, config, workers, on_progress or (lambda _progress: None))
     driver.drive()
-    return driver.progress
+    return _finished(places, driver.progress, language)
+
+
+def _finished(places: Places, progress: Progress, language: Language) -> LoopResults:
+    """Write the page, and the cards of the tuned models, from what was measured."""
+    found = LoopResults.model_validate_json(places.results.read_text(encoding="utf-8"))
+    write(loop_page(found, list(seconds_of(progress)), language=language), places.page)
+    for name, effect in found.effects.items():
+        write_card(read_training(places.training(name)), effect)
+    return found.model_copy(update={"cpu_seconds": sum(progress.cpu_seconds.values())})
 
 
 def _refuse_without_trl() -> None:
