@@ -27,6 +27,8 @@ _COMMANDS = {
     "evaluate-ranker": "Measure rankers and backends on a labelled set.",
     "rankers": "List the saved rankers of a folder.",
     "export": "Write a run's data for a trainer.",
+    "train": "Write data, recipe and checks for TRL, and train.",
+    "demo": "Run the whole recipe on a toy world.",
     "backends": "List the configured backends, and try each with --ping.",
     "init": "Write a commented project folder to start from.",
 }
