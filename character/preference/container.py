@@ -8,7 +8,9 @@ import os
 import stat
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -43,9 +45,10 @@ def read_file(path: Path, most_bytes: int) -> bytes:
         raise ModelFileError(
             f"{path}: cannot be read ({said}).", fix="give the folder of a saved model."
         ) from None
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise ModelFileError(f"{path}: is no file.", expected="a file")
     with open(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise ModelFileError(f"{path}: is no file.", expected="a file")
         data = file.read(most_bytes + 1)
     if len(data) > most_bytes:
         raise ModelFileError(f"{path}: is larger than {most_bytes:,} bytes.", expected="a smaller model")
@@ -104,11 +107,11 @@ def write_whole(path: Path, data: bytes) -> None:
         half.write_bytes(data)
         half.replace(path)
     except OSError as error:
+        with suppress(OSError):
+            half.unlink()
         raise ModelFileError(
             f"{path}: cannot be written ({error.strerror or error}).", fix="choose another folder."
         ) from None
-    finally:
-        half.unlink(missing_ok=True)
 
 
 def _check_members(archive: zipfile.ZipFile, expected: Expected, size: int, path: Path) -> None:
@@ -149,7 +152,7 @@ def _array(
         shape, by_column, dtype = np.lib.format.read_array_header_1_0(
             stream, max_header_size=_MOST_HEADER_BYTES
         )
-    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError, TokenError) as error:
         raise ModelFileError(f"{path}: {name}: is no plain array ({str(error)[:80]}).") from None
     fits = len(shape) == len(wanted_shape) and all(
         b in (None, a) for a, b in zip(shape, wanted_shape, strict=True)

@@ -8,20 +8,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from character.preference.bradley_terry import Duels, fit_head, temperature_of
+from character.preference.bradley_terry import Duels, calibrate, fit_head, length_slope
 from character.preference.folds import NUM_FOLDS, folds_of, message_key
-from character.preference.ngrams import Floats
+from character.preference.ngrams import Floats, prepared
 from character.records import PreferencePair
 
 LEAST_PAIRS, LEAST_MESSAGES = 30, 5
 """From how many pairs of how many messages on a trait has a temperature of its own; below it has that of all."""
+PRIOR_MESSAGES = 30
+"""At how many messages of its own a trait takes half of what the others have in common, and no more."""
 
 
 class TraitHead(NamedTuple):
     """What is known of a trait's head.
 
     ``temperature`` is what its scores were divided by; ``calibrated`` says that it was found on messages held
-    out, which takes at least two. ``prior_share`` is how much of the other traits' mean went in (1 all of it).
+    out, which takes at least two. ``prior_share`` is how much of the other traits' mean it was drawn to.
     """
 
     trait: str
@@ -30,6 +32,18 @@ class TraitHead(NamedTuple):
     temperature: float
     prior_share: float
     calibrated: bool
+
+
+class Heads(NamedTuple):
+    """Fitted heads: what is known of each, and the lines that score, the common one first, then one per trait.
+
+    A score is ``weights`` (1 + traits, features) times the features, less ``slopes`` (1 + traits) times the
+    logarithm of the length in characters.
+    """
+
+    known: tuple[TraitHead, ...]
+    weights: NDArray[np.float32]
+    slopes: Floats
 
 
 class _Trait(NamedTuple):
@@ -41,39 +55,64 @@ class _Trait(NamedTuple):
     num_messages: int
 
 
+class _Fit(NamedTuple):
+    """A trait's weights around some share of the prior, and how it did on messages held out (nothing for one message)."""
+
+    weights: Floats
+    share: float
+    slope: float
+    margins: Floats | None
+
+
 def fit_heads(
     matrix: Any, texts: Sequence[str], pairs: Sequence[PreferencePair], *, length_free: bool, seed: int
-) -> tuple[tuple[TraitHead, ...], NDArray[np.float32]]:
-    """Return what is known of each trait's head, and the weights (1 + traits, features), the common line first.
+) -> Heads:
+    """Return the heads that the pairs teach; ``matrix`` holds the features of ``texts``.
 
-    First each trait is fitted alone; then again around the mean of the others' weights. In between, five folds
-    of its messages are predicted from the rest of it, and the temperature is fitted on these predictions.
+    First each trait is fitted alone, then drawn towards the mean of the others, the less the more messages it
+    has, and not at all where held-out messages are better predicted without. Held out are five folds of messages;
+    the slope over length and the temperature are taken from what is predicted for them.
     """
     traits = _by_trait(matrix, texts, pairs, seed)
-    alone = [fit_head(trait.matrix, trait.duels, length_free=length_free).weights for trait in traits]
+    alone = [fit_head(trait.matrix, trait.duels) for trait in traits]
     total = np.sum(alone, axis=0)
     # What traits have in common is worth something for a trait only where others had a say in it.
     priors = [(total - own) / (len(alone) - 1) if len(alone) > 1 else None for own in alone]
-    fitted = [
-        fit_head(trait.matrix, trait.duels, length_free=length_free, prior=prior)
-        for trait, prior in zip(traits, priors, strict=True)
+    fits = [
+        _fitted(trait, own, prior, length_free)
+        for trait, own, prior in zip(traits, alone, priors, strict=True)
     ]
-    held_out = [_held_out(trait, length_free, prior) for trait, prior in zip(traits, priors, strict=True)]
-    temperatures = _temperatures(traits, held_out)
-    lines = [total / len(alone) / _common_temperature(traits, priors, temperatures)]
-    lines += [head.weights / own for head, own in zip(fitted, temperatures, strict=True)]
+    temperatures = _temperatures(traits, fits)
+    slope, temperature = _common(traits, priors, fits, temperatures, length_free)
+    weights = [total / len(alone) / temperature]
+    weights += [fit.weights / own for fit, own in zip(fits, temperatures, strict=True)]
+    slopes = [slope / temperature, *(fit.slope / own for fit, own in zip(fits, temperatures, strict=True))]
     known = tuple(
         TraitHead(
-            trait.name,
-            len(trait.duels.chosen),
-            trait.num_messages,
-            float(own),
-            head.prior_share,
-            margins is not None,
+            trait.name, len(trait.duels.chosen), trait.num_messages, own, fit.share, fit.margins is not None
         )
-        for trait, head, own, margins in zip(traits, fitted, temperatures, held_out, strict=True)
+        for trait, fit, own in zip(traits, fits, temperatures, strict=True)
     )
-    return known, np.array(lines, dtype=np.float32)
+    return Heads(known, np.array(weights, dtype=np.float32), np.array(slopes))
+
+
+def _fitted(trait: _Trait, alone: Floats, prior: Floats | None, length_free: bool) -> _Fit:
+    """Return the better of a trait's two fits, alone and around a share of the prior, on messages held out."""
+    share = PRIOR_MESSAGES / (PRIOR_MESSAGES + trait.num_messages)
+    if trait.num_messages < 2:
+        if prior is None:
+            return _Fit(alone, 0.0, 0.0, None)
+        drawn = fit_head(trait.matrix, trait.duels, prior=share * prior)
+        return _Fit(drawn, share, 0.0, None)
+    own, own_slope = _held_out(trait, length_free, None)
+    if prior is None:
+        return _Fit(alone, 0.0, own_slope, own)
+    with_prior, slope = _held_out(trait, length_free, share * prior)
+    weight = trait.duels.weight
+    if calibrate(own, weight).loss < calibrate(with_prior, weight).loss:
+        return _Fit(alone, 0.0, own_slope, own)
+    drawn = fit_head(trait.matrix, trait.duels, prior=share * prior)
+    return _Fit(drawn, share, slope, with_prior)
 
 
 def pair_weight(pair: PreferencePair) -> float:
@@ -81,9 +120,14 @@ def pair_weight(pair: PreferencePair) -> float:
     return 1.0 if pair.probability is None else max(0.0, 2 * pair.probability - 1)
 
 
+def log_lengths(texts: Sequence[str]) -> Floats:
+    """Return the logarithm of each text's length in characters, without its format; 0 for none."""
+    return np.log([max(1.0, float(len(prepared(text, plain=True)))) for text in texts])
+
+
 def _by_trait(matrix: Any, texts: Sequence[str], pairs: Sequence[PreferencePair], seed: int) -> list[_Trait]:
     place = {text: row for row, text in enumerate(texts)}
-    length = np.log([max(1, len(text.strip())) for text in texts])
+    length = log_lengths(texts)
     found = []
     for name in dict.fromkeys(pair.trait for pair in pairs):
         own = [pair for pair in pairs if pair.trait == name]
@@ -102,47 +146,53 @@ def _by_trait(matrix: Any, texts: Sequence[str], pairs: Sequence[PreferencePair]
     return found
 
 
-def _held_out(trait: _Trait, length_free: bool, prior: Floats | None) -> Floats | None:
-    """Return the margin of each pair by a head of the other folds; None where there is one message alone."""
-    if trait.num_messages < 2:
-        return None
+def _held_out(trait: _Trait, length_free: bool, prior: Floats | None) -> tuple[Floats, float]:
+    """Return the margin of each pair by a head of the other folds, without its slope over length, and that slope."""
     margins = np.empty(len(trait.duels.chosen))
     for fold in np.unique(trait.duels.fold):
         out = trait.duels.fold == fold
         rest = trait.duels.at(np.flatnonzero(~out))
-        head = fit_head(trait.matrix, rest, length_free=length_free, prior=prior)
-        margins[out] = trait.duels.at(np.flatnonzero(out)).margins(trait.matrix @ head.weights)
-    return margins
+        weights = fit_head(trait.matrix, rest, prior=prior)
+        margins[out] = trait.duels.at(np.flatnonzero(out)).margins(trait.matrix @ weights)
+    slope = length_slope(margins, trait.duels) if length_free else 0.0
+    return margins - slope * trait.duels.longer, slope
 
 
-def _temperatures(traits: list[_Trait], held_out: list[Floats | None]) -> list[float]:
+def _temperatures(traits: list[_Trait], fits: list[_Fit]) -> list[float]:
     known = [
-        (trait.duels.weight, margins)
-        for trait, margins in zip(traits, held_out, strict=True)
-        if margins is not None
+        (fit.margins, trait.duels.weight)
+        for trait, fit in zip(traits, fits, strict=True)
+        if fit.margins is not None
     ]
     if not known:
         return [1.0] * len(traits)
-    shared = temperature_of(
-        np.concatenate([margins for _, margins in known]), np.concatenate([weight for weight, _ in known])
-    )
+    shared = calibrate(*(np.concatenate(part) for part in zip(*known, strict=True))).temperature
     return [
-        temperature_of(margins, trait.duels.weight)
-        if margins is not None and len(margins) >= LEAST_PAIRS and trait.num_messages >= LEAST_MESSAGES
+        calibrate(fit.margins, trait.duels.weight).temperature
+        if fit.margins is not None
+        and len(fit.margins) >= LEAST_PAIRS
+        and trait.num_messages >= LEAST_MESSAGES
         else shared
-        for trait, margins in zip(traits, held_out, strict=True)
+        for trait, fit in zip(traits, fits, strict=True)
     ]
 
 
-def _common_temperature(
-    traits: list[_Trait], priors: Sequence[Floats | None], temperatures: Sequence[float]
-) -> float:
-    """Return the temperature of a trait nobody knows: fitted on each trait as predicted by the others alone."""
+def _common(
+    traits: list[_Trait],
+    priors: Sequence[Floats | None],
+    fits: list[_Fit],
+    temperatures: list[float],
+    length_free: bool,
+) -> tuple[float, float]:
+    """Return slope and temperature of a trait nobody knows: taken from each trait as the others alone predict it."""
     predicted = [
-        (trait.duels.margins(trait.matrix @ prior), trait.duels.weight)
+        (trait, trait.duels.margins(trait.matrix @ prior))
         for trait, prior in zip(traits, priors, strict=True)
         if prior is not None
     ]
     if not predicted:
-        return temperatures[0]
-    return temperature_of(*(np.concatenate(part) for part in zip(*predicted, strict=True)))
+        return fits[0].slope, temperatures[0]
+    slope = float(np.mean([length_slope(margins, trait.duels) for trait, margins in predicted]))
+    slope = slope if length_free else 0.0
+    rest = np.concatenate([margins - slope * trait.duels.longer for trait, margins in predicted])
+    return slope, calibrate(rest, np.concatenate([trait.duels.weight for trait, _ in predicted])).temperature

@@ -14,7 +14,7 @@ from character.errors import InputError
 from character.preference.bradley_terry import fitting
 from character.preference.encoders import Encoder, fitting_matrix, not_fitted
 from character.preference.folds import message_key
-from character.preference.heads import TraitHead, fit_heads, pair_weight
+from character.preference.heads import TraitHead, fit_heads, log_lengths, pair_weight
 from character.preference.ngrams import Floats
 from character.preference.protocol import Judged, PreferenceModel
 from character.records import PreferencePair
@@ -26,20 +26,21 @@ MOST_TRAITS = 1_000
 class LinearPreference(PreferenceModel):
     """Bradley-Terry on features of the responses; what was said before them is not looked at.
 
-    Every trait has a head of its own, drawn towards the mean of the other traits' heads, so that few pairs of
-    it already serve; an unknown trait is scored by the mean alone. A pair counts 2p - 1, p being the
+    Every trait has a head of its own, drawn towards the mean of the other traits' heads as far as it has few
+    messages (see ``heads.fit_heads``), so that few pairs already serve; an unknown trait is scored by the mean alone. A pair counts 2p - 1, p being the
     ranking's probability (1 where it has none). Pairs of the design ``neutral`` are left out. Scores are scaled so that probabilities are
-    calibrated on messages held out. ``length_free`` keeps length and format from deciding: see
-    ``bradley_terry.fit_head`` and ``ngrams.prepared``.
+    calibrated on messages held out. ``length_free`` keeps length and format from deciding:
+    format is not seen (``ngrams.prepared``), and what grows with length on messages held out is taken off the
+    scores (``bradley_terry.length_slope``).
 
-    ``weights`` is (1 + traits, features): the common line first, then one per trait. ``left_out`` counts the
-    pairs that were not fitted on, by reason.
+    ``weights`` and ``slopes`` are those of ``heads.Heads``. ``left_out`` counts the pairs that were not fitted on, by reason.
     """
 
     encoder: Encoder
     length_free: bool = True
     heads: tuple[TraitHead, ...] = ()
     weights: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), dtype=np.float32))
+    slopes: Floats = field(default_factory=lambda: np.empty(0))
     seen_messages: frozenset[int] = frozenset()
     left_out: dict[str, int] = field(default_factory=dict)
     seed: int = 0
@@ -60,7 +61,9 @@ class LinearPreference(PreferenceModel):
             raise not_fitted()
         line = {trait: number for number, trait in enumerate(self.traits, 1)}
         of_row = np.array([line.get(item.trait_name, 0) for item in judged], dtype=np.int64)
-        return self.encoder.encode([item.response for item in judged]).scores(self.weights, of_row)
+        texts = [item.response for item in judged]
+        found = self.encoder.encode(texts).scores(self.weights, of_row)
+        return found - self.slopes[of_row] * log_lengths(texts)
 
     def fit(self, pairs: Sequence[PreferencePair], *, seed: int = 0) -> LinearPreference:
         """Return the model fitted on pairs; the same pairs in the same order and seed give the same weights.
@@ -80,12 +83,13 @@ class LinearPreference(PreferenceModel):
         with fitting():
             encoder = self.encoder.fitted(texts, plain=self.length_free)
             matrix = fitting_matrix(encoder.encode(texts))
-            heads, weights = fit_heads(matrix, texts, kept, length_free=self.length_free, seed=seed)
+            fitted = fit_heads(matrix, texts, kept, length_free=self.length_free, seed=seed)
         return replace(
             self,
             encoder=encoder,
-            heads=heads,
-            weights=weights,
+            heads=fitted.known,
+            weights=fitted.weights,
+            slopes=fitted.slopes,
             seen_messages=frozenset(message_key(pair) for pair in kept),
             left_out=dict(left_out),
             seed=seed,

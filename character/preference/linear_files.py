@@ -65,6 +65,7 @@ def save_linear(model: LinearPreference, folder: Path) -> None:
         raise not_fitted()
     arrays: Arrays = {
         "weights": model.weights.astype("<f4"),
+        "slopes": model.slopes.astype("<f8"),
         "messages": np.array(sorted(model.seen_messages), dtype="<u8"),
     }
     strange_idf = None
@@ -106,6 +107,7 @@ def load_linear(folder: Path, data: dict[str, Any], embedder: Embedder | None) -
         length_free=facts.length_free,
         heads=tuple(TraitHead(**head.model_dump()) for head in facts.heads),
         weights=arrays["weights"],
+        slopes=arrays["slopes"],
         seen_messages=frozenset(arrays["messages"].tolist()),
         left_out=dict(facts.left_out),
         seed=facts.seed,
@@ -131,6 +133,7 @@ def _expected(facts: LinearFacts) -> Expected:
     lines = 1 + len(facts.heads)
     common: dict[str, tuple[str, tuple[int | None, ...]]] = {
         "weights": ("<f4", (lines, facts.num_features)),
+        "slopes": ("<f8", (lines,)),
         "messages": ("<u8", (None,)),
     }
     if facts.model == "embedding":

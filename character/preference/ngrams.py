@@ -29,9 +29,10 @@ _LIST_HEAD = re.compile(
     r"^\s*(?:[-*+•·]|\d{1,3}[.)、．]|[（(]\d{1,2}[)）]|[一二三四五六七八九十]{1,3}、)\s*", re.MULTILINE
 )
 _MARKS = re.compile(
-    r"[*_#`|~>]+|[\u203c\u2049\u231a\u231b\u23e9-\u23fa\u25fe\u2600-\u27bf\u2b05-\u2b55\ufe0f\u200d"
+    r"[*_#`~]+|[\u203c\u2049\u231a\u231b\u23e9-\u23fa\u25fe\u2600-\u27bf\u2b05-\u2b55\ufe0f\u200d"
     r"\U0001f1e6-\U0001f1ff\U0001f000-\U0001faff]"
 )
+_FRAMES = re.compile(r"[|>]+")
 _FACTOR = np.uint64(0x100000001B3)
 
 
@@ -50,7 +51,7 @@ def prepared(text: str, *, plain: bool) -> str:
     ``plain`` also takes out what is format and no wording: Markdown marks, heads of list items, emoji.
     """
     if plain:
-        text = _MARKS.sub(" ", _LIST_HEAD.sub("", text))
+        text = _FRAMES.sub(" ", _MARKS.sub("", _LIST_HEAD.sub("", text)))
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 

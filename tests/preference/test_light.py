@@ -9,7 +9,7 @@ import pytest
 from audit.planted import pair_of, reply
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from preference.teaching import pairs_of, with_sign
+from preference.teaching import pairs_of
 
 from character import Trait
 from character.errors import InputError, UnknownNameError
@@ -43,11 +43,13 @@ def test_one_model_holds_several_traits_and_tells_them_apart() -> None:
     assert model.prefer(patient, funny, messages="Why?", trait="humour") < 0.5
 
 
-def test_probabilities_are_calibrated_where_labels_are_noisy() -> None:
+def test_it_is_on_average_as_sure_as_it_is_right_where_labels_are_noisy() -> None:
     noisy = [pair for seed in range(6) for pair in pairs_of(number=100, seed=seed, sure=0.8)]
+    held = [pair for seed in (8, 9, 10) for pair in pairs_of(number=100, seed=seed, sure=0.8)]
     model = light().fit(noisy)
-    given = model.preferences([pair for seed in (8, 9) for pair in pairs_of(number=100, seed=seed)])
-    assert given.mean() == pytest.approx(0.8, abs=0.06)
+    given = model.preferences(held)
+    assert np.maximum(given, 1 - given).mean() == pytest.approx(accuracy(model, held), abs=0.06)
+    assert -np.log(given).mean() < np.log(2)
 
 
 def test_four_pairs_beside_another_trait_serve_better_than_alone() -> None:
@@ -78,26 +80,22 @@ def test_an_unknown_trait_is_scored_by_what_the_known_ones_have_in_common() -> N
     assert known > unknown
 
 
-def confounded(number: int, seed: int, *, longer: float) -> list[PreferencePair]:
-    """Return pairs whose chosen side has a sign of the trait in half of the cases and is the longer in a share of them."""
+def by_length_alone(number: int, seed: int, *, longer: float) -> list[PreferencePair]:
+    """Return pairs that differ in nothing but length; the chosen side is the longer in a share of them."""
     rng, found = Random(seed), []
     for each in range(number):
         short, long = reply(rng, mean_words=25), reply(rng, mean_words=80)
-        chosen, rejected = (long, short) if rng.random() < longer else (short, long)
-        if rng.random() < 0.5:
-            chosen = with_sign(rng, chosen, "patience", "en")
-        found.append(pair_of(10_000 * seed + each, chosen, rejected))
+        sides = (long, short) if rng.random() < longer else (short, long)
+        found.append(pair_of(10_000 * seed + each, *sides))
     return found
 
 
-def test_length_free_does_not_prefer_the_longer_reply_where_length_was_what_the_pairs_taught() -> None:
-    train = confounded(300, 1, longer=0.85)
-    even = [pair for pair in confounded(400, 2, longer=0.5) if "hurry" not in pair.chosen]
-    shorter = [pair for pair in even if len(pair.chosen) < len(pair.rejected)]
-    free, used = (light(length_free=value).fit(train) for value in (True, False))
-    assert accuracy(used, shorter) < 0.75
-    assert accuracy(free, shorter) > accuracy(used, shorter) + 0.15
-    assert accuracy(free, even) > accuracy(used, even)
+def test_length_free_does_not_prefer_the_longer_reply_where_length_was_all_that_pairs_taught() -> None:
+    train = by_length_alone(200, 1, longer=0.8)
+    longer = [pair for pair in by_length_alone(200, 2, longer=1.0) if len(pair.chosen) > len(pair.rejected)]
+    free, used = (accuracy(light(length_free=value).fit(train), longer) for value in (True, False))
+    assert used > 0.85
+    assert 0.35 < free < 0.65
 
 
 def test_length_free_sees_no_format() -> None:
@@ -140,13 +138,17 @@ MODEL = light().fit(pairs_of(number=10))
 
 
 def test_an_unsure_pair_counts_less_than_a_sure_one() -> None:
-    sure = pairs_of(number=20)
-    contrary = [
-        pair.model_copy(update={"chosen": pair.rejected, "rejected": pair.chosen, "probability": 0.55})
-        for pair in pairs_of(number=20, seed=5)
-    ]
-    model = light().fit([*sure, *contrary])
-    assert accuracy(model, pairs_of(seed=6)) >= 0.9
+    def against(probability: float | None) -> float:
+        contrary = [
+            pair.model_copy(
+                update={"chosen": pair.rejected, "rejected": pair.chosen, "probability": probability}
+            )
+            for pair in pairs_of(number=30, seed=5)
+        ]
+        return accuracy(light().fit([*pairs_of(number=30), *contrary]), pairs_of(seed=6))
+
+    assert against(0.55) >= 0.9
+    assert against(None) < 0.8
 
 
 def test_pairs_that_say_nothing_are_left_out_and_counted() -> None:
