@@ -23,8 +23,6 @@ def preference_model(kind: str = "light", **options: Any) -> PreferenceModel:
     - ``light``: n-grams of words and characters. ``length_free`` (True).
     - ``embedding``: ``embedder``, a ``dspy.Embedder`` or any function from texts to an array (texts,
       dimensions). ``length_free`` (True).
-    - ``transformer``: ``folder`` of a sequence-classification model that was trained (see
-      ``transformer.TransformerPreference``); it is not fitted here.
 
     Raises UnknownNameError, and TypeError for an option that the kind does not have.
     """
@@ -47,7 +45,7 @@ def load_preference_model(folder: Path | str, *, embedder: Embedder | None = Non
     if data.get("kind") != "character-preference":
         raise ModelFileError(
             f"{folder / FACTS_NAME}: no preference model (its kind is not character-preference).",
-            expected="a folder that `character preference fit` wrote",
+            expected="a folder that a preference model was saved in",
         )
     return load_linear(folder, data, embedder)
 

@@ -42,7 +42,7 @@ class PreferenceModel(Protocol):
 
     @property
     def kind(self) -> str:
-        """The name under which the model is registered: ``light``, ``embedding``, ``transformer``."""
+        """The name under which the model is registered: ``light`` or ``embedding``."""
 
     @property
     def traits(self) -> tuple[str, ...]:
