@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from character.cli.live_bar import LiveBar
 from character.cli.options import backend_options, backend_overrides, config_option, json_option, print_json
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
     if flags["trait_names"]:
         loaded = loaded.only(flags["trait_names"])
     models = _models(config, flags)
-    with EffectDisplay() as display:
+    with LiveBar("messages", "writing messages") as bar:
         report = effect(
             loaded,
             out,
@@ -86,7 +87,7 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
             models=models,
             design="both" if models and flags["with_traits"] else None,
             unlike=_texts_of(flags["held_out_from"]),
-            on_progress=display.update,
+            on_progress=_told(bar),
         )
     write(effect_page(report, flags["language"]), out / "effect.html")
     write_cards(report, loaded, out / "cards", flags["language"])
@@ -178,44 +179,12 @@ def _show(report: EffectReport, out: Path, language: str | None) -> None:
     console.print(f"report: {out / 'effect.html'}\ncards: {out / 'cards'}", style="dim")
 
 
-class EffectDisplay:
-    """Shows an evaluation on stderr while it goes on. Use it as a context manager."""
+def _told(bar: LiveBar) -> Callable[[Progress], None]:
+    """Return what shows an evaluation's progress on a bar."""
+    from character.cli.wording import cost_text, count_text
 
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-        self._console = Console(file=sys.stderr, markup=False, highlight=False, emoji=False)
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("messages"),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[cost]}"),
-            console=self._console,
-            transient=True,
-        )
-        self._task = self._bar.add_task("writing messages", total=None, cost="")
-
-    def __enter__(self) -> EffectDisplay:
-        if self._console.is_terminal:
-            self._bar.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        if self._console.is_terminal:
-            self._bar.stop()
-
-    def update(self, progress: Progress) -> None:
-        """Show how far it is."""
-        from character.cli.wording import cost_text, count_text
-
+    def show(progress: Progress) -> None:
         cost = f"{count_text(progress.usage.calls, 'call')} · {cost_text(progress.usage)}"
-        self._bar.update(
-            self._task,
-            completed=progress.done,
-            total=progress.total,
-            description="answering and judging",
-            cost=cost,
-        )
+        bar.show(progress.done, "answering and judging", note=cost, total=progress.total)
+
+    return show

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from character.cli.live_bar import LiveBar
 from character.cli.options import backend_overrides, config_option, json_option, print_json, tuning_options
 
 if TYPE_CHECKING:
@@ -95,13 +96,13 @@ def _optimize(labelled: LabelledSet, out: Path, config: Config, flags: dict[str,
     from character.report import write
 
     names = ("strategy", "budget", "metric", "controls", "level", "uses_length")
-    with TuningDisplay(flags["budget"]) as display:
+    with LiveBar("calls", "starting", total=flags["budget"]) as bar:
         done = optimize(
             labelled,
             out,
             **{name: flags[name] for name in names},
             config=config,
-            on_progress=display.update,
+            on_progress=_told(bar),
         )
     write(optimization_page(done.report), out / "report.html")
     if flags["as_json"]:
@@ -188,39 +189,11 @@ def _with_ends(gain: Any) -> str:
     return f"{gain.estimate:+.3f}{ends}"
 
 
-class TuningDisplay:
-    """Shows an optimization on stderr while it goes on. Use it as a context manager."""
+def _told(bar: LiveBar) -> Callable[[Progress], None]:
+    """Return what shows a tuning's progress on a bar."""
 
-    def __init__(self, budget: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-        # The stream itself, not whatever stderr is later: what optimizers print there goes to the log.
-        self._console = Console(file=sys.stderr, markup=False, highlight=False, emoji=False)
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("calls"),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[best]}"),
-            console=self._console,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-        self._task = self._bar.add_task("starting", total=budget, best="")
-
-    def __enter__(self) -> TuningDisplay:
-        if self._console.is_terminal:
-            self._bar.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        if self._console.is_terminal:
-            self._bar.stop()
-
-    def update(self, progress: Progress) -> None:
-        """Show how far it is."""
+    def show(progress: Progress) -> None:
         best = "" if progress.best is None else f"best on training items {progress.best:.3f}"
-        self._bar.update(self._task, completed=progress.calls, description=progress.stage, best=best)
+        bar.show(progress.calls, progress.stage, note=best)
+
+    return show

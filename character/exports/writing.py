@@ -88,11 +88,23 @@ def export(
         _refuse_nothing(chosen, written, source)
         report = _report(chosen, job, written, facts, out=Path(out), margin_asked=include_margin)
         report = _with_pairs(report, pairs, balanced, source.position_effects)
-        digest = digest_of(folder / file.path for file in written.files)
-        card = dataset_card(job, chosen, written, report, facts, license=license, fingerprint=digest)
-        write_text(folder / CARD_FILE, card)
-        write_text(folder / METADATA_FILE, json_text(_metadata(job, report, facts, license), indent=2) + "\n")
+        _write_card(folder, job, chosen, written, report, facts, license)
     return report
+
+
+def _write_card(
+    folder: Path,
+    job: Job,
+    chosen: ExportFormat,
+    written: Written,
+    report: ExportReport,
+    facts: RunFacts,
+    license: str | None,
+) -> None:
+    digest = digest_of(folder / file.path for file in written.files)
+    card = dataset_card(job, chosen, written, report, facts, license=license, fingerprint=digest)
+    write_text(folder / CARD_FILE, card)
+    write_text(folder / METADATA_FILE, json_text(_metadata(job, report, facts, license), indent=2) + "\n")
 
 
 def _report(
