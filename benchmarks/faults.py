@@ -21,11 +21,13 @@ from load_server import Load, LoadServer
 
 from character import Config, Constitution, Message, MessageBatch, RunStore, Trait, run
 from character.errors import BackendUnavailableError
+from character.run_summary import RunSummary
 
 FAULTS = (
     "429", "500", "503", "401", "reset", "hang", "malformed", "not_json", "empty_choices",
     "slow_drip", "content_filter", "cut_off", "unreadable", "empty", "context_overflow",
 )  # fmt: skip
+MOST_PAUSES = 5
 PATIENCE = Constitution(name="one", traits=(Trait(name="patience", description="takes the time it needs"),))
 
 
@@ -47,16 +49,24 @@ def messages(number: int) -> dict[str, MessageBatch]:
     return {"patience": MessageBatch(messages=made)}
 
 
+def sitting(folder: Path, url: str, number: int) -> tuple[RunSummary, int]:
+    """Return the summary of a run that got to its end, and how often it paused before: five refused keys in a row pause it."""
+    for pauses in range(MOST_PAUSES):
+        try:
+            return run(PATIENCE, folder, config=config(url), messages=messages(number)), pauses
+        except BackendUnavailableError:
+            continue
+    raise SystemExit(f"the run paused {MOST_PAUSES} times and did not end")
+
+
 def matrix(folder: Path, number: int, probability: float) -> dict[str, Any]:
     """Return what came of every message under all faults together."""
     with LoadServer(
         Load(latency_s=0.01, faults=dict.fromkeys(FAULTS, probability), retry_after_s=0.02)
     ) as server:
         started = time.monotonic()
-        summary = run(PATIENCE, folder, config=config(server.url), messages=messages(number))
-        first = dict(summary.messages)
-        if first.get("failed"):
-            summary = run(PATIENCE, folder, config=config(server.url), messages=messages(number))
+        first, pauses = sitting(folder, server.url, number)
+        summary, more = sitting(folder, server.url, number) if first.messages.get("failed") else (first, 0)
         took, seen = time.monotonic() - started, server.stats()
     states = dict(summary.messages)
     total = states.pop("messages")
@@ -66,7 +76,8 @@ def matrix(folder: Path, number: int, probability: float) -> dict[str, Any]:
         "messages": number,
         "probability_of_each_fault": probability,
         "states": states,
-        "failed_in_the_first_sitting": first.get("failed", 0),
+        "failed_in_the_first_sitting": first.messages.get("failed", 0),
+        "pauses": pauses + more,
         "accounted_for": sum(states.values()) == total == number
         and "pending" not in states
         and rollouts == number,

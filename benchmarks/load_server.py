@@ -265,6 +265,9 @@ def _reply(request: dict[str, Any], number: int = 0) -> str:
     if "[[ ## reveals ## ]]" in closing:
         checked = json.loads(re.findall(r"\[\[ ## messages ## \]\]\n(.*)", prompt)[-1])
         return _chat(reasoning=_text(rng, 30), reveals=json.dumps([True] * len(checked)))
+    if "[[ ## responses ## ]]" in closing:
+        asked = json.loads(re.findall(r"\[\[ ## expressions ## \]\]\n(.*)", prompt)[-1])
+        return _chat(responses=json.dumps([_text(rng, 40) for _ in asked]))
     if "[[ ## response ## ]]" in closing:
         return _chat(response=_text(rng, 40))
     texts = prompt.rsplit("Texts:", 1)[-1].count("<text ") if "Texts:" in prompt else 0

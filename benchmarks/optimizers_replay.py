@@ -8,12 +8,13 @@ DIR holds `judge-votes` (verdicts of many judges and prompt wordings in both ord
 - selection: for each judge, random labelled items and the wordings in random order. `select` with its default budget, half
   of all judgements, against the plain choice of the wording that was right most often on all labelled items in both
   orders (ties to the first). Accuracy on the items not labelled, both orders, the mean over judges; paired differences with
-  intervals over splits, and over judges. The weight of the agreement between orders (`prior_items`) was chosen on
-  these very votes, so the table also has it chosen on the other judges alone, and left away.
+  intervals over splits, and over judges. How much the agreement of a wording's two orders counts is estimated from the
+  labelled verdicts of that very choice; no number in it was chosen on these votes. The table also has halving without it.
 - calibration: random sets of five replies, half of the prompts for labelling and half for testing (both sides of a
   quarrel together). One judge's scores are calibrated to another judge's, as if those were a person's labels, and compared
   with that judge's on the test prompts: mean absolute error and tau-b (a constant order counts 0; sets that the labelling
-  judge ties are passed over). For information the same against the third judge, whose scale nobody was shown.
+  judge ties are passed over). The same where length may count for as much as surely lowers the error on the labels, as the
+  strategy `calibrate` does. For information the error against the third judge, whose scale nobody was shown.
   Intervals resample prompts.
 
 Exits 1 where `select` is less accurate than the plain choice at some number of labels, where it takes more than half of the
@@ -32,12 +33,12 @@ from typing import Any
 
 import numpy as np
 
-from optimizers.calibration import JudgedItem, JudgedPass, fit_calibration, text_length
-from optimizers.replay import PRIOR_ITEMS, select
+from optimizers.calibration import Calibration, JudgedItem, JudgedPass, fit_calibration, fitter, text_length
+from optimizers.calibration_length import surest
+from optimizers.replay import select
 from optimizers.statistics import bootstrap_mean, kendall_tau_b
 
 SIZES = (10, 20, 40, 80)
-PRIORS = (0.0, 10.0, 20.0, PRIOR_ITEMS, 80.0)
 SCALES = {"pickside": (-5.0, 5.0), "delusion": (0.0, 5.0)}
 SET_SIZE = 5
 BAR_TAU = -0.001
@@ -60,66 +61,40 @@ def vote_groups(data: Path) -> dict[tuple[str, str], np.ndarray]:
 
 
 def one_split(table: np.ndarray, labels: int, rng: np.random.Generator) -> tuple[list[float], float]:
-    """Return (accuracy on the rest: plain choice, then ours by weight; the largest share of the plain choice's calls)."""
+    """Return (accuracy on the rest: plain choice, ours, ours blind to orders; our share of the plain choice's calls)."""
     table = table[rng.permutation(len(table))]
     order = rng.permutation(table.shape[1])
     held = table[:, order[labels:]].mean(axis=(1, 2))
     verdicts = table[:, order[:labels]]
-    accuracies = [float(held[int(np.argmax(np.round(verdicts.mean(axis=(1, 2)), 9)))])]
-    seed, calls = int(rng.integers(1 << 30)), 0
-    as_lists = verdicts.tolist()
-    for prior in PRIORS:
-        chosen = select(
-            range(len(table)), lambda w, i: as_lists[w][i], range(labels), seed=seed, prior_items=prior
-        )
-        accuracies.append(float(held[chosen.best]))
-        calls = max(calls, chosen.num_judgements)
-    return accuracies, calls / (len(table) * labels)
+    plain = int(np.argmax(np.round(verdicts.mean(axis=(1, 2)), 9)))
+    seed, both, means = int(rng.integers(1 << 30)), verdicts.tolist(), verdicts.mean(axis=2).tolist()
+    ours = select(range(len(table)), lambda w, i: both[w][i], range(labels), seed=seed)
+    blind = select(range(len(table)), lambda w, i: means[w][i], range(labels), seed=seed)
+    accuracies = [float(held[chosen]) for chosen in (plain, ours.best, blind.best)]
+    return accuracies, ours.num_judgements / (len(table) * labels)
 
 
 def selection(data: Path, splits: int) -> dict[int, dict[str, Any]]:
     """Return per number of labels what the plain choice and ours reach, and how they differ."""
     groups = vote_groups(data)
     rng = np.random.default_rng(0)
-    runs: dict[int, tuple[list[tuple[str, str]], np.ndarray, float]] = {}
+    found = {}
     for labels in SIZES:
         usable = [key for key, table in groups.items() if table.shape[1] > labels]
         made = [[one_split(groups[key], labels, rng) for _ in range(splits)] for key in usable]
         accuracy = np.array([[accuracies for accuracies, _ in row] for row in made])
-        runs[labels] = usable, accuracy, max(share for row in made for _, share in row)
-    return {
-        labels: _compared(accuracy, usable, share, _chosen_elsewhere(runs, usable))
-        for labels, (usable, accuracy, share) in runs.items()
-    }
-
-
-def _chosen_elsewhere(runs: dict[int, Any], usable: list[tuple[str, str]]) -> list[int]:
-    """Return per group the position of the weight that gains most over all sizes on the other judges."""
-    found = []
-    for judge, _ in usable:
-        gains = [
-            (accuracy[k, :, 1:] - accuracy[k, :, :1]).mean(axis=0)
-            for keys, accuracy, _ in runs.values()
-            for k, key in enumerate(keys)
-            if key[0] != judge
-        ]
-        found.append(1 + int(np.argmax(np.mean(gains, axis=0))))
+        found[labels] = _compared(accuracy, usable, max(share for row in made for _, share in row))
     return found
 
 
-def _compared(
-    accuracy: np.ndarray, usable: list[tuple[str, str]], share: float, elsewhere: list[int]
-) -> dict[str, Any]:
-    plain = accuracy[:, :, 0]
-    ours = accuracy[:, :, 1 + PRIORS.index(PRIOR_ITEMS)]
-    others = np.stack([accuracy[k, :, column] for k, column in enumerate(elsewhere)])
+def _compared(accuracy: np.ndarray, usable: list[tuple[str, str]], share: float) -> dict[str, Any]:
+    plain, ours, blind = np.moveaxis(accuracy, 2, 0)
     return {
         "plain": float(plain.mean()),
         "ours": float(ours.mean()),
         "difference": bootstrap_mean((ours - plain).mean(axis=0)),
         "over judges": bootstrap_mean((ours - plain).mean(axis=1), groups=[judge for judge, _ in usable]),
-        "weight chosen elsewhere": bootstrap_mean((others - plain).mean(axis=0)),
-        "without agreement": bootstrap_mean((accuracy[:, :, 1] - plain).mean(axis=0)),
+        "without agreement": bootstrap_mean((blind - plain).mean(axis=0)),
         "by judge": {
             f"{judge}, {name}": float(gain)
             for (judge, name), gain in zip(usable, (ours - plain).mean(axis=1), strict=True)
@@ -149,7 +124,7 @@ def _drawn(
 
 
 def calibration(data: Path, name: str, labels: int, splits: int) -> dict[str, Any]:
-    """Return error and tau before and after, and their differences; and the error's against the third judge."""
+    """Return error and tau before and after, and their differences; so too with length, and against the third judge."""
     prompts = candour(data, name)
     pairs = [
         (i, i + 1) if name == "pickside" else (i,)
@@ -162,20 +137,36 @@ def calibration(data: Path, name: str, labels: int, splits: int) -> dict[str, An
         half = len(order) // 2
         for judge, rater, third in itertools.permutations(range(3)):
             labelled = [order[n % half] for n in range(labels)]
-            fitted = fit_calibration(
-                [_judged(_drawn(prompts[index], rng), judge, rater, str(index)) for index in labelled]
-            )
+            items = [_judged(_drawn(prompts[index], rng), judge, rater, str(index)) for index in labelled]
+            fits = fit_calibration(items), _with_length(items)
             for index in order[half:]:
                 scores, lengths, shown = _drawn(prompts[index], rng)
-                after = np.array(fitted.apply(scores[judge].tolist(), shown, lengths), dtype=float)
+                after, longer = (
+                    np.array(fit.apply(scores[judge].tolist(), shown, lengths), dtype=float) for fit in fits
+                )
                 rows.append(
                     (
                         index,
                         *_measured(scores[judge], after, scores[rater]),
+                        *_measured(scores[judge], longer, scores[rater]),
                         *_errors(scores[judge], after, scores[third]),
                     )
                 )
     return _summed(np.array(rows))
+
+
+def _with_length(items: list[JudgedItem]) -> Calibration:
+    """Return a calibration in which length counts as far as that surely lowers the error on the items."""
+
+    def goodness(calibration: Calibration) -> list[float]:
+        found = []
+        for item in items:
+            (made,) = item.passes
+            after = np.array(calibration.apply(made.scores, made.shown, item.lengths), dtype=float)
+            found.append(-float(np.abs(after - np.array(item.labels, dtype=float)).mean()))
+        return found
+
+    return surest(fitter(items), goodness, [item.group for item in items])
 
 
 def _judged(
@@ -198,7 +189,7 @@ def _measured(before: np.ndarray, after: np.ndarray, truth: np.ndarray) -> tuple
 
 
 def _summed(rows: np.ndarray) -> dict[str, Any]:
-    prompts, error, error_after, tau, tau_after, third, third_after = rows.T
+    prompts, error, error_after, tau, tau_after, _, error_length, _, tau_length, third, third_after = rows.T
     told = ~np.isnan(tau)
     return {
         "error": float(error.mean()),
@@ -207,6 +198,8 @@ def _summed(rows: np.ndarray) -> dict[str, Any]:
         "tau": float(tau[told].mean()),
         "tau after": float(tau_after[told].mean()),
         "tau difference": bootstrap_mean((tau_after - tau)[told], groups=prompts[told].tolist()),
+        "error with length": bootstrap_mean(error_length - error, groups=prompts.tolist()),
+        "tau with length": bootstrap_mean((tau_length - tau)[told], groups=prompts[told].tolist()),
         "third judge": bootstrap_mean(third_after - third, groups=prompts.tolist()),
     }
 
@@ -218,10 +211,11 @@ def is_met(selected: dict[int, Any], calibrated: dict[str, dict[int, Any]], quic
         for row in selected.values()
     )
     fitted = all(
-        (row["error difference"].high if labels == 40 and not quick else row["error difference"].estimate) < 0
-        and (row["tau difference"].high >= 0 if quick else row["tau difference"].estimate >= BAR_TAU)
+        (row[error].high if labels == 40 and not quick else row[error].estimate) < 0
+        and (row[tau].high >= 0 if quick else row[tau].estimate >= BAR_TAU)
         for rows in calibrated.values()
         for labels, row in rows.items()
+        for error, tau in (("error difference", "tau difference"), ("error with length", "tau with length"))
     )
     return chosen and fitted
 
@@ -248,7 +242,7 @@ def main() -> int:
         print(
             f"selection, {labels} labels: plain {row['plain']:.4f}, ours {row['ours']:.4f} with {row['calls']:.2f} of the calls"
         )
-        for what in ("difference", "over judges", "weight chosen elsewhere", "without agreement"):
+        for what in ("difference", "over judges", "without agreement"):
             print(f"  {what:<25}{row[what].estimate:+.4f} [{row[what].low:+.4f}, {row[what].high:+.4f}]")
         print("  " + "; ".join(f"{judge} {gain:+.3f}" for judge, gain in row["by judge"].items()))
     for name, rows in calibrated.items():
@@ -257,7 +251,13 @@ def main() -> int:
                 f"calibration, {name}, {labels} labels: error {row['error']:.4f} to {row['error after']:.4f}, "
                 f"tau {row['tau']:.4f} to {row['tau after']:.4f}"
             )
-            for what in ("error difference", "tau difference", "third judge"):
+            for what in (
+                "error difference",
+                "tau difference",
+                "error with length",
+                "tau with length",
+                "third judge",
+            ):
                 print(f"  {what:<25}{row[what].estimate:+.4f} [{row[what].low:+.4f}, {row[what].high:+.4f}]")
     print("met" if met else "NOT MET")
     return 0 if met else 1

@@ -2,31 +2,39 @@
 
     python benchmarks/optimizers_tuning.py --data DIR [--quick] [--splits N] [--json]
 
+(Called `optimizers.py` it would hide the package `optimizers` from itself: a script's folder comes first on the path.)
+
 DIR holds `candour` (timfduffy/syco-bench: real replies scored by three judges) and `human-rankings` (WeOpenML/PandaLM).
 The judge is the rehearsal model, which learns from demos and heeds some advice: this measures the machinery and its
 honesty, not what a real model gains.
 
-In every split a few items are labelled; all others, of other messages, are the test. The tuning sees the labelled ones
-alone and decides by itself what to adopt; measured on the test is what a user would then run with, so a ranker that was
-not adopted gains exactly 0. Gains are paired, intervals resample messages over all splits.
+In every split a few items are labelled; the test is items of other messages. The tuning sees the labelled ones alone, has
+the 600 calls that `character optimize` allows by default, and decides by itself what to adopt; measured on the test is what
+a user would then run with, so a ranker that was not adopted gains exactly 0. Gains are paired, intervals resample
+messages over all splits.
 
-- every strategy with its own gain, the share of splits in which it was adopted, calls and seconds;
+- every strategy with its own gain, the splits in which it was adopted, calls, seconds, and in how many the ranker then
+  measures length;
 - `auto` in all splits; the same on permuted labels, where anything adopted is adopted falsely.
 
 Exits 1 where `auto` is surely below the untuned ranker anywhere, not surely above it with 40 labels on our own labelled
-messages and on delusion, or where more than one in twenty runs on permuted labels is adopted.
+messages and on delusion, or where more than one in twenty runs on permuted labels is adopted. Two processes share the work.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import groupby, zip_longest
 from pathlib import Path
 from random import Random
+from statistics import fmean
 from typing import Any
 
 import dspy
@@ -36,21 +44,22 @@ from character.modules.calls import lean_settings
 from optimizers.evaluation import Evaluation, evaluate, mean_interval
 from optimizers.labelled import LabelledItem, LabelledSet, merge_labelled, read_labelled
 from optimizers.labelled_converters import from_candour, from_human_rankings
-from optimizers.statistics import Interval
 from optimizers.strategies import optimize_ranker
 
 OWN = Path(__file__).parent.parent / "examples" / "labelled"
 SIZES = (10, 20, 40)
 SET_SIZE = 5
-BUDGET_PER_LABEL = 15
-LEAST_BUDGET = 400
+BUDGET = 600
+"""What `character optimize` allows where nothing else is said."""
 ABOVE_AT_40 = ("own", "delusion")
 METRICS = ("pairwise_accuracy", "tau_b")
+MOST_TEST = 40
+MOST_KEPT = 20_000
 OTHERS = ("calibrate", "select", "few_shot", "copro", "mipro", "gepa", "simba")
 
 
 class Memory:
-    """A journal in memory: the same call in several splits is answered once."""
+    """A journal in memory: the same call in several splits is answered once, as long as it is among the last ones."""
 
     def __init__(self) -> None:
         self.entries: dict[str, dict[str, Any]] = {}
@@ -59,40 +68,42 @@ class Memory:
         return self.entries.get(key)
 
     def put(self, key: str, entry: dict[str, Any]) -> None:
+        if len(self.entries) >= MOST_KEPT:
+            del self.entries[next(iter(self.entries))]
         self.entries[key] = entry
 
     async def aput(self, key: str, entry: dict[str, Any]) -> None:
-        self.entries[key] = entry
+        self.put(key, entry)
 
 
-@dataclass
-class Cell:
-    """What the splits of one data set, number of labels and strategy gave."""
+@dataclass(frozen=True)
+class Job:
+    """One run of a strategy: on which data, with how many labels, in which split, on permuted labels or true ones."""
 
     data: str
     labels: int
     strategy: str
-    gains: dict[str, list[float]]
-    before: dict[str, list[float]]
-    groups: list[str]
-    adopted: int = 0
-    splits: int = 0
-    calls: int = 0
-    seconds: float = 0.0
+    seed: int
+    is_permuted: bool = False
 
-    def gain(self, metric: str) -> Interval:
-        """Return the mean gain over all test items of all splits, messages resampled."""
-        return mean_interval(self.gains[metric], self.groups)
+    @property
+    def cell(self) -> tuple[str, int, str]:
+        """What jobs that differ by the split alone have in common."""
+        return self.data, self.labels, self.strategy
 
-    def row(self) -> dict[str, Any]:
-        """Return the cell as plain values."""
-        found: dict[str, Any] = {"data": self.data, "labels": self.labels, "strategy": self.strategy}
-        for metric in METRICS:
-            gain = self.gain(metric)
-            base = sum(self.before[metric]) / len(self.before[metric])
-            found[metric] = [round(value, 4) for value in (base, base + gain.estimate, gain.low, gain.high)]
-        mean = {"calls": self.calls / self.splits, "seconds": round(self.seconds / self.splits, 2)}
-        return {**found, "adopted": self.adopted, "splits": self.splits, **mean}
+
+@dataclass(frozen=True)
+class Run:
+    """What came of a job: whether it was adopted, whether length counts then, and per test item its group, before and gain."""
+
+    job: Job
+    adopted: bool
+    by_length: bool
+    calls: int
+    seconds: float
+    groups: tuple[str, ...] = ()
+    before: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    gains: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 def datasets(data: Path) -> dict[str, LabelledSet]:
@@ -110,30 +121,61 @@ def datasets(data: Path) -> dict[str, LabelledSet]:
     }
 
 
-def drawn(
-    labelled: LabelledSet, number: int, seed: int, most_test: int
-) -> tuple[LabelledSet, list[LabelledItem]]:
-    """Return about ``number`` labelled items, whole groups of them, and test items of other groups."""
-    items = [item for item in labelled.items if item.pairs()]
+def drawn(labelled: LabelledSet, number: int, seed: int) -> tuple[LabelledSet, list[LabelledItem]]:
+    """Return ``number`` labelled items, and test items of other groups: a quarter of them where the labels allow it.
+
+    Whoever labels forty rankings takes forty messages, not ten of which each comes four times: so the groups take turns.
+    """
+    rng = Random(seed)
     groups: dict[str, list[LabelledItem]] = {}
-    for item in items:
-        groups.setdefault(item.group, []).append(item)
+    for item in labelled.items:
+        if item.pairs():
+            groups.setdefault(item.group, []).append(item)
     order = sorted(groups)
-    Random(seed).shuffle(order)
-    chosen: list[LabelledItem] = []
-    rest: list[LabelledItem] = []
-    for group in order:
-        (chosen if len(chosen) < number else rest).extend(groups[group])
-    return labelled.model_copy(update={"items": tuple(chosen[:number])}), rest[:most_test]
+    rng.shuffle(order)
+    least = next(k for k in range(len(order)) if sum(len(groups[group]) for group in order[:k]) >= number)
+    first = order[: max(least, len(order) * 3 // 4)]
+    open_to_labels = [rng.sample(groups[group], len(groups[group])) for group in first]
+    rounds = zip_longest(*open_to_labels)
+    chosen = [item for items in rounds for item in items if item is not None][:number]
+    labelled_groups = {item.group for item in chosen}
+    rest = [item for group in order if group not in labelled_groups for item in groups[group]]
+    return labelled.model_copy(update={"items": tuple(chosen)}), rest[:MOST_TEST]
 
 
-def tuned(lm: Any, labelled: LabelledSet, strategy: str, seed: int) -> tuple[Any, float]:
-    """Return what tuning on a labelled set came to, and the seconds it took."""
-    budget = max(LEAST_BUDGET, BUDGET_PER_LABEL * len(labelled))
+_at_work: dict[str, Any] = {}
+
+
+def prepare(data: Path) -> None:
+    """Read the data and build the judge, once per process."""
+    _at_work.update(lm=build_lm(journal=Memory()), sets=datasets(data))
+
+
+def done(job: Job) -> Run:
+    """Return what came of a job."""
+    lm = _at_work["lm"]
+    given, test = drawn(_at_work["sets"][job.data], job.labels, job.seed)
+    if job.is_permuted:
+        given, test = given.permuted(job.seed), []
     started = time.perf_counter()
     with dspy.context(lm=lm, **lean_settings()):
-        found = optimize_ranker(Ranker(), labelled, strategy, budget=budget, seed=seed, num_threads=1)
-    return found, time.perf_counter() - started
+        result = optimize_ranker(Ranker(), given, job.strategy, budget=BUDGET, seed=job.seed, num_threads=1)
+    seconds = time.perf_counter() - started
+    report = result.report
+    run = Run(job, report.adopted, report.adopted and bool(report.warning), report.calls.total, seconds)
+    if not test:
+        return run
+    before = measured(lm, Ranker(), test)
+    after = measured(lm, result.program, test) if report.adopted else before
+    old, new = (
+        {metric: [each.value(item, metric) or 0.0 for item in test] for metric in METRICS}
+        for each in (before, after)
+    )
+    gains = {
+        metric: tuple(b - a for a, b in zip(old[metric], new[metric], strict=True)) for metric in METRICS
+    }
+    groups = tuple(item.group for item in test)
+    return replace(run, groups=groups, before={k: tuple(v) for k, v in old.items()}, gains=gains)
 
 
 def measured(lm: Any, ranker: Any, items: list[LabelledItem]) -> Evaluation:
@@ -142,39 +184,41 @@ def measured(lm: Any, ranker: Any, items: list[LabelledItem]) -> Evaluation:
         return evaluate(ranker, items, lm=lm, num_threads=1)
 
 
-def cell(
-    lm: Any, name: str, labelled: LabelledSet, size: int, strategy: str, splits: int, most_test: int
-) -> Cell:
-    """Return what a strategy gains with so many labels, over several random splits."""
-    empty = {metric: [] for metric in METRICS}
-    found = Cell(name, size, strategy, {**empty}, {metric: [] for metric in METRICS}, [])
-    found.gains = {metric: [] for metric in METRICS}
-    for seed in range(splits):
-        given, test = drawn(labelled, size, seed, most_test)
-        result, seconds = tuned(lm, given, strategy, seed)
-        before = measured(lm, Ranker(), test)
-        after = measured(lm, result.program, test) if result.report.adopted else before
-        for item in test:
-            for metric in METRICS:
-                old, new = (each.value(item, metric) or 0.0 for each in (before, after))
-                found.gains[metric].append(new - old)
-                found.before[metric].append(old)
-            found.groups.append(item.group)
-        found.adopted += result.report.adopted
-        found.splits += 1
-        found.calls += result.report.calls.total
-        found.seconds += seconds
-    return found
+def all_done(jobs: Sequence[Job], data: Path) -> Iterator[Run]:
+    """Yield what comes of the jobs, in order, from two processes."""
+    spawn = multiprocessing.get_context("spawn")  # DSPy holds locks and threads that do not survive a fork
+    with ProcessPoolExecutor(2, mp_context=spawn, initializer=prepare, initargs=(data,)) as pool:
+        yield from pool.map(done, jobs)
 
 
-def permuted(lm: Any, name: str, labelled: LabelledSet, size: int, splits: int) -> dict[str, Any]:
-    """Return in how many splits ``auto`` adopts something on permuted labels."""
-    adopted = 0
-    for seed in range(splits):
-        given, _ = drawn(labelled, size, seed, 0)
-        result, _ = tuned(lm, given.permuted(seed), "auto", seed)
-        adopted += result.report.adopted
-    return {"data": name, "labels": size, "splits": splits, "adopted": adopted}
+def row_of(runs: Sequence[Run]) -> dict[str, Any]:
+    """Return the splits of one data set, number of labels and strategy as plain values."""
+    data, labels, strategy = runs[0].job.cell
+    groups = [group for run in runs for group in run.groups]
+    found: dict[str, Any] = {"data": data, "labels": labels, "strategy": strategy}
+    for metric in METRICS:
+        before = fmean(value for run in runs for value in run.before[metric])
+        gain = mean_interval([value for run in runs for value in run.gains[metric]], groups)
+        found[metric] = [round(value, 4) for value in (before, before + gain.estimate, gain.low, gain.high)]
+    return {
+        **found,
+        "adopted": sum(run.adopted for run in runs),
+        "by_length": sum(run.by_length for run in runs),
+        "splits": len(runs),
+        "calls": fmean(run.calls for run in runs),
+        "seconds": round(fmean(run.seconds for run in runs), 2),
+    }
+
+
+def control_of(runs: Sequence[Run]) -> dict[str, Any]:
+    """Return in how many splits something was adopted on permuted labels."""
+    data, labels, _ = runs[0].job.cell
+    return {
+        "data": data,
+        "labels": labels,
+        "splits": len(runs),
+        "adopted": sum(run.adopted for run in runs),
+    }
 
 
 def failures(rows: list[dict[str, Any]], controls: list[dict[str, Any]]) -> Iterator[str]:
@@ -195,9 +239,8 @@ def failures(rows: list[dict[str, Any]], controls: list[dict[str, Any]]) -> Iter
 
 def show(rows: list[dict[str, Any]], controls: list[dict[str, Any]]) -> None:
     """Print the tables."""
-    print(
-        f"{'data':9} {'labels':>6} {'strategy':10} {'pairwise accuracy':>34} {'tau-b':>34} {'adopted':>8} {'calls':>6} {'s':>6}"
-    )
+    titles = f"{'pairwise accuracy':>34} {'tau-b':>34} {'adopted':>8} {'length':>6} {'calls':>6} {'s':>6}"
+    print(f"{'data':9} {'labels':>6} {'strategy':10} {titles}")
     for row in rows:
         figures = [
             f"{base:.3f} -> {after:.3f} [{low:+.3f}, {high:+.3f}]"
@@ -205,13 +248,22 @@ def show(rows: list[dict[str, Any]], controls: list[dict[str, Any]]) -> None:
         ]
         print(
             f"{row['data']:9} {row['labels']:6} {row['strategy']:10} {figures[0]:>34} {figures[1]:>34} "
-            f"{row['adopted']:>3}/{row['splits']:<4} {row['calls']:6.0f} {row['seconds']:6.1f}"
+            f"{row['adopted']:>3}/{row['splits']:<4} {row['by_length']:6} {row['calls']:6.0f} {row['seconds']:6.1f}"
         )
     print("\npermuted labels, auto:")
-    for control in controls:
-        print(
-            f"{control['data']:9} {control['labels']:6} adopted {control['adopted']} of {control['splits']}"
-        )
+    for each in controls:
+        print(f"{each['data']:9} {each['labels']:6} adopted {each['adopted']} of {each['splits']}")
+
+
+def planned(names: Sequence[str], sizes: Sequence[int], others: Sequence[str], splits: int) -> list[Job]:
+    """Return the jobs, cell by cell: `auto` in all splits, then the others in a quarter of them, then permuted labels."""
+    found = []
+    for name in names:
+        for size in sizes:
+            for strategy, number in (("auto", splits), *((other, max(3, splits // 4)) for other in others)):
+                found += [Job(name, size, strategy, seed) for seed in range(number)]
+        found += [Job(name, 40, "auto", seed, is_permuted=True) for seed in range(splits)]
+    return found
 
 
 def main() -> None:
@@ -226,19 +278,16 @@ def main() -> None:
     parser.add_argument("--strategies", nargs="*", choices=OTHERS, help="these strategies beside auto")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
-    lm = build_lm(journal=Memory())
     splits, sizes = (3, (10, 40)) if asked.quick else (asked.splits, SIZES)
-    sets = datasets(asked.data)
-    names = asked.only or (["own"] if asked.quick else list(sets))
+    names = asked.only or (["own"] if asked.quick else list(datasets(asked.data)))
     others = asked.strategies if asked.strategies is not None else ["few_shot"] if asked.quick else OTHERS
-    rows = []
-    for name in names:
-        for size in sizes:
-            jobs = [("auto", splits), *((other, max(3, splits // 4)) for other in others)]
-            for strategy, number in jobs:
-                rows.append(cell(lm, name, sets[name], size, strategy, number, 40).row())
-                print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
-    controls = [permuted(lm, name, sets[name], 40, splits) for name in names]
+    jobs = planned(names, sizes, others, splits)
+    rows, controls = [], []
+    by_cell = groupby(all_done(jobs, asked.data), key=lambda run: (*run.job.cell, run.job.is_permuted))
+    for (*_, is_permuted), runs in by_cell:
+        made = (control_of if is_permuted else row_of)(list(runs))
+        (controls if is_permuted else rows).append(made)
+        print(json.dumps(made), file=sys.stderr, flush=True)
     missed = list(failures(rows, controls))
     if asked.json:
         print(json.dumps({"rows": rows, "controls": controls, "missed": missed}, indent=2))

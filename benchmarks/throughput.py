@@ -3,11 +3,12 @@
     python benchmarks/throughput.py [--quick] [--json] [--distilabel PYTHON] [--curator PYTHON]
 
 The work: messages from a file, four candidates each and one judgement. Ours is the whole pipeline (program, store and
-all) through the native backend; then stock DSPy on LiteLLM (`Predict` and `asyncio.gather`), raw aiohttp, and, where
-the Python of an environment that has them is given, distilabel 1.5 and Bespoke Curator 0.1. CPU is of the client's
-processes alone, start-up left out. Exits 1 where a bar is not met: ours at most 1.5 ms a call, at least 4 times better
-than stock DSPy, below Curator per call, 4 times below distilabel per message; occupancy at least 95 % at 64 in flight
-and 500 ms, 90 % at 256 and 1 s.
+all) through the native backend, with a request for each candidate (five a message) and with one for all of them (two);
+then stock DSPy on LiteLLM (`Predict` and `asyncio.gather`), raw aiohttp, and, where the Python of an environment that has
+them is given, distilabel 1.5 and Bespoke Curator 0.1. CPU is of the client's processes alone, start-up left out. Exits
+1 where a bar is not met: ours at most 1.5 ms a call, at least 4 times better than stock DSPy, below Curator per call, 4
+times below distilabel per message, each with as many requests as the other; occupancy at least 95 % at 64 in flight and
+500 ms, 90 % at 256 and 1 s.
 """
 
 from __future__ import annotations
@@ -30,9 +31,11 @@ import resource, sys, time, json
 from character import Config, MessageFile, load_constitution, run, Message, MessageBatch
 import dspy, sqlalchemy, character.run, character.exports  # start-up is no part of the work
 folder, url, in_flight = sys.argv[1], sys.argv[2], int(sys.argv[3])
+calls = sys.argv[4] if sys.argv[4:] else "per_candidate"
 constitution = load_constitution(folder + "/c.json")
 backend = {"model": "openai/load", "api_base": url, "max_in_flight": in_flight, "timeout_s": 60}
-config = Config.model_validate({"concurrency": in_flight, "ranking": {"passes": 1}, "backends": {"default": backend}})
+config = Config.model_validate({"concurrency": in_flight, "ranking": {"passes": 1}, "backends": {"default": backend},
+    "responses": {"calls": calls}})
 few = {"patience": MessageBatch(messages=tuple(Message.of(f"Warm {i}?", trait="patience") for i in range(8)))}
 run(constitution, folder + "/warm", config=config, messages=few)
 def cpu():
@@ -151,6 +154,9 @@ def main() -> int:
     load = Load(latency_s=0.05)
     rows = {
         "character": measure(sys.executable, OURS, number, 64, load),
+        "character, one request for all candidates": measure(
+            sys.executable, OURS, number, 64, load, "per_message"
+        ),
         "stock DSPy on LiteLLM": measure(sys.executable, STOCK, number, 64, load),
         "raw aiohttp": measure(sys.executable, RAW, number, 64, load),
     }
@@ -189,14 +195,12 @@ def _bars(rows: dict[str, dict[str, float]]) -> dict[str, bool]:
     if "curator" in rows:
         bars["below Curator per call"] = ours["cpu_ms_per_call"] < rows["curator"]["cpu_ms_per_call"]
     if "distilabel" in rows:
-        per_message = rows["distilabel"]["cpu_ms_per_message"]
-        bars["4 times below distilabel per message (its n=4 in one request)"] = (
-            4 * ours["cpu_ms_per_message"] <= per_message
-        )
-        each = rows["distilabel, a request each"]["cpu_ms_per_message"]
-        bars["4 times below distilabel per message (the same requests as ours)"] = (
-            4 * ours["cpu_ms_per_message"] <= each
-        )
+        for name, mine, theirs in (
+            ("one request for all candidates", "character, one request for all candidates", "distilabel"),
+            ("a request for each candidate", "character", "distilabel, a request each"),
+        ):
+            mine_ms, theirs_ms = rows[mine]["cpu_ms_per_message"], rows[theirs]["cpu_ms_per_message"]
+            bars[f"4 times below distilabel per message ({name})"] = 4 * mine_ms <= theirs_ms
     return bars
 
 

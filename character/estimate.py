@@ -22,7 +22,7 @@ from character.records import Kind, Usage
 from character.text import count_tokens, language_name
 from character.tuned_ranker import build_ranker
 from signatures.messages import KIND_DESCRIPTIONS, CheckMessages, GenerateMessages
-from signatures.responses import EXPRESSIONS, RespondInCharacter
+from signatures.responses import EXPRESSIONS, RespondAtEachExpression, RespondInCharacter
 
 if TYPE_CHECKING:
     from character.run import MessageSource
@@ -94,22 +94,25 @@ def _responses(trait: Trait, constitution: Constitution, config: Config, message
     levels = config.responses.levels or spread_levels(
         config.responses.candidates, has_opposite=bool(trait.opposite)
     )
-    inputs = {
+    shared = {
         "language": language_name(constitution.language),
         "assistant_name": constitution.assistant_name,
         "character": [each.brief() for each in shown],
         "focus_trait": trait.name,
-        "expression": EXPRESSIONS["natural"],
-        "conversation": _conversation(config),
     }
-    calls = messages * len(levels)
     roles = config.responses.backends or ("responses",)
-    prompt = _prompt(RespondInCharacter, inputs)
-    parts = [calls // len(roles) + (i < calls % len(roles)) for i in range(len(roles))]
-    used = [
-        _usage(config, role, n, n * prompt, n * RESPONSE_TOKENS) for role, n in zip(roles, parts, strict=True)
-    ]
-    return sum(used, Usage())
+    total = Usage()
+    for i, role in enumerate(roles):
+        asked = [EXPRESSIONS[level] for level in levels[i :: len(roles)]]
+        if not asked:
+            continue
+        each: dict[str, Any] = {"expression": EXPRESSIONS["natural"]}
+        signature, calls = RespondInCharacter, messages * len(asked)
+        if config.responses.calls == "per_message":
+            each, signature, calls = {"expressions": asked}, RespondAtEachExpression, messages
+        prompt = _prompt(signature, {**shared, **each, "conversation": _conversation(config)})
+        total += _usage(config, role, calls, calls * prompt, messages * len(asked) * RESPONSE_TOKENS)
+    return total
 
 
 def _ranking(trait: Trait, constitution: Constitution, config: Config, messages: int) -> Usage:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import combinations, zip_longest
+from itertools import zip_longest
 from pathlib import Path
 from random import Random
 from typing import Any, Literal, get_args
 
 from character.constitution import Constitution
+from character.doubts import doubt
 from character.errors import InputError, UnknownNameError
-from character.records import Ranking, Rollout
+from character.records import Rollout
 from character.run_summary import run_constitution
 from character.store import RunStore
 from character.text import fold, stable_seed
@@ -73,21 +74,6 @@ def labels_for_run(folder: Path | str, path: Path | str) -> LabelledSet:
     with RunStore(folder) as store:
         items = tuple(_of_run(item, next(store.rollouts(item.id), None), path) for item in labelled.items)
     return labelled.model_copy(update={"items": items})
-
-
-def doubt(ranking: Ranking) -> float:
-    """Return how unsure a ranking is, 0 (sure of each pair) to 1 (of none).
-
-    From the probabilities the mean of 1 - |2 p - 1| over pairs of candidates; where the ranking has
-    none, the same of the scores, with 1 - |difference| for each pair.
-    """
-    number = len(ranking.scores)
-    pairs = list(combinations(range(number), 2))
-    if ranking.probabilities:
-        doubts = [1 - abs(2 * ranking.probabilities[i][j] - 1) for i, j in pairs]
-    else:
-        doubts = [1 - abs(ranking.scores[i] - ranking.scores[j]) for i, j in pairs]
-    return sum(doubts) / len(doubts) if doubts else 0.0
 
 
 def _in_turns(

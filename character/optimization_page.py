@@ -36,6 +36,8 @@ def _verdict(report: OptimizationReport) -> Section:
     gain = report.gain
     verdict = f"{'Adopted' if report.adopted else 'Not adopted'}: {report.reason}."
     notes = [Note(verdict, "fine" if report.adopted else "look"), *_notes(report)]
+    if report.warning:
+        notes.insert(1, Note(f"With the tuned ranker {report.warning}", "look"))
     figures = [Figure("labelled items", Number(report.num_items, style="count"))]
     if gain is not None:
         shown = Number(gain.gain.estimate, gain.gain.low, gain.gain.high, "signed", 3)
@@ -56,6 +58,10 @@ def _notes(report: OptimizationReport) -> list[Note]:
             "measured on, and once more on all items. The gain is that of tuning in this way, on items not tuned on."
         )
     notes = [Note(how)]
+    if report.gain is not None and report.chosen != "untuned" and len(report.curve) < 2:
+        notes.append(
+            Note("The calls did not reach for a learning curve, which tells whether more labels would pay.")
+        )
     if report.unmeasured:
         notes.append(
             Note(f"{report.unmeasured} held-out items were not measured: the calls ran out.", "look")

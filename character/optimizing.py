@@ -50,6 +50,7 @@ class _Asked:
     metric: str
     controls: int
     level: float
+    uses_length: bool
 
 
 @dataclass(frozen=True)
@@ -70,18 +71,20 @@ def optimize(
     metric: str = "pairwise_accuracy",
     controls: int = 0,
     level: float = 0.95,
+    uses_length: bool = True,
     config: Config | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Optimized:
     """Tune the ranker of a configuration to a labelled set (or its file), and keep everything in the folder ``out``.
 
-    ``strategy``, ``budget`` (model calls), ``metric``, ``controls`` and ``level`` are those of ``optimize_ranker``. Called again with the same arguments it goes on where it stopped: a call that finished is not made again,
-    and the tuned ranker is the same. Writes ``ranker.json``, ``report.json`` and what the optimizers said
+    ``strategy``, ``budget`` (model calls), ``metric``, ``controls``, ``level`` and ``uses_length`` are those of
+    ``optimize_ranker``. Called again with the same arguments it goes on where it stopped: a call that finished is
+    not made again, and the tuned ranker is the same. Writes ``ranker.json``, ``report.json`` and what the optimizers said
     (``optimizers.log``). Raises StoreError where the folder holds something
     else, BackendUnavailableError where a server is down or refuses the key, BudgetReachedError at a cap of the
     configuration, OptimizerError for labels or names that cannot be used; finished calls are kept in each case.
     """
-    asked, config = _Asked(strategy, budget, metric, controls, level), config or Config()
+    asked, config = _Asked(strategy, budget, metric, controls, level, uses_length), config or Config()
     labelled = labelled if isinstance(labelled, LabelledSet) else read_labelled(Path(labelled))
     with RunStore.create(out, url=config.store.url) as store:
         created_at = _begin(store, labelled, asked, config)
@@ -98,6 +101,7 @@ def optimize(
                 seed=config.seed,
                 level=level,
                 controls=controls,
+                uses_length=uses_length,
                 num_threads=config.concurrency,
                 on_progress=on_progress,
             )
@@ -116,7 +120,7 @@ def optimize_ranker(
     """Tune a ranker, alone or inside a program, and measure honestly what that gains: see ``optimizers.strategies``.
 
     ``budget`` is the most model calls; ``options`` are ``metric``, ``lms``, ``seed``, ``level``, ``controls``,
-    ``wordings``, ``temperatures``, ``num_threads`` and ``on_progress``. Nothing is kept on disk: ``optimize`` does that. Raises what
+    ``wordings``, ``temperatures``, ``uses_length``, ``num_threads`` and ``on_progress``. Nothing is kept on disk: ``optimize`` does that. Raises what
     ``optimize`` raises.
     """
     with _clear_errors(), dspy.context(**lean_settings()):

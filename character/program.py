@@ -107,6 +107,7 @@ class CharacterProgram(dspy.Module):
                 config.responses.candidates,
                 levels=config.responses.levels,
                 conditioning=config.responses.conditioning,
+                calls=config.responses.calls,
                 lms=[lms[name] for name in config.responses.backends if name in lms],
                 max_reasks=config.responses.max_reasks,
                 max_refills=config.responses.max_refills,

@@ -16,7 +16,6 @@ from character.records import PreferencePair, Record, Usage
 from character.store import RunStore
 from character.store_errors import another_version
 from character.text import fingerprint
-from character.tuned_ranker import ranker_fingerprint
 
 REHEARSAL_NOTE = "made by the rehearsal backend: for trying and testing, not for training"
 _NOT_IDENTITY = {"concurrency", "budget", "store"}
@@ -52,6 +51,7 @@ class RunSummary(Record):
     reasked: dict[str, dict[str, int]]
     usage: dict[str, Usage]
     usage_by_trait: dict[str, Usage]
+    usage_by_backend: dict[str, Usage]
     usage_by_model: dict[str, Usage]
     models: dict[str, list[str]]
     samples: tuple[PreferencePair, ...] = ()
@@ -63,6 +63,8 @@ def identity(constitution: Constitution, config: Config, messages: str | None) -
 
     ``messages`` is the fingerprint of given messages, None where they are generated.
     """
+    from character.tuned_ranker import ranker_fingerprint  # it brings dspy, which readers of a run do without
+
     settings = config.model_dump(mode="json", exclude=_NOT_IDENTITY)
     for backend in settings["backends"].values():
         for name in _NOT_IDENTITY_OF_BACKEND:
@@ -78,13 +80,21 @@ def identity(constitution: Constitution, config: Config, messages: str | None) -
 
 def prompts_fingerprint() -> str:
     """Return the identity of the prompts this version sends."""
-    from signatures.judging import CompareResponses
+    from signatures.gauging import GaugeTrait
+    from signatures.judging import CompareCoherence, CompareResponses
     from signatures.messages import KIND_DESCRIPTIONS, CheckMessages, GenerateMessages
     from signatures.ranking import OrderResponses, RankResponses, ScoreResponse
-    from signatures.responses import EXPRESSIONS, RespondInCharacter, RespondPlainly
+    from signatures.responses import (
+        EXPRESSIONS,
+        RespondAsCharacter,
+        RespondAtEachExpression,
+        RespondInCharacter,
+        RespondPlainly,
+    )
 
     signatures = (
-        *(GenerateMessages, CheckMessages, RespondInCharacter, RespondPlainly),
+        *(GenerateMessages, CheckMessages, RespondInCharacter, RespondAtEachExpression, RespondPlainly),
+        *(RespondAsCharacter, GaugeTrait, CompareCoherence),
         *(RankResponses, OrderResponses, ScoreResponse, CompareResponses),
     )
     texts = [[signature.instructions, list(signature.fields)] for signature in signatures]
@@ -167,6 +177,7 @@ def summarize(store: RunStore) -> RunSummary:
         reasked=store.drops(recovered=True),
         usage={stage: usage for (stage,), usage in store.usage("stage").items()},
         usage_by_trait={trait: usage for (trait,), usage in store.usage("trait").items()},
+        usage_by_backend={backend: usage for (backend,), usage in store.usage("backend").items()},
         usage_by_model={model: usage for (model,), usage in store.usage("model").items()},
         models=models,
         samples=_samples(store),

@@ -265,7 +265,7 @@ class RunStore:
         return found is None
 
     def usage(self, *by: str) -> dict[tuple[str, ...], Usage]:
-        """Return what the finished calls took, grouped by ``stage``, ``trait`` or ``model`` (by all of those named)."""
+        """Return what the finished calls took, grouped by ``stage``, ``trait``, ``backend`` or ``model`` (by all of those named)."""
         columns = [t.calls.c[name] for name in by]
         sums = [sa.func.sum(t.calls.c[name]) for name in ("prompt_tokens", "completion_tokens", "cost_usd")]
         query = sa.select(*columns, sa.func.count(), sa.func.count(t.calls.c.cost_usd), *sums)
@@ -344,6 +344,7 @@ def _call_rows(key: str, entry: dict[str, Any], *, reused: bool = False) -> Rows
         "key": key,
         "stage": entry["stage"],
         "trait": entry["trait"],
+        "backend": entry["backend"],
         "model": seen["model"],
         "prompt_tokens": seen["prompt_tokens"],
         "completion_tokens": seen["completion_tokens"],

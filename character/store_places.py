@@ -15,7 +15,7 @@ from character.store_tables import sqlite_engine
 from character.text import fingerprint
 
 FILE_NAME = "run.sqlite"
-_POINTER = "store.json"
+POINTER = "store.json"
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Place:
 
 def open_place(folder: Path, *, write: bool, url: str | None = None) -> Place:
     """Return where the run of a folder lies; for writing, made where it is missing and locked against others."""
-    pointer = folder / _POINTER
+    pointer = folder / POINTER
     if url is None and pointer.is_file():
         url = str(json.loads(pointer.read_text(encoding="utf-8"))["url"])
     if not write:
@@ -78,7 +78,7 @@ def _postgres(folder: Path, url: str, *, write: bool, lock: FileLock | None) -> 
         raise MissingExtraError("a run in PostgreSQL", "postgres") from None
     parsed = _checked_url(url)
     schema = f"character_{fingerprint(str(folder.resolve()))}"
-    pointer = folder / _POINTER
+    pointer = folder / POINTER
     if pointer.is_file():
         schema = str(json.loads(pointer.read_text(encoding="utf-8"))["schema"])
     plain = sa.create_engine(parsed, pool_size=8)

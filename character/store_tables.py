@@ -11,7 +11,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-SCHEMA_VERSION = "3"
+SCHEMA_VERSION = "4"
 
 _metadata = sa.MetaData()
 
@@ -34,6 +34,7 @@ calls = _table(
     _text("key", primary_key=True),
     _text("stage", index=True),
     _text("trait"),
+    _text("backend"),
     _text("model"),
     _number("prompt_tokens"),
     _number("completion_tokens"),
@@ -116,9 +117,12 @@ def create_tables(engine: sa.Engine) -> None:
     _metadata.create_all(engine)
 
 
-def _has_log(path: Path) -> bool:
+def read_only_address(path: Path) -> str:
+    """Return the URI that opens a SQLite file for reading; one in a folder that may not be written is read as it lies there."""
     log = path.with_name(path.name + "-wal")
-    return log.exists() and log.stat().st_size > 0
+    has_log = log.exists() and log.stat().st_size > 0
+    still = "" if has_log or os.access(path.parent, os.W_OK) else "&immutable=1"
+    return f"file:{quote(str(path.resolve()))}?mode=ro{still}"
 
 
 def sqlite_engine(path: Path, *, read_only: bool) -> sa.Engine:
@@ -127,8 +131,8 @@ def sqlite_engine(path: Path, *, read_only: bool) -> sa.Engine:
     A reader of a run that was closed, in a folder that may not be written, reads the file as it lies there.
     """
     address = str(path)
-    if read_only and not os.access(path.parent, os.W_OK) and not _has_log(path):
-        address = f"file:{quote(str(path.resolve()))}?mode=ro&immutable=1&uri=true"
+    if read_only and "immutable" in (still := read_only_address(path)):
+        address = f"{still}&uri=true"
     engine = sa.create_engine(
         f"sqlite:///{address}", connect_args={"check_same_thread": False, "timeout": 30}
     )

@@ -13,6 +13,7 @@ from optimizers.artifact import (
     ArtifactError,
     RankerArtifact,
     apply_artifact,
+    calibration_note,
     changes,
     dump_artifact,
     load_artifact,
@@ -73,13 +74,17 @@ def ranker_fingerprint(settings: RankingConfig) -> str | None:
 
 
 def ranker_notes(config: Config) -> list[str]:
-    """Return what to know before a run with its saved ranker: another model, not adopted, our prompt changed since."""
+    """Return what to know before a run with its saved ranker.
+
+    That it was tuned on another model, was not adopted, measures length, or that our prompt changed since.
+    """
     path = config.ranking.ranker
     if path is None:
         return []
     artifact = load_artifact(path)
     judges = [config.backend(name).model_name for name in config.ranking.backends or ("ranking",)]
     notes = [model_warning(artifact, model, path) for model in dict.fromkeys(judges)]
+    notes.append(calibration_note(artifact))
     if not artifact.adopted:
         notes.append(f"this ranker was not adopted: {artifact.reason or 'no gain was shown'}.")
     then = artifact.ranker.model_dump()

@@ -30,6 +30,7 @@ __all__ = [
     "RankerArtifact",
     "apply_artifact",
     "artifact_of",
+    "calibration_note",
     "changes",
     "differences",
     "dump_artifact",
@@ -223,6 +224,13 @@ def model_warning(artifact: RankerArtifact, model: str, path: Path | str = "FILE
         f"this ranker was tuned on {artifact.model}; here {model} judges. Tuned prompts often do not carry over: "
         f"`character optimize LABELLED --recheck {path}` measures it on the labelled set with today's model."
     )
+
+
+def calibration_note(artifact: RankerArtifact) -> str:
+    """Return in how far it is length that a saved ranker measures; nothing where it is not."""
+    from optimizers.calibration_length import length_note
+
+    return length_note(_calibration(artifact.calibration))
 
 
 def _validated(data: Mapping[str, Any], where: str) -> RankerArtifact:

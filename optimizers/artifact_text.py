@@ -6,7 +6,6 @@ import json
 import math
 import re
 import stat
-import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -25,6 +24,8 @@ _STRING = re.compile(
 _FIELD_HEADER = re.compile(r"\[\[\s*##.{0,200}?##\s*\]\]", re.DOTALL)
 _CHAT_TEMPLATE = re.compile(r"<\|[A-Za-z_ ]{1,40}\|>|\[/?INST\]|<\uff5c[^\n]{1,40}\uff5c>")
 _HIDDEN = re.compile("[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
+_ODD = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters and halves of characters (Unicode's Cc and Cs), but for tab and line ends."""
 
 
 class ArtifactError(OptimizerError):
@@ -92,8 +93,8 @@ def text_fault(text: str) -> str:
     hidden = _HIDDEN.search(text)
     if hidden:
         return f"a hidden character, U+{ord(hidden[0]):04X}"
-    odd = next((c for c in text if c not in "\n\t\r" and unicodedata.category(c) in ("Cc", "Cs")), "")
-    return f"a control character or half a character, U+{ord(odd):04X}" if odd else ""
+    odd = _ODD.search(text)
+    return f"a control character or half a character, U+{ord(odd[0]):04X}" if odd else ""
 
 
 def without_faults(text: str) -> str:
@@ -104,8 +105,7 @@ def without_faults(text: str) -> str:
     rest = text[:MOST_CHARACTERS]
     while text_fault(rest):  # what is taken out can bring together what forges the next
         rest = _FIELD_HEADER.sub(lambda match: match[0].strip("[]# \t\n") or " ", rest)
-        rest = _HIDDEN.sub("", _CHAT_TEMPLATE.sub("", rest))
-        rest = "".join(c for c in rest if c in "\n\t\r" or unicodedata.category(c) not in ("Cc", "Cs"))
+        rest = _ODD.sub("", _HIDDEN.sub("", _CHAT_TEMPLATE.sub("", rest)))
     return rest
 
 

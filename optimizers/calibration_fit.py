@@ -11,13 +11,19 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[np.float64]
 
 CAP = 0.25
-"""The most that place and length together may move a score, in points of a 0..1 score."""
+"""The most that place and length as biases of the judge may move a score together, in points of a 0..1 score."""
+MOST_CREDIT = 0.5
+"""The most that a candidate may gain or lose because the raters favour its length."""
+REACH = CAP + MOST_CREDIT
 NUM_KNOTS = 8
 LEAST_PER_KNOT = 6
 PRIOR_LABELS = 24.0
 """How many imaginary labels say what the judge says, over all groups together."""
-LEAST_SLOPE = 0.05
-"""The share of the judge's own differences that stays where the labels see none, so that no order is lost."""
+LEAST_SLOPE = 0.2
+"""The share of the judge's own differences that stays where the labels see none.
+
+So that no order is lost: a ranking has two decimals, and what falls together there is a tie.
+"""
 EDGE = 0.005
 """How far from 0 and 1 the outermost groups stay, so that scores beyond them have room."""
 
@@ -66,8 +72,8 @@ def isotonic(values: ArrayLike, weights: ArrayLike) -> Array:
     return np.repeat([block[0] for block in blocks], [block[2] for block in blocks])
 
 
-def fit_knots(scores: Array, labels: Array) -> tuple[tuple[float, float], ...]:
-    """Return the knots of the map from scores to labels, strictly increasing from -CAP to 1 + CAP.
+def fit_knots(scores: Array, labels: Array, reach: float = CAP) -> tuple[tuple[float, float], ...]:
+    """Return the knots of the map from scores to labels, strictly increasing from -reach to 1 + reach.
 
     Scores are grouped, neighbours together. Each group is moved by the median of label less score, its part of
     ``PRIOR_LABELS`` imaginary zeros among them (the median, because the absolute error is to fall, and because a judge
@@ -79,8 +85,14 @@ def fit_knots(scores: Array, labels: Array) -> tuple[tuple[float, float], ...]:
     shifts = [np.median(np.append((labels - scores)[group], np.zeros(prior))) for group in groups]
     weights = np.array([len(group) + prior for group in groups], dtype=float)
     fitted = isotonic(x + np.array(shifts), weights)
-    y = (1 - LEAST_SLOPE) * np.clip(fitted, 0.0, 1.0) + LEAST_SLOPE * np.clip(x, -CAP, 1 + CAP)
-    return _closed(np.clip(x, -CAP + EDGE, 1 + CAP - EDGE), _squeezed(y))
+    y = (1 - LEAST_SLOPE) * np.clip(fitted, 0.0, 1.0) + LEAST_SLOPE * np.clip(x, -reach, 1 + reach)
+    return _closed(np.clip(x, -reach + EDGE, 1 + reach - EDGE), _squeezed(y), reach)
+
+
+def straight_knots(scores: Array, reach: float = CAP) -> tuple[tuple[float, float], ...]:
+    """Return the knots of a map that leaves scores as they are, pressed together as far as some lie beyond 0..1."""
+    x = np.clip(np.unique([scores.min(), scores.max()]), -reach + EDGE, 1 + reach - EDGE)
+    return _closed(x, _squeezed(x), reach)
 
 
 def _groups(scores: Array) -> list[NDArray[np.int64]]:
@@ -104,12 +116,12 @@ def _squeezed(y: Array) -> Array:
     return np.asarray(EDGE + (y - low) * (1 - 2 * EDGE) / (high - low), dtype=float)
 
 
-def _closed(x: Array, y: Array) -> tuple[tuple[float, float], ...]:
+def _closed(x: Array, y: Array, reach: float) -> tuple[tuple[float, float], ...]:
     """Return the knots with one at each end, to which the map goes on as steep as it is on the whole, at most as 1."""
     spread = float(x[-1] - x[0])
     slope = float(np.clip((y[-1] - y[0]) / spread, LEAST_SLOPE, 1.0)) if spread > 0 else 1.0
-    first = (-CAP, max(0.0, float(y[0]) - slope * float(x[0] + CAP)))
-    last = (1 + CAP, min(1.0, float(y[-1]) + slope * float(1 + CAP - x[-1])))
+    first = (-reach, max(0.0, float(y[0]) - slope * float(x[0] + reach)))
+    last = (1 + reach, min(1.0, float(y[-1]) + slope * float(1 + reach - x[-1])))
     inner = [(float(a), float(b)) for a, b in zip(x, y, strict=True)]
     knots = [(round(a, 6), round(b, 6)) for a, b in (first, *inner, last)]
     kept = [knots[0]]

@@ -9,13 +9,11 @@ from functools import partial
 from statistics import NormalDist
 from typing import Any
 
-import numpy as np
-
 from optimizers.judging import in_threads, quiet_context
 from optimizers.labelled import LabelledItem, LabelledSet
 from optimizers.metering import Ledger
 from optimizers.metrics import LOWER_IS_BETTER, METRICS, metric_named
-from optimizers.statistics import Interval, bootstrap_mean
+from optimizers.statistics import Interval, bootstrap_mean, clustered_error
 from optimizers.tuning import TunableRanker
 
 WORST = {"tau_b": -1.0, "mean_absolute_error": 1.0}
@@ -144,22 +142,16 @@ def mean_interval(
 ) -> Interval:
     """Return the mean with its interval over groups of values: the wider of the bootstrap's and Student's.
 
-    The percentile bootstrap is too narrow for few groups; the t interval with the cluster-robust standard
-    error sqrt(G / (G - 1) * sum of squared residual sums per group) / n is exact for normal means. One group
-    has no interval: it is infinitely wide.
+    The percentile bootstrap is too narrow for few groups; the t interval with the clustered standard error is
+    exact for normal means. One group has no interval: it is infinitely wide.
     """
     found = bootstrap_mean(values, groups=groups, level=level, seed=seed)
     if found is None:
         raise ValueError("expected at least one value")
-    mean = found.estimate
-    residuals: dict[str, float] = {}
-    for value, group in zip(values, groups, strict=True):
-        residuals[group] = residuals.get(group, 0.0) + value - mean
-    number = len(residuals)
+    mean, number = found.estimate, len(set(groups))
     if number < 2:
         return Interval(mean, -math.inf, math.inf)
-    error = math.sqrt(number / (number - 1) * float(np.square(list(residuals.values())).sum())) / len(values)
-    half = t_quantile((1 + level) / 2, number - 1) * error
+    half = t_quantile((1 + level) / 2, number - 1) * clustered_error(values, groups)
     return Interval(mean, min(found.low, mean - half), max(found.high, mean + half))
 
 

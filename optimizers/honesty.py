@@ -22,7 +22,8 @@ from optimizers.labelled_splits import blocks
 from optimizers.metrics import METRICS
 from optimizers.statistics import Interval
 from optimizers.strategy_auto import auto
-from optimizers.strategy_task import AUTO, UNTUNED, Task, Trial
+from optimizers.strategy_calibrate import PASSES
+from optimizers.strategy_task import AUTO, PREJUDGED, UNTUNED, Task, Trial
 from optimizers.tuning import Tuning, tune
 
 LOCKED_FROM, LOCKED_FROM_GROUPS = 40, 20
@@ -146,6 +147,8 @@ class Trier:
         runs = len(parts) + (design == "nested")
         after, tuning_calls = Evaluation({}, {}), 0
         made: tuple[str, Tuning, list[Trial]] = (UNTUNED, self.task.start, [])
+        if design == "nested" and self.strategy in PREJUDGED:
+            self._prejudge(items, int(RESERVE * cost))
         for number, part in enumerate(parts):
             self.on_stage(f"tuning {number + 1} of {runs}")
             reserve = int(RESERVE * cost * (len(parts) - number) / len(parts))
@@ -167,6 +170,16 @@ class Trier:
             design, parts, chosen, tuning, found, trials, missing, 0, self.level, tuning_calls=tuning_calls
         )
 
+    def _prejudge(self, items: list[LabelledItem], reserve: int) -> None:
+        """Judge the items before any tuning, once for all runs; else the first would pay for it and have nothing left."""
+        bench, start = self.task.bench, replace(self.task.start, calibration=None)
+        passes = next(
+            (n for n in (PASSES, 1) if bench.calls_missing(start, items, n) <= bench.ledger.left - reserve), 0
+        )
+        if passes:
+            self.on_stage("judging")
+            bench.judge(start, items, passes=passes)
+
     def compared(
         self, before: Evaluation, after: Evaluation, items: Sequence[LabelledItem]
     ) -> list[Comparison]:
@@ -179,37 +192,43 @@ class Trier:
     def curve(self, outcome: Outcome, budget: int) -> list[tuple[int, Interval]]:
         """Return the held-out gain after tuning with fewer items, as far as ``budget`` calls reach.
 
-        The strategy that was chosen runs on a half and a quarter of the training items (each a part of the next);
-        the held-out items are the same. Nothing is chosen by it.
+        The strategy that was chosen runs on a half and a quarter of each training part (one part of the next); the
+        held-out items are the same. The last point is the gain itself, at the mean size of a training part. Nothing
+        is chosen by it.
         """
         gain = outcome.gain
-        if outcome.is_untuned or gain is None or outcome.design != "locked":
+        if outcome.is_untuned or gain is None:
             return []
-        ledger, part = self.task.bench.ledger, outcome.parts[0]
-        order = list(part.train)
-        Random(self.seed).shuffle(order)
-        points = [(len(order), gain.gain)]
+        ledger, held = self.task.bench.ledger, [item for part in outcome.parts for item in part.test]
+        points = [(_mean_size([part.train for part in outcome.parts]), gain.gain)]
         same_prompt = outcome.tuning.prompt_key == self.task.start.prompt_key
-        judging = 0 if same_prompt else int(RESERVE * 2 * len(part.test))
+        judging = 0 if same_prompt else int(RESERVE * 2 * len(held))
         with ledger.allowance(budget):
-            before = self.measure(self.task.start, part.test)
+            before = self.measure(self.task.start, held)
             for share in (0.5, 0.25):
-                fewer = order[: round(share * len(order))]
+                fewer = [_some(part.train, share, self.seed) for part in outcome.parts]
                 allowed = int(outcome.tuning_calls * share) + 1
-                if len(fewer) < LEAST_ITEMS or ledger.left < allowed + judging:
+                if min(map(len, fewer)) < LEAST_ITEMS or ledger.left < allowed * len(fewer) + judging:
                     break
-                tuning = self.task.run(outcome.chosen, fewer, allowed)
-                found = compare(
-                    before,
-                    self.measure(tuning, part.test),
-                    part.test,
-                    gain.metric,
-                    level=self.level,
-                    seed=self.seed,
-                )
+                after = Evaluation({}, {})
+                for part, items in zip(outcome.parts, fewer, strict=True):
+                    tuning = self.task.run(outcome.chosen, items, allowed)
+                    after = _joined(after, self.measure(tuning, part.test))
+                found = compare(before, after, held, gain.metric, level=self.level, seed=self.seed)
                 if found is not None:
-                    points.append((len(fewer), found.gain))
+                    points.append((_mean_size(fewer), found.gain))
         return points[::-1]
+
+
+def _some(items: Sequence[LabelledItem], share: float, seed: int) -> list[LabelledItem]:
+    """Return this share of the items, of which a smaller share is a part."""
+    order = list(items)
+    Random(seed).shuffle(order)
+    return order[: round(share * len(order))]
+
+
+def _mean_size(parts: Sequence[Sequence[LabelledItem]]) -> int:
+    return round(sum(map(len, parts)) / len(parts))
 
 
 def plan_parts(

@@ -40,7 +40,8 @@ class Judgement:
 class Bench:
     """Where the tunings of one ranker are tried on labelled items, with one model and one metric.
 
-    ``wordings`` and ``temperatures`` are further ones to choose from, see ``select_wording``.
+    ``wordings`` and ``temperatures`` are further ones to choose from, see ``select_wording``. ``uses_length`` says whether a
+    calibration may look at the length of candidates.
 
     A judgement depends on the prompt and the item alone, so it is made once and kept, whatever the labels are.
     """
@@ -56,8 +57,10 @@ class Bench:
         num_threads: int,
         wordings: Sequence[str] = (),
         temperatures: Sequence[float] = (),
+        uses_length: bool = True,
     ) -> None:
         metric_named(metric)
+        self.uses_length = uses_length
         self.wordings, self.temperatures = tuple(wordings), tuple(temperatures)
         self.ranker, self.lm, self.ledger, self.metric = ranker, lm, ledger, metric
         self.seed, self.num_threads = seed, num_threads
@@ -89,12 +92,13 @@ class Bench:
         """Return how many calls one pass over an item takes, on average."""
         return sum(len(self.examples(item)) for item in items) / len(items) if items else 1.0
 
-    def num_unjudged(self, tuning: Tuning, items: Sequence[LabelledItem]) -> int:
-        """Return how many of the items have no judgement yet under this tuning's prompt."""
+    def calls_missing(self, tuning: Tuning, items: Sequence[LabelledItem], passes: int = 1) -> int:
+        """Return how many calls it still takes to have so many passes over the items under this tuning's prompt."""
+        prompt = tuning.prompt_key
         return sum(
-            (tuning.prompt_key, item.id, tuple(example.shown)) not in self._kept
+            (prompt, item.id, tuple(example.shown)) not in self._kept
             for item in items
-            for example in self.examples(item)[:1]
+            for example in self.examples(item, passes)
         )
 
     def judge(
@@ -179,7 +183,10 @@ def fault_of(error: Exception) -> str:
 
 
 def combined(item: LabelledItem, tuning: Tuning, made: Sequence[Judgement]) -> list[float | None] | None:
-    """Return the mean of the judgements' scores per candidate, calibrated; None where none can be used."""
+    """Return the mean of the judgements' scores per candidate, calibrated; None where none can be used.
+
+    It has two decimals, as the scores of a ranking have: what falls together there is a tie.
+    """
     number = len(item.candidates)
     sums, counts = [0.0] * number, [0] * number
     for each in made:
@@ -195,7 +202,7 @@ def combined(item: LabelledItem, tuning: Tuning, made: Sequence[Judgement]) -> l
                 counts[index] += 1
     if not any(counts):
         return None
-    return [total / count if count else None for total, count in zip(sums, counts, strict=True)]
+    return [round(total / count, 2) if count else None for total, count in zip(sums, counts, strict=True)]
 
 
 def calibrated(

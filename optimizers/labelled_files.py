@@ -18,7 +18,8 @@ from optimizers.labelled_records import Label, LabelledItem, LabelledSet
 
 _SHAPE = '{"message": "…", "trait": {"name": "…", "description": "…"}, "candidates": ["…", "…"], "labels": [{"rater": "…", "scores": [0.9, 0.2]}]}'
 _KEYS = ("id", "message", "turns", "trait", "kind", "language", "candidates", "levels", "labels", "group")
-_LABEL_KEYS = ("rater", "scores", "order", "choices")
+_LABEL_KEYS = ("rater", "scores", "order", "choices", "answer")
+_DROPPED_AS = {"": "empty", "skip": "skipped", "unsuitable": "unsuitable"}
 _ALIASES = {"prompt": "message", "type": "kind", "responses": "candidates"}
 _RECIPE_KINDS = {"问题型": "question", "情境型": "situation", "自我反思型": "self_reflection"}
 _HAN, _WORD = re.compile(r"[\u3400-\u9fff]"), re.compile(r"[A-Za-z\u00c0-\u024f]+")
@@ -32,8 +33,9 @@ def read_labelled(path: Path | str, *, trait: Mapping[str, Any] | str | None = N
     a lone label's parts may stand in the item itself. The recipe's shapes are read as they stand: ``prompt``,
     ``trait``, ``candidates`` with ``scores`` beside them or in an object of their own after them, and ``prompt``
     with ``preferred`` and ``less_preferred``. ``trait`` is that of items without one. Rows with one id are one
-    item with all their labels; the same label twice counts once, in ``dropped`` as ``duplicate``, and a
-    label that says nothing is dropped as ``empty``.
+    item with all their labels; the same label twice counts once, in ``dropped`` as ``duplicate``. A label that puts no
+    candidate before another is dropped as ``unsuitable`` or ``skipped`` where the rater said so, else as ``empty``:
+    what others said of the item stands.
 
     Raises LabelledError naming file, line and field.
     """
@@ -95,7 +97,8 @@ def joined(items: Iterable[LabelledItem], name: str) -> LabelledSet:
             )
         labels = list(known.labels) if known else []
         for label in item.labels:
-            reason = "empty" if label.is_empty else "duplicate" if label in labels else ""
+            told_apart = "duplicate" if label in labels else ""
+            reason = _DROPPED_AS[label.answer] if label.is_empty else told_apart
             if reason:
                 dropped[reason] += 1
             else:

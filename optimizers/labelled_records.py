@@ -37,13 +37,15 @@ class Label(_Record):
     ``order`` holds groups of indices, best first, those in one group equally good; it may name only some
     candidates. ``scores`` has one number in 0..1 per candidate, higher fits better, None where the rater gave
     none. ``choices`` are (i, j, share): the share in 0..1 of the rater's verdicts that i is better than j (1
-    or 0, 0.5 for a tie, or the share of several).
+    or 0, 0.5 for a tie, or the share of several). ``answer`` stands instead of all these: ``unsuitable`` where the rater found
+    that no candidate can show the trait for this message, ``skip`` where they would not say.
     """
 
     rater: str = ""
     order: tuple[tuple[Index, ...], ...] = ()
     scores: tuple[Share | None, ...] = ()
     choices: tuple[tuple[Index, Index, Share], ...] = ()
+    answer: Literal["", "unsuitable", "skip"] = ""
 
     @property
     def is_empty(self) -> bool:
@@ -141,7 +143,8 @@ class LabelledSet(_Record):
     @property
     def fingerprint(self) -> str:
         """The hash of all items with their labels, independent of their order and of the set's name."""
-        return digest(sorted(digest(item.model_dump(mode="json")) for item in self.items))
+        said = {"labels": {"__all__": {"answer"}}}  # it puts no candidate before another
+        return digest(sorted(digest(item.model_dump(mode="json", exclude=said)) for item in self.items))
 
     def split(self, fractions: tuple[float, ...], seed: int = 0) -> tuple[LabelledSet, ...]:
         """Return disjoint parts of about these fractions of the items (positive, sum 1), none of them empty.
@@ -187,6 +190,8 @@ def _check_trait(trait: Mapping[str, Any]) -> None:
 
 def _check_label(label: Label, number: int, position: int) -> None:
     where = f"labels.{position}"
+    if label.answer and not label.is_empty:
+        raise ValueError(f"{where}.answer: found {label.answer!r} beside an order, scores or choices")
     if label.scores and len(label.scores) != number:
         raise ValueError(f"{where}.scores: found {len(label.scores)} scores for {number} candidates")
     named = [index for group in label.order for index in group]

@@ -25,8 +25,6 @@ Run = Callable[[Sequence[Callable[[], Shares]]], Sequence[Shares]]
 """Makes judgements and returns them in order; threads belong here."""
 Array = NDArray[np.float64]
 
-PRIOR_ITEMS = 40.0
-"""How many items the agreement of a wording's two orders weighs as much as; chosen on recorded votes, see benchmarks."""
 CLEARLY_WORSE = 2.5
 """How many standard errors below the best a wording is dropped at once."""
 LEAST_RACED = 5
@@ -70,7 +68,6 @@ def select(
     costs: Sequence[float] = (),
     seed: int = 0,
     run: Run | None = None,
-    prior_items: float = PRIOR_ITEMS,
 ) -> Selection:
     """Return the wording that judges best, with at most ``budget`` judgements (half of all without one).
 
@@ -79,12 +76,10 @@ def select(
     right most often. Of two left the better one wins. Source: successive halving, Karnin, Koren & Somekh 2013, with
     rounds equal in items and not in judgements: with ten labels their first round would see one.
 
-    Where a verdict has a share for each order, a wording whose orders agree is trusted more: its estimate is
-    (n · share + m · slope · agreement) / (n + m) with n items and m = ``prior_items``, the slope by how much more often
-    than by chance all wordings together are right where their orders agree. Agreement varies less than
-    the share, but how well it foretells the share differs between judges; with m = 0 only the share counts. A tie goes to the
-    wording that costs less (``costs``, one number per wording, in any unit), then to the earlier one. Raises
-    OptimizerError without wordings or items, for a cost missing, or a share outside 0..1.
+    Where a verdict has a share for each order, a wording whose orders agree is trusted more, as far as the
+    verdicts themselves bear that out: see ``shrunk``. A tie goes to the wording that costs less (``costs``, one number
+    per wording, in any unit), then to the earlier one. Raises OptimizerError without wordings or items, for a cost
+    missing, or a share outside 0..1.
     """
     _check(wordings, items, costs)
     order = np.random.default_rng(seed).permutation(len(items))
@@ -93,9 +88,32 @@ def select(
         list(costs) or [0.0] * len(wordings),
         run or _in_turn,
         len(wordings) * len(items) // 2 if budget is None else budget,
-        prior_items,
     )
     return race.run()
+
+
+def shrunk(shares: Array, agreed: Array) -> Array:
+    """Return how right each wording (row) is on the items (columns), drawn towards what its orders' agreement foretells.
+
+    ``shares`` are those of right orders, ``agreed`` how alike the orders of a verdict are, both in 0..1. Agreement needs no
+    label and varies less than the share. What it foretells is slope · agreement, the slope by how much more often than
+    by chance all wordings together are right where their orders agree. Of what a wording is better than foretold, the
+    part t² / (t² + v) is kept, with v the sampling variance of its mean on the same items and t² the variance
+    between wordings beyond v: the empirical Bayes estimate (DerSimonian & Laird 1986), with nothing to be set. Where
+    wordings differ no more than by chance, agreement alone decides.
+    """
+    means = shares.mean(axis=1)
+    number, items = shares.shape
+    if number < 2 or items < 2 or not agreed.any():
+        return np.asarray(means, dtype=float)
+    slope = max(0.0, float((shares * agreed).sum() / agreed.sum()) - 0.5)
+    beyond = shares - slope * agreed
+    apart = beyond - beyond.mean(axis=0)  # without what an item is for all wordings
+    sampling = float(apart.var(axis=1, ddof=1).mean()) / items * number / (number - 1)
+    between = max(0.0, float(beyond.mean(axis=1).var(ddof=1)) - sampling)
+    kept = between / (between + sampling) if between else 0.0
+    foretold = slope * agreed.mean(axis=1) + float(beyond.mean())
+    return np.asarray(foretold + kept * (means - foretold), dtype=float)
 
 
 class _Question:
@@ -121,10 +139,8 @@ class _Race:
         costs: Sequence[float],
         run: Run,
         budget: int,
-        prior_items: float,
     ) -> None:
         self.questions, self.costs, self.ask, self.left = questions, costs, run, budget
-        self.prior_items = prior_items
         number = len(questions)
         self.made: list[list[Shares]] = [[] for _ in range(number)]
         self.alive = list(range(number))
@@ -191,13 +207,10 @@ class _Race:
             return dict.fromkeys(self.alive, (None, None, 0))
         shares = np.array([[_share(self.made[i][place]) for place in places] for i in self.alive])
         agreed = np.array([[_agreement(self.made[i][place]) for place in places] for i in self.alive])
-        slope = max(0.0, float((shares * agreed).sum() / agreed.sum()) - 0.5) if agreed.any() else 0.0
-        prior = self.prior_items if agreed.any() else 0.0
-        means, number = shares.mean(axis=1), len(places)
-        estimates = (number * means + prior * slope * agreed.mean(axis=1)) / (number + prior)
+        estimates = shrunk(shares, agreed)
         return {
-            index: (float(mean), round(float(estimate), 9), number)
-            for index, mean, estimate in zip(self.alive, means, estimates, strict=True)
+            index: (float(mean), round(float(estimate), 9), len(places))
+            for index, mean, estimate in zip(self.alive, shares.mean(axis=1), estimates, strict=True)
         }
 
     def _is_clearly_worse(self, index: int, best: int) -> bool:

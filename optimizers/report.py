@@ -98,7 +98,8 @@ class OptimizationReport(_Record):
     ``strategy`` is what was asked for, ``chosen`` what came of it (``untuned`` where nothing did). ``design``
     says on which data the gain was measured: ``locked``, a part of the items that nothing was chosen on, or
     ``nested``, cross-validation in which the whole strategy runs once per fold. ``metrics`` holds all metrics,
-    the one that was optimized first. ``adopted`` with ``reason`` in words. ``unmeasured`` counts held-out items
+    the one that was optimized first. ``adopted`` with ``reason`` in words; ``warning`` says in how far it is length
+    that the tuned ranker measures, nothing where it is not. ``unmeasured`` counts held-out items
     that were left out because the calls ran out, ``unusable`` items whose labels tell nothing by the metric.
     """
 
@@ -121,6 +122,7 @@ class OptimizationReport(_Record):
     metrics: tuple[MetricGain, ...] = ()
     adopted: bool
     reason: str
+    warning: str = ""
     contenders: tuple[Contender, ...] = ()
     curve: tuple[CurvePoint, ...] = ()
     control: Control | None = None

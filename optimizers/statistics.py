@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -116,6 +117,21 @@ def bootstrap_mean(
         drawn = rng.integers(0, len(sums), (min(step, num_samples - start), len(sums)))
         means[start : start + step] = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
     return _interval(float(data.mean()), means, level)
+
+
+def clustered_error(values: Sequence[float], groups: Sequence[str]) -> float:
+    """Return the standard error of the mean where values of one group belong together; infinite for one group.
+
+    sqrt(G / (G - 1) * sum of squared residual sums per group) / n for G groups (Liang & Zeger 1986).
+    """
+    mean = sum(values) / len(values)
+    residuals: dict[str, float] = {}
+    for value, group in zip(values, groups, strict=True):
+        residuals[group] = residuals.get(group, 0.0) + value - mean
+    number = len(residuals)
+    if number < 2:
+        return math.inf
+    return math.sqrt(number / (number - 1) * sum(each**2 for each in residuals.values())) / len(values)
 
 
 def bootstrap(

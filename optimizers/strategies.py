@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from optimizers.calibration_length import length_note
 from optimizers.errors import OptimizerError
 from optimizers.evaluation import usable
 from optimizers.honesty import Outcome, Trier
@@ -74,6 +75,7 @@ def optimize_ranker(
     controls: int = 0,
     wordings: Sequence[str] = (),
     temperatures: Sequence[float] = (),
+    uses_length: bool = True,
     num_threads: int = 8,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> OptimizationResult:
@@ -86,7 +88,8 @@ def optimize_ranker(
     instructions); without it the ranker's own model, or that of the context, does both. The tuned ranker is
     adopted only where the interval of the held-out gain (at ``level``) lies above zero. The same seed gives
     the same result where the models answer alike. ``wordings`` (instructions) and ``temperatures`` are further
-    ones for ``select`` to choose from. Raises OptimizerError for unusable labels, an unknown name
+    ones for ``select`` to choose from. With ``uses_length`` False no calibration looks at the length of candidates;
+    else ``report.warning`` says so where one does. Raises OptimizerError for unusable labels, an unknown name
     or a missing extra, and what the model raises where its server fails.
     """
     known_strategy(strategy)
@@ -97,16 +100,12 @@ def optimize_ranker(
     ledger = Ledger(budget)
     with quiet_context():
         own, lm, reflection = _models(ranker, ledger, dict(lms or {}))
-        bench = Bench(
-            own,
-            lm,
-            ledger,
-            metric,
-            seed=seed,
-            num_threads=num_threads,
-            wordings=wordings,
-            temperatures=temperatures,
-        )
+        tried: dict[str, Any] = {
+            "wordings": wordings,
+            "temperatures": temperatures,
+            "uses_length": uses_length,
+        }
+        bench = Bench(own, lm, ledger, metric, seed=seed, num_threads=num_threads, **tried)
         task = Task(bench, tuning_of(own), reflection)
         watch = _Watch(task, budget, on_progress)
         trier = Trier(task, strategy, seed, level, watch.stage)
@@ -203,6 +202,7 @@ def _report(
         metrics=tuple(MetricGain.of(each) for each in outcome.comparisons),
         adopted=outcome.adopted,
         reason=outcome.reason,
+        warning=length_note(outcome.tuning.calibration),
         contenders=tuple(
             Contender(
                 strategy=trial.strategy,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from optimizers.calibration import JudgedItem, JudgedPass, fit_calibration, text_length
+from optimizers.calibration import Calibration, JudgedItem, JudgedPass, fitter, text_length
+from optimizers.calibration_length import WEIGHTS, surest
 from optimizers.judging import SPENT, Bench, Judgement
 from optimizers.labelled import LabelledItem
 from optimizers.tuning import Tuning
@@ -18,14 +19,24 @@ def calibrate(bench: Bench, start: Tuning, items: Sequence[LabelledItem], budget
     """Return the start with a calibration fitted to the items (see ``fit_calibration``), in place of the one it had.
 
     It takes the judgements of the items, in two orders where the calls suffice and in one where not, and no call beyond those.
+    Where the bench allows it, length counts as far as that surely gains on the items (see ``surest``).
     """
     plain = replace(start, calibration=None)
     with bench.ledger.allowance(budget):
-        passes = PASSES if bench.ledger.left >= PASSES * bench.calls_per_item(items) * len(items) else 1
+        passes = PASSES if bench.ledger.left >= bench.calls_missing(plain, items, PASSES) else 1
         made = bench.judge(plain, items, passes=passes)
     judged = [_judged(item, each) for item, each in zip(items, made, strict=True)]
-    fitted = fit_calibration([each for each in judged if each.passes])
-    return start if fitted.is_identity else replace(start, calibration=fitted)
+    known = [each for each in judged if each.passes]
+
+    def goodness(calibration: Calibration) -> list[float | None]:
+        tried = replace(plain, calibration=calibration)
+        return [bench.grade(item, tried, each) for item, each in zip(items, made, strict=True)]
+
+    fitted = fitter(known, corrects_length=bench.uses_length)
+    best = surest(
+        fitted, goodness, [item.group for item in items], weights=WEIGHTS if bench.uses_length else ()
+    )
+    return start if best.is_identity else replace(start, calibration=best)
 
 
 def _judged(item: LabelledItem, made: Sequence[Judgement]) -> JudgedItem:

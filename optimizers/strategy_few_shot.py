@@ -89,7 +89,7 @@ def demos_for(bench: Bench, start: Tuning, items: Sequence[LabelledItem]) -> dic
 def _affordable(bench: Bench, start: Tuning, items: Sequence[LabelledItem]) -> int:
     """Return how many sets the calls left pay for; each is tried on items not in it, after the start on all items."""
     calls = bench.calls_per_item(items)
-    baseline = calls * bench.num_unjudged(start, items)
+    baseline = bench.calls_missing(start, items)
     per_set = calls * min(MOST_DEV, max(1, len(items) - SIZES[0]))
     return min(MOST_SETS, int((bench.ledger.left - baseline) / per_set))
 

@@ -29,8 +29,8 @@ _PROPOSING: dict[str, Callable[[Bench, Tuning, Sequence[LabelledItem], int, Any]
 }
 STRATEGIES = (*_JUDGING, *_PROPOSING, AUTO)
 """The strategies by name, and what each is given: a bench, a start, items and a number of calls."""
-CHEAP = frozenset({"calibrate"})
-"""Strategies that take one judgement of each item and nothing more."""
+PREJUDGED = frozenset({"calibrate", AUTO})
+"""Strategies that need the judgements of all their items before any tuning, which the runs of a nested design share."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,14 @@ class Task:
 
 @dataclass
 class Trial:
-    """How a strategy fared in cross-validation inside the training part: paired gains over the untuned ranker."""
+    """How a strategy fared in cross-validation inside the training part: paired gains over the untuned ranker.
+
+    ``groups`` says for each gain which items belong together; without it each stands alone.
+    """
 
     strategy: str
     gains: list[float] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
     calls: int = 0
 
 

@@ -20,3 +20,16 @@ class CompareResponses(dspy.Signature):
     verdict: Literal["first", "second", "tie", "unsuitable"] = dspy.OutputField(
         desc="which response fits better"
     )
+
+
+class CompareCoherence(dspy.Signature):
+    """Decide which of two responses is the better reply to the last message of the conversation: more coherent, more complete, more useful.
+
+    - Character, tone and style do not matter unless they get in the way of the reply. Nor do length and the order in which the responses are shown.
+    - Think first. Say "tie" where neither is better."""
+
+    language: str = dspy.InputField(desc="the language of the conversation")
+    conversation: list[dict[str, str]] = dspy.InputField(desc="the conversation that the responses answer")
+    responses: list[str] = dspy.InputField(desc="the two responses to compare")
+    reasoning: str = dspy.OutputField(desc="what makes one response the better reply")
+    verdict: Literal["first", "second", "tie"] = dspy.OutputField(desc="which response is the better reply")

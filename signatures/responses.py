@@ -1,4 +1,4 @@
-"""The prompts that answer a message: in character at a given expression, and plainly as the baseline."""
+"""The prompts that answer a message: in character at one expression or at several, and plainly as the baseline."""
 
 import dspy
 
@@ -33,6 +33,28 @@ class RespondInCharacter(dspy.Signature):
     response: str = dspy.OutputField(desc="the reply")
 
 
+class RespondAtEachExpression(dspy.Signature):
+    """Answer the last message of the conversation several times as an assistant with this character: one response for each expression.
+
+    - Traits are dispositions, not rules: they nudge how you answer, and the person's need comes first.
+    - Show the focus trait in each response to the degree that its expression asks for. Neither amplify nor suppress the other traits.
+    - Each response is read alone: it is complete, and refers to no other one. The responses differ in how much the trait shows, not in length or layout. An expression that comes twice gets two different responses.
+    - Let the trait be seen in what you do and how you say it. Never name or describe a trait, never mention these instructions or your character.
+    - Write only the responses themselves, in the given language, each as long as the message calls for, in the order of the expressions."""
+
+    language: str = dspy.InputField(desc="the language to answer in")
+    assistant_name: str = dspy.InputField(desc="what the assistant is called")
+    character: list[dict[str, str | list[str]]] = dspy.InputField(
+        desc="the traits that make up the character"
+    )
+    focus_trait: str = dspy.InputField(desc="the name of the trait whose expression is asked for")
+    expressions: list[str] = dspy.InputField(desc="how strongly the focus trait shows, one for each response")
+    conversation: list[dict[str, str]] = dspy.InputField(
+        desc="the conversation so far; answer its last message"
+    )
+    responses: list[str] = dspy.OutputField(desc="one response per expression, in their order")
+
+
 class RespondPlainly(dspy.Signature):
     """Answer the last message of the conversation as a competent assistant without any particular character.
 
@@ -40,6 +62,24 @@ class RespondPlainly(dspy.Signature):
 
     language: str = dspy.InputField(desc="the language to answer in")
     assistant_name: str = dspy.InputField(desc="what the assistant is called")
+    conversation: list[dict[str, str]] = dspy.InputField(
+        desc="the conversation so far; answer its last message"
+    )
+    response: str = dspy.OutputField(desc="the reply")
+
+
+class RespondAsCharacter(dspy.Signature):
+    """Answer the last message of the conversation as an assistant with this character.
+
+    - Traits are dispositions, not rules: they nudge how you answer, and the person's need comes first. A trait shows where it helps and recedes where it does not.
+    - Let a trait be seen in what you do and how you say it. Never name or describe a trait, never mention these instructions or your character.
+    - Write only the reply itself, in the given language, as long as the message calls for."""
+
+    language: str = dspy.InputField(desc="the language to answer in")
+    assistant_name: str = dspy.InputField(desc="what the assistant is called")
+    character: list[dict[str, str | list[str]]] = dspy.InputField(
+        desc="the traits that make up the character"
+    )
     conversation: list[dict[str, str]] = dspy.InputField(
         desc="the conversation so far; answer its last message"
     )

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from character import Constitution, RunStore, load_config, run
+from character.doubts import doubt
 from character.errors import InputError, UnknownNameError
-from character.labelling import doubt, labelled_from_run, labels_for_run, with_blanks
+from character.labelling import labelled_from_run, labels_for_run, with_blanks
 from character.records import Candidate, Candidates, Ranking
 from optimizers.labelled import read_labelled, write_labelled
 

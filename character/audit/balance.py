@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -27,8 +28,12 @@ FEW_PAIRS, SMALL_SHARE, MIX_SHIFT = 30, 0.5, 0.1
 _ROUNDING = 1e-6
 
 
+Contrasts = Mapping[str, Mapping[str, float]]
+"""What else to even out, by name: per pair id how much more the chosen side has of it than the rejected one, in -1..1."""
+
+
 class BalanceRow(Record):
-    """One feature, or one opener (``opener:well``), before and after.
+    """One feature, one opener (``opener:well``) or one contrast (``trait:humour``), before and after.
 
     ``effect`` is the win share, P(chosen has more) - P(rejected has more), in -1..1; of an opener, the
     difference of shares. ``difference`` is the mean of the paired differences, on the feature's scale, over
@@ -94,6 +99,7 @@ def balance(
     method: BalanceMethod = "subset",
     min_share: float = MIN_SHARE,
     ignore: Iterable[str] = (),
+    contrasts: Contrasts = MappingProxyType({}),
 ) -> Balanced:
     """Return which pairs to keep, or how to weigh them, so that no feature tells chosen from rejected.
 
@@ -106,14 +112,21 @@ def balance(
     ``unreached``, and the rest is balanced without it. A pair that comes twice counts once.
 
     ``ignore`` names features to leave alone (or ``openers``): those that the trait itself consists of, such as
-    ``questions`` for curiosity; to balance them would balance the trait away. ``traits`` give the words that
-    count as a trait's own. Raises InputError for a threshold or share outside 0..1 and UnknownNameError for
+    ``questions`` for curiosity; to balance them would balance the trait away. ``contrasts`` are evened out like
+    features: what a judge says of the other traits, say. A pair they do not name has none of them. ``traits`` give the
+    words that count as a trait's own. Raises InputError for a threshold or share outside 0..1 and UnknownNameError for
     the method or an ignored name.
     """
     ignored = _refuse(threshold, min_share, method, ignore)
     table = pair_table(pairs, traits)
     return balance_table(
-        table, threshold=threshold, seed=seed, method=method, min_share=min_share, ignore=ignored
+        table,
+        threshold=threshold,
+        seed=seed,
+        method=method,
+        min_share=min_share,
+        ignore=ignored,
+        contrasts=contrasts,
     )
 
 
@@ -125,6 +138,7 @@ def balance_table(
     method: BalanceMethod = "subset",
     min_share: float = MIN_SHARE,
     ignore: Iterable[str] = (),
+    contrasts: Contrasts = MappingProxyType({}),
 ) -> Balanced:
     """Return the same for pairs that were counted before (see ``pair_table``)."""
     ignored = _refuse(threshold, min_share, method, ignore)
@@ -132,7 +146,7 @@ def balance_table(
     table = table.at(np.sort(first))
     if not table.ids:
         return Balanced(method=method, threshold=threshold, seed=seed)
-    columns = _columns(table)
+    columns = _columns(table, contrasts)
     values = np.column_stack([each.values for each in columns]) if columns else np.zeros((len(table.ids), 0))
     left_alone = np.array([_is_ignored(each.name, ignored) for each in columns], dtype=bool)
     group, within = groups_of(table.traits)
@@ -199,18 +213,25 @@ def _refuse(threshold: float, min_share: float, method: str, ignore: Iterable[st
     return ignored
 
 
-def _columns(table: PairTable) -> list[_Column]:
+def _columns(table: PairTable, contrasts: Contrasts) -> list[_Column]:
     """Return the columns that are not 0 throughout: what no pair differs in needs no balancing."""
     signs, differences = table.signs(), table.differences()
     found = []
     for place, name in enumerate(FEATURES):
-        found.append(_Column(name, True, signs[:, place]))
-        spread = float(np.sqrt((differences[:, place] ** 2).mean()))
-        found.append(_Column(name, False, differences[:, place] / (spread or 1.0)))
+        found += _both(name, signs[:, place], differences[:, place])
     places = table.common_openers()
     opened = table.opener_signs(places)
     found += [_Column(f"opener:{table.openers[place]}", True, opened[:, i]) for i, place in enumerate(places)]
+    for name, by_pair in contrasts.items():
+        values = np.array([by_pair.get(pair_id, 0.0) for pair_id in table.ids])
+        found += _both(name, np.sign(values), values)
     return [column for column in found if column.values.any()]
+
+
+def _both(name: str, signs: Floats, differences: Floats) -> list[_Column]:
+    """Return the two columns of a feature: which side has more, and how much more over the root mean square."""
+    spread = float(np.sqrt((differences**2).mean()))
+    return [_Column(name, True, signs), _Column(name, False, differences / (spread or 1.0))]
 
 
 def _balanced(

@@ -19,13 +19,14 @@ def build_lm(
     *,
     journal: Journal | None = None,
     budget: Budget | None = None,
+    name: str = "default",
     **fields: Any,
 ) -> Any:
     """Return the ``dspy.LM`` of a backend, given as a BackendConfig or by its fields.
 
     Without arguments it is the rehearsal model. The connection is explicit: DSPy's automatic change of
-    client never happens. With a journal, finished calls are kept there and answered from there; with a
-    budget, no call is sent that could pass it.
+    client never happens. With a journal, finished calls are kept there and answered from there, each with the
+    ``name`` of its backend; with a budget, no call is sent that could pass it.
     Raises ConfigError for an unknown field, a missing key or a model the client cannot reach.
     """
     import dspy
@@ -35,7 +36,7 @@ def build_lm(
 
     settings = config or _backend(fields)
     try:
-        backend = Backend(settings, journal, budget)
+        backend = Backend(settings, journal, budget, name)
         return dspy.LM(
             settings.model_name,
             engine=SeamEngine(backend),
@@ -58,7 +59,8 @@ def build_lms(
 ) -> dict[str, Any]:
     """Return one ``dspy.LM`` per configured role or name, ``default`` included."""
     return {
-        name: build_lm(backend, journal=journal, budget=budget) for name, backend in config.backends.items()
+        name: build_lm(backend, journal=journal, budget=budget, name=name)
+        for name, backend in config.backends.items()
     }
 
 

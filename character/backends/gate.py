@@ -103,6 +103,7 @@ class Attempts:
                 raise self._unavailable(f"refuses the {'account' if billing else 'key'}", error) from None
             return 0.2
         elif not kind:
+            self.health.refusals = 0  # what a server objects to the request, it says to a key that it knows
             raise error
         else:
             self.failures += 1

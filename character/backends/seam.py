@@ -39,12 +39,16 @@ class Journal(Protocol):
 
 
 class Backend:
-    """What the engines of one backend share: its configuration, health, journal and budget."""
+    """What the engines of one backend share: its name in the accounts, configuration, health, journal and budget."""
 
     def __init__(
-        self, config: BackendConfig, journal: Journal | None = None, budget: Budget | None = None
+        self,
+        config: BackendConfig,
+        journal: Journal | None = None,
+        budget: Budget | None = None,
+        name: str = "default",
     ) -> None:
-        self.config, self.journal, self.budget = config, journal, budget
+        self.config, self.journal, self.budget, self.name = config, journal, budget, name
         self.source = SOURCES[config.kind](config)
         self.health = Health(config, limit=float(config.max_in_flight))
 
@@ -174,7 +178,7 @@ class SeamEngine(_Seam):
                 if (
                     journal
                 ):  # within the gate: what a crash can repeat is never more than what may be in flight
-                    journal.put(key, journal_entry(response, seen))
+                    journal.put(key, journal_entry(self.backend.name, response, seen))
             except lm15.LM15Error as error:
                 wait = attempts.wait_after(error)
             else:
@@ -239,7 +243,7 @@ class AsyncSeamEngine(_Seam):
                 if (
                     journal
                 ):  # within the gate: what a crash can repeat is never more than what may be in flight
-                    await journal.aput(key, journal_entry(response, seen))
+                    await journal.aput(key, journal_entry(self.backend.name, response, seen))
             except lm15.LM15Error as error:
                 wait = attempts.wait_after(error)
             else:
@@ -274,12 +278,13 @@ def _tokens_to_pace(config: BackendConfig, request: lm15.Request) -> int:
     return prompt_bytes(request) // 4 if config.tokens_per_minute else 0
 
 
-def journal_entry(response: lm15.Response, seen: Observation) -> dict[str, Any]:
+def journal_entry(backend: str, response: lm15.Response, seen: Observation) -> dict[str, Any]:
     """Return what the journal keeps of a call, JSON-native."""
     scope = current_scope()
     return {
         "stage": scope.stage if scope else "",
         "trait": scope.trait if scope else "",
+        "backend": backend,
         "observation": {
             "model": seen.model,
             "finish_reason": seen.finish_reason,

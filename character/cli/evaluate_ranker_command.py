@@ -88,7 +88,7 @@ def _row(
     from character.backends import build_lm
     from character.optimizing import measure
     from character.tuned_ranker import build_ranker
-    from optimizers.artifact import apply_artifact, load_artifact, model_warning
+    from optimizers.artifact import apply_artifact, calibration_note, load_artifact, model_warning
     from optimizers.evaluation import summary
     from optimizers.report import Figure
 
@@ -96,7 +96,9 @@ def _row(
     warning = ""
     if path is not None:
         artifact = load_artifact(path)
-        ranker, warning = apply_artifact(ranker, artifact), model_warning(artifact, backend.model_name, path)
+        ranker = apply_artifact(ranker, artifact)
+        notes = (model_warning(artifact, backend.model_name, path), calibration_note(artifact))
+        warning = " ".join(f"{path}: {note}" for note in notes if note)
     found = measure(ranker, labelled, build_lm(backend), seed=config.seed, num_threads=config.concurrency)
     figures = summary(found.evaluation, labelled.items, level=level, seed=config.seed)
     return {
@@ -129,9 +131,8 @@ def _show(rows: list[dict[str, Any]], labelled: LabelledSet) -> None:
     table.add_row("tokens", *(f"{row['tokens']:,}" for row in rows))
     console = new_console()
     console.print(table)
-    for row in rows:
-        if row["warning"]:
-            console.print(row["warning"], style="yellow")
+    for warning in dict.fromkeys(row["warning"] for row in rows if row["warning"]):
+        console.print(warning, style="yellow")
 
 
 def _figure(figure: dict[str, Any] | None) -> str:

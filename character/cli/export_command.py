@@ -11,8 +11,6 @@ from character.cli.options import json_option, print_json, run_argument
 
 if TYPE_CHECKING:
     from character.config import PairsConfig
-    from character.exports import ExportData
-    from character.run_summary import RunSummary
 
 
 @click.command("export", short_help="Write a run's data for a trainer.")
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
     "format_name",
     required=True,
     metavar="FORMAT",
-    help="recipe, trl, trl-kto, trl-prompt, trl-reward, openai, axolotl, llamafactory, openrlhf or parquet.",
+    help="recipe, trl, trl-kto, trl-prompt, trl-sft, trl-reward, openai, axolotl, llamafactory, openrlhf or parquet.",
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder to write.")
 @click.option(
@@ -90,15 +88,13 @@ if TYPE_CHECKING:
 @json_option
 def command(run_folder: Path, format_name: str, out: Path, **flags: Any) -> None:
     """Write the pairs of RUN in the shape of FORMAT, split by message, with a dataset card."""
-    from character.exports import Split, export, push_to_hub
-    from character.run_summary import summarize
+    from character.exports import Split, export, push_to_hub, run_data
     from character.store import RunStore
 
     _refuse_without_balance(flags)
     with RunStore(run_folder) as store:
-        summary = summarize(store)
         report = export(
-            _data(store, summary),
+            run_data(store),
             format_name,
             out,
             split=Split.parse(flags["split"]),
@@ -147,27 +143,6 @@ def _pairs(store: Any, flags: dict[str, Any]) -> PairsConfig | None:
     if not given and not flags["debias"]:
         return None
     return PairsConfig.model_validate(run_config(store).pairs.model_dump() | given)
-
-
-def _data(store: Any, summary: RunSummary) -> ExportData:
-    from character.audit.summary import read_summary
-    from character.exports import ExportData, StoredRollouts
-    from character.records import Usage
-    from character.run_summary import run_config, run_constitution
-    from character.text import fingerprint
-
-    manifest = {
-        "models": summary.models,
-        "seed": summary.seed,
-        "config_fingerprint": fingerprint(run_config(store).model_dump(mode="json")),
-        "created_at": store.meta("created_at") or "",
-        "rehearsal": summary.rehearsal,
-        "usage": sum(summary.usage.values(), Usage()).model_dump(),
-        "drops": summary.dropped,
-        "audit": read_summary(store.folder),
-        "pending": summary.messages.get("pending", 0) + summary.messages.get("failed", 0),
-    }
-    return ExportData(constitution=run_constitution(store), rollouts=StoredRollouts(store), manifest=manifest)
 
 
 def _print(result: dict[str, Any]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from character.cli.live_bar import LiveBar
 from character.cli.options import backend_overrides, config_option, json_option, print_json, tuning_options
 
 if TYPE_CHECKING:
@@ -50,6 +51,13 @@ METRIC_NAMES = ("pairwise_accuracy", "tau_b", "top1", "ndcg", "mean_absolute_err
     help="Runs on permuted labels, which must gain nothing; they share the budget.",
 )
 @click.option(
+    "--length/--no-length",
+    "uses_length",
+    default=True,
+    show_default=True,
+    help="Whether a calibration may look at the length of candidates.",
+)
+@click.option(
     "--recheck",
     type=click.Path(path_type=Path),
     help="Tune nothing: measure this saved ranker with today's model.",
@@ -87,14 +95,14 @@ def _optimize(labelled: LabelledSet, out: Path, config: Config, flags: dict[str,
     from character.optimizing import optimize
     from character.report import write
 
-    names = ("strategy", "budget", "metric", "controls", "level")
-    with TuningDisplay(flags["budget"]) as display:
+    names = ("strategy", "budget", "metric", "controls", "level", "uses_length")
+    with LiveBar("calls", "starting", total=flags["budget"]) as bar:
         done = optimize(
             labelled,
             out,
             **{name: flags[name] for name in names},
             config=config,
-            on_progress=display.update,
+            on_progress=_told(bar),
         )
     write(optimization_page(done.report), out / "report.html")
     if flags["as_json"]:
@@ -147,6 +155,8 @@ def _show(report: OptimizationReport, out: Path) -> None:
     title = "adopted" if report.adopted else "not adopted"
     style = "green" if report.adopted else "yellow"
     console.print(Panel(Text(report.reason), title=title, title_align="left", style=style))
+    if report.warning:
+        console.print(f"With the tuned ranker {report.warning}", style="yellow")
     calls = report.calls
     cost = "cost unknown" if calls.cost_usd is None else f"${calls.cost_usd:.4f}"
     tokens = calls.prompt_tokens + calls.completion_tokens
@@ -179,39 +189,11 @@ def _with_ends(gain: Any) -> str:
     return f"{gain.estimate:+.3f}{ends}"
 
 
-class TuningDisplay:
-    """Shows an optimization on stderr while it goes on. Use it as a context manager."""
+def _told(bar: LiveBar) -> Callable[[Progress], None]:
+    """Return what shows a tuning's progress on a bar."""
 
-    def __init__(self, budget: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-        # The stream itself, not whatever stderr is later: what optimizers print there goes to the log.
-        self._console = Console(file=sys.stderr, markup=False, highlight=False, emoji=False)
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("calls"),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[best]}"),
-            console=self._console,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-        self._task = self._bar.add_task("starting", total=budget, best="")
-
-    def __enter__(self) -> TuningDisplay:
-        if self._console.is_terminal:
-            self._bar.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        if self._console.is_terminal:
-            self._bar.stop()
-
-    def update(self, progress: Progress) -> None:
-        """Show how far it is."""
+    def show(progress: Progress) -> None:
         best = "" if progress.best is None else f"best on training items {progress.best:.3f}"
-        self._bar.update(self._task, completed=progress.calls, description=progress.stage, best=best)
+        bar.show(progress.calls, progress.stage, note=best)
+
+    return show

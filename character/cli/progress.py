@@ -165,17 +165,24 @@ def _usage_table(summary: RunSummary) -> Table:
     for name in ("calls", "tokens in", "tokens out", "cost"):
         table.add_column(name, justify="right")
     table.add_column("models", overflow="fold")
-    total = sum(summary.usage.values(), Usage())
-    rows = [*summary.usage.items(), ("all", total)]
-    for stage, usage in rows:
-        figures = (
-            f"{usage.calls:,}",
-            f"{usage.prompt_tokens:,}",
-            f"{usage.completion_tokens:,}",
-            cost_text(usage),
-        )
-        table.add_row(stage, *figures, ", ".join(summary.models.get(stage, [])))
+    for stage, usage in summary.usage.items():
+        table.add_row(stage, *_figures(usage), ", ".join(summary.models.get(stage, [])))
+    table.add_row("all", *_figures(sum(summary.usage.values(), Usage())), "", end_section=True)
+    for what, parts in (("trait", summary.usage_by_trait), ("backend", summary.usage_by_backend)):
+        if len(parts) > 1:
+            for name, usage in parts.items():
+                table.add_row(Text(f"{what} {name}", style="dim"), *_figures(usage), "")
+            table.add_section()
     return table
+
+
+def _figures(usage: Usage) -> tuple[str, str, str, str]:
+    return (
+        f"{usage.calls:,}",
+        f"{usage.prompt_tokens:,}",
+        f"{usage.completion_tokens:,}",
+        cost_text(usage),
+    )
 
 
 def _sample(pair: PreferencePair, number: int) -> Panel:

@@ -22,7 +22,7 @@ def command(folder: Path, as_json: bool) -> None:
     """List the rankers that `character optimize` saved in FOLDER and the folders in it.
 
     Shows how each was tuned, for which model, on how many labelled items, its metric before and after, and
-    whether it was adopted. A file that says it is a ranker and cannot be used is listed with the reason.
+    whether it was adopted, and where length counts in its scores. A file that says it is a ranker and cannot be used is listed with the reason.
     """
     rows = [_row(path, folder) for path in _found(folder)]
     if as_json:
@@ -63,10 +63,13 @@ def _row(path: Path, folder: Path) -> dict[str, Any]:
 
 
 def _facts(artifact: RankerArtifact) -> dict[str, Any]:
+    from optimizers.artifact import calibration_note
+
     shown = artifact.model_dump(
         mode="json", include={"strategy", "model", "labelled", "metrics", "adopted", "reason", "created_at"}
     )
-    return {**shown, "fingerprint": artifact.fingerprint, "demos": len(artifact.demos)}
+    facts = {"fingerprint": artifact.fingerprint, "demos": len(artifact.demos)}
+    return {**shown, **facts, "warning": calibration_note(artifact)}
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
@@ -85,6 +88,9 @@ def _show(rows: list[dict[str, Any]]) -> None:
         adopted = "yes" if row["adopted"] else f"no: {row['reason']}" if row["reason"] else "no"
         table.add_row(row["file"], row["strategy"], row["model"], items, _gain(row["metrics"]), adopted)
     console().print(table)
+    for row in rows:
+        if row.get("warning"):
+            console().print(f"{row['file']}: {row['warning']}", style="yellow")
 
 
 def _gain(metrics: list[dict[str, Any]]) -> str:

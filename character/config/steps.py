@@ -48,7 +48,8 @@ class ResponsesConfig(Section):
 
     ``levels`` overrides the default spread of expression levels (one per candidate; a level may repeat).
     ``conditioning`` shows the model the focus trait alone or the whole character. ``backends`` names
-    backends that take turns at answering, instead of the role's own. ``max_reasks`` bounds how often an
+    backends that take turns at answering, instead of the role's own. ``calls`` asks for each candidate in a call of
+    its own, or for all of a message in one (see ``Responder``). ``max_reasks`` bounds how often an
     unreadable reply is asked for again, ``max_refills`` how often one that a filter stopped is sampled again.
     ``max_response_tokens`` drops longer replies, by estimate.
     """
@@ -56,6 +57,7 @@ class ResponsesConfig(Section):
     candidates: int = Field(default=4, ge=2, le=8)
     levels: tuple[Level, ...] | None = None
     conditioning: Literal["trait", "character"] = "trait"
+    calls: Literal["per_candidate", "per_message"] = "per_candidate"
     backends: tuple[str, ...] = ()
     max_reasks: int = Field(default=1, ge=0, le=5)
     max_refills: int = Field(default=1, ge=0, le=5)

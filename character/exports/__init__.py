@@ -3,6 +3,7 @@
 from character.exports.formats import EXPORT_FORMATS, ExportFormat
 from character.exports.hub import push_to_hub
 from character.exports.models import ExportData, ExportedFile, ExportReport, Split
+from character.exports.run_data import run_data
 from character.exports.source import StoredRollouts
 from character.exports.writing import export
 
@@ -16,4 +17,5 @@ __all__ = [
     "StoredRollouts",
     "export",
     "push_to_hub",
+    "run_data",
 ]

@@ -21,6 +21,10 @@ from character.exports.card_text import (
     UNFINISHED,
     UNKNOWN_ORIGIN,
     UNKNOWN_ORIGIN_ZH,
+    UNRATED,
+    UNRATED_ZH,
+    VETOED,
+    VETOED_ZH,
     WEIGHT_IGNORED,
 )
 from character.exports.facts import RunFacts
@@ -41,18 +45,22 @@ def dataset_card(
     facts: RunFacts,
     *,
     license: str | None,
+    fingerprint: str,
 ) -> str:
-    """Return the whole README.md: the hub's YAML header, then the card in English and in short in Chinese."""
+    """Return the whole README.md: the hub's YAML header, then the card in English and in short in Chinese.
+
+    ``fingerprint`` is that of the data files.
+    """
     import yaml
 
-    header = yaml.safe_dump(
-        card_header(job, chosen, report, license=license), sort_keys=False, allow_unicode=True, width=1000
-    )
+    described = card_header(job, chosen, report, license=license, fingerprint=fingerprint)
+    header = yaml.safe_dump(described, sort_keys=False, allow_unicode=True, width=1000)
     name = _inline(job.data.constitution.name)
+    reviewed = bool(job.data.vetoed)
     sections = [
         f"# {name}: {chosen.name}",
         *_warning_lines(report),
-        ABOUT.format(name=name),
+        ABOUT.format(name=name, people=VETOED if reviewed else UNRATED),
         _unfinished(facts),
         _files(chosen, report),
         _traits(job, written),
@@ -62,13 +70,15 @@ def dataset_card(
         audit_section(facts.audit, same_pairs=report.pairs is None and report.balance is None),
         _left_out(report),
         LIMITS + ("" if license else f"\n\n{NO_LICENSE}"),
-        ABOUT_ZH.format(name=name) + (BALANCED_ZH if report.balance else "") + LIMITS_ZH,
+        ABOUT_ZH.format(name=name, people=VETOED_ZH if reviewed else UNRATED_ZH)
+        + (BALANCED_ZH if report.balance else "")
+        + LIMITS_ZH,
     ]
     return f"---\n{header}---\n\n" + "\n\n".join(section for section in sections if section) + "\n"
 
 
 def card_header(
-    job: Job, chosen: ExportFormat, report: ExportReport, *, license: str | None
+    job: Job, chosen: ExportFormat, report: ExportReport, *, license: str | None, fingerprint: str
 ) -> dict[str, Any]:
     """Return the card's metadata in the hub's vocabulary; ``configs`` makes ``load_dataset`` of the folder work."""
     languages = {job.data.constitution.language, *job.data.census.languages}
@@ -80,7 +90,7 @@ def card_header(
         "task_categories": ["text-generation"],
         "tags": [*tags, "rehearsal"] if report.rehearsal else tags,
         "size_categories": [size_category(_main_rows(report))],
-        "configs": _configs(report),
+        "configs": _configs(report, fingerprint),
     }
 
 
@@ -98,12 +108,15 @@ def _main_rows(report: ExportReport) -> int:
     return sum(file.rows for file in report.files if file.table == main)
 
 
-def _configs(report: ExportReport) -> list[dict[str, Any]]:
+def _configs(report: ExportReport, fingerprint: str) -> list[dict[str, Any]]:
     tables: dict[str, list[dict[str, str]]] = {}
     for file in report.files:
         tables.setdefault(file.table, []).append({"split": file.split or "train", "path": file.path})
+    # The description is there for the cache of the library `datasets`: it looks at the card alone, so that without
+    # something of the data in it a folder of the same name elsewhere would be given the rows of this one.
     configs: list[dict[str, Any]] = [
-        {"config_name": name, "data_files": files} for name, files in tables.items()
+        {"config_name": name, "data_files": files, "description": f"data {fingerprint}"}
+        for name, files in tables.items()
     ]
     if len(configs) > 1:
         configs[0]["default"] = True
@@ -177,6 +190,7 @@ def _run_facts(facts: RunFacts) -> list[tuple[str, object]]:
     return [
         ("Seed of the run", facts.seed),
         ("Configuration", facts.config_fingerprint),
+        ("Fingerprint of the run", facts.run_fingerprint),
         ("Made at (UTC)", facts.created_at),
     ]
 

@@ -11,7 +11,12 @@ Preference data for the character “{name}”.
 
 A model wrote messages that give a character trait room to show, answered each of them several times with the trait
 expressed to different degrees, and ranked its own answers by how well they fit the trait. Too much of a trait fits
-as badly as too little. No person rated anything."""
+as badly as too little. {people}"""
+
+UNRATED = "No person rated anything."
+VETOED = "People looked through it: what they vetoed was left out. The order is the model's."
+UNRATED_ZH = "整个过程没有人工打分。"
+VETOED_ZH = "数据经过人工审核，被否决的内容已剔除；排序出自模型。"
 
 LIMITS = """\
 ## Intended use and limits
@@ -49,7 +54,7 @@ ABOUT_ZH = """\
 ## 中文说明
 
 这是性格“{name}”的偏好数据。模型先写出能让性格特质自然流露的消息，再以不同的表现程度多次回复每条消息，最后按照与特质的契合程度\
-给自己的回复排序。特质表现过头与表现不足一样，都算不契合。整个过程没有人工打分。
+给自己的回复排序。特质表现过头与表现不足一样，都算不契合。{people}
 
 """
 

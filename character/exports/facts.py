@@ -30,7 +30,8 @@ class RunFacts(Record):
     """How a run made its data: everything of a manifest that an export may publish.
 
     ``models`` maps a stage to the models that worked in it, ``drops`` a stage to counts by reason,
-    ``created_at`` is UTC, ``pending`` how many messages were not finished. ``rehearsal`` is None where the manifest does not say.
+    ``run_fingerprint`` identifies the run (constitution, messages, prompts, settings) and is the same wherever it is
+    made again, ``created_at`` is UTC, ``pending`` how many messages were not finished. ``rehearsal`` is None where the manifest does not say.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
@@ -38,6 +39,7 @@ class RunFacts(Record):
     models: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     seed: int | None = None
     config_fingerprint: str = ""
+    run_fingerprint: str = ""
     created_at: str = ""
     rehearsal: bool | None = None
     usage: UsageFacts | None = None

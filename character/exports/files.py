@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,16 @@ Sink = Callable[[Path], AbstractContextManager[Write]]
 def json_text(value: Any, *, indent: int | None = None) -> str:
     """Return JSON with readable Chinese; characters that some readers take for line ends are escaped."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent).translate(_BREAKS)
+
+
+def digest_of(paths: Iterable[Path]) -> str:
+    """Return the hex digest of the files' bytes, in their order."""
+    digest = hashlib.blake2b(digest_size=8)
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
 
 
 def write_text(path: Path, text: str) -> None:

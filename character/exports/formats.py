@@ -23,6 +23,7 @@ from character.exports.rows import (
     parquet_row,
     prompt_rows,
     reward_rows,
+    sft_rows,
     trl_row,
     usable_pairs,
 )
@@ -152,6 +153,12 @@ EXPORT_FORMATS: dict[str, ExportFormat] = {
             "TRL's GRPOTrainer and other online trainers",
             in_splits(prompt_rows),
             reads_pairs=False,
+        ),
+        ExportFormat(
+            "trl-sft",
+            "a message with the response that was ranked highest, as prompt and completion",
+            "TRL's SFTTrainer",
+            in_splits(sft_rows),
         ),
         ExportFormat(
             "trl-reward",

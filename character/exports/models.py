@@ -14,6 +14,7 @@ from character.config import PairsConfig
 from character.constitution.models import Constitution
 from character.errors import InputError
 from character.records import Record, Rollout
+from character.vetoes import Vetoes
 
 SplitName = Literal["train", "validation", "test"]
 SPLIT_NAMES: tuple[SplitName, ...] = get_args(SplitName)
@@ -24,12 +25,14 @@ class ExportData(Record):
 
     ``rollouts`` may be any collection that can be passed over more than once; ``StoredRollouts`` reads those
     of a run from the disk a few at a time.
+    ``vetoes`` is what reviewers vetoed (see ``read_vetoes``): it is left out, and counted.
     ``manifest`` says how the data was made. Known keys are those of ``RunFacts``; others are ignored and
     never written anywhere, so it may hold more than should be published.
     """
 
     constitution: Constitution
     rollouts: SkipValidation[Iterable[Rollout]]
+    vetoes: Vetoes = Vetoes()
     manifest: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("rollouts")
@@ -100,7 +103,8 @@ class ExportReport(Record):
     counts what has no row in this format, by reason: rollouts (``no_candidates``, ``not_ranked``,
     ``unranked``, ``unsuitable``, ``no_pairs``), pairs (``duplicate_pair``, ``identical_sides``,
     ``confounded``: left out by balancing), messages (``duplicate_message``) and responses
-    (``chosen_and_rejected``). ``drops`` counts, by stage and reason, what the run itself threw away; where
+    (``chosen_and_rejected``); and in every format what reviewers vetoed: rollouts (``vetoed_trait``, ``vetoed_message``),
+    responses (``vetoed_candidate``) and pairs (``vetoed_pair``, ``pair_with_vetoed_candidate``). ``drops`` counts, by stage and reason, what the run itself threw away; where
     the pairs were rebuilt, those of the stage ``pairs`` are the rebuild's. ``pairs`` is how they were
     rebuilt, None for the stored ones, ``position_effects`` what each place in the list was worth to each judge
     (0..1) and was taken out of the rankings for it; ``balance`` what balancing did, without the lists of ids and weights.

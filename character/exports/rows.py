@@ -172,6 +172,18 @@ def kto_rows(data: Source, skips: Skips) -> Iterator[Row]:
             yield Row(message, row | {"message_id": pair.message_id, "trait": pair.trait})
 
 
+def sft_rows(data: Source, skips: Skips) -> Iterator[Row]:
+    """Yield one row per message with pairs: the chosen response that scored highest, as prompt and completion."""
+    best: dict[str, tuple[Message, PreferencePair]] = {}
+    for message, pair in usable_pairs(data, skips):
+        known = best.get(pair.message_id)
+        if known is None or pair.score_chosen > known[1].score_chosen:
+            best[pair.message_id] = message, pair
+    for message, pair in best.values():
+        row = {"prompt": chat(pair.prompt), "completion": [reply(pair.chosen)]}
+        yield Row(message, row | _message_columns(message))
+
+
 def prompt_rows(data: Source, skips: Skips) -> Iterator[Row]:
     """Yield one row per message, those without a ranking included; unsuitable messages are counted instead."""
     seen: set[str] = set()

@@ -14,6 +14,7 @@ from character.exports.models import ExportData
 from character.pairs import build_pairs
 from character.records import Drop, Rollout
 from character.store import RunStore
+from character.vetoes import without_vetoed
 
 REHEARSAL_PREFIX = "rehearsal/"
 """How the names of the rehearsal backend's models begin."""
@@ -56,7 +57,8 @@ class Source:
 
     ``pairs`` rebuilds the pairs of each rollout from its stored candidates and ranking, instead of the
     stored pairs; no model is called. ``weights`` are those of the pairs that stay, by id, None for all.
-    ``census`` is filled by the first whole pass, at whose end a trait that the constitution lacks is refused.
+    What reviewers vetoed is in no pass. ``census`` and ``vetoed`` (how much of what) are filled by the first whole pass, at
+    whose end a trait that the constitution lacks is refused.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Source:
         self.constitution = data.constitution
         self.weights: Mapping[str, float] | None = None
         self.census = Census()
+        self.vetoed: Counter[str] = Counter()
         self._data, self._pairs, self._counted = data, pairs, False
         self._effects = self._position_effects() if without_position_effects else None
 
@@ -82,14 +85,17 @@ class Source:
     @property
     def rollouts(self) -> Iterator[Rollout]:
         """Return a new pass over the rollouts, in order; raises InputError for a trait of another constitution."""
-        census = Census()
+        census, vetoed = Census(), Counter[str]()
         for stored in self._data.rollouts:
-            rollout = stored if self._pairs is None else rebuilt(stored, self._pairs, self._effects)
+            made = stored if self._pairs is None else rebuilt(stored, self._pairs, self._effects)
+            rollout = without_vetoed(made, self._data.vetoes, vetoed)
+            if rollout is None:
+                continue
             if not self._counted:
                 census.add(rollout)
             yield rollout
         if not self._counted:
-            self.census, self._counted = census, True
+            self.census, self.vetoed, self._counted = census, vetoed, True
             self._refuse_unknown_traits()
 
     def _position_effects(self) -> Effects:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from character._version import __version__
-from character.audit.balance import Balanced, BalanceMethod, balance_table
+from character.audit.balance import Balanced, BalanceMethod, Contrasts, balance_table
 from character.audit.pair_table import pair_table
 from character.config import PairsConfig
 from character.errors import InputError, UnknownNameError
 from character.exports.card import dataset_card
 from character.exports.card_text import UNFINISHED, WEIGHT_IGNORED
 from character.exports.facts import RunFacts, count_drops, made_by_rehearsal, read_facts
-from character.exports.files import METADATA_FILE, json_text, staged_folder, write_text
+from character.exports.files import METADATA_FILE, digest_of, json_text, staged_folder, write_text
 from character.exports.formats import EXPORT_FORMATS, ExportFormat, Job, Written
 from character.exports.models import ExportData, ExportReport, Split
 from character.exports.rows import usable_pairs
@@ -40,6 +41,7 @@ def export(
     balance: float | None = None,
     balance_method: BalanceMethod = "subset",
     balance_ignore: Iterable[str] = (),
+    balance_contrasts: Contrasts = MappingProxyType({}),
     without_position_effects: bool = False,
 ) -> ExportReport:
     """Write a run in one format (a name of ``EXPORT_FORMATS``) into the folder ``out``, with a dataset card.
@@ -53,7 +55,8 @@ def export(
     stored ones. ``balance`` is the most that any confound may then set chosen and rejected apart, in 0..1, such as 0.1
     (see ``character.audit.balance``): pairs are left out, or with ``balance_method="weights"`` get a column ``weight``.
     ``without_position_effects`` first takes out of the rankings what each place in the list is worth to the judge over
-    the whole run; it needs ``pairs``. Balancing is over all splits together. ``balance_ignore`` names features that the traits themselves consist of.
+    the whole run; it needs ``pairs``. Balancing is over all splits together. ``balance_ignore`` names features that the traits themselves consist of,
+    ``balance_contrasts`` what else to even out, by name and pair id.
 
     The rollouts are read in passes, so that a large run need not fit into memory; the formats ``recipe`` and
     ``trl-kto`` still hold all their rows, and balancing some 40 numbers and no text per pair.
@@ -71,7 +74,7 @@ def export(
     _refuse_contradictions(
         balance,
         balance_method,
-        balance_ignore,
+        (*balance_ignore, *balance_contrasts),
         without_effects=without_position_effects,
         rebuilds=pairs is not None,
     )
@@ -80,14 +83,28 @@ def export(
     source = Source(dataset, pairs, without_position_effects=without_position_effects)
     job = Job(source, split, seed, include_margin and chosen.takes_margin, include_weight=weighs)
     with staged_folder(Path(out), overwrite=overwrite) as folder:
-        balanced = _balance(source, balance, balance_method, balance_ignore, seed)
+        balanced = _balance(source, balance, balance_method, balance_ignore, balance_contrasts, seed)
         written = chosen.write(job, folder)
         _refuse_nothing(chosen, written, source)
         report = _report(chosen, job, written, facts, out=Path(out), margin_asked=include_margin)
         report = _with_pairs(report, pairs, balanced, source.position_effects)
-        write_text(folder / CARD_FILE, dataset_card(job, chosen, written, report, facts, license=license))
-        write_text(folder / METADATA_FILE, json_text(_metadata(job, report, facts, license), indent=2) + "\n")
+        _write_card(folder, job, chosen, written, report, facts, license)
     return report
+
+
+def _write_card(
+    folder: Path,
+    job: Job,
+    chosen: ExportFormat,
+    written: Written,
+    report: ExportReport,
+    facts: RunFacts,
+    license: str | None,
+) -> None:
+    digest = digest_of(folder / file.path for file in written.files)
+    card = dataset_card(job, chosen, written, report, facts, license=license, fingerprint=digest)
+    write_text(folder / CARD_FILE, card)
+    write_text(folder / METADATA_FILE, json_text(_metadata(job, report, facts, license), indent=2) + "\n")
 
 
 def _report(
@@ -102,7 +119,7 @@ def _report(
         empty_splits=tuple(s for s in requested_splits(job.split) if s not in filled)
         if chosen.is_split
         else (),
-        skipped=dict(sorted(written.skips.items())),
+        skipped=dict(sorted((written.skips + job.data.vetoed).items())),
         drops=count_drops(job.data.census, facts, pairs_rebuilt=job.data.rebuilds),
         rehearsal=made_by_rehearsal(job.data.census, facts),
     )
@@ -111,14 +128,21 @@ def _report(
 
 
 def _balance(
-    source: Source, threshold: float | None, method: BalanceMethod, ignore: Iterable[str], seed: int
+    source: Source,
+    threshold: float | None,
+    method: BalanceMethod,
+    ignore: Iterable[str],
+    contrasts: Contrasts,
+    seed: int,
 ) -> Balanced | None:
     """Return what balancing keeps, and have the source write no other pair; None where none is asked for."""
     if threshold is None:
         return None
     pairs = (pair for _, pair in usable_pairs(source, Counter()))
     table = pair_table(pairs, source.constitution.traits)
-    balanced = balance_table(table, threshold=threshold, method=method, seed=seed, ignore=ignore)
+    balanced = balance_table(
+        table, threshold=threshold, method=method, seed=seed, ignore=ignore, contrasts=contrasts
+    )
     source.weights = balanced.weights or dict.fromkeys(balanced.kept, 1.0)
     return balanced
 
@@ -145,14 +169,14 @@ def _with_pairs(
 def _refuse_contradictions(
     balance: float | None,
     method: BalanceMethod,
-    ignore: tuple[str, ...],
+    options: tuple[str, ...],
     *,
     without_effects: bool,
     rebuilds: bool,
 ) -> None:
-    if balance is None and (ignore or method != "subset"):
+    if balance is None and (options or method != "subset"):
         raise InputError(
-            "balance_ignore or balance_method is given without balance.",
+            "balance_ignore, balance_contrasts or balance_method is given without balance.",
             expected="balance, the most that a feature may set the sides apart",
             fix="add balance=0.1 (--balance), or leave the others out.",
         )
@@ -217,7 +241,7 @@ def _refuse_nothing(chosen: ExportFormat, written: Written, source: Source) -> N
     # The recipe's traits and messages alone are no export of a run: it takes at least one ranked message.
     if any(file.table not in ("traits", "messages") for file in written.files):
         return
-    counts = [*sorted(written.skips.items())]
+    counts = [*sorted((written.skips + source.vetoed).items())]
     if source.rebuilds:
         counts += sorted(source.census.drops.get("pairs", {}).items())
     reasons = ", ".join(f"{count} {reason}" for reason, count in counts)

@@ -34,16 +34,17 @@ def as_constitution(given: Constitution | Path | str) -> Constitution:
     raise _wrong("a constitution", given, "a Constitution, or the path of a file")
 
 
-def as_message(given: Message | Sequence[Mapping[str, str]] | str, trait: Trait) -> Message:
+def as_message(given: Message | Sequence[Mapping[str, str]] | str, trait: Trait | None) -> Message:
     """Return a message given as a record, as a text of the user's, or as turns with ``role`` and ``content``."""
+    name = trait.name if trait else ""
     if isinstance(given, Message):
         return given
     if isinstance(given, Sequence) and not isinstance(given, str) and given:
         turns = tuple(Turn.model_validate(dict(turn)) for turn in given)
         language = detect_language(turns[-1].content)
-        return Message(trait=trait.name, turns=turns, language=language)
+        return Message(trait=name, turns=turns, language=language)
     if isinstance(given, str) and given.strip():
-        return Message.of(given, trait=trait.name, language=detect_language(given))
+        return Message.of(given, trait=name, language=detect_language(given))
     raise _wrong("a message", given, "a Message, a text, or turns with role and content")
 
 

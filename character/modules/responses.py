@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
 
 import dspy
 
@@ -17,11 +17,14 @@ from character.modules.inputs import as_message, as_trait
 from character.modules.steps import Steps, adrive, drive, usage_is_on_the_record
 from character.records import LEVELS, Candidate, Candidates, Drop, Level, Message, Usage
 from character.text import language_name, stable_seed
-from signatures.responses import EXPRESSIONS, RespondInCharacter, RespondPlainly
+from signatures.responses import EXPRESSIONS, RespondAtEachExpression, RespondInCharacter, RespondPlainly
 
+Calls = Literal["per_candidate", "per_message"]
 MIN_CANDIDATES, MAX_CANDIDATES = 2, 8
 _SPREAD: tuple[Level, ...] = ("natural", "absent", "overdone", "subtle")
 _MORE: tuple[Level, ...] = ("natural", "subtle", "absent", "natural")
+_ASKED_APART = frozenset({"unreadable", "wrong_count", "cut_off", "content_filter"})
+"""Faults of a reply with all the responses that a reply with one of them may not have."""
 
 
 def spread_levels(num_candidates: int, *, has_opposite: bool = False) -> tuple[Level, ...]:
@@ -41,7 +44,14 @@ class Responder(dspy.Module):
 
     ``levels`` replaces the default spread over ``num_candidates`` levels; naming one level several times
     samples it at several seeds. ``conditioning`` shows the model the focus trait alone or the whole
-    character. ``lms`` answer in turn instead of the model of the context. Replies that cannot be read are
+    character. ``lms`` answer in turn instead of the model of the context.
+
+    ``calls="per_candidate"`` asks for each candidate in a call of its own; the baseline then knows nothing of the
+    trait. ``calls="per_message"`` asks for all candidates of a message in one call (one for each of ``lms``): fewer calls, the
+    prompt is paid once, and the model sets the levels off against each other. What such a reply lacks is
+    asked for candidate by candidate.
+
+    Replies that cannot be read are
     asked for again at most ``max_reasks`` times with the fault shown. Those that a filter stops (see
     ``filters.unusable``) are sampled again at another seed at most ``max_refills`` times, without a word about
     the fault. What is still unusable then, cut off or stopped by the server is dropped and counted.
@@ -54,6 +64,7 @@ class Responder(dspy.Module):
         *,
         levels: Sequence[Level] | None = None,
         conditioning: Literal["trait", "character"] = "trait",
+        calls: Calls = "per_candidate",
         lms: Sequence[Any] = (),
         max_reasks: int = 1,
         max_refills: int = 1,
@@ -66,9 +77,13 @@ class Responder(dspy.Module):
         unknown = [level for level in levels or () if level not in LEVELS]
         if unknown:
             raise UnknownNameError("expression level", str(unknown[0]), LEVELS)
+        if calls not in get_args(Calls):
+            raise UnknownNameError("way to call", str(calls), get_args(Calls))
         self.respond = dspy.Predict(RespondInCharacter)
         self.respond_plainly = dspy.Predict(RespondPlainly)
-        self.num_candidates, self.conditioning = num_candidates, conditioning
+        if calls == "per_message":
+            self.respond_at_each = dspy.Predict(RespondAtEachExpression)
+        self.num_candidates, self.conditioning, self.calls = num_candidates, conditioning, calls
         self.max_reasks, self.max_refills = max_reasks, max_refills
         self.max_response_tokens = max_response_tokens
         self.levels = tuple(levels) if levels is not None else None
@@ -106,6 +121,13 @@ class Responder(dspy.Module):
         slots = self._slots(trait, constitution)
         asked = dict.fromkeys(range(len(slots)), "")
         made = _Made(self, message, trait, slots, constitution.assistant_name if constitution else "")
+        if self.calls == "per_message":
+            groups = _by_model(slots)
+            calls = [
+                self._call_for_all([slots[i] for i in group], message, trait, constitution, seed)
+                for group in groups
+            ]
+            asked = made.take_together(groups, (yield calls))
         while asked:
             seeds = {i: stable_seed(seed, message.id, slots[i].level, i, made.tries[i]) for i in asked}
             calls = [self._call(slots[i], message, trait, constitution, seeds[i], asked[i]) for i in asked]
@@ -126,23 +148,57 @@ class Responder(dspy.Module):
         seed: int,
         fault: str,
     ) -> Call:
-        inputs: dict[str, Any] = {
-            "language": language_name(message.language),
-            "assistant_name": constitution.assistant_name if constitution else "the assistant",
-        }
-        shown = [trait]
-        if self.conditioning == "character" and constitution:
-            shown = list(constitution.traits)
+        shown = self._shown(trait, constitution)
         plainly = slot.level == "absent" and len(shown) == 1
+        asked: dict[str, Any] = {}
         if not plainly:
-            inputs |= {
-                "character": [each.brief() for each in shown],
-                "focus_trait": trait.name,
-                "expression": EXPRESSIONS[slot.level],
-            }
-        inputs["conversation"] = [turn.model_dump() for turn in message.turns]
+            asked = {**_character(shown, trait), "expression": EXPRESSIONS[slot.level]}
         predict = self.respond_plainly if plainly else self.respond
-        return Call(predict, inputs, "responses", trait.name, seed, fault, slot.lm)
+        return Call(
+            predict, _inputs(message, constitution, asked), "responses", trait.name, seed, fault, slot.lm
+        )
+
+    def _call_for_all(
+        self,
+        slots: list[_Slot],
+        message: Message,
+        trait: Trait,
+        constitution: Constitution | None,
+        seed: int,
+    ) -> Call:
+        """Return the call that asks one model for all its candidates."""
+        levels = [slot.level for slot in slots]
+        asked = {
+            **_character(self._shown(trait, constitution), trait),
+            "expressions": [EXPRESSIONS[level] for level in levels],
+        }
+        return Call(
+            self.respond_at_each,
+            _inputs(message, constitution, asked),
+            "responses",
+            trait.name,
+            stable_seed(seed, message.id, *levels),
+            lm=slots[0].lm,
+        )
+
+    def _shown(self, trait: Trait, constitution: Constitution | None) -> list[Trait]:
+        """Return the traits that the model is shown."""
+        if self.conditioning == "character" and constitution:
+            return list(constitution.traits)
+        return [trait]
+
+
+def _inputs(message: Message, constitution: Constitution | None, asked: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "language": language_name(message.language),
+        "assistant_name": constitution.assistant_name if constitution else "the assistant",
+        **asked,
+        "conversation": [turn.model_dump() for turn in message.turns],
+    }
+
+
+def _character(shown: list[Trait], trait: Trait) -> dict[str, Any]:
+    return {"character": [each.brief() for each in shown], "focus_trait": trait.name}
 
 
 @dataclass(frozen=True)
@@ -151,6 +207,14 @@ class _Slot:
 
     level: Level
     lm: Any = None
+
+
+def _by_model(slots: list[_Slot]) -> list[list[int]]:
+    """Return the places of the slots, those of one model together."""
+    groups: dict[int, list[int]] = {}
+    for place, slot in enumerate(slots):
+        groups.setdefault(id(slot.lm), []).append(place)
+    return list(groups.values())
 
 
 class _Made:
@@ -192,6 +256,43 @@ class _Made:
             else:
                 self._lost[place] = drop
         return again
+
+    def take_together(self, groups: list[list[int]], replies: list[Reply]) -> dict[int, str]:
+        """Keep the usable ones of replies that answer for a group of places each; return as ``take`` does."""
+        again: dict[int, str] = {}
+        for group, reply in zip(groups, replies, strict=True):
+            texts = [] if reply.fault else [str(text) for text in reply.outputs["responses"]]
+            reason, detail = reply.fault, reply.detail
+            if not reason and len(texts) != len(group):
+                reason, detail = "wrong_count", f"{len(texts)} responses for {len(group)} expressions"
+            if reason:
+                self._usage += reply.usage
+                again |= self._lose_together(group, reason, detail)
+                continue
+            spent = [reply.usage] + [Usage()] * (len(group) - 1)
+            apart = {
+                place: replace(reply, outputs={"response": text}, usage=usage)
+                for place, text, usage in zip(group, texts, spent, strict=True)
+            }
+            again |= self.take(apart)
+        return again
+
+    def _lose_together(self, group: list[int], reason: str, detail: str) -> dict[int, str]:
+        """Count a reply that gave none of its group; return the places to ask for one by one."""
+        apart = reason in _ASKED_APART
+        levels = ", ".join(self._slots[place].level for place in group)
+        drop = Drop(
+            stage="responses",
+            reason=reason,
+            detail=f"{levels}: {detail}",
+            message_id=self._message.id,
+            recovered=apart,
+        )
+        if apart:
+            self._again.append(drop)
+            return dict.fromkeys(group, "")
+        self._lost |= dict.fromkeys(group, drop)
+        return {}
 
     def _keep(self, place: int, reply: Reply) -> tuple[str, str]:
         text = reply.text("response").strip()

@@ -47,7 +47,7 @@ def load_preference_model(folder: Path | str, *, embedder: Embedder | None = Non
     if data.get("kind") != "character-preference":
         raise ModelFileError(
             f"{folder / FACTS_NAME}: no preference model (its kind is not character-preference).",
-            expected="a folder that `character preference fit` wrote",
+            expected="a folder that a preference model was saved in",
         )
     if data.get("model") == "transformer":
         from character.preference.transformer import load_transformer

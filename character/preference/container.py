@@ -80,7 +80,7 @@ def checked_facts(shape: type[T], data: dict[str, Any], where: Path) -> T:
         said = "this key does not belong there" if problem["type"] == "extra_forbidden" else problem["msg"]
         raise ModelFileError(
             f"{where}: {place[:80]}: {said}.",
-            expected="what `character preference fit` writes, and nothing else",
+            expected="what saving a preference model writes, and nothing else",
             fix="take the model from where it was made, or fit it again.",
         ) from None
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 
 import pytest
-from fake_server import FakeServer, backend_at
+from dspy.utils.exceptions import LMError
+from fake_server import FakeServer, Reply, backend_at
 from hypothesis import given
 from hypothesis import strategies as st
 
 from character import build_lm
 from character.backends.gate import Pace
+from character.errors import BackendUnavailableError
 from character.modules.steps import parallel
 
 STEPS = st.lists(st.tuples(st.floats(0, 5), st.floats(0.1, 30)), min_size=1, max_size=20)
@@ -55,3 +57,20 @@ def test_calls_from_threads_stay_below_what_an_account_allows(
     took = time.monotonic() - started
     assert len(server.requests) == number
     assert number * each <= allowed_per_s * (took + 1) + each
+
+
+@pytest.mark.parametrize(("between", "pauses"), [(400, False), (500, True)])
+def test_a_key_is_refused_only_where_nothing_between_shows_that_it_is_known(
+    server: FakeServer, between: int, pauses: bool
+) -> None:
+    """Four refusals, an error, one refusal: a request that is found wrong was read, one that broke the server was perhaps not."""
+    statuses = iter([401] * 4 + [between] + [401])
+    body = '{"error": {"message": "scripted"}}'
+    server.script = lambda _request: Reply(status=next(statuses, 200), body=body)
+    lm, paused = build_lm(backend_at(server)), False
+    for number in range(2):
+        try:
+            lm(f"Question {number}")
+        except LMError as error:
+            paused |= isinstance(error.__cause__, BackendUnavailableError)
+    assert paused is pauses

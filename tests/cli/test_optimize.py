@@ -86,7 +86,7 @@ def test_the_same_command_again_makes_no_call_and_another_one_is_refused(
     assert "metric: 'pairwise_accuracy' before, 'tau_b' now" in other.stderr
 
 
-@pytest.mark.parametrize("strategy", ["few_shot", "mipro"])
+@pytest.mark.parametrize("strategy", ["few_shot", "mipro", "auto"])
 def test_killed_at_any_point_it_repeats_no_finished_call_and_ends_with_the_same_program(
     strategy: str, tmp_path: Path, server: FakeServer
 ) -> None:
@@ -200,6 +200,26 @@ def test_rankers_and_backends_are_measured_side_by_side(tmp_path: Path, server: 
     unknown = character("evaluate-ranker", LABELS, "--with", "jugde", "--config", config)
     assert unknown.returncode == 2
     assert "did you mean 'judge'" in unknown.stderr
+
+
+def test_without_length_is_another_optimization(tmp_path: Path) -> None:
+    asked = [
+        "optimize",
+        LABELS,
+        "--strategy",
+        "calibrate",
+        "--budget",
+        200,
+        "--out",
+        tmp_path / "o",
+        "--json",
+    ]
+    done = character(*asked, "--no-length")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["warning"] == ""
+    other = character(*asked)
+    assert other.returncode == 2
+    assert "uses_length: False before, True now" in other.stderr
 
 
 def test_a_cap_in_the_configuration_ends_with_3(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from character.config import load_config
 from character.errors import ConfigError
 from character.tuned_ranker import build_ranker, keep_ranker, ranker_notes, with_tuned_ranker
 from optimizers.artifact import load_artifact, save_artifact
+from optimizers.calibration import Calibration
 
 TRAITS = '[{"trait": "耐心", "description": "在解释时详细，不急躁"}]'
 
@@ -54,6 +55,19 @@ def test_rankers_lists_what_is_saved_and_says_why_a_file_is_refused(folder: Path
     assert set(rows) == {f"tuned/{name}.json" for name in ("bad", "other", "ranker")}
     assert rows["tuned/bad.json"]["refused"].startswith("api_base: this key does not belong")
     assert rows["tuned/ranker.json"]["fingerprint"] == artifact().fingerprint
+
+
+def test_a_ranker_that_measures_length_is_listed_and_used_with_a_warning(folder: Path) -> None:
+    tuned = tuned_ranker(calibration=Calibration(length_credit=-0.1, length_share=0.5))
+    save_artifact(folder / "tuned" / "ranker.json", artifact(tuned))
+    saved = json.loads((folder / "tuned" / "ranker.json").read_text(encoding="utf-8"))
+    assert (saved["calibration"]["length_credit"], saved["calibration"]["length_share"]) == (-0.1, 0.5)
+    said = "a candidate twice as long gets 0.07 less"
+    assert said in " ".join(character("rankers", folder, cwd=folder).stdout.split())
+    (row,) = json.loads(character("rankers", "--json", cwd=folder).stdout)
+    assert said in row["warning"]
+    config = Config.model_validate({"ranking": {"ranker": str(folder / "tuned" / "ranker.json")}})
+    assert any(said in note for note in ranker_notes(config))
 
 
 def test_an_empty_folder_says_how_to_make_one(tmp_path: Path) -> None:

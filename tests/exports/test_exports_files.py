@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -146,3 +147,26 @@ def test_importing_exports_loads_nothing_heavy():
     run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     loaded = set(run.stdout.split())
     assert not loaded & {"dspy", "litellm", "pyarrow", "datasets", "huggingface_hub", "httpx", "torch", "trl"}
+
+
+def test_the_cache_of_datasets_never_gives_the_rows_of_another_folder_of_the_same_name(
+    make_data, make_rollout, tmp_path
+):
+    texts = {"first": "How do I learn to cook?", "second": "Why is the sky blue at noon?"}
+    for place, text in texts.items():
+        export(make_data(make_rollout(text)), "trl", tmp_path / place / "trl", split=ALL_IN_TRAIN)
+    for place, text in texts.items():
+        # One cache for both, and each folder by its name alone, as a recipe beside it says it.
+        rows = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                "import datasets; print(datasets.load_dataset('trl', split='train')[0]['prompt'][0]['content'])",
+            ],
+            cwd=tmp_path / place,
+            env={**os.environ, "HF_DATASETS_CACHE": str(tmp_path / "cache"), "HF_HUB_OFFLINE": "1"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert rows.stdout.strip() == text

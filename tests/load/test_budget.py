@@ -59,9 +59,11 @@ def test_the_cap_is_never_passed_and_the_spend_is_the_servers_count(tmp_path: Pa
         assert server.stats()["repeats"] == 0, "what was paid for is not paid for again"
 
 
-def test_money_is_told_per_stage_trait_and_model(tmp_path: Path) -> None:
+def test_money_is_told_per_stage_trait_backend_and_model(tmp_path: Path) -> None:
     with LoadServer(Load(latency_s=0.0)) as server:
         settings = config(server, input_price=1.0, output_price=2.0)
+        judge = {"ranking": settings.backends["default"]}
+        settings = settings.model_copy(update={"backends": {**settings.backends, **judge}})
         summary = run(PATIENCE, tmp_path / "run", config=settings, messages=messages(5))
     per_call = (PROMPT_TOKENS * 1.0 + COMPLETION_TOKENS * 2.0) / 1e6
     assert summary.usage["responses"].cost_usd == pytest.approx(20 * per_call)
@@ -69,6 +71,11 @@ def test_money_is_told_per_stage_trait_and_model(tmp_path: Path) -> None:
     assert 10 <= ranking <= 20, "two passes, and up to two more where they disagree"
     assert summary.usage_by_trait["patience"].cost_usd == pytest.approx((20 + ranking) * per_call)
     assert summary.usage_by_model["openai/load"].calls == 20 + ranking
+    assert {name: usage.calls for name, usage in summary.usage_by_backend.items()} == {
+        "default": 20,
+        "ranking": ranking,
+    }
+    assert summary.usage_by_backend["default"].cost_usd == pytest.approx(20 * per_call)
     with RunStore(tmp_path / "run") as store:
         assert summarize(store) == summary
 

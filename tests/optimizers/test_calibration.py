@@ -198,6 +198,8 @@ def test_a_correction_is_never_above_the_cap() -> None:
         {"places": [[0.9, -0.9]]},
         {"length_slope": 3.0},
         {"length_slope": "0.1"},
+        {"length_credit": 3.0},
+        {"length_share": 1.5},
         {"num_labels": -1},
         {"api_base": "http://attacker.example"},
     ],

@@ -16,6 +16,7 @@ from optimizers.labelled import (
     LabelledError,
     LabelledItem,
     LabelledSet,
+    check_labelled,
     from_candour,
     from_human_rankings,
     from_judge_votes,
@@ -143,10 +144,39 @@ def test_rows_with_one_id_are_one_item_with_all_labels(tmp_path: Path) -> None:
     assert merge_labelled([labelled, labelled]).items == labelled.items
 
 
+def test_several_raters_partial_orders_and_answers_that_are_no_order(tmp_path: Path) -> None:
+    said = [
+        {"rater": "ann", "order": [[2], [0, 1]]},
+        {"rater": "bob", "order": [[0], [2]]},
+        {"rater": "cem", "answer": "unsuitable"},
+        {"rater": "dora", "answer": "skip"},
+        {"rater": "eve", "scores": [None, None, None]},
+    ]
+    nobody = {**ROW, "message": "你好？", "labels": [{"rater": "cem", "answer": "unsuitable"}]}
+    labelled = read_labelled(_written(tmp_path, _lines({**ROW, "labels": said}, nobody)))
+    first, second = labelled.items
+    assert [label.rater for label in first.labels] == ["ann", "bob"]
+    assert first.pairs() == [(2, 1, 1.0)], "0 against 2 is one vote each, 0 and 1 are tied"
+    assert second.labels == ()
+    assert labelled.dropped == {"unsuitable": 2, "skipped": 1, "empty": 1}
+    assert "2 unsuitable" in " ".join(check_labelled(labelled).notes)
+
+
+def test_an_answer_leaves_the_identity_of_the_labels_alone(tmp_path: Path) -> None:
+    with_answer = {**ROW, "labels": [*ROW["labels"], {"rater": "y", "answer": "skip"}]}
+    sets = [
+        read_labelled(_written(tmp_path, _lines(row), f"{i}.jsonl"))
+        for i, row in enumerate((ROW, with_answer))
+    ]
+    assert sets[0].fingerprint == sets[1].fingerprint
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("", "nothing in it"),
+        (_lines({**ROW, "labels": [{"answer": "maybe"}]}), "labels.0.answer"),
+        (_lines({**ROW, "labels": [{"answer": "skip", "order": [[0], [1]]}]}), "'skip' beside an order"),
         ("not json", "line 1, column 1: not valid JSON"),
         (_lines(ROW) + '{"message": "x",\n', "not valid JSON"),
         (_lines(ROW) + "7\n", "line 2: found int where"),

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optimizers.errors import OptimizerError
-from optimizers.replay import Selection, select
+from optimizers.replay import Selection, select, shrunk
 
 Table = np.ndarray
 
@@ -115,7 +115,26 @@ def test_of_two_equally_right_the_one_whose_orders_agree_is_chosen() -> None:
     biased = np.array([[1.0, 1.0]] * 8 + [[1.0, 0.0]] * 12)
     table = np.stack([biased, consistent])
     assert replay(table, budget=40).best == 1
-    assert replay(table, budget=40, prior_items=0).best == 0
+    means = [[float(verdict.mean()) for verdict in row] for row in table]
+    assert select([0, 1], lambda wording, item: means[wording][item], range(20), 40).best == 0
+
+
+def test_agreement_decides_where_wordings_differ_by_chance_and_not_where_they_truly_differ() -> None:
+    rng = np.random.default_rng(0)
+    equal = (rng.random((4, 60)) < 0.7).astype(float)
+    agreed = np.repeat(np.array([[0.9], [0.5], [0.7], [0.8]]), 60, axis=1)
+    assert np.argsort(shrunk(equal, agreed)).tolist() == [1, 2, 3, 0]
+    apart = (rng.random((4, 60)) < np.array([[0.3], [0.95], [0.5], [0.5]])).astype(float)
+    found = shrunk(apart, agreed)
+    assert found.argmax() == 1
+    assert abs(found - apart.mean(axis=1)).max() < 0.1
+
+
+def test_without_a_second_order_or_a_second_item_the_share_alone_counts() -> None:
+    shares = np.array([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
+    assert shrunk(shares, np.zeros((2, 3))).tolist() == shares.mean(axis=1).tolist()
+    assert shrunk(shares[:, :1], np.ones((2, 1))).tolist() == [1.0, 0.0]
+    assert shrunk(shares[:1], np.ones((1, 3))).tolist() == [pytest.approx(2 / 3)]
 
 
 def test_a_wording_that_is_consistently_wrong_is_not_chosen() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browser_helpers import chromium
 
 from character.report import (
     Chart,
@@ -27,15 +27,7 @@ from character.report import (
 from character.report.charts import Bin, Point, Step, bars, bin_counts, dots, heat_map, histogram, line
 
 HOSTILE = '</script><script>window.hacked = 1</script><img src=x onerror="window.hacked=1">\'\u2028\u202e\x00]]>--><!--'
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+__all__ = ["chromium"]
 
 
 @pytest.fixture
@@ -79,22 +71,6 @@ class Opened:
     tab: Any
     requests: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """Return a running headless Chromium; where there is none the test fails and says what to install.
-
-    Playwright keeps an event loop running in this thread as long as it is open, so runs need a process of their own.
-    """
-    from playwright.sync_api import sync_playwright
-
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert path, "no chromium found: apt-get install chromium fonts-noto-cjk"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

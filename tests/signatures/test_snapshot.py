@@ -11,19 +11,30 @@ from pathlib import Path
 import dspy
 import pytest
 
-from signatures.judging import CompareResponses
+from signatures.gauging import GaugeTrait
+from signatures.judging import CompareCoherence, CompareResponses
 from signatures.messages import KIND_DESCRIPTIONS, CheckMessages, GenerateMessages
 from signatures.ranking import RankResponses
-from signatures.responses import EXPRESSIONS, RespondInCharacter, RespondPlainly
+from signatures.responses import (
+    EXPRESSIONS,
+    RespondAsCharacter,
+    RespondAtEachExpression,
+    RespondInCharacter,
+    RespondPlainly,
+)
 
 SNAPSHOT = Path(__file__).with_name("snapshot.json")
 SIGNATURES = [
     GenerateMessages,
     CheckMessages,
     RespondInCharacter,
+    RespondAtEachExpression,
     RespondPlainly,
+    RespondAsCharacter,
+    GaugeTrait,
     RankResponses,
     CompareResponses,
+    CompareCoherence,
 ]
 
 
@@ -57,6 +68,7 @@ def test_inputs_that_many_calls_share_come_first(signature: type[dspy.Signature]
         "kind",
         "turns",
         "expression",
+        "expressions",
     ]
     varying = ["existing_messages", "briefs", "messages", "conversation", "responses"]
     ranks = [(shared_first + varying).index(name) for name in signature.input_fields]

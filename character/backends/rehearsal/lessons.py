@@ -87,7 +87,11 @@ def _weight(features: tuple[float, ...], text: str, lesson: Lesson) -> float:
 
 
 def _similarity(left: str, right: str) -> float:
-    a, b = _grams(left), _grams(right)
+    return _overlap(_grams(left), _grams(right))
+
+
+@lru_cache(maxsize=65536)  # tuning asks about the same candidates with the same examples again and again
+def _overlap(a: frozenset[str], b: frozenset[str]) -> float:
     both = len(a & b)
     return both / max(1, len(a) + len(b) - both)
 

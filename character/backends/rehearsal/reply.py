@@ -8,11 +8,12 @@ from typing import Any
 
 from character.backends.rehearsal import generic
 from character.backends.rehearsal.checks import check_messages
+from character.backends.rehearsal.gauge import gauge
 from character.backends.rehearsal.guidance import care_of
 from character.backends.rehearsal.judge import Bench, chain, judge, reasoning, suitable, verdict, whole
 from character.backends.rehearsal.messages import write_messages
 from character.backends.rehearsal.prompt import Field, Prompt, read_prompt
-from character.backends.rehearsal.responses import compose, respond
+from character.backends.rehearsal.responses import compose, respond, respond_at_each
 from character.text import detect_language, stable_seed
 
 NOISE, POSITION_BIAS = 0.08, 0.06
@@ -55,12 +56,16 @@ def _known(prompt: Prompt, bench: Bench) -> dict[str, Any]:
     """Return the outputs of the tasks that are known, told apart by their fields; empty for any other."""
     values, language = prompt.values, _language(prompt)
     outputs = {field.name: field for field in prompt.layout.outputs}
+    if "responses" in values and "degrees" in outputs:
+        return gauge(values, language, bench)
     if "responses" in values and outputs.keys() & _JUDGEMENTS:
         return _judgement(outputs, values, prompt, bench)
     if "messages" in outputs and "briefs" in values:
         return {"messages": write_messages(values, language, bench.rng)}
     if "messages" in values and "reveals" in outputs:
         return check_messages(values, language, bench.rng)
+    if "responses" in outputs and "expressions" in values:
+        return {"responses": respond_at_each(values, language, bench.rng)}
     if "response" in outputs and "conversation" in values:
         return {"response": respond(values, language, bench.rng)}
     return {}

@@ -28,10 +28,32 @@ def respond(values: dict[str, Any], language: str, rng: Random) -> str:
     turns = values.get("conversation")
     message = last_content(turns)
     if "expression" not in values:
-        return compose(message, None, "absent", language, rng)
+        return _in_character(message, values.get("character"), language, rng)
     found = _LEVEL.search(str(values["expression"]).casefold())
     sense = sense_of(focus(values), language)
     return compose(message, sense, found[0] if found else "natural", language, rng)
+
+
+def _in_character(message: str, character: Any, language: str, rng: Random) -> str:
+    """Return a reply in which up to three traits of a character show naturally; a plain one without a character."""
+    traits = character if isinstance(character, list) else []
+    senses = [sense_of(trait, language) for trait in rng.sample(traits, min(3, len(traits)))]
+    topic = gist(message, language) or REPLIES[language].anything
+    parts = _neutral(
+        message, "absent", language, rng
+    )  # as many as without traits, whose place nothing else may take
+    for sense in senses:
+        parts = _insert(parts, rng.sample(sense.phrases.natural, 2 if len(senses) < 3 else 1), rng)
+    return join([_slot(part, topic) for part in parts], language)
+
+
+def respond_at_each(values: dict[str, Any], language: str, rng: Random) -> list[str]:
+    """Return one reply to the last message of the conversation for each of the ``expressions``."""
+    asked = values["expressions"]
+    return [
+        respond({**values, "expression": expression}, language, rng)
+        for expression in (asked if isinstance(asked, list) else [asked])
+    ]
 
 
 def focus(values: dict[str, Any]) -> Any:

@@ -1,0 +1,190 @@
+"""``character effect``: measure what each trait does to a model's behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from character.cli.live_bar import LiveBar
+from character.cli.options import backend_options, backend_overrides, config_option, json_option, print_json
+
+if TYPE_CHECKING:
+    from character.config import BackendConfig, Config
+    from character.evaluation.probing import Progress
+    from character.evaluation.records import EffectReport
+
+
+@click.command("effect", short_help="Measure what each trait does to a model's behaviour.")
+@click.argument("constitution", type=click.Path(path_type=Path))
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="The folder; an evaluation there goes on."
+)
+@config_option
+@click.option(
+    "--messages", "messages_path", type=click.Path(path_type=Path), help="Held-out messages, as for `run`."
+)
+@click.option(
+    "--held-out-from",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Generate no message that is in this run.",
+)
+@click.option("--trait", "trait_names", multiple=True, metavar="NAME", help="Measure this trait alone.")
+@click.option("--messages-per-trait", default=16, show_default=True, type=click.IntRange(min=1))
+@click.option(
+    "--neutral", default=16, show_default=True, type=click.IntRange(0, 16), help="Everyday messages."
+)
+@click.option(
+    "--pressed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Messages per trait that are asked again under pressure to drop the character.",
+)
+@click.option("--base", metavar="MODEL", help="Compare this model, without traits in its prompt …")
+@click.option("--tuned", metavar="MODEL", help="… with this one.")
+@click.option("--base-api-base", metavar="URL", help="The server of the base model.")
+@click.option("--tuned-api-base", metavar="URL", help="The server of the tuned model.")
+@click.option("--with-traits", is_flag=True, help="With --base and --tuned: measure the traits as well.")
+@click.option("--judge", metavar="MODEL", help="The model that judges.")
+@click.option("--judge-api-base", metavar="URL", help="The server of the judge.")
+@click.option("--seed", type=click.IntRange(min=0), help="The seed of everything random.")
+@click.option("--language", type=click.Choice(["en", "zh"]), help="The report's language.")
+@backend_options
+@json_option
+def command(constitution: Path, out: Path, config_path: Path | None, **flags: Any) -> None:
+    """Measure what each trait of CONSTITUTION does, blind and with intervals, and write a report.
+
+    Messages are answered without traits, with one, with all, and with all but one, or by two models; a judge that
+    sees neither condition nor order says how strongly each trait shows in each response. The same command goes on where it was
+    stopped. Without a backend the embedded rehearsal model answers and judges.
+    """
+    from character.config import load_config
+    from character.constitution import load_constitution
+    from character.evaluation.cards import write_cards
+    from character.evaluation.effect import effect
+    from character.evaluation.page import effect_page
+    from character.message_files import MessageFile
+    from character.report import write
+
+    config = load_config(config_path, overrides=_overrides(flags))
+    loaded = load_constitution(constitution)
+    if flags["trait_names"]:
+        loaded = loaded.only(flags["trait_names"])
+    models = _models(config, flags)
+    with LiveBar("messages", "writing messages") as bar:
+        report = effect(
+            loaded,
+            out,
+            config=config,
+            messages=MessageFile(flags["messages_path"], loaded) if flags["messages_path"] else None,
+            messages_per_trait=flags["messages_per_trait"],
+            neutral_messages=flags["neutral"],
+            pressed_messages=flags["pressed"],
+            models=models,
+            design="both" if models and flags["with_traits"] else None,
+            unlike=_texts_of(flags["held_out_from"]),
+            on_progress=_told(bar),
+        )
+    write(effect_page(report, flags["language"]), out / "effect.html")
+    write_cards(report, loaded, out / "cards", flags["language"])
+    if flags["as_json"]:
+        print_json({"folder": str(out), **report.model_dump(mode="json", by_alias=True, exclude={"moved"})})
+    else:
+        _show(report, out, flags["language"])
+
+
+def _overrides(flags: dict[str, Any]) -> dict[str, Any]:
+    nested = backend_overrides(flags)
+    judge = {"model": flags["judge"], "api_base": flags["judge_api_base"]}
+    chosen = {name: value for name, value in judge.items() if value is not None}
+    if chosen:
+        nested.setdefault("backends", {})["judge"] = chosen
+    if flags["seed"] is not None:
+        nested["seed"] = flags["seed"]
+    return nested
+
+
+def _models(config: Config, flags: dict[str, Any]) -> dict[str, BackendConfig]:
+    """Return the two models to compare, each with the default backend's settings besides its own name and server."""
+    from pydantic import ValidationError
+
+    from character.config import BackendConfig, describe_validation
+    from character.errors import ConfigError
+
+    models: dict[str, BackendConfig] = {}
+    for role in ("base", "tuned"):
+        given = {"model": flags[role], "api_base": flags[f"{role}_api_base"]}
+        chosen = {name: value for name, value in given.items() if value is not None}
+        if not chosen:
+            continue
+        known = config.backends["default"].model_dump(exclude_unset=True)
+        try:
+            models[role] = BackendConfig.model_validate({**known, "kind": "native", **chosen})
+        except ValidationError as error:
+            raise ConfigError(f"--{role} is not valid: {describe_validation(error)}") from None
+    if len(models) == 1 or (flags["with_traits"] and not models):
+        raise ConfigError(
+            f"found {'only --' + next(iter(models)) if models else 'neither --base nor --tuned'}.",
+            expected="both --base and --tuned, or neither",
+        )
+    return models
+
+
+def _texts_of(runs: tuple[Path, ...]) -> list[str]:
+    from character.run_summary import run_constitution
+    from character.store import RunStore
+
+    texts: list[str] = []
+    for folder in runs:
+        with RunStore(folder) as store:
+            for trait in run_constitution(store).traits:
+                texts += [message.text for message in store.messages(trait.name, before=2**62)]
+    return texts
+
+
+def _show(report: EffectReport, out: Path, language: str | None) -> None:
+    from rich.table import Table
+
+    from character.cli.wording import console as new_console
+    from character.cli.wording import cost_text, count_text
+    from character.evaluation.findings import findings, is_sure, written
+    from character.evaluation.words import WORDS
+
+    spoken = language or ("zh" if report.language.casefold().startswith("zh") else "en")
+    console, words = new_console(), WORDS[spoken]
+    table = Table(title=words["matrix"], title_justify="left")
+    table.add_column(words["changed"])
+    table.add_column(words["judged"])
+    table.add_column(words["shift"], justify="right")
+    table.add_column(words["adjusted"], justify="right")
+    for shift in report.shifts:
+        if shift.contrast.question in ("alone", "within", "models") and (
+            shift.is_intended or is_sure(shift, report)
+        ):
+            table.add_row(
+                f"{shift.contrast.condition} / {shift.contrast.reference}",
+                shift.trait,
+                written(shift.shift, spoken),
+                f"{shift.adjusted_p:.4f}",
+            )
+    console.print(table)
+    styles = {"look": "yellow", "note": "", "fine": "green"}
+    for note in findings(report, spoken):
+        console.print(f"- {note.text}", style=styles[note.weight])
+    console.print(f"{count_text(report.usage.calls, 'call')} · {cost_text(report.usage)}", style="dim")
+    console.print(f"report: {out / 'effect.html'}\ncards: {out / 'cards'}", style="dim")
+
+
+def _told(bar: LiveBar) -> Callable[[Progress], None]:
+    """Return what shows an evaluation's progress on a bar."""
+    from character.cli.wording import cost_text, count_text
+
+    def show(progress: Progress) -> None:
+        cost = f"{count_text(progress.usage.calls, 'call')} · {cost_text(progress.usage)}"
+        bar.show(progress.done, "answering and judging", note=cost, total=progress.total)
+
+    return show

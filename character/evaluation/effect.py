@@ -1,0 +1,232 @@
+"""``effect``: responses under every condition, judged blind, kept call by call in a folder, and what changed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import dspy
+
+from character._version import __version__
+from character.backends import build_lm, build_lms
+from character.backends.budget import Budget
+from character.config import BackendConfig, Config, is_rehearsal_model
+from character.constitution import Constitution
+from character.errors import InputError, StoreError
+from character.evaluation.conditions import (
+    BASE,
+    TUNED,
+    Design,
+    contrasts_for,
+    pressed_contrasts,
+)
+from character.evaluation.pressures import PRESSURES
+from character.evaluation.probing import Plan, Probing, Progress
+from character.evaluation.records import EffectReport, Probed
+from character.evaluation.review_items import FILE_NAME, review_items
+from character.evaluation.shifts import (
+    coherences,
+    measures_shifted,
+    most_moved,
+    overdone_shares,
+    shifts_by_kind,
+    shifts_of,
+    survivals,
+)
+from character.event_loop import run_on_own_loop
+from character.modules.calls import lean_settings
+from character.modules.inputs import as_constitution
+from character.records import Drop, Usage
+from character.report import write_text
+from character.run import MessageSource
+from character.run_summary import prompts_fingerprint
+from character.store import RunStore
+from character.text import stable_seed
+
+_IDENTITY = "effect"
+REPORT_NAME, RESPONSES_NAME = "effect.json", "responses.jsonl"
+
+
+def effect(
+    constitution: Constitution | Path | str,
+    out: Path | str,
+    *,
+    config: Config | None = None,
+    messages: MessageSource | None = None,
+    messages_per_trait: int = 16,
+    neutral_messages: int = 16,
+    pressed_messages: int = 0,
+    models: Mapping[str, BackendConfig] | None = None,
+    design: Design | None = None,
+    unlike: Sequence[str] = (),
+    on_progress: Callable[[Progress], None] | None = None,
+) -> EffectReport:
+    """Measure what each trait of a constitution does to a model, and keep everything in the folder ``out``.
+
+    Every message of a trait is answered plainly, with the trait alone, with the whole character, and with the character
+    without the trait; ``neutral_messages`` (up to 16) of everyday plainly and with the whole character. With ``models``
+    (the backends ``base`` and ``tuned``) those two answer plainly as well, or alone where ``design`` is ``models``. A
+    judge (the backend ``judge``, else ``default``) sees the responses to a message side by side in a random order and says how
+    strongly each trait shows in each. The first ``pressed_messages`` of each trait are asked again under each pressure (see
+    ``pressures``), to see how much of its own effect is left.
+
+    ``messages`` replaces generation; generated ones never repeat the texts ``unlike``. Called again with the same arguments it goes
+    on where it stopped, and no finished call is made again. Writes ``effect.json``, ``responses.jsonl`` and, for
+    reviewers, ``effect_items.json``. Raises
+    StoreError where the folder holds something else, BackendUnavailableError and BudgetReachedError as runs do.
+    """
+    constitution = as_constitution(constitution)
+    models = dict(models or {})
+    design = design or ("models" if models else "traits")
+    if (design != "traits") != (set(models) == {BASE, TUNED}):
+        raise InputError(
+            f"found the models {', '.join(models) or 'none'} for the design {design!r}.",
+            expected="base and tuned for the designs models and both, none for traits",
+        )
+    plan = Plan(
+        constitution,
+        config or Config(),
+        design,
+        messages,
+        messages_per_trait,
+        neutral_messages,
+        pressed_messages,
+        tuple(unlike),
+    )
+    job = _Evaluation(plan, models)
+    return run_on_own_loop(partial(job.run, Path(out), on_progress or (lambda _progress: None)))
+
+
+@dataclass(frozen=True)
+class _Evaluation:
+    plan: Plan
+    models: Mapping[str, BackendConfig]
+
+    async def run(self, out: Path, on_progress: Callable[[Progress], None]) -> EffectReport:
+        """Make, judge and compare the responses in a folder."""
+        with RunStore.create(out, url=self.plan.config.store.url) as store:
+            self._begin(store)
+            caps = self.plan.config.budget
+            capped = (caps.max_calls, caps.max_tokens, caps.max_cost) != (None, None, None)
+            budget = Budget(caps, store.spent()) if capped else None
+            lms = build_lms(self.plan.config, journal=store, budget=budget)
+            for name, backend in self.models.items():
+                lms[name] = build_lm(backend, journal=store, budget=budget, name=name)
+            try:
+                with dspy.context(disable_history=True, trace=None, **lean_settings()):
+                    probed, lost = await Probing(self.plan, lms, store, on_progress).all()
+            finally:
+                for lm in lms.values():
+                    await lm._async_engine_spec.aclose()
+            report = self._report(probed, lost, sum(store.usage("stage").values(), Usage()))
+            rows = "".join(each.model_dump_json(by_alias=True) + "\n" for each in probed)
+            contrasts = contrasts_for(self.plan.constitution, self.plan.groups, self.plan.design)
+            items = review_items(probed, contrasts, self.plan.constitution)
+            with _disk_errors(store.folder):
+                write_text(json.dumps(items, ensure_ascii=False, indent=1) + "\n", store.folder / FILE_NAME)
+                write_text(rows, store.folder / RESPONSES_NAME)
+                write_text(report.model_dump_json(by_alias=True, indent=2) + "\n", store.folder / REPORT_NAME)
+            return report
+
+    def _begin(self, store: RunStore) -> None:
+        """Check that the folder is this evaluation's, or make it so."""
+        now = self._identity()
+        known = store.meta(_IDENTITY)
+        if known is None:
+            if not store.is_untouched() or store.meta("identity") is not None:
+                raise StoreError(
+                    f"{store.folder} holds something else than an evaluation.",
+                    fix="name another folder with --out.",
+                )
+        else:
+            before: dict[str, Any] = json.loads(known)
+            changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
+            if changed and not store.is_untouched():
+                what = "; ".join(f"{n}: {before.get(n)!r} before, {now.get(n)!r} now" for n in changed[:5])
+                raise StoreError(
+                    f"{store.folder} holds an evaluation that was asked otherwise: {what}.",
+                    expected="the same constitution, messages, models and seed as before",
+                    fix="go on with the old settings, or name another folder with --out.",
+                )
+        store.set_meta(_IDENTITY, json.dumps(now, ensure_ascii=False))
+        store.set_meta("constitution", self.plan.constitution.model_dump_json(by_alias=True))
+        store.set_meta("config", self.plan.config.model_dump_json())
+
+    def _identity(self) -> dict[str, Any]:
+        return {
+            "constitution": self.plan.constitution.fingerprint,
+            "messages": self.plan.given.fingerprint if self.plan.given else self.plan.messages_per_trait,
+            "neutral_messages": self.plan.neutral_messages,
+            "pressed_messages": self.plan.pressed_messages,
+            "unlike": stable_seed(*self.plan.unlike),
+            "design": self.plan.design,
+            "seed": self.plan.config.seed,
+            "prompts": prompts_fingerprint(),
+            "models": {
+                **{
+                    role: self.plan.config.backend(role).identity
+                    for role in ("messages", "responses", "judge")
+                },
+                **{name: backend.identity for name, backend in self.models.items()},
+            },
+        }
+
+    def _report(self, probed: list[Probed], lost: Iterable[Drop], usage: Usage) -> EffectReport:
+        seed = self.plan.config.seed
+        traits = [trait.name for trait in self.plan.constitution.traits]
+        contrasts = contrasts_for(self.plan.constitution, self.plan.groups, self.plan.design)
+        answered: dict[str, set[str]] = {}
+        for each in probed:
+            for response in each.responses:
+                answered.setdefault(response.condition, set()).add(response.model)
+        drops = [*lost, *(drop for each in probed for drop in each.drops if not drop.recovered)]
+        backends = [
+            *(self.plan.config.backend(role) for role in ("responses", "judge")),
+            *self.models.values(),
+        ]
+        return EffectReport(
+            constitution=self.plan.constitution.name,
+            fingerprint=self.plan.constitution.fingerprint,
+            design=self.plan.design,
+            traits=tuple(traits),
+            language=self.plan.constitution.language,
+            seed=seed,
+            version=__version__,
+            models={name: tuple(sorted(models)) for name, models in answered.items()},
+            num_messages=dict(Counter(each.group for each in probed if not each.pressure)),
+            shifts=shifts_of(probed, contrasts, traits, seed=seed),
+            kinds=shifts_by_kind(probed, contrasts, seed=seed),
+            measures=measures_shifted(probed, contrasts, seed=seed),
+            overdone=overdone_shares(probed, traits, seed=seed),
+            coherence=coherences(probed, contrasts, seed=seed),
+            robustness=survivals(
+                probed,
+                pressed_contrasts(
+                    self.plan.constitution,
+                    self.plan.groups,
+                    self.plan.design,
+                    PRESSURES if self.plan.pressed_messages else (),
+                ),
+                seed=seed,
+            ),
+            moved=most_moved(probed, contrasts),
+            dropped=dict(Counter(drop.reason for drop in drops).most_common()),
+            usage=usage,
+            rehearsal=any(
+                backend.kind == "rehearsal" or is_rehearsal_model(backend.model) for backend in backends
+            ),
+        )
+
+
+@contextlib.contextmanager
+def _disk_errors(folder: Path) -> Any:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be written: {error.strerror or error}.") from None

@@ -1,0 +1,179 @@
+"""What stands out among the effects of traits, in plain words: what asks for attention first, what is fine last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from character.evaluation.pressures import PRESSURE_WORDS
+from character.evaluation.records import Coherence, EffectReport, Figure, MeasureShift, Shift
+from character.evaluation.words import MEASURE_WORDS, WORDS, condition_word
+from character.report import Note, Number
+from character.report.parts import NumberStyle
+from character.report.wording import number_text
+
+MANY_OVERDONE = 0.1
+"""Share of overdone responses, surely passed at the low end of its interval, that asks for attention."""
+LONGER = 1.25
+"""Ratio of lengths, up or down, from which a change of length is told."""
+GIVES_WAY = 0.5
+"""Share of a shift left under pressure, surely missed at the high end of its interval, that asks for attention."""
+FEW_MESSAGES = 12
+_ORDER = ("look", "note", "fine")
+_INTENDED = ("alone", "within", "models")
+
+
+def findings(report: EffectReport, language: str) -> list[Note]:
+    """Return what stands out, the most urgent first."""
+    found = [
+        *_state(report, language),
+        *_intended(report, language),
+        *_side_effects(report, language),
+        *_caricature(report, language),
+        *_coherence(report, language),
+        *_robustness(report, language),
+        *_measured(report, language),
+        *_everyday(report, language),
+    ]
+    return sorted(found, key=lambda note: _ORDER.index(note.weight))
+
+
+def is_sure(shift: Shift | MeasureShift | Coherence, report: EffectReport) -> bool:
+    """Whether a difference is significant at the report's level, after adjustment."""
+    return shift.adjusted_p < 1 - report.level
+
+
+def written(figure: Figure, language: str, style: NumberStyle = "signed") -> str:
+    """Return a figure with its interval as text."""
+    return number_text(Number(figure.estimate, figure.low, figure.high, style), language)
+
+
+def _state(report: EffectReport, language: str) -> Iterator[Note]:
+    words = WORDS[language]
+    if report.rehearsal:
+        yield Note(words["rehearsal"], "look")
+    fewest = min((n for group, n in report.num_messages.items() if group), default=0)
+    if fewest < FEW_MESSAGES:
+        yield Note(words["few"].format(number=fewest), "note")
+    if report.dropped:
+        reason, number = next(iter(report.dropped.items()))
+        yield Note(words["lost_some"].format(reason=reason, number=f"{number:,}"), "note")
+
+
+def _intended(report: EffectReport, language: str) -> Iterator[Note]:
+    words = WORDS[language]
+    for shift in report.shifts:
+        question = shift.contrast.question
+        if not shift.is_intended or question not in _INTENDED:
+            continue
+        said = {
+            "trait": shift.trait,
+            "shift": written(shift.shift, language),
+            "where": words[f"{question}_where"],
+        }
+        if not is_sure(shift, report):
+            yield Note(words["missing"].format(**said), "look")
+        elif shift.shift.estimate < 0:
+            yield Note(words["backwards"].format(**said), "look")
+        else:
+            yield Note(words["found"].format(**said), "fine")
+
+
+def _side_effects(report: EffectReport, language: str) -> Iterator[Note]:
+    words = WORDS[language]
+    judged = [
+        shift
+        for shift in report.shifts
+        if shift.contrast.question in _INTENDED and shift.contrast.group and not shift.is_intended
+    ]
+    sure = sorted(
+        (shift for shift in judged if is_sure(shift, report)), key=lambda shift: -abs(shift.shift.estimate)
+    )
+    for shift in sure:
+        said = words["side_effect"].format(
+            changed=changed_word(shift, language), trait=shift.trait, shift=written(shift.shift, language)
+        )
+        yield Note(said, "look")
+    if judged and not sure:
+        yield Note(words["no_side_effects"], "fine")
+
+
+def changed_word(shift: Shift | MeasureShift | Coherence, language: str) -> str:
+    """Return what was changed in a contrast, with the messages it was changed on where that is not plain."""
+    contrast, words = shift.contrast, WORDS[language]
+    if contrast.question in ("alone", "within"):
+        return contrast.group
+    condition = condition_word(contrast.condition, language)
+    where = words["messages_of"].format(name=contrast.group) if contrast.group else words["everyday"]
+    return f"{condition} ({where})" if language == "en" else f"{condition}（{where}）"
+
+
+def _caricature(report: EffectReport, language: str) -> Iterator[Note]:
+    words = WORDS[language]
+    many = [share for share in report.overdone if (share.overdone.low or 0.0) > MANY_OVERDONE]
+    for share in many:
+        said = words["caricature_found"].format(
+            trait=share.trait,
+            share=written(share.overdone, language, "share"),
+            condition=condition_word(share.condition, language),
+        )
+        yield Note(said, "look")
+    known = [share for share in report.overdone if share.overdone.high is not None]
+    if known and all((share.overdone.high or 0.0) <= MANY_OVERDONE for share in known):
+        most = number_text(Number(MANY_OVERDONE, style="share"), language)
+        yield Note(words["no_caricature"].format(share=most), "fine")
+
+
+def _coherence(report: EffectReport, language: str) -> Iterator[Note]:
+    for each in report.coherence:
+        if is_sure(each, report) and each.points.estimate < 0:
+            said = WORDS[language]["less_coherent"].format(
+                condition=changed_word(each, language), points=written(each.points, language)
+            )
+            yield Note(said, "look")
+
+
+def _robustness(report: EffectReport, language: str) -> Iterator[Note]:
+    words = WORDS[language]
+    for left in report.robustness:
+        if left.share is not None and left.share.high is not None and left.share.high < GIVES_WAY:
+            said = words["gives_way"].format(
+                trait=left.contrast.group,
+                pressure=PRESSURE_WORDS[language][left.contrast.pressure],
+                share=written(left.share, language, "share"),
+            )
+            yield Note(said, "look")
+
+
+def _measured(report: EffectReport, language: str) -> Iterator[Note]:
+    words = WORDS[language]
+    for each in report.measures:
+        told = each.contrast.question in ("alone", "models") or not each.contrast.group
+        if not told or not is_sure(each, report):
+            continue
+        changed = changed_word(each, language)
+        if each.measure == "characters":
+            if not 1 / LONGER < each.difference.estimate < LONGER:
+                ratio = written(each.difference, language, "number")
+                yield Note(words["longer"].format(changed=changed, ratio=ratio), "look")
+            continue
+        said = words["measure_moved"].format(
+            changed=changed,
+            measure=MEASURE_WORDS[language][each.measure],
+            difference=written(each.difference, language),
+        )
+        yield Note(said, "look" if each.measure in ("refusal", "repetition", "other_language") else "note")
+
+
+def _everyday(report: EffectReport, language: str) -> Iterator[Note]:
+    words = WORDS[language]
+    judged = [shift for shift in report.shifts if not shift.contrast.group]
+    sure = [shift for shift in judged if is_sure(shift, report)]
+    for shift in sure:
+        said = words["everyday_moved"].format(
+            trait=shift.trait,
+            shift=written(shift.shift, language),
+            condition=condition_word(shift.contrast.condition, language),
+        )
+        yield Note(said, "note")
+    if judged and not sure:
+        yield Note(words["everyday_still"], "fine")

@@ -1,0 +1,258 @@
+"""An effect report as a page: what to look at first, the matrix of shifts, kinds, caricature, measures, examples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from character.evaluation.conditions import Contrast
+from character.evaluation.findings import findings, is_sure
+from character.evaluation.pressures import PRESSURE_WORDS
+from character.evaluation.records import EffectReport, Figure, Moved, Shift
+from character.evaluation.words import DEGREE_WORDS, KIND_WORDS, MEASURE_WORDS, WORDS, condition_word
+from character.report import (
+    Chart,
+    Example,
+    Examples,
+    Figures,
+    Notes,
+    Number,
+    Page,
+    Section,
+    Table,
+    Text,
+)
+from character.report import Figure as BigNumber
+from character.report.charts import Point, bars, dots, heat_map
+from character.report.parts import Cell, Language, NumberStyle, Part
+
+QUESTIONS = ("alone", "within", "character", "models")
+
+
+def effect_page(report: EffectReport, language: Language | None = None) -> Page:
+    """Return the report as a page, in English or Chinese; by default in that of the constitution."""
+    spoken: Language = language or ("zh" if report.language.casefold().startswith("zh") else "en")
+    words = WORDS[spoken]
+    models = [
+        words["answered"].format(condition=condition_word(name, spoken), models=", ".join(served))
+        for name, served in report.models.items()
+    ]
+    sections = [
+        _first(report, spoken),
+        _matrix(report, spoken),
+        _caricature(report, spoken),
+        _coherence(report, spoken),
+        _robustness(report, spoken),
+        _measures(report, spoken),
+        _examples(report, spoken),
+    ]
+    return Page(
+        title=words["title"].format(name=report.constitution),
+        subtitle=" · ".join(dict.fromkeys(models)) if len(models) <= 4 else ", ".join(report.traits),
+        sections=tuple(section for section in sections if section.parts),
+        language=spoken,
+        footer=words["made"].format(version=report.version, seed=report.seed),
+    )
+
+
+def _first(report: EffectReport, language: Language) -> Section:
+    words = WORDS[language]
+    number = sum(n for group, n in report.num_messages.items() if group)
+    figures = [BigNumber(words["messages"], Number(number, style="count"))]
+    if report.num_messages.get(""):
+        figures.append(BigNumber(words["neutral"], Number(report.num_messages[""], style="count")))
+    figures.append(BigNumber(words["calls"], Number(report.usage.calls, style="count")))
+    lost = sum(report.dropped.values())
+    figures.append(BigNumber(words["dropped"], Number(lost, style="count")))
+    return Section(words["first"], "", (Figures(tuple(figures)), Notes(tuple(findings(report, language)))))
+
+
+def _matrix(report: EffectReport, language: Language) -> Section:
+    words = WORDS[language]
+    parts: list[Part] = []
+    for question in QUESTIONS:
+        shifts = [shift for shift in report.shifts if shift.contrast.question == question]
+        if shifts:
+            parts += [
+                _heat_map(report, question, shifts, language),
+                _shift_table(report, shifts, words[question], language),
+            ]
+    if report.kinds:
+        parts.append(_kinds(report, language))
+    return Section(words["matrix"], words["matrix_text"], tuple(parts))
+
+
+def _row_word(contrast: Contrast, language: Language) -> str:
+    return contrast.group or WORDS[language]["everyday"]
+
+
+def _heat_map(report: EffectReport, question: str, shifts: Sequence[Shift], language: Language) -> Chart:
+    words = WORDS[language]
+    rows = list(dict.fromkeys(_row_word(shift.contrast, language) for shift in shifts))
+    cells = {(_row_word(shift.contrast, language), shift.trait): shift.shift.estimate for shift in shifts}
+    return heat_map(
+        words[question],
+        rows,
+        report.traits,
+        [[cells.get((row, trait)) for trait in report.traits] for row in rows],
+        names=(words["changed"], words["judged"], words["shift"]),
+        middle=0.0,
+        domain=(-3.0, 3.0),
+    )
+
+
+def _shift_table(report: EffectReport, shifts: Sequence[Shift], caption: str, language: Language) -> Table:
+    words = WORDS[language]
+    told = sorted(shifts, key=lambda shift: (not shift.is_intended, shift.adjusted_p))
+    told = [shift for shift in told if shift.is_intended or is_sure(shift, report)]
+    return Table(
+        (words["changed"], words["judged"], words["shift"], words["adjusted"], words["number"]),
+        tuple(
+            (
+                _row_word(shift.contrast, language),
+                shift.trait,
+                _number(shift.shift, "signed"),
+                Number(shift.adjusted_p, digits=4),
+                shift.num_messages,
+            )
+            for shift in told
+        ),
+        caption=caption,
+    )
+
+
+def _kinds(report: EffectReport, language: Language) -> Chart:
+    words = WORDS[language]
+    points = [
+        Point(
+            shift.trait,
+            shift.shift.estimate,
+            shift.shift.low,
+            shift.shift.high,
+            KIND_WORDS[language][shift.kind],
+        )
+        for shift in report.kinds
+    ]
+    return dots(
+        words["by_kind"], points, names=(words["judged"], words["shift"], words["kind"]), reference=0.0
+    )
+
+
+def _caricature(report: EffectReport, language: Language) -> Section:
+    words = WORDS[language]
+    points = [
+        Point(
+            share.trait,
+            share.overdone.estimate,
+            share.overdone.low,
+            share.overdone.high,
+            condition_word(share.condition.partition(":")[0], language)
+            if ": " not in share.condition
+            else words["alone"].split("，")[0].split(",")[0],
+        )
+        for share in report.overdone
+    ]
+    chart = bars(
+        words["caricature"],
+        points,
+        names=(words["judged"], words["overdone"], words["condition"]),
+        percent=True,
+        domain=(0.0, 1.0),
+    )
+    return Section(words["caricature"], words["caricature_text"], (chart,) if points else ())
+
+
+def _coherence(report: EffectReport, language: Language) -> Section:
+    words = WORDS[language]
+    columns = ("condition", "messages", "points", "adjusted", "agreement", "number")
+    rows = tuple(
+        (
+            condition_word(each.contrast.condition, language),
+            _row_word(each.contrast, language),
+            _number(each.points, "signed"),
+            Number(each.adjusted_p, digits=4),
+            Number(each.agreement, style="share"),
+            each.num_messages,
+        )
+        for each in report.coherence
+    )
+    table = Table(tuple(words[name] for name in columns), rows)
+    return Section(words["coherence"], words["coherence_text"], (table,) if rows else ())
+
+
+def _robustness(report: EffectReport, language: Language) -> Section:
+    words, pressures = WORDS[language], PRESSURE_WORDS[language]
+    points = [
+        Point(
+            f"{left.contrast.group} · {pressures[left.contrast.pressure]}",
+            figure.estimate,
+            figure.low,
+            figure.high,
+            words[name],
+        )
+        for left in report.robustness
+        for name, figure in (("calm", left.calm), ("pressed", left.pressed))
+    ]
+    if not points:
+        return Section(words["robustness"])
+    chart = dots(
+        words["robustness"],
+        points,
+        names=(words["pressure"], words["shift"], words["condition"]),
+        reference=0.0,
+    )
+    table = Table(
+        (words["judged"], words["pressure"], words["share_left"], words["number"]),
+        tuple(
+            (
+                left.contrast.group,
+                pressures[left.contrast.pressure],
+                None if left.share is None else _number(left.share, "share"),
+                left.num_messages,
+            )
+            for left in report.robustness
+        ),
+    )
+    return Section(words["robustness"], words["robustness_text"], (chart, table))
+
+
+def _measures(report: EffectReport, language: Language) -> Section:
+    words = WORDS[language]
+    told = sorted(report.measures, key=lambda each: each.adjusted_p)[:40]
+    rows: list[tuple[Cell, ...]] = [
+        (
+            condition_word(each.contrast.condition, language),
+            _row_word(each.contrast, language),
+            MEASURE_WORDS[language][each.measure],
+            Number(each.reference, digits=2),
+            _number(each.difference, "number" if each.measure == "characters" else "signed"),
+            Number(each.adjusted_p, digits=4),
+        )
+        for each in told
+    ]
+    columns = ("condition", "messages", "measure", "reference", "difference", "adjusted")
+    table = Table(tuple(words[name] for name in columns), tuple(rows))
+    return Section(words["measures"], words["measures_text"], (table,) if rows else ())
+
+
+def _examples(report: EffectReport, language: Language) -> Section:
+    words = WORDS[language]
+    items = tuple(_example(moved, language) for moved in report.moved)
+    parts = (Examples(words["examples"], items, num_open=2),) if items else ()
+    return Section(words["examples"], words["examples_text"], parts)
+
+
+def _example(moved: Moved, language: Language) -> Example:
+    words, degrees = WORDS[language], DEGREE_WORDS[language]
+    before, after = degrees[moved.reference_degree], degrees[moved.condition_degree]
+    return Example(
+        words["example"].format(trait=moved.trait, before=before, after=after),
+        (
+            Text(words["message"], moved.message.text),
+            Text(f"{condition_word(moved.contrast.reference, language)} · {before}", moved.reference_text),
+            Text(f"{condition_word(moved.contrast.condition, language)} · {after}", moved.condition_text),
+        ),
+    )
+
+
+def _number(figure: Figure, style: NumberStyle) -> Number:
+    return Number(figure.estimate, figure.low, figure.high, style)

@@ -1,0 +1,230 @@
+"""The calls of an evaluation: messages first, then for each its responses and what blind judges find in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+from character.audit.feature_words import TraitWords, words_of_trait
+from character.config import Config
+from character.constitution import Constitution, Trait
+from character.evaluation.coherence import CoherenceJudge, Compared
+from character.evaluation.conditions import (
+    Condition,
+    Design,
+    conditions_for,
+    contrasts_for,
+    pressed_conditions,
+    shown,
+)
+from character.evaluation.everyday import everyday_messages
+from character.evaluation.gauging import Gauge, Gauged
+from character.evaluation.measures import measures_of
+from character.evaluation.pressures import PRESSURES, Pressure, pressed
+from character.evaluation.records import Probed, Response
+from character.evaluation.responding import Answered, CharacterResponder
+from character.modules import MessageGenerator
+from character.modules.steps import ModuleCall, adrive, aparallel
+from character.records import Drop, Message, MessageBatch, Usage
+from character.run import MessageSource
+from character.store import RunStore
+from character.text import stable_seed
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an evaluation is: messages done of all, and what its calls took."""
+
+    done: int
+    total: int
+    usage: Usage
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is evaluated, on which messages (see ``effect``)."""
+
+    constitution: Constitution
+    config: Config
+    design: Design
+    given: MessageSource | None = None
+    messages_per_trait: int = 16
+    neutral_messages: int = 16
+    pressed_messages: int = 0
+    unlike: tuple[str, ...] = ()
+
+    @property
+    def groups(self) -> list[str]:
+        """The groups of messages: one per trait, and "" for the neutral ones."""
+        names = [trait.name for trait in self.constitution.traits]
+        return [*names, ""] if self.neutral_messages else names
+
+
+class Task(NamedTuple):
+    """A message to be answered and judged: its group, and the pressure it is put under, if any."""
+
+    message: Message
+    group: str
+    pressure: Pressure | None = None
+
+
+class Probing:
+    """Makes every response and judgement of a plan, as many messages at once as the configuration allows."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        lms: Mapping[str, Any],
+        store: RunStore,
+        on_progress: Callable[[Progress], None],
+    ) -> None:
+        self._plan, self._lms, self._store, self._tell = plan, lms, store, on_progress
+        self._responder, self._gauge, self._generator = CharacterResponder(), Gauge(), MessageGenerator()
+        self._coherence = CoherenceJudge()
+        self._done = self._total = 0
+
+    async def all(self) -> tuple[list[Probed], list[Drop]]:
+        """Return every message with its responses, and the messages that were lost."""
+        plan = self._plan
+        traits = plan.constitution.traits
+        batches = await aparallel([partial(self._messages, trait) for trait in traits])
+        by_trait = [(trait.name, list(batch.messages)) for trait, batch in zip(traits, batches, strict=True)]
+        tasks = [Task(message, name) for name, messages in by_trait for message in messages]
+        tasks += [Task(m, "") for m in everyday_messages(plan.constitution.language, plan.neutral_messages)]
+        tasks += [
+            Task(message, name, pressure)
+            for name, messages in by_trait
+            for message in [each for each in messages if len(each.turns) == 1][: plan.pressed_messages]
+            for pressure in PRESSURES
+        ]
+        self._total = len(tasks)
+        self._tell(Progress(0, self._total, Usage()))
+        probed = await aparallel(
+            [partial(self._probe, task) for task in tasks], limit=plan.config.concurrency
+        )
+        return probed, [drop for batch in batches for drop in batch.drops if not drop.recovered]
+
+    def _lm(self, role: str) -> Any:
+        return self._lms.get(role, self._lms["default"])
+
+    async def _messages(self, trait: Trait) -> MessageBatch:
+        plan = self._plan
+        if plan.given is not None:
+            return MessageBatch(
+                messages=tuple(plan.given.messages(trait.name)), drops=plan.given.drops(trait.name)
+            )
+        kinds = plan.config.messages.kinds
+        share, rest = divmod(plan.messages_per_trait, len(kinds))
+        made: list[MessageBatch] = []
+        for number, kind in enumerate(kinds):
+            arguments = {
+                "trait": trait,
+                "kind": kind,
+                "num_messages": share + (number < rest),
+                "constitution": plan.constitution,
+                "existing": [*plan.unlike, *(m.text for batch in made for m in batch.messages)],
+                "seed": stable_seed(plan.config.seed, "held out"),
+            }
+            if arguments["num_messages"]:
+                made.append(await ModuleCall(self._generator, arguments, self._lm("messages")).arun())
+        return MessageBatch(
+            messages=tuple(message for batch in made for message in batch.messages),
+            drops=tuple(drop for batch in made for drop in batch.drops),
+        )
+
+    async def _probe(self, task: Task) -> Probed:
+        constitution, group = self._plan.constitution, task.group
+        message = pressed(task.message, task.pressure) if task.pressure else task.message
+        pick = pressed_conditions if task.pressure else conditions_for
+        conditions = pick(constitution, group, self._plan.design)
+        traits = [constitution.trait(group)] if task.pressure else list(constitution.traits)
+        answers = await aparallel([partial(self._answer, message, condition) for condition in conditions])
+        usable = [(c, a) for c, a in zip(conditions, answers, strict=True) if not a.fault]
+        texts = {condition.name: answer.text for condition, answer in usable}
+        gauged: list[Gauged] = await aparallel(
+            [partial(self._judge, message, list(texts.values()), trait) for trait in traits if texts]
+        )
+        compared = {} if task.pressure else await self._compare(message, group, texts)
+        judged: list[Gauged | Compared] = [*gauged, *compared.values()]
+        words = words_of_trait(constitution.trait(group)) if group else TraitWords()
+        self._done += 1
+        self._tell(Progress(self._done, self._total, sum(self._store.usage("stage").values(), Usage())))
+        return Probed(
+            message=message,
+            group=group,
+            pressure=task.pressure or "",
+            pressed_from=task.message.id if task.pressure else "",
+            responses=tuple(
+                Response(
+                    message_id=message.id,
+                    condition=condition.name,
+                    text=answer.text,
+                    model=answer.model,
+                    degrees={
+                        trait.name: found.degrees[place]
+                        for trait, found in zip(traits, gauged, strict=True)
+                        if found.degrees
+                    },
+                    measures=measures_of(answer.text, message, words),
+                )
+                for place, (condition, answer) in enumerate(usable)
+            ),
+            coherence={name: found.verdicts for name, found in compared.items() if found.verdicts},
+            drops=(
+                *_lost(message, conditions, answers),
+                *(drop for found in judged for drop in found.drops),
+            ),
+            usage=sum((each.usage for each in (*answers, *judged)), Usage()),
+        )
+
+    async def _compare(self, message: Message, group: str, texts: Mapping[str, str]) -> dict[str, Compared]:
+        """Return how coherent each condition's response is beside its reference, by condition."""
+        contrasts = [
+            contrast
+            for contrast in contrasts_for(self._plan.constitution, [group], self._plan.design)
+            if contrast.question in ("alone", "models", "character")
+            and {contrast.condition, contrast.reference} <= texts.keys()
+        ]
+        seed, lm = self._plan.config.seed, self._lm("judge")
+        found = await aparallel(
+            [
+                partial(
+                    adrive,
+                    self._coherence.steps(
+                        message, texts[contrast.condition], texts[contrast.reference], seed, lm
+                    ),
+                )
+                for contrast in contrasts
+            ]
+        )
+        return {contrast.condition: each for contrast, each in zip(contrasts, found, strict=True)}
+
+    async def _answer(self, message: Message, condition: Condition) -> Answered:
+        constitution = self._plan.constitution
+        steps = self._responder.steps(
+            message,
+            shown(constitution, condition),
+            stable_seed(self._plan.config.seed, condition.name),
+            assistant_name=constitution.assistant_name,
+            lm=self._lm(condition.role),
+        )
+        return await adrive(steps)
+
+    async def _judge(self, message: Message, texts: Sequence[str], trait: Trait) -> Gauged:
+        steps = self._gauge.steps(message, texts, trait, self._plan.config.seed, self._lm("judge"))
+        return await adrive(steps)
+
+
+def _lost(message: Message, conditions: Sequence[Condition], answers: Sequence[Answered]) -> list[Drop]:
+    return [
+        Drop(
+            stage="responses",
+            reason=answer.fault,
+            detail=f"{condition.name}: {answer.detail}",
+            message_id=message.id,
+        )
+        for condition, answer in zip(conditions, answers, strict=True)
+        if answer.fault
+    ]

@@ -1,0 +1,156 @@
+"""What an evaluation knows and says: responses with what was found in them, and shifts with how sure they are."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from character.evaluation.conditions import Contrast, Design
+from character.records import Drop, Message, Record, Usage
+from signatures.gauging import Degree
+
+DEGREE_SCORES: dict[Degree, int] = {"opposite": -1, "absent": 0, "subtle": 1, "natural": 2, "overdone": 3}
+"""Degrees as numbers: shifts are counted in steps of this scale."""
+
+
+class Response(Record):
+    """One response to a message under a condition.
+
+    ``degrees`` holds, per trait, how strongly the judge found it (a trait whose judgement was lost is missing);
+    ``measures`` what was counted without a judge.
+    """
+
+    message_id: str
+    condition: str
+    text: str
+    model: str = ""
+    degrees: dict[str, Degree] = Field(default_factory=dict)
+    measures: dict[str, float] = Field(default_factory=dict)
+
+
+class Probed(Record):
+    """A message with its responses, one per condition that gave a usable one.
+
+    ``group`` is a trait's name, "" for neutral. ``pressure`` names what was done to the message ``pressed_from``, if anything.
+    """
+
+    message: Message
+    group: str
+    pressure: str = ""
+    pressed_from: str = ""
+    responses: tuple[Response, ...]
+    coherence: dict[str, tuple[int, int]] = Field(default_factory=dict)
+    """Per condition two verdicts against its reference, one in each order: 1 better, 0 as good, -1 worse."""
+    drops: tuple[Drop, ...] = ()
+    usage: Usage = Usage()
+
+
+class Figure(Record):
+    """An estimate with its 95 % interval; without bounds where there are too few messages to say."""
+
+    estimate: float
+    low: float | None = None
+    high: float | None = None
+
+
+class Shift(Record):
+    """How much more of a trait shows under a condition than under its reference, in degrees (-4 … 4).
+
+    The mean over messages of the difference between two responses to the same message. ``p`` is that of no
+    difference (sign flips of messages), ``adjusted_p`` Holm's over the intended shifts, or the side effects, that answer the same question. ``is_intended``
+    where the trait is the one that the condition is about. ``kind`` names the only kind of message counted, "" for all.
+    """
+
+    contrast: Contrast
+    trait: str
+    kind: str = ""
+    shift: Figure
+    p: float
+    adjusted_p: float
+    num_messages: int
+    is_intended: bool
+
+
+class MeasureShift(Record):
+    """How much a measure differs between a condition and its reference: of ``characters`` the ratio, else the difference."""
+
+    contrast: Contrast
+    measure: str
+    reference: float
+    condition: float
+    difference: Figure
+    p: float
+    adjusted_p: float
+
+
+class Share(Record):
+    """The share of responses to a trait's messages under a condition that overdo that trait."""
+
+    trait: str
+    condition: str
+    overdone: Figure
+    num_messages: int
+
+
+class Moved(Record):
+    """A message that a trait moved: the responses under the condition and its reference, and their degrees."""
+
+    contrast: Contrast
+    trait: str
+    message: Message
+    condition_text: str
+    reference_text: str
+    condition_degree: Degree
+    reference_degree: Degree
+
+
+class Survival(Record):
+    """What is left of an intended shift under a pressure, on the same messages with and without it.
+
+    ``share`` is the shift under pressure over the shift without; None where that is not surely above zero.
+    """
+
+    contrast: Contrast
+    calm: Figure
+    pressed: Figure
+    share: Figure | None
+    num_messages: int
+
+
+class Coherence(Record):
+    """How much better replies are under a condition than under its reference, whatever their character: -1 … 1.
+
+    The mean of verdicts in both orders, so that a preference for a place in the list cancels out. ``agreement`` is the
+    share of comparisons in which both orders gave the same verdict.
+    """
+
+    contrast: Contrast
+    points: Figure
+    p: float
+    adjusted_p: float
+    agreement: float
+    num_messages: int
+
+
+class EffectReport(Record):
+    """What the traits of a constitution do, and how surely. ``level`` is that of the tests and intervals."""
+
+    constitution: str
+    fingerprint: str
+    design: Design
+    traits: tuple[str, ...]
+    language: str
+    seed: int
+    version: str
+    models: dict[str, tuple[str, ...]]
+    num_messages: dict[str, int]
+    shifts: tuple[Shift, ...]
+    kinds: tuple[Shift, ...]
+    measures: tuple[MeasureShift, ...]
+    overdone: tuple[Share, ...]
+    robustness: tuple[Survival, ...]
+    coherence: tuple[Coherence, ...]
+    moved: tuple[Moved, ...]
+    dropped: dict[str, int]
+    usage: Usage
+    rehearsal: bool
+    level: float = 0.95

@@ -1,0 +1,38 @@
+"""A run that lies on the disk, as the data of an export."""
+
+from __future__ import annotations
+
+import json
+
+from character.audit.summary import read_summary
+from character.exports.models import ExportData
+from character.exports.source import StoredRollouts
+from character.records import Usage
+from character.store import RunStore
+from character.text import fingerprint
+from character.vetoes import read_vetoes
+
+
+def run_data(store: RunStore) -> ExportData:
+    """Return the data of an open run, its rollouts read as they are needed, with its audit where there is one."""
+    from character.run_summary import run_config, run_constitution, summarize  # brings dspy in
+
+    summary = summarize(store)
+    manifest = {
+        "models": summary.models,
+        "seed": summary.seed,
+        "config_fingerprint": fingerprint(run_config(store).model_dump(mode="json")),
+        "run_fingerprint": fingerprint(json.loads(store.meta("identity") or "{}")),
+        "created_at": store.meta("created_at") or "",
+        "rehearsal": summary.rehearsal,
+        "usage": sum(summary.usage.values(), Usage()).model_dump(),
+        "drops": summary.dropped,
+        "audit": read_summary(store.folder),
+        "pending": summary.messages.get("pending", 0) + summary.messages.get("failed", 0),
+    }
+    return ExportData(
+        constitution=run_constitution(store),
+        rollouts=StoredRollouts(store),
+        vetoes=read_vetoes(store.folder),
+        manifest=manifest,
+    )

@@ -1,0 +1,114 @@
+"""How far reviewers agree with each other and with the judge, from the answers that stand now."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import NamedTuple, cast
+
+import numpy as np
+
+from character.review.answers import CheckAnswer, CompareAnswer, EffectAnswer, RankAnswer, Task
+from character.review.index import facts_of
+from character.review.store import ReviewStore, Standing
+from optimizers.labelled import Label
+from optimizers.labelled_votes import scores_of
+from optimizers.statistics import krippendorff_alpha, pairwise_agreement
+
+Unit = tuple[str, int]
+"""What is rated: an item, and the place in it."""
+
+
+class ReviewerRow(NamedTuple):
+    """One reviewer: items answered, and of ``num_judged`` verdicts that can be compared the share (0..1) like the judge's.
+
+    For effects, the share of right guesses of those that were made; ``judge`` is None where there is nothing to compare.
+    """
+
+    reviewer: str
+    num_answered: int
+    num_skipped: int
+    judge: float | None
+    num_judged: int
+
+
+class Agreement(NamedTuple):
+    """``alpha`` is Krippendorff's (1 perfect, 0 chance, None where not defined) over the ``num_shared`` items of two or more."""
+
+    rows: list[ReviewerRow]
+    alpha: float | None
+    num_shared: int
+
+
+def agreement(reviews: ReviewStore, task: Task) -> Agreement:
+    """Return the agreement on a task, over all its standing answers.
+
+    Alpha is ordinal for rankings (mid-ranks of candidates), nominal for comparisons, guesses and verdicts. The judge
+    agrees on a pair of candidates where both put the same one first; pairs that either ties are left out.
+    """
+    standing = reviews.answers(task)
+    given: dict[str, dict[Unit, float]] = defaultdict(dict)
+    alike: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    facts: dict[str, list[float]] = {}
+    for each in standing:
+        counts[each.reviewer][1 if each.answer.skipped else 0] += 1
+        ratings = _ratings(each)
+        given[each.reviewer].update({(each.item, place): value for place, value in ratings.items()})
+        if task in ("rank", "compare") and each.item not in facts:
+            facts[each.item] = (facts_of(reviews, task, each.item) or {}).get("scores", [])
+        same, compared = _with_judge(each, facts.get(each.item, []))
+        alike[each.reviewer][0] += same
+        alike[each.reviewer][1] += compared
+    rows = [
+        ReviewerRow(name, done, skipped, _share(*alike[name]), alike[name][1])
+        for name, (done, skipped) in sorted(counts.items())
+    ]
+    return Agreement(rows, *_alpha(given, "ordinal" if task == "rank" else "nominal"))
+
+
+def _ratings(standing: Standing) -> dict[int, float]:
+    """Return what an answer says as numbers by place, nothing for what was skipped or left open."""
+    answer = standing.answer
+    if isinstance(answer, RankAnswer) and answer.order:
+        number = sum(map(len, answer.order))
+        scores = scores_of(Label(order=answer.order), number)
+        return {place: score for place, score in enumerate(scores) if score is not None}
+    if isinstance(answer, CompareAnswer) and answer.share is not None:
+        return {0: answer.share}
+    if isinstance(answer, EffectAnswer) and not answer.skipped:
+        guess = {True: 1.0, False: 0.0, None: 0.5}[answer.is_right]
+        return {0: guess, 1: float(answer.overdone or False)}
+    if isinstance(answer, CheckAnswer) and answer.verdict:
+        return {0: 1.0 if answer.verdict == "approve" else 0.0}
+    return {}
+
+
+def _with_judge(standing: Standing, scores: list[float]) -> tuple[int, int]:
+    """Return (verdicts like the judge's, verdicts that can be compared)."""
+    answer = standing.answer
+    if isinstance(answer, EffectAnswer):
+        return (int(answer.is_right or False), int(answer.is_right is not None))
+    if not scores:
+        return 0, 0
+    if isinstance(answer, CompareAnswer) and answer.share is not None:
+        return pairwise_agreement([answer.share, 0.5], [scores[answer.left], scores[answer.right]])
+    if isinstance(answer, RankAnswer) and sum(map(len, answer.order)) == len(scores):
+        ranked = scores_of(Label(order=answer.order), len(scores))
+        return pairwise_agreement(cast("list[float]", ranked), scores)
+    return 0, 0
+
+
+def _alpha(given: dict[str, dict[Unit, float]], level: str) -> tuple[float | None, int]:
+    raters: dict[Unit, int] = defaultdict(int)
+    for ratings in given.values():
+        for unit in ratings:
+            raters[unit] += 1
+    shared = sorted(unit for unit, number in raters.items() if number >= 2)
+    if not shared:
+        return None, 0
+    table = np.asarray([[ratings.get(unit, np.nan) for unit in shared] for ratings in given.values()])
+    return krippendorff_alpha(table, level=level), len({item for item, _place in shared})
+
+
+def _share(same: int, compared: int) -> float | None:
+    return same / compared if compared else None

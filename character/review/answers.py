@@ -1,0 +1,102 @@
+"""What a reviewer can say, task by task, and how it is named where it is kept."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Annotated, Literal, Self, get_args
+
+from pydantic import Field, model_validator
+
+from character.errors import InputError
+from character.records import Record
+
+Task = Literal["rank", "compare", "effect", "check"]
+"""Ranking the candidates of a message, comparing two of them, checking an effect, approving or vetoing."""
+TASKS: tuple[Task, ...] = get_args(Task)
+Target = Literal["message", "candidate", "pair", "trait"]
+"""What can be approved or vetoed."""
+MOST_RANKED = 9
+"""How many candidates can be ranked at once: as many as there are digits."""
+MOST_NOTE, MOST_NAME = 4_000, 60
+Index = Annotated[int, Field(ge=0)]
+
+
+class Answer(Record):
+    """Base of what a reviewer says of one item. ``skipped``: seen, and left to others."""
+
+    skipped: bool = False
+
+
+class RankAnswer(Answer):
+    """An order of all candidates, best first, those in one group equally good; or that the message suits no ranking.
+
+    Indices are those of the candidates as the run made them; ``candidates_id`` says which candidates.
+    """
+
+    candidates_id: str
+    order: tuple[tuple[Index, ...], ...] = ()
+    unsuitable: bool = False
+
+
+class CompareAnswer(Answer):
+    """``share`` is 1 where candidate ``left`` fits better than ``right``, 0 where worse, 0.5 for a tie; None where skipped."""
+
+    candidates_id: str
+    left: Index
+    right: Index
+    share: float | None = Field(default=None, ge=0.0, le=1.0)
+
+
+class EffectAnswer(Answer):
+    """``is_right`` says whether the text with the trait was told from the one without; None: could not be told.
+
+    ``overdone`` is None where the question was left open.
+    """
+
+    is_right: bool | None = None
+    overdone: bool | None = None
+
+
+class CheckAnswer(Answer):
+    """A verdict on a message, candidate, pair or trait, and why; an empty verdict: looked at, nothing to say."""
+
+    verdict: Literal["approve", "veto", ""] = ""
+    note: str = Field(default="", max_length=MOST_NOTE)
+
+
+ANSWERS: dict[Task, type[Answer]] = {
+    "rank": RankAnswer,
+    "compare": CompareAnswer,
+    "effect": EffectAnswer,
+    "check": CheckAnswer,
+}
+
+
+class Reviewer(Record):
+    """A reviewer's name: trimmed, in one Unicode form, without characters that cannot be seen."""
+
+    name: str = Field(min_length=1, max_length=MOST_NAME)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if any(unicodedata.category(char)[0] == "C" for char in self.name):
+            raise ValueError("the name has a character that cannot be seen")
+        return self
+
+
+def reviewer_name(text: str) -> str:
+    """Return a name as it is kept; raises InputError for an empty, overlong or unprintable one."""
+    name = " ".join(unicodedata.normalize("NFC", text).split())
+    try:
+        return Reviewer(name=name).name
+    except ValueError:
+        raise InputError(
+            f"{text[:80]!r} cannot be a reviewer's name.",
+            expected=f"1 to {MOST_NAME} characters that can be seen",
+            fix="give another name.",
+        ) from None
+
+
+def target_key(what: Target, name: str, place: int | None = None) -> str:
+    """Return how something that can be vetoed is named: ``message:ID``, ``candidate:CANDIDATES_ID/PLACE``, …"""
+    return f"{what}:{name}" if place is None else f"{what}:{name}/{place}"

@@ -1,0 +1,297 @@
+"""The pages: which address shows or keeps what. Everything a model wrote passes an escaping template as text."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from urllib.parse import parse_qsl
+
+from character.errors import CharacterError, InputError
+from character.records import KINDS
+from character.review.answers import TASKS, Task, reviewer_name
+from character.review.forms import IncompleteError, answers_of, number_of
+from character.review.guard import MOST_BODY, Secrets
+from character.review.index import Index, forget, languages_of, next_item, progress, tasks_of
+from character.review.items import Shown, show, text_at
+from character.review.sources import Subject
+from character.review.store import ReviewStore
+from character.review.texts import NEXT_PART, part_of
+from character.review.view import View, view_of
+from character.review.words import Language, words
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from character.review.agreement import Agreement
+
+_HERE = Path(__file__).parent
+_STATIC = {
+    "review.css": ("assets", "text/css"),
+    "review.js": ("assets", "text/javascript"),
+    "icon.svg": ("assets", "image/svg+xml"),
+    "htmx.min.js": ("vendor", "text/javascript"),
+}
+_FIRST_PART_S = 10.0
+"""How long the first page waits for the first part of the queue."""
+
+
+class Settings(NamedTuple):
+    """What the app starts with; ``reviewer`` may be empty, then each window asks for a name."""
+
+    reviewer: str
+    lang: Language
+
+
+class App:
+    """The handlers over one open subject and its reviews."""
+
+    def __init__(
+        self, subject: Subject, reviews: ReviewStore, index: Index, known: Secrets, settings: Settings
+    ) -> None:
+        self._subject, self._reviews, self._index = subject, reviews, index
+        self._known, self._settings = known, settings
+        self._templates = _templates()
+        self._agreement = lru_cache(maxsize=8)(self._count_agreement)
+
+    def page(self, request: Request) -> Response:
+        """Show the next item of a task, or ask for the reviewer's name."""
+        self._index.ready.wait(_FIRST_PART_S)
+        tasks = tasks_of(self._reviews) or ["rank"]
+        task = _task(request.path_params.get("task", tasks[0]))
+        view, wrong = self._view(request)
+        if not view.reviewer:
+            return self._html("who.html", view, wrong=wrong, reviewers=self._reviews.reviewers())
+        return self._html(
+            "page.html",
+            view,
+            **self._work(view, task),
+            alarm=False,
+            tasks=tasks,
+            traits=self._subject.trait_names(),
+            kinds=list(KINDS),
+            languages=languages_of(self._reviews),
+            csrf=self._known.csrf,
+        )
+
+    async def answer(self, request: Request) -> Response:
+        """Keep an answer, and show the next item once it is on disk."""
+        form = await _form(request)
+        return await _in_thread(self._answer, request, form)
+
+    def _answer(self, request: Request, form: dict[str, str]) -> Response:
+        view, task = self._reviewing(request)
+        item, seen = form.get("item", ""), number_of(form.get("seen", ""))
+        shown = show(self._subject, self._reviews, view.reviewer, task, item)
+        if shown is None or seen is None or not form.get("nonce"):
+            return _text(404, words(view.lang)["not_found"])
+        try:
+            answers = answers_of(shown, form)
+        except IncompleteError as error:
+            return _text(422, words(view.lang)[error.key].format(letters=", ".join(error.letters)))
+        kept = self._reviews.record(view.reviewer, task, answers, seen=seen, nonce=form["nonce"][:64])
+        w = words(view.lang)
+        notice = w["elsewhere"].format(at=_clock(kept.elsewhere)) if kept.elsewhere else ""
+        return self._html(
+            "work.html", view, **self._work(view, task, said=w["saved"], notice=notice), alarm=True
+        )
+
+    async def undo(self, request: Request) -> Response:
+        """Take back the reviewer's last answer to a task, and show its item again."""
+        await _form(request)
+        return await _in_thread(self._undo, request)
+
+    def _undo(self, request: Request) -> Response:
+        view, task = self._reviewing(request)
+        items = self._reviews.undo(view.reviewer, task)
+        said = words(view.lang)["taken_back" if items else "nothing_to_undo"]
+        work = self._work(view, task, item=_main_item(items), said=said, notice=said)
+        return self._html("work.html", view, **work, alarm=False)
+
+    def panel(self, request: Request) -> Response:
+        """Show progress and agreement, and whether the item on the page was answered in another window."""
+        view, task = self._reviewing(request)
+        item, seen = request.query_params.get("item", ""), number_of(request.query_params.get("seen", ""))
+        standing = self._reviews.answer_of(view.reviewer, task, item) if item else None
+        newer = standing is not None and seen is not None and standing.seq > seen
+        w = words(view.lang)
+        meanwhile = w["elsewhere_now"].format(at=_clock(standing.at)) if newer and standing else ""
+        done, number = progress(self._reviews, view.reviewer, task, view.filters)
+        agreed = self._agreement(task, self._reviews.last_seq())
+        figures = {"done": done, "number": number, "agreed": agreed, "meanwhile": meanwhile}
+        return self._html("panel.html", view, task=task, index=self._index, **figures)
+
+    def text(self, request: Request) -> Response:
+        """Show the next part of a long text."""
+        view, task = self._reviewing(request)
+        asked = request.query_params
+        item, place, start = asked.get("item", ""), asked.get("place", ""), number_of(asked.get("from", ""))
+        text = text_at(self._subject, self._reviews, view.reviewer, task, item, place)
+        if text is None or start is None:
+            return _text(404, words(view.lang)["not_found"])
+        shown = {"task": task, "item": item}
+        return self._html(
+            "more.html", view, part=part_of(text, start, NEXT_PART), place=place, shown=shown, task=task
+        )
+
+    def static(self, request: Request) -> Response:
+        """Serve one of the app's own files, by its name alone."""
+        from starlette.responses import Response
+
+        found = _STATIC.get(request.path_params["name"])
+        if found is None:
+            return _text(404, "There is no such file.")
+        folder, kind = found
+        data = (_HERE / folder / request.path_params["name"]).read_bytes()
+        return Response(data, media_type=kind)
+
+    # -- what the pages share -----------------------------------------------------------------------------
+
+    def _view(self, request: Request) -> tuple[View, str]:
+        """Return the view of an address, without a reviewer where the name cannot be used, and why."""
+        view = view_of(request.query_params, reviewer=self._settings.reviewer, lang=self._settings.lang)
+        if not view.reviewer:
+            return view, ""
+        try:
+            return view._replace(reviewer=reviewer_name(view.reviewer)), ""
+        except InputError as error:
+            return view._replace(reviewer=""), error.found
+
+    def _reviewing(self, request: Request) -> tuple[View, Task]:
+        view, wrong = self._view(request)
+        if not view.reviewer:
+            raise InputError(wrong or "the address names no reviewer.")
+        return view, _task(request.path_params["task"])
+
+    def _work(
+        self, view: View, task: Task, *, item: str | None = None, said: str = "", notice: str = ""
+    ) -> dict[str, Any]:
+        """Return what the template of an item needs: that item, or the next of the queue."""
+        shown: Shown | None = None
+        while item := item or next_item(self._reviews, view.reviewer, task, view.filters):
+            shown = show(self._subject, self._reviews, view.reviewer, task, item)
+            if shown:
+                break
+            forget(self._reviews, task, item)
+            item = None
+        number = 0 if shown else progress(self._reviews, view.reviewer, task, view.filters)[1]
+        nonce = secrets.token_urlsafe(12)
+        return {
+            "task": task,
+            "shown": shown,
+            "said": said,
+            "notice": notice,
+            "number": number,
+            "nonce": nonce,
+        }
+
+    def _count_agreement(self, task: Task, _last_seq: int) -> Agreement:
+        from character.review.agreement import agreement  # it brings numpy, which the first page does without
+
+        return agreement(self._reviews, task)
+
+    def _html(self, name: str, view: View, **values: Any) -> Response:
+        from starlette.responses import HTMLResponse
+
+        page = self._templates.get_template(name).render(
+            view=view, query=view.query(), w=words(view.lang), folder=self._subject.folder.name, **values
+        )
+        return HTMLResponse(page)
+
+
+def build_app(app: App) -> Starlette:
+    """Return the ASGI application of the handlers, which the guard goes around."""
+    from starlette.applications import Starlette
+    from starlette.routing import Route
+
+    return Starlette(
+        routes=[
+            Route("/", app.page),
+            Route("/static/{name}", app.static),
+            Route("/{task}", app.page, methods=["GET"]),
+            Route("/{task}", app.answer, methods=["POST"]),
+            Route("/{task}/undo", app.undo, methods=["POST"]),
+            Route("/{task}/panel", app.panel),
+            Route("/{task}/text", app.text),
+        ],
+        exception_handlers={CharacterError: _refused},
+    )
+
+
+def _refused(_request: Request, error: Exception) -> Response:
+    """Say what was wrong: the sender's fault (422), an unknown address (404), or the disk's (500)."""
+    if isinstance(error, _UnknownTaskError):
+        return _text(404, error.found)
+    found = error.found if isinstance(error, CharacterError) else str(error)
+    return _text(422 if isinstance(error, InputError) else 500, found)
+
+
+class _UnknownTaskError(InputError):
+    """An address that names no task."""
+
+
+def _task(name: str) -> Task:
+    if name not in TASKS:
+        raise _UnknownTaskError("There is no such page.")
+    return name
+
+
+def _main_item(items: list[str]) -> str | None:
+    """Return the item whose page a submission came from."""
+    return next((item for item in items if item.startswith("message:")), items[0] if items else None)
+
+
+def _clock(at: str) -> str:
+    return at[11:16]
+
+
+def _text(status: int, text: str) -> Response:
+    from starlette.responses import PlainTextResponse
+
+    return PlainTextResponse(text, status_code=status)
+
+
+async def _in_thread(handler: Callable[..., Response], *values: Any) -> Response:
+    from starlette.concurrency import run_in_threadpool
+
+    call = cast("Callable[..., Awaitable[Response]]", run_in_threadpool)
+    return await call(handler, *values)
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """Return the fields of a form; raises InputError for one that is too large or is none."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BODY:
+            raise InputError("the form is too large.", expected=f"at most {MOST_BODY:,} bytes")
+    try:
+        return dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=1_000))
+    except ValueError:
+        raise InputError("the form cannot be read.", expected="UTF-8, at most 1,000 fields") from None
+
+
+def _templates() -> Any:
+    """Return the templates: everything is escaped, and a name that is not there is an error."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["plain"] = _plain
+    return environment
+
+
+def _plain(value: Any) -> str:
+    """Return a short text with what cannot be seen named in brackets."""
+    texts = value if isinstance(value, list) else [str(value)]
+    parts = [part_of(text) for text in texts]
+    return "; ".join("".join(f"[{p.mark}]" if p.mark else p.text for p in part.pieces) for part in parts)

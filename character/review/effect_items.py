@@ -1,0 +1,78 @@
+"""What "check an effect" reads: ``effect_items.json``, pairs of texts with and without a trait.
+
+The file lies in the folder that is reviewed (a run's or an effect's) and is one JSON object::
+
+    {"items": [{
+        "id": "3f9a…",                        unique in the file
+        "trait": "patience",                  its name
+        "trait_description": "Takes the time an explanation needs …",
+        "language": "en",                     of the texts, a BCP 47 tag
+        "kind": "question",                   optional: the kind of message, for the filter
+        "turns": [{"role": "user", "content": "How do I …?"}],
+        "with_trait": "…",                    the response of the model that is meant to show the trait
+        "without_trait": "…",                 the response of the one that is not
+        "doubt": 0.4                          optional, 0 (a judge is sure which is which) to 1; the highest come first
+    }]}
+
+Unknown fields are refused. Reviewers see the two texts in a random order and nothing that tells them apart.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from character.errors import InputError
+from character.records import Record, Turn
+
+FILE_NAME = "effect_items.json"
+
+
+class EffectItem(Record):
+    """Two responses to one message, of which one is meant to show the trait."""
+
+    id: str = Field(min_length=1, max_length=200)
+    trait: str = Field(min_length=1)
+    trait_description: str = ""
+    language: str = "en"
+    kind: str = "question"
+    turns: tuple[Turn, ...] = Field(min_length=1)
+    with_trait: str = Field(min_length=1)
+    without_trait: str = Field(min_length=1)
+    doubt: float = Field(default=0.5, ge=0.0, le=1.0)
+
+
+class EffectItems(Record):
+    """The items of one effect, each with an id of its own."""
+
+    items: tuple[EffectItem, ...] = ()
+
+    @model_validator(mode="after")
+    def _unique_ids(self) -> Self:
+        seen: set[str] = set()
+        for item in self.items:
+            if item.id in seen:
+                raise ValueError(f"two items have the id {item.id!r}")
+            seen.add(item.id)
+        return self
+
+
+def read_effect_items(folder: Path) -> EffectItems:
+    """Return the items of a folder, none where it has no such file; raises InputError naming file and field."""
+    path = folder / FILE_NAME
+    if not path.is_file():
+        return EffectItems()
+    try:
+        return EffectItems.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise InputError(
+            f"{path} cannot be read{f': {field}' if field else ''}: {first['msg']}.",
+            expected="the items as `character effect` writes them",
+            fix="make the file anew, or take it out of the folder.",
+        ) from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from None

@@ -1,0 +1,208 @@
+"""The queue: what there is to review, least certain first, built once from a run, a few rollouts at a time."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Any, NamedTuple
+
+from character.doubts import doubt_of_pair, uncertainty
+from character.errors import CharacterError
+from character.records import Ranking, Rollout
+from character.review.answers import MOST_RANKED, Task, target_key
+from character.review.effect_items import EffectItem, EffectItems
+from character.review.store import ReviewStore
+from character.store import FAILED, RunStore
+from character.text import fingerprint, fold, stable_seed
+
+_CHUNK = 128
+_UNFINISHED = ("pending", FAILED)
+_INSERT = "INSERT OR REPLACE INTO queue VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+Row = tuple[Task, str, str, str, str, float, int, str]
+
+
+class Filters(NamedTuple):
+    """What the queue is narrowed to; an empty text narrows nothing."""
+
+    trait: str = ""
+    kind: str = ""
+    language: str = ""
+
+
+class Index(threading.Thread):
+    """Fills the queue in the background. ``num_done`` of ``num_all`` messages are in; ``error`` says why it stopped early.
+
+    ``ready`` is set once something can be shown: the first part of the queue, or the whole where it is small.
+    """
+
+    def __init__(self, reviews: ReviewStore, run: RunStore | None, effects: EffectItems) -> None:
+        super().__init__(name="review index", daemon=True)
+        self.ready = threading.Event()
+        self.num_done = self.num_all = 0
+        self.error = ""
+        self._reviews, self._run, self._effects = reviews, run, effects
+        self._stopped = threading.Event()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything is in the queue."""
+        return self.ready.is_set() and not self.is_alive() and not self.error
+
+    def run(self) -> None:
+        """Put what is not in the queue yet into it."""
+        try:
+            self._reviews.write("DELETE FROM queue WHERE task = ?", [("effect",)])
+            self._reviews.write(_INSERT, [_effect_row(item) for item in self._effects.items])
+            if self._run is not None:
+                self._fill(self._run)
+        except CharacterError as error:
+            self.error = str(error)
+        finally:
+            self.ready.set()
+
+    def stop(self) -> None:
+        """End after the current part; what is in the queue stays, and the next start goes on from there."""
+        self._stopped.set()
+        self.join()
+
+    def _fill(self, run: RunStore) -> None:
+        self._forget_another(run)
+        counts = run.counts()
+        self.num_all = counts["messages"] - sum(counts.get(status, 0) for status in _UNFINISHED)
+        ((self.num_done,),) = self._reviews.read("SELECT count(*) FROM queue WHERE task = 'check'")
+        if self.num_done == self.num_all:
+            return
+        if self.num_done:
+            self.ready.set()
+        else:  # the first page waits for these alone
+            self._keep([row for each in run.rollouts(limit=_CHUNK) for row in rows_of(each)], _CHUNK)
+        known = {item for (item,) in self._reviews.read("SELECT item FROM queue WHERE task = 'check'")}
+        wanted = {
+            i
+            for i, _trait, status in run.message_ids()
+            if status not in _UNFINISHED and target_key("message", i) not in known
+        }
+        self.num_done = len(known)
+        self._add(run, wanted)
+
+    def _forget_another(self, run: RunStore) -> None:
+        """Begin anew where the queue is that of another run, which lay in this folder before."""
+        now = fingerprint([run.meta("created_at"), run.meta("identity")])
+        if self._reviews.read("SELECT value FROM facts WHERE key = 'queue_of'") != [(now,)]:
+            self._reviews.write("DELETE FROM queue WHERE task != ?", [("effect",)])
+            self._reviews.write("INSERT OR REPLACE INTO facts VALUES ('queue_of', ?)", [(now,)])
+
+    def _add(self, run: RunStore, wanted: set[str]) -> None:
+        """Put messages into the queue: by a pass over the run where they are most of it, else one by one."""
+        if len(wanted) > self.num_done:
+            rollouts: Iterator[Rollout] = run.rollouts()
+        else:
+            rollouts = (rollout for i in wanted for rollout in run.rollouts(i))
+        rows: list[Row] = []
+        waiting = 0
+        for rollout in rollouts:
+            if self._stopped.is_set():
+                return
+            if rollout.message.id not in wanted:
+                continue
+            rows += rows_of(rollout)
+            waiting += 1
+            if waiting == _CHUNK:
+                self._keep(rows, waiting)
+                rows, waiting = [], 0
+        self._keep(rows, waiting)
+
+    def _keep(self, rows: list[Row], number: int) -> None:
+        self._reviews.write(_INSERT, rows)
+        self.num_done += number
+        self.ready.set()
+        self._stopped.wait(0.001)  # lets a waiting request have the lock and the interpreter
+
+
+def next_item(reviews: ReviewStore, reviewer: str, task: Task, filters: Filters) -> str | None:
+    """Return the least certain item that the reviewer has not answered, None where there is none."""
+    where, values = _narrowed(task, filters)
+    rows = reviews.read(
+        f"SELECT item FROM queue q WHERE {where} AND NOT EXISTS "  # noqa: S608 - constants with placeholders
+        "(SELECT 1 FROM standing s WHERE s.task = q.task AND s.item = q.item AND s.reviewer = ?) "
+        "ORDER BY doubt DESC, tie LIMIT 1",
+        *values,
+        reviewer,
+    )
+    return str(rows[0][0]) if rows else None
+
+
+def progress(reviews: ReviewStore, reviewer: str, task: Task, filters: Filters) -> tuple[int, int]:
+    """Return (answered by the reviewer, items) within the filters."""
+    where, values = _narrowed(task, filters)
+    ((number,),) = reviews.read(f"SELECT count(*) FROM queue q WHERE {where}", *values)  # noqa: S608
+    ((done,),) = reviews.read(
+        "SELECT count(*) FROM standing s JOIN queue q ON q.task = s.task AND q.item = s.item "  # noqa: S608
+        f"WHERE s.reviewer = ? AND {where}",
+        reviewer,
+        *values,
+    )
+    return int(done), int(number)
+
+
+def facts_of(reviews: ReviewStore, task: Task, item: str) -> dict[str, Any] | None:
+    """Return what the queue knows of an item, None for an item that is not in it."""
+    rows = reviews.read("SELECT facts FROM queue WHERE task = ? AND item = ?", task, item)
+    return dict(json.loads(rows[0][0])) if rows else None
+
+
+def forget(reviews: ReviewStore, task: Task, item: str) -> None:
+    """Take an item out of the queue that is not there any more; what was said about it stays."""
+    reviews.write("DELETE FROM queue WHERE task = ? AND item = ?", [(task, item)])
+
+
+def tasks_of(reviews: ReviewStore) -> list[str]:
+    """Return the tasks for which there is anything to do."""
+    sql = "SELECT EXISTS (SELECT 1 FROM queue WHERE task = ?)"
+    return [task for task in ("rank", "compare", "effect", "check") if reviews.read(sql, task)[0][0]]
+
+
+def languages_of(reviews: ReviewStore) -> list[str]:
+    """Return the languages of all items."""
+    return [str(row[0]) for row in reviews.read("SELECT DISTINCT language FROM queue ORDER BY 1")]
+
+
+def rows_of(rollout: Rollout) -> Iterator[Row]:
+    """Yield the places of a rollout in the queue: always to be checked, and to be ranked and compared where it can be."""
+    message, candidates, ranking = rollout.message, rollout.candidates, rollout.ranking
+    unsure = uncertainty(ranking) if ranking else 0.0
+    of = (message.trait, message.kind, message.language)
+    tie = stable_seed("review", message.id)
+    yield ("check", target_key("message", message.id), *of, unsure, tie, "{}")
+    folded = [fold(text) for text in candidates.texts] if candidates else []
+    if candidates is None or len(set(folded)) < 2:
+        return
+    if ranking and ranking.status == "unsuitable":
+        return
+    scores = list(ranking.scores) if ranking else []
+    facts: dict[str, Any] = {"candidates_id": candidates.id, "scores": scores}
+    if 3 <= len(candidates.items) <= MOST_RANKED:
+        yield ("rank", message.id, *of, unsure, tie, json.dumps(facts))
+    left, right, doubted = _closest(folded, ranking)
+    yield ("compare", message.id, *of, doubted, tie, json.dumps(facts | {"left": left, "right": right}))
+
+
+def _closest(folded: list[str], ranking: Ranking | None) -> tuple[int, int, float]:
+    """Return the two different candidates of which the judge is least sure, with that doubt in 0..1."""
+    pairs = [(i, j) for i, j in combinations(range(len(folded)), 2) if folded[i] != folded[j]]
+    doubts = [(doubt_of_pair(ranking, i, j) if ranking else 1.0, -i, -j) for i, j in pairs]
+    doubted, i, j = max(doubts)
+    return -i, -j, doubted
+
+
+def _effect_row(item: EffectItem) -> Row:
+    tie = stable_seed("review", item.id)
+    return ("effect", item.id, item.trait, item.kind, item.language, item.doubt, tie, "{}")
+
+
+def _narrowed(task: Task, filters: Filters) -> tuple[str, list[str]]:
+    """Return a condition of a fixed text per choice of filters, and its values."""
+    named = {name: value for name, value in filters._asdict().items() if value}
+    return " AND ".join(["q.task = ?", *(f"q.{name} = ?" for name in named)]), [task, *named.values()]

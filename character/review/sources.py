@@ -1,0 +1,73 @@
+"""What is under review: a run with its constitution, the items of an effect, or both in one folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from character.constitution import Constitution
+from character.errors import StoreError
+from character.records import Rollout
+from character.review.effect_items import FILE_NAME, EffectItem, EffectItems, read_effect_items
+from character.run_summary import run_constitution
+from character.store import RunStore
+from character.store_places import FILE_NAME as RUN_FILE
+from character.store_places import POINTER
+
+
+class Subject(NamedTuple):
+    """A folder opened for review; ``run`` and ``constitution`` are None where it holds effect items alone."""
+
+    folder: Path
+    run: RunStore | None
+    constitution: Constitution | None
+    effects: EffectItems
+
+    def rollout(self, message_id: str) -> Rollout | None:
+        """Return the rollout of a message, None where the run has none."""
+        return next(self.run.rollouts(message_id), None) if self.run else None
+
+    def effect(self, item: str) -> EffectItem | None:
+        """Return an effect item by its id."""
+        return next((each for each in self.effects.items if each.id == item), None)
+
+    def trait(self, name: str) -> dict[str, Any]:
+        """Return a trait as it is shown and exported: its fields, its name alone where the constitution has no such trait."""
+        known = self.constitution.traits if self.constitution else ()
+        for trait in known:
+            if trait.name == name:
+                return trait.brief()
+        return {"name": name}
+
+    def trait_names(self) -> list[str]:
+        """Return the names of all traits, those of the constitution first, in its order."""
+        names = [trait.name for trait in self.constitution.traits] if self.constitution else []
+        return list(dict.fromkeys([*names, *sorted({item.trait for item in self.effects.items})]))
+
+    @property
+    def language(self) -> str:
+        """The language of the constitution, else that of most effect items; English without either."""
+        if self.constitution:
+            return self.constitution.language
+        languages = [item.language for item in self.effects.items]
+        return max(languages, key=languages.count, default="en")
+
+    def close(self) -> None:
+        """Close the run."""
+        if self.run:
+            self.run.close()
+
+
+def open_subject(folder: Path) -> Subject:
+    """Return what a folder holds; raises StoreError where that is neither a run nor an effect, InputError for items that cannot be read."""
+    effects = read_effect_items(folder)
+    if not any((folder / name).is_file() for name in (RUN_FILE, POINTER)):
+        if not effects.items:
+            raise StoreError(
+                f"{folder} holds no run (no {RUN_FILE} in it) and no effect (no {FILE_NAME}).",
+                expected="the folder given to `character run … --out`, or that of an effect",
+                fix="check the path, or make the run first.",
+            )
+        return Subject(folder, None, None, effects)
+    run = RunStore(folder)
+    return Subject(folder, run, run_constitution(run), effects)

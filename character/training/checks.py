@@ -1,0 +1,71 @@
+"""The checks before training, in the order in which they should be read, and the report they make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from character.constitution import Trait
+from character.training import checks_data, checks_model
+from character.training.data import TrainingData
+from character.training.methods import METHODS, MethodName
+from character.training.model_folder import ModelFolder, read_model_folder
+from character.training.other_traits import Scorer, by_words, other_traits
+from character.training.reports import Check
+
+_ORDER = {"stop": 0, "look": 1, "note": 2, "fine": 3}
+BY_WORDS = "by the words of its definition"
+
+
+def check_training(
+    data: TrainingData,
+    method: MethodName,
+    model: str,
+    *,
+    max_length: int,
+    traits: Sequence[Trait] = (),
+    scorer: Scorer = by_words,
+    how: str = BY_WORDS,
+) -> tuple[Check, ...]:
+    """Return what speaks for and against training on this data from this base model, the gravest first.
+
+    ``traits`` are all that the character has: each is looked for in the pairs of the others, by ``scorer``, and ``how``
+    says in words who that is. ``max_length`` is the recipe's. Nothing is changed and no model is loaded.
+    """
+    folder = read_model_folder(model)
+    found = list(_checks(data, method, model, folder, max_length))
+    found += other_traits(data, METHODS[method], traits, scorer, how)
+    return tuple(sorted(found, key=lambda check: _ORDER[check.weight]))
+
+
+def _checks(
+    data: TrainingData, name: MethodName, model: str, folder: ModelFolder | None, max_length: int
+) -> Iterator[Check]:
+    method = METHODS[name]
+    for look in (
+        checks_data.shapes,
+        checks_data.columns,
+        checks_data.identical_sides,
+        checks_data.shared_prompts,
+        checks_data.longer_wins,
+        checks_data.languages,
+    ):
+        yield from look(data, method)
+    yield from checks_model.chat_template(data, folder, model)
+    yield from checks_model.padding(folder)
+    yield from checks_data.too_long(data, method, folder, max_length)
+
+
+def report_text(checks: Sequence[Check]) -> str:
+    """Return the checks as Markdown."""
+    heads = {
+        "stop": "Would fail, or train on something else",
+        "look": "Look at this",
+        "note": "To know",
+        "fine": "Fine",
+    }
+    lines = ["# Checks before training"]
+    for weight, head in heads.items():
+        said = [f"- {' '.join(check.text.split())}" for check in checks if check.weight == weight]
+        if said:
+            lines += ["", f"## {head}", "", *said]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,149 @@
+"""The traits that were not asked for: how far each tells chosen from rejected, by words, by a judge, or by what you like.
+
+A judge that also likes jokes gives pairs whose chosen sides joke more. A reward model learns that with everything
+else and its held-out accuracy stays high, because the held-out pairs lean the same way. It has to be looked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from character.audit.feature_words import words_of_trait
+from character.audit.features import Text, trait_words
+from character.constitution import Trait
+from character.records import Candidate, Candidates, Message, PreferencePair
+from character.training.checks_data import written
+from character.training.data import TrainingData, prompt_key, text_of, turns_of
+from character.training.methods import Method
+from character.training.reports import Check
+from optimizers.statistics import bootstrap_mean
+
+Scorer = Callable[[Sequence[Message], Sequence[str], Trait], Sequence[float]]
+"""Says how strongly each response (to the message of the same place) shows a trait, in 0..1; one half and more shows it."""
+SHOWN = 0.5
+EFFECT_BAR = 0.1
+"""The difference of rates between the sides from which another trait is flagged, where its interval excludes 0."""
+
+
+def by_words(_messages: Sequence[Message], responses: Sequence[str], trait: Trait) -> list[float]:
+    """Say 1 where a response has a word of the trait's own name and definition, else 0: coarse, and asks nobody."""
+    words = words_of_trait(trait)
+    return [float(trait_words(Text.of(text, words)) > 0) for text in responses]
+
+
+def by_judge(ranker: Any) -> Scorer:
+    """Return a scorer that asks a ranker about the trait, with all responses to a message in one list.
+
+    ``ranker`` is a Ranker or anything else called as one; the model is that of DSPy's context. Responses to a message
+    that it could not rank count as not showing the trait, and so do single ones that it scores below one half.
+    """
+
+    def score(messages: Sequence[Message], responses: Sequence[str], trait: Trait) -> list[float]:
+        known: dict[tuple[str, str], float] = {}
+        by_message: dict[str, tuple[Message, list[str]]] = {}
+        for message, text in zip(messages, responses, strict=True):
+            by_message.setdefault(message.id, (message, []))[1].append(text)
+        for message, texts in by_message.values():
+            distinct = list(dict.fromkeys(texts))
+            for text, value in zip(distinct, _judged(ranker, message, distinct, trait), strict=True):
+                known[message.id, text] = value
+        return [known[message.id, text] for message, text in zip(messages, responses, strict=True)]
+
+    return score
+
+
+def _judged(ranker: Any, message: Message, texts: list[str], trait: Trait) -> list[float]:
+    asked = message.model_copy(update={"trait": trait.name})
+    candidates = Candidates(
+        message_id=asked.id, trait=trait.name, items=tuple(Candidate(text=text) for text in texts)
+    )
+    ranking = ranker(message=asked, candidates=candidates, trait=trait)
+    return list(ranking.scores) if ranking.status == "ranked" else [0.0] * len(texts)
+
+
+def contrasts_of(
+    pairs: Iterable[PreferencePair], traits: Sequence[Trait], scorer: Scorer
+) -> dict[str, dict[str, float]]:
+    """Return, by ``trait:NAME`` and pair id, 1 where the chosen side alone shows another trait, -1 where the rejected does.
+
+    It is what balancing takes as ``contrasts``.
+    """
+    pairs = list(pairs)
+    found: dict[str, dict[str, float]] = {}
+    for trait in traits:
+        others = [pair for pair in pairs if pair.trait != trait.name]
+        if not others:
+            continue
+        messages = [_message(pair) for pair in others]
+        shown = [
+            np.asarray(scorer(messages, texts, trait)) >= SHOWN
+            for texts in ([pair.chosen for pair in others], [pair.rejected for pair in others])
+        ]
+        difference = shown[0].astype(float) - shown[1].astype(float)
+        found[f"trait:{trait.name}"] = {
+            pair.id: float(value) for pair, value in zip(others, difference, strict=True)
+        }
+    return found
+
+
+def _message(pair: PreferencePair) -> Message:
+    return Message(trait=pair.trait, kind=pair.kind, turns=pair.prompt, language=pair.language)
+
+
+def other_traits(
+    data: TrainingData, method: Method, traits: Sequence[Trait], scorer: Scorer, how: str
+) -> Iterator[Check]:
+    """Tell how often each side shows every trait that the pair is not about. ``how`` says who told."""
+    rows = [row for row in data.rows if row.get("trait")] if method.has_pairs else []
+    for trait in traits:
+        others = [row for row in rows if row["trait"] != trait.name]
+        if not others:
+            continue
+        messages = [_row_message(row) for row in others]
+        sides = [
+            np.asarray(scorer(messages, [text_of(row[side]) for row in others], trait)) >= SHOWN
+            for side in ("chosen", "rejected")
+        ]
+        yield _check(trait.name, sides[0], sides[1], [prompt_key(row) for row in others], how)
+
+
+def _check(name: str, chosen: Any, rejected: Any, keys: list[str], how: str) -> Check:
+    difference = bootstrap_mean(chosen.astype(float) - rejected.astype(float), groups=keys)
+    if difference is None:
+        raise ValueError("there are no rows")
+    flagged = difference.excludes(0.0) and abs(difference.estimate) >= EFFECT_BAR
+    said = f"{name} shows in {chosen.mean():.0%} of the chosen and {rejected.mean():.0%} of the rejected sides, {how}"
+    advice = (
+        "A model would learn it too, and its accuracy on such pairs would not tell: balance the pairs (--balance), or judge "
+        "again."
+        if flagged
+        else "It does not set the sides apart."
+    )
+    spread = written(difference).replace("%", " points")
+    return Check(
+        code=f"other_trait:{name}",
+        weight="look" if flagged else "fine",
+        text=f"{said} (difference {spread}). {advice}",
+        numbers={
+            "chosen": float(chosen.mean()),
+            "rejected": float(rejected.mean()),
+            "difference": difference.estimate,
+            "low": difference.low,
+            "high": difference.high,
+        },
+    )
+
+
+def _row_message(row: Any) -> Message:
+    turns = tuple(turns_of(row["prompt"], "user"))
+    return Message.model_validate(
+        {
+            "trait": row["trait"],
+            "turns": turns,
+            "kind": row.get("kind") or "question",
+            "language": row.get("language") or "en",
+        }
+    )

@@ -1,0 +1,250 @@
+"""TRL in a process of its own, started from a recipe and watched: progress, log, Ctrl-C, exit code, going on later."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import importlib.util
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from character.errors import CharacterError, InputError, MissingExtraError
+from character.exports.files import write_text
+from character.text import fingerprint
+from character.training.preparing import read_training
+from character.training.recipe import MODEL_FOLDER
+from character.training.reports import TrainingReport
+from character.training.scripts import RECIPE_FILE
+
+LOG_FILE, DONE_FILE = "train.log", "trained.json"
+_TAIL_LINES = 12
+_GRACE_S = 10.0
+_FIGURES = re.compile(r"\{'.*'\}\s*$")
+
+
+class TrainingFailedError(CharacterError, RuntimeError):
+    """TRL ended with an error; its log says why."""
+
+
+@dataclass
+class TrainingState:
+    """How far a training is: ``share`` of it in 0..1 and the figures TRL reported last, such as ``loss``."""
+
+    share: float = 0.0
+    figures: dict[str, float] = field(default_factory=dict)
+
+
+OnProgress = Callable[[TrainingState], None]
+
+
+def train(
+    folder: Path | str,
+    *,
+    on_progress: OnProgress | None = None,
+    threads: int | None = None,
+    despite_checks: bool = False,
+) -> dict[str, float]:
+    """Run the recipe in a folder to its end and return the figures that TRL reported last.
+
+    Everything TRL prints goes to ``train.log``. Called again, it goes on from the last checkpoint; what is finished is
+    not trained again. Ctrl-C stops TRL and raises KeyboardInterrupt. ``threads`` is for the arithmetic on a CPU; by
+    default one where the recipe is for a laptop.
+    Raises MissingExtraError without TRL, InputError where a check speaks against starting (unless
+    ``despite_checks``), and TrainingFailedError where TRL ends with an error.
+    """
+    folder = Path(folder)
+    report, recipe = read_training(folder), _read_recipe(folder)
+    _refuse(report, recipe, despite_checks=despite_checks)
+    identity = fingerprint([recipe, report.facts.data_fingerprint, report.facts.model_fingerprint])
+    done = _begin(folder, identity)
+    if done is not None:
+        return done
+    state = TrainingState()
+    command = _command(report, recipe)
+    code = _watched(command, folder, _environment(recipe, threads), state, recipe, on_progress)
+    if code:
+        raise TrainingFailedError(
+            f"trl {report.method} ended with exit code {code}: {_last_words(folder / LOG_FILE)}",
+            fix=f"look at {folder / LOG_FILE}; the same command goes on from the last checkpoint.",
+        )
+    _note(folder, identity, state.figures)
+    return state.figures
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """Return the newest whole checkpoint of a training, None where there is none."""
+    found = [
+        path
+        for path in (folder / MODEL_FOLDER).glob("checkpoint-*")
+        if path.name.rpartition("-")[2].isdecimal() and (path / "trainer_state.json").is_file()
+    ]
+    return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+
+def _read_recipe(folder: Path) -> dict[str, Any]:
+    """Return the recipe as it stands now: people change it by hand."""
+    import yaml
+
+    path = folder / RECIPE_FILE
+    try:
+        recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path} cannot be read: {error}.", fix="write it again.") from None
+    if not isinstance(recipe, dict):
+        raise InputError(f"{path} holds no settings.", expected="one `name: value` on a line")
+    return recipe
+
+
+def _refuse(report: TrainingReport, recipe: dict[str, Any], *, despite_checks: bool) -> None:
+    if importlib.util.find_spec("trl") is None:
+        raise MissingExtraError(f"trl {report.method}", "train")
+    if recipe.get("use_peft") and importlib.util.find_spec("peft") is None:
+        raise MissingExtraError("LoRA (use_peft in the recipe)", "train")
+    if report.stops and not despite_checks:
+        raise InputError(
+            f"a check speaks against starting: {report.stops[0].text}",
+            fix=f"correct it and write {report.folder} again; checks.md there has them all.",
+        )
+
+
+def _begin(folder: Path, identity: str) -> dict[str, float] | None:
+    """Return the figures of this very training where it is finished; else note that it begins, or goes on."""
+    path = folder / DONE_FILE
+    known: dict[str, Any] = {"training": identity}
+    if path.is_file():
+        known = json.loads(path.read_text(encoding="utf-8"))
+    if known["training"] != identity:
+        raise InputError(
+            f"{folder / MODEL_FOLDER} comes from another recipe or other data than are in {folder} now.",
+            expected="a training that goes on as it began",
+            fix=f"remove {folder / MODEL_FOLDER} and {path} to begin again, or write the new recipe elsewhere.",
+        )
+    if known.get("figures") is not None:
+        return {str(name): float(value) for name, value in known["figures"].items()}
+    _note(folder, identity, None)
+    return None
+
+
+def _note(folder: Path, identity: str, figures: dict[str, float] | None) -> None:
+    known = {"training": identity, "figures": figures}
+    write_text(folder / DONE_FILE, json.dumps(known, indent=2) + "\n")
+
+
+def _command(report: TrainingReport, recipe: dict[str, Any]) -> list[str]:
+    # With one process the launcher would only import everything a second time.
+    start = ["-m", "trl.cli.main", report.method] if "accelerate_config" in recipe else []
+    command = [sys.executable, *(start or ["-m", f"trl.scripts.{report.method}"]), "--config", RECIPE_FILE]
+    checkpoint = last_checkpoint(report.folder)
+    if checkpoint is not None:
+        command += ["--resume_from_checkpoint", str(checkpoint.relative_to(report.folder))]
+    return [*command, "--disable_tqdm", "true"]
+
+
+def _environment(recipe: dict[str, Any], threads: int | None) -> dict[str, str]:
+    env = dict(os.environ)
+    # Numbers may not wait in a buffer, and tokenizers need not fork.
+    env |= {"PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"}
+    if threads or recipe.get("use_cpu"):
+        env["OMP_NUM_THREADS"] = str(threads or env.get("OMP_NUM_THREADS", 1))
+        # glibc would give every large block back and take it anew: a fifth of the time of a small model's step.
+        env = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "2000000000"} | env
+    return env
+
+
+def _watched(
+    command: list[str],
+    folder: Path,
+    env: Mapping[str, str],
+    state: TrainingState,
+    recipe: dict[str, Any],
+    on_progress: OnProgress | None,
+) -> int:
+    epochs = float(recipe.get("num_train_epochs") or 0.0)
+    with (
+        (folder / LOG_FILE).open("a", encoding="utf-8") as log,
+        _process(command, folder, env) as process,
+    ):
+        for figures in _reported(_lines(process), log):
+            state.figures |= figures
+            if epochs and "epoch" in figures:
+                state.share = min(1.0, figures["epoch"] / epochs)
+            if on_progress:
+                on_progress(state)
+        return process.wait()
+
+
+@contextlib.contextmanager
+def _process(command: list[str], folder: Path, env: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """Give a process in a group of its own; whatever ends the block early ends the whole group too."""
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own arguments
+        command,
+        cwd=folder,
+        env=dict(env),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            _end(process)
+        if process.stdout:
+            process.stdout.close()
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    for number in (signal.SIGINT, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        try:
+            process.wait(timeout=_GRACE_S)
+        except subprocess.TimeoutExpired:
+            continue
+        return
+
+
+def _lines(process: subprocess.Popen[str]) -> IO[str]:
+    if process.stdout is None:
+        raise ValueError("the process has no output to read")
+    return process.stdout
+
+
+def _reported(lines: IO[str], log: IO[str]) -> Iterator[dict[str, float]]:
+    """Write every line to the log and yield the figures of those that hold some, as TRL prints them."""
+    for line in lines:
+        log.write(line)
+        log.flush()
+        found = _FIGURES.search(line)
+        if found is None:
+            continue
+        try:
+            printed = ast.literal_eval(found.group())
+        except (ValueError, SyntaxError):
+            continue  # a line that only looks like figures
+        yield dict(_numbers(printed))
+
+
+def _numbers(printed: Any) -> Iterator[tuple[str, float]]:
+    for name, value in printed.items() if isinstance(printed, dict) else ():
+        with contextlib.suppress(TypeError, ValueError):
+            yield str(name), float(value)
+
+
+def _last_words(log: Path) -> str:
+    with log.open(encoding="utf-8", errors="replace") as file:
+        lines = [line.strip() for line in deque(file, _TAIL_LINES) if line.strip()]
+    faults = [line for line in lines if "Error" in line]
+    return (faults or lines or ["it said nothing."])[-1][:400]

@@ -1,0 +1,46 @@
+"""Two models whose differences are known: servers that answer at given degrees of two traits, in the rehearsal model's words."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Any
+
+from fake_server import chat
+
+from character import Constitution, Trait
+from character.backends.rehearsal.replies import REPLIES
+from character.backends.rehearsal.responses import compose
+from character.backends.rehearsal.sense import sense_of
+
+PATIENCE = Trait(
+    name="patience",
+    description="Takes the time an explanation needs and starts again as often as it takes.",
+    opposite="Hurried and curt.",
+)
+HUMOUR = Trait(
+    name="humour", description="Finds what is funny where that helps.", opposite="Dry and humourless."
+)
+PAIR = Constitution(name="pair", traits=(PATIENCE, HUMOUR))
+
+
+def answering(levels: Mapping[str, str], *, extra_sentences: int = 0) -> Callable[[dict[str, Any]], str]:
+    """Return a server's script that shows each trait at its level, and adds so many neutral sentences."""
+    senses = {trait.name: sense_of(trait.brief(), "en") for trait in PAIR.traits}
+
+    def script(request: dict[str, Any]) -> str:
+        digest = hashlib.blake2b(json.dumps(request, sort_keys=True).encode(), digest_size=8).hexdigest()
+        rng = Random(digest)
+        text = request["messages"][-1]["content"].split("[[ ## conversation ## ]]\n")[1].split("\n")[0]
+        message = json.loads(text)[-1]["content"]
+        parts = [compose(message, None, "absent", "en", rng)]
+        for name, level in levels.items():
+            phrases = getattr(senses[name].phrases, level)
+            parts += rng.sample(phrases, min(2, len(phrases)))
+        parts += rng.sample(REPLIES["en"].bodies, extra_sentences)
+        rng.shuffle(parts)
+        return chat(response=" ".join(part.replace("{gist}", "it") for part in parts))
+
+    return script
