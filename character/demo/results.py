@@ -26,6 +26,9 @@ the most that may be lost of staying on topic."""
 _COLUMNS = ("prompt", "chosen", "rejected")
 
 
+BarCode = Literal["target", "other", "topic", "language", "bias"]
+
+
 class Judged(Record):
     """What one judge's rankings were like, held against the truth.
 
@@ -62,7 +65,7 @@ class Bar(Record):
     spoke up before training, and ``accuracy`` is that of the reward model on held-out pairs, in 0..1.
     """
 
-    code: Literal["target", "other", "topic", "language", "bias"]
+    code: BarCode
     met: bool
     shift: float
     low: float
@@ -209,25 +212,18 @@ def _bars(found: LoopResults) -> Iterator[Bar]:
     """Yield what the loop must show."""
     effect = found.effects["dpo-judge"]
     target, other, topic = (effect.shift(name) for name in ("patience", "humour", "on topic"))
-    moved = target.shift > TARGET_BAR and target.low > 0
-    yield Bar(code="target", met=moved, bound=TARGET_BAR, **_ends(target))
-    stayed = other.low >= -OTHER_BAR and other.high <= OTHER_BAR
-    yield Bar(code="other", met=stayed, bound=OTHER_BAR, **_ends(other))
-    yield Bar(code="topic", met=topic.shift > -TOPIC_BAR, bound=TOPIC_BAR, **_ends(topic))
+    yield _bar("target", target, TARGET_BAR, met=target.shift > TARGET_BAR and target.low > 0)
+    yield _bar("other", other, OTHER_BAR, met=other.low >= -OTHER_BAR and other.high <= OTHER_BAR)
+    yield _bar("topic", topic, TOPIC_BAR, met=topic.shift > -TOPIC_BAR)
     for language in sorted(effect.by_language):
         here = effect.shift("patience", language)
-        yield Bar(code="language", met=here.low > 0, bound=0.0, language=language, **_ends(here))
+        yield _bar("language", here, 0.0, met=here.low > 0).model_copy(update={"language": language})
     if "biased" in found.judged:
         judged, side = found.judged["biased"], found.effects["dpo-biased"].shift("humour")
-        yield Bar(
-            code="bias",
-            met=judged.warned_of_humour and side.flagged,
-            bound=OTHER_BAR,
-            warned=judged.warned_of_humour,
-            accuracy=judged.reward_accuracy and judged.reward_accuracy.estimate,
-            **_ends(side),
-        )
+        accuracy = judged.reward_accuracy and judged.reward_accuracy.estimate
+        bar = _bar("bias", side, OTHER_BAR, met=judged.warned_of_humour and side.flagged)
+        yield bar.model_copy(update={"warned": judged.warned_of_humour, "accuracy": accuracy})
 
 
-def _ends(shift: Shift) -> dict[str, float]:
-    return {"shift": shift.shift, "low": shift.low, "high": shift.high}
+def _bar(code: BarCode, shift: Shift, bound: float, *, met: bool) -> Bar:
+    return Bar(code=code, met=met, shift=shift.shift, low=shift.low, high=shift.high, bound=bound)
