@@ -37,7 +37,13 @@ class LoopSize(Record):
 
 FULL = LoopSize()
 QUICK = LoopSize(
-    topics=14, sft_replies=6, sft_epochs=4, dpo_epochs=2, measured=8, judges=("judge",), has_grpo=False
+    topics=10,
+    sft_replies=5,
+    dpo_rate=4e-4,
+    measured=8,
+    judges=("judge",),
+    has_reward_model=False,
+    has_grpo=False,
 )
 
 
