@@ -77,7 +77,7 @@ def _finished(places: Places, progress: Progress, language: Language) -> LoopRes
     write(loop_page(found, list(seconds_of(progress)), language=language), places.page)
     for name, effect in found.effects.items():
         write_card(read_training(places.training(name)), effect)
-    return found.model_copy(update={"cpu_seconds": sum(progress.cpu_seconds.values())})
+    return found
 
 
 def _refuse_without_trl() -> None:

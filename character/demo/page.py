@@ -9,6 +9,7 @@ from character.demo.results import Bar, Judged, LoopResults
 from character.report import Example, Examples, Note, Notes, Number, Page, Section, Table, Text
 from character.report.charts import Point, dots
 from character.report.parts import Language, NumberStyle
+from character.report.wording import number_text
 from character.training.effects import EffectReport, Shift
 from optimizers.statistics import Interval
 
@@ -19,7 +20,7 @@ StepCosts = Sequence[tuple[str, float, float, float]]
 def loop_page(found: LoopResults, costs: StepCosts = (), *, language: Language = "en") -> Page:
     """Return the page of a loop. ``costs`` are (step, seconds, CPU seconds, peak MiB)."""
     words = WORDS[language]
-    sections = [_shown(found, words), _moved(found, words), _judges(found, words)]
+    sections = [_shown(found, words, language), _moved(found, words), _judges(found, words)]
     if "biased" in found.judged:
         sections.append(_bias(found, words))
     sections.append(_replies(found, words))
@@ -33,17 +34,22 @@ def loop_page(found: LoopResults, costs: StepCosts = (), *, language: Language =
     )
 
 
-def _shown(found: LoopResults, words: dict[str, str]) -> Section:
-    notes = [_bar(bar, words) for bar in found.bars]
+def _shown(found: LoopResults, words: dict[str, str], language: Language) -> Section:
+    notes = [_bar(bar, words, language) for bar in found.bars]
     notes += [Note(words["proves"]), Note(words["proves_not"])]
     text = words["shown_text"].format(messages=found.num_messages, held_out=found.num_held_out)
     return Section(words["shown"], text, (Notes(tuple(notes)),))
 
 
-def _bar(bar: Bar, words: dict[str, str]) -> Note:
-    name = words[f"bar_{bar.code}"].format(bar.language)
-    said = words["met" if bar.met else "missed"].format(name=name, text=bar.text)
-    return Note(said, "fine" if bar.met else "look")
+def _bar(bar: Bar, words: dict[str, str], language: Language) -> Note:
+    said = words[f"bar_{bar.code}"].format(
+        shift=number_text(Number(bar.shift, bar.low, bar.high, "signed"), language),
+        bound=number_text(Number(bar.bound), language),
+        language=bar.language,
+        warned=words["warned_yes" if bar.warned else "warned_no"],
+        accuracy=number_text(Number(bar.accuracy, style="share"), language),
+    )
+    return Note(words["met" if bar.met else "missed"].format(said), "fine" if bar.met else "look")
 
 
 def name_of(training: str, words: dict[str, str]) -> str:

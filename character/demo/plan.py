@@ -27,7 +27,7 @@ class LoopSize(Record):
     sft_epochs: int = 3
     candidates: int = 4
     dpo_epochs: int = 2
-    dpo_rate: float = 2e-4
+    dpo_rate: float = 1.8e-4
     grpo_steps: int = 40
     measured: int = 4
     judges: tuple[Judge, ...] = ("judge", "truth", "biased")
@@ -37,7 +37,13 @@ class LoopSize(Record):
 
 FULL = LoopSize()
 QUICK = LoopSize(
-    topics=14, sft_replies=6, sft_epochs=4, dpo_epochs=2, measured=8, judges=("judge",), has_grpo=False
+    topics=10,
+    sft_replies=5,
+    dpo_rate=4e-4,
+    measured=8,
+    judges=("judge",),
+    has_reward_model=False,
+    has_grpo=False,
 )
 
 

@@ -8,15 +8,13 @@ from itertools import permutations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
-
 from character.demo.plan import Judge, LoopConfig, Places
 from character.demo.world import CONSTITUTION, HUMOUR, PATIENCE, is_on_topic, read_reply, truth_measures
 from character.message_files import MessageFile
 from character.records import Message, Record, Rollout
 from character.store import RunStore
 from character.training.data import Row, read_rows
-from character.training.effects import PLAIN_MEASURES, EffectReport, measure_effect
+from character.training.effects import PLAIN_MEASURES, EffectReport, Shift, measure_effect
 from character.training.preparing import read_training
 from character.training.reports import Check
 from character.training.reward_model import held_out_accuracy
@@ -26,6 +24,9 @@ TARGET_BAR, OTHER_BAR, TOPIC_BAR = 0.30, 0.10, 0.07
 """The bars of the loop: the least shift of the trained trait, the most that the interval of the other one may reach, and
 the most that may be lost of staying on topic."""
 _COLUMNS = ("prompt", "chosen", "rejected")
+
+
+BarCode = Literal["target", "other", "topic", "language", "bias"]
 
 
 class Judged(Record):
@@ -58,12 +59,34 @@ class Judged(Record):
 
 
 class Bar(Record):
-    """One thing the loop must show, whether it does, and the figures; ``language`` where it is about one."""
+    """One thing the loop must show and whether it does: a shift with its interval against a bound.
 
-    code: Literal["target", "other", "topic", "language", "bias"]
+    ``language`` is set where the shift is of one. For ``bias`` the shift is that of humour, ``warned`` says whether a check
+    spoke up before training, and ``accuracy`` is that of the reward model on held-out pairs, in 0..1.
+    """
+
+    code: BarCode
     met: bool
-    text: str
+    shift: float
+    low: float
+    high: float
+    bound: float
     language: str = ""
+    warned: bool | None = None
+    accuracy: float | None = None
+
+    @property
+    def text(self) -> str:
+        """The bar in English, in a line."""
+        said = f"{self.shift:+.2f} [{self.low:+.2f}, {self.high:+.2f}]"
+        return {
+            "target": f"patience moved {said}; more than {self.bound:+.2f} is asked",
+            "other": f"humour moved {said}; an interval within {self.bound:.2f} of 0 is asked",
+            "topic": f"on topic moved {said}; a loss under {self.bound:.2f} is asked",
+            "language": f"patience moved {said} in {self.language}; surely above 0 is asked",
+            "bias": f"a judge that also likes jokes moved humour {said}; the check before training "
+            f"{'warned' if self.warned else 'did not warn'}",
+        }[self.code]
 
 
 class LoopResults(Record):
@@ -80,8 +103,6 @@ class LoopResults(Record):
     effects: dict[str, EffectReport]
     samples: tuple[dict[str, str], ...] = ()
     bars: tuple[Bar, ...] = ()
-    seconds: float = Field(default=0.0)
-    cpu_seconds: float = Field(default=0.0)
 
     @property
     def is_met(self) -> bool:
@@ -191,44 +212,18 @@ def _bars(found: LoopResults) -> Iterator[Bar]:
     """Yield what the loop must show."""
     effect = found.effects["dpo-judge"]
     target, other, topic = (effect.shift(name) for name in ("patience", "humour", "on topic"))
-    yield Bar(
-        code="target",
-        met=target.shift > TARGET_BAR and target.low > 0,
-        text=f"patience {target.shift:+.2f} [{target.low:+.2f}, {target.high:+.2f}], more than {TARGET_BAR:+.2f} is asked",
-    )
-    yield Bar(
-        code="other",
-        met=other.low >= -OTHER_BAR and other.high <= OTHER_BAR,
-        text=f"humour {other.shift:+.2f} [{other.low:+.2f}, {other.high:+.2f}], within ±{OTHER_BAR:.2f} is asked",
-    )
-    yield Bar(
-        code="topic",
-        met=topic.shift > -TOPIC_BAR,
-        text=f"on topic {topic.shift:+.2f} [{topic.low:+.2f}, {topic.high:+.2f}], no more than {TOPIC_BAR:.2f} lost is asked",
-    )
+    yield _bar("target", target, TARGET_BAR, met=target.shift > TARGET_BAR and target.low > 0)
+    yield _bar("other", other, OTHER_BAR, met=other.low >= -OTHER_BAR and other.high <= OTHER_BAR)
+    yield _bar("topic", topic, TOPIC_BAR, met=topic.shift > -TOPIC_BAR)
     for language in sorted(effect.by_language):
-        moved = effect.shift("patience", language)
-        yield Bar(
-            code="language",
-            language=language,
-            met=moved.low > 0,
-            text=f"patience {moved.shift:+.2f} [{moved.low:+.2f}, {moved.high:+.2f}] in {language}, above 0 is asked",
-        )
+        here = effect.shift("patience", language)
+        yield _bar("language", here, 0.0, met=here.low > 0).model_copy(update={"language": language})
     if "biased" in found.judged:
-        yield _caught(found)
+        judged, side = found.judged["biased"], found.effects["dpo-biased"].shift("humour")
+        accuracy = judged.reward_accuracy and judged.reward_accuracy.estimate
+        bar = _bar("bias", side, OTHER_BAR, met=judged.warned_of_humour and side.flagged)
+        yield bar.model_copy(update={"warned": judged.warned_of_humour, "accuracy": accuracy})
 
 
-def _caught(found: LoopResults) -> Bar:
-    judged, side = found.judged["biased"], found.effects["dpo-biased"].shift("humour")
-    accuracy = judged.reward_accuracy
-    said = (
-        f", although its reward model is right on {accuracy.estimate:.0%} of held-out pairs"
-        if accuracy
-        else ""
-    )
-    return Bar(
-        code="bias",
-        met=judged.warned_of_humour and side.flagged,
-        text=f"before training the check {'warns' if judged.warned_of_humour else 'does not warn'} of humour, and afterwards "
-        f"humour moved {side.shift:+.2f} [{side.low:+.2f}, {side.high:+.2f}]{said}",
-    )
+def _bar(code: BarCode, shift: Shift, bound: float, *, met: bool) -> Bar:
+    return Bar(code=code, met=met, shift=shift.shift, low=shift.low, high=shift.high, bound=bound)
