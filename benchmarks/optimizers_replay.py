@@ -13,8 +13,8 @@ DIR holds `judge-votes` (verdicts of many judges and prompt wordings in both ord
 - calibration: random sets of five replies, half of the prompts for labelling and half for testing (both sides of a
   quarrel together). One judge's scores are calibrated to another judge's, as if those were a person's labels, and compared
   with that judge's on the test prompts: mean absolute error and tau-b (a constant order counts 0; sets that the labelling
-  judge ties are passed over). The same where length may count for as much as surely lowers the error on the labels, as the
-  strategy `calibrate` does. For information the error against the third judge, whose scale nobody was shown.
+  judge ties are passed over). The same where length may count for as much as surely gains in tau-b on the labels, as the
+  strategy `calibrate` does before anything is adopted. For information the error against the third judge, whose scale nobody was shown.
   Intervals resample prompts.
 
 Exits 1 where `select` is less accurate than the plain choice at some number of labels, where it takes more than half of the
@@ -156,14 +156,15 @@ def calibration(data: Path, name: str, labels: int, splits: int) -> dict[str, An
 
 
 def _with_length(items: list[JudgedItem]) -> Calibration:
-    """Return a calibration in which length counts as far as that surely lowers the error on the items."""
+    """Return a calibration in which length counts as far as that surely betters the order of the items' candidates."""
 
-    def goodness(calibration: Calibration) -> list[float]:
+    def goodness(calibration: Calibration) -> list[float | None]:
         found = []
         for item in items:
             (made,) = item.passes
             after = np.array(calibration.apply(made.scores, made.shown, item.lengths), dtype=float)
-            found.append(-float(np.abs(after - np.array(item.labels, dtype=float)).mean()))
+            flat = len(set(item.labels)) < 2
+            found.append(None if flat else kendall_tau_b(np.round(after, 2), item.labels) or 0.0)
         return found
 
     return surest(fitter(items), goodness, [item.group for item in items])

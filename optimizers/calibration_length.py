@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 WEIGHTS = (0.2, 0.35, 0.5)
 """The shares of length that are tried, in standard deviations within messages; half is the most, so that the judge leads."""
+SURE = 1.5
+"""How many clustered standard errors a calibration must gain over the plain one, on the items it was fitted to."""
 LEAST_GROUPS = 5
 """The fewest groups of items on which a gain may be called sure."""
 
@@ -53,9 +55,12 @@ def surest(
 ) -> Calibration:
     """Return the calibration that most surely gains over the plain one (no share of length, a bent map), else that one.
 
+    Judge goodness by tau-b: unlike pairwise accuracy it loses where candidates that the judge ties are parted at random,
+    and with few labels any length parts some of them rightly.
+
     ``fitted`` makes a calibration with a share of length and with a map that bends or not, ``goodness`` says how good it
-    is on each item, ``groups`` which items belong together, ``weights`` are the shares tried. Sure is what gains by more than one clustered standard
-    error. The gain on items held out from all of this is for whoever adopts it to measure.
+    is on each item, ``groups`` which items belong together, ``weights`` are the shares tried. Sure is a gain of more
+    than ``SURE`` standard errors; what it is on items held out from all of this is for whoever adopts it to measure.
     """
     plain = fitted(0.0, True)
     if len(set(groups)) < LEAST_GROUPS:
@@ -73,7 +78,7 @@ def surest(
         if not rows:
             continue
         gains = [gain for gain, _ in rows]
-        surely = sum(gains) / len(gains) - clustered_error(gains, [group for _, group in rows])
+        surely = sum(gains) / len(gains) - SURE * clustered_error(gains, [group for _, group in rows])
         if surely > bound:
             best, bound = tried, surely
     return best

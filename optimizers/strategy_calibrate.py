@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from optimizers.calibration import Calibration, JudgedItem, JudgedPass, fitter, text_length
 from optimizers.calibration_length import WEIGHTS, surest
-from optimizers.judging import SPENT, Bench, Judgement
+from optimizers.judging import SPENT, Bench, Judgement, combined
 from optimizers.labelled import LabelledItem
+from optimizers.metrics import LOWER_IS_BETTER, tau_b
 from optimizers.tuning import Tuning
 
 PASSES = 2
@@ -19,7 +20,8 @@ def calibrate(bench: Bench, start: Tuning, items: Sequence[LabelledItem], budget
     """Return the start with a calibration fitted to the items (see ``fit_calibration``), in place of the one it had.
 
     It takes the judgements of the items, in two orders where the calls suffice and in one where not, and no call beyond those.
-    Where the bench allows it, length counts as far as that surely gains on the items (see ``surest``).
+    Where the bench allows it, length counts as far as that surely betters the order of the items' candidates (see
+    ``surest``); not where the absolute error is to fall, because a blurred order can lower that.
     """
     plain = replace(start, calibration=None)
     with bench.ledger.allowance(budget):
@@ -28,15 +30,23 @@ def calibrate(bench: Bench, start: Tuning, items: Sequence[LabelledItem], budget
     judged = [_judged(item, each) for item, each in zip(items, made, strict=True)]
     known = [each for each in judged if each.passes]
 
+    by_order = bench.metric not in LOWER_IS_BETTER
+
     def goodness(calibration: Calibration) -> list[float | None]:
         tried = replace(plain, calibration=calibration)
-        return [bench.grade(item, tried, each) for item, each in zip(items, made, strict=True)]
+        grade = _order if by_order else bench.grade
+        return [grade(item, tried, each) for item, each in zip(items, made, strict=True)]
 
+    weights = WEIGHTS if bench.uses_length and by_order else ()
     fitted = fitter(known, corrects_length=bench.uses_length)
-    best = surest(
-        fitted, goodness, [item.group for item in items], weights=WEIGHTS if bench.uses_length else ()
-    )
+    best = surest(fitted, goodness, [item.group for item in items], weights=weights)
     return start if best.is_identity else replace(start, calibration=best)
+
+
+def _order(item: LabelledItem, tuning: Tuning, made: Sequence[Judgement]) -> float | None:
+    """Return tau-b of the judgements and the labels; None where either says nothing."""
+    scores = None if any(each.fault == SPENT for each in made) else combined(item, tuning, made)
+    return None if scores is None else tau_b(item, scores)
 
 
 def _judged(item: LabelledItem, made: Sequence[Judgement]) -> JudgedItem:
