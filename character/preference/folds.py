@@ -18,7 +18,11 @@ def message_key(pair: PreferencePair) -> int:
 
     Messages that differ in punctuation, width or case alone have one key, as they share a split in exports.
     """
-    text = pair.prompt[-1].content
+    return text_key(pair.prompt[-1].content)
+
+
+def text_key(text: str) -> int:
+    """Return the key of a message by its last turn."""
     return int(fingerprint(fold(text) or text), 16)
 
 
