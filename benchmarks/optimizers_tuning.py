@@ -27,6 +27,7 @@ import argparse
 import json
 import multiprocessing
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -63,14 +64,16 @@ class Memory:
 
     def __init__(self) -> None:
         self.entries: dict[str, dict[str, Any]] = {}
+        self._lock = threading.Lock()  # some of DSPy's optimizers evaluate in threads
 
     def get(self, key: str) -> dict[str, Any] | None:
         return self.entries.get(key)
 
     def put(self, key: str, entry: dict[str, Any]) -> None:
-        if len(self.entries) >= MOST_KEPT:
-            del self.entries[next(iter(self.entries))]
-        self.entries[key] = entry
+        with self._lock:
+            if len(self.entries) >= MOST_KEPT:
+                del self.entries[next(iter(self.entries))]
+            self.entries[key] = entry
 
     async def aput(self, key: str, entry: dict[str, Any]) -> None:
         self.put(key, entry)
