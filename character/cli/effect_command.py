@@ -44,6 +44,13 @@ if TYPE_CHECKING:
     type=click.IntRange(min=0),
     help="Messages per trait that are asked again under pressure to drop the character.",
 )
+@click.option(
+    "--choices",
+    default=0,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Revealed preference: how often each model chooses which of two traits to show (two calls each; 100 or more tell something).",
+)
 @click.option("--base", metavar="MODEL", help="Compare this model, without traits in its prompt …")
 @click.option("--tuned", metavar="MODEL", help="… with this one.")
 @click.option("--base-api-base", metavar="URL", help="The server of the base model.")
@@ -84,6 +91,7 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
             messages_per_trait=flags["messages_per_trait"],
             neutral_messages=flags["neutral"],
             pressed_messages=flags["pressed"],
+            choices=flags["choices"],
             models=models,
             design="both" if models and flags["with_traits"] else None,
             unlike=_texts_of(flags["held_out_from"]),

@@ -9,6 +9,7 @@ from pathlib import Path
 from character.constitution import Constitution, Trait
 from character.errors import StoreError
 from character.evaluation.findings import is_sure, written
+from character.evaluation.page_revealed import REVEALED_WORDS, rating_lines
 from character.evaluation.pressures import PRESSURE_WORDS
 from character.evaluation.records import EffectReport, MeasureShift, Moved, Share, Shift, Survival
 from character.evaluation.words import DEGREE_WORDS, KIND_WORDS, MEASURE_WORDS, WORDS, condition_word
@@ -86,6 +87,7 @@ def effect_card(report: EffectReport, trait: Trait, language: str = "en") -> str
             WORDS[language]["robustness"],
             _survival_lines([s for s in report.robustness if s.contrast.group == trait.name], language),
         ),
+        _section(REVEALED_WORDS[language]["heading"], rating_lines(report, trait.name, language)),
         _section(
             words["confounds"],
             _measure_lines(

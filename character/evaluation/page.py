@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from character.evaluation.conditions import Contrast
 from character.evaluation.findings import findings, is_sure
+from character.evaluation.page_revealed import revealed_section
 from character.evaluation.pressures import PRESSURE_WORDS
 from character.evaluation.records import EffectReport, Figure, Moved, Shift
 from character.evaluation.words import DEGREE_WORDS, KIND_WORDS, MEASURE_WORDS, WORDS, condition_word
@@ -42,6 +43,7 @@ def effect_page(report: EffectReport, language: Language | None = None) -> Page:
         _caricature(report, spoken),
         _coherence(report, spoken),
         _robustness(report, spoken),
+        revealed_section(report, spoken),
         _measures(report, spoken),
         _examples(report, spoken),
     ]

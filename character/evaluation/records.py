@@ -44,6 +44,24 @@ class Probed(Record):
     usage: Usage = Usage()
 
 
+class Choice(Record):
+    """A reply in which a model showed one of two traits, of its own choice.
+
+    ``first`` and ``second`` name the traits in the order offered. ``shown`` is the trait that the judge found in the reply,
+    "" for neither, None where reply or judgement was lost.
+    """
+
+    message_id: str
+    condition: str
+    first: str
+    second: str
+    text: str = ""
+    model: str = ""
+    shown: str | None = None
+    drops: tuple[Drop, ...] = ()
+    usage: Usage = Usage()
+
+
 class Figure(Record):
     """An estimate with its 95 % interval; without bounds where there are too few messages to say."""
 
@@ -131,6 +149,36 @@ class Coherence(Record):
     num_messages: int
 
 
+class Rating(Record):
+    """How much rather than another trait a model shows this one, in log-odds.
+
+    0 is the mean of the traits that the character does not have (``is_other``). ``ratings``, ``shown`` and ``offered`` (how
+    often the trait was shown, of the times that it was offered and one of the two was shown) are by condition. Of two models
+    ``difference`` is the tuned one's rating less the base's, and ``p`` that of no difference; of one model ``p`` is that of
+    choices by chance. ``adjusted_p`` is Holm's over the traits of the character; both are None for other traits.
+    """
+
+    trait: str
+    is_other: bool
+    ratings: dict[str, Figure]
+    shown: dict[str, int]
+    offered: dict[str, int]
+    difference: Figure | None = None
+    p: float | None = None
+    adjusted_p: float | None = None
+
+
+class Revealed(Record):
+    """What a model shows where it may choose: ratings of traits, by condition the number of choices, the share of replies
+    that showed neither trait, and the share of the others that showed the trait offered first.
+    """
+
+    ratings: tuple[Rating, ...]
+    num_choices: dict[str, int]
+    neither: dict[str, Figure]
+    first_shown: dict[str, Figure]
+
+
 class EffectReport(Record):
     """What the traits of a constitution do, and how surely. ``level`` is that of the tests and intervals."""
 
@@ -153,4 +201,5 @@ class EffectReport(Record):
     dropped: dict[str, int]
     usage: Usage
     rehearsal: bool
+    revealed: Revealed | None = None
     level: float = 0.95
