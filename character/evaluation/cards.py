@@ -9,6 +9,7 @@ from pathlib import Path
 from character.constitution import Constitution, Trait
 from character.errors import StoreError
 from character.evaluation.findings import is_sure, written
+from character.evaluation.page_opinion import OPINION_WORDS, opinion_lines
 from character.evaluation.page_revealed import REVEALED_WORDS, rating_lines
 from character.evaluation.pressures import PRESSURE_WORDS
 from character.evaluation.records import EffectReport, MeasureShift, Moved, Share, Shift, Survival
@@ -73,12 +74,10 @@ def effect_card(report: EffectReport, trait: Trait, language: str = "en") -> str
         *([f"> {WORDS[language]['rehearsal']}"] if report.rehearsal else []),
         _plain(trait.description),
         f"**{words['target']}**: {DEGREE_WORDS[language][trait.target]}",
-        _section(words["effect"], _shift_lines(own, report, language, intended=True), words["no_effect"]),
-        _kinds(report, trait, language),
+        *(_judged(report, own, trait, language) if report.judged else ()),
         _section(
-            words["side_effects"],
-            _shift_lines(own, report, language, intended=False),
-            words["no_side_effects"],
+            OPINION_WORDS[language]["heading" if report.judged else "heading_alone"],
+            opinion_lines(report, trait.name, language),
         ),
         _section(
             words["caricature"], _share_lines([s for s in report.overdone if s.trait == trait.name], language)
@@ -110,6 +109,19 @@ def effect_card(report: EffectReport, trait: Trait, language: str = "en") -> str
         ),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _judged(report: EffectReport, own: Sequence[Shift], trait: Trait, language: str) -> list[str]:
+    words = CARD_WORDS[language]
+    return [
+        _section(words["effect"], _shift_lines(own, report, language, intended=True), words["no_effect"]),
+        _kinds(report, trait, language),
+        _section(
+            words["side_effects"],
+            _shift_lines(own, report, language, intended=False),
+            words["no_side_effects"],
+        ),
+    ]
 
 
 def _section(heading: str, lines: Sequence[str], nothing: str = "") -> str:
@@ -175,7 +187,7 @@ def _example(moved: Moved, language: str) -> str:
         (moved.contrast.condition, moved.condition_degree, moved.condition_text),
     )
     texts = [
-        f"> **{condition_word(name, language)} · {degrees[degree]}**: {_plain(text)}"
+        f"> **{condition_word(name, language)}{f' · {degrees[degree]}' if degree else ''}**: {_plain(text)}"
         for name, degree, text in sides
     ]
     return "\n>\n".join([f"> {_plain(moved.message.text)}", *texts]) + "\n"

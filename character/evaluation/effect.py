@@ -27,6 +27,7 @@ from character.evaluation.conditions import (
     contrasts_for,
     pressed_contrasts,
 )
+from character.evaluation.opinion import PreferenceJudge, opinion_of, with_odds
 from character.evaluation.pressures import PRESSURES
 from character.evaluation.probing import Plan, Probing, Progress
 from character.evaluation.ratings import revealed
@@ -68,6 +69,8 @@ def effect(
     models: Mapping[str, BackendConfig] | None = None,
     design: Design | None = None,
     unlike: Sequence[str] = (),
+    preference: PreferenceJudge | None = None,
+    judged: bool = True,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> EffectReport:
     """Measure what each trait of a constitution does to a model, and keep everything in the folder ``out``.
@@ -81,6 +84,9 @@ def effect(
 
     With ``choices`` the base and the tuned model, or without these the model that answers, are asked so often each to show one of two
     traits of their own choice, and the judge says which one was shown (see ``offers`` and ``ratings``); that needs neutral messages.
+
+    A ``preference`` model scores every response as well, without a call, and is compared with the judge; where ``judged`` is False
+    it stands in its place, and no judge is called.
 
     ``messages`` replaces generation; generated ones never repeat the texts ``unlike``. Called again with the same arguments it goes
     on where it stopped, and no finished call is made again. Writes ``effect.json``, ``responses.jsonl`` and, for
@@ -101,6 +107,13 @@ def effect(
             expected="neutral messages, which call for neither of two traits",
             fix="leave neutral_messages (--neutral) at 1 or more.",
         )
+    if not judged and (preference is None or choices or pressed_messages):
+        raise InputError(
+            "found no preference model to stand in for the judge."
+            if preference is None
+            else f"found {choices} choices and {pressed_messages} messages under pressure, and no judge to look at them.",
+            expected="a preference model (--preference), and neither choices nor pressure, where no judge is called",
+        )
     plan = Plan(
         constitution,
         config or Config(),
@@ -111,8 +124,9 @@ def effect(
         pressed_messages,
         choices,
         tuple(unlike),
+        judged,
     )
-    job = _Evaluation(plan, models)
+    job = _Evaluation(plan, models, preference)
     return run_on_own_loop(partial(job.run, Path(out), on_progress or (lambda _progress: None)))
 
 
@@ -120,6 +134,7 @@ def effect(
 class _Evaluation:
     plan: Plan
     models: Mapping[str, BackendConfig]
+    preference: PreferenceJudge | None = None
 
     async def run(self, out: Path, on_progress: Callable[[Progress], None]) -> EffectReport:
         """Make, judge and compare the responses in a folder."""
@@ -139,6 +154,8 @@ class _Evaluation:
             finally:
                 for lm in lms.values():
                     await lm._async_engine_spec.aclose()
+            if self.preference:
+                probed = with_odds(probed, self.preference, self.plan.constitution)
             report = self._report(probed, choices, lost, sum(store.usage("stage").values(), Usage()))
             contrasts = contrasts_for(self.plan.constitution, self.plan.groups, self.plan.design)
             items = review_items(probed, contrasts, self.plan.constitution)
@@ -209,7 +226,10 @@ class _Evaluation:
         dropped = (*(each.drops for each in probed), *(each.drops for each in choices))
         drops = [*lost, *(drop for each in dropped for drop in each if not drop.recovered)]
         backends = [
-            *(self.plan.config.backend(role) for role in ("responses", "judge")),
+            *(
+                self.plan.config.backend(role)
+                for role in ("responses", *(["judge"] if self.plan.judged else []))
+            ),
             *self.models.values(),
         ]
         return EffectReport(
@@ -238,6 +258,10 @@ class _Evaluation:
                 seed=seed,
             ),
             revealed=revealed(choices, self.plan.constitution, seed=seed),
+            opinion=opinion_of(probed, contrasts, self.plan.constitution, self.preference, seed=seed)
+            if self.preference
+            else None,
+            judged=self.plan.judged,
             moved=most_moved(probed, contrasts),
             dropped=dict(Counter(drop.reason for drop in drops).most_common()),
             usage=usage,

@@ -15,6 +15,7 @@ REVEALED_WORDS: dict[str, dict[str, str]] = {
     "en": {
         "heading": "What it shows when it may choose",
         "text": "Asked to show one of two traits, whichever it would rather, on a message that calls for neither; a blind judge said which one showed. Ratings are log-odds (Bradley–Terry): 0 is the mean of the common traits marked ◦, which the character does not have, 1.1 stands for three times out of four against such a trait, −1.1 for one out of four.",
+        "ratings": "Ratings",
         "rating": "rating, log-odds",
         "trait": "trait",
         "shown": "shown, {condition}",
@@ -32,6 +33,7 @@ REVEALED_WORDS: dict[str, dict[str, str]] = {
     "zh": {
         "heading": "可以选择时，它表现什么",
         "text": "在一条两种特质都不需要的消息上，请模型任选其一来表现；盲评说出表现的是哪一个。评分是对数优势（Bradley–Terry）：0 是带 ◦ 的常见特质（性格里没有的）的平均，1.1 表示与这样的特质相比四次里选三次，−1.1 表示四次里选一次。",
+        "ratings": "评分",
         "rating": "评分（对数优势）",
         "trait": "特质",
         "shown": "表现次数，{condition}",
@@ -63,7 +65,7 @@ def revealed_section(report: EffectReport, language: Language) -> Section:
         for name, figure in rating.ratings.items()
     ]
     chart = dots(
-        words["heading"],
+        words["ratings"],
         points,
         names=(words["trait"], words["rating"], WORDS[language]["condition"]),
         reference=0.0,

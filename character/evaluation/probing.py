@@ -57,6 +57,7 @@ class Plan:
     pressed_messages: int = 0
     choices: int = 0
     unlike: tuple[str, ...] = ()
+    judged: bool = True
 
     @property
     def groups(self) -> list[str]:
@@ -172,13 +173,14 @@ class Probing:
         pick = pressed_conditions if task.pressure else conditions_for
         conditions = pick(constitution, group, self._plan.design)
         traits = [constitution.trait(group)] if task.pressure else list(constitution.traits)
+        traits = traits if self._plan.judged else []
         answers = await aparallel([partial(self._answer, message, condition) for condition in conditions])
         usable = [(c, a) for c, a in zip(conditions, answers, strict=True) if not a.fault]
         texts = {condition.name: answer.text for condition, answer in usable}
         gauged: list[Gauged] = await aparallel(
             [partial(self._judge, message, list(texts.values()), trait) for trait in traits if texts]
         )
-        compared = {} if task.pressure else await self._compare(message, group, texts)
+        compared = {} if task.pressure or not traits else await self._compare(message, group, texts)
         judged: list[Gauged | Compared] = [*gauged, *compared.values()]
         words = words_of_trait(constitution.trait(group)) if group else TraitWords()
         self._count_one()

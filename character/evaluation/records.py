@@ -15,8 +15,8 @@ DEGREE_SCORES: dict[Degree, int] = {"opposite": -1, "absent": 0, "subtle": 1, "n
 class Response(Record):
     """One response to a message under a condition.
 
-    ``degrees`` holds, per trait, how strongly the judge found it (a trait whose judgement was lost is missing);
-    ``measures`` what was counted without a judge.
+    ``degrees`` holds, per trait, how strongly the judge found it (a trait whose judgement was lost is missing); ``odds`` how well
+    it fits a trait by a preference model, in log-odds, of which only differences on one message count; ``measures`` what was counted without a judge.
     """
 
     message_id: str
@@ -24,6 +24,7 @@ class Response(Record):
     text: str
     model: str = ""
     degrees: dict[str, Degree] = Field(default_factory=dict)
+    odds: dict[str, float] = Field(default_factory=dict)
     measures: dict[str, float] = Field(default_factory=dict)
 
 
@@ -110,15 +111,19 @@ class Share(Record):
 
 
 class Moved(Record):
-    """A message that a trait moved: the responses under the condition and its reference, and their degrees."""
+    """A message that a trait moved: the responses under the condition and its reference, and their degrees.
+
+    Without a judge the degrees are None, and ``odds`` says by how much the condition's response fits better, in log-odds.
+    """
 
     contrast: Contrast
     trait: str
     message: Message
     condition_text: str
     reference_text: str
-    condition_degree: Degree
-    reference_degree: Degree
+    condition_degree: Degree | None = None
+    reference_degree: Degree | None = None
+    odds: float | None = None
 
 
 class Survival(Record):
@@ -179,8 +184,49 @@ class Revealed(Record):
     first_shown: dict[str, Figure]
 
 
+class OpinionShift(Record):
+    """How much better than under its reference a response fits a trait under a condition, by a preference model.
+
+    ``odds`` is the mean difference of scores in log-odds, ``preferred`` the mean probability, in 0..1, that the condition's response
+    is the better one. ``judge`` is the judge's shift on the same messages, in degrees nearer to the trait's target
+    (negative: further away), since too much fits as badly as too little; ``agreement`` the share of the ``num_compared`` messages on
+    which the judge prefers one response where the model prefers the same. Both are None where the judge said nothing.
+    """
+
+    contrast: Contrast
+    trait: str
+    is_intended: bool
+    odds: Figure
+    preferred: Figure
+    p: float
+    adjusted_p: float
+    judge: Figure | None
+    agreement: Figure | None
+    num_messages: int
+    num_compared: int
+
+
+class Opinion(Record):
+    """What a preference model finds, beside the judge or in its place.
+
+    ``agreement`` with the judge is on the intended effects, alone or of a tuned model, whole messages resampled. ``not_fitted`` are
+    the traits that the model was not fitted on, ``num_seen`` of ``num_messages`` the messages that it was fitted on.
+    """
+
+    model: str
+    not_fitted: tuple[str, ...]
+    num_seen: int
+    num_messages: int
+    shifts: tuple[OpinionShift, ...]
+    agreement: Figure | None
+    num_compared: int
+
+
 class EffectReport(Record):
-    """What the traits of a constitution do, and how surely. ``level`` is that of the tests and intervals."""
+    """What the traits of a constitution do, and how surely. ``level`` is that of the tests and intervals.
+
+    ``judged`` is False where a preference model stood in for the judge: then there are no degrees, and what rests on them is empty.
+    """
 
     constitution: str
     fingerprint: str
@@ -202,4 +248,6 @@ class EffectReport(Record):
     usage: Usage
     rehearsal: bool
     revealed: Revealed | None = None
+    opinion: Opinion | None = None
+    judged: bool = True
     level: float = 0.95
