@@ -91,6 +91,7 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
     from character.evaluation.page import effect_page
     from character.message_files import MessageFile
     from character.report import write
+    from character.review.reporting import reviewed
 
     preference = _preference(flags)
     config = load_config(config_path, overrides=_overrides(flags))
@@ -115,6 +116,7 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
             judged=not flags["no_judge"],
             on_progress=_told(bar),
         )
+    report = reviewed(report, out)
     write(effect_page(report, flags["language"]), out / "effect.html")
     write_cards(report, loaded, out / "cards", flags["language"])
     if flags["as_json"]:

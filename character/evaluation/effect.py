@@ -31,6 +31,7 @@ from character.evaluation.opinion import PreferenceJudge, opinion_of, with_odds
 from character.evaluation.pressures import PRESSURES
 from character.evaluation.probing import Plan, Probing, Progress
 from character.evaluation.ratings import revealed
+from character.evaluation.reading import REPORT_NAME, RESPONSES_NAME
 from character.evaluation.records import Choice, EffectReport, Probed
 from character.evaluation.review_items import FILE_NAME, review_items
 from character.evaluation.shifts import (
@@ -53,7 +54,7 @@ from character.store import RunStore
 from character.text import stable_seed
 
 _IDENTITY = "effect"
-REPORT_NAME, RESPONSES_NAME, CHOICES_NAME = "effect.json", "responses.jsonl", "choices.jsonl"
+CHOICES_NAME = "choices.jsonl"
 
 
 def effect(

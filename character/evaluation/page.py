@@ -8,6 +8,7 @@ from character.evaluation.conditions import Contrast
 from character.evaluation.findings import findings, is_sure
 from character.evaluation.page_opinion import opinion_section
 from character.evaluation.page_revealed import revealed_section
+from character.evaluation.page_reviews import review_notes, reviews_section
 from character.evaluation.pressures import PRESSURE_WORDS
 from character.evaluation.records import EffectReport, Figure, Moved, Shift
 from character.evaluation.words import DEGREE_WORDS, KIND_WORDS, MEASURE_WORDS, WORDS, condition_word
@@ -48,6 +49,7 @@ def effect_page(report: EffectReport, language: Language | None = None) -> Page:
         _robustness(report, spoken),
         revealed_section(report, spoken),
         _measures(report, spoken),
+        reviews_section(report, spoken),
         _examples(report, spoken),
     ]
     return Page(
@@ -68,7 +70,11 @@ def _first(report: EffectReport, language: Language) -> Section:
     figures.append(BigNumber(words["calls"], Number(report.usage.calls, style="count")))
     lost = sum(report.dropped.values())
     figures.append(BigNumber(words["dropped"], Number(lost, style="count")))
-    return Section(words["first"], "", (Figures(tuple(figures)), Notes(tuple(findings(report, language)))))
+    return Section(
+        words["first"],
+        "",
+        (Figures(tuple(figures)), Notes((*review_notes(report, language), *findings(report, language)))),
+    )
 
 
 def _matrix(report: EffectReport, language: Language) -> Section:
@@ -241,13 +247,14 @@ def _measures(report: EffectReport, language: Language) -> Section:
 
 def _examples(report: EffectReport, language: Language) -> Section:
     words = WORDS[language]
-    items = tuple(_example(moved, language) for moved in report.moved)
+    items = tuple(example_of(moved, language) for moved in report.moved)
     parts = (Examples(words["examples"], items, num_open=2),) if items else ()
     text = words["examples_text" if report.judged else "examples_text_unjudged"]
     return Section(words["examples"], text, parts)
 
 
-def _example(moved: Moved, language: Language) -> Example:
+def example_of(moved: Moved, language: Language) -> Example:
+    """Return a message with its two responses, to be read side by side."""
     words, degrees = WORDS[language], DEGREE_WORDS[language]
     before, after = (
         condition_word(name, language) for name in (moved.contrast.reference, moved.contrast.condition)

@@ -29,7 +29,7 @@ OPINION_WORDS: dict[str, dict[str, str]] = {
         "found": "{trait}, by the preference model, fits better {where}: preferred in {share}.",
         "missing": "{trait}, by the preference model, does not surely fit better {where}: preferred in {share}.",
         "backwards": "{trait}, by the preference model, fits worse {where}: preferred in {share}.",
-        "line": "{where}: preferred in {share}, {odds} log-odds (p {p})",
+        "line": "preferred in {share}, {odds} log-odds (p {p})",
         "line_judge": "; judge {nearer} degrees nearer, alike in {alike}",
         "nothing": "not compared",
     },
@@ -50,7 +50,7 @@ OPINION_WORDS: dict[str, dict[str, str]] = {
         "found": "按偏好模型，{trait}{where}更符合：{share} 被偏好。",
         "missing": "按偏好模型，{trait}{where}并没有确定地更符合：{share} 被偏好。",
         "backwards": "按偏好模型，{trait}{where}反而更不符合：{share} 被偏好。",
-        "line": "{where}：{share} 被偏好，{odds} 对数优势（p {p}）",
+        "line": "{share} 被偏好，{odds} 对数优势（p {p}）",
         "line_judge": "；评判近了 {nearer} 个程度，一致 {alike}",
         "nothing": "没有比较",
     },
@@ -101,20 +101,18 @@ def opinion_notes(report: EffectReport, language: str) -> Iterator[Note]:
         yield Note(words["not_fitted"].format(traits=names), "look")
 
 
-def opinion_lines(report: EffectReport, trait: str, language: str) -> list[str]:
-    """Return what a card says of one trait by the preference model."""
+def opinion_facts(report: EffectReport, trait: str, language: str) -> list[tuple[str, str]]:
+    """Return what a card says of one trait by the preference model: what was compared, and what was found."""
     return [
-        "- " + opinion_line(shift, language)
+        (WORDS[language][shift.contrast.question], _found(shift, language))
         for shift in (report.opinion.shifts if report.opinion else ())
         if shift.trait == trait and shift.is_intended and shift.contrast.question in _INTENDED
     ]
 
 
-def opinion_line(shift: OpinionShift, language: str) -> str:
-    """Return a shift by the preference model in words, with the judge's beside it where there is one."""
+def _found(shift: OpinionShift, language: str) -> str:
     words = OPINION_WORDS[language]
     line = words["line"].format(
-        where=WORDS[language][shift.contrast.question],
         share=_text(shift.preferred, language, "share"),
         odds=_text(shift.odds, language),
         p=f"{shift.adjusted_p:.4f}",

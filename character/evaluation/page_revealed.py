@@ -28,7 +28,7 @@ REVEALED_WORDS: dict[str, dict[str, str]] = {
         "less_now": "Where it may choose, the tuned model shows {trait} less than the base model does: {rating}.",
         "unmoved": "Where it may choose, the tuned model does not surely show {trait} more than its base: {rating}.",
         "neither": "In {share} of the choices under “{condition}” neither trait showed.",
-        "line": "{condition}: {rating}, shown in {shown} of {offered} choices",
+        "line": "{rating}, shown in {shown} of {offered} choices",
     },
     "zh": {
         "heading": "可以选择时，它表现什么",
@@ -46,7 +46,7 @@ REVEALED_WORDS: dict[str, dict[str, str]] = {
         "less_now": "可以选择时，调优后的模型比基础模型更不愿意表现{trait}：{rating}。",
         "unmoved": "可以选择时，调优后的模型并没有确定地比基础模型更愿意表现{trait}：{rating}。",
         "neither": "“{condition}”下，{share} 的选择两个特质都没有表现。",
-        "line": "{condition}：{rating}，{offered} 次选择中表现 {shown} 次",
+        "line": "{rating}，{offered} 次选择中表现 {shown} 次",
     },
 }
 MANY_NEITHER = 0.2
@@ -116,28 +116,21 @@ def revealed_notes(report: EffectReport, language: str) -> Iterator[Note]:
             yield Note(words["neither"].format(**said), "look")
 
 
-def rating_lines(report: EffectReport, trait: str, language: str) -> list[str]:
-    """Return what a card says of one trait's ratings."""
+def rating_facts(report: EffectReport, trait: str, language: str) -> list[tuple[str, str]]:
+    """Return what a card says of one trait's ratings: of which model, and what was found."""
     words = REVEALED_WORDS[language]
-    ratings = report.revealed.ratings if report.revealed else ()
-    lines = []
-    for rating in ratings:
+    facts = []
+    for rating in report.revealed.ratings if report.revealed else ():
         if rating.trait != trait or rating.is_other:
             continue
-        lines += [
-            "- "
-            + words["line"].format(
-                condition=condition_word(name, language),
-                rating=_text(figure, language),
-                shown=rating.shown[name],
-                offered=rating.offered[name],
-            )
-            for name, figure in rating.ratings.items()
-        ]
+        for name, figure in rating.ratings.items():
+            counts = {"shown": rating.shown[name], "offered": rating.offered[name]}
+            found = words["line"].format(rating=_text(figure, language), **counts)
+            facts.append((condition_word(name, language), found))
         if rating.difference is not None:
-            p = f" (p {rating.adjusted_p:.4f})"
-            lines.append(f"- {words['difference']}: {_text(rating.difference, language)}{p}")
-    return lines
+            found = f"{_text(rating.difference, language)} (p {rating.adjusted_p:.4f})"
+            facts.append((words["difference"], found))
+    return facts
 
 
 def told_rating(rating: Rating) -> Figure:

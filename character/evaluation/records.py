@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from character.evaluation.conditions import Contrast, Design
@@ -222,6 +224,45 @@ class Opinion(Record):
     num_compared: int
 
 
+class Veto(Record):
+    """What a reviewer vetoed, and why. ``text`` is the vetoed text where it is one, "" for a whole trait."""
+
+    what: Literal["message", "candidate", "trait"]
+    reviewer: str
+    note: str = ""
+    text: str = ""
+
+
+class SignOff(Record):
+    """A reviewer's last word on a trait: signed off, or refused, with a note. ``at`` is UTC, ISO 8601."""
+
+    reviewer: str
+    at: str
+    is_signed: bool
+    note: str = ""
+
+
+class TraitReview(Record):
+    """What the reviewers of an evaluation say of one trait; answers that stand now, undone ones left out.
+
+    ``right`` is the share of right guesses which of two responses was meant to show the trait, of those that were made;
+    ``num_untold`` answers could not tell. ``overdone`` is the share of right guesses in which the trait was found overdone. Intervals
+    resample items, and are missing for fewer than five. ``alpha`` is Krippendorff's on the ``num_shared`` items of two or more.
+    """
+
+    trait: str
+    reviewers: tuple[str, ...] = ()
+    num_answers: int = 0
+    num_items: int = 0
+    num_untold: int = 0
+    right: Figure | None = None
+    overdone: Figure | None = None
+    alpha: float | None = None
+    num_shared: int = 0
+    vetoes: tuple[Veto, ...] = ()
+    sign_offs: tuple[SignOff, ...] = ()
+
+
 class EffectReport(Record):
     """What the traits of a constitution do, and how surely. ``level`` is that of the tests and intervals.
 
@@ -250,4 +291,5 @@ class EffectReport(Record):
     revealed: Revealed | None = None
     opinion: Opinion | None = None
     judged: bool = True
+    reviews: tuple[TraitReview, ...] = ()
     level: float = 0.95

@@ -21,13 +21,13 @@ from character.backends.rehearsal.responses import compose
 from character.backends.rehearsal.sense import sense_of
 from character.errors import InputError
 from character.evaluation.cards import CARD_WORDS, effect_card
-from character.evaluation.comparing import read_effect
 from character.evaluation.conditions import BASE, TUNED
 from character.evaluation.effect import effect
 from character.evaluation.findings import findings
 from character.evaluation.opinion import PreferenceJudge
 from character.evaluation.page import effect_page
 from character.evaluation.page_opinion import OPINION_WORDS
+from character.evaluation.reading import read_effect
 from character.evaluation.records import EffectReport, OpinionShift
 from character.preference import preference_model
 from character.preference.folds import text_key

@@ -17,6 +17,7 @@ from review_window import Window
 from optimizers.labelled import Label, read_labelled
 
 pytestmark = pytest.mark.browser
+EXAMPLES = Path(__file__).parents[2] / "examples" / "constitutions"
 NAMES = "PQRS"
 ORDERS = [["P", "Q", "R", "S"], ["S", "Q", "PR"], ["QS", "PR"], ["R", "S", "P", "Q"], ["Q", "P", "S", "R"]]
 
@@ -182,3 +183,56 @@ def test_the_other_tasks_go_by_keyboard_alone(tmp_path: Path, window: Callable[.
         tab.keyboard.press("Enter")
         tab.locator("#count", has_text="2 of").wait_for()
         server.stop(signal.SIGTERM)
+
+
+def test_a_trait_is_signed_off_by_keyboard_through_a_kill(
+    tmp_path: Path, window: Callable[..., Window]
+) -> None:
+    folder, constitution = tmp_path / "effect", EXAMPLES / "patience-and-humour.zh.toml"
+    options = ["--messages-per-trait", "4", "--neutral", "4", "--out", str(folder)]
+    subprocess.run(
+        [sys.executable, "-m", "character", "effect", str(constitution), *options],
+        check=True,
+        capture_output=True,
+    )
+    with ReviewServer(folder, "--reviewer", "Ann") as server:
+        opened = window(server.url, width=400, dark=True)
+        tab = opened.tab
+        tab.goto(f"{server.base}/sign")
+        tab.locator("h1", has_text="耐心").wait_for()
+        assert tab.evaluate("() => document.documentElement.scrollWidth") <= 400
+        tab.keyboard.press("v")
+        tab.keyboard.press("Enter")
+        tab.locator("#alert", has_text="写明原因").wait_for()
+        tab.keyboard.press("Escape")
+        tab.keyboard.press("e")
+        tab.keyboard.type("太啰嗦 e s z v")
+        tab.keyboard.press("Escape")
+        tab.reload()
+        assert tab.locator("#work textarea").input_value() == "太啰嗦 e s z v", "the draft survives a reload"
+        assert tab.locator("#work input[name=sign][value=no]").is_checked()
+        tab.keyboard.press("Enter")
+        tab.locator("h1", has_text="幽默感").wait_for()
+        server.kill()
+        server.start()
+        tab.goto(server.url)
+        tab.goto(f"{server.base}/sign")
+        tab.locator("h1", has_text="幽默感").wait_for()
+        opened.complaints.clear()  # of a server that could not be reached
+        tab.keyboard.press("a")
+        tab.keyboard.press("Enter")
+        tab.locator("#work .done").wait_for()
+        tab.keyboard.press("z")
+        tab.locator("h1", has_text="幽默感").wait_for()
+        tab.keyboard.press("a")
+        tab.keyboard.press("Enter")
+        tab.locator("#count", has_text="2 / 2").wait_for()
+        assert opened.complaints == []
+    subprocess.run(
+        [sys.executable, "-m", "character", "review", str(folder), "--report"],
+        check=True,
+        capture_output=True,
+    )
+    assert "拒绝签核: Ann，" in (folder / "cards" / "耐心.md").read_text(encoding="utf-8")
+    assert "太啰嗦 e s z v" in (folder / "cards" / "耐心.html").read_text(encoding="utf-8")
+    assert "已签核: Ann，" in (folder / "cards" / "幽默感.md").read_text(encoding="utf-8")
