@@ -100,11 +100,14 @@ def _export(folder: Path, out: Path, reviewer: str, as_json: bool) -> None:
                 "file": str(out),
                 "items": len(done.labelled),
                 "raters": raters,
+                "no_order": done.no_order,
                 "left_out": done.left_out,
             }
         )
         return
     click.echo(f"{out}: {count_text(len(done.labelled), 'item')} of {', '.join(raters)}")
+    for reason, number in done.no_order.items():
+        click.echo(f"of these, {reason}: {number:,}")
     for reason, number in done.left_out.items():
         click.echo(f"left out, {reason}: {number:,}")
     click.echo(f"next: character optimize {out}")

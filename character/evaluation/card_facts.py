@@ -15,6 +15,7 @@ from character.evaluation.words import DEGREE_WORDS, KIND_WORDS, MEASURE_WORDS, 
 
 CARD_WORDS: dict[str, dict[str, str]] = {
     "en": {
+        "trait": "The trait",
         "target": "Target",
         "effect": "Effect",
         "no_effect": "No shift of this trait was measured.",
@@ -47,6 +48,7 @@ CARD_WORDS: dict[str, dict[str, str]] = {
         "made": "constitution {fingerprint} · character {version} · seed {seed} · {calls} calls in all · models: {models}",
     },
     "zh": {
+        "trait": "特质",
         "target": "目标",
         "effect": "效果",
         "no_effect": "没有测到这个特质的变化。",
@@ -192,7 +194,7 @@ def _shifts(report: EffectReport, trait: str, language: str, *, intended: bool) 
             continue
         if intended or is_sure(shift, report):
             found = f"{written(shift.shift, language)} (p {shift.adjusted_p:.4f}, n {shift.num_messages})"
-            yield Fact(f"{shift.trait}, {WORDS[language][question]}", found)
+            yield Fact(_joined(shift.trait, WORDS[language][question], language), found)
 
 
 def _shares(report: EffectReport, trait: str, language: str) -> Iterable[Fact]:
@@ -215,8 +217,13 @@ def _measures(report: EffectReport, trait: str, language: str) -> Iterable[Fact]
         if each.contrast.group == trait and is_sure(each, report):
             is_ratio = each.measure == "characters"
             figure = written(each.difference, language, "number" if is_ratio else "signed")
-            what = f"{MEASURE_WORDS[language][each.measure]}, {WORDS[language][each.contrast.question]}"
+            question = WORDS[language][each.contrast.question]
+            what = _joined(MEASURE_WORDS[language][each.measure], question, language)
             yield Fact(what, f"× {figure}" if is_ratio else figure)
+
+
+def _joined(what: str, question: str, language: str) -> str:
+    return f"{what}：{question}" if language == "zh" else f"{what}, {question[0].lower()}{question[1:]}"
 
 
 def target_word(trait: Trait, language: str) -> str:

@@ -73,7 +73,7 @@ def card_page(report: EffectReport, trait: Trait, language: Language = "en") -> 
         title=trait.name,
         subtitle=f"{words['target']}: {target_word(trait, language)}",
         sections=(
-            *([Section(trait.description, "", warning)] if warning else [Section(trait.description)]),
+            Section(words["trait"], trait.description, warning),
             *(_page_section(part, language) for part in card_parts(report, trait.name, language)),
             *([Section(words["examples"], "", (Examples("", examples),))] if examples else []),
             *(_page_section(part, language) for part in last),

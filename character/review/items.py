@@ -61,6 +61,12 @@ class Shown(NamedTuple):
     seen: int
     facts: Sequence[CardPart] = ()
 
+    @property
+    def how(self) -> str:
+        """The key of the words that say what to do."""
+        is_effect = self.item.startswith(target_key("message", EFFECT_PREFIX))
+        return "check_effect_how" if self.task == "check" and is_effect else f"{self.task}_how"
+
 
 def show(
     subject: Subject, reviews: ReviewStore, reviewer: str, task: Task, item: str, language: Language = "en"

@@ -66,6 +66,10 @@ _WORDS: dict[str, tuple[str, str]] = {
         "Veto what must not be trained on. What you veto is left out of every later export.",
         "请否决不应用于训练的内容。被否决的内容不会出现在之后的任何导出中。",
     ),
+    "check_effect_how": (
+        "Veto what says nothing about the trait, and say why. What you veto stands on the trait's card.",
+        "请否决无法说明该特质的内容，并写下原因。被否决的内容会写在特质的卡片上。",
+    ),
     "sign_how": (
         "Is this what the trait should do to the model? Read the card, then sign it off or refuse, with a note.",
         "这个特质对模型的作用符合期望吗？请读完卡片，再签核或拒绝，并写下备注。",

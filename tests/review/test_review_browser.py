@@ -45,6 +45,8 @@ def test_label_by_keyboard_and_drag_through_undo_reload_kill_and_a_second_review
             assert ann.tab.locator("#work .chip").count() == 4
             ann.submit()
         ann.tab.locator("#count", has_text="15 of 18 answered").wait_for()
+        unsuitable, skipped = (press_and_go_on(ann, key) for key in "us")
+        ann.tab.locator("#count", has_text="17 of 18 answered").wait_for()
 
         bo = window(server.url)
         bo.tab.goto(f"{server.base}/rank?as=Bo")
@@ -55,9 +57,13 @@ def test_label_by_keyboard_and_drag_through_undo_reload_kill_and_a_second_review
 
     assert len(clicked["Ann"]) == 15
     export(folder, tmp_path / "labelled.jsonl")
-    found = read_labelled(tmp_path / "labelled.jsonl").items
-    assert {item.id: set(item.labels) for item in found} == labels_of(clicked)
-    assert calibrated(tmp_path / "labelled.jsonl")["strategy"] == "calibrate"
+    found = read_labelled(tmp_path / "labelled.jsonl")
+    said = {item.id: set(item.labels) for item in found.items}
+    assert said == {**labels_of(clicked), unsuitable: set(), skipped: set()}
+    assert found.dropped == {"unsuitable": 1, "skipped": 1}
+    report = calibrated(tmp_path / "labelled.jsonl")
+    assert report["strategy"] == "calibrate"
+    assert (report["num_labels"], report["num_items"], report["unusable"]) == (17, 15, 2)
 
 
 def by_keyboard(window: Window, name: str, numbers: range, clicked: Clicked) -> None:
@@ -67,6 +73,14 @@ def by_keyboard(window: Window, name: str, numbers: range, clicked: Clicked) -> 
         clicked[name][window.item] = groups
         window.rank_by_keys(groups)
         window.submit()
+
+
+def press_and_go_on(window: Window, key: str) -> str:
+    """Press a key that answers the item on the page, and return its id once the next one is there."""
+    item = window.item
+    window.tab.keyboard.press(key)
+    window.tab.locator(f"#work input[name=item]:not([value='{item}'])").wait_for(state="attached")
+    return item
 
 
 def take_back_and_reload(ann: Window, clicked: Clicked) -> None:
