@@ -7,18 +7,17 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from evaluation.planted import PAIR, answering
+from evaluation.planted import PAIR, choosing
 from fake_server import FakeServer, Reply, as_rehearsal, backend_at
 
 from character import Config, Constitution, Trait, load_constitution
 from character.aggregation.choice_models import bradley_terry, bradley_terry_means
-from character.backends.rehearsal import rehearse
 from character.backends.rehearsal.choosing import LEANINGS
 from character.errors import InputError
 from character.evaluation.cards import effect_card
@@ -35,19 +34,6 @@ from character.report import render
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "constitutions"
 NONE: dict[str, float] = {}
-
-
-def choosing(leanings: Mapping[str, float]) -> Callable[[dict[str, Any]], str]:
-    """Return a server's script that chooses by these leanings and answers plainly else."""
-    plainly = answering({})
-
-    def script(request: dict[str, Any]) -> str:
-        if "[[ ## traits ## ]]" not in request["messages"][-1]["content"]:
-            return plainly(request)
-        system, *rest = request["messages"]
-        return rehearse(system["content"], rest, seed=request.get("seed") or 0, leanings=leanings)
-
-    return script
 
 
 def chosen(

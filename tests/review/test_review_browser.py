@@ -215,6 +215,13 @@ def test_a_trait_is_signed_off_by_keyboard_through_a_kill(
         tab.goto(f"{server.base}/sign")
         tab.locator("h1", has_text="耐心").wait_for()
         assert tab.evaluate("() => document.documentElement.scrollWidth") <= 400
+        assert opened.grave_faults() == []
+        wide = window(f"{server.base}/sign?as=Ann&lang=en", context=tab.context)
+        wide.tab.set_viewport_size({"width": 1200, "height": 900})
+        wide.tab.emulate_media(color_scheme="light")
+        wide.tab.keyboard.press("a")
+        assert wide.grave_faults() == []
+        wide.tab.close()
         tab.keyboard.press("v")
         tab.keyboard.press("Enter")
         tab.locator("#alert", has_text="写明原因").wait_for()

@@ -80,6 +80,9 @@ def test_what_reviewers_say_is_on_the_cards_and_in_the_report_after_a_kill(folde
         assert "humour" in page.text
         assert sign(server, "Ann", sign="no", note=f"too loud {HOSTILE}").status == 200
         assert "humour" in sign(server, "Bo", sign="yes", note="").text
+        told = server.get("/sign?as=Bo").text
+        assert "<img src=x" not in told
+        assert "&lt;img src=x" in told
     report = write_reviewed(folder)
     reviews = {review.trait: review for review in report.reviews}
     assert set(reviews) == {"patience", "humour"}
