@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 
 import pytest
@@ -37,3 +38,29 @@ def test_an_error_of_the_preparation_reaches_the_caller() -> None:
 
     with pytest.raises(ValueError, match="positive integer"):
         run_on_own_loop(prepare_badly)
+
+
+async def _collector() -> tuple[int, tuple[int, int, int]]:
+    return gc.get_freeze_count(), gc.get_threshold()
+
+
+def test_what_a_run_finds_in_memory_is_set_apart_until_its_end() -> None:
+    usual = gc.get_threshold()
+    frozen, threshold = run_on_own_loop(_collector)
+    assert frozen > 10_000
+    assert threshold[0] > usual[0]
+    assert (gc.get_freeze_count(), gc.get_threshold()) == (0, usual)
+
+
+def test_a_process_that_looks_after_its_own_garbage_is_left_alone() -> None:
+    gc.disable()
+    try:
+        assert run_on_own_loop(_collector) == (0, gc.get_threshold())
+    finally:
+        gc.enable()
+    gc.freeze()
+    try:
+        assert run_on_own_loop(_collector)[1] == gc.get_threshold()
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections.abc import Container
 from functools import lru_cache
 from typing import Any, get_origin
 from weakref import WeakKeyDictionary
@@ -73,22 +74,25 @@ class CharacterAdapter(dspy.ChatAdapter):
 
     def parse(self, signature: type[dspy.Signature], completion: str) -> dict[str, Any]:
         """Return the output fields; raises AdapterParseError on a missing, repeated or ill-typed field."""
-        sections = self._sections(signature, completion)
+        wanted = signature.output_fields  # made anew each time it is asked for
+        sections = self._sections(signature, wanted, completion)
         fields: dict[str, Any] = {}
         for name, text in sections.items():
             try:
-                fields[name] = read_value(text, signature.output_fields[name].annotation)
+                fields[name] = read_value(text, wanted[name].annotation)
             except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
                 raise _unreadable(
                     signature, completion, f"The field {name} cannot be read: {error}"
                 ) from error
         fields = apply_output_field_defaults(signature, fields)
-        missing = [name for name in signature.output_fields if name not in fields]
+        missing = [name for name in wanted if name not in fields]
         if missing:
             raise _unreadable(signature, completion, f"The reply lacks the field {', '.join(missing)}.")
         return fields
 
-    def _sections(self, signature: type[dspy.Signature], completion: str) -> dict[str, str]:
+    def _sections(
+        self, signature: type[dspy.Signature], wanted: Container[str], completion: str
+    ) -> dict[str, str]:
         lines = completion.split("\n")
         headers = [_HEADER.match(line) for line in lines]
         ends = [i for i, match in enumerate(headers) if match and match.group(1) == "completed"]
@@ -96,7 +100,7 @@ class CharacterAdapter(dspy.ChatAdapter):
         current: list[str] = []
         for i, line in enumerate(lines[: ends[-1]] if ends else lines):
             match = headers[i]
-            if match is None or match.group(1) not in signature.output_fields:
+            if match is None or match.group(1) not in wanted:
                 current.append(line)
                 continue
             if match.group(1) in sections:
