@@ -29,7 +29,7 @@ from character.evaluation.effect import effect
 from character.evaluation.findings import is_sure
 from character.evaluation.records import EffectReport
 
-NUM_CHOICES = 130
+NUM_CHOICES = 200
 PLANTED = {("patience", "patience"), ("humour", "humour")}
 
 

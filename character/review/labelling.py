@@ -80,7 +80,7 @@ def _labelled(subject: Subject, standing: Iterable[Standing]) -> Exported:
             labels += _labels(rater, fresh)
         if rollout and labels:
             items.append(_item(subject, rollout, tuple(labels)))
-    answers = Counter(label.answer for item in items for label in item.labels if label.answer)
+    answers: Counter[str] = Counter(label.answer for item in items for label in item.labels if label.answer)
     counted = {name: answers[answer] for answer, name in _COUNTED_AS.items() if answers[answer]}
     return Exported(LabelledSet(items=tuple(items), name=subject.folder.name), counted, dict(+left_out))
 
