@@ -94,31 +94,10 @@ def effect(
     reviewers, ``effect_items.json``; with choices ``choices.jsonl``. Raises
     StoreError where the folder holds something else, BackendUnavailableError and BudgetReachedError as runs do.
     """
-    constitution = as_constitution(constitution)
-    models = dict(models or {})
-    design = design or ("models" if models else "traits")
-    if (design != "traits") != (set(models) == {BASE, TUNED}):
-        raise InputError(
-            f"found the models {', '.join(models) or 'none'} for the design {design!r}.",
-            expected="base and tuned for the designs models and both, none for traits",
-        )
-    if choices and not neutral_messages:
-        raise InputError(
-            f"{choices} choices are asked for without neutral messages.",
-            expected="neutral messages, which call for neither of two traits",
-            fix="leave neutral_messages (--neutral) at 1 or more.",
-        )
-    if not judged and (preference is None or choices or pressed_messages):
-        raise InputError(
-            "found no preference model to stand in for the judge."
-            if preference is None
-            else f"found {choices} choices and {pressed_messages} messages under pressure, and no judge to look at them.",
-            expected="a preference model (--preference), and neither choices nor pressure, where no judge is called",
-        )
     plan = Plan(
-        constitution,
+        as_constitution(constitution),
         config or Config(),
-        design,
+        design or ("models" if models else "traits"),
         messages,
         messages_per_trait,
         neutral_messages,
@@ -127,7 +106,8 @@ def effect(
         tuple(unlike),
         judged,
     )
-    job = _Evaluation(plan, models, preference)
+    job = _Evaluation(plan, dict(models or {}), preference)
+    job.check()
     return run_on_own_loop(partial(job.run, Path(out), on_progress or (lambda _progress: None)))
 
 
@@ -136,6 +116,30 @@ class _Evaluation:
     plan: Plan
     models: Mapping[str, BackendConfig]
     preference: PreferenceJudge | None = None
+
+    def check(self) -> None:
+        """Raise InputError where what is asked for does not go together."""
+        plan = self.plan
+        if (plan.design != "traits") != (set(self.models) == {BASE, TUNED}):
+            raise InputError(
+                f"found the models {', '.join(self.models) or 'none'} for the design {plan.design!r}.",
+                expected="base and tuned for the designs models and both, none for traits",
+            )
+        if plan.choices and not plan.neutral_messages:
+            raise InputError(
+                f"{plan.choices} choices are asked for without neutral messages.",
+                expected="neutral messages, which call for neither of two traits",
+                fix="leave neutral_messages (--neutral) at 1 or more.",
+            )
+        if plan.judged:
+            return
+        if self.preference is None or plan.choices or plan.pressed_messages:
+            raise InputError(
+                "found no preference model to stand in for the judge."
+                if self.preference is None
+                else f"found {plan.choices} choices and {plan.pressed_messages} messages under pressure, and no judge to look at them.",
+                expected="a preference model (--preference), and neither choices nor pressure, where no judge is called",
+            )
 
     async def run(self, out: Path, on_progress: Callable[[Progress], None]) -> EffectReport:
         """Make, judge and compare the responses in a folder."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,62 +19,62 @@ NUM_SAMPLES, NUM_FLIPS = 1000, 1999
 
 
 def revealed(choices: Sequence[Choice], constitution: Constitution, *, seed: int = 0) -> Revealed | None:
-    """Return what the choices say of every trait that was offered; None where no reply showed one of its two traits.
+    """Return what the choices say of every trait that was offered; None where a model never showed one of its two traits.
 
     Intervals resample messages, those of both models together. The test of a difference exchanges the two models' choices
     on whole messages, the test of one model's choices the two traits of each offer (Fisher's randomisation test).
     """
-    decided = [choice for choice in choices if choice.shown]
-    if not decided:
-        return None
     conditions = list(dict.fromkeys(choice.condition for choice in choices))
-    own = [trait.name for trait in constitution.traits]
-    others = [trait.name for trait in other_traits(constitution)]
-    offered = {name for choice in choices for name in (choice.first, choice.second)}
-    names = [name for name in [*own, *others] if name in offered]
+    decided = [choice for choice in choices if choice.shown]
+    if not conditions or {choice.condition for choice in decided} != set(conditions):
+        return None
+    told = [choice for choice in choices if choice.shown is not None]
+    return Revealed(
+        ratings=tuple(_ratings(decided, conditions, constitution, seed)),
+        num_choices={name: sum(choice.condition == name for choice in told) for name in conditions},
+        neither={name: _share(told, name, lambda choice: choice.shown == "", seed) for name in conditions},
+        first_shown={
+            name: _share(decided, name, lambda choice: choice.shown == choice.first, seed)
+            for name in conditions
+        },
+    )
+
+
+def _ratings(
+    decided: Sequence[Choice], conditions: Sequence[str], constitution: Constitution, seed: int
+) -> Iterator[Rating]:
+    others = {trait.name for trait in other_traits(constitution)}
+    offered = {name for choice in decided for name in (choice.first, choice.second)}
+    known = [*(trait.name for trait in constitution.traits), *(t.name for t in other_traits(constitution))]
+    names = [name for name in known if name in offered]
     is_other = np.array([name in others for name in names])
-    tables = _tables(decided, conditions, names)  # conditions, messages, winner, loser
+    tables = _tables(decided, conditions, names)  # conditions, messages, the trait shown, the other one
     rate = _rater(is_other)
-    estimates = rate(tables.sum(axis=1))
-    drawn = _resampled(tables, rate, seed)
+    estimates, drawn = rate(tables.sum(axis=1)), _resampled(tables, rate, seed)
     p_values = _p_values(tables, rate, seed)
-    adjusted = dict(zip(np.flatnonzero(~is_other), holm(p_values[~is_other]), strict=True))
+    adjusted = np.full(len(names), np.nan)
+    adjusted[~is_other] = holm(p_values[~is_other])
     enough = tables.shape[1] >= LEAST_CLUSTERS
-    wins = {name: table.sum(axis=(0, 2)) for name, table in zip(conditions, tables, strict=True)}
-    duels = {
-        name: wins[name] + table.sum(axis=(0, 1)) for name, table in zip(conditions, tables, strict=True)
-    }
-
-    def difference(place: int) -> Figure | None:
-        if len(conditions) != 2:
-            return None
-        found = float(estimates[1][place] - estimates[0][place])
-        return _figure(found, drawn[1, :, place] - drawn[0, :, place], enough=enough)
-
-    ratings = tuple(
-        Rating(
+    for place, name in enumerate(names):
+        figures = [
+            _figure(float(estimates[i, place]), drawn[i, :, place], enough=enough)
+            for i in range(len(conditions))
+        ]
+        shown, duels = tables[:, :, place].sum(axis=(1, 2)), tables[:, :, :, place].sum(axis=(1, 2))
+        difference = None
+        if len(conditions) == 2:
+            apart = float(estimates[1, place] - estimates[0, place])
+            difference = _figure(apart, drawn[1, :, place] - drawn[0, :, place], enough=enough)
+        yield Rating(
             trait=name,
             is_other=bool(is_other[place]),
-            ratings={
-                condition: _figure(float(estimates[i][place]), drawn[i, :, place], enough=enough)
-                for i, condition in enumerate(conditions)
-            },
-            shown={condition: int(wins[condition][place]) for condition in conditions},
-            offered={condition: int(duels[condition][place]) for condition in conditions},
-            difference=difference(place),
+            ratings=dict(zip(conditions, figures, strict=True)),
+            shown={condition: int(shown[i]) for i, condition in enumerate(conditions)},
+            offered={condition: int(shown[i] + duels[i]) for i, condition in enumerate(conditions)},
+            difference=difference,
             p=None if is_other[place] else float(p_values[place]),
             adjusted_p=None if is_other[place] else float(adjusted[place]),
         )
-        for place, name in enumerate(names)
-    )
-    return Revealed(
-        ratings=ratings,
-        num_choices={
-            name: sum(c.condition == name and c.shown is not None for c in choices) for name in conditions
-        },
-        neither={name: _share(choices, name, lambda c: c.shown == "", seed) for name in conditions},
-        first_shown={name: _share(decided, name, lambda c: c.shown == c.first, seed) for name in conditions},
-    )
 
 
 def _tables(decided: Sequence[Choice], conditions: Sequence[str], names: Sequence[str]) -> Floats:
@@ -137,7 +137,7 @@ def _figure(estimate: float, drawn: Floats, *, enough: bool) -> Figure:
 def _share(
     choices: Sequence[Choice], condition: str, is_counted: Callable[[Choice], bool], seed: int
 ) -> Figure:
-    known = [choice for choice in choices if choice.condition == condition and choice.shown is not None]
+    known = [choice for choice in choices if choice.condition == condition]
     groups = [choice.message_id for choice in known]
     found = bootstrap_mean([float(is_counted(choice)) for choice in known], groups=groups, seed=seed)
     if found is None or len(set(groups)) < LEAST_CLUSTERS:
