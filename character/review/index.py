@@ -22,8 +22,13 @@ if TYPE_CHECKING:
 
 _CHUNK = 128
 _UNFINISHED = ("pending", FAILED)
-_OF_RUN = f"(task IN ('rank', 'compare') OR task = 'check' AND item NOT LIKE 'message:{EFFECT_PREFIX}%')"
-"""Which rows of the queue follow from a run, and not from an effect."""
+_EFFECT_MESSAGE = (
+    f"(item >= 'message:{EFFECT_PREFIX}' AND item < 'message:{EFFECT_PREFIX.replace('/', '0')}')"
+)
+"""Which items to check are those of an effect: a range, so that the table's key finds them; "0" comes after "/"."""
+_OF_RUN = f"(task IN ('rank', 'compare') OR task = 'check' AND NOT {_EFFECT_MESSAGE})"
+_OF_EFFECT = f"(task IN ('effect', 'sign') OR task = 'check' AND {_EFFECT_MESSAGE})"
+"""Which rows of the queue follow from a run, and which from an effect."""
 _INSERT = "INSERT OR REPLACE INTO queue VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 Row = tuple[Task, str, str, str, str, float, int, str]
 
@@ -64,7 +69,7 @@ class Index(threading.Thread):
     def run(self) -> None:
         """Put what is not in the queue yet into it."""
         try:
-            self._reviews.write(f"DELETE FROM queue WHERE NOT {_OF_RUN}", [()])  # noqa: S608 - constants
+            self._reviews.write(f"DELETE FROM queue WHERE {_OF_EFFECT}", [()])  # noqa: S608 - constants
             rows = [row for item in self._effects.items for row in _effect_rows(item)]
             self._reviews.write(_INSERT, [*rows, *(_sign_rows(self._report) if self._report else ())])
             if self._run is not None:

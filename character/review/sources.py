@@ -82,8 +82,7 @@ def open_subject(folder: Path) -> Subject:
 def _report(folder: Path) -> EffectReport | None:
     if not (folder / _REPORT).is_file():
         return None
-    from character.evaluation.reading import (
-        read_report,  # it brings dspy, which the review of a run does without
-    )
+    # It brings dspy, which the review of a run does without.
+    from character.evaluation.reading import read_report
 
     return read_report(folder)
