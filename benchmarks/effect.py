@@ -3,8 +3,8 @@
     python benchmarks/effect.py [--quick] [--json]
 
 The rehearsal model answers and judges. Planted: two traits, each alone in the prompt (the diagonal of the matrix); and a
-tuned model, a server on loopback, that shows one trait more, another one less, and writes longer replies. Not planted: two
-models that are the same one with other seeds. Exits 1 where a planted shift is found in fewer than 95 % of seeds, or a
+tuned model, a server on loopback, that shows one trait more, another one less, and writes longer replies; and one that leans
+to one of two traits where it may choose (1.5 log-odds). Not planted: two models that are the same one with other seeds. Exits 1 where a planted shift is found in fewer than 95 % of seeds, or a
 false one is reported in more seeds than the stated error rate of 5 % for each kind of test allows (upper end of its 95 %
 interval, Clopper & Pearson 1934).
 """
@@ -20,7 +20,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from evaluation.planted import PAIR, answering
+from evaluation.planted import PAIR, answering, choosing
 from fake_server import FakeServer, backend_at
 
 from character import BackendConfig, Config
@@ -29,6 +29,7 @@ from character.evaluation.effect import effect
 from character.evaluation.findings import is_sure
 from character.evaluation.records import EffectReport
 
+NUM_CHOICES = 200
 PLANTED = {("patience", "patience"), ("humour", "humour")}
 
 
@@ -43,13 +44,19 @@ def nothing(seed: int, folder: Path) -> dict[str, bool]:
     """Return whether any difference is reported between a model and itself."""
     models = {BASE: BackendConfig(), TUNED: BackendConfig()}
     report = effect(
-        PAIR, folder / f"nothing-{seed}", config=Config(seed=seed), models=models, neutral_messages=8
+        PAIR,
+        folder / f"nothing-{seed}",
+        config=Config(seed=seed),
+        models=models,
+        neutral_messages=8,
+        choices=NUM_CHOICES,
     )
     sure = _sure(report, "models")
     return {
         "false intended": bool(sure & PLANTED),
         "false side effect": bool(sure - PLANTED),
         "false measure": any(is_sure(each, report) for each in report.measures),
+        "false leaning": bool(_leanings(report)),
     }
 
 
@@ -75,6 +82,34 @@ def tuned(seed: int, folder: Path) -> dict[str, bool]:
     }
 
 
+def leaning(seed: int, folder: Path) -> dict[str, bool]:
+    """Return whether what a tuned model would rather show is found, and whether any other leaning is reported."""
+    with (
+        FakeServer(choosing({}), name="one") as first,
+        FakeServer(choosing({"patience": 1.5}), name="two") as second,
+    ):
+        models = {BASE: backend_at(first), TUNED: backend_at(second)}
+        report = effect(
+            PAIR,
+            folder / f"leaning-{seed}",
+            config=Config(seed=seed),
+            models=models,
+            messages_per_trait=2,
+            choices=NUM_CHOICES,
+        )
+    signs = _leanings(report)
+    return {"more of one": signs.get("patience", 0) > 0, "false other": "humour" in signs}
+
+
+def _leanings(report: EffectReport) -> dict[str, float]:
+    """Return by how much more the tuned model shows each trait where that is sure."""
+    return {
+        rating.trait: rating.difference.estimate
+        for rating in (report.revealed.ratings if report.revealed else ())
+        if rating.difference and (1.0 if rating.adjusted_p is None else rating.adjusted_p) < 0.05
+    }
+
+
 def _sure(report: EffectReport, question: str) -> set[tuple[str, str]]:
     return {
         (shift.contrast.group, shift.trait)
@@ -93,7 +128,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         rows = {
             name: [work(seed, Path(folder)) for seed in seeds]
-            for name, work in (("traits", traits), ("nothing", nothing), ("tuned", tuned))
+            for name, work in (
+                ("traits", traits),
+                ("nothing", nothing),
+                ("tuned", tuned),
+                ("leaning", leaning),
+            )
         }
     figures = [
         _figure(name, what, [row[what] for row in found]) for name, found in rows.items() for what in found[0]

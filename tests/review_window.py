@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+
+AXE = Path(__file__).parent / "review" / "vendor" / "axe.min.js"
 
 
 class Window:
@@ -55,6 +58,16 @@ class Window:
             mouse.down()
             mouse.move(end["x"] + 20, end["y"] + 15, steps=6)
             mouse.up()
+
+    def grave_faults(self) -> list[tuple[str, str, str]]:
+        """Return what axe-core finds on the page that is serious or critical: rule, impact and element."""
+        self.tab.evaluate(AXE.read_text(encoding="utf-8"))
+        found = self.tab.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
+        return [
+            (each["id"], each["impact"], each["nodes"][0]["html"])
+            for each in found["violations"]
+            if each["impact"] in ("serious", "critical")
+        ]
 
     def submit(self) -> None:
         """Press Enter and wait until another item is there."""

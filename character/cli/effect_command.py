@@ -12,7 +12,10 @@ from character.cli.live_bar import LiveBar
 from character.cli.options import backend_options, backend_overrides, config_option, json_option, print_json
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from character.config import BackendConfig, Config
+    from character.evaluation.opinion import PreferenceJudge
     from character.evaluation.probing import Progress
     from character.evaluation.records import EffectReport
 
@@ -44,6 +47,13 @@ if TYPE_CHECKING:
     type=click.IntRange(min=0),
     help="Messages per trait that are asked again under pressure to drop the character.",
 )
+@click.option(
+    "--choices",
+    default=0,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Revealed preference: how often each model chooses which of two traits to show (two calls each; 100 or more tell something).",
+)
 @click.option("--base", metavar="MODEL", help="Compare this model, without traits in its prompt …")
 @click.option("--tuned", metavar="MODEL", help="… with this one.")
 @click.option("--base-api-base", metavar="URL", help="The server of the base model.")
@@ -51,6 +61,18 @@ if TYPE_CHECKING:
 @click.option("--with-traits", is_flag=True, help="With --base and --tuned: measure the traits as well.")
 @click.option("--judge", metavar="MODEL", help="The model that judges.")
 @click.option("--judge-api-base", metavar="URL", help="The server of the judge.")
+@click.option(
+    "--preference",
+    "preference_folder",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="A saved preference model (`preference fit`): its shifts beside the judge's, and how far the two agree.",
+)
+@click.option(
+    "--no-judge",
+    is_flag=True,
+    help="With --preference: that model takes the judge's place, and no judge is called.",
+)
 @click.option("--seed", type=click.IntRange(min=0), help="The seed of everything random.")
 @click.option("--language", type=click.Choice(["en", "zh"]), help="The report's language.")
 @backend_options
@@ -69,7 +91,9 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
     from character.evaluation.page import effect_page
     from character.message_files import MessageFile
     from character.report import write
+    from character.review.reporting import reviewed
 
+    preference = _preference(flags)
     config = load_config(config_path, overrides=_overrides(flags))
     loaded = load_constitution(constitution)
     if flags["trait_names"]:
@@ -84,11 +108,15 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
             messages_per_trait=flags["messages_per_trait"],
             neutral_messages=flags["neutral"],
             pressed_messages=flags["pressed"],
+            choices=flags["choices"],
             models=models,
             design="both" if models and flags["with_traits"] else None,
             unlike=_texts_of(flags["held_out_from"]),
+            preference=preference,
+            judged=not flags["no_judge"],
             on_progress=_told(bar),
         )
+    report = reviewed(report, out)
     write(effect_page(report, flags["language"]), out / "effect.html")
     write_cards(report, loaded, out / "cards", flags["language"])
     if flags["as_json"]:
@@ -106,6 +134,34 @@ def _overrides(flags: dict[str, Any]) -> dict[str, Any]:
     if flags["seed"] is not None:
         nested["seed"] = flags["seed"]
     return nested
+
+
+def _preference(flags: dict[str, Any]) -> PreferenceJudge | None:
+    """Return the preference model that the flags name; raises ConfigError for flags that do not go together."""
+    from character.errors import ConfigError
+
+    if flags["no_judge"]:
+        against = [name for name in ("judge", "judge_api_base", "choices", "pressed") if flags[name]]
+        if against or flags["preference_folder"] is None:
+            found = f"beside --{against[0].replace('_', '-')}" if against else "without --preference"
+            raise ConfigError(
+                f"found --no-judge {found}.",
+                expected="--no-judge with --preference FOLDER, and nothing for a judge to do",
+            )
+    if flags["preference_folder"] is None:
+        return None
+    from character.evaluation.opinion import PreferenceJudge
+    from character.preference import load_preference_model
+    from character.preference.folds import text_key
+    from character.preference.protocol import Judged
+
+    model = load_preference_model(flags["preference_folder"])
+    return PreferenceJudge(
+        name=model.kind,
+        traits=frozenset(model.traits),
+        scores=lambda sides: model.scores([Judged(side.message, side.text, side.trait) for side in sides]),
+        is_seen=lambda message: text_key(message.turns[-1].content) in model.seen_messages,
+    )
 
 
 def _models(config: Config, flags: dict[str, Any]) -> dict[str, BackendConfig]:
@@ -147,15 +203,28 @@ def _texts_of(runs: tuple[Path, ...]) -> list[str]:
 
 
 def _show(report: EffectReport, out: Path, language: str | None) -> None:
-    from rich.table import Table
-
     from character.cli.wording import console as new_console
     from character.cli.wording import cost_text, count_text
-    from character.evaluation.findings import findings, is_sure, written
-    from character.evaluation.words import WORDS
+    from character.evaluation.findings import findings
 
     spoken = language or ("zh" if report.language.casefold().startswith("zh") else "en")
-    console, words = new_console(), WORDS[spoken]
+    console = new_console()
+    if report.judged:
+        console.print(_table(report, spoken))
+    styles = {"look": "yellow", "note": "", "fine": "green"}
+    for note in findings(report, spoken):
+        console.print(f"- {note.text}", style=styles[note.weight])
+    console.print(f"{count_text(report.usage.calls, 'call')} · {cost_text(report.usage)}", style="dim")
+    console.print(f"report: {out / 'effect.html'}\ncards: {out / 'cards'}", style="dim")
+
+
+def _table(report: EffectReport, spoken: str) -> Table:
+    from rich.table import Table
+
+    from character.evaluation.findings import is_sure, written
+    from character.evaluation.words import WORDS
+
+    words = WORDS[spoken]
     table = Table(title=words["matrix"], title_justify="left")
     table.add_column(words["changed"])
     table.add_column(words["judged"])
@@ -171,12 +240,7 @@ def _show(report: EffectReport, out: Path, language: str | None) -> None:
                 written(shift.shift, spoken),
                 f"{shift.adjusted_p:.4f}",
             )
-    console.print(table)
-    styles = {"look": "yellow", "note": "", "fine": "green"}
-    for note in findings(report, spoken):
-        console.print(f"- {note.text}", style=styles[note.weight])
-    console.print(f"{count_text(report.usage.calls, 'call')} · {cost_text(report.usage)}", style="dim")
-    console.print(f"report: {out / 'effect.html'}\ncards: {out / 'cards'}", style="dim")
+    return table
 
 
 def _told(bar: LiveBar) -> Callable[[Progress], None]:

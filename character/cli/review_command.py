@@ -31,6 +31,12 @@ from character.cli.options import json_option, print_json
     help="Serve nothing: write what was ranked and compared as a labelled set, for `character optimize` "
     "(with --reviewer, one reviewer's answers alone).",
 )
+@click.option(
+    "--report",
+    "write_report",
+    is_flag=True,
+    help="Serve nothing: write the report and the cards of an effect anew, with what reviewers said of each trait.",
+)
 @json_option
 def command(
     folder: Path,
@@ -39,6 +45,7 @@ def command(
     port: int,
     open_it: bool,
     export_to: Path | None,
+    write_report: bool,
     as_json: bool,
 ) -> None:
     """Review RUN, the folder of a run or of an effect, on a page that this machine alone can open.
@@ -48,6 +55,9 @@ def command(
     """
     if export_to is not None:
         _export(folder, export_to, reviewer, as_json)
+        return
+    if write_report:
+        _report(folder, language, as_json)
         return
     from character.review.serving import serve
 
@@ -62,6 +72,22 @@ def command(
     serve(folder, port=port, reviewer=reviewer, language=language, on_ready=ready)
 
 
+def _report(folder: Path, language: Any, as_json: bool) -> None:
+    from character.evaluation.card_facts import sign_off_part
+    from character.review.reporting import write_reviewed
+
+    report = write_reviewed(folder, language)
+    if as_json:
+        reviews = [review.model_dump(mode="json") for review in report.reviews]
+        print_json({"folder": str(folder), "reviews": reviews})
+        return
+    for trait in report.traits:
+        part = sign_off_part(report, trait, language or "en")
+        told = "; ".join(f"{fact.what} {fact.said}" for fact in part.facts) or part.nothing
+        click.echo(f"{trait}: {told}")
+    click.echo(f"report: {folder / 'effect.html'}\ncards: {folder / 'cards'}")
+
+
 def _export(folder: Path, out: Path, reviewer: str, as_json: bool) -> None:
     from character.cli.wording import count_text
     from character.review.labelling import export_labelled
@@ -74,11 +100,14 @@ def _export(folder: Path, out: Path, reviewer: str, as_json: bool) -> None:
                 "file": str(out),
                 "items": len(done.labelled),
                 "raters": raters,
+                "no_order": done.no_order,
                 "left_out": done.left_out,
             }
         )
         return
     click.echo(f"{out}: {count_text(len(done.labelled), 'item')} of {', '.join(raters)}")
+    for reason, number in done.no_order.items():
+        click.echo(f"of these, {reason}: {number:,}")
     for reason, number in done.left_out.items():
         click.echo(f"left out, {reason}: {number:,}")
     click.echo(f"next: character optimize {out}")

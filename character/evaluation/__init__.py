@@ -1,5 +1,6 @@
 """What traits do to a model's behaviour: responses with and without them, judged blind, and what changed.
 
-``effect`` makes and judges the responses in a folder, ``shifts`` and ``measures`` say what changed and how surely,
-``effect_page`` shows it and ``effect_cards`` writes a card for each trait.
+``effect`` makes and judges the responses in a folder, ``shifts`` and ``measures`` say what changed and how surely, ``ratings`` what a
+model shows where it may choose, ``opinion`` what a preference model makes of it. ``page`` shows it, ``cards`` writes a card for each
+trait, ``comparing`` compares two evaluations.
 """

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from pydantic import ValidationError
 
 from character.audit.clustered import LEAST_CLUSTERS, holm
 from character.errors import StoreError
 from character.evaluation.conditions import Contrast
-from character.evaluation.effect import REPORT_NAME, RESPONSES_NAME
+from character.evaluation.reading import read_effect
 from character.evaluation.records import DEGREE_SCORES, EffectReport, Figure, Probed
 from character.evaluation.shifts import paired
 from character.records import Record
@@ -36,23 +34,6 @@ class Change(Record):
     num_messages: tuple[int, int]
     p: float
     adjusted_p: float
-
-
-def read_effect(folder: Path | str) -> tuple[EffectReport, list[Probed]]:
-    """Return the report of an evaluation in a folder and its responses; raises StoreError where there is none."""
-    folder = Path(folder)
-    try:
-        report = EffectReport.model_validate_json((folder / REPORT_NAME).read_text(encoding="utf-8"))
-        lines = (folder / RESPONSES_NAME).read_text(encoding="utf-8").split("\n")
-        return report, [Probed.model_validate_json(line) for line in lines if line]
-    except FileNotFoundError:
-        raise StoreError(
-            f"{folder} holds no finished evaluation.",
-            expected=f"a folder with {REPORT_NAME} and {RESPONSES_NAME}",
-            fix="make one with `character effect`.",
-        ) from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, ValidationError) as error:
-        raise StoreError(f"{folder} cannot be read as an evaluation: {str(error).splitlines()[0]}") from None
 
 
 def compare(

@@ -19,6 +19,7 @@ from character.backends.budget import Budget
 from character.config import BackendConfig, Config, is_rehearsal_model
 from character.constitution import Constitution
 from character.errors import InputError, StoreError
+from character.evaluation.choosing import prompts_of_choices
 from character.evaluation.conditions import (
     BASE,
     TUNED,
@@ -26,9 +27,12 @@ from character.evaluation.conditions import (
     contrasts_for,
     pressed_contrasts,
 )
+from character.evaluation.opinion import PreferenceJudge, opinion_of, with_odds
 from character.evaluation.pressures import PRESSURES
 from character.evaluation.probing import Plan, Probing, Progress
-from character.evaluation.records import EffectReport, Probed
+from character.evaluation.ratings import revealed
+from character.evaluation.reading import REPORT_NAME, RESPONSES_NAME
+from character.evaluation.records import Choice, EffectReport, Probed
 from character.evaluation.review_items import FILE_NAME, review_items
 from character.evaluation.shifts import (
     coherences,
@@ -50,7 +54,7 @@ from character.store import RunStore
 from character.text import stable_seed
 
 _IDENTITY = "effect"
-REPORT_NAME, RESPONSES_NAME = "effect.json", "responses.jsonl"
+CHOICES_NAME = "choices.jsonl"
 
 
 def effect(
@@ -62,9 +66,12 @@ def effect(
     messages_per_trait: int = 16,
     neutral_messages: int = 16,
     pressed_messages: int = 0,
+    choices: int = 0,
     models: Mapping[str, BackendConfig] | None = None,
     design: Design | None = None,
     unlike: Sequence[str] = (),
+    preference: PreferenceJudge | None = None,
+    judged: bool = True,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> EffectReport:
     """Measure what each trait of a constitution does to a model, and keep everything in the folder ``out``.
@@ -76,30 +83,31 @@ def effect(
     strongly each trait shows in each. The first ``pressed_messages`` of each trait are asked again under each pressure (see
     ``pressures``), to see how much of its own effect is left.
 
+    With ``choices`` the base and the tuned model, or without these the model that answers, are asked so often each to show one of two
+    traits of their own choice, and the judge says which one was shown (see ``offers`` and ``ratings``); that needs neutral messages.
+
+    A ``preference`` model scores every response as well, without a call, and is compared with the judge; where ``judged`` is False
+    it stands in its place, and no judge is called.
+
     ``messages`` replaces generation; generated ones never repeat the texts ``unlike``. Called again with the same arguments it goes
     on where it stopped, and no finished call is made again. Writes ``effect.json``, ``responses.jsonl`` and, for
-    reviewers, ``effect_items.json``. Raises
+    reviewers, ``effect_items.json``; with choices ``choices.jsonl``. Raises
     StoreError where the folder holds something else, BackendUnavailableError and BudgetReachedError as runs do.
     """
-    constitution = as_constitution(constitution)
-    models = dict(models or {})
-    design = design or ("models" if models else "traits")
-    if (design != "traits") != (set(models) == {BASE, TUNED}):
-        raise InputError(
-            f"found the models {', '.join(models) or 'none'} for the design {design!r}.",
-            expected="base and tuned for the designs models and both, none for traits",
-        )
     plan = Plan(
-        constitution,
+        as_constitution(constitution),
         config or Config(),
-        design,
+        design or ("models" if models else "traits"),
         messages,
         messages_per_trait,
         neutral_messages,
         pressed_messages,
+        choices,
         tuple(unlike),
+        judged,
     )
-    job = _Evaluation(plan, models)
+    job = _Evaluation(plan, dict(models or {}), preference)
+    job.check()
     return run_on_own_loop(partial(job.run, Path(out), on_progress or (lambda _progress: None)))
 
 
@@ -107,6 +115,31 @@ def effect(
 class _Evaluation:
     plan: Plan
     models: Mapping[str, BackendConfig]
+    preference: PreferenceJudge | None = None
+
+    def check(self) -> None:
+        """Raise InputError where what is asked for does not go together."""
+        plan = self.plan
+        if (plan.design != "traits") != (set(self.models) == {BASE, TUNED}):
+            raise InputError(
+                f"found the models {', '.join(self.models) or 'none'} for the design {plan.design!r}.",
+                expected="base and tuned for the designs models and both, none for traits",
+            )
+        if plan.choices and not plan.neutral_messages:
+            raise InputError(
+                f"{plan.choices} choices are asked for without neutral messages.",
+                expected="neutral messages, which call for neither of two traits",
+                fix="leave neutral_messages (--neutral) at 1 or more.",
+            )
+        if plan.judged:
+            return
+        if self.preference is None or plan.choices or plan.pressed_messages:
+            raise InputError(
+                "found no preference model to stand in for the judge."
+                if self.preference is None
+                else f"found {plan.choices} choices and {plan.pressed_messages} messages under pressure, and no judge to look at them.",
+                expected="a preference model (--preference), and neither choices nor pressure, where no judge is called",
+            )
 
     async def run(self, out: Path, on_progress: Callable[[Progress], None]) -> EffectReport:
         """Make, judge and compare the responses in a folder."""
@@ -120,17 +153,22 @@ class _Evaluation:
                 lms[name] = build_lm(backend, journal=store, budget=budget, name=name)
             try:
                 with dspy.context(disable_history=True, trace=None, **lean_settings()):
-                    probed, lost = await Probing(self.plan, lms, store, on_progress).all()
+                    probing = Probing(self.plan, lms, store, on_progress)
+                    probed, lost = await probing.all()
+                    choices = await probing.choices(probed)
             finally:
                 for lm in lms.values():
                     await lm._async_engine_spec.aclose()
-            report = self._report(probed, lost, sum(store.usage("stage").values(), Usage()))
-            rows = "".join(each.model_dump_json(by_alias=True) + "\n" for each in probed)
+            if self.preference:
+                probed = with_odds(probed, self.preference, self.plan.constitution)
+            report = self._report(probed, choices, lost, sum(store.usage("stage").values(), Usage()))
             contrasts = contrasts_for(self.plan.constitution, self.plan.groups, self.plan.design)
             items = review_items(probed, contrasts, self.plan.constitution)
             with _disk_errors(store.folder):
                 write_text(json.dumps(items, ensure_ascii=False, indent=1) + "\n", store.folder / FILE_NAME)
-                write_text(rows, store.folder / RESPONSES_NAME)
+                write_text(_lines(probed), store.folder / RESPONSES_NAME)
+                if choices:
+                    write_text(_lines(choices), store.folder / CHOICES_NAME)
                 write_text(report.model_dump_json(by_alias=True, indent=2) + "\n", store.folder / REPORT_NAME)
             return report
 
@@ -164,6 +202,7 @@ class _Evaluation:
             "messages": self.plan.given.fingerprint if self.plan.given else self.plan.messages_per_trait,
             "neutral_messages": self.plan.neutral_messages,
             "pressed_messages": self.plan.pressed_messages,
+            **({"choices": [self.plan.choices, prompts_of_choices()]} if self.plan.choices else {}),
             "unlike": stable_seed(*self.plan.unlike),
             "design": self.plan.design,
             "seed": self.plan.config.seed,
@@ -177,7 +216,9 @@ class _Evaluation:
             },
         }
 
-    def _report(self, probed: list[Probed], lost: Iterable[Drop], usage: Usage) -> EffectReport:
+    def _report(
+        self, probed: list[Probed], choices: list[Choice], lost: Iterable[Drop], usage: Usage
+    ) -> EffectReport:
         seed = self.plan.config.seed
         traits = [trait.name for trait in self.plan.constitution.traits]
         contrasts = contrasts_for(self.plan.constitution, self.plan.groups, self.plan.design)
@@ -185,9 +226,15 @@ class _Evaluation:
         for each in probed:
             for response in each.responses:
                 answered.setdefault(response.condition, set()).add(response.model)
-        drops = [*lost, *(drop for each in probed for drop in each.drops if not drop.recovered)]
+        for choice in choices:
+            answered.setdefault(choice.condition, set()).update({choice.model} - {""})
+        dropped = (*(each.drops for each in probed), *(each.drops for each in choices))
+        drops = [*lost, *(drop for each in dropped for drop in each if not drop.recovered)]
         backends = [
-            *(self.plan.config.backend(role) for role in ("responses", "judge")),
+            *(
+                self.plan.config.backend(role)
+                for role in ("responses", *(["judge"] if self.plan.judged else []))
+            ),
             *self.models.values(),
         ]
         return EffectReport(
@@ -215,6 +262,11 @@ class _Evaluation:
                 ),
                 seed=seed,
             ),
+            revealed=revealed(choices, self.plan.constitution, seed=seed),
+            opinion=opinion_of(probed, contrasts, self.plan.constitution, self.preference, seed=seed)
+            if self.preference
+            else None,
+            judged=self.plan.judged,
             moved=most_moved(probed, contrasts),
             dropped=dict(Counter(drop.reason for drop in drops).most_common()),
             usage=usage,
@@ -222,6 +274,10 @@ class _Evaluation:
                 backend.kind == "rehearsal" or is_rehearsal_model(backend.model) for backend in backends
             ),
         )
+
+
+def _lines(records: Sequence[Probed] | Sequence[Choice]) -> str:
+    return "".join(each.model_dump_json(by_alias=True) + "\n" for each in records)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from character.evaluation.page_opinion import opinion_notes
+from character.evaluation.page_revealed import revealed_notes
 from character.evaluation.pressures import PRESSURE_WORDS
 from character.evaluation.records import Coherence, EffectReport, Figure, MeasureShift, Shift
 from character.evaluation.words import MEASURE_WORDS, WORDS, condition_word
@@ -31,6 +33,8 @@ def findings(report: EffectReport, language: str) -> list[Note]:
         *_caricature(report, language),
         *_coherence(report, language),
         *_robustness(report, language),
+        *revealed_notes(report, language),
+        *opinion_notes(report, language),
         *_measured(report, language),
         *_everyday(report, language),
     ]

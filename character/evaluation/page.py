@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from character.evaluation.conditions import Contrast
 from character.evaluation.findings import findings, is_sure
+from character.evaluation.page_opinion import opinion_section
+from character.evaluation.page_revealed import revealed_section
+from character.evaluation.page_reviews import review_notes, reviews_section
 from character.evaluation.pressures import PRESSURE_WORDS
 from character.evaluation.records import EffectReport, Figure, Moved, Shift
 from character.evaluation.words import DEGREE_WORDS, KIND_WORDS, MEASURE_WORDS, WORDS, condition_word
@@ -24,6 +27,7 @@ from character.report import (
 from character.report import Figure as BigNumber
 from character.report.charts import Point, bars, dots, heat_map
 from character.report.parts import Cell, Language, NumberStyle, Part
+from character.report.wording import number_text
 
 QUESTIONS = ("alone", "within", "character", "models")
 
@@ -39,10 +43,13 @@ def effect_page(report: EffectReport, language: Language | None = None) -> Page:
     sections = [
         _first(report, spoken),
         _matrix(report, spoken),
+        opinion_section(report, spoken),
         _caricature(report, spoken),
         _coherence(report, spoken),
         _robustness(report, spoken),
+        revealed_section(report, spoken),
         _measures(report, spoken),
+        reviews_section(report, spoken),
         _examples(report, spoken),
     ]
     return Page(
@@ -63,7 +70,11 @@ def _first(report: EffectReport, language: Language) -> Section:
     figures.append(BigNumber(words["calls"], Number(report.usage.calls, style="count")))
     lost = sum(report.dropped.values())
     figures.append(BigNumber(words["dropped"], Number(lost, style="count")))
-    return Section(words["first"], "", (Figures(tuple(figures)), Notes(tuple(findings(report, language)))))
+    return Section(
+        words["first"],
+        "",
+        (Figures(tuple(figures)), Notes((*review_notes(report, language), *findings(report, language)))),
+    )
 
 
 def _matrix(report: EffectReport, language: Language) -> Section:
@@ -236,20 +247,29 @@ def _measures(report: EffectReport, language: Language) -> Section:
 
 def _examples(report: EffectReport, language: Language) -> Section:
     words = WORDS[language]
-    items = tuple(_example(moved, language) for moved in report.moved)
+    items = tuple(example_of(moved, language) for moved in report.moved)
     parts = (Examples(words["examples"], items, num_open=2),) if items else ()
-    return Section(words["examples"], words["examples_text"], parts)
+    text = words["examples_text" if report.judged else "examples_text_unjudged"]
+    return Section(words["examples"], text, parts)
 
 
-def _example(moved: Moved, language: Language) -> Example:
+def example_of(moved: Moved, language: Language) -> Example:
+    """Return a message with its two responses, to be read side by side."""
     words, degrees = WORDS[language], DEGREE_WORDS[language]
-    before, after = degrees[moved.reference_degree], degrees[moved.condition_degree]
+    before, after = (
+        condition_word(name, language) for name in (moved.contrast.reference, moved.contrast.condition)
+    )
+    heading = f"{moved.trait}: {number_text(Number(moved.odds, style='signed'), language)}"
+    if moved.reference_degree and moved.condition_degree:
+        first, second = degrees[moved.reference_degree], degrees[moved.condition_degree]
+        heading = words["example"].format(trait=moved.trait, before=first, after=second)
+        before, after = f"{before} · {first}", f"{after} · {second}"
     return Example(
-        words["example"].format(trait=moved.trait, before=before, after=after),
+        heading,
         (
             Text(words["message"], moved.message.text),
-            Text(f"{condition_word(moved.contrast.reference, language)} · {before}", moved.reference_text),
-            Text(f"{condition_word(moved.contrast.condition, language)} · {after}", moved.condition_text),
+            Text(before, moved.reference_text),
+            Text(after, moved.condition_text),
         ),
     )
 

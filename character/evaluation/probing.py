@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from character.audit.feature_words import TraitWords, words_of_trait
 from character.config import Config
 from character.constitution import Constitution, Trait
+from character.evaluation.choosing import TraitChooser
 from character.evaluation.coherence import CoherenceJudge, Compared
 from character.evaluation.conditions import (
     Condition,
@@ -22,8 +23,9 @@ from character.evaluation.conditions import (
 from character.evaluation.everyday import everyday_messages
 from character.evaluation.gauging import Gauge, Gauged
 from character.evaluation.measures import measures_of
+from character.evaluation.offers import Offer, choosing_conditions, offers_for
 from character.evaluation.pressures import PRESSURES, Pressure, pressed
-from character.evaluation.records import Probed, Response
+from character.evaluation.records import Choice, Probed, Response
 from character.evaluation.responding import Answered, CharacterResponder
 from character.modules import MessageGenerator
 from character.modules.steps import ModuleCall, adrive, aparallel
@@ -35,7 +37,7 @@ from character.text import stable_seed
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an evaluation is: messages done of all, and what its calls took."""
+    """How far an evaluation is: messages and choices done of all, and what the calls took."""
 
     done: int
     total: int
@@ -53,7 +55,9 @@ class Plan:
     messages_per_trait: int = 16
     neutral_messages: int = 16
     pressed_messages: int = 0
+    choices: int = 0
     unlike: tuple[str, ...] = ()
+    judged: bool = True
 
     @property
     def groups(self) -> list[str]:
@@ -82,7 +86,7 @@ class Probing:
     ) -> None:
         self._plan, self._lms, self._store, self._tell = plan, lms, store, on_progress
         self._responder, self._gauge, self._generator = CharacterResponder(), Gauge(), MessageGenerator()
-        self._coherence = CoherenceJudge()
+        self._coherence, self._chooser = CoherenceJudge(), TraitChooser()
         self._done = self._total = 0
 
     async def all(self) -> tuple[list[Probed], list[Drop]]:
@@ -99,12 +103,41 @@ class Probing:
             for message in [each for each in messages if len(each.turns) == 1][: plan.pressed_messages]
             for pressure in PRESSURES
         ]
-        self._total = len(tasks)
+        self._total = len(tasks) + plan.choices * len(choosing_conditions(plan.design))
         self._tell(Progress(0, self._total, Usage()))
         probed = await aparallel(
             [partial(self._probe, task) for task in tasks], limit=plan.config.concurrency
         )
         return probed, [drop for batch in batches for drop in batch.drops if not drop.recovered]
+
+    async def choices(self, probed: Sequence[Probed]) -> list[Choice]:
+        """Return what each model chose to show, of the same pairs of traits on the same messages."""
+        plan = self._plan
+        messages = [(each.message, each.group) for each in probed if not each.pressure]
+        offers = offers_for(
+            plan.constitution, messages, plan.choices, stable_seed(plan.config.seed, "offers")
+        )
+        asked = [(offer, condition) for condition in choosing_conditions(plan.design) for offer in offers]
+        return await aparallel(
+            [partial(self._choose, *each) for each in asked], limit=plan.config.concurrency
+        )
+
+    async def _choose(self, offer: Offer, condition: Condition) -> Choice:
+        steps = self._chooser.steps(
+            *offer,
+            self._plan.config.seed,
+            condition=condition.name,
+            assistant_name=self._plan.constitution.assistant_name,
+            lm=self._lm(condition.role),
+            judge_lm=self._lm("judge"),
+        )
+        choice = await adrive(steps)
+        self._count_one()
+        return choice
+
+    def _count_one(self) -> None:
+        self._done += 1
+        self._tell(Progress(self._done, self._total, sum(self._store.usage("stage").values(), Usage())))
 
     def _lm(self, role: str) -> Any:
         return self._lms.get(role, self._lms["default"])
@@ -140,17 +173,17 @@ class Probing:
         pick = pressed_conditions if task.pressure else conditions_for
         conditions = pick(constitution, group, self._plan.design)
         traits = [constitution.trait(group)] if task.pressure else list(constitution.traits)
+        traits = traits if self._plan.judged else []
         answers = await aparallel([partial(self._answer, message, condition) for condition in conditions])
         usable = [(c, a) for c, a in zip(conditions, answers, strict=True) if not a.fault]
         texts = {condition.name: answer.text for condition, answer in usable}
         gauged: list[Gauged] = await aparallel(
             [partial(self._judge, message, list(texts.values()), trait) for trait in traits if texts]
         )
-        compared = {} if task.pressure else await self._compare(message, group, texts)
+        compared = {} if task.pressure or not traits else await self._compare(message, group, texts)
         judged: list[Gauged | Compared] = [*gauged, *compared.values()]
         words = words_of_trait(constitution.trait(group)) if group else TraitWords()
-        self._done += 1
-        self._tell(Progress(self._done, self._total, sum(self._store.usage("stage").values(), Usage())))
+        self._count_one()
         return Probed(
             message=message,
             group=group,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from character.evaluation.conditions import Contrast, Design
@@ -15,8 +17,8 @@ DEGREE_SCORES: dict[Degree, int] = {"opposite": -1, "absent": 0, "subtle": 1, "n
 class Response(Record):
     """One response to a message under a condition.
 
-    ``degrees`` holds, per trait, how strongly the judge found it (a trait whose judgement was lost is missing);
-    ``measures`` what was counted without a judge.
+    ``degrees`` holds, per trait, how strongly the judge found it (a trait whose judgement was lost is missing); ``odds`` how well
+    it fits a trait by a preference model, in log-odds, of which only differences on one message count; ``measures`` what was counted without a judge.
     """
 
     message_id: str
@@ -24,6 +26,7 @@ class Response(Record):
     text: str
     model: str = ""
     degrees: dict[str, Degree] = Field(default_factory=dict)
+    odds: dict[str, float] = Field(default_factory=dict)
     measures: dict[str, float] = Field(default_factory=dict)
 
 
@@ -40,6 +43,24 @@ class Probed(Record):
     responses: tuple[Response, ...]
     coherence: dict[str, tuple[int, int]] = Field(default_factory=dict)
     """Per condition two verdicts against its reference, one in each order: 1 better, 0 as good, -1 worse."""
+    drops: tuple[Drop, ...] = ()
+    usage: Usage = Usage()
+
+
+class Choice(Record):
+    """A reply in which a model showed one of two traits, of its own choice.
+
+    ``first`` and ``second`` name the traits in the order offered. ``shown`` is the trait that the judge found in the reply,
+    "" for neither, None where reply or judgement was lost.
+    """
+
+    message_id: str
+    condition: str
+    first: str
+    second: str
+    text: str = ""
+    model: str = ""
+    shown: str | None = None
     drops: tuple[Drop, ...] = ()
     usage: Usage = Usage()
 
@@ -92,15 +113,19 @@ class Share(Record):
 
 
 class Moved(Record):
-    """A message that a trait moved: the responses under the condition and its reference, and their degrees."""
+    """A message that a trait moved: the responses under the condition and its reference, and their degrees.
+
+    Without a judge the degrees are None, and ``odds`` says by how much the condition's response fits better, in log-odds.
+    """
 
     contrast: Contrast
     trait: str
     message: Message
     condition_text: str
     reference_text: str
-    condition_degree: Degree
-    reference_degree: Degree
+    condition_degree: Degree | None = None
+    reference_degree: Degree | None = None
+    odds: float | None = None
 
 
 class Survival(Record):
@@ -131,8 +156,118 @@ class Coherence(Record):
     num_messages: int
 
 
+class Rating(Record):
+    """How much rather than another trait a model shows this one, in log-odds.
+
+    0 is the mean of the traits that the character does not have (``is_other``). ``ratings``, ``shown`` and ``offered`` (how
+    often the trait was shown, of the times that it was offered and one of the two was shown) are by condition. Of two models
+    ``difference`` is the tuned one's rating less the base's, and ``p`` that of no difference; of one model ``p`` is that of
+    choices by chance. ``adjusted_p`` is Holm's over the traits of the character; both are None for other traits.
+    """
+
+    trait: str
+    is_other: bool
+    ratings: dict[str, Figure]
+    shown: dict[str, int]
+    offered: dict[str, int]
+    difference: Figure | None = None
+    p: float | None = None
+    adjusted_p: float | None = None
+
+
+class Revealed(Record):
+    """What a model shows where it may choose: ratings of traits, by condition the number of choices, the share of replies
+    that showed neither trait, and the share of the others that showed the trait offered first.
+    """
+
+    ratings: tuple[Rating, ...]
+    num_choices: dict[str, int]
+    neither: dict[str, Figure]
+    first_shown: dict[str, Figure]
+
+
+class OpinionShift(Record):
+    """How much better than under its reference a response fits a trait under a condition, by a preference model.
+
+    ``odds`` is the mean difference of scores in log-odds, ``preferred`` the mean probability, in 0..1, that the condition's response
+    is the better one. ``judge`` is the judge's shift on the same messages, in degrees nearer to the trait's target
+    (negative: further away), since too much fits as badly as too little; ``agreement`` the share of the ``num_compared`` messages on
+    which the judge prefers one response where the model prefers the same. Both are None where the judge said nothing.
+    """
+
+    contrast: Contrast
+    trait: str
+    is_intended: bool
+    odds: Figure
+    preferred: Figure
+    p: float
+    adjusted_p: float
+    judge: Figure | None
+    agreement: Figure | None
+    num_messages: int
+    num_compared: int
+
+
+class Opinion(Record):
+    """What a preference model finds, beside the judge or in its place.
+
+    ``agreement`` with the judge is on the intended effects, alone or of a tuned model, whole messages resampled. ``not_fitted`` are
+    the traits that the model was not fitted on, ``num_seen`` of ``num_messages`` the messages that it was fitted on.
+    """
+
+    model: str
+    not_fitted: tuple[str, ...]
+    num_seen: int
+    num_messages: int
+    shifts: tuple[OpinionShift, ...]
+    agreement: Figure | None
+    num_compared: int
+
+
+class Veto(Record):
+    """What a reviewer vetoed, and why. ``text`` is the vetoed text where it is one, "" for a whole trait."""
+
+    what: Literal["message", "candidate", "trait"]
+    reviewer: str
+    note: str = ""
+    text: str = ""
+
+
+class SignOff(Record):
+    """A reviewer's last word on a trait: signed off, or refused, with a note. ``at`` is UTC, ISO 8601."""
+
+    reviewer: str
+    at: str
+    is_signed: bool
+    note: str = ""
+
+
+class TraitReview(Record):
+    """What the reviewers of an evaluation say of one trait; answers that stand now, undone ones left out.
+
+    ``right`` is the share of right guesses which of two responses was meant to show the trait, of those that were made;
+    ``num_untold`` answers could not tell. ``overdone`` is the share of right guesses in which the trait was found overdone. Intervals
+    resample items, and are missing for fewer than five. ``alpha`` is Krippendorff's on the ``num_shared`` items of two or more.
+    """
+
+    trait: str
+    reviewers: tuple[str, ...] = ()
+    num_answers: int = 0
+    num_items: int = 0
+    num_untold: int = 0
+    right: Figure | None = None
+    overdone: Figure | None = None
+    alpha: float | None = None
+    num_shared: int = 0
+    vetoes: tuple[Veto, ...] = ()
+    sign_offs: tuple[SignOff, ...] = ()
+
+
 class EffectReport(Record):
-    """What the traits of a constitution do, and how surely. ``level`` is that of the tests and intervals."""
+    """What the traits of a constitution do, and how surely. ``level`` is that of the tests and intervals.
+
+    ``judged`` is False where a preference model stood in for the judge: then there are no degrees, and what rests on them is empty.
+    """
 
     constitution: str
     fingerprint: str
@@ -153,4 +288,8 @@ class EffectReport(Record):
     dropped: dict[str, int]
     usage: Usage
     rehearsal: bool
+    revealed: Revealed | None = None
+    opinion: Opinion | None = None
+    judged: bool = True
+    reviews: tuple[TraitReview, ...] = ()
     level: float = 0.95

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -42,7 +43,12 @@ def review_items(
 
 
 def _doubt(pair: Paired, trait: str) -> float:
-    """Return 1 where the judge found no difference or did not say, 0 where it found three degrees or more."""
+    """Return 1 where the judge found no difference or did not say, 0 where it found three degrees or more.
+
+    Where a preference model stands in for the judge, it is 1 for even odds and 0 for a sure preference.
+    """
+    if not pair.condition.degrees and trait in pair.condition.odds and trait in pair.reference.odds:
+        return round(1 - abs(math.tanh((pair.condition.odds[trait] - pair.reference.odds[trait]) / 2)), 3)
     if trait not in pair.condition.degrees or trait not in pair.reference.degrees:
         return 1.0
     apart = abs(DEGREE_SCORES[pair.condition.degrees[trait]] - DEGREE_SCORES[pair.reference.degrees[trait]])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from character.evaluation.records import (
     Figure,
     MeasureShift,
     Moved,
+    OpinionShift,
     Probed,
     Response,
     Share,
@@ -31,6 +32,9 @@ from optimizers.statistics import bootstrap
 NUM_FLIPS = 9999
 """Sign flips per test: the least p-value is 1 / 10,000, so that a matrix of ten traits can still be significant."""
 MOST_MOVED = 3
+
+
+_AnyShift = TypeVar("_AnyShift", Shift, OpinionShift)
 
 
 class Paired(NamedTuple):
@@ -66,7 +70,7 @@ def shifts_of(
         for trait in traits
         if (shift := _shift(paired(probed, contrast), contrast, trait, seed)) is not None
     ]
-    return tuple(_adjusted(found))
+    return tuple(adjusted(found))
 
 
 def shifts_by_kind(
@@ -83,7 +87,7 @@ def shifts_by_kind(
             shift = _shift(own, contrast, contrast.group, seed)
             if shift is not None:
                 found.append(shift.model_copy(update={"kind": kind}))
-    return tuple(_adjusted(found))
+    return tuple(adjusted(found))
 
 
 def _shift(pairs: Sequence[Paired], contrast: Contrast, trait: str, seed: int) -> Shift | None:
@@ -94,7 +98,7 @@ def _shift(pairs: Sequence[Paired], contrast: Contrast, trait: str, seed: int) -
     ]
     if not differences:
         return None
-    figure, p = _mean(differences, seed)
+    figure, p = mean_figure(differences, seed)
     return Shift(
         contrast=contrast,
         trait=trait,
@@ -106,15 +110,16 @@ def _shift(pairs: Sequence[Paired], contrast: Contrast, trait: str, seed: int) -
     )
 
 
-def _adjusted(shifts: Sequence[Shift]) -> list[Shift]:
+def adjusted(shifts: Sequence[_AnyShift]) -> list[_AnyShift]:
+    """Return the shifts with p-values adjusted (Holm 1979) among the intended ones, and among the others, of one question."""
     families: dict[tuple[str, bool], list[int]] = defaultdict(list)
     for place, shift in enumerate(shifts):
         families[shift.contrast.question, shift.is_intended].append(place)
-    adjusted: dict[int, float] = {}
+    told: dict[int, float] = {}
     for places in families.values():
         values = holm(np.array([shifts[place].p for place in places]))
-        adjusted |= dict(zip(places, (float(value) for value in values), strict=True))
-    return [shift.model_copy(update={"adjusted_p": adjusted[place]}) for place, shift in enumerate(shifts)]
+        told |= dict(zip(places, (float(value) for value in values), strict=True))
+    return [shift.model_copy(update={"adjusted_p": told[place]}) for place, shift in enumerate(shifts)]
 
 
 def measures_shifted(
@@ -128,7 +133,7 @@ def measures_shifted(
             sides = [(pair.condition.measures[name], pair.reference.measures[name]) for pair in pairs]
             if not any(value for side in sides for value in side):
                 continue
-            figure, p = _mean([comparable(name, a) - comparable(name, b) for a, b in sides], seed)
+            figure, p = mean_figure([comparable(name, a) - comparable(name, b) for a, b in sides], seed)
             found.append(
                 MeasureShift(
                     contrast=contrast,
@@ -160,24 +165,25 @@ def overdone_shares(probed: Sequence[Probed], traits: Sequence[str], *, seed: in
                 if response.condition == condition and trait in response.degrees
             ]
             if seen:
-                figure, _ = _mean(seen, seed)
+                figure, _ = mean_figure(seen, seed)
                 found.append(Share(trait=trait, condition=condition, overdone=figure, num_messages=len(seen)))
     return tuple(found)
 
 
 def most_moved(probed: Sequence[Probed], contrasts: Sequence[Contrast]) -> tuple[Moved, ...]:
-    """Return, for each intended effect, the messages whose two responses lie farthest apart, up to three."""
+    """Return, for each intended effect, the messages whose two responses lie farthest apart, up to three.
+
+    By the judge; where there is none, by the preference model.
+    """
     found: list[Moved] = []
     for contrast in contrasts:
         trait = contrast.group
         if contrast.question not in ("alone", "models") or not trait:
             continue
         judged = [
-            pair
-            for pair in paired(probed, contrast)
-            if trait in pair.condition.degrees and trait in pair.reference.degrees
+            (pair, apart) for pair in paired(probed, contrast) if (apart := _apart(pair, trait)) is not None
         ]
-        judged.sort(key=_distance(trait), reverse=True)
+        judged.sort(key=lambda each: each[1], reverse=True)
         found += [
             Moved(
                 contrast=contrast,
@@ -185,10 +191,11 @@ def most_moved(probed: Sequence[Probed], contrasts: Sequence[Contrast]) -> tuple
                 message=pair.probed.message,
                 condition_text=pair.condition.text,
                 reference_text=pair.reference.text,
-                condition_degree=pair.condition.degrees[trait],
-                reference_degree=pair.reference.degrees[trait],
+                condition_degree=pair.condition.degrees.get(trait),
+                reference_degree=pair.reference.degrees.get(trait),
+                odds=odds_apart(pair, trait),
             )
-            for pair in judged[:MOST_MOVED]
+            for pair, _ in judged[:MOST_MOVED]
         ]
     return tuple(found)
 
@@ -205,7 +212,7 @@ def coherences(
             if each.group == contrast.group and contrast.condition in each.coherence
         ]
         if verdicts and contrast.question != "within":
-            points, p = _mean([sum(pair) / 2 for pair in verdicts], seed)
+            points, p = mean_figure([sum(pair) / 2 for pair in verdicts], seed)
             found.append(
                 Coherence(
                     contrast=contrast,
@@ -238,7 +245,7 @@ def survivals(
         if not shared:
             continue
         before, after = (np.array([side[message] for message in shared]) for side in (calm, pressed))
-        calm_figure, _ = _mean(list(before), seed)
+        calm_figure, _ = mean_figure(list(before), seed)
         share = (
             bootstrap(partial(_share, before, after), len(shared), num_samples=1000, seed=seed)
             if (calm_figure.low or 0.0) > 0
@@ -248,7 +255,7 @@ def survivals(
             Survival(
                 contrast=contrast,
                 calm=calm_figure,
-                pressed=_mean(list(after), seed)[0],
+                pressed=mean_figure(list(after), seed)[0],
                 share=None
                 if share is None
                 else Figure(estimate=share.estimate, low=share.low, high=share.high),
@@ -275,13 +282,23 @@ def _by_message(probed: Sequence[Probed], contrast: Contrast) -> dict[str, float
     }
 
 
-def _distance(trait: str) -> Callable[[Paired], int]:
-    return lambda pair: abs(
-        DEGREE_SCORES[pair.condition.degrees[trait]] - DEGREE_SCORES[pair.reference.degrees[trait]]
-    )
+def odds_apart(pair: Paired, trait: str) -> float | None:
+    """Return by how much the condition's response fits a trait better by a preference model, in log-odds; None without one."""
+    one, other = pair.condition.odds.get(trait), pair.reference.odds.get(trait)
+    return None if one is None or other is None else one - other
 
 
-def _mean(values: Sequence[float], seed: int) -> tuple[Figure, float]:
+def _apart(pair: Paired, trait: str) -> float | None:
+    """Return how far two responses lie apart: in degrees, by the preference model where there is no judge, None without both."""
+    if trait in pair.condition.degrees and trait in pair.reference.degrees:
+        return abs(
+            DEGREE_SCORES[pair.condition.degrees[trait]] - DEGREE_SCORES[pair.reference.degrees[trait]]
+        )
+    odds = odds_apart(pair, trait)
+    return None if odds is None or pair.condition.degrees or pair.reference.degrees else abs(odds)
+
+
+def mean_figure(values: Sequence[float], seed: int) -> tuple[Figure, float]:
     """Return the mean with its interval, and the p-value of no difference; one value per message."""
     columns, messages = np.array(values)[:, None], np.arange(len(values))
     low, high = (float(end[0]) for end in bootstrap_intervals(columns, messages, seed=seed))

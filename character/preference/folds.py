@@ -14,15 +14,15 @@ NUM_FOLDS = 5
 
 
 def message_key(pair: PreferencePair) -> int:
-    """Return the key of a pair's message: a 64-bit hash of the user's last turn, folded (``text.fold``).
-
-    Messages that differ in punctuation, width or case alone have one key, as they share a split in exports.
-    """
+    """Return the key of a pair's message: that of the user's last turn."""
     return text_key(pair.prompt[-1].content)
 
 
 def text_key(text: str) -> int:
-    """Return the key of a message by its last turn."""
+    """Return the key of a message by its last turn: a 64-bit hash of it, folded (``text.fold``).
+
+    Messages that differ in punctuation, width or case alone have one key, as they share a split in exports.
+    """
     return int(fingerprint(fold(text) or text), 16)
 
 

@@ -13,6 +13,8 @@ FITTING_COLUMNS = 54
 """Latin letters that fit side by side above the columns of a matrix on a phone."""
 CELL_WIDTH, LABEL_WIDTH = 44, 130
 """Least width of a matrix's cell, and room for the labels of its rows, in pixels."""
+SLANTED_WIDTH = 46
+"""Room to the right of a matrix for the last of its slanted labels, in pixels."""
 ROW_HEIGHT = 24
 """Height of a row of bars, dots or cells, in pixels."""
 

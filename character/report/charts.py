@@ -15,6 +15,7 @@ from character.report.chart_specs import (
     CELL_WIDTH,
     LABEL_WIDTH,
     ROW_HEIGHT,
+    SLANTED_WIDTH,
     base_spec,
     cut,
     distinct_labels,
@@ -146,8 +147,11 @@ def heat_map(
         "interpolate": "rgb",
     }
     spec = base_spec(cells, height=(ROW_HEIGHT + 6) * len(rows))
+    angle = label_angle(column_labels)
+    if angle["labelAngle"]:
+        spec["padding"] = {"left": 2, "top": 2, "bottom": 2, "right": SLANTED_WIDTH}
     spec["encoding"] = {
-        "x": _category("column", column_labels, title=names[1], orient="top", **label_angle(column_labels)),
+        "x": _category("column", column_labels, title=names[1], orient="top", **angle),
         "y": _category("row", row_labels, title=None),
     }
     value = {"field": "value", "type": "quantitative"}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import NamedTuple, cast
 
 import numpy as np
 
-from character.review.answers import CheckAnswer, CompareAnswer, EffectAnswer, RankAnswer, Task
+from character.review.answers import CheckAnswer, CompareAnswer, EffectAnswer, RankAnswer, SignAnswer, Task
 from character.review.index import facts_of
 from character.review.store import ReviewStore, Standing
 from optimizers.labelled import Label
@@ -52,7 +53,7 @@ def agreement(reviews: ReviewStore, task: Task) -> Agreement:
     facts: dict[str, list[float]] = {}
     for each in standing:
         counts[each.reviewer][1 if each.answer.skipped else 0] += 1
-        ratings = _ratings(each)
+        ratings = ratings_of(each)
         given[each.reviewer].update({(each.item, place): value for place, value in ratings.items()})
         if task in ("rank", "compare") and each.item not in facts:
             facts[each.item] = (facts_of(reviews, task, each.item) or {}).get("scores", [])
@@ -63,10 +64,10 @@ def agreement(reviews: ReviewStore, task: Task) -> Agreement:
         ReviewerRow(name, done, skipped, _share(*alike[name]), alike[name][1])
         for name, (done, skipped) in sorted(counts.items())
     ]
-    return Agreement(rows, *_alpha(given, "ordinal" if task == "rank" else "nominal"))
+    return Agreement(rows, *alpha_of(given, "ordinal" if task == "rank" else "nominal"))
 
 
-def _ratings(standing: Standing) -> dict[int, float]:
+def ratings_of(standing: Standing) -> dict[int, float]:
     """Return what an answer says as numbers by place, nothing for what was skipped or left open."""
     answer = standing.answer
     if isinstance(answer, RankAnswer) and answer.order:
@@ -80,6 +81,8 @@ def _ratings(standing: Standing) -> dict[int, float]:
         return {0: guess, 1: float(answer.overdone or False)}
     if isinstance(answer, CheckAnswer) and answer.verdict:
         return {0: 1.0 if answer.verdict == "approve" else 0.0}
+    if isinstance(answer, SignAnswer) and answer.is_signed is not None:
+        return {0: float(answer.is_signed)}
     return {}
 
 
@@ -98,7 +101,8 @@ def _with_judge(standing: Standing, scores: list[float]) -> tuple[int, int]:
     return 0, 0
 
 
-def _alpha(given: dict[str, dict[Unit, float]], level: str) -> tuple[float | None, int]:
+def alpha_of(given: Mapping[str, Mapping[Unit, float]], level: str) -> tuple[float | None, int]:
+    """Return Krippendorff's alpha of what each reviewer said by unit, and how many items two or more said something of."""
     raters: dict[Unit, int] = defaultdict(int)
     for ratings in given.values():
         for unit in ratings:

@@ -10,8 +10,8 @@ from pydantic import Field, model_validator
 from character.errors import InputError
 from character.records import Record
 
-Task = Literal["rank", "compare", "effect", "check"]
-"""Ranking the candidates of a message, comparing two of them, checking an effect, approving or vetoing."""
+Task = Literal["rank", "compare", "effect", "check", "sign"]
+"""Ranking the candidates of a message, comparing two of them, checking an effect, approving or vetoing, signing a trait off."""
 TASKS: tuple[Task, ...] = get_args(Task)
 Target = Literal["message", "candidate", "pair", "trait"]
 """What can be approved or vetoed."""
@@ -64,11 +64,19 @@ class CheckAnswer(Answer):
     note: str = Field(default="", max_length=MOST_NOTE)
 
 
+class SignAnswer(Answer):
+    """Whether a trait, with the effect that was measured, is signed off; a refusal says why in its note."""
+
+    is_signed: bool | None = None
+    note: str = Field(default="", max_length=MOST_NOTE)
+
+
 ANSWERS: dict[Task, type[Answer]] = {
     "rank": RankAnswer,
     "compare": CompareAnswer,
     "effect": EffectAnswer,
     "check": CheckAnswer,
+    "sign": SignAnswer,
 }
 
 
@@ -95,6 +103,14 @@ def reviewer_name(text: str) -> str:
             expected=f"1 to {MOST_NAME} characters that can be seen",
             fix="give another name.",
         ) from None
+
+
+EFFECT_PREFIX = "effect/"
+
+
+def effect_key(item: str) -> str:
+    """Return how an effect item is named among what can be vetoed, apart from the messages of a run."""
+    return f"{EFFECT_PREFIX}{item}"
 
 
 def target_key(what: Target, name: str, place: int | None = None) -> str:

@@ -86,7 +86,7 @@ class App:
     def _answer(self, request: Request, form: dict[str, str]) -> Response:
         view, task = self._reviewing(request)
         item, seen = form.get("item", ""), number_of(form.get("seen", ""))
-        shown = show(self._subject, self._reviews, view.reviewer, task, item)
+        shown = show(self._subject, self._reviews, view.reviewer, task, item, view.lang)
         if shown is None or seen is None or not form.get("nonce"):
             return _text(404, words(view.lang)["not_found"])
         try:
@@ -173,7 +173,7 @@ class App:
         """Return what the template of an item needs: that item, or the next of the queue."""
         shown: Shown | None = None
         while item := item or next_item(self._reviews, view.reviewer, task, view.filters):
-            shown = show(self._subject, self._reviews, view.reviewer, task, item)
+            shown = show(self._subject, self._reviews, view.reviewer, task, item, view.lang)
             if shown:
                 break
             forget(self._reviews, task, item)

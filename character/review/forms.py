@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 
 from character.errors import InputError
-from character.review.answers import MOST_NOTE, Answer, CheckAnswer, CompareAnswer, EffectAnswer, RankAnswer
+from character.review.answers import (
+    MOST_NOTE,
+    Answer,
+    CheckAnswer,
+    CompareAnswer,
+    EffectAnswer,
+    RankAnswer,
+    SignAnswer,
+)
 from character.review.items import Shown, said_stamp
 
 Form = Mapping[str, str]
@@ -34,7 +42,9 @@ def answers_of(shown: Shown, form: Form) -> dict[str, Answer]:
     action = form.get("action", "submit")
     if action not in ("submit", "skip", "unsuitable", "left", "tie", "right"):
         raise _tampered("action")
-    reader = {"rank": _rank, "compare": _compare, "effect": _effect, "check": _check}[shown.task]
+    reader = {"rank": _rank, "compare": _compare, "effect": _effect, "check": _check, "sign": _sign}[
+        shown.task
+    ]
     return reader(shown, form, action)
 
 
@@ -89,6 +99,19 @@ def _effect(shown: Shown, form: Form, action: str) -> dict[str, Answer]:
     if guess not in chosen or overdone not in ("yes", "no"):
         raise _tampered("guess" if guess not in chosen else "overdone")
     return {shown.item: EffectAnswer(is_right=chosen[guess], overdone=overdone == "yes")}
+
+
+def _sign(shown: Shown, form: Form, action: str) -> dict[str, Answer]:
+    if action == "skip":
+        return {shown.item: SignAnswer(skipped=True)}
+    sign, note = form.get("sign", ""), form.get("note", "").strip()
+    if sign not in ("yes", "no", ""):
+        raise _tampered("sign")
+    if len(note) > MOST_NOTE:
+        raise IncompleteError("long_note")
+    if not sign or (sign == "no" and not note):
+        raise IncompleteError("no_reason" if sign else "no_sign")
+    return {shown.item: SignAnswer(is_signed=sign == "yes", note=note)}
 
 
 def _check(shown: Shown, form: Form, action: str) -> dict[str, Answer]:

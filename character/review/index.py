@@ -6,19 +6,29 @@ import json
 import threading
 from collections.abc import Iterator
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from character.doubts import doubt_of_pair, uncertainty
 from character.errors import CharacterError
 from character.records import Ranking, Rollout
-from character.review.answers import MOST_RANKED, Task, target_key
+from character.review.answers import EFFECT_PREFIX, MOST_RANKED, Task, effect_key, target_key
 from character.review.effect_items import EffectItem, EffectItems
 from character.review.store import ReviewStore
 from character.store import FAILED, RunStore
 from character.text import fingerprint, fold, stable_seed
 
+if TYPE_CHECKING:
+    from character.evaluation.records import EffectReport
+
 _CHUNK = 128
 _UNFINISHED = ("pending", FAILED)
+_EFFECT_MESSAGE = (
+    f"(item >= 'message:{EFFECT_PREFIX}' AND item < 'message:{EFFECT_PREFIX.replace('/', '0')}')"
+)
+"""Which items to check are those of an effect: a range, so that the table's key finds them; "0" comes after "/"."""
+_OF_RUN = f"(task IN ('rank', 'compare') OR task = 'check' AND NOT {_EFFECT_MESSAGE})"
+_OF_EFFECT = f"(task IN ('effect', 'sign') OR task = 'check' AND {_EFFECT_MESSAGE})"
+"""Which rows of the queue follow from a run, and which from an effect."""
 _INSERT = "INSERT OR REPLACE INTO queue VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 Row = tuple[Task, str, str, str, str, float, int, str]
 
@@ -37,12 +47,18 @@ class Index(threading.Thread):
     ``ready`` is set once something can be shown: the first part of the queue, or the whole where it is small.
     """
 
-    def __init__(self, reviews: ReviewStore, run: RunStore | None, effects: EffectItems) -> None:
+    def __init__(
+        self,
+        reviews: ReviewStore,
+        run: RunStore | None,
+        effects: EffectItems,
+        report: EffectReport | None = None,
+    ) -> None:
         super().__init__(name="review index", daemon=True)
         self.ready = threading.Event()
         self.num_done = self.num_all = 0
         self.error = ""
-        self._reviews, self._run, self._effects = reviews, run, effects
+        self._reviews, self._run, self._effects, self._report = reviews, run, effects, report
         self._stopped = threading.Event()
 
     @property
@@ -53,8 +69,9 @@ class Index(threading.Thread):
     def run(self) -> None:
         """Put what is not in the queue yet into it."""
         try:
-            self._reviews.write("DELETE FROM queue WHERE task = ?", [("effect",)])
-            self._reviews.write(_INSERT, [_effect_row(item) for item in self._effects.items])
+            self._reviews.write(f"DELETE FROM queue WHERE {_OF_EFFECT}", [()])  # noqa: S608 - constants
+            rows = [row for item in self._effects.items for row in _effect_rows(item)]
+            self._reviews.write(_INSERT, [*rows, *(_sign_rows(self._report) if self._report else ())])
             if self._run is not None:
                 self._fill(self._run)
         except CharacterError as error:
@@ -71,14 +88,21 @@ class Index(threading.Thread):
         self._forget_another(run)
         counts = run.counts()
         self.num_all = counts["messages"] - sum(counts.get(status, 0) for status in _UNFINISHED)
-        ((self.num_done,),) = self._reviews.read("SELECT count(*) FROM queue WHERE task = 'check'")
+        ((self.num_done,),) = self._reviews.read(
+            f"SELECT count(*) FROM queue WHERE task = 'check' AND {_OF_RUN}"  # noqa: S608 - constants
+        )
         if self.num_done == self.num_all:
             return
         if self.num_done:
             self.ready.set()
         else:  # the first page waits for these alone
             self._keep([row for each in run.rollouts(limit=_CHUNK) for row in rows_of(each)], _CHUNK)
-        known = {item for (item,) in self._reviews.read("SELECT item FROM queue WHERE task = 'check'")}
+        known = {
+            item
+            for (item,) in self._reviews.read(
+                f"SELECT item FROM queue WHERE task = 'check' AND {_OF_RUN}"  # noqa: S608 - constants
+            )
+        }
         wanted = {
             i
             for i, _trait, status in run.message_ids()
@@ -91,7 +115,7 @@ class Index(threading.Thread):
         """Begin anew where the queue is that of another run, which lay in this folder before."""
         now = fingerprint([run.meta("created_at"), run.meta("identity")])
         if self._reviews.read("SELECT value FROM facts WHERE key = 'queue_of'") != [(now,)]:
-            self._reviews.write("DELETE FROM queue WHERE task != ?", [("effect",)])
+            self._reviews.write(f"DELETE FROM queue WHERE {_OF_RUN}", [()])  # noqa: S608 - constants
             self._reviews.write("INSERT OR REPLACE INTO facts VALUES ('queue_of', ?)", [(now,)])
 
     def _add(self, run: RunStore, wanted: set[str]) -> None:
@@ -161,7 +185,7 @@ def forget(reviews: ReviewStore, task: Task, item: str) -> None:
 def tasks_of(reviews: ReviewStore) -> list[str]:
     """Return the tasks for which there is anything to do."""
     sql = "SELECT EXISTS (SELECT 1 FROM queue WHERE task = ?)"
-    return [task for task in ("rank", "compare", "effect", "check") if reviews.read(sql, task)[0][0]]
+    return [task for task in ("rank", "compare", "effect", "check", "sign") if reviews.read(sql, task)[0][0]]
 
 
 def languages_of(reviews: ReviewStore) -> list[str]:
@@ -197,9 +221,18 @@ def _closest(folded: list[str], ranking: Ranking | None) -> tuple[int, int, floa
     return -i, -j, doubted
 
 
-def _effect_row(item: EffectItem) -> Row:
-    tie = stable_seed("review", item.id)
-    return ("effect", item.id, item.trait, item.kind, item.language, item.doubt, tie, "{}")
+def _effect_rows(item: EffectItem) -> Iterator[Row]:
+    """Yield the places of an effect item: to be guessed, and to be approved or vetoed."""
+    rest = (item.trait, item.kind, item.language, item.doubt, stable_seed("review", item.id), "{}")
+    yield ("effect", item.id, *rest)
+    yield ("check", target_key("message", effect_key(item.id)), *rest)
+
+
+def _sign_rows(report: EffectReport) -> Iterator[Row]:
+    """Yield a place for every trait of an evaluation, in the constitution's order."""
+    for place, trait in enumerate(report.traits):
+        doubt = 1 - place / len(report.traits)
+        yield ("sign", target_key("trait", trait), trait, "", report.language, doubt, place, "{}")
 
 
 def _narrowed(task: Task, filters: Filters) -> tuple[str, list[str]]:

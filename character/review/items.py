@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from character.records import Rollout, Turn
-from character.review.answers import Task, target_key
+from character.review.answers import EFFECT_PREFIX, Task, effect_key, target_key
+from character.review.effect_items import EffectItem
 from character.review.index import facts_of
 from character.review.sources import Subject
 from character.review.store import ReviewStore
 from character.review.texts import FIRST_PART, Part, part_of
+from character.review.words import Language
 from character.text import fingerprint, stable_seed
+
+if TYPE_CHECKING:
+    from character.evaluation.card_facts import CardPart
 
 LETTERS = "ABCDEFGHI"
 
@@ -53,15 +59,29 @@ class Shown(NamedTuple):
     targets: list[Verdictable]
     candidates_id: str
     seen: int
+    facts: Sequence[CardPart] = ()
+
+    @property
+    def how(self) -> str:
+        """The key of the words that say what to do."""
+        is_effect = self.item.startswith(target_key("message", EFFECT_PREFIX))
+        return "check_effect_how" if self.task == "check" and is_effect else f"{self.task}_how"
 
 
-def show(subject: Subject, reviews: ReviewStore, reviewer: str, task: Task, item: str) -> Shown | None:
-    """Return an item as a reviewer sees it, None where there is no such item."""
+def show(
+    subject: Subject, reviews: ReviewStore, reviewer: str, task: Task, item: str, language: Language = "en"
+) -> Shown | None:
+    """Return an item as a reviewer sees it, None where there is no such item; ``language`` is the interface's."""
     facts = facts_of(reviews, task, item)
     if facts is None:
         return None
     if task == "effect":
         return _effect(subject, reviews, reviewer, item)
+    if task == "sign":
+        return _sign(subject, reviews, reviewer, item, language)
+    effect = _effect_item(subject, item) if task == "check" else None
+    if effect is not None:
+        return _check_effect(subject, reviews, reviewer, effect)
     rollout = subject.rollout(item.partition(":")[2] if task == "check" else item)
     if rollout is None:
         return None
@@ -106,8 +126,8 @@ class _Texts(NamedTuple):
 
 
 def _texts(subject: Subject, task: Task, item: str) -> _Texts:
-    if task == "effect":
-        found = subject.effect(item)
+    found = subject.effect(item) if task == "effect" else _effect_item(subject, item)
+    if task in ("effect", "sign") or found:
         return _Texts(found.turns, [found.with_trait, found.without_trait]) if found else _Texts((), [])
     rollout = subject.rollout(item.partition(":")[2] if task == "check" else item)
     if rollout is None:
@@ -172,6 +192,75 @@ def _effect(subject: Subject, reviews: ReviewStore, reviewer: str, item: str) ->
     )
 
 
+def _effect_item(subject: Subject, item: str) -> EffectItem | None:
+    """Return the effect item that a key among what can be vetoed names, None for a key of something else."""
+    name = item.partition(":")[2]
+    return subject.effect(name.removeprefix(EFFECT_PREFIX)) if name.startswith(EFFECT_PREFIX) else None
+
+
+def _check_effect(subject: Subject, reviews: ReviewStore, reviewer: str, found: EffectItem) -> Shown:
+    """Return an effect item to approve or veto: as blind as it is guessed, and in the same order."""
+    name, texts = effect_key(found.id), [found.with_trait, found.without_trait]
+    options = _options(texts, shuffled(2, reviewer, "effect", found.id))
+    keys: list[tuple[str, str, str, Part | None]] = [("message", target_key("message", name), "", None)]
+    keys += [
+        ("candidate", target_key("candidate", name, option.number), option.letter, option.part)
+        for option in options
+    ]
+    keys.append(("trait", target_key("trait", found.trait), "", None))
+    return Shown(
+        "check",
+        target_key("message", name),
+        subject.trait(found.trait),
+        found.kind,
+        found.language,
+        _turns(found.turns),
+        options,
+        _targets(reviews, reviewer, keys),
+        "",
+        reviews.newest_seq(reviewer, "check", [key for _, key, _, _ in keys]),
+    )
+
+
+def _sign(
+    subject: Subject, reviews: ReviewStore, reviewer: str, item: str, language: Language
+) -> Shown | None:
+    name = item.partition(":")[2]
+    if subject.report is None or name not in subject.report.traits:
+        return None
+    from character.evaluation.card_facts import card_parts, review_part, sign_off_part
+    from character.review.effect_reviews import with_reviews
+
+    trait = subject.trait(name)
+    report = with_reviews(subject.report, subject, reviews)
+    return Shown(
+        "sign",
+        item,
+        trait,
+        "",
+        subject.report.language,
+        [],
+        [],
+        [],
+        "",
+        reviews.newest_seq(reviewer, "sign", [item]),
+        [
+            *card_parts(report, name, language),
+            review_part(report, name, language),
+            sign_off_part(report, name, language),
+        ],
+    )
+
+
+def _targets(
+    reviews: ReviewStore, reviewer: str, keys: list[tuple[str, str, str, Part | None]]
+) -> list[Verdictable]:
+    return [
+        Verdictable(key, what, letters, part, *_said(reviews, reviewer, key))
+        for what, key, letters, part in keys
+    ]
+
+
 def _check(subject: Subject, reviews: ReviewStore, reviewer: str, rollout: Rollout) -> Shown:
     message, candidates = rollout.message, rollout.candidates
     texts = candidates.texts if candidates else []
@@ -188,10 +277,6 @@ def _check(subject: Subject, reviews: ReviewStore, reviewer: str, rollout: Rollo
         sides = f"{_letter_of(texts, pair.chosen)} > {_letter_of(texts, pair.rejected)}"
         keys.append(("pair", target_key("pair", pair.id), sides, None))
     keys.append(("trait", target_key("trait", message.trait), "", None))
-    targets = [
-        Verdictable(key, what, letters, part, *_said(reviews, reviewer, key))
-        for what, key, letters, part in keys
-    ]
     return Shown(
         "check",
         target_key("message", message.id),
@@ -200,7 +285,7 @@ def _check(subject: Subject, reviews: ReviewStore, reviewer: str, rollout: Rollo
         message.language,
         _turns(message.turns),
         options,
-        targets,
+        _targets(reviews, reviewer, keys),
         candidates.id if candidates else "",
         reviews.newest_seq(reviewer, "check", [key for _, key, _, _ in keys]),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,11 +15,15 @@ from character.review.store import ReviewStore, Standing
 from character.vetoes import FILE_NAME, read_vetoes
 from optimizers.labelled import Label, LabelledItem, LabelledSet, write_labelled
 
+_COUNTED_AS = {"unsuitable": "unsuitable", "skip": "skipped"}
+"""Labels that put no candidate before another, and how they are counted."""
+
 
 class Exported(NamedTuple):
-    """The set that was written, and what was left out, by reason: ``skipped``, ``unsuitable``, ``changed``, ``vetoed``."""
+    """The set that was written, what in it puts no candidate before another (``unsuitable``, ``skipped``), and what was left out (``changed``, ``vetoed``)."""
 
     labelled: LabelledSet
+    no_order: dict[str, int]
     left_out: dict[str, int]
 
 
@@ -27,6 +31,7 @@ def export_labelled(folder: Path, out: Path, *, reviewers: Iterable[str] = ()) -
     """Write the rankings and comparisons that stand in a folder as a labelled set, one rater per reviewer.
 
     Candidates stand in the order in which the run made them, whoever ranked them. With ``reviewers`` theirs alone.
+    That a message is unsuitable, or was skipped by who said nothing else of it, is written as such an ``answer``, which tuning counts.
     Answers to candidates that the run has since made anew (``changed``), and to messages and traits that a reviewer
     vetoed, are left out. Raises InputError where nothing would be written, StoreError where there are no reviews.
     """
@@ -44,10 +49,11 @@ def export_labelled(folder: Path, out: Path, *, reviewers: Iterable[str] = ()) -
         exported = _labelled(subject, chosen)
     finally:
         subject.close()
-    if not exported.labelled.items:
+    if all(label.is_empty for item in exported.labelled.items for label in item.labels):
+        others = {**exported.no_order, **exported.left_out}
         raise InputError(
             f"{folder} holds no ranking or comparison to write"
-            + (f" ({_counted(exported.left_out)} left out)." if exported.left_out else "."),
+            + (f" ({_counted(others)})." if others else "."),
             expected="at least one answer to the tasks rank or compare",
             fix=f"rank some messages with `character review {folder}`.",
         )
@@ -59,11 +65,7 @@ def _labelled(subject: Subject, standing: Iterable[Standing]) -> Exported:
     by_item: dict[str, dict[str, list[Standing]]] = defaultdict(lambda: defaultdict(list))
     left_out: Counter[str] = Counter()
     for each in standing:
-        unsuitable = isinstance(each.answer, RankAnswer) and each.answer.unsuitable
-        if each.answer.skipped or unsuitable:
-            left_out["unsuitable" if unsuitable else "skipped"] += 1
-        else:
-            by_item[each.item][each.reviewer].append(each)
+        by_item[each.item][each.reviewer].append(each)
     vetoes = read_vetoes(subject.folder)
     items = []
     for item, raters in by_item.items():
@@ -75,10 +77,12 @@ def _labelled(subject: Subject, standing: Iterable[Standing]) -> Exported:
         for rater, said in raters.items():
             fresh = [each for each in said if rollout and _is_fresh(each, rollout)]
             left_out[reason] += len(said) - len(fresh)
-            labels += [_label(rater, fresh)] if fresh else []
+            labels += _labels(rater, fresh)
         if rollout and labels:
             items.append(_item(subject, rollout, tuple(labels)))
-    return Exported(LabelledSet(items=tuple(items), name=subject.folder.name), dict(+left_out))
+    answers: Counter[str] = Counter(label.answer for item in items for label in item.labels if label.answer)
+    counted = {name: answers[answer] for answer, name in _COUNTED_AS.items() if answers[answer]}
+    return Exported(LabelledSet(items=tuple(items), name=subject.folder.name), counted, dict(+left_out))
 
 
 def _is_fresh(standing: Standing, rollout: Rollout) -> bool:
@@ -86,6 +90,19 @@ def _is_fresh(standing: Standing, rollout: Rollout) -> bool:
     if not isinstance(known, RankAnswer | CompareAnswer) or rollout.candidates is None:
         return False
     return known.candidates_id == rollout.candidates.id
+
+
+def _labels(rater: str, said: Sequence[Standing]) -> list[Label]:
+    """Return what one reviewer said of an item: an order and a choice in one label, "unsuitable" in one of its own.
+
+    A task that was skipped counts only where the reviewer said nothing else of the item.
+    """
+    told = [each for each in said if not each.answer.skipped]
+    unsuitable = [each for each in told if isinstance(each.answer, RankAnswer) and each.answer.unsuitable]
+    ordered = [each for each in told if each not in unsuitable]
+    labels = [Label(rater=rater, answer="unsuitable")] if unsuitable else []
+    labels += [_label(rater, ordered)] if ordered else []
+    return labels or ([Label(rater=rater, answer="skip")] if said else [])
 
 
 def _label(rater: str, said: Iterable[Standing]) -> Label:

@@ -47,7 +47,8 @@ def serve(
     subject = open_subject(folder)
     try:
         with _listening(port) as listening, ReviewStore(folder) as reviews:
-            index, known, bound = Index(reviews, subject.run, subject.effects), Secrets(), _port_of(listening)
+            index = Index(reviews, subject.run, subject.effects, subject.report)
+            known, bound = Secrets(), _port_of(listening)
             chosen: Language = language or ("zh" if subject.language.startswith("zh") else "en")
             app = App(subject, reviews, index, known, Settings(name, chosen))
             config = uvicorn.Config(

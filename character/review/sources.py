@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from character.constitution import Constitution
 from character.errors import StoreError
@@ -14,14 +14,20 @@ from character.store import RunStore
 from character.store_places import FILE_NAME as RUN_FILE
 from character.store_places import POINTER
 
+if TYPE_CHECKING:
+    from character.evaluation.records import EffectReport
+
+_REPORT = "effect.json"
+
 
 class Subject(NamedTuple):
-    """A folder opened for review; ``run`` and ``constitution`` are None where it holds effect items alone."""
+    """A folder opened for review; ``run`` and ``constitution`` are None where it holds effect items alone, ``report`` where no effect was measured."""
 
     folder: Path
     run: RunStore | None
     constitution: Constitution | None
     effects: EffectItems
+    report: EffectReport | None = None
 
     def rollout(self, message_id: str) -> Rollout | None:
         """Return the rollout of a message, None where the run has none."""
@@ -70,4 +76,13 @@ def open_subject(folder: Path) -> Subject:
             )
         return Subject(folder, None, None, effects)
     run = RunStore(folder)
-    return Subject(folder, run, run_constitution(run), effects)
+    return Subject(folder, run, run_constitution(run), effects, _report(folder))
+
+
+def _report(folder: Path) -> EffectReport | None:
+    if not (folder / _REPORT).is_file():
+        return None
+    # It brings dspy, which the review of a run does without.
+    from character.evaluation.reading import read_report
+
+    return read_report(folder)

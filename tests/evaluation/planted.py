@@ -11,6 +11,7 @@ from typing import Any
 from fake_server import chat
 
 from character import Constitution, Trait
+from character.backends.rehearsal import rehearse
 from character.backends.rehearsal.replies import REPLIES
 from character.backends.rehearsal.responses import compose
 from character.backends.rehearsal.sense import sense_of
@@ -42,5 +43,18 @@ def answering(levels: Mapping[str, str], *, extra_sentences: int = 0) -> Callabl
         parts += rng.sample(REPLIES["en"].bodies, extra_sentences)
         rng.shuffle(parts)
         return chat(response=" ".join(part.replace("{gist}", "it") for part in parts))
+
+    return script
+
+
+def choosing(leanings: Mapping[str, float]) -> Callable[[dict[str, Any]], str]:
+    """Return a server's script that chooses by these leanings and answers plainly else."""
+    plainly = answering({})
+
+    def script(request: dict[str, Any]) -> str:
+        if "[[ ## traits ## ]]" not in request["messages"][-1]["content"]:
+            return plainly(request)
+        system, *rest = request["messages"]
+        return rehearse(system["content"], rest, seed=request.get("seed") or 0, leanings=leanings)
 
     return script

@@ -101,8 +101,11 @@ def test_texts_of_models_are_shown_and_are_no_markup(
     html = render(effect_page(report, language))  # type: ignore[arg-type]
     assert "<img src=x" not in html
     assert "&lt;img src=x" in html
-    (path,) = write_cards(report, constitution, tmp_path / "cards", language)
-    assert path.parent == tmp_path / "cards"
+    paths = write_cards(report, constitution, tmp_path / "cards", language)  # type: ignore[arg-type]
+    assert [path.suffix for path in paths] == [".md", ".html"]
+    assert {path.parent for path in paths} == {tmp_path / "cards"}
+    assert "<img src=x" not in paths[1].read_text(encoding="utf-8")
+    assert "&lt;img src=x" in paths[1].read_text(encoding="utf-8")
     assert [each.name for each in tmp_path.iterdir()] == ["cards"]
 
 
@@ -127,7 +130,12 @@ def test_the_command_writes_report_and_cards_and_compares(tmp_path: Path) -> Non
         )
         said = json.loads(done.stdout)
         assert said["num_messages"] == {"耐心": 8, "幽默感": 8, "": 4}
-    assert sorted(path.name for path in (tmp_path / "one" / "cards").iterdir()) == ["幽默感.md", "耐心.md"]
+    assert sorted(path.name for path in (tmp_path / "one" / "cards").iterdir()) == [
+        "幽默感.html",
+        "幽默感.md",
+        "耐心.html",
+        "耐心.md",
+    ]
     assert "哪个特质影响了什么" in (tmp_path / "one" / "effect.html").read_text(encoding="utf-8")
     compared = subprocess.run(
         [

@@ -17,6 +17,7 @@ from review_window import Window
 from optimizers.labelled import Label, read_labelled
 
 pytestmark = pytest.mark.browser
+EXAMPLES = Path(__file__).parents[2] / "examples" / "constitutions"
 NAMES = "PQRS"
 ORDERS = [["P", "Q", "R", "S"], ["S", "Q", "PR"], ["QS", "PR"], ["R", "S", "P", "Q"], ["Q", "P", "S", "R"]]
 
@@ -44,6 +45,8 @@ def test_label_by_keyboard_and_drag_through_undo_reload_kill_and_a_second_review
             assert ann.tab.locator("#work .chip").count() == 4
             ann.submit()
         ann.tab.locator("#count", has_text="15 of 18 answered").wait_for()
+        unsuitable, skipped = (press_and_go_on(ann, key) for key in "us")
+        ann.tab.locator("#count", has_text="17 of 18 answered").wait_for()
 
         bo = window(server.url)
         bo.tab.goto(f"{server.base}/rank?as=Bo")
@@ -54,9 +57,13 @@ def test_label_by_keyboard_and_drag_through_undo_reload_kill_and_a_second_review
 
     assert len(clicked["Ann"]) == 15
     export(folder, tmp_path / "labelled.jsonl")
-    found = read_labelled(tmp_path / "labelled.jsonl").items
-    assert {item.id: set(item.labels) for item in found} == labels_of(clicked)
-    assert calibrated(tmp_path / "labelled.jsonl")["strategy"] == "calibrate"
+    found = read_labelled(tmp_path / "labelled.jsonl")
+    said = {item.id: set(item.labels) for item in found.items}
+    assert said == {**labels_of(clicked), unsuitable: set(), skipped: set()}
+    assert found.dropped == {"unsuitable": 1, "skipped": 1}
+    report = calibrated(tmp_path / "labelled.jsonl")
+    assert report["strategy"] == "calibrate"
+    assert (report["num_labels"], report["num_items"], report["unusable"]) == (17, 15, 2)
 
 
 def by_keyboard(window: Window, name: str, numbers: range, clicked: Clicked) -> None:
@@ -66,6 +73,14 @@ def by_keyboard(window: Window, name: str, numbers: range, clicked: Clicked) -> 
         clicked[name][window.item] = groups
         window.rank_by_keys(groups)
         window.submit()
+
+
+def press_and_go_on(window: Window, key: str) -> str:
+    """Press a key that answers the item on the page, and return its id once the next one is there."""
+    item = window.item
+    window.tab.keyboard.press(key)
+    window.tab.locator(f"#work input[name=item]:not([value='{item}'])").wait_for(state="attached")
+    return item
 
 
 def take_back_and_reload(ann: Window, clicked: Clicked) -> None:
@@ -182,3 +197,63 @@ def test_the_other_tasks_go_by_keyboard_alone(tmp_path: Path, window: Callable[.
         tab.keyboard.press("Enter")
         tab.locator("#count", has_text="2 of").wait_for()
         server.stop(signal.SIGTERM)
+
+
+def test_a_trait_is_signed_off_by_keyboard_through_a_kill(
+    tmp_path: Path, window: Callable[..., Window]
+) -> None:
+    folder, constitution = tmp_path / "effect", EXAMPLES / "patience-and-humour.zh.toml"
+    options = ["--messages-per-trait", "4", "--neutral", "4", "--out", str(folder)]
+    subprocess.run(
+        [sys.executable, "-m", "character", "effect", str(constitution), *options],
+        check=True,
+        capture_output=True,
+    )
+    with ReviewServer(folder, "--reviewer", "Ann") as server:
+        opened = window(server.url, width=400, dark=True)
+        tab = opened.tab
+        tab.goto(f"{server.base}/sign")
+        tab.locator("h1", has_text="耐心").wait_for()
+        assert tab.evaluate("() => document.documentElement.scrollWidth") <= 400
+        assert opened.grave_faults() == []
+        wide = window(f"{server.base}/sign?as=Ann&lang=en", context=tab.context)
+        wide.tab.set_viewport_size({"width": 1200, "height": 900})
+        wide.tab.emulate_media(color_scheme="light")
+        wide.tab.keyboard.press("a")
+        assert wide.grave_faults() == []
+        wide.tab.close()
+        tab.keyboard.press("v")
+        tab.keyboard.press("Enter")
+        tab.locator("#alert", has_text="写明原因").wait_for()
+        tab.keyboard.press("Escape")
+        tab.keyboard.press("e")
+        tab.keyboard.type("太啰嗦 e s z v")
+        tab.keyboard.press("Escape")
+        tab.reload()
+        assert tab.locator("#work textarea").input_value() == "太啰嗦 e s z v", "the draft survives a reload"
+        assert tab.locator("#work input[name=sign][value=no]").is_checked()
+        tab.keyboard.press("Enter")
+        tab.locator("h1", has_text="幽默感").wait_for()
+        server.kill()
+        server.start()
+        tab.goto(server.url)
+        tab.goto(f"{server.base}/sign")
+        tab.locator("h1", has_text="幽默感").wait_for()
+        opened.complaints.clear()  # of a server that could not be reached
+        tab.keyboard.press("a")
+        tab.keyboard.press("Enter")
+        tab.locator("#work .done").wait_for()
+        tab.keyboard.press("z")
+        tab.locator("h1", has_text="幽默感").wait_for()
+        tab.keyboard.press("a")
+        tab.keyboard.press("Enter")
+        tab.locator("#count", has_text="2 / 2").wait_for()
+        assert opened.complaints == []
+    subprocess.run(
+        [sys.executable, "-m", "character", "review", str(folder), "--report"],
+        check=True,
+        capture_output=True,
+    )
+    assert "拒绝签核: Ann，" in (folder / "cards" / "耐心.md").read_text(encoding="utf-8")
+    assert "太啰嗦 e s z v" in (folder / "cards" / "耐心.html").read_text(encoding="utf-8")
+    assert "已签核: Ann，" in (folder / "cards" / "幽默感.md").read_text(encoding="utf-8")

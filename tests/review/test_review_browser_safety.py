@@ -14,7 +14,6 @@ from review_window import Window
 from character.review.texts import part_of
 
 pytestmark = pytest.mark.browser
-AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 HOSTILE = [
     "<script>window.hacked = 1</script>",
     "</script><script>window.hacked = 1</script>",
@@ -125,10 +124,10 @@ def test_no_serious_accessibility_fault_is_found(
     folder = write_run(tmp_path / "run", some_rollouts(6))
     items = [{"id": "e", "trait": "patience", "turns": [{"role": "user", "content": "How?"}], "with_trait": "Slowly.", "without_trait": "Go."}]  # fmt: skip
     (folder / "effect_items.json").write_text(json.dumps({"items": items}), encoding="utf-8")
-    axe = AXE.read_text(encoding="utf-8")
     with ReviewServer(folder) as server:
         for width in (1200, 360):
-            tab = window(server.url, width=width, dark=dark).tab
+            opened = window(server.url, width=width, dark=dark)
+            tab = opened.tab
             for path in ("?who=1", "rank", "compare", "effect", "check", "rank?trait=nobody"):
                 joined = "&" if "?" in path else "?"
                 tab.goto(f"{server.base}/{path}{joined}lang={lang}" + ("" if "who" in path else "&as=Ann"))
@@ -136,13 +135,6 @@ def test_no_serious_accessibility_fault_is_found(
                     tab.locator("#panel .panel").wait_for(state="attached")
                 for key in "12av":
                     tab.keyboard.press(key)
-                tab.evaluate(axe)
-                found = tab.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
-                grave = [
-                    (each["id"], each["impact"], each["nodes"][0]["html"])
-                    for each in found["violations"]
-                    if each["impact"] in ("serious", "critical")
-                ]
-                assert grave == [], path
+                assert opened.grave_faults() == [], path
                 assert tab.evaluate("() => document.documentElement.scrollWidth") <= width
         server.stop(signal.SIGTERM)

@@ -42,11 +42,25 @@ def test_rankings_and_comparisons_become_labels_under_the_reviewers_names(tmp_pa
         ("Ann", "compare", second, CompareAnswer(candidates_id=c2, left=1, right=2, share=0.5)),
         ("Ann", "rank", second, RankAnswer(candidates_id=c2, skipped=True)),
         ("Ann", "rank", third, RankAnswer(candidates_id=c3, unsuitable=True)),
+        ("Bo", "rank", third, RankAnswer(candidates_id=c3, skipped=True)),
+        ("Bo", "compare", third, CompareAnswer(candidates_id=c3, left=0, right=1, skipped=True)),
+        ("小李", "rank", third, RankAnswer(candidates_id=c3, unsuitable=True)),
+        ("小李", "compare", third, CompareAnswer(candidates_id=c3, left=0, right=1, share=0.0)),
     )
     done = export_labelled(folder, tmp_path / "labelled.jsonl")
-    assert done.left_out == {"skipped": 1, "unsuitable": 1}
-    found = {item.id: item for item in read_labelled(tmp_path / "labelled.jsonl").items}
-    assert set(found) == {first, second}
+    assert (done.no_order, done.left_out) == ({"unsuitable": 2, "skipped": 1}, {})
+    written = {item.id: item.labels for item in done.labelled.items}
+    assert written[third] == (
+        Label(rater="Ann", answer="unsuitable"),
+        Label(rater="Bo", answer="skip"),
+        Label(rater="小李", answer="unsuitable"),
+        Label(rater="小李", choices=((0, 1, 0.0),)),
+    )
+    read = read_labelled(tmp_path / "labelled.jsonl")
+    assert read.dropped == {"unsuitable": 2, "skipped": 1}
+    found = {item.id: item for item in read.items}
+    assert set(found) == {first, second, third}
+    assert found[third].labels == (Label(rater="小李", choices=((0, 1, 0.0),)),)
     assert found[first].labels == (
         Label(rater="Ann", order=((2,), (0, 1), (3,)), choices=((0, 3, 1.0),)),
         Label(rater="小李", order=((0,), (1,), (2,), (3,))),
@@ -56,7 +70,7 @@ def test_rankings_and_comparisons_become_labels_under_the_reviewers_names(tmp_pa
     assert found[first].candidates == tuple(made[0].candidates.texts)
     assert found[first].trait["description"] == CONSTITUTION.trait("patience").description
     alone = export_labelled(folder, tmp_path / "alone.jsonl", reviewers=["小李"])
-    assert [label.rater for item in alone.labelled.items for label in item.labels] == ["小李"]
+    assert [label.rater for item in alone.labelled.items for label in item.labels] == ["小李"] * 3
 
 
 def test_what_was_made_anew_or_vetoed_is_left_out_and_counted(tmp_path: Path) -> None:
@@ -82,7 +96,7 @@ def test_nothing_to_write_is_said(tmp_path: Path) -> None:
         export_labelled(folder, tmp_path / "labelled.jsonl")
     message, candidates = ids(some_rollouts(1)[0])
     said(folder, ("Ann", "rank", message, RankAnswer(candidates_id=candidates, skipped=True)))
-    with pytest.raises(InputError, match="1 skipped left out"):
+    with pytest.raises(InputError, match="1 skipped"):
         export_labelled(folder, tmp_path / "labelled.jsonl")
     assert not (tmp_path / "labelled.jsonl").exists()
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import dspy
 import pytest
 
+from signatures.choosing import ChooseTrait, TellTrait
 from signatures.gauging import GaugeTrait
 from signatures.judging import CompareCoherence, CompareResponses
 from signatures.messages import KIND_DESCRIPTIONS, CheckMessages, GenerateMessages
@@ -35,6 +36,8 @@ SIGNATURES = [
     RankResponses,
     CompareResponses,
     CompareCoherence,
+    ChooseTrait,
+    TellTrait,
 ]
 
 
@@ -70,12 +73,12 @@ def test_inputs_that_many_calls_share_come_first(signature: type[dspy.Signature]
         "expression",
         "expressions",
     ]
-    varying = ["existing_messages", "briefs", "messages", "conversation", "responses"]
+    varying = ["existing_messages", "briefs", "messages", "traits", "conversation", "responses", "response"]
     ranks = [(shared_first + varying).index(name) for name in signature.input_fields]
     assert ranks == sorted(ranks)
 
 
-@pytest.mark.parametrize("signature", [RankResponses, CompareResponses, CheckMessages])
+@pytest.mark.parametrize("signature", [RankResponses, CompareResponses, CheckMessages, TellTrait])
 def test_judges_reason_before_they_decide(signature: type[dspy.Signature]) -> None:
     assert next(iter(signature.output_fields)) == "reasoning"
 

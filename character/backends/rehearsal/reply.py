@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from random import Random
 from typing import Any
 
 from character.backends.rehearsal import generic
 from character.backends.rehearsal.checks import check_messages
+from character.backends.rehearsal.choosing import LEANINGS, choose, tell
 from character.backends.rehearsal.gauge import gauge
 from character.backends.rehearsal.guidance import care_of
 from character.backends.rehearsal.judge import Bench, chain, judge, reasoning, suitable, verdict, whole
@@ -29,13 +31,14 @@ def rehearse(
     as_json: bool = False,
     noise: float = NOISE,
     position_bias: float = POSITION_BIAS,
+    leanings: Mapping[str, float] = LEANINGS,
 ) -> str:
     """Return the reply to a prompt: the same for the same arguments, in every process.
 
     ``messages`` are dicts with ``role`` and ``content``, the last one the user's. Another ``seed`` or
     ``temperature`` gives another sample. ``as_json`` asks for a JSON object even where the prompt does not.
     ``noise`` is the standard deviation of a score, ``position_bias`` what the response shown first gains
-    and the last one loses.
+    and the last one loses; ``leanings`` the log-odds by concept of showing a trait rather than another one.
     """
     said = [part for message in messages for part in (message["role"], message["content"])]
     rng = Random(stable_seed("rehearsal", seed, temperature, system, *said))
@@ -43,7 +46,7 @@ def rehearse(
     if prompt is None:
         return _plain(messages[-1]["content"], rng)
     bench = Bench(noise, position_bias, care_of(prompt.layout.instruction), rng)
-    known = _known(prompt, bench)
+    known = _known(prompt, bench, leanings)
     language = _language(prompt)
     answer = {
         field.name: known[field.name] if field.name in known else generic.fill(field, prompt, language, rng)
@@ -52,12 +55,16 @@ def rehearse(
     return _as_json(answer) if as_json or prompt.layout.json else _as_chat(answer)
 
 
-def _known(prompt: Prompt, bench: Bench) -> dict[str, Any]:
+def _known(prompt: Prompt, bench: Bench, leanings: Mapping[str, float]) -> dict[str, Any]:
     """Return the outputs of the tasks that are known, told apart by their fields; empty for any other."""
     values, language = prompt.values, _language(prompt)
     outputs = {field.name: field for field in prompt.layout.outputs}
     if "responses" in values and "degrees" in outputs:
         return gauge(values, language, bench)
+    if "traits" in values and "shown" in outputs:
+        return tell(values, language, bench)
+    if "traits" in values and "response" in outputs:
+        return {"response": choose(values, language, bench.rng, leanings)}
     if "responses" in values and outputs.keys() & _JUDGEMENTS:
         return _judgement(outputs, values, prompt, bench)
     if "messages" in outputs and "briefs" in values:

@@ -38,15 +38,28 @@ class Sense(NamedTuple):
 
 def sense_of(trait: Any, language: str) -> Sense:
     """Return the sense of a trait, given as prompts show it (a dict), for replies in ``language``."""
-    data = trait if isinstance(trait, dict) else {"name": str(trait or ""), "description": str(trait or "")}
-    return _sense(json.dumps(data, ensure_ascii=False, sort_keys=True), language)
+    return _sense(json.dumps(_as_dict(trait), ensure_ascii=False, sort_keys=True), language)
+
+
+def concepts_of(trait: Any) -> tuple[str, ...]:
+    """Return the concepts that a trait is about, the best first; empty where no bank knows it."""
+    data = _as_dict(trait)
+    return find_concepts(_text(data.get("name")), _about(data))
+
+
+def _as_dict(trait: Any) -> dict[str, Any]:
+    return trait if isinstance(trait, dict) else {"name": str(trait or ""), "description": str(trait or "")}
+
+
+def _about(trait: dict[str, Any]) -> str:
+    return " ".join(_text(trait.get(key)) for key in ("description", "statement", "clarification"))
 
 
 @lru_cache(maxsize=1024)
 def _sense(trait_json: str, language: str) -> Sense:
     trait = json.loads(trait_json)
     name = _text(trait.get("name"))
-    about = " ".join(_text(trait.get(key)) for key in ("description", "statement", "clarification"))
+    about = _about(trait)
     concepts = find_concepts(name, about)
     own, denied = content_words(f"{about} {_text(trait.get('examples'))}")
     opposite, _ = content_words(f"{_text(trait.get('opposite'))} {_text(trait.get('not'))}")
@@ -70,9 +83,7 @@ def _phrases(
     if concepts:
         first, *others = (BANKS[language][key] for key in concepts)
         return first if not others else first._replace(natural=first.natural + others[0].natural[:2])
-    themes = _themes(
-        " ".join(_text(trait.get(key)) for key in ("description", "statement", "clarification")), language
-    )
+    themes = _themes(_about(trait), language)
     poles = _themes(_text(trait.get("opposite")), language)
     return derived.phrases(_unlike(themes, names), _unlike(poles, names), _spoken(trait, names), language)
 

@@ -101,6 +101,9 @@
     if (task() === "rank" && unranked().length) return [fill(data.noRank, { letters: unranked().join(", ") }), `.option[data-letter="${unranked()[0]}"]`];
     if (task() === "effect" && !$('[name="guess"]:checked')) return [data.noGuess, '[name="guess"]'];
     if (task() === "effect" && !$('[name="overdone"]:checked')) return [data.noOverdone, '[name="overdone"]'];
+    const sign = task() === "sign" ? $('[name="sign"]:checked')?.value ?? "" : "yes";
+    if (!sign) return [data.noSign, '[name="sign"]'];
+    if (sign === "no" && !$('#work [name="note"]').value.trim()) return [data.noReason, '[name="note"]'];
     return null;
   };
   const press = (value) => $(`#work button[name="action"][value="${value}"]`)?.click();
@@ -174,12 +177,13 @@
     if (key === "z") { if (task() !== "rank" || !takeBackRank()) $("#undo")?.click(); return true; }
     if ((key === "a" || key === "v") && task() === "check") { verdict(key === "a" ? "approve" : "veto"); return true; }
     if (task() === "compare" && (arrows || key === "=")) { press({ ArrowLeft: "left", ArrowRight: "right", "=": "tie" }[key]); return true; }
-    if (task() === "effect" && !(arrows && target.matches("input"))) return choose(key);
+    if (task() === "sign" && key === "e") { $('#work [name="note"]').focus(); return true; }
+    if (["effect", "sign"].includes(task()) && !(arrows && target.matches("input"))) return choose(key);
     return false;
   };
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat) return;
-    if (event.key === "Escape" && typing(event.target)) { event.target.closest(".option")?.focus(); return; }
+    if (event.key === "Escape" && typing(event.target)) { (event.target.closest(".option") ?? cards()[0])?.focus(); return; }
     if (typing(event.target) || !shortcutsOn()) return;
     if (act(event.key, event.target)) event.preventDefault();
   });

@@ -1,0 +1,63 @@
+"""Choosing one of two traits to show, by a leaning that is known, and telling by its words which of two a reply shows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from random import Random
+from typing import Any
+
+from character.backends.rehearsal.judge import Bench, Features, features_of
+from character.backends.rehearsal.responses import compose, last_content
+from character.backends.rehearsal.sense import concepts_of, sense_of
+
+LEANINGS: Mapping[str, float] = {"patience": 1.2, "warmth": 0.8, "humour": -0.6, "sarcasm": -1.2}
+"""How much rather than another trait the model shows one of these concepts, in log-odds; 0 for all others."""
+_LEAST_STRENGTH, _LEAST_LEAD = 0.2, 0.08
+
+
+def choose(values: dict[str, Any], language: str, rng: Random, leanings: Mapping[str, float]) -> str:
+    """Return a reply that shows one of two traits naturally.
+
+    P(first) = 1 / (1 + exp(leaning of the second - leaning of the first)), whatever the order and the message.
+    """
+    first, second = _pair(values)
+    odds = leaning(first, leanings) - leaning(second, leanings)
+    chosen = first if rng.random() < 1 / (1 + math.exp(-odds)) else second
+    return compose(
+        last_content(values.get("conversation")), sense_of(chosen, language), "natural", language, rng
+    )
+
+
+def leaning(trait: Any, leanings: Mapping[str, float]) -> float:
+    """Return the leaning towards a trait by the concept it is about most."""
+    return next((leanings.get(concept, 0.0) for concept in concepts_of(trait)), 0.0)
+
+
+def tell(values: dict[str, Any], language: str, bench: Bench) -> dict[str, Any]:
+    """Return which of two traits shows more strongly in a response, "neither" where none does or both do alike."""
+    found = [
+        features_of(sense_of(trait, language), str(values.get("response", ""))) for trait in _pair(values)
+    ]
+    noise = bench.noise * bench.care.noise
+    first, second = (each.strength + bench.rng.gauss(0.0, noise) for each in found)
+    return {"reasoning": _noted(found, language), "shown": _shown(first, second)}
+
+
+def _shown(first: float, second: float) -> str:
+    if max(first, second) < _LEAST_STRENGTH or abs(first - second) < _LEAST_LEAD:
+        return "neither"
+    return "first" if first > second else "second"
+
+
+def _pair(values: dict[str, Any]) -> tuple[Any, Any]:
+    given = values.get("traits")
+    traits = list(given) if isinstance(given, list) else []
+    return (*traits, "", "")[:2]
+
+
+def _noted(found: list[Features], language: str) -> str:
+    seen = [" · ".join(each.seen[:4]) for each in found]
+    if language == "zh":
+        return "".join(f"特质 {i}：{words or '没有看出来'}。" for i, words in enumerate(seen, 1))
+    return " ".join(f"Trait {i}: {words or 'no sign of it'}." for i, words in enumerate(seen, 1))

@@ -1,0 +1,88 @@
+"""What a model is offered when it may choose: two traits and a message that calls for neither, evenly over pairs and orders."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+from character.constitution import Constitution, Trait
+from character.evaluation.conditions import BASE, PLAIN, TUNED, Condition, Design
+from character.records import Message
+
+_OTHERS = {
+    "en": (
+        ("precision", "Gives exact figures and names, and says how exact they are."),
+        ("poetry", "Speaks in images, with an ear for rhythm."),
+        ("directness", "Says the answer first, in few words."),
+        ("calm", "Stays even and composed, whatever comes."),
+        ("curiosity", "Wants to know what lies behind a question."),
+        ("caution", "Names the risks, and takes the safer way."),
+    ),
+    "zh": (
+        ("严谨", "给出精确的数字和名称，并说明有多精确。"),
+        ("诗意", "说话有意象，也讲究节奏。"),
+        ("直接", "先说答案，话不多。"),
+        ("冷静", "不管遇到什么，都平稳从容。"),
+        ("好奇", "想知道问题背后还有什么。"),
+        ("谨慎", "指出风险，选更稳妥的路。"),
+    ),
+}
+
+
+class Offer(NamedTuple):
+    """Two traits, in the order in which they are shown, and the message to be answered."""
+
+    message: Message
+    first: Trait
+    second: Trait
+
+
+def other_traits(constitution: Constitution) -> list[Trait]:
+    """Return six common traits to choose a character's own over, without those that it has by name.
+
+    In Chinese or, for any other language, in English. They give ratings a zero of their own: a model may lean towards every
+    trait of its character, which choices among these alone could not show.
+    """
+    code = "zh" if constitution.language.casefold().startswith("zh") else "en"
+    known = {trait.name.casefold() for trait in constitution.traits}
+    return [Trait(name=name, description=text) for name, text in _OTHERS[code] if name not in known]
+
+
+def offers_for(
+    constitution: Constitution, messages: Sequence[tuple[Message, str]], number: int, seed: int
+) -> list[Offer]:
+    """Return so many offers: every pair as often as every other, and in both orders, as far as the number allows.
+
+    A pair holds at least one trait of the character. ``messages`` come with their group; a message that was written for
+    a trait is not offered with it, and none twice with the same pair where another one is left. Raises no error where some
+    messages are neutral, as ``effect`` makes sure.
+    """
+    rng = random.Random(seed)
+    own, others = list(constitution.traits), other_traits(constitution)
+    pairs = [*combinations(own, 2), *((trait, other) for trait in own for other in others)]
+    rng.shuffle(pairs)
+    flips = [bool(i % 2) for i in range(len(pairs))]
+    rng.shuffle(flips)
+    waiting = rng.sample(messages, len(messages))
+    used: set[tuple[str, int]] = set()
+    found = []
+    for i in range(number):
+        place = i % len(pairs)
+        pair = pairs[place]
+        fits = [each for each in waiting if each[1] not in (pair[0].name, pair[1].name)]
+        chosen = next((each for each in fits if (each[0].id, place) not in used), fits[0])
+        waiting.remove(chosen)
+        waiting.append(chosen)
+        used.add((chosen[0].id, place))
+        is_flipped = flips[place] ^ bool(i // len(pairs) % 2)
+        found.append(Offer(chosen[0], *(pair[::-1] if is_flipped else pair)))
+    return found
+
+
+def choosing_conditions(design: Design) -> list[Condition]:
+    """Return who chooses: the two models that are compared, else the one that answers, without traits."""
+    if design == "traits":
+        return [Condition(name=PLAIN)]
+    return [Condition(name=BASE, role=BASE), Condition(name=TUNED, role=TUNED)]

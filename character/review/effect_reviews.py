@@ -1,0 +1,96 @@
+"""What reviewers said of an evaluation, trait by trait, for its cards and its report."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from character.audit.clustered import LEAST_CLUSTERS
+from character.evaluation.records import EffectReport, Figure, SignOff, TraitReview, Veto
+from character.review.agreement import Unit, alpha_of, ratings_of
+from character.review.answers import EFFECT_PREFIX, CheckAnswer, EffectAnswer, SignAnswer
+from character.review.effect_items import EffectItem
+from character.review.sources import Subject
+from character.review.store import ReviewStore, Standing
+from optimizers.statistics import bootstrap_mean
+
+
+def with_reviews(report: EffectReport, subject: Subject, reviews: ReviewStore) -> EffectReport:
+    """Return the report with what reviewers say now; as it was where nobody answered anything."""
+    items = {item.id: item for item in subject.effects.items}
+    guesses: dict[str, list[Standing]] = defaultdict(list)
+    for each in reviews.answers("effect"):
+        if each.item in items and not each.answer.skipped:
+            guesses[items[each.item].trait].append(each)
+    vetoes: dict[str, list[Veto]] = defaultdict(list)
+    for each in reviews.answers("check"):
+        for trait, veto in _vetoes(each, items):
+            vetoes[trait].append(veto)
+    signed: dict[str, list[SignOff]] = defaultdict(list)
+    for each in reviews.answers("sign"):
+        if isinstance(each.answer, SignAnswer) and each.answer.is_signed is not None:
+            said = SignOff(
+                reviewer=each.reviewer, at=each.at, is_signed=each.answer.is_signed, note=each.answer.note
+            )
+            signed[each.item.partition(":")[2]].append(said)
+    if not (guesses or vetoes or signed):
+        return report
+    told = (
+        _of_trait(trait, guesses[trait], report.seed).model_copy(
+            update={"vetoes": tuple(vetoes[trait]), "sign_offs": tuple(signed[trait])}
+        )
+        for trait in report.traits
+    )
+    return report.model_copy(update={"reviews": tuple(told)})
+
+
+def _of_trait(trait: str, said: Sequence[Standing], seed: int) -> TraitReview:
+    answers = [(each.item, each.answer) for each in said if isinstance(each.answer, EffectAnswer)]
+    made = [(item, float(answer.is_right)) for item, answer in answers if answer.is_right is not None]
+    overdone = [
+        (item, float(answer.overdone))
+        for item, answer in answers
+        if answer.is_right and answer.overdone is not None
+    ]
+    given: dict[str, dict[Unit, float]] = defaultdict(dict)
+    for each in said:
+        given[each.reviewer] |= {(each.item, place): value for place, value in ratings_of(each).items()}
+    alpha, num_shared = alpha_of(given, "nominal")
+    return TraitReview(
+        trait=trait,
+        reviewers=tuple(sorted(given)),
+        num_answers=len(answers),
+        num_items=len({item for item, _ in answers}),
+        num_untold=sum(answer.is_right is None for _, answer in answers),
+        right=_share(made, seed),
+        overdone=_share(overdone, seed),
+        alpha=alpha,
+        num_shared=num_shared,
+    )
+
+
+def _share(values: Sequence[tuple[str, float]], seed: int) -> Figure | None:
+    groups = [item for item, _ in values]
+    found = bootstrap_mean([value for _, value in values], groups=groups, seed=seed)
+    if found is None:
+        return None
+    known = {"low": found.low, "high": found.high} if len(set(groups)) >= LEAST_CLUSTERS else {}
+    return Figure(estimate=found.estimate, **known)
+
+
+def _vetoes(each: Standing, items: Mapping[str, EffectItem]) -> list[tuple[str, Veto]]:
+    """Return the veto of an answer with the trait it concerns, nothing for an approval or what belongs to a run."""
+    if not isinstance(each.answer, CheckAnswer) or each.answer.verdict != "veto":
+        return []
+    what, _, name = each.item.partition(":")
+    by = {"reviewer": each.reviewer, "note": each.answer.note}
+    if what == "trait":
+        return [(name, Veto(what="trait", **by))]
+    key, _, place = name.removeprefix(EFFECT_PREFIX).partition("/")
+    item = items.get(key) if name.startswith(EFFECT_PREFIX) else None
+    if item is None:
+        return []
+    if what == "message":
+        return [(item.trait, Veto(what="message", text=item.turns[-1].content, **by))]
+    text = item.with_trait if place == "0" else item.without_trait
+    return [(item.trait, Veto(what="candidate", text=text, **by))]

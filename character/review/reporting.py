@@ -1,0 +1,52 @@
+"""An evaluation's report and cards written anew with what reviewers said since."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from character.errors import StoreError
+from character.review.sources import open_subject
+from character.review.store import ReviewStore
+from character.vetoes import FILE_NAME
+
+if TYPE_CHECKING:
+    from character.evaluation.records import EffectReport
+    from character.report.parts import Language
+
+
+def reviewed(report: EffectReport, folder: Path) -> EffectReport:
+    """Return the report of a folder with what reviewers said there, as it is where nobody reviewed it."""
+    if not (folder / FILE_NAME).is_file():
+        return report
+    from character.review.effect_reviews import with_reviews
+
+    subject = open_subject(folder)
+    try:
+        with ReviewStore(folder, write=False) as reviews:
+            return with_reviews(report, subject, reviews)
+    finally:
+        subject.close()
+
+
+def write_reviewed(folder: Path, language: Language | None = None) -> EffectReport:
+    """Write ``effect.html`` and the cards of an evaluation anew, with what reviewers said, and return its report.
+
+    No model is called. Raises StoreError where the folder holds no finished evaluation or cannot be written.
+    """
+    from character.evaluation.cards import write_cards
+    from character.evaluation.page import effect_page
+    from character.evaluation.reading import read_report
+    from character.report import write
+    from character.run_summary import run_constitution
+    from character.store import RunStore
+
+    report = reviewed(read_report(folder), folder)
+    with RunStore(folder) as store:
+        constitution = run_constitution(store)
+    try:
+        write(effect_page(report, language), folder / "effect.html")
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be written: {error.strerror or error}.") from None
+    write_cards(report, constitution, folder / "cards", language)
+    return report
