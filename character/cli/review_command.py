@@ -24,6 +24,13 @@ from character.cli.options import json_option, print_json
 )
 @click.option("--open", "open_it", is_flag=True, help="Then open the page in a browser.")
 @click.option(
+    "--preference",
+    "preference_folder",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="A fitted preference model: what it and the ranker disagree on comes first.",
+)
+@click.option(
     "--export",
     "export_to",
     type=click.Path(path_type=Path),
@@ -44,6 +51,7 @@ def command(
     language: Any,
     port: int,
     open_it: bool,
+    preference_folder: Path | None,
     export_to: Path | None,
     write_report: bool,
     as_json: bool,
@@ -69,7 +77,14 @@ def command(
         if open_it:
             click.launch(address)
 
-    serve(folder, port=port, reviewer=reviewer, language=language, on_ready=ready)
+    serve(
+        folder,
+        port=port,
+        reviewer=reviewer,
+        language=language,
+        preference=preference_folder,
+        on_ready=ready,
+    )
 
 
 def _report(folder: Path, language: Any, as_json: bool) -> None:

@@ -1,4 +1,7 @@
-"""The queue: what there is to review, least certain first, built once from a run, a few rollouts at a time."""
+"""The queue: what there is to review, least certain first, built once from a run, a few rollouts at a time.
+
+With a second opinion, what it and the ranker disagree on comes before that, its surest disagreements first.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from character.errors import CharacterError
 from character.records import Ranking, Rollout
 from character.review.answers import EFFECT_PREFIX, MOST_RANKED, Task, effect_key, target_key
 from character.review.effect_items import EffectItem, EffectItems
+from character.review.second import Second
 from character.review.store import ReviewStore
 from character.store import FAILED, RunStore
 from character.text import fingerprint, fold, stable_seed
@@ -53,12 +57,14 @@ class Index(threading.Thread):
         run: RunStore | None,
         effects: EffectItems,
         report: EffectReport | None = None,
+        second: Second | None = None,
     ) -> None:
         super().__init__(name="review index", daemon=True)
         self.ready = threading.Event()
         self.num_done = self.num_all = 0
         self.error = ""
         self._reviews, self._run, self._effects, self._report = reviews, run, effects, report
+        self._second = second
         self._stopped = threading.Event()
 
     @property
@@ -96,7 +102,8 @@ class Index(threading.Thread):
         if self.num_done:
             self.ready.set()
         else:  # the first page waits for these alone
-            self._keep([row for each in run.rollouts(limit=_CHUNK) for row in rows_of(each)], _CHUNK)
+            first = run.rollouts(limit=_CHUNK)
+            self._keep([row for each in first for row in rows_of(each, self._second)], _CHUNK)
         known = {
             item
             for (item,) in self._reviews.read(
@@ -112,8 +119,9 @@ class Index(threading.Thread):
         self._add(run, wanted)
 
     def _forget_another(self, run: RunStore) -> None:
-        """Begin anew where the queue is that of another run, which lay in this folder before."""
-        now = fingerprint([run.meta("created_at"), run.meta("identity")])
+        """Begin anew where the queue is that of another run, which lay in this folder before, or of another second opinion."""
+        identity = [run.meta("created_at"), run.meta("identity")]
+        now = fingerprint([*identity, self._second.identity] if self._second else identity)
         if self._reviews.read("SELECT value FROM facts WHERE key = 'queue_of'") != [(now,)]:
             self._reviews.write(f"DELETE FROM queue WHERE {_OF_RUN}", [()])  # noqa: S608 - constants
             self._reviews.write("INSERT OR REPLACE INTO facts VALUES ('queue_of', ?)", [(now,)])
@@ -131,7 +139,7 @@ class Index(threading.Thread):
                 return
             if rollout.message.id not in wanted:
                 continue
-            rows += rows_of(rollout)
+            rows += rows_of(rollout, self._second)
             waiting += 1
             if waiting == _CHUNK:
                 self._keep(rows, waiting)
@@ -193,10 +201,16 @@ def languages_of(reviews: ReviewStore) -> list[str]:
     return [str(row[0]) for row in reviews.read("SELECT DISTINCT language FROM queue ORDER BY 1")]
 
 
-def rows_of(rollout: Rollout) -> Iterator[Row]:
-    """Yield the places of a rollout in the queue: always to be checked, and to be ranked and compared where it can be."""
+def rows_of(rollout: Rollout, second: Second | None = None) -> Iterator[Row]:
+    """Yield the places of a rollout in the queue: always to be checked, and to be ranked and compared where it can be.
+
+    Where a second opinion disagrees with one of its pairs, its doubt is above 1, and that pair is the one to compare.
+    """
     message, candidates, ranking = rollout.message, rollout.candidates, rollout.ranking
+    disagreed = second.on(rollout) if second else None
     unsure = uncertainty(ranking) if ranking else 0.0
+    if disagreed:
+        unsure = 1 + disagreed.sureness
     of = (message.trait, message.kind, message.language)
     tie = stable_seed("review", message.id)
     yield ("check", target_key("message", message.id), *of, unsure, tie, "{}")
@@ -209,7 +223,7 @@ def rows_of(rollout: Rollout) -> Iterator[Row]:
     facts: dict[str, Any] = {"candidates_id": candidates.id, "scores": scores}
     if 3 <= len(candidates.items) <= MOST_RANKED:
         yield ("rank", message.id, *of, unsure, tie, json.dumps(facts))
-    left, right, doubted = _closest(folded, ranking)
+    left, right, doubted = (*disagreed[:2], unsure) if disagreed else _closest(folded, ranking)
     yield ("compare", message.id, *of, doubted, tie, json.dumps(facts | {"left": left, "right": right}))
 
 

@@ -22,13 +22,15 @@ def serve(
     port: int = 0,
     reviewer: str = "",
     language: Language | None = None,
+    preference: Path | None = None,
     on_ready: Callable[[str], None],
 ) -> None:
     """Serve the review app of a run or an effect on loopback until the process is told to stop.
 
     ``port`` 0 takes any free one; ``on_ready`` gets the address with its token once requests are taken. ``reviewer`` is who
     answers where a window names nobody; where both do not, the page asks. ``language`` is that of the
-    interface, by default the constitution's. Raises MissingExtraError without the extra ``review``, StoreError where
+    interface, by default the constitution's. ``preference`` is the folder of a preference model: what it and the ranker
+    disagree on comes first. Raises MissingExtraError without the extra ``review``, StoreError where
     the folder holds nothing or is being reviewed, InputError for the port or the name.
     """
     try:
@@ -40,14 +42,16 @@ def serve(
     from character.review.app import App, Settings, build_app
     from character.review.guard import TOKEN_FIELD, Guard, Secrets
     from character.review.index import Index
+    from character.review.second import second_of
     from character.review.sources import open_subject
     from character.review.store import ReviewStore
 
     name = reviewer_name(reviewer) if reviewer else ""
+    second = second_of(preference) if preference else None
     subject = open_subject(folder)
     try:
         with _listening(port) as listening, ReviewStore(folder) as reviews:
-            index = Index(reviews, subject.run, subject.effects, subject.report)
+            index = Index(reviews, subject.run, subject.effects, subject.report, second)
             known, bound = Secrets(), _port_of(listening)
             chosen: Language = language or ("zh" if subject.language.startswith("zh") else "en")
             app = App(subject, reviews, index, known, Settings(name, chosen))
