@@ -9,7 +9,7 @@ The judge is the rehearsal model, which learns from demos and heeds some advice:
 honesty, not what a real model gains.
 
 In every split a few items are labelled; the test is items of other messages. The tuning sees the labelled ones alone, has
-the 600 calls that `character optimize` allows by default, and decides by itself what to adopt; measured on the test is what
+the calls that `character optimize` allows by default (600, 1,000 with 40 labels), and decides by itself what to adopt; measured on the test is what
 a user would then run with, so a ranker that was not adopted gains exactly 0. Gains are paired, intervals resample
 messages over all splits.
 
@@ -27,6 +27,7 @@ import argparse
 import json
 import multiprocessing
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -49,8 +50,8 @@ from optimizers.strategies import optimize_ranker
 OWN = Path(__file__).parent.parent / "examples" / "labelled"
 SIZES = (10, 20, 40)
 SET_SIZE = 5
-BUDGET = 600
-"""What `character optimize` allows where nothing else is said."""
+BUDGET: int | None = None
+"""What `character optimize` allows where nothing else is said: see `optimizers.strategies.usual_budget`."""
 ABOVE_AT_40 = ("own", "delusion")
 METRICS = ("pairwise_accuracy", "tau_b")
 MOST_TEST = 40
@@ -63,14 +64,16 @@ class Memory:
 
     def __init__(self) -> None:
         self.entries: dict[str, dict[str, Any]] = {}
+        self._lock = threading.Lock()  # some of DSPy's optimizers evaluate in threads
 
     def get(self, key: str) -> dict[str, Any] | None:
         return self.entries.get(key)
 
     def put(self, key: str, entry: dict[str, Any]) -> None:
-        if len(self.entries) >= MOST_KEPT:
-            del self.entries[next(iter(self.entries))]
-        self.entries[key] = entry
+        with self._lock:
+            if len(self.entries) >= MOST_KEPT:
+                del self.entries[next(iter(self.entries))]
+            self.entries[key] = entry
 
     async def aput(self, key: str, entry: dict[str, Any]) -> None:
         self.put(key, entry)

@@ -67,7 +67,7 @@ def optimize(
     out: Path | str,
     *,
     strategy: str = "auto",
-    budget: int = 600,
+    budget: int | None = None,
     metric: str = "pairwise_accuracy",
     controls: int = 0,
     level: float = 0.95,
@@ -77,15 +77,16 @@ def optimize(
 ) -> Optimized:
     """Tune the ranker of a configuration to a labelled set (or its file), and keep everything in the folder ``out``.
 
-    ``strategy``, ``budget`` (model calls), ``metric``, ``controls``, ``level`` and ``uses_length`` are those of
+    ``strategy``, ``budget`` (model calls; see ``usual_budget``), ``metric``, ``controls``, ``level`` and ``uses_length`` are those of
     ``optimize_ranker``. Called again with the same arguments it goes on where it stopped: a call that finished is
     not made again, and the tuned ranker is the same. Writes ``ranker.json``, ``report.json`` and what the optimizers said
     (``optimizers.log``). Raises StoreError where the folder holds something
     else, BackendUnavailableError where a server is down or refuses the key, BudgetReachedError at a cap of the
     configuration, OptimizerError for labels or names that cannot be used; finished calls are kept in each case.
     """
-    asked, config = _Asked(strategy, budget, metric, controls, level, uses_length), config or Config()
     labelled = labelled if isinstance(labelled, LabelledSet) else read_labelled(Path(labelled))
+    budget = strategies.usual_budget(len(labelled.items)) if budget is None else budget
+    asked, config = _Asked(strategy, budget, metric, controls, level, uses_length), config or Config()
     with RunStore.create(out, url=config.store.url) as store:
         created_at = _begin(store, labelled, asked, config)
         lms = journaled_lms(config, store)
@@ -115,7 +116,12 @@ def optimize(
 
 
 def optimize_ranker(
-    program_or_ranker: Any, labelled: LabelledSet, strategy: str = "auto", *, budget: int, **options: Any
+    program_or_ranker: Any,
+    labelled: LabelledSet,
+    strategy: str = "auto",
+    *,
+    budget: int | None = None,
+    **options: Any,
 ) -> OptimizationResult:
     """Tune a ranker, alone or inside a program, and measure honestly what that gains: see ``optimizers.strategies``.
 

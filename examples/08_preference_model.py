@@ -1,6 +1,7 @@
 """A run's pairs teach a small preference model, which then picks the best of four replies. Offline; needs the extra `preference`."""
 
 import tempfile
+from pathlib import Path
 
 import dspy
 
@@ -8,7 +9,7 @@ from character import BestOfCharacter, Config, build_lm, load_constitution, pref
 from character.preference.validation import cross_validate
 from character.preference.why import why
 
-constitution = load_constitution("examples/constitutions/patience-and-humour.zh.json")
+constitution = load_constitution(Path(__file__).parent / "constitutions" / "patience-and-humour.zh.json")
 with tempfile.TemporaryDirectory() as folder:
     run(constitution, folder, config=Config.model_validate({"messages": {"per_trait": 18}}))
     known = read_pairs(folder)

@@ -29,6 +29,8 @@ from optimizers.tuning import Tuning, find_ranker, tune, tuning_of
 
 __all__ = ["AUTO", "STRATEGIES", "UNTUNED", "OptimizationResult", "Progress", "optimize_ranker"]
 
+LEAST_BUDGET, CALLS_PER_ITEM = 600, 25
+"""The model calls that are allowed where nobody says: so many per labelled item, and no fewer than the first number."""
 CURVE_SHARE = 0.15
 """The share of the calls that is kept for the learning curve."""
 
@@ -62,12 +64,21 @@ class OptimizationResult:
     report: OptimizationReport
 
 
+def usual_budget(num_items: int) -> int:
+    """Return the model calls that tuning to so many labelled items is allowed where nobody says.
+
+    Judging them all before and after, in every fold, takes a number of calls that grows with them; with fewer calls
+    ``auto`` has none left to try anything in.
+    """
+    return max(LEAST_BUDGET, CALLS_PER_ITEM * num_items)
+
+
 def optimize_ranker(
     program_or_ranker: Any,
     labelled: LabelledSet,
     strategy: str = AUTO,
     *,
-    budget: int,
+    budget: int | None = None,
     metric: str = "pairwise_accuracy",
     lms: Mapping[str, Any] | None = None,
     seed: int = 0,
@@ -82,7 +93,7 @@ def optimize_ranker(
     """Tune a ranker, alone or inside a program, to a labelled set, and measure honestly what that gains.
 
     The program given stays as it is; of the copies only the ranker's instruction, demos, temperature and
-    calibration change. ``budget`` is the most model calls made over everything: tuning, judging the held-out
+    calibration change. ``budget`` (see ``usual_budget``) is the most model calls made over everything: tuning, judging the held-out
     items before and after, the learning curve, and ``controls`` runs on permuted labels (which share it
     equally with the real one). ``lms`` names the models for ``ranking`` and ``reflection`` (proposing
     instructions); without it the ranker's own model, or that of the context, does both. The tuned ranker is
@@ -94,6 +105,7 @@ def optimize_ranker(
     """
     known_strategy(strategy)
     metric_named(metric)
+    budget = usual_budget(len(labelled.items)) if budget is None else budget
     if budget < 1:
         raise OptimizerError(f"found a budget of {budget} calls.", expected="at least 1")
     ranker = find_ranker(program_or_ranker)

@@ -53,14 +53,16 @@ def auto(task: Task, items: Sequence[LabelledItem], budget: int) -> tuple[str, T
 def pick(trials: Sequence[Trial]) -> str:
     """Return the first (simplest) strategy that gains and lies within one standard error of the best of those.
 
-    A gain is a mean above ``LIKELY`` of its own standard errors; where there is none, nothing is tuned.
+    A gain is a mean above ``LIKELY`` of its own standard errors; where there is none, nothing is tuned. What gains by
+    letting length count is not simple, because length is usually a confound: it is picked only where nothing else is near.
     """
     better = [trial for trial in trials if mean_gain(trial) > LIKELY * standard_error(trial)]
     if not better:
         return UNTUNED
     best = max(better, key=mean_gain)
     bound = mean_gain(best) - standard_error(best)
-    return next(trial.strategy for trial in better if mean_gain(trial) >= bound)
+    near = [trial for trial in better if mean_gain(trial) >= bound]
+    return next((trial.strategy for trial in near if not trial.by_length), near[0].strategy)
 
 
 def mean_gain(trial: Trial) -> float:
@@ -112,6 +114,7 @@ def _tried(task: Task, items: Sequence[LabelledItem], names: Sequence[str], cost
         for trial in trials:
             spent = bench.ledger.spent
             tuned = task.run(trial.strategy, fit.items, int(share * _WEIGHTS[trial.strategy]))
+            trial.by_length |= bool(tuned.calibration and tuned.calibration.length_credit)
             after = bench.goodness(tuned, held.items)
             for item, new in zip(held.items, after, strict=True):
                 if new is not None and (old := before[item.id]) is not None:

@@ -22,6 +22,9 @@ GOOD = 0.8
 """A judgement at least so good (see ``metrics.goodness``) lends its reasoning to the demo of its item."""
 MOST_CHARACTERS = 48_000
 """The most text that the demos of a set may hold together, about 12,000 English tokens: every judgement pays for it."""
+LONG = MOST_CHARACTERS // SIZES[2]
+"""A demo with more text than this can also be shown with excerpts of its responses, so that a set holds twelve."""
+LEAST_EXCERPT = 300
 MOST_DEV = 24
 MOST_SETS = 12
 
@@ -39,7 +42,7 @@ def few_shot(bench: Bench, start: Tuning, items: Sequence[LabelledItem], budget:
 
     Each set is tried on items that are not in it (at most ``MOST_DEV``), against the start on the same items.
     The best is the one whose mean gain less half its standard error is highest: many sets on few items must
-    not make a winner of luck. Where the calls pay for no such trial, it is one set, unsearched.
+    not make a winner of luck. Where responses are long, sets of excerpts compete with fewer demos in full. Where the calls pay for no such trial, it is one set, unsearched.
     """
     rng = Random(bench.seed)
     with bench.ledger.allowance(budget):
@@ -96,7 +99,7 @@ def _affordable(bench: Bench, start: Tuning, items: Sequence[LabelledItem]) -> i
 
 def _unsearched(bench: Bench, items: Sequence[LabelledItem], rng: Random) -> list[Demo]:
     """Return demos of as many items as a set may hold, with the traits taking turns and without any reasoning."""
-    demos = {item.id: demo for item in items if (demo := _answered(bench, item))}
+    demos = {item.id: excerpted(demo) for item in items if (demo := _answered(bench, item))}
     usable = [item for item in items if item.id in demos]
     return [demos[each] for each in _spread(usable, min(SIZES[-1], _most(demos.values())), rng)]
 
@@ -117,14 +120,43 @@ def _answered(bench: Bench, item: LabelledItem) -> dict[str, Any]:
 
 def _sets(bench: Bench, start: Tuning, items: Sequence[LabelledItem], number: int, rng: Random) -> list[_Set]:
     demos = demos_for(bench, start, items) if number else {}
+    short = {each: excerpted(demo) for each, demo in demos.items()}
+    forms = [short] if short == demos else [short, demos]
     usable = [item for item in items if item.id in demos]
-    most = min(len(usable) * 2 // 3, _most(demos.values()))
-    sizes = [size for size in SIZES if size <= most] or [max(1, min(most, len(usable) // 2))]
-    found: dict[frozenset[str], _Set] = {}
+    found: dict[tuple[int, frozenset[str]], _Set] = {}
     for turn in range(number if usable else 0):
-        ids = _spread(usable, sizes[-1 - turn % len(sizes)], rng)
-        found.setdefault(frozenset(ids), _Set(tuple(demos[each] for each in ids), frozenset(ids)))
+        place = turn % len(forms)
+        sizes = _sizes(len(usable), forms[place].values())
+        ids = _spread(usable, sizes[-1 - turn // len(forms) % len(sizes)], rng)
+        shown = tuple(forms[place][each] for each in ids)
+        found.setdefault((place, frozenset(ids)), _Set(shown, frozenset(ids)))
     return list(found.values())
+
+
+def _sizes(number: int, demos: Iterable[Demo]) -> list[int]:
+    """Return the sizes of sets to try of ``number`` demos: two thirds of them at most, and what may stand in a prompt."""
+    most = min(number * 2 // 3, _most(demos))
+    return [size for size in SIZES if size <= most] or [max(1, min(most, number // 2))]
+
+
+def excerpted(demo: Demo) -> Demo:
+    """Return a demo of more than ``LONG`` characters with excerpts of its responses; a shorter one as it is.
+
+    An excerpt is the first two thirds and the last third of what there is room for, with an ellipsis where text is left
+    out; no less than ``LEAST_EXCERPT`` characters, so that a response can still be told from the others.
+    """
+    over = len(json.dumps(demo, ensure_ascii=False)) - LONG
+    if over <= 0:
+        return demo
+    texts = [str(text) for text in demo["responses"]]
+    room = max(LEAST_EXCERPT, (sum(map(len, texts)) - over) // len(texts))
+    return {**demo, "responses": [_excerpt(text, room) for text in texts]}
+
+
+def _excerpt(text: str, room: int) -> str:
+    if len(text) <= room:
+        return text
+    return f"{text[: room * 2 // 3].rstrip()} … {text[-(room // 3) :].lstrip()}"
 
 
 def _spread(items: Sequence[LabelledItem], size: int, rng: Random) -> list[str]:

@@ -54,13 +54,15 @@ class Task:
 class Trial:
     """How a strategy fared in cross-validation inside the training part: paired gains over the untuned ranker.
 
-    ``groups`` says for each gain which items belong together; without it each stands alone.
+    ``groups`` says for each gain which items belong together; without it each stands alone. ``by_length`` says whether
+    length counted in what it made, in any of the parts.
     """
 
     strategy: str
     gains: list[float] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
     calls: int = 0
+    by_length: bool = False
 
 
 def known_strategy(name: str) -> str:

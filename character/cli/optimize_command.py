@@ -28,9 +28,8 @@ METRIC_NAMES = ("pairwise_accuracy", "tau_b", "top1", "ndcg", "mean_absolute_err
 )
 @click.option(
     "--budget",
-    default=600,
-    show_default=True,
     type=click.IntRange(min=1),
+    show_default="25 per labelled item, at least 600",
     help="Model calls at most, over everything.",
 )
 @click.option(
@@ -94,7 +93,9 @@ def _optimize(labelled: LabelledSet, out: Path, config: Config, flags: dict[str,
     from character.optimization_page import optimization_page
     from character.optimizing import optimize
     from character.report import write
+    from optimizers.strategies import usual_budget
 
+    flags = {**flags, "budget": flags["budget"] or usual_budget(len(labelled.items))}
     names = ("strategy", "budget", "metric", "controls", "level", "uses_length")
     with LiveBar("calls", "starting", total=flags["budget"]) as bar:
         done = optimize(

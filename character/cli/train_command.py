@@ -55,7 +55,16 @@ _PRESETS = click.Choice(["laptop", "gpu24", "gpu80", "multi-gpu"])
     "--max-per-message", type=click.IntRange(min=1), metavar="N", help="Rebuild with at most so many."
 )
 @click.option("--reward-model", metavar="FOLDER", help="For grpo: a reward model that `train reward` made.")
-@click.option("--preference-model", metavar="FOLDER", help="For grpo: a preference model of ours.")
+@click.option(
+    "--preference-model",
+    metavar="FOLDER",
+    help="For grpo: a preference model of ours, or a conditioned reward model.",
+)
+@click.option(
+    "--conditioned/--no-conditioned",
+    default=None,
+    help="For reward, where it is the default: every row says its trait, so that one model judges all traits.",
+)
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Another value in the recipe.")
 @click.option("--overwrite", is_flag=True, help="Replace what an earlier call wrote.")
 @click.option(
@@ -90,6 +99,7 @@ def _written(method: Any, run_folder: Path, out: Path, flags: dict[str, Any]) ->
         mix=[Mix.parse(text) for text in flags["mix"]],
         reward=_reward(flags),
         values=_values(flags["settings"]),
+        conditioned=method == "reward" if flags["conditioned"] is None else flags["conditioned"],
     )
     with RunStore(run_folder) as store:
         return prepare(
@@ -195,3 +205,5 @@ def _print(report: TrainingReport, figures: dict[str, float] | None) -> None:
         click.echo(f"to train: {report.folder / 'run.sh'}")
     else:
         click.echo(f"trained: {report.folder / 'model'}")
+        if (report.folder / "model/preference.json").is_file():
+            click.echo(f"to measure it: character preference evaluate RUN --model {report.folder / 'model'}")

@@ -22,7 +22,7 @@ from character.records import Record
 from optimizers.artifact_text import ArtifactError, parse_plain
 
 MOST_BYTES = 256 * 2**20
-MOST_JSON_BYTES = 2_000_000
+MOST_JSON_BYTES = 20_000_000
 _MOST_HEADER_BYTES = 4_096
 
 T = TypeVar("T", bound=Record)

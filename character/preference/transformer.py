@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -37,6 +37,7 @@ class TransformerFacts(Record):
     batch_size: int = Field(ge=1, le=4096)
     max_length: int = Field(ge=8, le=1_000_000)
     descriptions: dict[str, str] = Field(max_length=1_000)
+    messages: str = Field(default="", max_length=16_000_000, pattern="^([0-9a-f]{16})*$")
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class TransformerPreference(PreferenceModel):
     The conversation with the response is put through the tokenizer's chat template, as in training. With
     ``conditioned`` the trait's text stands before the user's first turn (see ``conditioned_turns``); a model that
     was trained on one trait without it wants ``conditioned=False``. ``descriptions`` are those of traits that are
-    given by name. A text of more than ``max_length`` tokens keeps its end. Differences of scores are log-odds,
+    given by name, ``seen_messages`` the keys (see ``folds.message_key``) of those it was trained on. A text of more than ``max_length`` tokens keeps its end. Differences of scores are log-odds,
     because reward models are trained so; whatever else is in a batch may move a score by rounding errors.
     Code that comes with a model is never run.
     """
@@ -98,15 +99,7 @@ class TransformerPreference(PreferenceModel):
             raise ModelFileError(
                 f"{folder}: cannot be written ({error}).", fix="choose another folder."
             ) from None
-        facts = TransformerFacts(
-            character_version=__version__,
-            conditioned=self.conditioned,
-            batch_size=self.batch_size,
-            max_length=self.max_length,
-            descriptions=dict(self.descriptions),
-        )
-        text = json.dumps(facts.model_dump(mode="json"), ensure_ascii=False, indent=2) + "\n"
-        write_whole(folder / FACTS_NAME, text.encode("utf-8"))
+        write_facts(replace(self, folder=folder))
 
     def _turns(self, item: Judged) -> list[dict[str, str]]:
         turns = list(_plain_turns(item.messages))
@@ -116,9 +109,9 @@ class TransformerPreference(PreferenceModel):
 
     def _text_of(self, trait: Trait | str) -> str:
         if isinstance(trait, Trait):
-            return f"{trait.name}: {trait.description}"
+            return trait_text(trait)
         known = self.descriptions.get(trait)
-        return f"{trait}: {known}" if known else trait
+        return trait_text(Trait(name=trait, description=known)) if known else trait
 
     def _forward(self, texts: list[str]) -> Floats:
         import torch
@@ -177,6 +170,25 @@ def conditioned_turns(turns: Sequence[Mapping[str, str]], trait: str) -> list[di
     return found
 
 
+def trait_text(trait: Trait) -> str:
+    """Return what a reward model is told of a trait: its name and its description."""
+    return f"{trait.name}: {trait.description}"
+
+
+def write_facts(model: TransformerPreference) -> None:
+    """Write into the model's folder how it must be asked (``preference.json``); its weights may come later."""
+    facts = TransformerFacts(
+        character_version=__version__,
+        conditioned=model.conditioned,
+        batch_size=model.batch_size,
+        max_length=model.max_length,
+        descriptions=dict(model.descriptions),
+        messages="".join(f"{key:016x}" for key in sorted(model.seen_messages)),
+    )
+    text = json.dumps(facts.model_dump(mode="json"), ensure_ascii=False, indent=2) + "\n"
+    write_whole(model.folder / FACTS_NAME, text.encode("utf-8"))
+
+
 def load_transformer(folder: Path, data: dict[str, Any]) -> TransformerPreference:
     """Return the model of a folder whose ``preference.json`` was read as ``data``; raises ModelFileError."""
     facts = checked_facts(TransformerFacts, data, folder / FACTS_NAME)
@@ -187,6 +199,9 @@ def load_transformer(folder: Path, data: dict[str, Any]) -> TransformerPreferenc
         descriptions=dict(facts.descriptions),
         batch_size=facts.batch_size,
         max_length=facts.max_length,
+        seen_messages=frozenset(
+            int(facts.messages[place : place + 16], 16) for place in range(0, len(facts.messages), 16)
+        ),
     )
 
 
@@ -197,7 +212,7 @@ def check_model_folder(folder: Path) -> None:
         raise ModelFileError(
             f"{folder}: holds no weights as safetensors.",
             expected=" or ".join(_WEIGHTS),
-            fix="save the model again with safe_serialization=True; pickled weights are not read.",
+            fix="a LoRA adapter must be merged first (peft: merge_and_unload), pickled weights be saved again as safetensors.",
         )
     for path in sorted(folder.iterdir()):
         if path.is_symlink():

@@ -16,6 +16,7 @@ from character.exports.files import json_text, jsonl_sink, write_text
 from character.exports.source import Source
 from character.text import fingerprint
 from character.training.checks import BY_WORDS, check_training, report_text
+from character.training.conditioning import CONDITIONED_FOLDER, check_reward, conditioned, write_asking
 from character.training.data import TrainingData, prompt_key, read_data
 from character.training.methods import METHODS, Method, MethodName
 from character.training.mixing import Mix, mixed_rows
@@ -24,6 +25,7 @@ from character.training.other_traits import Scorer, by_words, contrasts_of
 from character.training.presets import PRESETS, PresetName
 from character.training.recipe import (
     MAX_LENGTH,
+    MODEL_FOLDER,
     Reward,
     as_mapping,
     recipe_parts,
@@ -43,7 +45,8 @@ class Wish:
     """What is to be trained, and how.
 
     ``model`` is the base model's folder or its name on a hub, ``reward`` what GRPO is rewarded by. ``values`` replace
-    settings of the recipe or add to them (None takes one out). ``mix`` is ordinary data to mix in. ``scorer`` finds the
+    settings of the recipe or add to them (None takes one out). ``mix`` is ordinary data to mix in. ``conditioned``, for a
+    reward model, has every row say its trait, so that one model judges them all. ``scorer`` finds the
     traits that the pairs are not about, and ``how`` says in words who that is.
     """
 
@@ -55,6 +58,7 @@ class Wish:
     values: Mapping[str, Any] = field(default_factory=dict)
     scorer: Scorer = by_words
     how: str = BY_WORDS
+    conditioned: bool = False
 
 
 def prepare(
@@ -120,6 +124,9 @@ def write_training(
     """
     chosen, out = _known(method, wish), Path(out)
     data, mixed = _mixed(read_data(out / DATA_FOLDER, method), chosen, wish, out)
+    plain = data
+    if wish.conditioned:
+        data = conditioned(plain, traits, out / CONDITIONED_FOLDER)
     known = _facts(chosen, data, wish, out, facts or {})
     has_validation = "validation" in data.splits
     reward = wish.reward and wish.reward._replace(model=as_seen_from(out, wish.reward.model))
@@ -156,6 +163,9 @@ def write_training(
         out / REPORT_FILE, json_text(report.model_dump(mode="json", exclude={"folder"}), indent=2) + "\n"
     )
     write_script(out, chosen, PRESETS[wish.preset])
+    if wish.conditioned:
+        seen = plain.splits["train"]
+        write_asking(out / MODEL_FOLDER, seen, traits, max_length=known.max_length)
     return report
 
 
@@ -185,6 +195,11 @@ def _known(method: str, wish: Wish) -> Method:
             expected="a reward model or a preference model for grpo, and for nothing else",
             fix="give grpo --reward-model FOLDER or --preference-model FOLDER.",
         )
+    if wish.conditioned and method != "reward":
+        raise InputError(
+            f"{method} was asked to say the trait in every row.", expected="that for a reward model alone"
+        )
+    check_reward(wish.reward)
     return METHODS[method]
 
 

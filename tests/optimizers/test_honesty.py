@@ -211,3 +211,11 @@ def test_the_simplest_within_a_standard_error_of_the_best_is_picked() -> None:
     assert pick(trials(select=sure, few_shot=[gain + 0.005 for gain in sure])) == "select"
     assert pick(trials(select=sure, few_shot=[gain + 0.2 for gain in sure])) == "few_shot"
     assert pick(trials()) == "untuned"
+
+
+def test_what_gains_by_length_is_picked_only_where_nothing_else_is_near() -> None:
+    sure = [0.3, 0.35, 0.3, 0.25, 0.3, 0.3]
+    by_length = Trial("calibrate", sure, by_length=True)
+    assert pick([by_length]) == "calibrate"
+    assert pick([by_length, Trial("few_shot", [gain - 0.005 for gain in sure])]) == "few_shot"
+    assert pick([by_length, Trial("few_shot", [gain - 0.2 for gain in sure])]) == "calibrate"

@@ -21,6 +21,7 @@ from optimizers.errors import OptimizerError
 from optimizers.labelled import LabelledSet, read_labelled
 from optimizers.metering import RANKING, REFLECTION, CallsSpentError, Ledger, metered
 from optimizers.strategies import STRATEGIES, OptimizationResult, optimize_ranker
+from optimizers.strategy_few_shot import LEAST_EXCERPT, LONG, excerpted
 from optimizers.tuning import find_ranker
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "labelled"
@@ -141,6 +142,45 @@ def test_demos_carry_the_raters_scores_and_the_signatures_fields_alone(labelled:
         item = next(item for key, item in by_candidates.items() if set(key) == set(demo["responses"]))
         label = dict(zip(item.candidates, item.consensus(), strict=True))
         assert demo["scores"] == [round(10 * (label[text] or 0.0)) for text in demo["responses"]]
+
+
+@pytest.mark.parametrize("filler", ["and so on, as was said before, ", "如前所述，以此类推，"])
+def test_a_demo_with_long_responses_can_be_shown_with_excerpts(filler: str) -> None:
+    short: dict[str, Any] = {"conversation": [], "responses": ["one", "two"], "scores": [1, 2]}
+    assert excerpted(short) == short
+    long = {**short, "responses": [f"First {i}. {filler * 400}Last {i}." for i in range(4)] + ["Brief."]}
+    shown = excerpted(long)["responses"]
+    assert shown[4] == "Brief."
+    assert all(text.startswith(f"First {i}.") for i, text in enumerate(shown[:4]))
+    assert all(" … " in text and text.endswith(f"Last {i}.") for i, text in enumerate(shown[:4]))
+    assert all(len(text) >= LEAST_EXCERPT for text in shown[:4])
+    assert len(json.dumps(excerpted(long), ensure_ascii=False)) <= LONG + 20
+    assert long["responses"] != shown  # the labelled item keeps its text
+
+
+def test_more_demos_of_long_responses_fit_with_excerpts_and_survive_saving(
+    labelled: LabelledSet, tmp_path: Path
+) -> None:
+    filler = " It is a plain remark that says nothing either way, and it goes on." * 60
+    items = [
+        item.model_copy(update={"candidates": tuple(text + filler for text in item.candidates)})
+        for item in labelled.items
+    ]
+    long = labelled.model_copy(update={"items": tuple(items)})
+    result = tuned(Ranker(), long, "few_shot", 600)
+    assert len(result.tuning.demos) >= 8  # in full there would be room for two
+    assert any(" … " in text for demo in result.tuning.demos for text in demo["responses"])
+    artifact = artifact_of(
+        result.ranker,
+        strategy="few_shot",
+        model="rehearsal/default",
+        labelled=long,
+        adopted=False,
+        created_at=CREATED,
+        character_version="0",
+    )
+    save_artifact(tmp_path / "ranker.json", artifact)
+    assert load_artifact(tmp_path / "ranker.json") == artifact
 
 
 def test_a_server_that_fails_stops_the_tuning_with_its_error(few: LabelledSet) -> None:

@@ -230,7 +230,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], str]] = {
     "UTF-16": (lambda d: _write(d / "preference.json", "{}".encode("utf-16")), "not UTF-8"),
     "nothing for the JSON": (lambda d: _write(d / "preference.json", b""), "not plain JSON"),
     "junk behind the JSON": (with_text('"seed": 0', '"seed": 0}{"seed": 0'), "not plain JSON"),
-    "JSON of three megabytes": (with_text('"seed": 0', " " * 3_000_000 + '"seed": 0'), "larger than"),
+    "JSON of thirty megabytes": (with_text('"seed": 0', " " * 30_000_000 + '"seed": 0'), "larger than"),
     "a SHA-256 that is a path": (with_facts(lambda f: f.update(arrays_sha256="../../etc/passwd")), "arrays_sha256"),
     "the SHA-256 of other arrays": (with_facts(lambda f: f.update(arrays_sha256="0" * 64)), "its SHA-256 is"),
     # -- the archive

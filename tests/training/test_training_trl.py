@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from training_rows import pair
 
+from character import Trait
 from character.demo.tiny_model import write_tiny_model
 from character.errors import InputError
+from character.preference import load_preference_model
 from character.text import stable_seed
 from character.training.model_folder import read_model_folder
 from character.training.preparing import Wish, write_training
@@ -100,6 +102,37 @@ def test_a_reward_model_trained_from_its_recipe_rewards_policies_trained_from_th
         reward=Reward(str(kept), is_ours=False),
         values={"max_completion_length": 16, "logging_steps": 1},
     )
+    assert "'reward'" in run_script(second)
+
+
+def test_a_reward_model_that_is_told_the_trait_judges_two_opposite_ones(tiny, write_rows, tmp_path):
+    traits = (
+        Trait(name="patience", description="Go slowly, take your time."),
+        Trait(name="haste", description="Hurry up!"),
+    )
+    slow, fast = REPLIES[0], REPLIES[3]
+    rows = [
+        pair(number, trait=trait.name, chosen=chosen, rejected=rejected)
+        for number in range(80)
+        for trait, (chosen, rejected) in zip(traits, ((slow, fast), (fast, slow)), strict=True)
+    ]
+    whole = dict.fromkeys(("use_peft", "lora_r", "lora_alpha", "lora_target_modules", "lora_task_type"))
+    folder = write_rows(train=rows[:128], validation=rows[128:]).parent
+    wish = Wish(str(tiny), conditioned=True, values={**whole, "num_train_epochs": 12, "learning_rate": 1e-2})
+    write_training("reward", folder, wish, traits=traits)
+    assert "train_loss" in run_script(folder)
+    model = load_preference_model(folder / "model")
+    held_out = [f"Question {number}: how do I cook rice?" for number in range(70, 80)]
+    for trait, right, wrong in (("patience", slow, fast), ("haste", fast, slow)):
+        sure = [model.prefer(right, wrong, messages=message, trait=trait) for message in held_out]
+        assert sum(probability > 0.5 for probability in sure) >= 9
+    asked = [{"prompt": row["prompt"], "trait": row["trait"]} for row in rows]
+    second = write_rows(train=asked[:8], validation=asked[128:132]).parent
+    kept = tmp_path / "told"
+    (folder / "model").rename(kept)
+    reward = Reward(str(kept), is_ours=True)
+    values = {"max_completion_length": 16, "logging_steps": 1}
+    write_training("grpo", second, Wish(str(tiny), reward=reward, values=values))
     assert "'reward'" in run_script(second)
 
 

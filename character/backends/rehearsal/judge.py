@@ -13,6 +13,7 @@ from character.backends.rehearsal.guidance import Care
 from character.backends.rehearsal.lessons import Lesson, lessons_from, surface, taught
 from character.backends.rehearsal.responses import last_content
 from character.backends.rehearsal.sense import Sense, sense_of
+from character.backends.rehearsal.wording import credit, taught_words
 from character.backends.rehearsal.words import sentences, size
 
 _USUAL_SIZE = 45.0
@@ -84,18 +85,20 @@ def judge(
 ) -> list[float]:
     """Return one score in 0 … 1 per response, two decimals, in the order shown.
 
-    Labelled examples move the scores towards the labels of similar responses. The first response shown gains
+    Labelled examples move the scores towards the labels of similar responses, and by the words these share. The first response shown gains
     the position bias, the last loses it, in between it slides evenly.
     """
     sense = sense_of(values.get("trait"), language)
     texts = responses_in(values)
     lessons = learn(demos, sense, language, bench.care)
+    wording = taught_words(tuple(lessons))
     scores = []
     for index, text in enumerate(texts):
         features = features_of(sense, text)
         score = fit(features, sense.target, bench.care) + taught(
             (*features[:4], *surface(text)), text, lessons
         )
+        score += credit(text, wording)
         place = 1 - 2 * index / (len(texts) - 1) if len(texts) > 1 else 0.0
         score += bench.position_bias * bench.care.position * place
         score += bench.rng.gauss(0.0, bench.noise * bench.care.noise)
@@ -106,12 +109,13 @@ def judge(
 def learn(demos: tuple[dict[str, Any], ...], sense: Sense, language: str, care: Care) -> list[Lesson]:
     """Return what the labelled examples teach, each response measured against the trait of its example."""
     lessons: list[Lesson] = []
-    for demo in demos:
+    for example, demo in enumerate(demos):
         own = sense_of(demo["trait"], language) if demo.get("trait") else sense
         for text, label in lessons_from(demo):
             features = features_of(own, text)
             correction = label - fit(features, own.target, care)
-            lessons.append(Lesson((*features[:4], *surface(text)), correction, text, own is sense))
+            surfaces = (*features[:4], *surface(text))
+            lessons.append(Lesson(surfaces, correction, text, own is sense, example))
     return lessons
 
 

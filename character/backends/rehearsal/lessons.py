@@ -26,13 +26,14 @@ _VERDICTS = {"first": (0.8, 0.3), "second": (0.3, 0.8), "tie": (0.5, 0.5)}
 class Lesson(NamedTuple):
     """A labelled response: its features, how far its label lies above the judge's own score, and its text.
 
-    ``same_trait`` says whether it was labelled for the trait that is judged now.
+    ``same_trait`` says whether it was labelled for the trait that is judged now, ``example`` which example it is of.
     """
 
     features: tuple[float, ...]
     correction: float
     text: str
     same_trait: bool
+    example: int
 
 
 def lessons_from(demo: dict[str, Any]) -> Iterator[tuple[str, float]]:

@@ -1,0 +1,80 @@
+"""A reward model for every trait: its rows say the trait, and its folder says how it must be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from character.constitution import Trait
+from character.errors import InputError
+from character.exports.files import jsonl_sink
+from character.preference.folds import text_key
+from character.preference.transformer import (
+    FACTS_NAME,
+    TransformerPreference,
+    conditioned_turns,
+    trait_text,
+    write_facts,
+)
+from character.training.data import TrainingData, turns_of
+from character.training.recipe import Reward
+
+CONDITIONED_FOLDER = "conditioned"
+
+
+def conditioned(data: TrainingData, traits: Sequence[Trait], folder: Path) -> TrainingData:
+    """Write the rows with their trait's text before the user's first turn into a folder, and return them.
+
+    A row whose trait is empty, as ordinary rows that are mixed in, stays as it is. Raises InputError for a trait that
+    the constitution does not have, because the model could not be told what it means.
+    """
+    texts = {trait.name: trait_text(trait) for trait in traits}
+    splits = {name: [_told(row, texts) for row in rows] for name, rows in data.splits.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, rows in splits.items():
+        with jsonl_sink(folder / f"{name}.jsonl") as write:
+            for row in rows:
+                write(row)
+    return TrainingData(folder, splits)
+
+
+def write_asking(
+    folder: Path, rows: Iterable[dict[str, Any]], traits: Sequence[Trait], *, max_length: int
+) -> None:
+    """Write into the folder of a model that is to be trained how it must be asked, and which messages it saw.
+
+    With that file the folder is a preference model: ``load_preference_model`` reads it, and an evaluation leaves
+    those messages out. ``rows`` are those trained on, as they are without their trait.
+    """
+    seen = frozenset(
+        text_key(turns[-1]["content"]) for row in rows if (turns := turns_of(row["prompt"], "user"))
+    )
+    descriptions = {trait.name: trait.description for trait in traits}
+    folder.mkdir(parents=True, exist_ok=True)
+    write_facts(
+        TransformerPreference(folder, descriptions=descriptions, max_length=max_length, seen_messages=seen)
+    )
+
+
+def check_reward(reward: Reward | None) -> None:
+    """Refuse a conditioned reward model as TRL's own reward: TRL would not tell it the trait."""
+    if reward is not None and not reward.is_ours and (Path(reward.model) / FACTS_NAME).is_file():
+        raise InputError(
+            f"{reward.model} is a reward model that must be told the trait, and TRL would not.",
+            expected="a reward model of one trait, trained with --no-conditioned",
+            fix="give it as --preference-model: `character.rewards` tells it the trait of each row.",
+        )
+
+
+def _told(row: dict[str, Any], texts: dict[str, str]) -> dict[str, Any]:
+    name = row.get("trait")
+    if not name:
+        return row
+    if name not in texts:
+        raise InputError(
+            f"a row is of the trait {name!r}, which the constitution does not have.",
+            expected=f"one of {', '.join(texts) or 'its traits'}",
+            fix="train with --no-conditioned.",
+        )
+    return {**row, "prompt": conditioned_turns(turns_of(row["prompt"], "user"), texts[name])}
