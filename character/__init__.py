@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         Ranking,
         Rollout,
     )
-    from character.run import arun, run
+    from character.run_loop import arun, run
     from character.store import RunStore
     from optimizers.labelled import LabelledSet, read_labelled
 
@@ -69,7 +69,7 @@ _HOMES = {
         "Ranking",
         "Rollout",
     ),
-    "character.run": ("arun", "run"),
+    "character.run_loop": ("arun", "run"),
     "character.store": ("RunStore",),
     "optimizers.labelled": ("LabelledSet", "read_labelled"),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pkgutil
 import subprocess
 import sys
 import tomllib
@@ -49,3 +50,9 @@ def test_the_generic_names_hold_a_docstring_only(name: str) -> None:
 
 def test_prices_are_never_fetched_from_the_web() -> None:
     assert os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] == "True"
+
+
+def test_no_public_name_is_that_of_a_module() -> None:
+    # Whoever imports the module first would get it in place of the function.
+    modules = {module.name for module in pkgutil.iter_modules(character.__path__)}
+    assert modules & set(character.__all__) == set()

@@ -29,7 +29,7 @@ from character import (
     run,
 )
 from character.errors import StoreError
-from character.run import RunState
+from character.run_loop import RunState
 from character.run_summary import summarize
 
 

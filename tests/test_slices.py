@@ -35,7 +35,7 @@ from character import (
 from character.estimate import estimate
 from character.modules.slices import slice_shares
 from character.records import KINDS, Kind
-from character.run import RunState
+from character.run_loop import RunState
 
 
 def _program(**options: Any) -> CharacterProgram:

@@ -66,7 +66,7 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
     from character.constitution import load_constitution
     from character.estimate import estimate
     from character.message_files import GivenMessages, MessageFile, messages_from_questions
-    from character.run import run
+    from character.run_loop import run
     from character.tuned_ranker import ranker_notes, with_tuned_ranker
 
     config = with_tuned_ranker(load_config(config_path, overrides=_overrides(flags)))

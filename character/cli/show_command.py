@@ -73,7 +73,7 @@ def _list(console: Console, rollouts: list[Rollout]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from character.run import outcome
+    from character.run_loop import outcome
 
     table = Table(expand=True)
     table.add_column("message", no_wrap=True)

@@ -116,7 +116,7 @@ def _run(places: Places, config: LoopConfig, judge: str, responder: Any, ranker:
     from character.config import load_config
     from character.message_files import MessageFile
     from character.program import CharacterProgram
-    from character.run import run
+    from character.run_loop import run
 
     program = CharacterProgram(responder=responder, ranker=ranker, **_PAIRS)
     settings = load_config(overrides={"seed": config.seed, "concurrency": 32, "pairs": _PAIRS})

@@ -48,7 +48,7 @@ from character.modules.calls import lean_settings
 from character.modules.inputs import as_constitution
 from character.records import Drop, Usage
 from character.report import write_text
-from character.run import MessageSource
+from character.run_loop import MessageSource
 from character.run_summary import prompts_fingerprint
 from character.store import RunStore
 from character.text import stable_seed

@@ -30,7 +30,7 @@ from character.evaluation.responding import Answered, CharacterResponder
 from character.modules import MessageGenerator
 from character.modules.steps import ModuleCall, adrive, aparallel
 from character.records import Drop, Message, MessageBatch, Usage
-from character.run import MessageSource
+from character.run_loop import MessageSource
 from character.store import RunStore
 from character.text import stable_seed
 
