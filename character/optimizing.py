@@ -85,7 +85,7 @@ def optimize(
     configuration, OptimizerError for labels or names that cannot be used; finished calls are kept in each case.
     """
     labelled = labelled if isinstance(labelled, LabelledSet) else read_labelled(Path(labelled))
-    budget = strategies.usual_budget(len(labelled.items)) if budget is None else budget
+    budget = strategies.usual_budget(len(labelled.items), controls) if budget is None else budget
     asked, config = _Asked(strategy, budget, metric, controls, level, uses_length), config or Config()
     with RunStore.create(out, url=config.store.url) as store:
         created_at = _begin(store, labelled, asked, config)

@@ -149,6 +149,16 @@ def run_constitution(store: RunStore) -> Constitution:
         raise another_version(str(store.folder), "constitution", error) from None
 
 
+def require_run(store: RunStore) -> None:
+    """Raise StoreError where the folder's store is that of something else: an effect, or an optimization."""
+    for other in ("effect", "optimization"):
+        if store.meta(other) is not None:
+            raise StoreError(
+                f"{store.folder} holds an {other}, not a run.",
+                expected="the folder given to `character run … --out`",
+            )
+
+
 def run_config(store: RunStore) -> Config:
     """Return the configuration a run was made with."""
     try:
@@ -158,7 +168,8 @@ def run_config(store: RunStore) -> Config:
 
 
 def summarize(store: RunStore) -> RunSummary:
-    """Return the figures of a run, finished or not."""
+    """Return the figures of a run, finished or not; raises StoreError where the folder holds something else."""
+    require_run(store)
     constitution, config = run_constitution(store), run_config(store)
     counts, models = store.counts(), store.models()
     rehearsal = config.uses_rehearsal or any(

@@ -21,6 +21,7 @@ from optimizers.labelled import LabelledItem, LabelledSet
 from optimizers.labelled_splits import blocks
 from optimizers.metrics import METRICS
 from optimizers.statistics import Interval
+from optimizers.strategy_auto import LEAST_ITEMS as AUTO_LEAST
 from optimizers.strategy_auto import auto
 from optimizers.strategy_calibrate import PASSES
 from optimizers.strategy_task import AUTO, PREJUDGED, UNTUNED, Task, Trial
@@ -33,6 +34,7 @@ FOLDS = 5
 RESERVE = 1.25
 """What the held-out judging after tuning may take, relative to that before: re-asks and extra passes vary."""
 LEAST_ITEMS = 4
+MORE_CALLS = "allow more, about 25 for each labelled item"
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,10 @@ class Part:
 
 @dataclass
 class Outcome:
-    """What came of tuning: the tuning made for use, which strategy made it, and the gains on held-out items."""
+    """What came of tuning: the tuning made for use, which strategy made it, and the gains on held-out items.
+
+    ``num_starved`` counts the parts for which ``auto`` had no calls left to try anything.
+    """
 
     design: Literal["locked", "nested"]
     parts: list[Part]
@@ -58,6 +63,7 @@ class Outcome:
     level: float
     tuning_calls: int = 0
     curve: list[tuple[int, Interval]] = field(default_factory=list)
+    num_starved: int = 0
 
     @property
     def gain(self) -> Comparison | None:
@@ -79,6 +85,8 @@ class Outcome:
     def reason(self) -> str:
         """Why it was adopted or not, in a sentence."""
         gain = self.gain
+        if self.num_starved == len(self.parts):
+            return f"the calls did not reach to try any tuning: {MORE_CALLS}"
         if self.is_untuned:
             return "nothing was changed: no tuning was better than the ranker as it is by more than noise"
         if gain is None:
@@ -87,7 +95,9 @@ class Outcome:
         of = f"the gain in {gain.metric} on {gain.num_items} held-out items is {shown} at the level {self.level:g}"
         if gain.num_groups < LEAST_GROUPS:
             return f"{of}, on {gain.num_groups} groups of items: fewer than {LEAST_GROUPS} cannot tell"
-        return f"{of}: {'above zero' if self.adopted else 'not surely above zero'}"
+        starved = f"; in {self.num_starved} of {len(self.parts)} parts the calls did not reach to try anything: {MORE_CALLS}"
+        verdict = "above zero" if self.adopted else "not surely above zero"
+        return f"{of}: {verdict}{starved if self.num_starved and not self.adopted else ''}"
 
 
 @dataclass
@@ -145,7 +155,7 @@ class Trier:
     ) -> Outcome:
         ledger = self.task.bench.ledger
         runs = len(parts) + (design == "nested")
-        after, tuning_calls = Evaluation({}, {}), 0
+        after, tuning_calls, starved = Evaluation({}, {}), 0, 0
         made: tuple[str, Tuning, list[Trial]] = (UNTUNED, self.task.start, [])
         if design == "nested" and self.strategy in PREJUDGED:
             self._prejudge(items, int(RESERVE * cost))
@@ -154,6 +164,7 @@ class Trier:
             reserve = int(RESERVE * cost * (len(parts) - number) / len(parts))
             spent = ledger.spent
             made = self.tuned(part.train, (ledger.left - reserve) // (runs - number))
+            starved += self.strategy == AUTO and len(made[2]) == 1 and len(part.train) >= AUTO_LEAST
             tuning_calls = ledger.spent - spent
             self.on_stage("after")
             after = _joined(after, self.measure(made[1], part.test))
@@ -167,7 +178,17 @@ class Trier:
         missing = len(set(before.unmeasured) | set(after.unmeasured))
         found = self.compared(before, after, held)
         return Outcome(
-            design, parts, chosen, tuning, found, trials, missing, 0, self.level, tuning_calls=tuning_calls
+            design,
+            parts,
+            chosen,
+            tuning,
+            found,
+            trials,
+            missing,
+            0,
+            self.level,
+            tuning_calls=tuning_calls,
+            num_starved=starved,
         )
 
     def _prejudge(self, items: list[LabelledItem], reserve: int) -> None:

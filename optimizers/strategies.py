@@ -64,13 +64,13 @@ class OptimizationResult:
     report: OptimizationReport
 
 
-def usual_budget(num_items: int) -> int:
-    """Return the model calls that tuning to so many labelled items is allowed where nobody says.
+def usual_budget(num_items: int, controls: int = 0) -> int:
+    """Return the model calls that tuning to so many labelled items is allowed where nobody says, and as many for each control.
 
     Judging them all before and after, in every fold, takes a number of calls that grows with them; with fewer calls
     ``auto`` has none left to try anything in.
     """
-    return max(LEAST_BUDGET, CALLS_PER_ITEM * num_items)
+    return max(LEAST_BUDGET, CALLS_PER_ITEM * num_items) * (1 + controls)
 
 
 def optimize_ranker(
@@ -105,7 +105,7 @@ def optimize_ranker(
     """
     known_strategy(strategy)
     metric_named(metric)
-    budget = usual_budget(len(labelled.items)) if budget is None else budget
+    budget = usual_budget(len(labelled.items), controls) if budget is None else budget
     if budget < 1:
         raise OptimizerError(f"found a budget of {budget} calls.", expected="at least 1")
     ranker = find_ranker(program_or_ranker)

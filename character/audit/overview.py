@@ -22,7 +22,7 @@ from character.audit.second_opinion import SecondOpinion
 from character.constitution import Constitution
 from character.errors import UnknownNameError
 from character.records import Message, PreferencePair
-from character.run_summary import RunSummary, run_config, run_constitution, summarize
+from character.run_summary import RunSummary, require_run, run_config, run_constitution, summarize
 from character.store import RunStore
 
 Ask = Callable[[Sequence[PreferencePair]], SecondOpinion]
@@ -43,6 +43,7 @@ def audit(
     if language is not None and language not in AUDIT_LANGUAGES:
         raise UnknownNameError("The audit's language", language, AUDIT_LANGUAGES)
     with RunStore(run_folder) as store:
+        require_run(store)
         constitution = run_constitution(store)
         of_constitution: AuditLanguage = "zh" if constitution.language.casefold().startswith("zh") else "en"
         found = _audit(store, constitution, language or of_constitution, seed)

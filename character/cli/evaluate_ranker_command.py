@@ -97,7 +97,12 @@ def _row(
     if path is not None:
         artifact = load_artifact(path)
         ranker = apply_artifact(ranker, artifact)
-        notes = (model_warning(artifact, backend.model_name, path), calibration_note(artifact))
+        same = artifact.labelled.fingerprint == labelled.fingerprint
+        notes = (
+            "it was tuned on these labels, so the figures flatter it." if same else "",
+            model_warning(artifact, backend.model_name, path),
+            calibration_note(artifact),
+        )
         warning = " ".join(f"{path}: {note}" for note in notes if note)
     found = measure(ranker, labelled, build_lm(backend), seed=config.seed, num_threads=config.concurrency)
     figures = summary(found.evaluation, labelled.items, level=level, seed=config.seed)

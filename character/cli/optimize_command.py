@@ -29,7 +29,7 @@ METRIC_NAMES = ("pairwise_accuracy", "tau_b", "top1", "ndcg", "mean_absolute_err
 @click.option(
     "--budget",
     type=click.IntRange(min=1),
-    show_default="25 per labelled item, at least 600",
+    show_default="25 per labelled item, at least 600, and as many for each control",
     help="Model calls at most, over everything.",
 )
 @click.option(
@@ -95,7 +95,7 @@ def _optimize(labelled: LabelledSet, out: Path, config: Config, flags: dict[str,
     from character.report import write
     from optimizers.strategies import usual_budget
 
-    flags = {**flags, "budget": flags["budget"] or usual_budget(len(labelled.items))}
+    flags = {**flags, "budget": flags["budget"] or usual_budget(len(labelled.items), flags["controls"])}
     names = ("strategy", "budget", "metric", "controls", "level", "uses_length")
     with LiveBar("calls", "starting", total=flags["budget"]) as bar:
         done = optimize(

@@ -46,12 +46,15 @@ def command() -> None:
 @seed_option
 @json_option
 def fit(pairs: Path, out: Path, trait: str, length_free: bool, seed: int, as_json: bool) -> None:
-    """Fit a light model on all pairs and save it: preference.json and preference.npz in --out."""
+    """Fit a light model on all pairs and save it: preference.json and preference.npz in --out.
+
+    Of an exported folder the test split is left out.
+    """
     from character.preference import preference_model
     from character.preference.linear import LinearPreference
     from character.preference.sources import read_pairs
 
-    known = read_pairs(pairs, trait=trait)
+    known = read_pairs(pairs, trait=trait, with_test=False)
     click.echo(f"fitting on {len(known.pairs):,} pairs …", err=True)
     model = preference_model("light", length_free=length_free).fit(known.pairs, seed=seed)
     model.save(out)
@@ -144,7 +147,14 @@ def why(folder: Path, a: str, b: str, trait: str, as_json: bool) -> None:
     from character.preference import load_preference_model
     from character.preference.why import why as reasons
 
-    found = reasons(load_preference_model(folder), a, b, trait)
+    model = load_preference_model(folder)
+    found = reasons(model, a, b, trait)
+    if trait not in model.traits:
+        click.echo(
+            f"note: the model was not fitted on {trait!r} and goes by what its traits have in common "
+            f"({', '.join(model.traits)}).",
+            err=True,
+        )
     if as_json:
         print_json(found.model_dump(mode="json"))
         return

@@ -27,9 +27,9 @@ class LoopSize(Record):
     sft_epochs: int = 3
     candidates: int = 4
     dpo_epochs: int = 2
-    dpo_rate: float = 1.8e-4
+    dpo_rate: float = 2e-4
     grpo_steps: int = 40
-    measured: int = 4
+    measured: int = 8
     judges: tuple[Judge, ...] = ("judge", "truth", "biased")
     has_reward_model: bool = True
     has_grpo: bool = True

@@ -23,6 +23,8 @@ from character.records import Message
 _MAX_TOKENS = 96
 _NO_LORA = dict.fromkeys(("use_peft", "lora_r", "lora_alpha", "lora_target_modules", "lora_task_type"))
 """A model this small is trained whole."""
+_BALANCE = 0.02
+"""How far a feature or another trait may set the sides apart: at .1 the other trait was crowded out by .08 with one of three seeds."""
 _SETTINGS: dict[str, Any] = {
     **_NO_LORA,
     "per_device_train_batch_size": 16,
@@ -142,12 +144,12 @@ def _same_candidates(places: Places) -> Any:
 
 def dpo_judge(places: Places, config: LoopConfig) -> None:
     """Tune the policy on our ranker's pairs, balanced."""
-    _train("dpo", "judge", places, config, balance=0.1)
+    _train("dpo", "judge", places, config, balance=_BALANCE)
 
 
 def dpo_truth(places: Places, config: LoopConfig) -> None:
     """Tune the policy on the truth's pairs, balanced."""
-    _train("dpo", "truth", places, config, balance=0.1)
+    _train("dpo", "truth", places, config, balance=_BALANCE)
 
 
 def dpo_biased(places: Places, config: LoopConfig) -> None:
@@ -157,7 +159,7 @@ def dpo_biased(places: Places, config: LoopConfig) -> None:
 
 def reward_judge(places: Places, config: LoopConfig) -> None:
     """Train a reward model on our ranker's pairs, balanced."""
-    _train("reward", "judge", places, config, balance=0.1)
+    _train("reward", "judge", places, config, balance=_BALANCE)
 
 
 def reward_biased(places: Places, config: LoopConfig) -> None:

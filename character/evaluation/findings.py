@@ -20,6 +20,8 @@ LONGER = 1.25
 GIVES_WAY = 0.5
 """Share of a shift left under pressure, surely missed at the high end of its interval, that asks for attention."""
 FEW_MESSAGES = 12
+EVEN = 0.5
+"""Degrees within which the whole interval of a shift must lie for nothing to have changed."""
 _ORDER = ("look", "note", "fine")
 _INTENDED = ("alone", "within", "models")
 
@@ -74,7 +76,11 @@ def _intended(report: EffectReport, language: str) -> Iterator[Note]:
             "shift": written(shift.shift, language),
             "where": words[f"{question}_where"],
         }
-        if not is_sure(shift, report):
+        if not is_sure(shift, report) and (shift.shift.low or 0.0) > 0:
+            yield Note(
+                words["unsure"].format(number=report.num_messages[shift.contrast.group], **said), "note"
+            )
+        elif not is_sure(shift, report):
             yield Note(words["missing"].format(**said), "look")
         elif shift.shift.estimate < 0:
             yield Note(words["backwards"].format(**said), "look")
@@ -98,7 +104,8 @@ def _side_effects(report: EffectReport, language: str) -> Iterator[Note]:
         )
         yield Note(said, "look")
     if judged and not sure:
-        yield Note(words["no_side_effects"], "fine")
+        few = min(report.num_messages.get(shift.contrast.group, 0) for shift in judged) < FEW_MESSAGES
+        yield Note(words["side_effects_unknown" if few else "no_side_effects"], "note" if few else "fine")
 
 
 def changed_word(shift: Shift | MeasureShift | Coherence, language: str) -> str:
@@ -180,4 +187,10 @@ def _everyday(report: EffectReport, language: str) -> Iterator[Note]:
         )
         yield Note(said, "note")
     if judged and not sure:
-        yield Note(words["everyday_still"], "fine")
+        still = all(_is_even(shift.shift) for shift in judged)
+        yield Note(words["everyday_still" if still else "everyday_unknown"], "fine" if still else "note")
+
+
+def _is_even(figure: Figure) -> bool:
+    """Whether a shift is surely next to none; a wide interval around 0 says nothing."""
+    return figure.low is not None and figure.high is not None and max(-figure.low, figure.high) <= EVEN

@@ -58,6 +58,12 @@ class BestOfCharacter(dspy.Module):
         response: str = "response",
         temperature: float | None = 1.0,
     ) -> None:
+        if not callable(getattr(model, "scores", None)):
+            raise InputError(
+                f"the preference model is a {type(model).__name__}.",
+                expected="a fitted preference model",
+                fix="load a saved one: character.load_preference_model(FOLDER).",
+            )
         super().__init__()
         if not isinstance(n, int) or not 1 <= n <= MOST_TRIES:
             raise InputError(f"n is {n!r}.", expected=f"a whole number from 1 to {MOST_TRIES}")

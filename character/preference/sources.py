@@ -13,10 +13,11 @@ from character.constitution import Trait
 from character.errors import InputError
 from character.modules.inputs import as_kind
 from character.records import PreferencePair, Record, Turn
-from character.run_summary import run_constitution
+from character.run_summary import require_run, run_constitution
 from character.store import RunStore
 from character.store_places import FILE_NAME
 from character.text import detect_language, fingerprint
+from character.vetoes import read_vetoes, without_vetoed
 from optimizers.errors import OptimizerError
 from optimizers.labelled_files import rows_of
 
@@ -35,7 +36,7 @@ class PairSet(Record):
     dropped: dict[str, int] = Field(default_factory=dict)
 
 
-def read_pairs(path: Path | str, *, trait: str = "") -> PairSet:
+def read_pairs(path: Path | str, *, trait: str = "", with_test: bool = True) -> PairSet:
     """Return the pairs of a run folder, of an exported folder, or of a file.
 
     A file holds JSON objects, one a line or in one list, in any of these shapes, also mixed:
@@ -46,8 +47,9 @@ def read_pairs(path: Path | str, *, trait: str = "") -> PairSet:
       this prompt in ``candidates.jsonl`` beside it;
     - the plain one: ``prompt``, ``chosen``, ``rejected``, ``trait`` and, where known, ``probability``.
 
-    ``trait`` is that of rows without one. Columns beyond these are passed over. Left out and counted: pairs with
-    an empty side, with the same side twice, and those that came before. Raises InputError (StoreError for a
+    ``trait`` is that of rows without one. Columns beyond these are passed over. Without ``with_test`` the test split of an
+    exported folder is left out. Left out and counted: that, what reviewers of a run vetoed, pairs with an empty side, with
+    the same side twice, and those that came before. Raises InputError (StoreError for a
     run) naming file, line and field.
     """
     path = Path(path)
@@ -63,10 +65,14 @@ def read_pairs(path: Path | str, *, trait: str = "") -> PairSet:
                 fix="give a run, or what `character export RUN --format trl` wrote.",
             )
     dropped: Counter[str] = Counter()
+    if not with_test and len(files) > 1 and files[-1].name == _EXPORTED[-1]:
+        dropped["test_split"] = sum(1 for _ in _of_file(files.pop(), trait, Counter()))
     pairs = _distinct((pair for file in files for pair in _of_file(file, trait, dropped)), dropped)
     if not pairs:
+        left_out = ", ".join(f"{number} {reason}" for reason, number in dropped.items())
         raise InputError(
-            f"{path}: there is no pair in it ({dict(dropped) or 'nothing'}).", expected=PAIR_SHAPE
+            f"{path}: there is no pair in it{f' (left out: {left_out})' if left_out else ''}.",
+            expected=PAIR_SHAPE,
         )
     return PairSet(name=path.name, pairs=pairs, dropped=dict(dropped))
 
@@ -74,8 +80,10 @@ def read_pairs(path: Path | str, *, trait: str = "") -> PairSet:
 def _of_run(folder: Path) -> PairSet:
     dropped: Counter[str] = Counter()
     with RunStore(folder) as store:
-        constitution = run_constitution(store)
-        pairs = _distinct((pair for rollout in store.rollouts() for pair in rollout.pairs), dropped)
+        require_run(store)
+        constitution, vetoes = run_constitution(store), read_vetoes(folder)
+        kept = (without_vetoed(rollout, vetoes, dropped) for rollout in store.rollouts())
+        pairs = _distinct((pair for rollout in kept if rollout for pair in rollout.pairs), dropped)
     if not pairs:
         raise InputError(
             f"the run {folder} has no pairs.", fix="`character status` says what was dropped and why."
