@@ -76,7 +76,7 @@ def _intended(report: EffectReport, language: str) -> Iterator[Note]:
             "shift": written(shift.shift, language),
             "where": words[f"{question}_where"],
         }
-        if not is_sure(shift, report) and (shift.shift.low or 0.0) > 0:
+        if not is_sure(shift, report) and _leans(shift.shift):
             yield Note(
                 words["unsure"].format(number=report.num_messages[shift.contrast.group], **said), "note"
             )
@@ -86,6 +86,11 @@ def _intended(report: EffectReport, language: str) -> Iterator[Note]:
             yield Note(words["backwards"].format(**said), "look")
         else:
             yield Note(words["found"].format(**said), "fine")
+
+
+def _leans(figure: Figure) -> bool:
+    """Whether a shift is above 0 as far as its interval says, if there were messages enough for one."""
+    return figure.estimate > 0 and (figure.low is None or figure.low > 0)
 
 
 def _side_effects(report: EffectReport, language: str) -> Iterator[Note]:

@@ -197,6 +197,10 @@ def test_rankers_and_backends_are_measured_side_by_side(tmp_path: Path, server: 
     assert all(row["ranked"] == 24 and 0 < row["metrics"]["ndcg"]["estimate"] <= 1 for row in rows)
     shown = character("evaluate-ranker", LABELS)
     assert "pairwise_accuracy" in shown.stdout
+    tuned = tmp_path / "tuned"
+    assert character("optimize", LABELS, "--strategy", "calibrate", "--out", tuned).returncode == 0
+    flattered = character("evaluate-ranker", LABELS, "--ranker", tuned / "ranker.json")
+    assert "tuned on these labels" in " ".join(flattered.stdout.split())
     unknown = character("evaluate-ranker", LABELS, "--with", "jugde", "--config", config)
     assert unknown.returncode == 2
     assert "did you mean 'judge'" in unknown.stderr

@@ -19,6 +19,7 @@ from character.evaluation.findings import findings, is_sure
 from character.evaluation.pressures import PRESSURES
 from character.evaluation.probing import Progress
 from character.evaluation.records import EffectReport, Probed, Shift
+from character.evaluation.words import WORDS
 from character.review.effect_items import read_effect_items
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "constitutions"
@@ -227,6 +228,21 @@ def test_responses_and_judgements_that_are_lost_are_counted(tmp_path: Path) -> N
     report = compared(tmp_path, answering({}), lambda _request: refuses, messages_per_trait=3)
     assert report.dropped == {"content_filter": 14}
     assert not report.shifts
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_with_few_messages_nothing_is_called_fine_that_they_could_not_show(
+    tmp_path: Path, language: str
+) -> None:
+    report = effect(PAIR, tmp_path / "effect", messages_per_trait=4, neutral_messages=2)
+    words, notes = WORDS[language], findings(report, language)
+    fine = {note.text for note in notes if note.weight == "fine"}
+    assert not fine & {words["no_side_effects"], words["everyday_still"]}
+    everyday = [shift for shift in report.shifts if not shift.contrast.group]
+    assert everyday
+    assert all(shift.adjusted_p > 0.05 for shift in report.shifts), "four messages can show nothing"
+    shown = words["unsure"].split("{number}")[1]
+    assert any(shown in note.text for note in notes if note.weight == "note")
 
 
 def test_one_model_alone_is_refused() -> None:

@@ -20,7 +20,7 @@ from optimizers.evaluation import Evaluation, compare, evaluate, is_real, mean_i
 from optimizers.honesty import LOCKED_FROM, LOCKED_FROM_GROUPS, plan_parts
 from optimizers.labelled import Label, LabelledItem, LabelledSet, Turn, merge_labelled, read_labelled
 from optimizers.statistics import Interval
-from optimizers.strategies import optimize_ranker
+from optimizers.strategies import optimize_ranker, usual_budget
 from optimizers.strategy_auto import pick
 from optimizers.strategy_task import Trial
 
@@ -130,6 +130,18 @@ def test_items_that_the_calls_do_not_reach_are_counted_and_not_guessed(both: Lab
     assert report.unmeasured > 0
     assert not report.adopted
     assert report.calls.total <= 30
+
+
+def test_calls_that_reach_no_trial_are_said_to_be_too_few(both: LabelledSet) -> None:
+    with dspy.context(lm=build_lm()):
+        report = optimize_ranker(Ranker(), both, budget=2 * len(both), num_threads=1).report
+    assert not report.adopted
+    assert "the calls did not reach to try any tuning" in report.reason
+
+
+def test_what_nobody_limits_grows_with_the_labels_and_the_controls() -> None:
+    assert [usual_budget(number) for number in (10, 24, 40)] == [600, 600, 1000]
+    assert usual_budget(40, controls=2) == 3000
 
 
 @pytest.mark.parametrize("number", [0, 3])

@@ -113,3 +113,8 @@ def test_it_stands_in_the_place_of_a_responder(rehearsal: dspy.LM) -> None:
 def test_what_cannot_be_used_is_named(options: dict[str, Any], inputs: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
         BestOfCharacter(Script(), MODEL, **options)(**inputs)
+
+
+def test_a_folder_in_place_of_a_model_is_named_at_once() -> None:
+    with pytest.raises(InputError, match="is a str"):
+        BestOfCharacter(Script(), "models/patience")  # type: ignore[arg-type]

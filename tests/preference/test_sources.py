@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from character import Config, Constitution, run
 from character.cli import cli
-from character.errors import InputError
+from character.errors import InputError, StoreError
 from character.preference.sources import read_pairs
+from character.review.answers import CheckAnswer, target_key
+from character.review.store import ReviewStore
+from character.store import RunStore
 
 PLAIN = {
     "prompt": "Why is 0.999… 1?",
@@ -36,6 +40,36 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     constitution = Constitution.model_validate({"name": "两个", "language": "zh", "traits": traits})
     run(constitution, folder, config=Config.model_validate({"messages": {"per_trait": 6}}))
     return folder
+
+
+def test_the_test_split_of_an_export_can_be_left_out(made: Path, tmp_path: Path) -> None:
+    out = tmp_path / "trl"
+    split = ["--split", "60/20/20"]
+    cli.main(["export", str(made), "--format", "trl", "--out", str(out), *split], standalone_mode=False)
+    test = read_pairs(out / "test.jsonl").pairs
+    found = read_pairs(out, with_test=False)
+    assert found.dropped["test_split"] == len(test) > 0
+    assert len(found.pairs) + len(test) == len(read_pairs(out).pairs)
+
+
+def test_what_reviewers_vetoed_is_left_out(made: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(made, tmp_path / "run")
+    before = read_pairs(folder).pairs
+    with ReviewStore(folder) as reviews:
+        veto = CheckAnswer(verdict="veto", note="no")
+        reviews.record("Ann", "check", {target_key("trait", "耐心"): veto}, seen=0, nonce="1")
+    found = read_pairs(folder)
+    assert {pair.trait for pair in before} == {"耐心", "幽默感"}
+    assert {pair.trait for pair in found.pairs} == {"幽默感"}
+    assert found.dropped["vetoed_trait"] == 6
+
+
+def test_an_effect_is_no_run(tmp_path: Path) -> None:
+    folder = tmp_path / "effect"
+    with RunStore.create(folder) as store:
+        store.set_meta("effect", "{}")
+    with pytest.raises(StoreError, match="holds an effect, not a run"):
+        read_pairs(folder)
 
 
 def test_a_run_and_its_exports_give_the_same_pairs(made: Path, tmp_path: Path) -> None:
