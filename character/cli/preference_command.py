@@ -54,6 +54,7 @@ def fit(pairs: Path, out: Path, trait: str, length_free: bool, seed: int, as_jso
     from character.preference.linear import LinearPreference
     from character.preference.sources import read_pairs
 
+    _check_out(out)
     known = read_pairs(pairs, trait=trait, with_test=False)
     click.echo(f"fitting on {len(known.pairs):,} pairs …", err=True)
     model = preference_model("light", length_free=length_free).fit(known.pairs, seed=seed)
@@ -166,6 +167,14 @@ def why(folder: Path, a: str, b: str, trait: str, as_json: bool) -> None:
             f"{reason.weight:+7.2f}  for {'A' if reason.weight > 0 else 'B'}  in {reason.side}: {reason.text}"
         )
     click.echo(f"{found.rest:+7.2f}  the rest")
+
+
+def _check_out(out: Path) -> None:
+    from character.errors import InputError
+
+    holds = "a file" if out.is_file() else "the folder of a run" if (out / "run.sqlite").is_file() else ""
+    if holds:
+        raise InputError(f"{out} is {holds}.", expected="a folder of the model's own", fix="choose another.")
 
 
 def _say_left_out(left_out: dict[str, int]) -> None:

@@ -231,7 +231,10 @@ def _measures(report: EffectReport, language: Language) -> Section:
     told = sorted(report.measures, key=lambda each: each.adjusted_p)[:40]
     rows: list[tuple[Cell, ...]] = [
         (
-            condition_word(each.contrast.condition, language),
+            words["compared"].format(
+                condition=condition_word(each.contrast.condition, language),
+                reference=condition_word(each.contrast.reference, language),
+            ),
             _row_word(each.contrast, language),
             MEASURE_WORDS[language][each.measure],
             Number(each.reference, digits=2),

@@ -103,3 +103,20 @@ def test_the_audit_shows_a_second_opinion_and_says_what_the_model_has_seen(
 )
 def test_mistakes_get_one_clear_error(arguments: list[str], said: str) -> None:
     assert said in character(*arguments, code=2).stderr
+
+
+def test_a_model_is_not_written_over_a_file_or_into_a_run(
+    made: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    first, second, _ = made
+    (tmp_path / "pairs.jsonl").write_text("", encoding="utf-8")
+    for out, said in ((tmp_path / "pairs.jsonl", "is a file"), (second, "is the folder of a run")):
+        assert said in character("preference", "fit", first, "--out", out, code=2).stderr
+
+
+def test_a_trait_it_was_not_fitted_on_is_said_to_be_one(made: tuple[Path, Path, Path]) -> None:
+    *_, model = made
+    known = character("preference", "why", model, "慢慢来。", "快点。", "--trait", "耐心")
+    assert "not fitted" not in known.stderr
+    other = character("preference", "why", model, "慢慢来。", "快点。", "--trait", "勇敢")
+    assert "was not fitted on '勇敢'" in other.stderr
