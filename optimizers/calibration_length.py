@@ -22,8 +22,8 @@ WEIGHTS = (0.2, 0.35, 0.5)
 """The shares of length that are tried, in standard deviations within messages; half is the most, so that the judge leads."""
 SURE = 1.5
 """How many clustered standard errors a calibration must gain over the plain one, on the items it was fitted to."""
-LEAST_GROUPS = 5
-"""The fewest groups of items on which a gain may be called sure."""
+LEAST_GROUPS = 12
+"""The fewest groups of items on which a gain may be called sure: ten labels cannot tell that length is no accident."""
 
 
 def length_credit(

@@ -71,8 +71,8 @@ def test_length_never_counts_for_more_than_the_judge() -> None:
 
 
 def test_few_groups_are_no_evidence_however_many_items_there_are() -> None:
-    assert chosen(judged(40, favour=-0.6, num_groups=4)).length_credit == 0
-    assert chosen(judged(40, favour=-0.6, num_groups=5)).length_credit < 0
+    assert chosen(judged(40, favour=-0.6, num_groups=11)).length_credit == 0
+    assert chosen(judged(40, favour=-0.6, num_groups=12)).length_credit < 0
 
 
 def test_candidates_judged_alone_are_held_against_the_lengths_of_all() -> None:
