@@ -34,7 +34,7 @@ _NOT_IDENTITY_OF_BACKEND = {
 class RunSummary(Record):
     """The closing figures of a run.
 
-    ``messages`` counts messages per state (see ``run.outcome``) and in all; ``dropped`` and ``reasked`` count
+    ``messages`` counts messages per state (see ``run_loop.outcome``) and in all; ``dropped`` and ``reasked`` count
     per stage and reason what was lost, and what asking again made up for. ``usage`` is per stage. ``samples`` are up to five
     pairs, spread over the run. ``advice`` says what to do where nothing, or not everything, came of it.
     """

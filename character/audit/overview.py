@@ -38,7 +38,8 @@ def audit(
     """Return the audit of a run, finished or not; no language model is called and nothing is written.
 
     ``language`` is that of the findings, the constitution's unless given. ``second_opinion`` is asked about all
-    pairs (see ``second_opinion.second_opinion``). The same run and seed give the same audit. Raises StoreError where the folder holds no run and UnknownNameError for the language.
+    pairs (see ``second_opinion.second_opinion``). The same run and seed give the same audit. Raises StoreError where
+    the folder holds no run and UnknownNameError for the language.
     """
     if language is not None and language not in AUDIT_LANGUAGES:
         raise UnknownNameError("The audit's language", language, AUDIT_LANGUAGES)

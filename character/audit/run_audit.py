@@ -41,12 +41,11 @@ class MoreOf(Record):
 class RunAudit(Record):
     """What a run is worth, looked at as a whole.
 
-    ``states`` counts messages per state (see ``run.outcome``) and in all; ``dropped`` and ``reasked`` count per
+    ``states`` counts messages per state (see ``run_loop.outcome``) and in all; ``dropped`` and ``reasked`` count per
     stage and reason what was lost, and what asking again made up for. ``confounds`` is None without pairs,
     ``balanced`` says what an export with ``--balance`` would keep (``kept`` is left empty). ``chosen_levels``
-    counts pairs by the level that the chosen side was asked for, but for those of the design ``neutral``. ``second_opinion`` is there where a
-    preference model was asked. ``findings`` are
-    in ``language``, the most urgent first.
+    counts pairs by the level that the chosen side was asked for, but for those of the design ``neutral``.
+    ``second_opinion`` is there where a preference model was asked. ``findings`` are in ``language``, the most urgent first.
     """
 
     constitution: str
