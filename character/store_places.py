@@ -16,6 +16,8 @@ from character.text import fingerprint
 
 FILE_NAME = "run.sqlite"
 POINTER = "store.json"
+CLAIM_WAITS_MS = 5000
+LOCK_NOT_AVAILABLE = "55P03"
 
 
 @dataclass(frozen=True)
@@ -99,15 +101,25 @@ def _postgres(folder: Path, url: str, *, write: bool, lock: FileLock | None) -> 
 
 
 def _claim(engine: sa.Engine, schema: str, name: str) -> sa.Connection:
-    """Make the schema and hold its advisory lock on a connection of its own, for as long as that is open."""
+    """Make the schema and hold its advisory lock on a connection of its own, for as long as that is open.
+
+    The server lets go of a lock only when it has noticed that its holder is gone, closed or killed, which is a moment
+    after: so a claim waits that long before it says that another process writes.
+    """
     with engine.begin() as connection:
         connection.execute(sa.schema.CreateSchema(schema, if_not_exists=True))
     held = engine.connect()
     key = int(fingerprint(schema, size=7), 16)
-    if not held.execute(sa.select(sa.func.pg_try_advisory_lock(key))).scalar_one():
+    try:
+        held.execute(sa.select(sa.func.set_config("lock_timeout", f"{CLAIM_WAITS_MS}ms", True)))
+        held.execute(sa.select(sa.func.pg_advisory_lock(key)))
+        held.commit()
+    except sa.exc.OperationalError as error:
         held.close()
-        raise _in_use(name)
-    held.commit()
+        engine.dispose()
+        if getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
+            raise _in_use(name) from None
+        raise
     return held
 
 

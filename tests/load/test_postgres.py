@@ -10,6 +10,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,6 +80,21 @@ def test_only_one_process_writes_and_another_folder_is_another_run(tmp_path: Pat
             assert second.meta("a") is None
     with RunStore.create(tmp_path / "one") as again:
         assert again.meta("a") == "1", "the folder knows where its run lies"
+
+
+def test_a_writer_elsewhere_is_waited_for_a_moment_and_then_named(tmp_path: Path, url: str) -> None:
+    """Two machines share the schema and not the folder's lock: the database's own lock keeps them apart."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    holder = RunStore.create(here, url=url)
+    there.mkdir()
+    shutil.copy(here / "store.json", there / "store.json")
+    with pytest.raises(StoreError, match=r"another process is writing the run in .* schema character_"):
+        RunStore.create(there)
+    leaving = threading.Timer(1.0, holder.close)
+    leaving.start()
+    with RunStore.create(there) as heir:
+        heir.set_meta("a", "1")
+    leaving.join()
 
 
 @pytest.mark.parametrize(
