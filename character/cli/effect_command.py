@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from character.config import BackendConfig, Config
     from character.evaluation.opinion import PreferenceJudge
     from character.evaluation.probing import Progress
-    from character.evaluation.records import EffectReport
+    from character.evaluation.records import EffectReport, Figure
+    from character.report.parts import NumberStyle
 
 
 @click.command("effect", short_help="Measure what each trait does to a model's behaviour.")
@@ -214,32 +215,53 @@ def _show(report: EffectReport, out: Path, language: str | None) -> None:
     styles = {"look": "yellow", "note": "", "fine": "green"}
     for note in findings(report, spoken):
         console.print(f"- {note.text}", style=styles[note.weight])
+        for item in note.items:
+            console.print(f"    {item}", style=styles[note.weight])
     console.print(f"{count_text(report.usage.calls, 'call')} · {cost_text(report.usage)}", style="dim")
     console.print(f"report: {out / 'effect.html'}\ncards: {out / 'cards'}", style="dim")
 
 
 def _table(report: EffectReport, spoken: str) -> Table:
+    """Return a row per trait: its intended shifts, the least that is left under pressure, and its rating where a model chooses."""
     from rich.table import Table
 
     from character.evaluation.findings import is_sure, written
+    from character.evaluation.page_revealed import told_rating
+    from character.evaluation.pressures import PRESSURE_WORDS
     from character.evaluation.words import WORDS
 
+    def two_lines(figure: Figure, *, sure: bool, style: NumberStyle = "signed") -> str:
+        estimate, _, interval = written(figure, spoken, style).partition(" [")
+        return f"{estimate}{' *' if sure else ''}" + (f"\n[{interval}" if interval else "")
+
     words = WORDS[spoken]
-    table = Table(title=words["matrix"], title_justify="left")
-    table.add_column(words["changed"])
+    columns: dict[str, dict[str, str]] = {
+        words[f"{question}_short"]: {
+            each.trait: two_lines(each.shift, sure=is_sure(each, report))
+            for each in report.shifts
+            if each.is_intended and each.contrast.question == question
+        }
+        for question in ("alone", "within", "models")
+    }
+    shares = [(each.share, each.contrast) for each in report.robustness if each.share is not None]
+    columns[words["least_left"]] = {
+        contrast.group: f"{two_lines(share, sure=False, style='share')}\n{PRESSURE_WORDS[spoken][contrast.pressure]}"
+        for share, contrast in sorted(shares, key=lambda each: -each[0].estimate)
+    }
+    columns[words["chosen"]] = {
+        each.trait: two_lines(told_rating(each), sure=each.adjusted_p < 1 - report.level)
+        for each in (report.revealed.ratings if report.revealed else ())
+        if each.adjusted_p is not None
+    }
+    table = Table(
+        title=words["matrix"], title_justify="left", caption=words["starred"], caption_justify="left"
+    )
     table.add_column(words["judged"])
-    table.add_column(words["shift"], justify="right")
-    table.add_column(words["adjusted"], justify="right")
-    for shift in report.shifts:
-        if shift.contrast.question in ("alone", "within", "models") and (
-            shift.is_intended or is_sure(shift, report)
-        ):
-            table.add_row(
-                f"{shift.contrast.condition} / {shift.contrast.reference}",
-                shift.trait,
-                written(shift.shift, spoken),
-                f"{shift.adjusted_p:.4f}",
-            )
+    told = {name: cells for name, cells in columns.items() if cells}
+    for name in told:
+        table.add_column(name, justify="right")
+    for trait in report.traits:
+        table.add_row(trait, *(cells.get(trait, "–") for cells in told.values()))
     return table
 
 

@@ -15,7 +15,6 @@ from character.report.chart_specs import (
     CELL_WIDTH,
     LABEL_WIDTH,
     ROW_HEIGHT,
-    SLANTED_WIDTH,
     base_spec,
     cut,
     distinct_labels,
@@ -27,6 +26,7 @@ from character.report.chart_specs import (
     number_format,
     reference_layers,
     scale_ends,
+    slanted_room,
     value_axis,
 )
 from character.report.parts import Cell, Chart, Number, NumberStyle, Table
@@ -131,7 +131,7 @@ def heat_map(
 ) -> Chart:
     """Return a matrix of coloured cells with their values written in; None is an empty cell.
 
-    ``middle`` is the value at which a two-sided colour scale turns (0.5 for win rates, 0 for differences);
+    ``middle`` is the value at which a two-sided colour scale turns (0.5 for win rates, 0 for differences, which are signed);
     None takes a one-sided scale. ``domain`` are the values at the two ends of the scale.
     """
     row_labels, column_labels = distinct_labels(rows), distinct_labels(columns)
@@ -148,8 +148,8 @@ def heat_map(
     }
     spec = base_spec(cells, height=(ROW_HEIGHT + 6) * len(rows))
     angle = label_angle(column_labels)
-    if angle["labelAngle"]:
-        spec["padding"] = {"left": 2, "top": 2, "bottom": 2, "right": SLANTED_WIDTH}
+    beside = slanted_room(column_labels) if angle["labelAngle"] else 2
+    spec["padding"] = {"left": 2, "top": 2, "bottom": 2, "right": beside}
     spec["encoding"] = {
         "x": _category("column", column_labels, title=names[1], orient="top", **angle),
         "y": _category("row", row_labels, title=None),
@@ -163,16 +163,16 @@ def heat_map(
         {
             "transform": [{"filter": "isValid(datum.value)"}],
             "mark": {"type": "text", "style": "inside"},
-            "encoding": {"text": {**value, "format": number_format(percent)}},
+            "encoding": {"text": {**value, "format": number_format(percent, signed=middle == 0)}},
         },
     ]
-    style: NumberStyle = "share" if percent else "number"
+    style: NumberStyle = "share" if percent else "signed" if middle == 0 else "number"
     lines: tuple[tuple[Cell, ...], ...] = tuple(
         (row, *(Number(finite(cell), style=style) for cell in line))
         for row, line in zip(rows, values, strict=True)
     )
     table = Table((f"{names[0]} / {names[1]}", *columns), lines)
-    return Chart(title, spec, table, description, min_width=LABEL_WIDTH + CELL_WIDTH * len(columns))
+    return Chart(title, spec, table, description, min_width=LABEL_WIDTH + CELL_WIDTH * len(columns) + beside)
 
 
 def line(

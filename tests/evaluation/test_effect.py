@@ -156,8 +156,10 @@ def test_replies_that_got_worse_are_told_whatever_place_the_judge_prefers(tmp_pa
     by_group = {each.contrast.group: each for each in report.coherence}
     assert set(by_group) == {"patience", "humour", ""}
     assert all(each.points.estimate == -1.0 and each.agreement == 1.0 for each in by_group.values())
-    told = [note.text for note in findings(report, "en") if "Replies are worse" in note.text]
-    assert len(told) == 3
+    (told,) = (note for note in findings(report, "en") if "Replies are worse" in note.text)
+    assert told.weight == "look"
+    assert len(told.items) == 3
+    assert all("−1.00" in item for item in told.items)
 
 
 def test_a_judge_that_always_prefers_the_first_place_finds_no_difference(tmp_path: Path) -> None:
