@@ -9,16 +9,28 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from character.cli.live_bar import LiveBar
-from character.cli.options import backend_options, backend_overrides, config_option, json_option, print_json
+from character.cli.options import (
+    backend_options,
+    backend_overrides,
+    budget_options,
+    budget_overrides,
+    config_option,
+    json_option,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from character.config import BackendConfig, Config
+    from character.constitution import Constitution
     from character.evaluation.opinion import PreferenceJudge
     from character.evaluation.probing import Progress
     from character.evaluation.records import EffectReport, Figure
     from character.report.parts import NumberStyle
+    from character.run_loop import MessageSource
+
+_LIMITS = "Without re-asks. Prompts are measured, lengths of replies are assumed."
 
 
 @click.command("effect", short_help="Measure what each trait does to a model's behaviour.")
@@ -28,7 +40,11 @@ if TYPE_CHECKING:
 )
 @config_option
 @click.option(
-    "--messages", "messages_path", type=click.Path(path_type=Path), help="Held-out messages, as for `run`."
+    "--messages",
+    "messages_path",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="Held-out messages: a file as for `run`, or the folder of an evaluation to measure on its messages.",
 )
 @click.option(
     "--held-out-from",
@@ -74,6 +90,8 @@ if TYPE_CHECKING:
     is_flag=True,
     help="With --preference: that model takes the judge's place, and no judge is called.",
 )
+@budget_options
+@click.option("--dry-run", is_flag=True, help="Estimate calls, tokens and cost; send nothing, write nothing.")
 @click.option("--seed", type=click.IntRange(min=0), help="The seed of everything random.")
 @click.option("--language", type=click.Choice(["en", "zh"]), help="The report's language.")
 @backend_options
@@ -85,12 +103,12 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
     sees neither condition nor order says how strongly each trait shows in each response. The same command goes on where it was
     stopped. Without a backend the embedded rehearsal model answers and judges.
     """
+    from character.cli.estimate_table import show_estimate
     from character.config import load_config
     from character.constitution import load_constitution
     from character.evaluation.cards import write_cards
-    from character.evaluation.effect import effect
+    from character.evaluation.effect import effect, estimate_effect
     from character.evaluation.page import effect_page
-    from character.message_files import MessageFile
     from character.report import write
     from character.review.reporting import reviewed
 
@@ -100,23 +118,23 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
     if flags["trait_names"]:
         loaded = loaded.only(flags["trait_names"])
     models = _models(config, flags)
+    plan: dict[str, Any] = {
+        "config": config,
+        "messages": _messages(flags["messages_path"], loaded),
+        "messages_per_trait": flags["messages_per_trait"],
+        "neutral_messages": flags["neutral"],
+        "pressed_messages": flags["pressed"],
+        "choices": flags["choices"],
+        "models": models,
+        "design": "both" if models and flags["with_traits"] else None,
+        "judged": not flags["no_judge"],
+    }
+    if flags["dry_run"]:
+        show_estimate(estimate_effect(loaded, **plan), _LIMITS, as_json=flags["as_json"])
+        return
+    unlike = _texts_of(flags["held_out_from"])
     with LiveBar("messages", "writing messages") as bar:
-        report = effect(
-            loaded,
-            out,
-            config=config,
-            messages=MessageFile(flags["messages_path"], loaded) if flags["messages_path"] else None,
-            messages_per_trait=flags["messages_per_trait"],
-            neutral_messages=flags["neutral"],
-            pressed_messages=flags["pressed"],
-            choices=flags["choices"],
-            models=models,
-            design="both" if models and flags["with_traits"] else None,
-            unlike=_texts_of(flags["held_out_from"]),
-            preference=preference,
-            judged=not flags["no_judge"],
-            on_progress=_told(bar),
-        )
+        report = effect(loaded, out, **plan, unlike=unlike, preference=preference, on_progress=_told(bar))
     report = reviewed(report, out)
     write(effect_page(report, flags["language"]), out / "effect.html")
     write_cards(report, loaded, out / "cards", flags["language"])
@@ -134,7 +152,21 @@ def _overrides(flags: dict[str, Any]) -> dict[str, Any]:
         nested.setdefault("backends", {})["judge"] = chosen
     if flags["seed"] is not None:
         nested["seed"] = flags["seed"]
-    return nested
+    budget = {name: value for name, value in budget_overrides(flags).items() if value is not None}
+    return {**nested, "budget": budget} if budget else nested
+
+
+def _messages(path: Path | None, constitution: Constitution) -> MessageSource | None:
+    """Return the messages of a file, or of another evaluation's folder; None where they are to be generated."""
+    if path is None:
+        return None
+    if path.is_dir():
+        from character.evaluation.reading import messages_of
+
+        return messages_of(path, constitution)
+    from character.message_files import MessageFile
+
+    return MessageFile(path, constitution)
 
 
 def _preference(flags: dict[str, Any]) -> PreferenceJudge | None:

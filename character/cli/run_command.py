@@ -7,10 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from character.cli.options import backend_options, backend_overrides, config_option, json_option, print_json
+from character.cli.options import (
+    backend_options,
+    backend_overrides,
+    budget_options,
+    budget_overrides,
+    config_option,
+    json_option,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from character.config import Config
+
+_LIMITS = (
+    "At most, for ranking: passes that agree are followed by no others. Without re-asks and refills. "
+    "Prompts are measured, lengths of replies are assumed."
+)
 
 
 @click.command("run", short_help="Make preference pairs for a constitution.")
@@ -38,11 +51,7 @@ if TYPE_CHECKING:
 @click.option(
     "--design", metavar="NAME", help="Which candidates become pairs, such as best_rest or overdone."
 )
-@click.option(
-    "--max-cost", type=click.FloatRange(min=0), help="Never spend more than this many USD on the run."
-)
-@click.option("--max-tokens", type=click.IntRange(min=0), help="Never take more than this many tokens.")
-@click.option("--max-calls", type=click.IntRange(min=0), help="Never make more than this many calls.")
+@budget_options
 @click.option("--dry-run", is_flag=True, help="Estimate calls, tokens and cost; send nothing, write nothing.")
 @click.option(
     "--reuse", multiple=True, type=click.Path(path_type=Path), help="Take over what is finished in this run."
@@ -61,6 +70,7 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
     no network, and data that is for trying and testing only. The same command goes on with a run that
     was stopped.
     """
+    from character.cli.estimate_table import show_estimate
     from character.cli.progress import RunDisplay
     from character.config import load_config
     from character.constitution import load_constitution
@@ -81,7 +91,7 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
     elif config.messages.from_questions:
         messages = GivenMessages(messages_from_questions(loaded))
     if flags["dry_run"]:
-        _show_estimate(estimate(loaded, config, messages), as_json=flags["as_json"])
+        show_estimate(estimate(loaded, config, messages), _LIMITS, as_json=flags["as_json"])
         return
     with RunDisplay(loaded, config, out) as display:
         summary = run(
@@ -99,7 +109,7 @@ def _overrides(flags: dict[str, Any]) -> dict[str, Any]:
         "responses": {"candidates": flags["candidates"]},
         "ranking": {name: flags[name] for name in ("strategy", "passes", "max_passes", "ranker")},
         "pairs": {"design": flags["design"]},
-        "budget": {name: flags[name] for name in ("max_cost", "max_tokens", "max_calls")},
+        "budget": budget_overrides(flags),
         "store": {"url": flags["store_url"]},
         "": {"concurrency": flags["concurrency"], "seed": flags["seed"]},
     }
@@ -118,32 +128,3 @@ def describe_backend(config: Config, role: str) -> str:
     backend = config.backend(role)
     where = f" at {backend.api_base}" if backend.api_base else ""
     return f"{backend.kind} · {backend.model_name}{where}"
-
-
-def _show_estimate(stages: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print_json({name: stage.model_dump() for name, stage in stages.items()})
-        return
-    from rich.table import Table
-
-    from character.cli.wording import console as new_console
-    from character.cli.wording import cost_text
-
-    table = Table(title="estimate: nothing was sent", title_justify="left")
-    table.add_column("stage")
-    for column in ("calls", "tokens in", "tokens out", "cost"):
-        table.add_column(column, justify="right")
-    for name, usage in stages.items():
-        figures = (
-            f"{usage.calls:,}",
-            f"{usage.prompt_tokens:,}",
-            f"{usage.completion_tokens:,}",
-            cost_text(usage),
-        )
-        table.add_row(name, *figures)
-    new_console().print(table)
-    new_console().print(
-        "At most, for ranking: passes that agree are followed by no others. Without re-asks and refills. "
-        "Prompts are measured, lengths of replies are assumed.",
-        style="dim",
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from character.evaluation.conditions import Contrast
 from character.evaluation.folding import Found, told
 from character.evaluation.page_opinion import opinion_notes
 from character.evaluation.page_revealed import revealed_notes
@@ -106,7 +107,7 @@ def _side_effects(report: EffectReport, language: str) -> Iterator[Found]:
     )
     for shift in sure:
         said = {
-            "changed": changed_word(shift, language),
+            "changed": changed_word(shift.contrast, language),
             "trait": shift.trait,
             "shift": written(shift.shift, language),
         }
@@ -116,14 +117,29 @@ def _side_effects(report: EffectReport, language: str) -> Iterator[Found]:
         yield Found("side_effects_unknown", "note", {}) if few else Found("no_side_effects", "fine", {})
 
 
-def changed_word(shift: Shift | MeasureShift | Coherence, language: str) -> str:
+def changed_word(contrast: Contrast, language: str) -> str:
     """Return what was changed in a contrast, with the messages it was changed on where that is not plain."""
-    contrast, words = shift.contrast, WORDS[language]
     if contrast.question in ("alone", "within"):
         return contrast.group
-    condition = condition_word(contrast.condition, language)
-    where = words["messages_of"].format(name=contrast.group) if contrast.group else words["everyday"]
+    condition, where = condition_word(contrast.condition, language), _messages_word(contrast, language)
     return f"{condition} ({where})" if language == "en" else f"{condition}（{where}）"
+
+
+def compared_word(contrast: Contrast, language: str) -> str:
+    """Return what is compared with what, with the messages it was compared on where that is not plain."""
+    compared = WORDS[language]["compared"].format(
+        condition=condition_word(contrast.condition, language),
+        reference=condition_word(contrast.reference, language),
+    )
+    if contrast.question in ("alone", "within"):
+        return compared
+    where = _messages_word(contrast, language)
+    return f"{compared} ({where})" if language == "en" else f"{compared}（{where}）"
+
+
+def _messages_word(contrast: Contrast, language: str) -> str:
+    words = WORDS[language]
+    return words["messages_of"].format(name=contrast.group) if contrast.group else words["everyday"]
 
 
 def _caricature(report: EffectReport, language: str) -> Iterator[Found]:
@@ -144,7 +160,10 @@ def _caricature(report: EffectReport, language: str) -> Iterator[Found]:
 def _coherence(report: EffectReport, language: str) -> Iterator[Found]:
     for each in report.coherence:
         if is_sure(each, report) and each.points.estimate < 0:
-            said = {"condition": changed_word(each, language), "points": written(each.points, language)}
+            said = {
+                "condition": changed_word(each.contrast, language),
+                "points": written(each.points, language),
+            }
             yield Found("less_coherent", "look", said)
 
 
@@ -164,7 +183,7 @@ def _measured(report: EffectReport, language: str) -> Iterator[Found]:
         about_one = each.contrast.question in ("alone", "models") or not each.contrast.group
         if not about_one or not is_sure(each, report):
             continue
-        changed = changed_word(each, language)
+        changed = changed_word(each.contrast, language)
         if each.measure == "characters":
             if not 1 / LONGER < each.difference.estimate < LONGER:
                 ratio = written(each.difference, language, "number")

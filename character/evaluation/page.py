@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from character.evaluation.conditions import Contrast
-from character.evaluation.findings import changed_word, findings, is_sure
+from character.evaluation.findings import compared_word, findings, is_sure
 from character.evaluation.page_opinion import opinion_section
 from character.evaluation.page_revealed import revealed_section
 from character.evaluation.page_reviews import review_notes, reviews_section
 from character.evaluation.pressures import PRESSURE_WORDS
-from character.evaluation.records import Coherence, EffectReport, Figure, MeasureShift, Moved, Shift, Survival
+from character.evaluation.records import EffectReport, Figure, Moved, Shift, Survival
 from character.evaluation.words import (
     DEGREE_WORDS,
     KIND_WORDS,
@@ -186,7 +186,7 @@ def _coherence(report: EffectReport, language: Language) -> Section:
     columns = ("changed", "points", "adjusted", "agreement", "number")
     rows = tuple(
         (
-            _compared_word(each, language),
+            compared_word(each.contrast, language),
             _number(each.points, "signed"),
             Number(each.adjusted_p, digits=4),
             Number(each.agreement, style="share"),
@@ -242,7 +242,7 @@ def _measures(report: EffectReport, language: Language) -> Section:
     told = sorted(report.measures, key=lambda each: each.adjusted_p)[:40]
     rows: list[tuple[Cell, ...]] = [
         (
-            f"{_compared_word(each, language)} · {MEASURE_WORDS[language][each.measure]}",
+            f"{compared_word(each.contrast, language)} · {MEASURE_WORDS[language][each.measure]}",
             Number(each.reference, digits=2),
             _number(each.difference, "number" if each.measure == "characters" else "signed"),
             Number(each.adjusted_p, digits=4),
@@ -252,16 +252,6 @@ def _measures(report: EffectReport, language: Language) -> Section:
     columns = ("measure", "reference", "difference", "adjusted")
     table = Table(tuple(words[name] for name in columns), tuple(rows))
     return Section(words["measures"], words["measures_text"], (table,) if rows else ())
-
-
-def _compared_word(each: MeasureShift | Coherence, language: Language) -> str:
-    """Return what is compared with what, and on which messages where that is not plain."""
-    if each.contrast.question not in ("alone", "within"):
-        return changed_word(each, language)
-    return WORDS[language]["compared"].format(
-        condition=condition_word(each.contrast.condition, language),
-        reference=condition_word(each.contrast.reference, language),
-    )
 
 
 def _examples(report: EffectReport, language: Language) -> Section:

@@ -1,0 +1,33 @@
+"""What work will take, as a table or as JSON, before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from character.cli.options import print_json
+
+if TYPE_CHECKING:
+    from character.records import Usage
+
+
+def show_estimate(stages: Mapping[str, Usage], limits: str, *, as_json: bool) -> None:
+    """Print calls, tokens and cost per stage; ``limits`` says what the estimate assumes and leaves out."""
+    if as_json:
+        print_json({name: stage.model_dump() for name, stage in stages.items()})
+        return
+    from rich.table import Table
+
+    from character.cli.wording import console as new_console
+    from character.cli.wording import cost_text
+
+    table = Table(title="estimate: nothing was sent", title_justify="left")
+    table.add_column("stage")
+    for column in ("calls", "tokens in", "tokens out", "cost"):
+        table.add_column(column, justify="right")
+    for name, usage in stages.items():
+        figures = (usage.calls, usage.prompt_tokens, usage.completion_tokens)
+        table.add_row(name, *(f"{figure:,}" for figure in figures), cost_text(usage))
+    console = new_console()
+    console.print(table)
+    console.print(limits, style="dim")
