@@ -41,7 +41,9 @@ def test_as_many_calls_are_estimated_as_are_made(
     assert guessed["all"].calls == report.usage.calls
     assert guessed["all"].calls == sum(usage.calls for name, usage in guessed.items() if name != "all")
     assert ("choices" in guessed) == bool(settings.get("choices"))
-    assert 0.8 < guessed["all"].prompt_tokens / report.usage.prompt_tokens < 3  # lengths of replies are assumed
+    assert (
+        0.8 < guessed["all"].prompt_tokens / report.usage.prompt_tokens < 3
+    )  # lengths of replies are assumed
 
 
 def test_a_dry_run_knows_prices_sends_nothing_and_writes_nothing(tmp_path: Path) -> None:
