@@ -71,7 +71,11 @@ _LIMITS = "Without re-asks. Prompts are measured, lengths of replies are assumed
     type=click.IntRange(min=0),
     help="Revealed preference: how often each model chooses which of two traits to show (two calls each; 100 or more tell something).",
 )
-@click.option("--base", metavar="MODEL", help="Compare this model, without traits in its prompt …")
+@click.option(
+    "--base",
+    metavar="MODEL",
+    help="Compare this model, without traits in its prompt … (both `rehearsal`: a trial without a network, which must find nothing)",
+)
 @click.option("--tuned", metavar="MODEL", help="… with this one.")
 @click.option("--base-api-base", metavar="URL", help="The server of the base model.")
 @click.option("--tuned-api-base", metavar="URL", help="The server of the tuned model.")
@@ -201,7 +205,7 @@ def _models(config: Config, flags: dict[str, Any]) -> dict[str, BackendConfig]:
     """Return the two models to compare, each with the default backend's settings besides its own name and server."""
     from pydantic import ValidationError
 
-    from character.config import BackendConfig, describe_validation
+    from character.config import BackendConfig, describe_validation, is_rehearsal_model
     from character.errors import ConfigError
 
     models: dict[str, BackendConfig] = {}
@@ -210,9 +214,15 @@ def _models(config: Config, flags: dict[str, Any]) -> dict[str, BackendConfig]:
         chosen = {name: value for name, value in given.items() if value is not None}
         if not chosen:
             continue
-        known = config.backends["default"].model_dump(exclude_unset=True)
+        known: dict[str, Any] = {
+            **config.backends["default"].model_dump(exclude_unset=True),
+            "kind": "native",
+        }
+        if is_rehearsal_model(str(chosen.get("model"))):
+            known = {"kind": "rehearsal"}
+            chosen["model"] = ""
         try:
-            models[role] = BackendConfig.model_validate({**known, "kind": "native", **chosen})
+            models[role] = BackendConfig.model_validate({**known, **chosen})
         except ValidationError as error:
             raise ConfigError(f"--{role} is not valid: {describe_validation(error)}") from None
     if len(models) == 1 or (flags["with_traits"] and not models):

@@ -73,3 +73,13 @@ def test_a_cap_by_flag_stops_an_evaluation_and_a_larger_one_goes_on(tmp_path: Pa
         neutral_messages=0,
     )
     assert json.loads(done.stdout)["usage"]["calls"] == again.usage.calls
+
+
+def test_two_models_are_compared_without_a_network_where_both_are_the_rehearsal_model(tmp_path: Path) -> None:
+    arguments = [*CHARACTER, str(EXAMPLES / "patience-and-humour.en.toml"), "--out", str(tmp_path / "effect")]
+    arguments += ["--base", "rehearsal", "--tuned", "rehearsal", "--choices", "20", "--json"]
+    said = json.loads(subprocess.run(arguments, capture_output=True, text=True, check=True).stdout)
+    assert said["rehearsal"]
+    assert {shift["contrast"]["question"] for shift in said["shifts"]} == {"models"}
+    assert not [shift for shift in said["shifts"] if shift["adjusted_p"] < 0.05]
+    assert set(said["revealed"]["num_choices"]) == {BASE, TUNED}
