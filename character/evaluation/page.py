@@ -18,6 +18,7 @@ from character.evaluation.words import (
     WORDS,
     condition_word,
     effect_word,
+    listed,
 )
 from character.report import (
     Chart,
@@ -44,7 +45,7 @@ def effect_page(report: EffectReport, language: Language | None = None) -> Page:
     spoken: Language = language or ("zh" if report.language.casefold().startswith("zh") else "en")
     words = WORDS[spoken]
     models = [
-        words["answered"].format(condition=condition_word(name, spoken), models=", ".join(served))
+        words["answered"].format(condition=condition_word(name, spoken), models=listed(served, spoken))
         for name, served in report.models.items()
     ]
     sections = [
@@ -61,7 +62,7 @@ def effect_page(report: EffectReport, language: Language | None = None) -> Page:
     ]
     return Page(
         title=words["title"].format(name=report.constitution),
-        subtitle=" · ".join(dict.fromkeys(models)) if len(models) <= 4 else ", ".join(report.traits),
+        subtitle=" · ".join(dict.fromkeys(models)) if len(models) <= 4 else listed(report.traits, spoken),
         sections=tuple(section for section in sections if section.parts),
         language=spoken,
         footer=words["made"].format(version=report.version, seed=report.seed),

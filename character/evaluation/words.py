@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 WORDS: dict[str, dict[str, str]] = {
     "en": {
         "title": "What the traits of “{name}” do",
@@ -287,3 +289,8 @@ def effect_word(group: str, trait: str, language: str) -> str:
     """Return what was changed, and the trait that it moves where that is another one; "" is everyday messages."""
     changed = group or WORDS[language]["everyday"]
     return changed if changed == trait else f"{changed} → {trait}"
+
+
+def listed(names: Iterable[str], language: str) -> str:
+    """Return names side by side, parted as the language does it."""
+    return ("、" if language == "zh" else ", ").join(names)
