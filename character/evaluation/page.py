@@ -10,7 +10,7 @@ from character.evaluation.page_opinion import opinion_section
 from character.evaluation.page_revealed import revealed_section
 from character.evaluation.page_reviews import review_notes, reviews_section
 from character.evaluation.pressures import PRESSURE_WORDS
-from character.evaluation.records import EffectReport, Figure, Moved, Shift, Survival
+from character.evaluation.records import DEGREE_SCORES, EffectReport, Figure, Moved, Share, Shift, Survival
 from character.evaluation.words import (
     DEGREE_WORDS,
     KIND_WORDS,
@@ -33,7 +33,7 @@ from character.report import (
     Text,
 )
 from character.report import Figure as BigNumber
-from character.report.charts import Point, bars, dots, heat_map
+from character.report.charts import Point, dots, heat_map, stacked
 from character.report.parts import Cell, Language, NumberStyle, Part
 from character.report.wording import number_text
 
@@ -159,27 +159,37 @@ def _kinds(report: EffectReport, language: Language) -> Chart:
 
 
 def _caricature(report: EffectReport, language: Language) -> Section:
-    words = WORDS[language]
-    points = [
-        Point(
-            share.trait,
-            share.overdone.estimate,
-            share.overdone.low,
-            share.overdone.high,
-            condition_word(share.condition.partition(":")[0], language)
-            if ": " not in share.condition
-            else words["alone"].split("，")[0].split(",")[0],
-        )
-        for share in report.overdone
-    ]
-    chart = bars(
-        words["caricature_chart"],
-        points,
-        names=(words["judged"], words["overdone"], words["condition"]),
-        percent=True,
-        domain=(0.0, 1.0),
+    words, degrees = WORDS[language], DEGREE_WORDS[language]
+    if not report.overdone:
+        return Section(words["caricature"])
+    parts: list[Part] = []
+    spread = [share for share in report.overdone if share.degrees]
+    if spread:
+        rows = [
+            (
+                f"{share.trait} · {_own_word(share, language)}",
+                [share.degrees.get(each, 0) for each in DEGREE_SCORES],
+            )
+            for share in spread
+        ]
+        steps = [degrees[each] for each in DEGREE_SCORES]
+        names = (words["judged"], words["degree"], words["share"])
+        parts.append(stacked(words["degrees_chart"], rows, steps, names=names))
+    table = Table(
+        (words["judged"], words["condition"], words["overdone"], words["number"]),
+        tuple(
+            (share.trait, _own_word(share, language), _number(share.overdone, "share"), share.num_messages)
+            for share in report.overdone
+        ),
+        caption=words["caricature_chart"],
     )
-    return Section(words["caricature"], words["caricature_text"], (chart,) if points else ())
+    return Section(words["caricature"], words["caricature_text"], (*parts, table))
+
+
+def _own_word(share: Share, language: Language) -> str:
+    """Return a condition as it is called beside the trait that it is about."""
+    name = share.condition.partition(": ")[0]
+    return WORDS[language]["alone_short"] if name != share.condition else condition_word(name, language)
 
 
 def _coherence(report: EffectReport, language: Language) -> Section:

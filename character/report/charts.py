@@ -31,6 +31,9 @@ from character.report.chart_specs import (
 )
 from character.report.parts import Cell, Chart, Number, NumberStyle, Table
 
+MOST_STEPS = 5
+"""As many ordered steps as a page has colours for."""
+
 
 @dataclass(frozen=True)
 class Point:
@@ -88,6 +91,46 @@ def bars(
         *reference_layers(reference),
     ]
     return _rows_chart(title, points, layers, names, percent, domain, description, grouped)
+
+
+def stacked(
+    title: str,
+    rows: Sequence[tuple[str, Sequence[int]]],
+    steps: Sequence[str],
+    *,
+    names: tuple[str, str, str] = ("label", "step", "share"),
+    description: str = "",
+) -> Chart:
+    """Return a horizontal bar per row, parted by how many lie at each of up to five ordered steps, the first one left.
+
+    ``rows`` are labels with their counts, one count per step; ``names`` are the titles of label, step and share.
+    """
+    if len(steps) > MOST_STEPS:
+        raise ValueError(f"expected at most {MOST_STEPS} steps, got {len(steps)}")
+    labels = distinct_labels([label for label, _counts in rows])
+    values = [
+        {"label": label, "step": step, "place": place, "value": count / (sum(counts) or 1)}
+        for label, (_, counts) in zip(labels, rows, strict=True)
+        for place, (step, count) in enumerate(zip(steps, counts, strict=True))
+    ]
+    spec = base_spec(values, height=max(ROW_HEIGHT * len(set(labels)), ROW_HEIGHT))
+    spec["mark"] = {"type": "bar", "height": {"band": 0.75}}
+    x = value_axis("x", names[2], True, (0.0, 1.0))
+    spec["encoding"] = {
+        "y": {"field": "label", "type": "nominal", "sort": None, "title": None},
+        "x": {**x, "stack": "zero"},
+        "order": {"field": "place", "type": "quantitative"},
+        "color": {
+            "field": "step",
+            "type": "ordinal",
+            "sort": list(steps),
+            "scale": {"domain": list(steps)},
+            "title": names[1],
+            "legend": {"orient": "top", "title": None, "columns": 3},
+        },
+    }
+    lines: tuple[tuple[Cell, ...], ...] = tuple((label, *counts) for label, counts in rows)
+    return Chart(title, spec, Table((names[0], *steps), lines), description)
 
 
 def dots(
