@@ -158,6 +158,8 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
 def _overrides(flags: dict[str, Any]) -> dict[str, Any]:
     nested = backend_overrides(flags)
     judge = {"model": flags["judge"], "api_base": flags["judge_api_base"]}
+    if flags["judge"] == "rehearsal":
+        judge = {"kind": "rehearsal", "model": ""}
     chosen = {name: value for name, value in judge.items() if value is not None}
     if chosen:
         nested.setdefault("backends", {})["judge"] = chosen
@@ -230,6 +232,11 @@ def _models(config: Config, flags: dict[str, Any]) -> dict[str, BackendConfig]:
 
     models: dict[str, BackendConfig] = {}
     for role in ("base", "tuned"):
+        if flags[f"{role}_api_base"] and not flags[role]:
+            raise ConfigError(
+                f"found --{role}-api-base without --{role}.",
+                expected=f"--{role} MODEL, the model that this server is to answer with",
+            )
         given = {"model": flags[role], "api_base": flags[f"{role}_api_base"]}
         chosen = {name: value for name, value in given.items() if value is not None}
         if not chosen:
@@ -245,10 +252,14 @@ def _models(config: Config, flags: dict[str, Any]) -> dict[str, BackendConfig]:
             models[role] = BackendConfig.model_validate({**known, **chosen})
         except ValidationError as error:
             raise ConfigError(f"--{role} is not valid: {describe_validation(error)}") from None
-    if len(models) == 1 or (flags["with_traits"] and not models):
+    if flags["with_traits"] and not models:
         raise ConfigError(
-            f"found {'only --' + next(iter(models)) if models else 'neither --base nor --tuned'}.",
-            expected="both --base and --tuned, or neither",
+            "found --with-traits without two models.",
+            expected="--base and --tuned with it; without them the traits are measured anyway",
+        )
+    if len(models) == 1:
+        raise ConfigError(
+            f"found only --{next(iter(models))}.", expected="both --base and --tuned, or neither"
         )
     return models
 

@@ -55,6 +55,19 @@ from character.store import RunStore
 from character.text import fingerprint, stable_seed
 
 _IDENTITY = "effect"
+_IDENTITY_WORDS = {
+    "constitution": "the constitution",
+    "messages": "messages (--messages, --messages-per-trait)",
+    "neutral_messages": "everyday messages (--neutral)",
+    "pressed_messages": "messages under pressure (--pressed)",
+    "choices": "choices (--choices) or their prompts",
+    "unlike": "what messages must not repeat (--held-out-from)",
+    "seed": "the seed",
+    "design": "what is compared (--base, --tuned, --with-traits)",
+    "yardstick": "the words that traits are judged in (--yardstick)",
+    "models": "the models",
+    "prompts": "the prompts, which another version of this package has",
+}
 CHOICES_NAME = "choices.jsonl"
 
 
@@ -225,9 +238,9 @@ class _Evaluation:
             before: dict[str, Any] = json.loads(known)
             changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
             if changed and not store.is_untouched():
-                what = "; ".join(f"{n}: {before.get(n)!r} before, {now.get(n)!r} now" for n in changed[:5])
+                what = "; ".join(_changed_word(name, before.get(name), now.get(name)) for name in changed)
                 raise StoreError(
-                    f"{store.folder} holds an evaluation that was asked otherwise: {what}.",
+                    f"{store.folder} holds an evaluation that was asked otherwise. Changed: {what}.",
                     expected="the same constitution, messages, models and seed as before",
                     fix="go on with the old settings, or name another folder with --out.",
                 )
@@ -319,6 +332,13 @@ class _Evaluation:
                 backend.kind == "rehearsal" or is_rehearsal_model(backend.model) for backend in backends
             ),
         )
+
+
+def _changed_word(name: str, before: Any, now: Any) -> str:
+    """Return in words what differs from before, with the two values where they are numbers or names and not fingerprints."""
+    word = _IDENTITY_WORDS.get(name, name)
+    tells = all(isinstance(value, int) or name == "design" for value in (before, now))
+    return f"{word}, {before} before, {now} now" if tells else word
 
 
 def _lines(records: Sequence[Probed] | Sequence[Choice]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,9 +26,10 @@ def read_report(folder: Path | str) -> EffectReport:
 def read_effect(folder: Path | str) -> tuple[EffectReport, list[Probed]]:
     """Return the report of an evaluation in a folder and its responses; raises StoreError where there is none."""
     report = read_report(folder)
+    path = Path(folder) / RESPONSES_NAME
     with _reading(Path(folder)):
-        lines = (Path(folder) / RESPONSES_NAME).read_text(encoding="utf-8").split("\n")
-        return report, [Probed.model_validate_json(line) for line in lines if line]
+        lines = path.read_text(encoding="utf-8").split("\n")
+    return report, [_probed(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line]
 
 
 def messages_of(folder: Path | str, constitution: Constitution) -> GivenMessages:
@@ -52,6 +52,23 @@ def messages_of(folder: Path | str, constitution: Constitution) -> GivenMessages
     return GivenMessages({name: MessageBatch(messages=tuple(messages)) for name, messages in found.items()})
 
 
+def _probed(line: str, where: str) -> Probed:
+    try:
+        return Probed.model_validate_json(line)
+    except ValidationError as error:
+        raise _unreadable(where, error) from None
+
+
+def _unreadable(where: str, error: ValidationError) -> StoreError:
+    first = error.errors(include_url=False, include_input=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    return StoreError(
+        f"{where} cannot be read{f': {field}' if field else ''}: {first['msg']}.",
+        expected="the file as `character effect` wrote it",
+        fix="run the same `character effect` command again: no finished call is repeated, and the file is written anew.",
+    )
+
+
 @contextmanager
 def _reading(folder: Path) -> Iterator[None]:
     try:
@@ -62,5 +79,7 @@ def _reading(folder: Path) -> Iterator[None]:
             expected=f"a folder with {REPORT_NAME} and {RESPONSES_NAME}",
             fix="make one with `character effect`.",
         ) from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, ValidationError) as error:
+    except ValidationError as error:
+        raise _unreadable(str(folder / REPORT_NAME), error) from None
+    except (OSError, UnicodeDecodeError) as error:
         raise StoreError(f"{folder} cannot be read as an evaluation: {str(error).splitlines()[0]}") from None

@@ -223,7 +223,7 @@ def test_an_evaluation_that_was_stopped_goes_on_and_repeats_no_call(tmp_path: Pa
 
 def test_a_folder_of_another_evaluation_is_refused_with_what_differs(tmp_path: Path) -> None:
     effect(PAIR, tmp_path / "effect", messages_per_trait=3, neutral_messages=0)
-    with pytest.raises(StoreError, match="messages: 3 before, 4 now"):
+    with pytest.raises(StoreError, match=r"messages-per-trait\), 3 before, 4 now"):
         effect(PAIR, tmp_path / "effect", messages_per_trait=4, neutral_messages=0)
 
 
