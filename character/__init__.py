@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from character.backends import build_lm, build_lms
     from character.config import BackendConfig, Config, load_config
     from character.constitution import Constitution, Trait, lint_constitution, load_constitution
+    from character.evaluation.choosing import TraitChooser
+    from character.evaluation.coherence import CoherenceJudge
+    from character.evaluation.comparing import compare
+    from character.evaluation.effect import effect, estimate_effect
+    from character.evaluation.gauging import Gauge
+    from character.evaluation.responding import CharacterResponder
     from character.exports import export
     from character.message_files import MessageFile, load_messages
     from character.modules import MessageGenerator, Ranker, Responder
@@ -49,6 +55,12 @@ _HOMES = {
     "character.backends": ("build_lm", "build_lms"),
     "character.config": ("BackendConfig", "Config", "load_config"),
     "character.constitution": ("Constitution", "Trait", "lint_constitution", "load_constitution"),
+    "character.evaluation.choosing": ("TraitChooser",),
+    "character.evaluation.coherence": ("CoherenceJudge",),
+    "character.evaluation.comparing": ("compare",),
+    "character.evaluation.effect": ("effect", "estimate_effect"),
+    "character.evaluation.gauging": ("Gauge",),
+    "character.evaluation.responding": ("CharacterResponder",),
     "character.exports": ("export",),
     "character.message_files": ("MessageFile", "load_messages"),
     "character.modules": ("MessageGenerator", "Ranker", "Responder"),
@@ -97,6 +109,13 @@ __all__ = [  # noqa: RUF022 - in the order of the recipe
     "preference_model",
     "load_preference_model",
     "BestOfCharacter",
+    "effect",
+    "estimate_effect",
+    "compare",
+    "CharacterResponder",
+    "Gauge",
+    "CoherenceJudge",
+    "TraitChooser",
     "Rollout",
     "CharacterResult",
     "CharacterProgram",

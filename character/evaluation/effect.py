@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,10 +12,9 @@ from typing import Any
 
 import dspy
 
-from character._version import __version__
 from character.backends import build_lm, build_lms
 from character.backends.budget import Budget
-from character.config import BackendConfig, Config, is_rehearsal_model
+from character.config import BackendConfig, Config
 from character.constitution import Constitution
 from character.errors import InputError, StoreError
 from character.evaluation.choosing import prompts_of_choices
@@ -25,34 +23,24 @@ from character.evaluation.conditions import (
     TUNED,
     Design,
     contrasts_for,
-    pressed_contrasts,
 )
 from character.evaluation.estimating import estimated
-from character.evaluation.opinion import PreferenceJudge, opinion_of, with_odds
-from character.evaluation.pressures import PRESSURES
+from character.evaluation.opinion import PreferenceJudge, with_odds
+from character.evaluation.own_steps import identity_of
 from character.evaluation.probing import Plan, Probing, Progress
-from character.evaluation.ratings import revealed
 from character.evaluation.reading import REPORT_NAME, RESPONSES_NAME
 from character.evaluation.records import Choice, EffectReport, Probed
+from character.evaluation.reporting import report_of
 from character.evaluation.review_items import FILE_NAME, review_items
-from character.evaluation.shifts import (
-    coherences,
-    measures_shifted,
-    most_moved,
-    overdone_shares,
-    shifts_by_kind,
-    shifts_of,
-    survivals,
-)
 from character.event_loop import run_on_own_loop
 from character.modules.calls import lean_settings
 from character.modules.inputs import as_constitution
-from character.records import Drop, Usage
+from character.records import Usage
 from character.report import write_text
 from character.run_loop import MessageSource
 from character.run_summary import prompts_fingerprint
 from character.store import RunStore
-from character.text import fingerprint, stable_seed
+from character.text import stable_seed
 
 _IDENTITY = "effect"
 _IDENTITY_WORDS = {
@@ -63,6 +51,8 @@ _IDENTITY_WORDS = {
     "choices": "choices (--choices) or their prompts",
     "unlike": "what messages must not repeat (--held-out-from)",
     "seed": "the seed",
+    "responder": "the responder",
+    "gauge": "the judge's module",
     "design": "what is compared (--base, --tuned, --with-traits)",
     "yardstick": "the words that traits are judged in (--yardstick)",
     "models": "the models",
@@ -87,6 +77,8 @@ def effect(
     preference: PreferenceJudge | None = None,
     judged: bool = True,
     yardstick: Constitution | Path | str | None = None,
+    responder: Any = None,
+    gauge: Any = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> EffectReport:
     """Measure what each trait of a constitution does to a model, and keep everything in the folder ``out``.
@@ -107,6 +99,7 @@ def effect(
     A ``preference`` model scores every response as well, without a call, and is compared with the judge; where ``judged`` is False
     it stands in its place, and no judge is called.
 
+    ``responder`` answers, and ``gauge`` says how strongly a trait shows, in place of ours: any module or callable (see ``own_steps``).
     ``messages`` replaces generation; generated ones never repeat the texts ``unlike``. Called again with the same arguments it goes
     on where it stopped, and no finished call is made again. Writes ``effect.json``, ``responses.jsonl`` and, for
     reviewers, ``effect_items.json``; with choices ``choices.jsonl``. Raises
@@ -125,7 +118,7 @@ def effect(
         judged,
         None if yardstick is None else as_constitution(yardstick),
     )
-    job = _Evaluation(plan, dict(models or {}), preference)
+    job = _Evaluation(plan, dict(models or {}), preference, responder, gauge)
     job.check()
     return run_on_own_loop(partial(job.run, Path(out), on_progress or (lambda _progress: None)))
 
@@ -168,6 +161,8 @@ class _Evaluation:
     plan: Plan
     models: Mapping[str, BackendConfig]
     preference: PreferenceJudge | None = None
+    responder: Any = None
+    gauge: Any = None
 
     def check(self) -> None:
         """Raise InputError where what is asked for does not go together."""
@@ -205,7 +200,9 @@ class _Evaluation:
                 lms[name] = build_lm(backend, journal=store, budget=budget, name=name)
             try:
                 with dspy.context(disable_history=True, trace=None, **lean_settings()):
-                    probing = Probing(self.plan, lms, store, on_progress)
+                    probing = Probing(
+                        self.plan, lms, store, on_progress, responder=self.responder, gauge=self.gauge
+                    )
                     probed, lost = await probing.all()
                     choices = await probing.choices(probed)
             finally:
@@ -213,7 +210,8 @@ class _Evaluation:
                     await lm._async_engine_spec.aclose()
             if self.preference:
                 probed = with_odds(probed, self.preference, self.plan.constitution)
-            report = self._report(probed, choices, lost, sum(store.usage("stage").values(), Usage()))
+            usage = sum(store.usage("stage").values(), Usage())
+            report = report_of(self.plan, self.models, self.preference, probed, choices, lost, usage)
             contrasts = contrasts_for(self.plan.constitution, self.plan.groups, self.plan.design)
             items = review_items(probed, contrasts, self.plan.constitution)
             with _disk_errors(store.folder):
@@ -254,6 +252,11 @@ class _Evaluation:
             "messages": self.plan.given.fingerprint if self.plan.given else self.plan.messages_per_trait,
             "neutral_messages": self.plan.neutral_messages,
             "pressed_messages": self.plan.pressed_messages,
+            **{
+                name: identity_of(module)
+                for name, module in (("responder", self.responder), ("gauge", self.gauge))
+                if module is not None
+            },
             **({"yardstick": self.plan.yardstick.fingerprint} if self.plan.yardstick else {}),
             **({"choices": [self.plan.choices, prompts_of_choices()]} if self.plan.choices else {}),
             "unlike": stable_seed(*self.plan.unlike),
@@ -268,70 +271,6 @@ class _Evaluation:
                 **{name: backend.identity for name, backend in self.models.items()},
             },
         }
-
-    def _report(
-        self, probed: list[Probed], choices: list[Choice], lost: Iterable[Drop], usage: Usage
-    ) -> EffectReport:
-        seed = self.plan.config.seed
-        traits = [trait.name for trait in self.plan.constitution.traits]
-        contrasts = contrasts_for(self.plan.constitution, self.plan.groups, self.plan.design)
-        answered: dict[str, set[str]] = {}
-        for each in probed:
-            for response in each.responses:
-                answered.setdefault(response.condition, set()).add(response.model)
-        for choice in choices:
-            answered.setdefault(choice.condition, set()).update({choice.model} - {""})
-        dropped = (*(each.drops for each in probed), *(each.drops for each in choices))
-        drops = [*lost, *(drop for each in dropped for drop in each if not drop.recovered)]
-        backends = [
-            *(
-                self.plan.config.backend(role)
-                for role in ("responses", *(["judge"] if self.plan.judged else []))
-            ),
-            *self.models.values(),
-        ]
-        return EffectReport(
-            constitution=self.plan.constitution.name,
-            fingerprint=self.plan.constitution.fingerprint,
-            design=self.plan.design,
-            traits=tuple(traits),
-            worded={trait.name: fingerprint(trait.brief()) for trait in self.plan.constitution.traits},
-            judged_as={
-                trait.name: fingerprint(self.plan.judged_as(trait).brief())
-                for trait in self.plan.constitution.traits
-            },
-            language=self.plan.constitution.language,
-            seed=seed,
-            version=__version__,
-            models={name: tuple(sorted(models)) for name, models in answered.items()},
-            num_messages=dict(Counter(each.group for each in probed if not each.pressure)),
-            shifts=shifts_of(probed, contrasts, traits, seed=seed),
-            kinds=shifts_by_kind(probed, contrasts, seed=seed),
-            measures=measures_shifted(probed, contrasts, seed=seed),
-            overdone=overdone_shares(probed, traits, seed=seed),
-            coherence=coherences(probed, contrasts, seed=seed),
-            robustness=survivals(
-                probed,
-                pressed_contrasts(
-                    self.plan.constitution,
-                    self.plan.groups,
-                    self.plan.design,
-                    PRESSURES if self.plan.pressed_messages else (),
-                ),
-                seed=seed,
-            ),
-            revealed=revealed(choices, self.plan.constitution, seed=seed),
-            opinion=opinion_of(probed, contrasts, self.plan.constitution, self.preference, seed=seed)
-            if self.preference
-            else None,
-            judged=self.plan.judged,
-            moved=most_moved(probed, contrasts),
-            dropped=dict(Counter(drop.reason for drop in drops).most_common()),
-            usage=usage,
-            rehearsal=any(
-                backend.kind == "rehearsal" or is_rehearsal_model(backend.model) for backend in backends
-            ),
-        )
 
 
 def _changed_word(name: str, before: Any, now: Any) -> str:

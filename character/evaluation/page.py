@@ -47,7 +47,7 @@ def effect_page(report: EffectReport, language: Language | None = None) -> Page:
     spoken: Language = language or ("zh" if report.language.casefold().startswith("zh") else "en")
     words = WORDS[spoken]
     models = [
-        words["answered"].format(condition=condition_word(name, spoken), models=listed(served, spoken))
+        words["answered"].format(condition=condition_word(name, spoken), models=" → ".join(served))
         for name, served in report.models.items()
     ]
     sections = [

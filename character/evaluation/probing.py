@@ -24,6 +24,7 @@ from character.evaluation.everyday import everyday_messages
 from character.evaluation.gauging import Gauge, Gauged
 from character.evaluation.measures import measures_of
 from character.evaluation.offers import Offer, choosing_conditions, offers_for
+from character.evaluation.own_steps import answered_by, gauged_by
 from character.evaluation.pressures import PRESSURES, Pressure, pressed
 from character.evaluation.records import Choice, Probed, Response
 from character.evaluation.responding import Answered, CharacterResponder
@@ -92,9 +93,13 @@ class Probing:
         lms: Mapping[str, Any],
         store: RunStore,
         on_progress: Callable[[Progress], None],
+        *,
+        responder: Any = None,
+        gauge: Any = None,
     ) -> None:
         self._plan, self._lms, self._store, self._tell = plan, lms, store, on_progress
         self._responder, self._gauge, self._generator = CharacterResponder(), Gauge(), MessageGenerator()
+        self._own_responder, self._own_gauge = responder, gauge
         self._coherence, self._chooser = CoherenceJudge(), TraitChooser()
         self._done = self._total = 0
 
@@ -243,17 +248,18 @@ class Probing:
         return {contrast.condition: each for contrast, each in zip(contrasts, found, strict=True)}
 
     async def _answer(self, message: Message, condition: Condition) -> Answered:
-        constitution = self._plan.constitution
-        steps = self._responder.steps(
-            message,
-            shown(constitution, condition),
-            stable_seed(self._plan.config.seed, condition.name),
-            assistant_name=constitution.assistant_name,
-            lm=self._lm(condition.role),
-        )
-        return await adrive(steps)
+        constitution, lm = self._plan.constitution, self._lm(condition.role)
+        traits, seed = shown(constitution, condition), stable_seed(self._plan.config.seed, condition.name)
+        if self._own_responder is not None:
+            return await answered_by(self._own_responder, message, traits, seed, lm)
+        name = constitution.assistant_name
+        return await adrive(self._responder.steps(message, traits, seed, assistant_name=name, lm=lm))
 
     async def _judge(self, message: Message, texts: Sequence[str], trait: Trait) -> Gauged:
+        if self._own_gauge is not None:
+            return await gauged_by(
+                self._own_gauge, message, texts, trait, self._plan.config.seed, self._lm("judge")
+            )
         steps = self._gauge.steps(message, texts, trait, self._plan.config.seed, self._lm("judge"))
         return await adrive(steps)
 

@@ -8,13 +8,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import dspy
 import pytest
 from evaluation.planted import PAIR, choosing
 from fake_server import FakeServer, backend_at
 
-from character import Config
+from character import Config, Message, Trait, effect, estimate_effect
+from character.errors import InvalidReplyError, StoreError
 from character.evaluation.conditions import BASE, TUNED
-from character.evaluation.effect import effect, estimate_effect
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "constitutions"
 CHARACTER = (sys.executable, "-m", "character", "effect")
@@ -83,3 +84,49 @@ def test_two_models_are_compared_without_a_network_where_both_are_the_rehearsal_
     assert {shift["contrast"]["question"] for shift in said["shifts"]} == {"models"}
     assert not [shift for shift in said["shifts"] if shift["adjusted_p"] < 0.05]
     assert set(said["revealed"]["num_choices"]) == {BASE, TUNED}
+
+
+def test_a_responder_and_a_judge_of_ones_own_take_the_place_of_ours_blind(tmp_path: Path) -> None:
+    shown: list[tuple[str, ...]] = []
+
+    def answer(message: Message, traits: list[Trait]) -> str:
+        return f"{message.text} {'So patient. ' * any(trait.name == 'patience' for trait in traits)}".strip()
+
+    class Judge(dspy.Module):
+        def forward(self, responses: list[str], trait: Trait) -> dspy.Prediction:
+            shown.append(tuple(responses))
+            found = [
+                "natural" if trait.name in text.replace("patient", "patience") else "absent"
+                for text in responses
+            ]
+            return dspy.Prediction(degrees=found)
+
+    report = effect(PAIR, tmp_path, responder=answer, gauge=Judge(), messages_per_trait=8, neutral_messages=0)
+    alone = {
+        (each.contrast.group, each.trait): each.shift.estimate
+        for each in report.shifts
+        if each.contrast.question == "alone"
+    }
+    assert alone == {
+        ("patience", "patience"): 2,
+        ("patience", "humour"): 0,
+        ("humour", "patience"): 0,
+        ("humour", "humour"): 0,
+    }
+    firsts = {
+        "patient" in responses[0] for responses in shown if any("patient" in text for text in responses)
+    }
+    assert firsts == {True, False}, "the order tells nothing"
+    with pytest.raises(StoreError, match="Changed: the responder"):
+        effect(PAIR, tmp_path, gauge=Judge(), messages_per_trait=8, neutral_messages=0)
+
+
+@pytest.mark.parametrize("degrees", [["natural"], ["strong"] * 4, "natural", None])
+def test_a_judges_result_that_cannot_be_read_stops_the_evaluation_with_what_was_expected(
+    tmp_path: Path, degrees: Any
+) -> None:
+    def judge(responses: list[str]) -> dspy.Prediction:
+        return dspy.Prediction(degrees=degrees)
+
+    with pytest.raises(InvalidReplyError, match=r"for 4 responses[\s\S]*one of opposite, absent"):
+        effect(PAIR, tmp_path, gauge=judge, messages_per_trait=1, neutral_messages=0)
