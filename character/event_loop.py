@@ -1,11 +1,12 @@
-"""The event loop of a run: uvloop where there is one, no thread for work that needs none, little garbage collection."""
+"""The event loop of a run: uvloop where there is one, no thread for work that needs none, little garbage collection, Ctrl-C."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import signal
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -42,6 +43,42 @@ def _seldom_collected() -> Iterator[None]:
     finally:
         gc.set_threshold(*threshold)
         gc.unfreeze()
+
+
+@contextmanager
+def finishing_on_interrupt(on_first: Callable[[], None]) -> Iterator[None]:
+    """Let the first Ctrl-C call a function, which begins nothing more, and the second cancel the task; to be entered on the loop.
+
+    After an interrupt further ones are not heeded until ``heed_interrupts``, since what is finished is being written then.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    count = 0
+
+    def interrupted() -> None:
+        nonlocal count
+        count += 1
+        on_first()
+        if count > 1 and task:
+            task.cancel()
+
+    try:
+        loop.add_signal_handler(signal.SIGINT, interrupted)
+    except (NotImplementedError, ValueError, RuntimeError):  # Windows, or not the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+        if count:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def heed_interrupts() -> None:
+    """Let Ctrl-C do again what it does in Python, where ``finishing_on_interrupt`` had it ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        with suppress(ValueError):  # not the main thread
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _loop_class() -> type[Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from character.backends.budget import Budget
 from character.config import Config
 from character.constitution import Constitution, Trait
 from character.errors import BudgetReachedError, CharacterError
-from character.event_loop import run_on_own_loop
+from character.event_loop import finishing_on_interrupt, heed_interrupts, run_on_own_loop
 from character.feasibility import check_design
 from character.message_files import GivenMessages
 from character.modules.calls import SERVER_FAULTS, lean_settings
@@ -119,7 +118,7 @@ async def arun(
     if program is None:
         check_design(constitution, config)
     with contextlib.ExitStack() as stack:
-        stack.callback(_heed_interrupts)
+        stack.callback(heed_interrupts)
         stack.enter_context(_without_truncation_warnings())
         others = [stack.enter_context(RunStore(folder)) for folder in reuse]
         store = stack.enter_context(RunStore.create(out, url=config.store.url, reuse=others))
@@ -148,12 +147,6 @@ def _without_truncation_warnings() -> Iterator[None]:
         yield
     finally:
         logger.removeFilter(is_other)
-
-
-def _heed_interrupts() -> None:
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        with contextlib.suppress(ValueError):  # not the main thread
-            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _with_models(program: CharacterProgram | None, config: Config, store: RunStore) -> CharacterProgram:
@@ -193,7 +186,7 @@ class _Run:
         """Work until everything is finished; raise what stopped it before that."""
         self.program = program
         try:
-            with _stop_on_interrupt(self):
+            with finishing_on_interrupt(self._stop):
                 await self._all_traits()
         except CharacterError as error:
             self.log.write("stopped", error=type(error).__name__, message=str(error))
@@ -209,6 +202,11 @@ class _Run:
         if self.state.stopping:
             self.log.write("stopped", error="KeyboardInterrupt", message="Ctrl-C")
             raise KeyboardInterrupt
+
+    def _stop(self) -> None:
+        """Begin nothing more, as Ctrl-C asks."""
+        self.state.stopping = True
+        self._tell(self.state)
 
     async def _all_traits(self) -> None:
         import dspy
@@ -345,31 +343,6 @@ def outcome(rollout: Rollout) -> tuple[str, str]:
     if ranking.status == "ranked":
         return "unpaired", lost[-1] if lost else ""
     return ranking.status, ranking.reason
-
-
-@contextlib.contextmanager
-def _stop_on_interrupt(job: _Run) -> Iterator[None]:
-    """Let the first Ctrl-C finish what is in flight, and the second cancel it."""
-    loop = asyncio.get_running_loop()
-    task = asyncio.current_task()
-
-    def interrupted() -> None:
-        if job.state.stopping and task:
-            task.cancel()
-        job.state.stopping = True
-        job._tell(job.state)
-
-    try:
-        loop.add_signal_handler(signal.SIGINT, interrupted)
-    except (NotImplementedError, ValueError, RuntimeError):  # Windows, or not the main thread
-        yield
-        return
-    try:
-        yield
-    finally:
-        loop.remove_signal_handler(signal.SIGINT)
-        if job.state.stopping:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is finished is being written; see arun
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -27,12 +28,12 @@ from character.evaluation.conditions import (
 from character.evaluation.estimating import estimated
 from character.evaluation.opinion import PreferenceJudge, with_odds
 from character.evaluation.own_steps import identity_of
-from character.evaluation.probing import Plan, Probing, Progress
+from character.evaluation.probing import Plan, Probing, Progress, StoppedError
 from character.evaluation.reading import REPORT_NAME, RESPONSES_NAME
 from character.evaluation.records import Choice, EffectReport, Probed
 from character.evaluation.reporting import report_of
 from character.evaluation.review_items import FILE_NAME, review_items
-from character.event_loop import run_on_own_loop
+from character.event_loop import finishing_on_interrupt, heed_interrupts, run_on_own_loop
 from character.modules.calls import lean_settings
 from character.modules.inputs import as_constitution
 from character.records import Usage
@@ -190,7 +191,9 @@ class _Evaluation:
 
     async def run(self, out: Path, on_progress: Callable[[Progress], None]) -> EffectReport:
         """Make, judge and compare the responses in a folder."""
-        with RunStore.create(out, url=self.plan.config.store.url) as store:
+        with contextlib.ExitStack() as stack:
+            stack.callback(heed_interrupts)
+            store = stack.enter_context(RunStore.create(out, url=self.plan.config.store.url))
             self._begin(store)
             caps = self.plan.config.budget
             capped = (caps.max_calls, caps.max_tokens, caps.max_cost) != (None, None, None)
@@ -203,8 +206,11 @@ class _Evaluation:
                     probing = Probing(
                         self.plan, lms, store, on_progress, responder=self.responder, gauge=self.gauge
                     )
-                    probed, lost = await probing.all()
-                    choices = await probing.choices(probed)
+                    with finishing_on_interrupt(probing.stop):
+                        probed, lost = await probing.all()
+                        choices = await probing.choices(probed)
+            except (StoppedError, asyncio.CancelledError):
+                raise KeyboardInterrupt from None
             finally:
                 for lm in lms.values():
                     await lm._async_engine_spec.aclose()

@@ -76,6 +76,10 @@ class Plan:
         return [*names, ""] if self.neutral_messages else names
 
 
+class StoppedError(Exception):
+    """Ctrl-C asked that nothing more is begun; what was in flight is finished and kept."""
+
+
 class Task(NamedTuple):
     """A message to be answered and judged: its group, and the pressure it is put under, if any."""
 
@@ -102,6 +106,15 @@ class Probing:
         self._own_responder, self._own_gauge = responder, gauge
         self._coherence, self._chooser = CoherenceJudge(), TraitChooser()
         self._done = self._total = 0
+        self._is_stopping = False
+
+    def stop(self) -> None:
+        """Begin no further message or choice."""
+        self._is_stopping = True
+
+    def _check_goes_on(self) -> None:
+        if self._is_stopping:
+            raise StoppedError
 
     async def all(self) -> tuple[list[Probed], list[Drop]]:
         """Return every message with its responses, and the messages that were lost."""
@@ -137,6 +150,7 @@ class Probing:
         )
 
     async def _choose(self, offer: Offer, condition: Condition) -> Choice:
+        self._check_goes_on()
         steps = self._chooser.steps(
             *offer,
             self._plan.config.seed,
@@ -175,6 +189,7 @@ class Probing:
                 "seed": stable_seed(plan.config.seed, "held out"),
             }
             if arguments["num_messages"]:
+                self._check_goes_on()
                 made.append(await ModuleCall(self._generator, arguments, self._lm("messages")).arun())
         return MessageBatch(
             messages=tuple(message for batch in made for message in batch.messages),
@@ -182,6 +197,7 @@ class Probing:
         )
 
     async def _probe(self, task: Task) -> Probed:
+        self._check_goes_on()
         constitution, group = self._plan.constitution, task.group
         message = pressed(task.message, task.pressure) if task.pressure else task.message
         pick = pressed_conditions if task.pressure else conditions_for
