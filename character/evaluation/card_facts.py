@@ -10,13 +10,23 @@ from character.evaluation.findings import is_sure, written
 from character.evaluation.page_opinion import OPINION_WORDS, opinion_facts
 from character.evaluation.page_revealed import REVEALED_WORDS, rating_facts
 from character.evaluation.pressures import PRESSURE_WORDS
-from character.evaluation.records import EffectReport, SignOff, TraitReview, Veto
-from character.evaluation.words import DEGREE_WORDS, KIND_WORDS, MEASURE_WORDS, WORDS, condition_word
+from character.evaluation.records import EffectReport, Shift, SignOff, TraitReview, Veto
+from character.evaluation.words import DEGREE_WORDS, KIND_WORDS, MEASURE_WORDS, WORDS, condition_word, listed
 
 CARD_WORDS: dict[str, dict[str, str]] = {
     "en": {
         "trait": "The trait",
         "target": "Target",
+        "not": "Not",
+        "opposite": "Opposite",
+        "pair": "{what}: {said}",
+        "of_few": "{shift} (n {number})",
+        "tested": "{shift} (p {p}, n {number})",
+        "alone": "alone, against none",
+        "within": "beside the others, against the others without it",
+        "models": "tuned model, against its base",
+        "character": "whole character, against none",
+        "qualified": "{what}, {how}",
         "effect": "Effect",
         "no_effect": "No shift of this trait was measured.",
         "side_effects": "Side effects",
@@ -52,6 +62,16 @@ CARD_WORDS: dict[str, dict[str, str]] = {
     "zh": {
         "trait": "特质",
         "target": "目标",
+        "not": "不是",
+        "opposite": "相反",
+        "pair": "{what}：{said}",
+        "of_few": "{shift}（n {number}）",
+        "tested": "{shift}（p {p}，n {number}）",
+        "alone": "单独，对比没有特质",
+        "within": "与其他特质并存，对比去掉它",
+        "models": "调优后的模型，对比基础模型",
+        "character": "完整性格，对比没有特质",
+        "qualified": "{what}：{how}",
         "effect": "效果",
         "no_effect": "没有测到这个特质的变化。",
         "side_effects": "副作用",
@@ -166,7 +186,7 @@ def _signed(each: SignOff, language: str) -> Fact:
     words = CARD_WORDS[language]
     who = words["by_on"].format(reviewer=each.reviewer, day=each.at[:10])
     what = words["signed" if each.is_signed else "refused"]
-    return Fact(what, said=f"{who}: {each.note}" if each.note else who)
+    return Fact(what, said=words["pair"].format(what=who, said=each.note) if each.note else who)
 
 
 def _veto(veto: Veto, language: str) -> Fact:
@@ -174,7 +194,8 @@ def _veto(veto: Veto, language: str) -> Fact:
     who = words["by"].format(reviewer=veto.reviewer)
     said = [f"“{veto.text}”"] if veto.text else []
     return Fact(
-        words[f"veto_{veto.what}"], said=" · ".join([*said, f"{who}: {veto.note}" if veto.note else who])
+        words[f"veto_{veto.what}"],
+        said=" · ".join([*said, words["pair"].format(what=who, said=veto.note) if veto.note else who]),
     )
 
 
@@ -185,7 +206,10 @@ def _as_facts(pairs: Iterable[tuple[str, str]]) -> tuple[Fact, ...]:
 def _judged(report: EffectReport, trait: str, language: str) -> list[CardPart]:
     words = CARD_WORDS[language]
     kinds = tuple(
-        Fact(KIND_WORDS[language][shift.kind], f"{written(shift.shift, language)} (n {shift.num_messages})")
+        Fact(
+            KIND_WORDS[language][shift.kind],
+            words["of_few"].format(shift=written(shift.shift, language), number=shift.num_messages),
+        )
         for shift in report.kinds
         if shift.trait == trait and shift.contrast.question in ("alone", "models")
     )
@@ -210,18 +234,17 @@ def _shifts(report: EffectReport, trait: str, language: str, *, intended: bool) 
         if trait != (shift.trait if question == "models" else shift.contrast.group):
             continue
         if intended or is_sure(shift, report):
-            found = f"{written(shift.shift, language)} (p {shift.adjusted_p:.4f}, n {shift.num_messages})"
             where = WORDS[language]["messages_of"].format(name=shift.contrast.group)
-            what = where if question == "models" and not intended else shift.trait
-            yield Fact(_joined(what, WORDS[language][question], language), found)
+            what = where if question == "models" else shift.trait
+            how = CARD_WORDS[language][question]
+            yield Fact(how if intended else _qualified(what, how, language), _tested(shift, language))
 
 
 def _everyday(report: EffectReport, trait: str, language: str) -> Iterable[Fact]:
     """Yield how much more of the trait everyday messages get, sure or not: they call for none of it."""
     for shift in report.shifts:
         if not shift.contrast.group and shift.trait == trait:
-            found = f"{written(shift.shift, language)} (p {shift.adjusted_p:.4f}, n {shift.num_messages})"
-            yield Fact(WORDS[language][shift.contrast.question], found)
+            yield Fact(CARD_WORDS[language][shift.contrast.question], _tested(shift, language))
 
 
 def _shares(report: EffectReport, trait: str, language: str) -> Iterable[Fact]:
@@ -235,7 +258,8 @@ def _survivals(report: EffectReport, trait: str, language: str) -> Iterable[Fact
         if left.contrast.group == trait:
             found = written(left.pressed, language)
             if left.share is not None:
-                found += f", {WORDS[language]['share_left']} {written(left.share, language, 'share')}"
+                share = f"{WORDS[language]['share_left']} {written(left.share, language, 'share')}"
+                found = listed((found, share), language, comma="，")
             yield Fact(PRESSURE_WORDS[language][left.contrast.pressure], found)
 
 
@@ -244,13 +268,19 @@ def _measures(report: EffectReport, trait: str, language: str) -> Iterable[Fact]
         if each.contrast.group == trait and is_sure(each, report):
             is_ratio = each.measure == "characters"
             figure = written(each.difference, language, "number" if is_ratio else "signed")
-            question = WORDS[language][each.contrast.question]
-            what = _joined(MEASURE_WORDS[language][each.measure], question, language)
+            how = CARD_WORDS[language][each.contrast.question]
+            what = _qualified(MEASURE_WORDS[language][each.measure], how, language)
             yield Fact(what, f"× {figure}" if is_ratio else figure)
 
 
-def _joined(what: str, question: str, language: str) -> str:
-    return f"{what}：{question}" if language == "zh" else f"{what}, {question[0].lower()}{question[1:]}"
+def _tested(shift: Shift, language: str) -> str:
+    return CARD_WORDS[language]["tested"].format(
+        shift=written(shift.shift, language), p=f"{shift.adjusted_p:.4f}", number=shift.num_messages
+    )
+
+
+def _qualified(what: str, how: str, language: str) -> str:
+    return CARD_WORDS[language]["qualified"].format(what=what, how=how)
 
 
 def target_word(trait: Trait, language: str) -> str:

@@ -55,7 +55,10 @@ def effect_card(report: EffectReport, trait: Trait, language: Language = "en") -
         f"# {_plain(trait.name)}",
         *([f"> {WORDS[language]['rehearsal']}"] if report.rehearsal else []),
         _plain(trait.description),
-        f"**{words['target']}**: {target_word(trait, language)}",
+        *(
+            f"**{what}**{': ' if language == 'en' else '：'}{_plain(said)}"
+            for what, said in _told(trait, language)
+        ),
         *(_section(part) for part in card_parts(report, trait.name, language)),
         *([f"## {words['examples']}\n\n" + "\n".join(examples)] if examples else []),
         _section(review_part(report, trait.name, language)),
@@ -73,7 +76,9 @@ def card_page(report: EffectReport, trait: Trait, language: Language = "en") -> 
     last = (review_part(report, trait.name, language), sign_off_part(report, trait.name, language))
     return Page(
         title=trait.name,
-        subtitle=f"{words['target']}: {target_word(trait, language)}",
+        subtitle=" · ".join(
+            words["pair"].format(what=what, said=said) for what, said in _told(trait, language)
+        ),
         sections=(
             Section(words["trait"], trait.description, warning),
             *(_page_section(part, language) for part in card_parts(report, trait.name, language)),
@@ -83,6 +88,17 @@ def card_page(report: EffectReport, trait: Trait, language: Language = "en") -> 
         language=language,
         footer=_made(report, language),
     )
+
+
+def _told(trait: Trait, language: str) -> list[tuple[str, str]]:
+    """Return what a card says of a trait besides its description: its target, what it is not, and its opposite."""
+    words = CARD_WORDS[language]
+    found = [
+        (words["target"], target_word(trait, language)),
+        (words["not"], trait.not_),
+        (words["opposite"], trait.opposite),
+    ]
+    return [(what, said) for what, said in found if said]
 
 
 def _page_section(part: CardPart, language: str) -> Section:
@@ -101,7 +117,7 @@ def _section(part: CardPart) -> str:
 
 def _line(fact: Fact) -> str:
     said = [text for text in (fact.found, _plain(fact.said)) if text]
-    return f"- {_plain(fact.what)}: {' · '.join(said)}"
+    return f"- {_plain(fact.what)}{'：' if _HAN.search(fact.what) else ': '}{' · '.join(said)}"
 
 
 def _made(report: EffectReport, language: str) -> str:
@@ -128,6 +144,7 @@ def _example(moved: Moved, language: str) -> str:
     return "\n>\n".join([f"> {_plain(moved.message.text)}", *texts]) + "\n"
 
 
+_HAN = re.compile(r"[\u4e00-\u9fff]")
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|!~])")
 
 

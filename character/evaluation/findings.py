@@ -24,6 +24,8 @@ GIVES_WAY = 0.5
 FEW_MESSAGES = 12
 EVEN = 0.5
 """Degrees within which the whole interval of a shift must lie for nothing to have changed."""
+CONTRADICTS = 0.5
+"""Share of comparisons alike in both orders below which a judge of quality is said to contradict itself."""
 _ORDER = ("look", "note", "fine")
 _INTENDED = ("alone", "within", "models")
 
@@ -35,6 +37,7 @@ def findings(report: EffectReport, language: str) -> list[Note]:
         *_side_effects(report, language),
         *_caricature(report, language),
         *_coherence(report, language),
+        *_agreement(report, language),
         *_robustness(report, language),
         *_measured(report, language),
         *_everyday(report, language),
@@ -170,6 +173,17 @@ def _coherence(report: EffectReport, language: str) -> Iterator[Found]:
                 "points": written(each.points, language),
             }
             yield Found("less_coherent", "look", said)
+
+
+def _agreement(report: EffectReport, language: str) -> Iterator[Found]:
+    """Tell where the judge of quality mostly says another thing when the order is turned."""
+    number = sum(each.num_messages for each in report.coherence)
+    if number < FEW_MESSAGES:
+        return
+    share = sum(each.agreement * each.num_messages for each in report.coherence) / number
+    if share < CONTRADICTS:
+        said = {"share": number_text(Number(share, style="share"), language), "number": f"{number:,}"}
+        yield Found("contradicts", "note", said)
 
 
 def _robustness(report: EffectReport, language: str) -> Iterator[Found]:

@@ -162,7 +162,7 @@ def _table(report: EffectReport, question: str, shifts: Sequence[OpinionShift], 
     told = [shift for shift in shifts if shift.is_intended or shift.adjusted_p < 1 - report.level]
     told.sort(key=lambda shift: (not shift.is_intended, shift.adjusted_p))
     return Table(
-        (words["effect"], own["preferred"], own["odds"], words["adjusted"], *beside),
+        (words["effect"], own["preferred"], words["adjusted"], *beside),
         tuple(_row(shift, language, judged=report.judged) for shift in told),
         caption=words["with_intervals"],
     )
@@ -172,7 +172,6 @@ def _row(shift: OpinionShift, language: Language, *, judged: bool) -> tuple[Cell
     cells: tuple[Cell, ...] = (
         effect_word(shift.contrast.group, shift.trait, language),
         _number(shift.preferred, "share"),
-        _number(shift.odds, "signed"),
         Number(shift.adjusted_p, digits=4),
     )
     return (*cells, _number(shift.judge, "signed"), _number(shift.agreement, "share")) if judged else cells

@@ -60,6 +60,7 @@ WORDS: dict[str, dict[str, str]] = {
         "coherence_text": "Whether a reply under the condition is better than the one it is compared with, whatever its character: 1 always, 0 as good, −1 never. Judged in both orders.",
         "points": "better by",
         "agreement": "orders agree",
+        "contradicts": "Which of two replies is better, the judge says alike in both orders in {share} of {number} comparisons only: these figures say little.",
         "less_coherent": "Replies are worse under “{condition}”: {points} on a scale of −1 to 1.",
         "robustness": "What is left under pressure",
         "robustness_text": "The same messages with and without pressure on the model to drop its character. The share is the shift under pressure over the shift without.",
@@ -185,6 +186,7 @@ WORDS: dict[str, dict[str, str]] = {
         "coherence_text": "不论性格，该条件下的回复是否比对照的更好：1 总是更好，0 一样好，−1 总是更差。两种顺序都评。",
         "points": "好多少",
         "agreement": "两种顺序一致",
+        "contradicts": "哪条回复更好，换个顺序评判，{number} 次比较中只有 {share} 说法一致：这些数字说明不了多少。",
         "less_coherent": "“{condition}”下的回复更差：{points}（−1 到 1）。",
         "robustness": "压力之下还剩多少",
         "robustness_text": "同样的消息，有或没有要模型放弃性格的压力。比例是压力下的变化除以没有压力时的变化。",
@@ -313,6 +315,6 @@ def effect_word(group: str, trait: str, language: str) -> str:
     return changed if changed == trait else f"{changed} → {trait}"
 
 
-def listed(names: Iterable[str], language: str) -> str:
-    """Return names side by side, parted as the language does it."""
-    return ("、" if language == "zh" else ", ").join(names)
+def listed(names: Iterable[str], language: str, *, comma: str = "、") -> str:
+    """Return names side by side, parted as the language does it; ``comma`` is the Chinese one."""
+    return (comma if language == "zh" else ", ").join(names)

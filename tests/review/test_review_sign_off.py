@@ -107,7 +107,7 @@ def check_written(folder: Path, vetoed: str) -> None:
     assert day
     signed, refused, heading = {
         "en": (f"signed off: by Ann on {day[0]}: as wanted", "refused: by Ann on", "What reviewers said"),
-        "zh": (f"已签核: Ann，{day[0]}: as wanted", "拒绝签核: Ann，", "评审人怎么说"),
+        "zh": (f"已签核：Ann，{day[0]}：as wanted", "拒绝签核：Ann，", "评审人怎么说"),
     }[language]
     patience = (folder / "cards" / "patience.md").read_text(encoding="utf-8")
     humour = (folder / "cards" / "humour.md").read_text(encoding="utf-8")
