@@ -163,6 +163,11 @@ def _caricature(report: EffectReport, language: str) -> Iterator[Found]:
     if known and all((share.overdone.high or 0.0) <= MANY_OVERDONE for share in known):
         most = number_text(Number(MANY_OVERDONE, style="share"), language)
         yield Found("no_caricature", "fine", {"share": most})
+    elif known and not many:
+        most = number_text(
+            Number(max(share.overdone.high or 0.0 for share in known), style="share"), language
+        )
+        yield Found("caricature_unknown", "note", {"share": most})
 
 
 def _coherence(report: EffectReport, language: str) -> Iterator[Found]:

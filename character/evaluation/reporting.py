@@ -58,7 +58,7 @@ def report_of(
         shifts=shifts_of(probed, contrasts, traits, seed=seed),
         kinds=shifts_by_kind(probed, contrasts, seed=seed),
         measures=measures_shifted(probed, contrasts, seed=seed),
-        overdone=overdone_shares(probed, traits, seed=seed),
+        overdone=overdone_shares(probed, traits),
         coherence=coherences(probed, contrasts, seed=seed),
         robustness=survivals(
             probed,

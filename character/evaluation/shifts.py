@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import partial
+from math import sqrt
+from statistics import NormalDist
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from character.audit.clustered import bootstrap_intervals, holm, sign_flip_p_values
+from character.audit.clustered import LEAST_CLUSTERS, bootstrap_intervals, holm, sign_flip_p_values
 from character.audit.pair_table import Floats, Ints
 from character.evaluation.conditions import BASE, CHARACTER, PLAIN, TUNED, Contrast, alone
 from character.evaluation.measures import MEASURES, comparable
@@ -32,6 +34,8 @@ from optimizers.statistics import bootstrap
 NUM_FLIPS = 9999
 """Sign flips per test: the least p-value is 1 / 10,000, so that a matrix of ten traits can still be significant."""
 MOST_MOVED = 3
+RULE_OF_THREE = 3
+"""Over the number of messages, the most that may differ where none was seen to, at 95 %."""
 
 
 _AnyShift = TypeVar("_AnyShift", Shift, OpinionShift)
@@ -152,7 +156,7 @@ def measures_shifted(
     )
 
 
-def overdone_shares(probed: Sequence[Probed], traits: Sequence[str], *, seed: int = 0) -> tuple[Share, ...]:
+def overdone_shares(probed: Sequence[Probed], traits: Sequence[str]) -> tuple[Share, ...]:
     """Return how strongly each trait shows in the responses to its own messages, per condition that may show it."""
     found = []
     for trait in traits:
@@ -165,7 +169,7 @@ def overdone_shares(probed: Sequence[Probed], traits: Sequence[str], *, seed: in
                 if response.condition == condition and trait in response.degrees
             ]
             if seen:
-                figure, _ = mean_figure([float(degree == "overdone") for degree in seen], seed)
+                figure = share_figure(seen.count("overdone"), len(seen))
                 degrees = {degree: seen.count(degree) for degree in DEGREE_SCORES}
                 found.append(
                     Share(
@@ -312,8 +316,23 @@ def mean_figure(values: Sequence[float], seed: int) -> tuple[Figure, float]:
     columns, messages = np.array(values)[:, None], np.arange(len(values))
     low, high = (float(end[0]) for end in bootstrap_intervals(columns, messages, seed=seed))
     p = float(sign_flip_p_values(columns, messages, seed=seed, num_flips=NUM_FLIPS)[0])
+    if np.isfinite(low) and low == high:
+        # Messages that all came out the same leave a bootstrap nothing to vary. As many as 3/n of them may yet lie a step away
+        # (the rule of three, Hanley & Lippman-Hand 1983).
+        low, high = low - RULE_OF_THREE / len(values), high + RULE_OF_THREE / len(values)
     known = {"low": low, "high": high} if np.isfinite(low) else {}
     return Figure(estimate=float(columns.mean()), **known), p
+
+
+def share_figure(hits: int, number: int) -> Figure:
+    """Return a share of ``number`` messages with its interval (Wilson 1927), none below as many as any interval takes."""
+    share = hits / number
+    if number < LEAST_CLUSTERS:
+        return Figure(estimate=share)
+    z = NormalDist().inv_cdf(0.975)
+    middle = (share + z * z / (2 * number)) / (1 + z * z / number)
+    reach = z / (1 + z * z / number) * sqrt(share * (1 - share) / number + z * z / (4 * number * number))
+    return Figure(estimate=share, low=max(0.0, middle - reach), high=min(1.0, middle + reach))
 
 
 def _as_ratio(figure: Figure) -> Figure:

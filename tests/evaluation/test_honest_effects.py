@@ -25,6 +25,7 @@ from character.evaluation.gauging import Gauge
 from character.evaluation.offers import other_traits
 from character.evaluation.page import MOST_MEASURES, effect_page
 from character.evaluation.reading import read_effect, read_report
+from character.evaluation.shifts import mean_figure, share_figure
 from character.message_files import GivenMessages, MessageFile
 from character.report import render
 from character.review.answers import CheckAnswer, SignAnswer
@@ -217,3 +218,27 @@ def test_flags_that_do_not_go_together_are_named(tmp_path: Path, flags: list[str
     )
     assert done.returncode == 2
     assert said in done.stderr
+
+
+def test_messages_that_all_came_out_alike_do_not_make_an_interval_of_no_width() -> None:
+    figure, _ = mean_figure([2.0] * 15, seed=0)
+    assert (figure.estimate, figure.low, figure.high) == (2.0, pytest.approx(1.8), pytest.approx(2.2))
+    none = share_figure(0, 16)
+    assert none.low == 0
+    assert none.high == pytest.approx(0.194, abs=0.001), "Wilson's interval, as in his tables"
+    half = share_figure(8, 16)
+    assert (half.low, half.high) == (pytest.approx(0.28, abs=0.001), pytest.approx(0.72, abs=0.001))
+    assert share_figure(0, 4).low is None
+
+
+def test_few_messages_do_not_rule_caricature_out(tmp_path: Path) -> None:
+    report = effect(PAIR, tmp_path, messages_per_trait=12, neutral_messages=0)
+    plain = tuple(
+        share.model_copy(update={"overdone": share_figure(0, 12), "num_messages": 12})
+        for share in report.overdone
+    )
+    few = [note.text for note in findings(report.model_copy(update={"overdone": plain}), "en")]
+    assert any("leave up to 24 % possible" in text for text in few)
+    many = tuple(share.model_copy(update={"overdone": share_figure(0, 60)}) for share in plain)
+    enough = [note.text for note in findings(report.model_copy(update={"overdone": many}), "en")]
+    assert "No trait is overdone in more than 10 % of responses." in enough
