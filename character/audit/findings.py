@@ -259,6 +259,9 @@ def _second_opinion(audit: RunAudit, say: _Say) -> Iterator[Finding]:
         return
     if opinion.num_seen:
         yield say("second_opinion_seen", "note", number=opinion.num_seen, pairs=opinion.num_pairs)
+    if opinion.not_fitted:
+        names = LIST_COMMA[audit.language].join(opinion.not_fitted)
+        yield say("second_opinion_not_fitted", "look", names=names)
     if opinion.agreement is not None:
         share = opinion.agreement
         agreement = Number(share.value, share.low, share.high, "share")

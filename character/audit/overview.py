@@ -19,13 +19,14 @@ from character.audit.pair_table import PairTable, pair_table
 from character.audit.rankings import audit_rankings
 from character.audit.run_audit import AUDIT_LANGUAGES, AuditLanguage, MoreOf, RunAudit
 from character.audit.second_opinion import SecondOpinion
-from character.constitution import Constitution
+from character.constitution import Constitution, Trait
 from character.errors import UnknownNameError
 from character.records import Message, PreferencePair
 from character.run_summary import RunSummary, require_run, run_config, run_constitution, summarize
 from character.store import RunStore
 
-Ask = Callable[[Sequence[PreferencePair]], SecondOpinion]
+Ask = Callable[[Sequence[PreferencePair], Sequence[Trait]], SecondOpinion]
+"""Says what somebody else thinks of a run's pairs; the traits are those of the constitution."""
 
 
 def audit(
@@ -50,7 +51,7 @@ def audit(
         found = _audit(store, constitution, language or of_constitution, seed)
         if second_opinion is not None:
             asked = [pair for rollout in store.rollouts() for pair in rollout.pairs]
-            found = found.model_copy(update={"second_opinion": second_opinion(asked)})
+            found = found.model_copy(update={"second_opinion": second_opinion(asked, constitution.traits)})
     return found.model_copy(update={"findings": findings(found)})
 
 

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from character.preference.evaluation_records import Evaluation, Measure
 
 pairs_argument = click.argument("pairs", metavar="RUN|PAIRS", type=click.Path(path_type=Path))
-trait_option = click.option("--trait", default="", help="The trait of pairs that do not say theirs.")
+trait_option = click.option(
+    "--trait",
+    default="",
+    metavar="NAME",
+    help="The trait of pairs that do not say theirs; where all do, the one trait to look at.",
+)
 length_option = click.option(
     "--length-free/--no-length-free",
     default=True,
@@ -117,7 +122,8 @@ def evaluate(
         check_html(out)
     known = read_pairs(pairs, trait=trait)
     if folder is not None:
-        found = measured(load_preference_model(folder), known.pairs, traits=known.traits, seed=seed)
+        model = load_preference_model(folder)
+        found = measured(model, known.pairs, traits=known.traits, seed=seed)
     else:
         found = cross_validate(
             preference_model("light", length_free=length_free),
@@ -146,16 +152,13 @@ def evaluate(
 def why(folder: Path, a: str, b: str, trait: str, as_json: bool) -> None:
     """Say which words and phrases make MODEL prefer the response A to B, or B to A."""
     from character.preference import load_preference_model
+    from character.preference.known_traits import Asked
     from character.preference.why import why as reasons
 
     model = load_preference_model(folder)
     found = reasons(model, a, b, trait)
     if trait not in model.traits:
-        click.echo(
-            f"note: the model was not fitted on {trait!r} and goes by what its traits have in common "
-            f"({', '.join(model.traits)}).",
-            err=True,
-        )
+        click.echo(f"note: {Asked(model, (trait,)).note}", err=True)
     if as_json:
         print_json(found.model_dump(mode="json"))
         return

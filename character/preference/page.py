@@ -70,6 +70,8 @@ def _first(found: Evaluation, words: Words) -> Section:
             notes.append(Note(words["no_gain"].format(rival=words[rival.name]), "look"))
     if found.num_seen:
         notes.append(Note(words["seen"].format(number=found.num_seen)))
+    if found.not_fitted:
+        notes.append(Note(words["not_fitted"].format(traits=words["comma"].join(found.not_fitted)), "look"))
     claimed = found.judge.claimed.value
     if claimed is not None and overall.accuracy.low is not None and overall.accuracy.low > claimed:
         notes.append(Note(words["above_judge"], "look"))

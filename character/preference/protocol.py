@@ -52,6 +52,15 @@ class PreferenceModel(Protocol):
     def seen_messages(self) -> frozenset[int]:
         """The keys (``folds.message_key``) of the messages it was fitted on, as far as they are known."""
 
+    @property
+    def reads_traits(self) -> bool:
+        """Whether a trait it was not fitted on is judged by the trait's own text."""
+        return False
+
+    def told(self, traits: Sequence[Trait]) -> PreferenceModel:
+        """Return the model that knows the descriptions of further traits, where it reads them; else itself."""
+        return self
+
     def scores(self, judged: Sequence[Judged]) -> Floats:
         """Return the score of each response, in their order."""
 

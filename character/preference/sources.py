@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from character.constitution import Trait
-from character.errors import InputError
+from character.errors import InputError, UnknownNameError
 from character.modules.inputs import as_kind
 from character.records import PreferencePair, Record, Turn
 from character.run_summary import require_run, run_constitution
@@ -24,6 +24,7 @@ from optimizers.labelled_files import rows_of
 PAIR_SHAPE = '{"prompt": "…", "chosen": "…", "rejected": "…", "trait": "…"}'
 _EXPORTED = ("preferences.jsonl", "train.jsonl", "validation.jsonl", "test.jsonl")
 _POINTER = "store.json"
+_WITHOUT_TRAIT = "without_trait"
 _PASSED_ON = ("design", "chosen_level", "rejected_level", "probability", "message_id")
 
 
@@ -47,14 +48,14 @@ def read_pairs(path: Path | str, *, trait: str = "", with_test: bool = True) -> 
       this prompt in ``candidates.jsonl`` beside it;
     - the plain one: ``prompt``, ``chosen``, ``rejected``, ``trait`` and, where known, ``probability``.
 
-    ``trait`` is that of rows without one. Columns beyond these are passed over. Without ``with_test`` the test split of an
+    ``trait`` is that of rows without one; where every pair says its own, it is the one that is kept. Columns beyond these are passed over. Without ``with_test`` the test split of an
     exported folder is left out. Left out and counted: that, what reviewers of a run vetoed, pairs with an empty side, with
-    the same side twice, and those that came before. Raises InputError (StoreError for a
-    run) naming file, line and field.
+    the same side twice, those that came before, and those of another trait. Raises InputError (StoreError for a
+    run) naming file, line and field, UnknownNameError for a trait that is nowhere.
     """
     path = Path(path)
     if path.is_dir() and ((path / FILE_NAME).is_file() or (path / _POINTER).is_file()):
-        return _of_run(path)
+        return _of_trait(_of_run(path), trait)
     files = [path]
     if path.is_dir():
         files = [path / name for name in _EXPORTED if (path / name).is_file()]
@@ -68,13 +69,27 @@ def read_pairs(path: Path | str, *, trait: str = "", with_test: bool = True) -> 
     if not with_test and len(files) > 1 and files[-1].name == _EXPORTED[-1]:
         dropped["test_split"] = sum(1 for _ in _of_file(files.pop(), trait, Counter()))
     pairs = _distinct((pair for file in files for pair in _of_file(file, trait, dropped)), dropped)
+    num_without = dropped.pop(_WITHOUT_TRAIT, 0)
     if not pairs:
         left_out = ", ".join(f"{number} {reason}" for reason, number in dropped.items())
         raise InputError(
             f"{path}: there is no pair in it{f' (left out: {left_out})' if left_out else ''}.",
             expected=PAIR_SHAPE,
         )
-    return PairSet(name=path.name, pairs=pairs, dropped=dict(dropped))
+    known = PairSet(name=path.name, pairs=pairs, dropped=dict(dropped))
+    return known if num_without else _of_trait(known, trait)
+
+
+def _of_trait(known: PairSet, trait: str) -> PairSet:
+    """Return the pairs of one trait, all where none is named; what is left out is counted."""
+    if not trait:
+        return known
+    kept = tuple(pair for pair in known.pairs if pair.trait == trait)
+    if not kept:
+        raise UnknownNameError("trait", trait, {pair.trait for pair in known.pairs})
+    others = len(known.pairs) - len(kept)
+    dropped = {**known.dropped, "other_trait": others} if others else known.dropped
+    return known.model_copy(update={"pairs": kept, "dropped": dropped})
 
 
 def _of_run(folder: Path) -> PairSet:
@@ -116,7 +131,8 @@ def _of_file(path: Path, trait: str, dropped: Counter[str]) -> Iterator[Preferen
         if "preferred" in row:
             if traits is None:
                 traits = _traits_beside(path)
-            yield from _of_recipe(row, where, traits.get(str(row.get("prompt")), trait), dropped)
+            beside = traits.get(str(row.get("prompt")), "")
+            yield from _of_recipe({"trait": beside, **row}, where, trait, dropped)
         elif "chosen" in row and "rejected" in row:
             yield _pair(row, where, trait, dropped)
         else:
@@ -159,6 +175,8 @@ def _pair(row: Mapping[str, Any], where: str, trait: str, dropped: Counter[str])
     if len(kept) < len(prompt):
         dropped["system_turn"] += len(prompt) - len(kept)
     name = row.get("trait") or trait
+    if not row.get("trait"):
+        dropped[_WITHOUT_TRAIT] += 1
     if not isinstance(name, str) or not name:
         raise _problem(
             where, "trait: found none.", "a trait's name in each row, or one for all (--trait NAME)"

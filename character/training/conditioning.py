@@ -9,7 +9,9 @@ from typing import Any
 from character.constitution import Trait
 from character.errors import InputError
 from character.exports.files import jsonl_sink
+from character.preference import load_preference_model
 from character.preference.folds import text_key
+from character.preference.known_traits import asked_about
 from character.preference.transformer import (
     FACTS_NAME,
     TransformerPreference,
@@ -65,6 +67,22 @@ def check_reward(reward: Reward | None) -> None:
             expected="a reward model of one trait, trained with --no-conditioned",
             fix="give it as --preference-model: `character.rewards` tells it the trait of each row.",
         )
+
+
+def check_reward_traits(reward: Reward | None, names: Sequence[str]) -> tuple[str, ...]:
+    """Return what to know of the traits that a preference model of ours is to reward; raises what reading it raises.
+
+    Raises InputError where it was fitted on none of them: every reply would be rewarded for something else. Of a trait it
+    was not fitted on even a conditioned model is told the name alone.
+    """
+    if reward is None or not reward.is_ours:
+        return ()
+    asked = asked_about(
+        load_preference_model(reward.model), names, where=f"the model {reward.model}", by_name=True
+    )
+    if not asked.not_fitted:
+        return ()
+    return (f"{reward.model} was not fitted on {', '.join(asked.not_fitted)}: its rewards say little there.",)
 
 
 def _told(row: dict[str, Any], texts: dict[str, str]) -> dict[str, Any]:

@@ -16,7 +16,13 @@ from character.exports.files import json_text, jsonl_sink, write_text
 from character.exports.source import Source
 from character.text import fingerprint
 from character.training.checks import BY_WORDS, check_training, report_text
-from character.training.conditioning import CONDITIONED_FOLDER, check_reward, conditioned, write_asking
+from character.training.conditioning import (
+    CONDITIONED_FOLDER,
+    check_reward,
+    check_reward_traits,
+    conditioned,
+    write_asking,
+)
 from character.training.data import TrainingData, prompt_key, read_data
 from character.training.methods import METHODS, Method, MethodName
 from character.training.mixing import Mix, mixed_rows
@@ -83,6 +89,7 @@ def prepare(
     chosen = _known(method, wish)
     if (balance is not None or balance_ignore) and not EXPORT_FORMATS[chosen.format].reads_pairs:
         raise InputError(f"{method} trains on messages alone, so there are no pairs to balance.")
+    rewarded = check_reward_traits(wish.reward, [trait.name for trait in source.constitution.traits])
     contrasts = {}
     if balance is not None:
         stored = (pair for rollout in Source(source, pairs).rollouts for pair in rollout.pairs)
@@ -105,7 +112,7 @@ def prepare(
         wish,
         traits=source.constitution.traits,
         facts=_run_facts(source, report),
-        warnings=report.warnings,
+        warnings=(*report.warnings, *rewarded),
     )
 
 
