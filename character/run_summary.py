@@ -172,9 +172,7 @@ def summarize(store: RunStore) -> RunSummary:
     require_run(store)
     constitution, config = run_constitution(store), run_config(store)
     counts, models = store.counts(), store.models()
-    rehearsal = config.uses_rehearsal or any(
-        is_rehearsal_model(name) for names in models.values() for name in names
-    )
+    rehearsal = uses_rehearsal(store)
     return RunSummary(
         folder=str(store.folder),
         constitution=constitution.name,
@@ -194,6 +192,12 @@ def summarize(store: RunStore) -> RunSummary:
         samples=_samples(store),
         advice=_advice(store),
     )
+
+
+def uses_rehearsal(store: RunStore) -> bool:
+    """Return whether the rehearsal model had a hand in a run: by its configuration, or by the calls that were made."""
+    named = (name for names in store.models().values() for name in names)
+    return run_config(store).uses_rehearsal or any(is_rehearsal_model(name) for name in named)
 
 
 def _advice(store: RunStore) -> str:

@@ -1,10 +1,12 @@
 """The sentences of findings, one table per language. Names in braces are filled in; figures come written."""
 
+from character.rehearsal_words import REHEARSAL_WORDS
+
 FINDINGS: dict[str, dict[str, str]] = {
     "en": {
         "nothing": "There is nothing to audit yet: the run has no messages.",
         "unfinished": "{pending} of {messages} messages are not finished: this audit covers what is there.",
-        "rehearsal": "The rehearsal model had a hand in this run. It is for trying and testing, not for training.",
+        "rehearsal": REHEARSAL_WORDS["en"],
         "too_few": "{messages} messages and {pairs} pairs are too few to say what is fine: it takes {least} messages and {least_pairs} pairs.",
         "chosen_level": "The chosen reply was asked to be {level} in {number} of {pairs} pairs ({share}): a model would learn that. See the designs opposite, overdone and anchored, or choose another judge.",
         "no_pairs": "No pair came of this run.",
@@ -45,7 +47,7 @@ FINDINGS: dict[str, dict[str, str]] = {
     "zh": {
         "nothing": "还没有可审查的内容：这次运行没有消息。",
         "unfinished": "{messages} 条消息中有 {pending} 条尚未完成：本审查只涵盖已有的内容。",
-        "rehearsal": "演练模型参与了这次运行：仅供试用和测试，请勿用于训练。",
+        "rehearsal": REHEARSAL_WORDS["zh"],
         "too_few": "{messages} 条消息和 {pairs} 个偏好对太少，无法断定哪些方面没有问题：至少需要 {least} 条消息和 {least_pairs} 个偏好对。",
         "chosen_level": "{pairs} 个偏好对中有 {number} 个（{share}）的被选中回复本来要求“{level}”：模型会学到这一点。可改用 opposite、overdone 或 anchored 设计，或更换评分模型。",
         "no_pairs": "这次运行没有产生偏好对。",

@@ -19,7 +19,7 @@ from character.preference.folds import NUM_FOLDS, folds_of, message_key
 from character.preference.known_traits import asked_about
 from character.preference.measures import Predicted, balanced_of, mean_of, reliability_of, right_of, scope_of
 from character.preference.ngrams import Floats, Ints
-from character.preference.protocol import Judged, PreferenceModel, sigmoid
+from character.preference.protocol import Judged, PreferenceModel, sigmoid, written_by_rehearsal
 from character.records import PreferencePair
 
 NUM_DISAGREEMENTS = 20
@@ -125,6 +125,7 @@ def describe(
         how="",
         seed=seed,
         length_free=getattr(model, "length_free", None),
+        rehearsal=getattr(model, "rehearsal", None) or written_by_rehearsal(held.pairs),
         overall=scope_of(predicted, seed),
         groups=_groups(held, predicted, seed),
         reliability=reliability_of(predicted, seed),

@@ -23,7 +23,7 @@ class Asked(NamedTuple):
             return ""
         by = (
             "the trait's own text, which it reads"
-            if self.model.reads_traits
+            if _reads_traits(self.model)
             else "what its traits have in common, which says little of another"
         )
         return f"the model was not fitted on {', '.join(self.not_fitted)}; there it goes by {by} (it knows {', '.join(self.model.traits)})."
@@ -46,10 +46,16 @@ def asked_about(
     """
     wanted = tuple(dict.fromkeys(names))
     not_fitted = tuple(name for name in wanted if name not in model.traits) if model.traits else ()
-    if wanted and len(not_fitted) == len(wanted) and (by_name or not model.reads_traits):
+    if wanted and len(not_fitted) == len(wanted) and (by_name or not _reads_traits(model)):
         raise InputError(
             f"{where} was fitted on none of the traits {', '.join(wanted)}, and cannot tell anything of them.",
             expected=f"a trait it was fitted on: {', '.join(model.traits)}",
             fix="fit one on pairs of these traits (`character preference fit RUN --out FOLDER`), or give pairs of its own traits.",
         )
-    return Asked(model.told([trait for trait in traits if isinstance(trait, Trait)]), not_fitted)
+    if _reads_traits(model):
+        model = model.told([trait for trait in traits if isinstance(trait, Trait)])
+    return Asked(model, not_fitted)
+
+
+def _reads_traits(model: PreferenceModel) -> bool:
+    return getattr(model, "reads_traits", False)  # a model of the user's own need not say it

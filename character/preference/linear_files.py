@@ -48,6 +48,7 @@ class HeadFacts(_Strict):
     num_messages: Count
     temperature: float = Field(gt=0)
     prior_share: float
+    num_held_out: Count
     calibrated: bool
 
 
@@ -64,6 +65,7 @@ class LinearFacts(_Strict):
     heads: list[HeadFacts] = Field(min_length=1, max_length=MOST_TRAITS)
     left_out: dict[Name, Count] = Field(max_length=20)
     seed: int = Field(ge=0, le=10**9)
+    rehearsal: bool | None
     arrays_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     fingerprint: Fingerprint = ""
 
@@ -95,6 +97,7 @@ def save_linear(model: LinearPreference, folder: Path) -> None:
         heads=[HeadFacts(**head._asdict()) for head in model.heads],
         left_out=model.left_out,
         seed=model.seed,
+        rehearsal=model.rehearsal,
         arrays_sha256=write_arrays(folder / ARRAYS_NAME, arrays),
     )
     write_whole(folder / FACTS_NAME, facts_text(facts))
@@ -120,6 +123,7 @@ def load_linear(folder: Path, data: dict[str, Any], embedder: Embedder | None) -
         seen_messages=frozenset(arrays["messages"].tolist()),
         left_out=dict(facts.left_out),
         seed=facts.seed,
+        rehearsal=facts.rehearsal,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -11,9 +12,10 @@ from pydantic import Field, ValidationError
 
 from character.constitution import Trait
 from character.errors import InputError, UnknownNameError
+from character.exports.files import METADATA_FILE
 from character.modules.inputs import as_kind
 from character.records import PreferencePair, Record, Turn
-from character.run_summary import require_run, run_constitution
+from character.run_summary import require_run, run_constitution, uses_rehearsal
 from character.store import RunStore
 from character.store_places import FILE_NAME
 from character.text import detect_language, fingerprint
@@ -29,12 +31,18 @@ _PASSED_ON = ("design", "chosen_level", "rejected_level", "probability", "messag
 
 
 class PairSet(Record):
-    """Pairs from one place. ``dropped`` counts what was left out by reason; ``traits`` are those a run tells of."""
+    """Pairs from one place. ``dropped`` counts what was left out by reason; ``traits`` are those a run tells of.
+
+    ``rehearsal`` says whether the rehearsal model had a hand in them, None where that is not known. ``language`` is that of
+    the run, or of most of the pairs.
+    """
 
     name: str
     pairs: tuple[PreferencePair, ...]
     traits: tuple[Trait, ...] = ()
     dropped: dict[str, int] = Field(default_factory=dict)
+    rehearsal: bool | None = None
+    language: str = "en"
 
 
 def read_pairs(path: Path | str, *, trait: str = "", with_test: bool = True) -> PairSet:
@@ -76,7 +84,13 @@ def read_pairs(path: Path | str, *, trait: str = "", with_test: bool = True) -> 
             f"{path}: there is no pair in it{f' (left out: {left_out})' if left_out else ''}.",
             expected=PAIR_SHAPE,
         )
-    known = PairSet(name=path.name, pairs=pairs, dropped=dict(dropped))
+    known = PairSet(
+        name=path.name,
+        pairs=pairs,
+        dropped=dict(dropped),
+        rehearsal=_rehearsal_beside(files[0]),
+        language=Counter(pair.language for pair in pairs).most_common(1)[0][0],
+    )
     return known if num_without else _of_trait(known, trait)
 
 
@@ -96,14 +110,32 @@ def _of_run(folder: Path) -> PairSet:
     dropped: Counter[str] = Counter()
     with RunStore(folder) as store:
         require_run(store)
-        constitution, vetoes = run_constitution(store), read_vetoes(folder)
+        constitution, vetoes, rehearsal = run_constitution(store), read_vetoes(folder), uses_rehearsal(store)
         kept = (without_vetoed(rollout, vetoes, dropped) for rollout in store.rollouts())
         pairs = _distinct((pair for rollout in kept if rollout for pair in rollout.pairs), dropped)
     if not pairs:
         raise InputError(
             f"the run {folder} has no pairs.", fix="`character status` says what was dropped and why."
         )
-    return PairSet(name=folder.name, pairs=pairs, traits=constitution.traits, dropped=dict(dropped))
+    return PairSet(
+        name=folder.name,
+        pairs=pairs,
+        traits=constitution.traits,
+        dropped=dict(dropped),
+        rehearsal=rehearsal,
+        language=constitution.language,
+    )
+
+
+def _rehearsal_beside(file: Path) -> bool | None:
+    """Return what the manifest of an export says of a file that it lists, None where there is none to say it."""
+    try:
+        manifest = json.loads((file.parent / METADATA_FILE).read_text(encoding="utf-8"))
+        listed = {each["path"] for each in manifest["files"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    said = manifest.get("rehearsal")
+    return said if file.name in listed and isinstance(said, bool) else None
 
 
 def _distinct(pairs: Iterable[PreferencePair], dropped: Counter[str]) -> tuple[PreferencePair, ...]:

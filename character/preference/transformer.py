@@ -45,6 +45,7 @@ class TransformerFacts(Record):
     batch_size: int = Field(ge=1, le=4096)
     max_length: int = Field(ge=8, le=1_000_000)
     descriptions: dict[str, str] = Field(max_length=1_000)
+    rehearsal: bool | None
     messages: str = Field(default="", max_length=16_000_000, pattern="^([0-9a-f]{16})*$")
     fingerprint: Fingerprint = ""
 
@@ -68,6 +69,7 @@ class TransformerPreference(PreferenceModel):
     max_length: int = 1024
     kind: str = "transformer"
     seen_messages: frozenset[int] = frozenset()
+    rehearsal: bool | None = None
 
     @property
     def traits(self) -> tuple[str, ...]:
@@ -202,6 +204,7 @@ def write_facts(model: TransformerPreference) -> None:
         batch_size=model.batch_size,
         max_length=model.max_length,
         descriptions=dict(model.descriptions),
+        rehearsal=model.rehearsal,
         messages="".join(f"{key:016x}" for key in sorted(model.seen_messages)),
     )
     write_whole(model.folder / FACTS_NAME, facts_text(facts))
@@ -216,6 +219,7 @@ def load_transformer(folder: Path, data: dict[str, Any]) -> TransformerPreferenc
         folder,
         conditioned=facts.conditioned,
         descriptions=dict(facts.descriptions),
+        rehearsal=facts.rehearsal,
         batch_size=facts.batch_size,
         max_length=facts.max_length,
         seen_messages=frozenset(

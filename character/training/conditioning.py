@@ -42,12 +42,18 @@ def conditioned(data: TrainingData, traits: Sequence[Trait], folder: Path) -> Tr
 
 
 def write_asking(
-    folder: Path, rows: Iterable[dict[str, Any]], traits: Sequence[Trait], *, max_length: int
+    folder: Path,
+    rows: Iterable[dict[str, Any]],
+    traits: Sequence[Trait],
+    *,
+    max_length: int,
+    rehearsal: bool | None = None,
 ) -> None:
     """Write into the folder of a model that is to be trained how it must be asked, and which messages it saw.
 
     With that file the folder is a preference model: ``load_preference_model`` reads it, and an evaluation leaves
-    those messages out. ``rows`` are those trained on, as they are without their trait.
+    those messages out. ``rows`` are those trained on, as they are without their trait; ``rehearsal`` says whether the rehearsal
+    model had a hand in them.
     """
     seen = frozenset(
         text_key(turns[-1]["content"]) for row in rows if (turns := turns_of(row["prompt"], "user"))
@@ -55,7 +61,9 @@ def write_asking(
     descriptions = {trait.name: trait.description for trait in traits}
     folder.mkdir(parents=True, exist_ok=True)
     write_facts(
-        TransformerPreference(folder, descriptions=descriptions, max_length=max_length, seen_messages=seen)
+        TransformerPreference(
+            folder, descriptions=descriptions, max_length=max_length, seen_messages=seen, rehearsal=rehearsal
+        )
     )
 
 

@@ -172,7 +172,7 @@ def write_training(
     write_script(out, chosen, PRESETS[wish.preset])
     if wish.conditioned:
         seen = plain.splits["train"]
-        write_asking(out / MODEL_FOLDER, seen, traits, max_length=known.max_length)
+        write_asking(out / MODEL_FOLDER, seen, traits, max_length=known.max_length, rehearsal=known.rehearsal)
     return report
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,8 @@ import pytest
 from training_rows import write_model
 
 from character import Config, load_constitution, run
+from character.preference import load_preference_model
+from character.rehearsal_words import REHEARSAL_WORDS
 
 CONSTITUTIONS = Path(__file__).parents[2] / "examples" / "constitutions"
 
@@ -22,6 +26,12 @@ def character(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     return done
+
+
+def visible(page: str) -> str:
+    """Return the text of a page without its scripts, styles, and what models wrote."""
+    text = re.sub(r"<(script|style)[^>]*>.*?</\1>", " ", page, flags=re.DOTALL)
+    return html.unescape(re.sub(r"<[^>]+>", "\n", text))
 
 
 def json_of(*arguments: object, code: int = 0) -> Any:
@@ -51,10 +61,37 @@ def test_fit_says_what_it_learnt_and_from_how_much(made: tuple[Path, Path, Path]
 
 def test_evaluate_cross_validates_and_writes_a_report(made: tuple[Path, Path, Path], tmp_path: Path) -> None:
     first, _, _ = made
-    found = json_of("preference", "evaluate", first, "--out", tmp_path / "r.html", "--language", "zh")
+    done = character("preference", "evaluate", first, "--out", tmp_path / "r.html")
+    found = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
     assert (found["how"], found["num_folds"]) == ("cross_validated", 5)
-    assert "偏好模型" in (tmp_path / "r.html").read_text(encoding="utf-8")
-    assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8")) == found
+    assert "它有多可靠" in done.stdout
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "轻量模型 · 按消息分 5 折交叉验证" in page
+    assert not re.findall(r"(?i)\b(light|accuracy|question|situation|best_rest)\b", visible(page))
+    assert not re.findall(r"[\u4e00-\u9fff] ?[,;:]", visible(page))
+    character("preference", "evaluate", first, "--out", tmp_path / "r.html", "--language", "en")
+    assert "What it is worth" in (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
+def test_the_rehearsal_model_is_named_wherever_its_figures_go(
+    made: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    first, second, model = made
+    assert json.loads((model / "preference.json").read_text(encoding="utf-8"))["rehearsal"] is True
+    assert load_preference_model(model).rehearsal is True
+    assert REHEARSAL_WORDS["en"] in character("preference", "fit", first, "--out", tmp_path / "m").stdout
+    character("export", first, "--format", "trl", "--out", tmp_path / "rows")
+    plain = tmp_path / "plain.jsonl"
+    plain.write_bytes((tmp_path / "rows" / "train.jsonl").read_bytes())
+    for pairs, more, said in (
+        (second, ("--model", model), "zh"),
+        (tmp_path / "rows", (), "zh"),
+        (tmp_path / "rows" / "train.jsonl", ("--language", "en"), "en"),
+    ):
+        character("preference", "evaluate", pairs, *more, "--out", tmp_path / "e.html")
+        assert REHEARSAL_WORDS[said] in (tmp_path / "e.html").read_text(encoding="utf-8")
+        assert json.loads((tmp_path / "e.json").read_text(encoding="utf-8"))["rehearsal"] is True
+    assert json_of("preference", "evaluate", plain)["rehearsal"] is None
 
 
 def test_a_saved_model_is_measured_on_what_it_has_not_seen(made: tuple[Path, Path, Path]) -> None:
