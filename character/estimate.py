@@ -82,9 +82,9 @@ def _slice(
     inputs = {**shared, "turns": settings.turns, "existing_messages": existing, "briefs": asked}
     calls = -(-number // settings.batch_size)
     length = MESSAGE_TOKENS * settings.turns
-    used = _usage(config, "messages", calls, calls * _prompt(GenerateMessages, inputs), number * length)
+    used = _usage(config, "messages", calls, calls * prompt_tokens(GenerateMessages, inputs), number * length)
     if settings.check:
-        prompt = _prompt(CheckMessages, {**shared, "messages": ["word " * length] * size})
+        prompt = prompt_tokens(CheckMessages, {**shared, "messages": ["word " * length] * size})
         used += _usage(config, "messages", calls, calls * prompt, number * CHECK_TOKENS)
     return used
 
@@ -110,7 +110,7 @@ def _responses(trait: Trait, constitution: Constitution, config: Config, message
         signature, calls = RespondInCharacter, messages * len(asked)
         if config.responses.calls == "per_message":
             each, signature, calls = {"expressions": asked}, RespondAtEachExpression, messages
-        prompt = _prompt(signature, {**shared, **each, "conversation": _conversation(config)})
+        prompt = prompt_tokens(signature, {**shared, **each, "conversation": _conversation(config)})
         total += _usage(config, role, calls, calls * prompt, messages * len(asked) * RESPONSE_TOKENS)
     return total
 
@@ -125,7 +125,7 @@ def _ranking(trait: Trait, constitution: Constitution, config: Config, messages:
     settings, number = config.ranking, config.responses.candidates
     each = calls_per_pass(settings.strategy, number, settings.tournament) * settings.most_passes
     rank = build_ranker(settings, {}).rank
-    prompt = _prompt(rank.signature, inputs, rank.demos)
+    prompt = prompt_tokens(rank.signature, inputs, rank.demos)
     parts = [
         _usage(config, role, messages * each, messages * each * prompt, messages * each * RANKING_TOKENS)
         for role in settings.backends or ("ranking",)
@@ -142,7 +142,8 @@ def _conversation(config: Config) -> list[dict[str, str]]:
     return [{"role": "user", "content": "word " * MESSAGE_TOKENS}] * config.messages.turns
 
 
-def _prompt(signature: type[dspy.Signature], inputs: dict[str, Any], demos: Sequence[Any] = ()) -> int:
+def prompt_tokens(signature: type[dspy.Signature], inputs: dict[str, Any], demos: Sequence[Any] = ()) -> int:
+    """Return about how many tokens a signature's prompt has with these inputs and examples."""
     messages = CharacterAdapter().format(signature, list(demos), inputs)
     return sum(count_tokens(message["content"]) for message in messages)
 

@@ -19,7 +19,7 @@ from character.backends import build_lms
 from character.backends.budget import Budget
 from character.backends.observe import observing, report
 from character.backends.seam import SeamEngine
-from character.config import Config
+from character.config import Config, is_rehearsal_model
 from character.errors import BackendUnavailableError, CharacterError, StoreError
 from character.modules.calls import classify, lean_settings
 from character.records import Usage
@@ -108,7 +108,14 @@ def optimize(
             )
         cost = sum(store.usage("stage").values(), Usage()).cost_usd
         found = result.report
-        found = found.model_copy(update={"calls": found.calls.model_copy(update={"cost_usd": cost})})
+        asked_of = (judge, *config.ranking.backends, *(["reflection"] if found.calls.reflection else []))
+        named = {config.backend(name).model_name for name in asked_of}
+        found = found.model_copy(
+            update={
+                "calls": found.calls.model_copy(update={"cost_usd": cost}),
+                "rehearsal": found.rehearsal or any(map(is_rehearsal_model, named)),
+            }
+        )
         artifact = saved(result.ranker, found, labelled, config.backends[judge].model_name, created_at)
         save_artifact(store.folder / ARTIFACT_NAME, artifact)
         _write(store.folder / REPORT_NAME, found.model_dump_json(indent=2) + "\n")
@@ -173,6 +180,7 @@ def saved(
         created_at=created_at,
         character_version=__version__,
         metrics=[_row(each, data) for each in found.metrics],
+        rehearsal=found.rehearsal,
     )
 
 

@@ -13,11 +13,18 @@ from character.cli.options import backend_overrides, config_option, json_option,
 
 if TYPE_CHECKING:
     from character.config import Config
+    from character.report import Page
     from optimizers.labelled import LabelledSet
     from optimizers.report import OptimizationReport
     from optimizers.strategies import Progress
 
 STRATEGY_NAMES = ("auto", "calibrate", "select", "few_shot", "copro", "mipro", "gepa", "simba")
+_ESTIMATE_NOTE = (
+    "once: every labelled item judged as the ranker is. all: at most, the calls allowed (--budget), each with the longest prompt "
+    "that may be tried, at the price of the dearest model asked. Prompts are measured, lengths of replies are assumed."
+)
+_MOST_LINES = 20
+"""Lines of the instruction's diff that are printed; the report has more."""
 METRIC_NAMES = ("pairwise_accuracy", "tau_b", "top1", "ndcg", "mean_absolute_error")
 
 
@@ -61,6 +68,10 @@ METRIC_NAMES = ("pairwise_accuracy", "tau_b", "top1", "ndcg", "mean_absolute_err
     type=click.Path(path_type=Path),
     help="Tune nothing: measure this saved ranker with today's model.",
 )
+@click.option("--dry-run", is_flag=True, help="Estimate calls, tokens and cost; send nothing, write nothing.")
+@click.option(
+    "--language", type=click.Choice(["en", "zh"]), help="Of the report; by default that of most labels."
+)
 @config_option
 @tuning_options
 @json_option
@@ -78,6 +89,9 @@ def command(
 
     config = load_config(config_path, overrides=_overrides(flags))
     known = read_labelled(labelled)
+    if flags["dry_run"]:
+        _estimate(known, config, {**flags, "recheck": recheck})
+        return
     if recheck is not None:
         _recheck(recheck, known, config, flags)
         return
@@ -87,6 +101,20 @@ def command(
 def _overrides(flags: dict[str, Any]) -> dict[str, Any]:
     seed = {} if flags["seed"] is None else {"seed": flags["seed"]}
     return {**backend_overrides(flags), **seed}
+
+
+def _estimate(labelled: LabelledSet, config: Config, flags: dict[str, Any]) -> None:
+    from character.cli.estimates import show_estimate
+    from character.tuning_estimate import estimate_tuning
+    from optimizers.strategies import usual_budget
+
+    if flags["recheck"] is not None:
+        raise click.UsageError("--dry-run estimates a tuning; --recheck tunes nothing.")
+    budget = flags["budget"] or usual_budget(len(labelled.items), flags["controls"])
+    found = estimate_tuning(
+        labelled, config, strategy=flags["strategy"], budget=budget, metric=flags["metric"]
+    )
+    show_estimate(found, _ESTIMATE_NOTE, as_json=flags["as_json"])
 
 
 def _optimize(labelled: LabelledSet, out: Path, config: Config, flags: dict[str, Any]) -> None:
@@ -105,11 +133,12 @@ def _optimize(labelled: LabelledSet, out: Path, config: Config, flags: dict[str,
             config=config,
             on_progress=_told(bar),
         )
-    write(optimization_page(done.report), out / "report.html")
+    page = optimization_page(done.report, flags["language"])
+    write(page, out / "report.html")
     if flags["as_json"]:
         print_json({"folder": str(out), **done.report.model_dump(mode="json")})
     else:
-        _show(done.report, out)
+        _show(page, done.report, out)
 
 
 def _recheck(path: Path, labelled: LabelledSet, config: Config, flags: dict[str, Any]) -> None:
@@ -144,26 +173,16 @@ def _recheck(path: Path, labelled: LabelledSet, config: Config, flags: dict[str,
     console.print(f"{said}.{note}", style="green" if still else "yellow")
 
 
-def _show(report: OptimizationReport, out: Path) -> None:
-    from rich.panel import Panel
-    from rich.text import Text
-
+def _show(page: Page, report: OptimizationReport, out: Path) -> None:
+    from character.cli.page_text import page_lines
     from character.cli.wording import console as new_console
-    from character.cli.wording import count_text
+    from character.optimization_changes import instruction_diff
 
     console = new_console()
-    console.print(gain_table(report.metrics, f"before and after, on {report.num_test} held-out items"))
-    title = "adopted" if report.adopted else "not adopted"
-    style = "green" if report.adopted else "yellow"
-    console.print(Panel(Text(report.reason), title=title, title_align="left", style=style))
-    if report.warning:
-        console.print(f"With the tuned ranker {report.warning}", style="yellow")
-    calls = report.calls
-    cost = "cost unknown" if calls.cost_usd is None else f"${calls.cost_usd:.4f}"
-    tokens = calls.prompt_tokens + calls.completion_tokens
-    console.print(
-        f"{report.strategy} → {report.chosen} · {count_text(calls.total, 'call')} of {calls.budget:,} · {tokens:,} tokens · {cost}"
-    )
+    for part in page_lines(page):
+        console.print(part)
+    for line in instruction_diff(report.tuned)[:_MOST_LINES]:
+        console.print(line, style="green" if line.startswith("+") else "red")
     console.print(f"report: {out / 'report.html'}\nranker: {out / 'ranker.json'}", style="dim")
 
 

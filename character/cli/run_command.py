@@ -12,6 +12,11 @@ from character.cli.options import backend_options, backend_overrides, config_opt
 if TYPE_CHECKING:
     from character.config import Config
 
+_ESTIMATE_NOTE = (
+    "At most, for ranking: passes that agree are followed by no others. Without re-asks and refills. "
+    "Prompts are measured, lengths of replies are assumed."
+)
+
 
 @click.command("run", short_help="Make preference pairs for a constitution.")
 @click.argument("constitution", type=click.Path(path_type=Path))
@@ -61,6 +66,7 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
     no network, and data that is for trying and testing only. The same command goes on with a run that
     was stopped.
     """
+    from character.cli.estimates import show_estimate
     from character.cli.progress import RunDisplay
     from character.config import load_config
     from character.constitution import load_constitution
@@ -81,7 +87,7 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
     elif config.messages.from_questions:
         messages = GivenMessages(messages_from_questions(loaded))
     if flags["dry_run"]:
-        _show_estimate(estimate(loaded, config, messages), as_json=flags["as_json"])
+        show_estimate(estimate(loaded, config, messages), _ESTIMATE_NOTE, as_json=flags["as_json"])
         return
     with RunDisplay(loaded, config, out) as display:
         summary = run(
@@ -118,32 +124,3 @@ def describe_backend(config: Config, role: str) -> str:
     backend = config.backend(role)
     where = f" at {backend.api_base}" if backend.api_base else ""
     return f"{backend.kind} · {backend.model_name}{where}"
-
-
-def _show_estimate(stages: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print_json({name: stage.model_dump() for name, stage in stages.items()})
-        return
-    from rich.table import Table
-
-    from character.cli.wording import console as new_console
-    from character.cli.wording import cost_text
-
-    table = Table(title="estimate: nothing was sent", title_justify="left")
-    table.add_column("stage")
-    for column in ("calls", "tokens in", "tokens out", "cost"):
-        table.add_column(column, justify="right")
-    for name, usage in stages.items():
-        figures = (
-            f"{usage.calls:,}",
-            f"{usage.prompt_tokens:,}",
-            f"{usage.completion_tokens:,}",
-            cost_text(usage),
-        )
-        table.add_row(name, *figures)
-    new_console().print(table)
-    new_console().print(
-        "At most, for ranking: passes that agree are followed by no others. Without re-asks and refills. "
-        "Prompts are measured, lengths of replies are assumed.",
-        style="dim",
-    )
