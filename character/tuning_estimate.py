@@ -48,7 +48,7 @@ def estimate_tuning(
     longest = max(prompts)
     if strategy in _WITH_DEMOS:
         longest += _demo_tokens(ranker, spread, asked[0], config.seed)
-    most = min(budget, budget if config.budget.max_calls is None else config.budget.max_calls)
+    most = budget if config.budget.max_calls is None else min(budget, config.budget.max_calls)
     judges = config.ranking.backends or ("ranking",)
     roles = (*judges, "reflection") if strategy in _PROPOSING else judges
     mean = sum(prompts) / len(prompts)

@@ -230,9 +230,9 @@ def model_warning(artifact: RankerArtifact, model: str, path: Path | str = "FILE
 
 
 def language_warning(artifact: RankerArtifact, language: str, path: Path | str = "FILE") -> str:
-    """Return what to know before judging in another language than that of the labels; nothing for one of theirs."""
+    """Return what to know before judging in another language than that of the labels; nothing for one of theirs, or none."""
     known = [name.casefold().split("-")[0] for name in artifact.labelled.languages]
-    if not known or language.casefold().split("-")[0] in known:
+    if not known or not language or language.casefold().split("-")[0] in known:
         return ""
     return (
         f"this ranker was tuned on labels in {', '.join(artifact.labelled.languages)}; here it judges in {language}. Its prompt, its "

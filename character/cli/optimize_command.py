@@ -10,6 +10,7 @@ import click
 
 from character.cli.live_bar import LiveBar
 from character.cli.options import backend_overrides, config_option, json_option, print_json, tuning_options
+from character.rehearsal_words import REHEARSAL_WORDS
 
 if TYPE_CHECKING:
     from character.config import Config
@@ -143,8 +144,9 @@ def _optimize(labelled: LabelledSet, out: Path, config: Config, flags: dict[str,
 
 def _recheck(path: Path, labelled: LabelledSet, config: Config, flags: dict[str, Any]) -> None:
     from character.cli.wording import console as new_console
+    from character.config import is_rehearsal_model
     from character.optimizing import recheck
-    from optimizers.artifact import load_artifact
+    from optimizers.artifact import language_warning, load_artifact
     from optimizers.evaluation import is_real
     from optimizers.report import MetricGain
 
@@ -152,6 +154,7 @@ def _recheck(path: Path, labelled: LabelledSet, config: Config, flags: dict[str,
     found = recheck(artifact, labelled, config=config, metric=flags["metric"], level=flags["level"])
     rows = [MetricGain.of(each) for each in found]
     model = config.backend("ranking").model_name
+    rehearsal = labelled.rehearsal or artifact.rehearsal or is_rehearsal_model(model)
     still = bool(found) and is_real(found[0].gain, found[0].num_groups)
     if flags["as_json"]:
         metrics = [row.model_dump(mode="json") for row in rows]
@@ -161,6 +164,7 @@ def _recheck(path: Path, labelled: LabelledSet, config: Config, flags: dict[str,
                 "tuned_on": artifact.model,
                 "model": model,
                 "gain_holds": still,
+                "rehearsal": rehearsal,
                 "metrics": metrics,
             }
         )
@@ -171,6 +175,9 @@ def _recheck(path: Path, labelled: LabelledSet, config: Config, flags: dict[str,
     same = artifact.labelled.fingerprint == labelled.fingerprint
     note = " It was tuned on these labels, so the figures flatter it." if same else ""
     console.print(f"{said}.{note}", style="green" if still else "yellow")
+    notes = [language_warning(artifact, language, path) for language in labelled.languages]
+    for each in filter(None, [*notes, REHEARSAL_WORDS["en"] if rehearsal else ""]):
+        console.print(each, style="yellow")
 
 
 def _show(page: Page, report: OptimizationReport, out: Path) -> None:
