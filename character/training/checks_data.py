@@ -10,13 +10,14 @@ from character.text import count_tokens
 from character.training.data import Row, TrainingData, prompt_key, responses_of, text_of, turns_of
 from character.training.methods import Method
 from character.training.model_folder import ModelFolder
-from character.training.reports import Check
+from character.training.reports import Check, CheckWeight
 from optimizers.statistics import Interval, bootstrap_mean
 
 LENGTH_BAR = 0.1
 """How far above or below one half the accuracy of "longer wins" may be."""
 LEAST_LANGUAGE_SHARE = 0.1
 """A language with a smaller share of the rows is learnt less: measured at 8 %, half of the effect."""
+TOO_WIDE = "The interval is too wide to tell: it takes more pairs."
 _FATE = {
     "dpo": "TRL cuts them at the end, and leaves out those whose prompt alone is too long",
     "kto": "TRL cuts them at the end, and leaves out those whose prompt alone is too long",
@@ -112,15 +113,16 @@ def longer_wins(data: TrainingData, method: Method) -> Iterator[Check]:
     share = bootstrap_mean(values, groups=[prompt_key(row) for row in rows])
     if share is None:
         return
-    off = share.excludes(0.5) and abs(share.estimate - 0.5) >= LENGTH_BAR
-    advice = (
-        "A model learns that first. Balance the pairs (--balance), or use the loss sigmoid_norm."
-        if off
-        else "Length says little."
-    )
+    weight: CheckWeight = "fine"
+    advice = "Length says little."
+    if share.excludes(0.5) and abs(share.estimate - 0.5) >= LENGTH_BAR:
+        weight = "look"
+        advice = "A model learns that first. Balance the pairs (--balance), or use the loss sigmoid_norm."
+    elif not settles(share, 0.5, LENGTH_BAR, len({prompt_key(row) for row in rows})):
+        weight, advice = "note", TOO_WIDE
     yield Check(
         code="longer_wins",
-        weight="look" if off else "fine",
+        weight=weight,
         text=f"The longer side is chosen in {written(share)} of the pairs. {advice}",
         numbers=_numbers(share),
     )
@@ -202,6 +204,16 @@ def _estimated(row: Row) -> int:
 
 def _longer(chosen: int, rejected: int) -> float:
     return 0.5 if chosen == rejected else float(chosen > rejected)
+
+
+def settles(interval: Interval, center: float, bar: float, num_prompts: int) -> bool:
+    """Return whether an interval leaves nothing as far as ``bar`` from the center.
+
+    Where all values are alike the bootstrap gives no width; then what was seen in none of n prompts may still be in 3 / n of
+    them (the rule of three, at 95 %).
+    """
+    reach = max(abs(interval.low - center), abs(interval.high - center))
+    return max(reach, 3 / num_prompts) <= bar
 
 
 def written(interval: Interval) -> str:
