@@ -1,7 +1,9 @@
 """What the reasons for leaving something out are called in reports that are not in English."""
 
+from character.vetoes import VETO_REASONS
+
 REASON_WORDS: dict[str, dict[str, str]] = {
-    "en": {},
+    "en": VETO_REASONS,
     "zh": {
         "against_level": "与程度不符",
         "broken": "服务器出错",

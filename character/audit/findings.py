@@ -95,6 +95,11 @@ def _state(audit: RunAudit, say: _Say) -> Iterator[Finding]:
         )
     if not audit.num_pairs:
         yield say("no_pairs", "look")
+    if audit.vetoed:
+        counts = (
+            f"{reason_word(reason, audit.language)} {number:,}" for reason, number in audit.vetoed.items()
+        )
+        yield say("vetoed", "note", counts=LIST_COMMA[audit.language].join(counts))
     if audit.rehearsal:
         yield say("rehearsal", "note")
 

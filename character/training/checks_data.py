@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from character.text import count_tokens
@@ -11,6 +11,7 @@ from character.training.data import Row, TrainingData, prompt_key, responses_of,
 from character.training.methods import Method
 from character.training.model_folder import ModelFolder
 from character.training.reports import Check, CheckWeight
+from character.vetoes import VETO_REASONS
 from optimizers.statistics import Interval, bootstrap_mean
 
 LENGTH_BAR = 0.1
@@ -25,6 +26,26 @@ _FATE = {
     "sft": "TRL cuts them at the end",
     "grpo": "TRL leaves no room for a reply",
 }
+
+
+def left_out(counts: Mapping[str, int]) -> Iterator[Check]:
+    """Tell what of a run did not come into the data; what reviewers vetoed by what it is."""
+    vetoed = {reason: number for reason, number in counts.items() if reason in VETO_REASONS}
+    others = {reason: number for reason, number in counts.items() if reason not in VETO_REASONS}
+    for code, found, whose in (
+        ("vetoed", vetoed, "by reviewers' vetoes"),
+        ("left_out", others, "of the data"),
+    ):
+        if found:
+            listed = ", ".join(
+                f"{number:,} {VETO_REASONS.get(reason, reason)}" for reason, number in found.items()
+            )
+            yield Check(
+                code=code,
+                weight="note",
+                text=f"Left out {whose}: {listed}.",
+                numbers={reason: float(number) for reason, number in found.items()},
+            )
 
 
 def shapes(data: TrainingData, _method: Method) -> Iterator[Check]:

@@ -113,6 +113,7 @@ def prepare(
         traits=source.constitution.traits,
         facts=_run_facts(source, report),
         warnings=(*report.warnings, *rewarded),
+        left_out=report.skipped,
     )
 
 
@@ -124,10 +125,12 @@ def write_training(
     traits: Sequence[Trait] = (),
     facts: Mapping[str, Any] | None = None,
     warnings: tuple[str, ...] = (),
+    left_out: Mapping[str, int] | None = None,
 ) -> TrainingReport:
     """Write recipe, script and checks for data that lie in ``out/data`` already, in the method's shape.
 
-    ``facts`` are fields of RecipeFacts that say where the data came from, ``warnings`` what was noticed there.
+    ``facts`` are fields of RecipeFacts that say where the data came from, ``warnings`` what was noticed there, and ``left_out``
+    counts what did not come along, by reason.
     """
     chosen, out = _known(method, wish), Path(out)
     data, mixed = _mixed(read_data(out / DATA_FOLDER, method), chosen, wish, out)
@@ -160,6 +163,7 @@ def write_training(
             traits=traits,
             scorer=wish.scorer,
             how=wish.how,
+            left_out=left_out or {},
         ),
         warnings=warnings,
         version=__version__,

@@ -12,6 +12,9 @@ import yaml
 from training_rows import write_model
 
 from character import Constitution, load_config, run
+from character.review.answers import CheckAnswer
+from character.review.store import ReviewStore
+from character.store import RunStore
 
 
 def character(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -57,3 +60,18 @@ def test_what_cannot_be_is_refused_with_exit_code_2_and_no_traceback(finished, t
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_reviewers_vetoed_is_counted_in_the_checks(finished, tmp_path):
+    with RunStore(finished) as store:
+        paired = [rollout for rollout in store.rollouts() if rollout.pairs]
+    vetoes = (f"message:{paired[0].message.id}", f"pair:{paired[1].pairs[0].id}")
+    with ReviewStore(finished) as reviews:
+        for item in vetoes:
+            reviews.record("Ann", "check", {item: CheckAnswer(verdict="veto")}, seen=0, nonce=item)
+    base = write_model(tmp_path / "base")
+    done = character("train", "dpo", finished, "--out", tmp_path / "dpo", "--model", base)
+    assert done.returncode == 0, done.stderr
+    said = "Left out by reviewers' vetoes: 1 vetoed messages, 1 vetoed pairs."
+    assert said in done.stdout
+    assert said in (tmp_path / "dpo/checks.md").read_text("utf-8")
