@@ -157,6 +157,7 @@ class TransformerPreference(PreferenceModel):
         check_model_folder(self.folder)
         try:
             import torch
+            from huggingface_hub.errors import StrictDataclassError
             from safetensors import SafetensorError
             from transformers import AutoModelForSequenceClassification, AutoTokenizer
         except ImportError:
@@ -167,8 +168,8 @@ class TransformerPreference(PreferenceModel):
             model = AutoModelForSequenceClassification.from_pretrained(
                 self.folder, use_safetensors=True, **options
             )
-        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-            first = str(error).split("\n")[0]
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, StrictDataclassError) as error:
+            first = " ".join(str(error).split("\n")[:2])
             raise ModelFileError(f"{self.folder}: is no model that can be loaded ({first[:200]}).") from None
         if model.config.num_labels != 1:
             raise ModelFileError(
@@ -253,7 +254,9 @@ def _settings(path: Path) -> dict[str, Any]:
         value = json.loads(read_file(path, MOST_JSON_BYTES))
     except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{path}: not JSON ({str(error)[:80]}).") from None
-    return value if isinstance(value, dict) else {}
+    if not isinstance(value, dict):
+        raise ModelFileError(f"{path}: holds a {type(value).__name__}.", expected="one JSON object")
+    return value
 
 
 def _plain_turns(messages: Conversation) -> Iterator[dict[str, str]]:

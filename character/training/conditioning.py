@@ -20,6 +20,7 @@ from character.preference.transformer import (
     write_facts,
 )
 from character.training.data import TrainingData, turns_of
+from character.training.model_folder import read_model_folder
 from character.training.recipe import Reward
 
 CONDITIONED_FOLDER = "conditioned"
@@ -68,13 +69,15 @@ def write_asking(
 
 
 def check_reward(reward: Reward | None) -> None:
-    """Refuse a conditioned reward model as TRL's own reward: TRL would not tell it the trait."""
+    """Refuse a conditioned reward model as TRL's own reward, which would not tell it the trait, and a folder that cannot be read."""
     if reward is not None and not reward.is_ours and (Path(reward.model) / FACTS_NAME).is_file():
         raise InputError(
             f"{reward.model} is a reward model that must be told the trait, and TRL would not.",
             expected="a reward model of one trait, trained with --no-conditioned",
             fix="give it as --preference-model: `character.rewards` tells it the trait of each row.",
         )
+    if reward is not None and not reward.is_ours:
+        read_model_folder(reward.model)
 
 
 def check_reward_traits(reward: Reward | None, names: Sequence[str]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ from character.training.recipe import (
 )
 from character.training.reports import Mixed, RecipeFacts, TrainingReport
 from character.training.scripts import RECIPE_FILE, as_seen_from, head_lines, write_script
+from character.training.trl_settings import checked_values
 
 REPORT_FILE, CHECKS_FILE = "training.json", "checks.md"
 DATA_FOLDER, MIXED_FOLDER = "data", "mixed"
@@ -133,6 +134,7 @@ def write_training(
     counts what did not come along, by reason.
     """
     chosen, out = _known(method, wish), Path(out)
+    wish = replace(wish, values=checked_values(method, wish.values))
     data, mixed = _mixed(read_data(out / DATA_FOLDER, method), chosen, wish, out)
     plain = data
     if wish.conditioned:
@@ -198,6 +200,7 @@ def read_training(folder: Path | str) -> TrainingReport:
 def _known(method: str, wish: Wish) -> Method:
     if method not in METHODS:
         raise UnknownNameError("training method", method, METHODS)
+    chosen = METHODS[method]
     if wish.preset not in PRESETS:
         raise UnknownNameError("preset", wish.preset, PRESETS)
     if (method == "grpo") != (wish.reward is not None):
@@ -210,8 +213,10 @@ def _known(method: str, wish: Wish) -> Method:
         raise InputError(
             f"{method} was asked to say the trait in every row.", expected="that for a reward model alone"
         )
+    checked_values(chosen.name, wish.values)
     check_reward(wish.reward)
-    return METHODS[method]
+    read_model_folder(wish.model)  # before anything is written
+    return chosen
 
 
 def _mixed(

@@ -153,6 +153,14 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     "an unbounded batch": (lambda d: changed(d / "preference.json", batch_size=10**8), "batch_size"),
     "half of the weights": (lambda d: (d / "model.safetensors").write_bytes((d / "model.safetensors").read_bytes()[:500]), "no model that can be loaded"),
     "a configuration that is none": (lambda d: (d / "config.json").write_text("["), "not JSON"),
+    "a configuration that is a list": (lambda d: (d / "config.json").write_text("[]"), "holds a list"),
+    "a configuration that is empty": (lambda d: (d / "config.json").write_text("{}"), "no model that can be loaded"),
+    "no configuration": (lambda d: (d / "config.json").unlink(), "no model that can be loaded"),
+    "a model that nobody knows": (lambda d: changed(d / "config.json", model_type="unheard-of"), "no model that can be loaded"),
+    "a size that is a text": (lambda d: changed(d / "config.json", hidden_size="sixteen"), "no model that can be loaded"),
+    "a size below zero": (lambda d: changed(d / "config.json", hidden_size=-16), "no model that can be loaded"),
+    "layers that are none": (lambda d: changed(d / "config.json", num_hidden_layers=None), "no model that can be loaded"),
+    "a tokenizer that is none": (lambda d: (d / "tokenizer.json").write_text("{}"), "no model that can be loaded"),
 }  # fmt: skip
 
 
