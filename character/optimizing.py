@@ -23,7 +23,7 @@ from character.config import Config, is_rehearsal_model
 from character.errors import BackendUnavailableError, CharacterError, StoreError
 from character.modules.calls import classify, lean_settings
 from character.records import Usage
-from character.run_summary import prompts_fingerprint
+from character.run_summary import changes_of, prompts_fingerprint
 from character.store import RunStore
 from character.tuned_ranker import build_ranker, ranker_fingerprint
 from optimizers import strategies
@@ -266,11 +266,10 @@ def _begin(store: RunStore, labelled: LabelledSet, asked: _Asked, config: Config
         store.set_meta(_IDENTITY, json.dumps(now, ensure_ascii=False))
         return str(store.meta("created_at"))
     before: Mapping[str, Any] = json.loads(known)
-    changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
+    changed = changes_of(before, now)
     if changed and not store.is_untouched():
-        shown = "; ".join(f"{name}: {before.get(name)!r} before, {now.get(name)!r} now" for name in changed)
         raise StoreError(
-            f"{store.folder} holds an optimization that was asked otherwise: {shown}.",
+            f"{store.folder} holds an optimization that was asked otherwise: {'; '.join(changed)}.",
             expected="the same labels, strategy, budget, metric, seed and models as before",
             fix="go on with the old settings, or name another folder with --out.",
         )
