@@ -100,7 +100,7 @@ def _state(audit: RunAudit, say: _Say) -> Iterator[Finding]:
             f"{reason_word(reason, audit.language)} {number:,}" for reason, number in audit.vetoed.items()
         )
         yield say("vetoed", "note", counts=LIST_COMMA[audit.language].join(counts))
-    if audit.rehearsal:
+    if audit.rehearsal or (audit.second_opinion and audit.second_opinion.rehearsal):
         yield say("rehearsal", "note")
 
 

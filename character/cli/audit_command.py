@@ -91,7 +91,7 @@ def _asking(folder: Path, seed: int) -> Ask:
             is_seen=lambda pair: message_key(pair) in model.seen_messages,
             seed=seed,
         )
-        return found.model_copy(update={"not_fitted": asked.not_fitted})
+        return found.model_copy(update={"not_fitted": asked.not_fitted, "rehearsal": model.rehearsal})
 
     return ask
 

@@ -180,12 +180,15 @@ def why(folder: Path, a: str, b: str, trait: str, as_json: bool) -> None:
     """Say which words and phrases make MODEL prefer the response A to B, or B to A."""
     from character.preference import load_preference_model
     from character.preference.known_traits import Asked
+    from character.rehearsal_words import REHEARSAL_WORDS
     from character.preference.why import why as reasons
 
     model = load_preference_model(folder)
     found = reasons(model, a, b, trait)
     if trait not in model.traits:
         click.echo(f"note: {Asked(model, (trait,)).note}", err=True)
+    if model.rehearsal:
+        click.echo(f"note: {REHEARSAL_WORDS['en']}", err=True)
     if as_json:
         print_json(found.model_dump(mode="json"))
         return

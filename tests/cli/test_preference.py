@@ -80,6 +80,9 @@ def test_the_rehearsal_model_is_named_wherever_its_figures_go(
     assert json.loads((model / "preference.json").read_text(encoding="utf-8"))["rehearsal"] is True
     assert load_preference_model(model).rehearsal is True
     assert REHEARSAL_WORDS["en"] in character("preference", "fit", first, "--out", tmp_path / "m").stdout
+    assert REHEARSAL_WORDS["en"] in character("preference", "why", model, "a", "b", "--trait", "耐心").stderr
+    opinion = json_of("audit", second, "--preference", model, "--out", tmp_path / "a.html")["second_opinion"]
+    assert opinion["rehearsal"] is True
     character("export", first, "--format", "trl", "--out", tmp_path / "rows")
     plain = tmp_path / "plain.jsonl"
     plain.write_bytes((tmp_path / "rows" / "train.jsonl").read_bytes())
