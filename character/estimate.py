@@ -10,7 +10,7 @@ import dspy
 
 from character.backends.adapter import CharacterAdapter
 from character.backends.prices import price_of
-from character.config import Config
+from character.config import BackendConfig, Config
 from character.constitution import Constitution, Trait
 from character.feasibility import check_design
 from character.modules.briefs import briefs, take
@@ -45,14 +45,15 @@ def estimate(
     stages = {name: Usage() for name in ("messages", "responses", "ranking")}
     for trait in constitution.traits:
         if messages is None:
-            stages["messages"] += _messages(trait, constitution, config)
+            stages["messages"] += messages_usage(trait, constitution, config)
         number = config.messages.per_trait if messages is None else messages.count(trait.name)
         stages["responses"] += _responses(trait, constitution, config, number)
         stages["ranking"] += _ranking(trait, constitution, config, number)
     return {**stages, "all": sum(stages.values(), Usage())}
 
 
-def _messages(trait: Trait, constitution: Constitution, config: Config) -> Usage:
+def messages_usage(trait: Trait, constitution: Constitution, config: Config) -> Usage:
+    """Return what the generation of a trait's messages takes."""
     settings = config.messages
     share, rest = divmod(settings.per_trait, len(settings.kinds))
     missing: dict[Kind, int] = {kind: share + (number < rest) for number, kind in enumerate(settings.kinds)}
@@ -82,10 +83,12 @@ def _slice(
     inputs = {**shared, "turns": settings.turns, "existing_messages": existing, "briefs": asked}
     calls = -(-number // settings.batch_size)
     length = MESSAGE_TOKENS * settings.turns
-    used = _usage(config, "messages", calls, calls * prompt_tokens(GenerateMessages, inputs), number * length)
+    used = usage_of(
+        config.backend("messages"), calls, calls * prompt_tokens(GenerateMessages, inputs), number * length
+    )
     if settings.check:
         prompt = prompt_tokens(CheckMessages, {**shared, "messages": ["word " * length] * size})
-        used += _usage(config, "messages", calls, calls * prompt, number * CHECK_TOKENS)
+        used += usage_of(config.backend("messages"), calls, calls * prompt, number * CHECK_TOKENS)
     return used
 
 
@@ -111,7 +114,9 @@ def _responses(trait: Trait, constitution: Constitution, config: Config, message
         if config.responses.calls == "per_message":
             each, signature, calls = {"expressions": asked}, RespondAtEachExpression, messages
         prompt = prompt_tokens(signature, {**shared, **each, "conversation": _conversation(config)})
-        total += _usage(config, role, calls, calls * prompt, messages * len(asked) * RESPONSE_TOKENS)
+        total += usage_of(
+            config.backend(role), calls, calls * prompt, messages * len(asked) * RESPONSE_TOKENS
+        )
     return total
 
 
@@ -127,7 +132,9 @@ def _ranking(trait: Trait, constitution: Constitution, config: Config, messages:
     rank = build_ranker(settings, {}).rank
     prompt = prompt_tokens(rank.signature, inputs, rank.demos)
     parts = [
-        _usage(config, role, messages * each, messages * each * prompt, messages * each * RANKING_TOKENS)
+        usage_of(
+            config.backend(role), messages * each, messages * each * prompt, messages * each * RANKING_TOKENS
+        )
         for role in settings.backends or ("ranking",)
     ]
     return sum(parts, Usage())
@@ -143,13 +150,14 @@ def _conversation(config: Config) -> list[dict[str, str]]:
 
 
 def prompt_tokens(signature: type[dspy.Signature], inputs: dict[str, Any], demos: Sequence[Any] = ()) -> int:
-    """Return about how many tokens a signature's prompt has with these inputs and examples."""
+    """Return the tokens of a rendered prompt, by the count that estimates go by."""
     messages = CharacterAdapter().format(signature, list(demos), inputs)
     return sum(count_tokens(message["content"]) for message in messages)
 
 
-def _usage(config: Config, role: str, calls: int, prompt: int, completion: int) -> Usage:
-    price = price_of(config.backend(role))
+def usage_of(backend: BackendConfig, calls: int, prompt: int, completion: int) -> Usage:
+    """Return what so many calls with so many tokens take of a backend; the cost is None where its price is unknown."""
+    price = price_of(backend)
     cost = None if price is None else prompt * price.prompt + completion * price.completion
     if not calls:
         cost = 0.0

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from itertools import accumulate, takewhile
 from typing import Any
 
-from character.backends.prices import Price, price_of
 from character.config import Config
-from character.estimate import RANKING_TOKENS, prompt_tokens
+from character.estimate import RANKING_TOKENS, prompt_tokens, usage_of
 from character.records import Usage
 from character.tuned_ranker import build_ranker
 from optimizers.evaluation import usable
@@ -69,15 +68,10 @@ def _demo_tokens(ranker: Any, items: Sequence[LabelledItem], inputs: dict[str, A
 
 
 def _usage(config: Config, roles: Sequence[str], calls: int, prompt: float) -> Usage:
-    prices = [price_of(config.backend(role)) for role in roles]
-    costs = [_cost(price, prompt) for price in prices if price is not None]
-    return Usage(
-        calls=calls,
-        prompt_tokens=round(calls * prompt),
-        completion_tokens=calls * RANKING_TOKENS,
-        cost_usd=calls * max(costs) if len(costs) == len(prices) else None,
+    """Return what the calls take of the dearest of the models; the price of one of them unknown, it is unknown."""
+    tokens = round(calls * prompt), calls * RANKING_TOKENS
+    found = [usage_of(config.backend(role), calls, *tokens) for role in roles]
+    costs = [usage.cost_usd for usage in found]
+    return found[0].model_copy(
+        update={"cost_usd": None if None in costs else max(cost or 0.0 for cost in costs)}
     )
-
-
-def _cost(price: Price, prompt: float) -> float:
-    return prompt * price.prompt + RANKING_TOKENS * price.completion

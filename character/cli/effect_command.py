@@ -9,15 +9,28 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from character.cli.live_bar import LiveBar
-from character.cli.options import backend_options, backend_overrides, config_option, json_option, print_json
+from character.cli.options import (
+    backend_options,
+    backend_overrides,
+    budget_options,
+    budget_overrides,
+    config_option,
+    json_option,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from character.config import BackendConfig, Config
+    from character.constitution import Constitution
     from character.evaluation.opinion import PreferenceJudge
     from character.evaluation.probing import Progress
-    from character.evaluation.records import EffectReport
+    from character.evaluation.records import EffectReport, Figure
+    from character.report.parts import NumberStyle
+    from character.run_loop import MessageSource
+
+_LIMITS = "Without re-asks. Prompts are measured, lengths of replies are assumed."
 
 
 @click.command("effect", short_help="Measure what each trait does to a model's behaviour.")
@@ -27,7 +40,11 @@ if TYPE_CHECKING:
 )
 @config_option
 @click.option(
-    "--messages", "messages_path", type=click.Path(path_type=Path), help="Held-out messages, as for `run`."
+    "--messages",
+    "messages_path",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="Held-out messages: a file as for `run`, or the folder of an evaluation to measure on its messages.",
 )
 @click.option(
     "--held-out-from",
@@ -54,7 +71,11 @@ if TYPE_CHECKING:
     type=click.IntRange(min=0),
     help="Revealed preference: how often each model chooses which of two traits to show (two calls each; 100 or more tell something).",
 )
-@click.option("--base", metavar="MODEL", help="Compare this model, without traits in its prompt …")
+@click.option(
+    "--base",
+    metavar="MODEL",
+    help="Compare this model, without traits in its prompt … (both `rehearsal`: a trial without a network, which must find nothing)",
+)
 @click.option("--tuned", metavar="MODEL", help="… with this one.")
 @click.option("--base-api-base", metavar="URL", help="The server of the base model.")
 @click.option("--tuned-api-base", metavar="URL", help="The server of the tuned model.")
@@ -73,6 +94,8 @@ if TYPE_CHECKING:
     is_flag=True,
     help="With --preference: that model takes the judge's place, and no judge is called.",
 )
+@budget_options
+@click.option("--dry-run", is_flag=True, help="Estimate calls, tokens and cost; send nothing, write nothing.")
 @click.option("--seed", type=click.IntRange(min=0), help="The seed of everything random.")
 @click.option("--language", type=click.Choice(["en", "zh"]), help="The report's language.")
 @backend_options
@@ -84,12 +107,12 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
     sees neither condition nor order says how strongly each trait shows in each response. The same command goes on where it was
     stopped. Without a backend the embedded rehearsal model answers and judges.
     """
+    from character.cli.estimate_table import show_estimate
     from character.config import load_config
     from character.constitution import load_constitution
     from character.evaluation.cards import write_cards
-    from character.evaluation.effect import effect
+    from character.evaluation.effect import effect, estimate_effect
     from character.evaluation.page import effect_page
-    from character.message_files import MessageFile
     from character.report import write
     from character.review.reporting import reviewed
 
@@ -99,23 +122,23 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
     if flags["trait_names"]:
         loaded = loaded.only(flags["trait_names"])
     models = _models(config, flags)
+    plan: dict[str, Any] = {
+        "config": config,
+        "messages": _messages(flags["messages_path"], loaded),
+        "messages_per_trait": flags["messages_per_trait"],
+        "neutral_messages": flags["neutral"],
+        "pressed_messages": flags["pressed"],
+        "choices": flags["choices"],
+        "models": models,
+        "design": "both" if models and flags["with_traits"] else None,
+        "judged": not flags["no_judge"],
+    }
+    if flags["dry_run"]:
+        show_estimate(estimate_effect(loaded, **plan), _LIMITS, as_json=flags["as_json"])
+        return
+    unlike = _texts_of(flags["held_out_from"])
     with LiveBar("messages", "writing messages") as bar:
-        report = effect(
-            loaded,
-            out,
-            config=config,
-            messages=MessageFile(flags["messages_path"], loaded) if flags["messages_path"] else None,
-            messages_per_trait=flags["messages_per_trait"],
-            neutral_messages=flags["neutral"],
-            pressed_messages=flags["pressed"],
-            choices=flags["choices"],
-            models=models,
-            design="both" if models and flags["with_traits"] else None,
-            unlike=_texts_of(flags["held_out_from"]),
-            preference=preference,
-            judged=not flags["no_judge"],
-            on_progress=_told(bar),
-        )
+        report = effect(loaded, out, **plan, unlike=unlike, preference=preference, on_progress=_told(bar))
     report = reviewed(report, out)
     write(effect_page(report, flags["language"]), out / "effect.html")
     write_cards(report, loaded, out / "cards", flags["language"])
@@ -133,7 +156,21 @@ def _overrides(flags: dict[str, Any]) -> dict[str, Any]:
         nested.setdefault("backends", {})["judge"] = chosen
     if flags["seed"] is not None:
         nested["seed"] = flags["seed"]
-    return nested
+    budget = {name: value for name, value in budget_overrides(flags).items() if value is not None}
+    return {**nested, "budget": budget} if budget else nested
+
+
+def _messages(path: Path | None, constitution: Constitution) -> MessageSource | None:
+    """Return the messages of a file, or of another evaluation's folder; None where they are to be generated."""
+    if path is None:
+        return None
+    if path.is_dir():
+        from character.evaluation.reading import messages_of
+
+        return messages_of(path, constitution)
+    from character.message_files import MessageFile
+
+    return MessageFile(path, constitution)
 
 
 def _preference(flags: dict[str, Any]) -> PreferenceJudge | None:
@@ -168,7 +205,7 @@ def _models(config: Config, flags: dict[str, Any]) -> dict[str, BackendConfig]:
     """Return the two models to compare, each with the default backend's settings besides its own name and server."""
     from pydantic import ValidationError
 
-    from character.config import BackendConfig, describe_validation
+    from character.config import BackendConfig, describe_validation, is_rehearsal_model
     from character.errors import ConfigError
 
     models: dict[str, BackendConfig] = {}
@@ -177,9 +214,15 @@ def _models(config: Config, flags: dict[str, Any]) -> dict[str, BackendConfig]:
         chosen = {name: value for name, value in given.items() if value is not None}
         if not chosen:
             continue
-        known = config.backends["default"].model_dump(exclude_unset=True)
+        known: dict[str, Any] = {
+            **config.backends["default"].model_dump(exclude_unset=True),
+            "kind": "native",
+        }
+        if is_rehearsal_model(str(chosen.get("model"))):
+            known = {"kind": "rehearsal"}
+            chosen["model"] = ""
         try:
-            models[role] = BackendConfig.model_validate({**known, "kind": "native", **chosen})
+            models[role] = BackendConfig.model_validate({**known, **chosen})
         except ValidationError as error:
             raise ConfigError(f"--{role} is not valid: {describe_validation(error)}") from None
     if len(models) == 1 or (flags["with_traits"] and not models):
@@ -214,32 +257,53 @@ def _show(report: EffectReport, out: Path, language: str | None) -> None:
     styles = {"look": "yellow", "note": "", "fine": "green"}
     for note in findings(report, spoken):
         console.print(f"- {note.text}", style=styles[note.weight])
+        for item in note.items:
+            console.print(f"    {item}", style=styles[note.weight])
     console.print(f"{count_text(report.usage.calls, 'call')} · {cost_text(report.usage)}", style="dim")
     console.print(f"report: {out / 'effect.html'}\ncards: {out / 'cards'}", style="dim")
 
 
 def _table(report: EffectReport, spoken: str) -> Table:
+    """Return a row per trait: its intended shifts, the least that is left under pressure, and its rating where a model chooses."""
     from rich.table import Table
 
     from character.evaluation.findings import is_sure, written
+    from character.evaluation.page_revealed import told_rating
+    from character.evaluation.pressures import PRESSURE_WORDS
     from character.evaluation.words import WORDS
 
+    def two_lines(figure: Figure, *, sure: bool, style: NumberStyle = "signed") -> str:
+        estimate, _, interval = written(figure, spoken, style).partition(" [")
+        return f"{estimate}{' *' if sure else ''}" + (f"\n[{interval}" if interval else "")
+
     words = WORDS[spoken]
-    table = Table(title=words["matrix"], title_justify="left")
-    table.add_column(words["changed"])
+    columns: dict[str, dict[str, str]] = {
+        words[f"{question}_short"]: {
+            each.trait: two_lines(each.shift, sure=is_sure(each, report))
+            for each in report.shifts
+            if each.is_intended and each.contrast.question == question
+        }
+        for question in ("alone", "within", "models")
+    }
+    shares = [(each.share, each.contrast) for each in report.robustness if each.share is not None]
+    columns[words["least_left"]] = {
+        contrast.group: f"{two_lines(share, sure=False, style='share')}\n{PRESSURE_WORDS[spoken][contrast.pressure]}"
+        for share, contrast in sorted(shares, key=lambda each: -each[0].estimate)
+    }
+    columns[words["chosen"]] = {
+        each.trait: two_lines(told_rating(each), sure=each.adjusted_p < 1 - report.level)
+        for each in (report.revealed.ratings if report.revealed else ())
+        if each.adjusted_p is not None
+    }
+    table = Table(
+        title=words["matrix"], title_justify="left", caption=words["starred"], caption_justify="left"
+    )
     table.add_column(words["judged"])
-    table.add_column(words["shift"], justify="right")
-    table.add_column(words["adjusted"], justify="right")
-    for shift in report.shifts:
-        if shift.contrast.question in ("alone", "within", "models") and (
-            shift.is_intended or is_sure(shift, report)
-        ):
-            table.add_row(
-                f"{shift.contrast.condition} / {shift.contrast.reference}",
-                shift.trait,
-                written(shift.shift, spoken),
-                f"{shift.adjusted_p:.4f}",
-            )
+    told = {name: cells for name, cells in columns.items() if cells}
+    for name in told:
+        table.add_column(name, justify="right")
+    for trait in report.traits:
+        table.add_row(trait, *(cells.get(trait, "–") for cells in told.values()))
     return table
 
 

@@ -105,7 +105,7 @@ def _overrides(flags: dict[str, Any]) -> dict[str, Any]:
 
 
 def _estimate(labelled: LabelledSet, config: Config, flags: dict[str, Any]) -> None:
-    from character.cli.estimates import show_estimate
+    from character.cli.estimate_table import show_estimate
     from character.tuning_estimate import estimate_tuning
     from optimizers.strategies import usual_budget
 

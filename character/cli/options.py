@@ -60,6 +60,24 @@ def _backend_options(function: F, roles: tuple[str, ...]) -> F:
     return function
 
 
+def budget_options(function: F) -> F:
+    """Add --max-cost, --max-tokens and --max-calls, which are never passed."""
+    for decorator in (
+        click.option("--max-calls", type=click.IntRange(min=0), help="Never make more than this many calls."),
+        click.option(
+            "--max-tokens", type=click.IntRange(min=0), help="Never take more than this many tokens."
+        ),
+        click.option("--max-cost", type=click.FloatRange(min=0), help="Never spend more than this many USD."),
+    ):
+        function = decorator(function)
+    return function
+
+
+def budget_overrides(flags: dict[str, Any]) -> dict[str, Any]:
+    """Return the ``budget`` section that the budget flags amount to, with None for what is not given."""
+    return {name: flags[name] for name in ("max_cost", "max_tokens", "max_calls")}
+
+
 def backend_overrides(flags: dict[str, Any]) -> dict[str, Any]:
     """Return the ``backends`` section that the backend flags amount to."""
     section: dict[str, Any] = {}

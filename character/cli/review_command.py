@@ -96,10 +96,11 @@ def _report(folder: Path, language: Any, as_json: bool) -> None:
         reviews = [review.model_dump(mode="json") for review in report.reviews]
         print_json({"folder": str(folder), "reviews": reviews})
         return
+    spoken = language or ("zh" if report.language.casefold().startswith("zh") else "en")
     for trait in report.traits:
-        part = sign_off_part(report, trait, language or "en")
-        told = "; ".join(f"{fact.what} {fact.said}" for fact in part.facts) or part.nothing
-        click.echo(f"{trait}: {told}")
+        part = sign_off_part(report, trait, spoken)
+        told = ("；" if spoken == "zh" else "; ").join(f"{fact.what} {fact.said}" for fact in part.facts)
+        click.echo(f"{trait}{'：' if spoken == 'zh' else ': '}{told or part.nothing}")
     click.echo(f"report: {folder / 'effect.html'}\ncards: {folder / 'cards'}")
 
 

@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from character.cli.options import backend_options, backend_overrides, config_option, json_option, print_json
+from character.cli.options import (
+    backend_options,
+    backend_overrides,
+    budget_options,
+    budget_overrides,
+    config_option,
+    json_option,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from character.config import Config
 
-_ESTIMATE_NOTE = (
+_LIMITS = (
     "At most, for ranking: passes that agree are followed by no others. Without re-asks and refills. "
     "Prompts are measured, lengths of replies are assumed."
 )
@@ -43,11 +51,7 @@ _ESTIMATE_NOTE = (
 @click.option(
     "--design", metavar="NAME", help="Which candidates become pairs, such as best_rest or overdone."
 )
-@click.option(
-    "--max-cost", type=click.FloatRange(min=0), help="Never spend more than this many USD on the run."
-)
-@click.option("--max-tokens", type=click.IntRange(min=0), help="Never take more than this many tokens.")
-@click.option("--max-calls", type=click.IntRange(min=0), help="Never make more than this many calls.")
+@budget_options
 @click.option("--dry-run", is_flag=True, help="Estimate calls, tokens and cost; send nothing, write nothing.")
 @click.option(
     "--reuse", multiple=True, type=click.Path(path_type=Path), help="Take over what is finished in this run."
@@ -66,7 +70,7 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
     no network, and data that is for trying and testing only. The same command goes on with a run that
     was stopped.
     """
-    from character.cli.estimates import show_estimate
+    from character.cli.estimate_table import show_estimate
     from character.cli.progress import RunDisplay
     from character.config import load_config
     from character.constitution import load_constitution
@@ -87,7 +91,7 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
     elif config.messages.from_questions:
         messages = GivenMessages(messages_from_questions(loaded))
     if flags["dry_run"]:
-        show_estimate(estimate(loaded, config, messages), _ESTIMATE_NOTE, as_json=flags["as_json"])
+        show_estimate(estimate(loaded, config, messages), _LIMITS, as_json=flags["as_json"])
         return
     with RunDisplay(loaded, config, out) as display:
         summary = run(
@@ -105,7 +109,7 @@ def _overrides(flags: dict[str, Any]) -> dict[str, Any]:
         "responses": {"candidates": flags["candidates"]},
         "ranking": {name: flags[name] for name in ("strategy", "passes", "max_passes", "ranker")},
         "pairs": {"design": flags["design"]},
-        "budget": {name: flags[name] for name in ("max_cost", "max_tokens", "max_calls")},
+        "budget": budget_overrides(flags),
         "store": {"url": flags["store_url"]},
         "": {"concurrency": flags["concurrency"], "seed": flags["seed"]},
     }

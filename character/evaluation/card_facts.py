@@ -38,6 +38,7 @@ CARD_WORDS: dict[str, dict[str, str]] = {
         "veto_candidate": "vetoed response",
         "veto_trait": "vetoed trait",
         "by": "by {reviewer}",
+        "rehearsal": "A rehearsal",
         "sign_off": "Sign-off",
         "signed": "signed off",
         "refused": "refused",
@@ -71,6 +72,7 @@ CARD_WORDS: dict[str, dict[str, str]] = {
         "veto_candidate": "被否决的回复",
         "veto_trait": "被否决的特质",
         "by": "{reviewer}",
+        "rehearsal": "演练",
         "sign_off": "签核",
         "signed": "已签核",
         "refused": "拒绝签核",
@@ -112,6 +114,15 @@ def card_parts(report: EffectReport, name: str, language: str) -> list[CardPart]
         CardPart(words["confounds"], tuple(_measures(report, name, language)), words["no_side_effects"]),
     ]
     return [part for part in parts if part.facts or part.nothing]
+
+
+def rehearsal_part(report: EffectReport, language: str) -> list[CardPart]:
+    """Return the warning that the rehearsal model had a hand in what was measured, where it had."""
+    return (
+        [CardPart(CARD_WORDS[language]["rehearsal"], (), WORDS[language]["rehearsal"])]
+        if report.rehearsal
+        else []
+    )
 
 
 def review_part(report: EffectReport, trait: str, language: str) -> CardPart:

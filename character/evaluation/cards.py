@@ -18,7 +18,7 @@ from character.evaluation.card_facts import (
 )
 from character.evaluation.page import example_of
 from character.evaluation.records import EffectReport, Moved
-from character.evaluation.words import DEGREE_WORDS, WORDS, condition_word
+from character.evaluation.words import DEGREE_WORDS, WORDS, condition_word, listed
 from character.report import Examples, Note, Notes, Page, Section, Table, render, write_text
 from character.report.parts import Language
 from character.text import fingerprint
@@ -103,7 +103,7 @@ def _line(fact: Fact) -> str:
 
 
 def _made(report: EffectReport, language: str) -> str:
-    models = ", ".join(sorted({model for served in report.models.values() for model in served}))
+    models = listed(sorted({model for served in report.models.values() for model in served}), language)
     return CARD_WORDS[language]["made"].format(
         fingerprint=report.fingerprint,
         version=report.version,

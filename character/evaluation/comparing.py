@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +11,30 @@ from character.audit.clustered import LEAST_CLUSTERS, holm
 from character.errors import StoreError
 from character.evaluation.conditions import Contrast
 from character.evaluation.reading import read_effect
-from character.evaluation.records import DEGREE_SCORES, EffectReport, Figure, Probed
+from character.evaluation.records import (
+    DEGREE_SCORES,
+    EffectReport,
+    Figure,
+    OpinionShift,
+    Probed,
+    Response,
+    Shift,
+)
 from character.evaluation.shifts import paired
 from character.records import Record
 
 _NUM_SAMPLES = 4000
+SHARED = 0.5
+"""Share of the messages that two evaluations must have in common to be compared message by message, on those alone."""
 
 
 class Change(Record):
     """How much a shift differs between two evaluations: the second less the first, in degrees.
 
-    ``is_paired`` where both were measured on the same messages, which are then compared one by one. ``p`` is two-sided, by
-    sign flips of messages (paired) or by exchanging messages between the two (else); ``adjusted_p`` Holm's over all changes.
+    Where no judge was called, in log-odds of the preference model. ``is_paired`` where both were measured on the same messages,
+    which are then compared one by one; the few that only one of them has are left out. ``num_messages`` are those compared. ``p``
+    is two-sided, by sign flips of messages (paired) or by exchanging messages between the two (else); ``adjusted_p`` Holm's over
+    all changes.
     """
 
     contrast: Contrast
@@ -41,23 +53,31 @@ def compare(
 ) -> tuple[EffectReport, EffectReport, tuple[Change, ...]]:
     """Return the reports of two evaluations and how every shift that both have changed.
 
-    Traits are matched by name. Raises StoreError where a folder cannot be read or the two share no shift.
+    Traits are matched by name. Raises StoreError where a folder cannot be read, where a judge was called in one of them only, and
+    where the two share no shift.
     """
     (before, probed_before), (after, probed_after) = read_effect(first), read_effect(second)
-    theirs = {(shift.contrast, shift.trait) for shift in after.shifts}
-    shared = [shift for shift in before.shifts if (shift.contrast, shift.trait) in theirs]
+    if before.judged != after.judged:
+        alone = second if before.judged else first
+        raise StoreError(
+            f"{alone} was measured without a judge and the other one with, so that one has log-odds and the other degrees.",
+            expected="two evaluations measured alike",
+            fix=f"measure {alone} again without --no-judge: no response is paid twice.",
+        )
+    theirs = {(shift.contrast, shift.trait) for shift in _shifts(after)}
+    shared = [shift for shift in _shifts(before) if (shift.contrast, shift.trait) in theirs]
     if not shared:
         raise StoreError(
-            f"{first} and {second} have no effect in common.",
-            expected="two evaluations of traits with the same names",
+            f"{first} ({', '.join(before.traits)}) and {second} ({', '.join(after.traits)}) have no effect in common.",
+            expected="two evaluations of traits with the same names, under the same conditions",
         )
     rng = np.random.default_rng([seed, 3])
     changes = [
         _change(
             shift.contrast,
             shift.trait,
-            _differences(probed_before, shift.contrast, shift.trait),
-            _differences(probed_after, shift.contrast, shift.trait),
+            _differences(probed_before, shift),
+            _differences(probed_after, shift),
             rng,
         )
         for shift in shared
@@ -70,14 +90,25 @@ def compare(
     return before, after, told
 
 
-def _differences(probed: Sequence[Probed], contrast: Contrast, trait: str) -> dict[str, float]:
-    return {
-        pair.probed.message.id: float(
-            DEGREE_SCORES[pair.condition.degrees[trait]] - DEGREE_SCORES[pair.reference.degrees[trait]]
-        )
-        for pair in paired(probed, contrast)
-        if trait in pair.condition.degrees and trait in pair.reference.degrees
-    }
+def _shifts(report: EffectReport) -> Sequence[Shift | OpinionShift]:
+    """Return the shifts by the judge, or by the preference model that stood in its place."""
+    return report.shifts if report.judged or report.opinion is None else report.opinion.shifts
+
+
+def _differences(probed: Sequence[Probed], shift: Shift | OpinionShift) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for pair in paired(probed, shift.contrast):
+        condition, reference = (_values(side, shift) for side in (pair.condition, pair.reference))
+        if shift.trait in condition and shift.trait in reference:
+            found[pair.probed.message.id] = condition[shift.trait] - reference[shift.trait]
+    return found
+
+
+def _values(response: Response, shift: Shift | OpinionShift) -> Mapping[str, float]:
+    """Return what a response shows of each trait, in degrees or log-odds."""
+    if isinstance(shift, OpinionShift):
+        return response.odds
+    return {trait: float(DEGREE_SCORES[degree]) for trait, degree in response.degrees.items()}
 
 
 def _change(
@@ -87,10 +118,10 @@ def _change(
     second: dict[str, float],
     rng: np.random.Generator,
 ) -> Change:
-    one, two = np.array(list(first.values())), np.array(list(second.values()))
-    is_paired = first.keys() == second.keys()
-    if is_paired:
-        two = np.array([second[message] for message in first])
+    shared = [message for message in first if message in second]
+    is_paired = len(shared) >= SHARED * max(len(first), len(second))
+    kept = (shared, shared) if is_paired else (list(first), list(second))
+    one, two = (np.array([each[m] for m in names]) for each, names in zip((first, second), kept, strict=True))
     estimate = float(two.mean() - one.mean())
     low, high = _interval(one, two, rng, is_paired=is_paired)
     p = _p_value(one, two, rng, is_paired=is_paired)

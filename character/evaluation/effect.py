@@ -27,6 +27,7 @@ from character.evaluation.conditions import (
     contrasts_for,
     pressed_contrasts,
 )
+from character.evaluation.estimating import estimated
 from character.evaluation.opinion import PreferenceJudge, opinion_of, with_odds
 from character.evaluation.pressures import PRESSURES
 from character.evaluation.probing import Plan, Probing, Progress
@@ -109,6 +110,37 @@ def effect(
     job = _Evaluation(plan, dict(models or {}), preference)
     job.check()
     return run_on_own_loop(partial(job.run, Path(out), on_progress or (lambda _progress: None)))
+
+
+def estimate_effect(
+    constitution: Constitution | Path | str,
+    *,
+    config: Config | None = None,
+    messages: MessageSource | None = None,
+    messages_per_trait: int = 16,
+    neutral_messages: int = 16,
+    pressed_messages: int = 0,
+    choices: int = 0,
+    models: Mapping[str, BackendConfig] | None = None,
+    design: Design | None = None,
+    judged: bool = True,
+) -> dict[str, Usage]:
+    """Return what ``effect`` with the same arguments will take, per stage and as ``all``; nothing is sent.
+
+    Tokens and USD as runs estimate them: prompts are measured, lengths of replies assumed, re-asks left out; an unknown price is None.
+    """
+    plan = Plan(
+        as_constitution(constitution),
+        config or Config(),
+        design or ("models" if models else "traits"),
+        messages,
+        messages_per_trait,
+        neutral_messages,
+        pressed_messages,
+        choices,
+        judged=judged,
+    )
+    return estimated(plan, models or {})
 
 
 @dataclass(frozen=True)

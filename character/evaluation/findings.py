@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from character.evaluation.conditions import Contrast
+from character.evaluation.folding import Found, told
 from character.evaluation.page_opinion import opinion_notes
 from character.evaluation.page_revealed import revealed_notes
 from character.evaluation.pressures import PRESSURE_WORDS
@@ -27,20 +29,23 @@ _INTENDED = ("alone", "within", "models")
 
 
 def findings(report: EffectReport, language: str) -> list[Note]:
-    """Return what stands out, the most urgent first."""
+    """Return what stands out, the most urgent first; many findings of one kind share a note."""
     found = [
-        *_state(report, language),
         *_intended(report, language),
         *_side_effects(report, language),
         *_caricature(report, language),
         *_coherence(report, language),
         *_robustness(report, language),
-        *revealed_notes(report, language),
-        *opinion_notes(report, language),
         *_measured(report, language),
         *_everyday(report, language),
     ]
-    return sorted(found, key=lambda note: _ORDER.index(note.weight))
+    notes = [
+        *_state(report, language),
+        *told(found, WORDS[language]),
+        *revealed_notes(report, language),
+        *opinion_notes(report, language),
+    ]
+    return sorted(notes, key=lambda note: _ORDER.index(note.weight))
 
 
 def is_sure(shift: Shift | MeasureShift | Coherence, report: EffectReport) -> bool:
@@ -65,8 +70,7 @@ def _state(report: EffectReport, language: str) -> Iterator[Note]:
         yield Note(words["lost_some"].format(reason=reason, number=f"{number:,}"), "note")
 
 
-def _intended(report: EffectReport, language: str) -> Iterator[Note]:
-    words = WORDS[language]
+def _intended(report: EffectReport, language: str) -> Iterator[Found]:
     for shift in report.shifts:
         question = shift.contrast.question
         if not shift.is_intended or question not in _INTENDED:
@@ -74,18 +78,17 @@ def _intended(report: EffectReport, language: str) -> Iterator[Note]:
         said = {
             "trait": shift.trait,
             "shift": written(shift.shift, language),
-            "where": words[f"{question}_where"],
+            "number": str(report.num_messages[shift.contrast.group]),
         }
+        where = WORDS[language][f"{question}_where"]
         if not is_sure(shift, report) and _leans(shift.shift):
-            yield Note(
-                words["unsure"].format(number=report.num_messages[shift.contrast.group], **said), "note"
-            )
+            yield Found("unsure", "note", said, where)
         elif not is_sure(shift, report):
-            yield Note(words["missing"].format(**said), "look")
+            yield Found("missing", "look", said, where)
         elif shift.shift.estimate < 0:
-            yield Note(words["backwards"].format(**said), "look")
+            yield Found("backwards", "look", said, where)
         else:
-            yield Note(words["found"].format(**said), "fine")
+            yield Found("found", "fine", said, where)
 
 
 def _leans(figure: Figure) -> bool:
@@ -93,8 +96,7 @@ def _leans(figure: Figure) -> bool:
     return figure.estimate > 0 and (figure.low is None or figure.low > 0)
 
 
-def _side_effects(report: EffectReport, language: str) -> Iterator[Note]:
-    words = WORDS[language]
+def _side_effects(report: EffectReport, language: str) -> Iterator[Found]:
     judged = [
         shift
         for shift in report.shifts
@@ -104,96 +106,107 @@ def _side_effects(report: EffectReport, language: str) -> Iterator[Note]:
         (shift for shift in judged if is_sure(shift, report)), key=lambda shift: -abs(shift.shift.estimate)
     )
     for shift in sure:
-        said = words["side_effect"].format(
-            changed=changed_word(shift, language), trait=shift.trait, shift=written(shift.shift, language)
-        )
-        yield Note(said, "look")
+        said = {
+            "changed": changed_word(shift.contrast, language),
+            "trait": shift.trait,
+            "shift": written(shift.shift, language),
+        }
+        yield Found("side_effect", "look", said)
     if judged and not sure:
         few = min(report.num_messages.get(shift.contrast.group, 0) for shift in judged) < FEW_MESSAGES
-        yield Note(words["side_effects_unknown" if few else "no_side_effects"], "note" if few else "fine")
+        yield Found("side_effects_unknown", "note", {}) if few else Found("no_side_effects", "fine", {})
 
 
-def changed_word(shift: Shift | MeasureShift | Coherence, language: str) -> str:
+def changed_word(contrast: Contrast, language: str) -> str:
     """Return what was changed in a contrast, with the messages it was changed on where that is not plain."""
-    contrast, words = shift.contrast, WORDS[language]
     if contrast.question in ("alone", "within"):
         return contrast.group
-    condition = condition_word(contrast.condition, language)
-    where = words["messages_of"].format(name=contrast.group) if contrast.group else words["everyday"]
+    condition, where = condition_word(contrast.condition, language), _messages_word(contrast, language)
     return f"{condition} ({where})" if language == "en" else f"{condition}（{where}）"
 
 
-def _caricature(report: EffectReport, language: str) -> Iterator[Note]:
+def compared_word(contrast: Contrast, language: str) -> str:
+    """Return what is compared with what, with the messages it was compared on where that is not plain."""
+    compared = WORDS[language]["compared"].format(
+        condition=condition_word(contrast.condition, language),
+        reference=condition_word(contrast.reference, language),
+    )
+    if contrast.question in ("alone", "within"):
+        return compared
+    where = _messages_word(contrast, language)
+    return f"{compared} ({where})" if language == "en" else f"{compared}（{where}）"
+
+
+def _messages_word(contrast: Contrast, language: str) -> str:
     words = WORDS[language]
+    return words["messages_of"].format(name=contrast.group) if contrast.group else words["everyday"]
+
+
+def _caricature(report: EffectReport, language: str) -> Iterator[Found]:
     many = [share for share in report.overdone if (share.overdone.low or 0.0) > MANY_OVERDONE]
     for share in many:
-        said = words["caricature_found"].format(
-            trait=share.trait,
-            share=written(share.overdone, language, "share"),
-            condition=condition_word(share.condition, language),
-        )
-        yield Note(said, "look")
+        said = {
+            "trait": share.trait,
+            "share": written(share.overdone, language, "share"),
+            "condition": condition_word(share.condition, language),
+        }
+        yield Found("caricature_found", "look", said)
     known = [share for share in report.overdone if share.overdone.high is not None]
     if known and all((share.overdone.high or 0.0) <= MANY_OVERDONE for share in known):
         most = number_text(Number(MANY_OVERDONE, style="share"), language)
-        yield Note(words["no_caricature"].format(share=most), "fine")
+        yield Found("no_caricature", "fine", {"share": most})
 
 
-def _coherence(report: EffectReport, language: str) -> Iterator[Note]:
+def _coherence(report: EffectReport, language: str) -> Iterator[Found]:
     for each in report.coherence:
         if is_sure(each, report) and each.points.estimate < 0:
-            said = WORDS[language]["less_coherent"].format(
-                condition=changed_word(each, language), points=written(each.points, language)
-            )
-            yield Note(said, "look")
+            said = {
+                "condition": changed_word(each.contrast, language),
+                "points": written(each.points, language),
+            }
+            yield Found("less_coherent", "look", said)
 
 
-def _robustness(report: EffectReport, language: str) -> Iterator[Note]:
-    words = WORDS[language]
+def _robustness(report: EffectReport, language: str) -> Iterator[Found]:
     for left in report.robustness:
         if left.share is not None and left.share.high is not None and left.share.high < GIVES_WAY:
-            said = words["gives_way"].format(
-                trait=left.contrast.group,
-                pressure=PRESSURE_WORDS[language][left.contrast.pressure],
-                share=written(left.share, language, "share"),
-            )
-            yield Note(said, "look")
+            said = {
+                "trait": left.contrast.group,
+                "pressure": PRESSURE_WORDS[language][left.contrast.pressure],
+                "share": written(left.share, language, "share"),
+            }
+            yield Found("gives_way", "look", said)
 
 
-def _measured(report: EffectReport, language: str) -> Iterator[Note]:
-    words = WORDS[language]
+def _measured(report: EffectReport, language: str) -> Iterator[Found]:
     for each in report.measures:
-        told = each.contrast.question in ("alone", "models") or not each.contrast.group
-        if not told or not is_sure(each, report):
+        about_one = each.contrast.question in ("alone", "models") or not each.contrast.group
+        if not about_one or not is_sure(each, report):
             continue
-        changed = changed_word(each, language)
+        changed = changed_word(each.contrast, language)
         if each.measure == "characters":
             if not 1 / LONGER < each.difference.estimate < LONGER:
                 ratio = written(each.difference, language, "number")
-                yield Note(words["longer"].format(changed=changed, ratio=ratio), "look")
+                yield Found("longer", "look", {"changed": changed, "ratio": ratio})
             continue
-        said = words["measure_moved"].format(
-            changed=changed,
-            measure=MEASURE_WORDS[language][each.measure],
-            difference=written(each.difference, language),
-        )
-        yield Note(said, "look" if each.measure in ("refusal", "repetition", "other_language") else "note")
+        said = {
+            "changed": changed,
+            "measure": MEASURE_WORDS[language][each.measure],
+            "difference": written(each.difference, language),
+        }
+        urgent = each.measure in ("refusal", "repetition", "other_language")
+        yield Found("measure_moved", "look" if urgent else "note", said)
 
 
-def _everyday(report: EffectReport, language: str) -> Iterator[Note]:
-    words = WORDS[language]
+def _everyday(report: EffectReport, language: str) -> Iterator[Found]:
     judged = [shift for shift in report.shifts if not shift.contrast.group]
     sure = [shift for shift in judged if is_sure(shift, report)]
     for shift in sure:
-        said = words["everyday_moved"].format(
-            trait=shift.trait,
-            shift=written(shift.shift, language),
-            condition=condition_word(shift.contrast.condition, language),
-        )
-        yield Note(said, "note")
+        said = {"trait": shift.trait, "shift": written(shift.shift, language)}
+        yield Found("everyday_moved", "note", said, condition_word(shift.contrast.condition, language))
     if judged and not sure:
         still = all(_is_even(shift.shift) for shift in judged)
-        yield Note(words["everyday_still" if still else "everyday_unknown"], "fine" if still else "note")
+        yield Found("everyday_still", "fine", {}) if still else Found("everyday_unknown", "note", {})
 
 
 def _is_even(figure: Figure) -> bool:

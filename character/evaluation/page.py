@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from character.evaluation.conditions import Contrast
-from character.evaluation.findings import findings, is_sure
+from character.evaluation.findings import compared_word, findings, is_sure
 from character.evaluation.page_opinion import opinion_section
 from character.evaluation.page_revealed import revealed_section
 from character.evaluation.page_reviews import review_notes, reviews_section
 from character.evaluation.pressures import PRESSURE_WORDS
-from character.evaluation.records import EffectReport, Figure, Moved, Shift
-from character.evaluation.words import DEGREE_WORDS, KIND_WORDS, MEASURE_WORDS, WORDS, condition_word
+from character.evaluation.records import DEGREE_SCORES, EffectReport, Figure, Moved, Share, Shift, Survival
+from character.evaluation.words import (
+    DEGREE_WORDS,
+    KIND_WORDS,
+    MEASURE_WORDS,
+    WORDS,
+    condition_word,
+    effect_word,
+    listed,
+)
 from character.report import (
     Chart,
     Example,
@@ -25,7 +33,7 @@ from character.report import (
     Text,
 )
 from character.report import Figure as BigNumber
-from character.report.charts import Point, bars, dots, heat_map
+from character.report.charts import Point, dots, heat_map, stacked
 from character.report.parts import Cell, Language, NumberStyle, Part
 from character.report.wording import number_text
 
@@ -37,7 +45,7 @@ def effect_page(report: EffectReport, language: Language | None = None) -> Page:
     spoken: Language = language or ("zh" if report.language.casefold().startswith("zh") else "en")
     words = WORDS[spoken]
     models = [
-        words["answered"].format(condition=condition_word(name, spoken), models=", ".join(served))
+        words["answered"].format(condition=condition_word(name, spoken), models=listed(served, spoken))
         for name, served in report.models.items()
     ]
     sections = [
@@ -54,7 +62,7 @@ def effect_page(report: EffectReport, language: Language | None = None) -> Page:
     ]
     return Page(
         title=words["title"].format(name=report.constitution),
-        subtitle=" · ".join(dict.fromkeys(models)) if len(models) <= 4 else ", ".join(report.traits),
+        subtitle=" · ".join(dict.fromkeys(models)) if len(models) <= 4 else listed(report.traits, spoken),
         sections=tuple(section for section in sections if section.parts),
         language=spoken,
         footer=words["made"].format(version=report.version, seed=report.seed),
@@ -85,7 +93,7 @@ def _matrix(report: EffectReport, language: Language) -> Section:
         if shifts:
             parts += [
                 _heat_map(report, question, shifts, language),
-                _shift_table(report, shifts, words[question], language),
+                _shift_table(report, shifts, language),
             ]
     if report.kinds:
         parts.append(_kinds(report, language))
@@ -111,23 +119,25 @@ def _heat_map(report: EffectReport, question: str, shifts: Sequence[Shift], lang
     )
 
 
-def _shift_table(report: EffectReport, shifts: Sequence[Shift], caption: str, language: Language) -> Table:
+def _shift_table(report: EffectReport, shifts: Sequence[Shift], language: Language) -> Table:
     words = WORDS[language]
-    told = sorted(shifts, key=lambda shift: (not shift.is_intended, shift.adjusted_p))
-    told = [shift for shift in told if shift.is_intended or is_sure(shift, report)]
+    kept = sorted(shifts, key=lambda shift: (not shift.is_intended, shift.adjusted_p))
+    kept = [shift for shift in kept if shift.is_intended or is_sure(shift, report)]
+    numbers = {shift.num_messages for shift in kept}
+    beside = (words["number"],) if len(numbers) > 1 else ()
     return Table(
-        (words["changed"], words["judged"], words["shift"], words["adjusted"], words["number"]),
+        (words["effect"], words["shift"], words["adjusted"], *beside),
         tuple(
             (
-                _row_word(shift.contrast, language),
-                shift.trait,
+                effect_word(shift.contrast.group, shift.trait, language),
                 _number(shift.shift, "signed"),
                 Number(shift.adjusted_p, digits=4),
-                shift.num_messages,
+                *((shift.num_messages,) if beside else ()),
             )
-            for shift in told
+            for shift in kept
         ),
-        caption=caption,
+        caption=words["with_intervals"],
+        note="" if beside else words["messages_each"].format(number=max(numbers, default=0)),
     )
 
 
@@ -149,36 +159,45 @@ def _kinds(report: EffectReport, language: Language) -> Chart:
 
 
 def _caricature(report: EffectReport, language: Language) -> Section:
-    words = WORDS[language]
-    points = [
-        Point(
-            share.trait,
-            share.overdone.estimate,
-            share.overdone.low,
-            share.overdone.high,
-            condition_word(share.condition.partition(":")[0], language)
-            if ": " not in share.condition
-            else words["alone"].split("，")[0].split(",")[0],
-        )
-        for share in report.overdone
-    ]
-    chart = bars(
-        words["caricature"],
-        points,
-        names=(words["judged"], words["overdone"], words["condition"]),
-        percent=True,
-        domain=(0.0, 1.0),
+    words, degrees = WORDS[language], DEGREE_WORDS[language]
+    if not report.overdone:
+        return Section(words["caricature"])
+    parts: list[Part] = []
+    spread = [share for share in report.overdone if share.degrees]
+    if spread:
+        rows = [
+            (
+                f"{share.trait} · {_own_word(share, language)}",
+                [share.degrees.get(each, 0) for each in DEGREE_SCORES],
+            )
+            for share in spread
+        ]
+        steps = [degrees[each] for each in DEGREE_SCORES]
+        names = (words["judged"], words["degree"], words["share"])
+        parts.append(stacked(words["degrees_chart"], rows, steps, names=names))
+    table = Table(
+        (words["judged"], words["condition"], words["overdone"], words["number"]),
+        tuple(
+            (share.trait, _own_word(share, language), _number(share.overdone, "share"), share.num_messages)
+            for share in report.overdone
+        ),
+        caption=words["caricature_chart"],
     )
-    return Section(words["caricature"], words["caricature_text"], (chart,) if points else ())
+    return Section(words["caricature"], words["caricature_text"], (*parts, table))
+
+
+def _own_word(share: Share, language: Language) -> str:
+    """Return a condition as it is called beside the trait that it is about."""
+    name = share.condition.partition(": ")[0]
+    return WORDS[language]["alone_short"] if name != share.condition else condition_word(name, language)
 
 
 def _coherence(report: EffectReport, language: Language) -> Section:
     words = WORDS[language]
-    columns = ("condition", "messages", "points", "adjusted", "agreement", "number")
+    columns = ("changed", "points", "adjusted", "agreement", "number")
     rows = tuple(
         (
-            condition_word(each.contrast.condition, language),
-            _row_word(each.contrast, language),
+            compared_word(each.contrast, language),
             _number(each.points, "signed"),
             Number(each.adjusted_p, digits=4),
             Number(each.agreement, style="share"),
@@ -192,36 +211,39 @@ def _coherence(report: EffectReport, language: Language) -> Section:
 
 def _robustness(report: EffectReport, language: Language) -> Section:
     words, pressures = WORDS[language], PRESSURE_WORDS[language]
-    points = [
-        Point(
-            f"{left.contrast.group} · {pressures[left.contrast.pressure]}",
-            figure.estimate,
-            figure.low,
-            figure.high,
-            words[name],
-        )
-        for left in report.robustness
-        for name, figure in (("calm", left.calm), ("pressed", left.pressed))
-    ]
-    if not points:
+    if not report.robustness:
         return Section(words["robustness"])
-    chart = dots(
-        words["robustness"],
-        points,
-        names=(words["pressure"], words["shift"], words["condition"]),
-        reference=0.0,
+    is_both = len({left.contrast.condition.partition(":")[0] for left in report.robustness}) > 1
+    cells: dict[tuple[str, str], Survival] = {}
+    for left in report.robustness:
+        name = left.contrast.group
+        row = f"{name} · {condition_word(left.contrast.condition, language)}" if is_both else name
+        cells[row, pressures[left.contrast.pressure]] = left
+    rows, columns = (list(dict.fromkeys(key[side] for key in cells)) for side in (0, 1))
+    shares = [
+        [cells[row, column].share if (row, column) in cells else None for column in columns] for row in rows
+    ]
+    chart = heat_map(
+        words["share_chart"],
+        rows,
+        columns,
+        [[None if share is None else share.estimate for share in line] for line in shares],
+        names=(words["judged"], words["pressure"], words["share_left"]),
+        percent=True,
+        domain=(0.0, 1.0),
     )
     table = Table(
-        (words["judged"], words["pressure"], words["share_left"], words["number"]),
+        (words["pressure"], words["calm"], words["pressed"], words["share_left"]),
         tuple(
             (
-                left.contrast.group,
-                pressures[left.contrast.pressure],
+                f"{row} · {column}",
+                _number(left.calm, "signed"),
+                _number(left.pressed, "signed"),
                 None if left.share is None else _number(left.share, "share"),
-                left.num_messages,
             )
-            for left in report.robustness
+            for (row, column), left in cells.items()
         ),
+        caption=words["with_intervals_all"],
     )
     return Section(words["robustness"], words["robustness_text"], (chart, table))
 
@@ -231,19 +253,14 @@ def _measures(report: EffectReport, language: Language) -> Section:
     told = sorted(report.measures, key=lambda each: each.adjusted_p)[:40]
     rows: list[tuple[Cell, ...]] = [
         (
-            words["compared"].format(
-                condition=condition_word(each.contrast.condition, language),
-                reference=condition_word(each.contrast.reference, language),
-            ),
-            _row_word(each.contrast, language),
-            MEASURE_WORDS[language][each.measure],
+            f"{compared_word(each.contrast, language)} · {MEASURE_WORDS[language][each.measure]}",
             Number(each.reference, digits=2),
             _number(each.difference, "number" if each.measure == "characters" else "signed"),
             Number(each.adjusted_p, digits=4),
         )
         for each in told
     ]
-    columns = ("condition", "messages", "measure", "reference", "difference", "adjusted")
+    columns = ("measure", "reference", "difference", "adjusted")
     table = Table(tuple(words[name] for name in columns), tuple(rows))
     return Section(words["measures"], words["measures_text"], (table,) if rows else ())
 

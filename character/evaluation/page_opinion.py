@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from character.evaluation.records import EffectReport, Figure, OpinionShift
-from character.evaluation.words import WORDS
+from character.evaluation.words import WORDS, effect_word
 from character.report import Chart, Note, Number, Section, Table
 from character.report.charts import heat_map
 from character.report.parts import Cell, Language, NumberStyle, Part
@@ -162,16 +162,15 @@ def _table(report: EffectReport, question: str, shifts: Sequence[OpinionShift], 
     told = [shift for shift in shifts if shift.is_intended or shift.adjusted_p < 1 - report.level]
     told.sort(key=lambda shift: (not shift.is_intended, shift.adjusted_p))
     return Table(
-        (words["changed"], words["judged"], own["preferred"], own["odds"], words["adjusted"], *beside),
+        (words["effect"], own["preferred"], own["odds"], words["adjusted"], *beside),
         tuple(_row(shift, language, judged=report.judged) for shift in told),
-        caption=words[question],
+        caption=words["with_intervals"],
     )
 
 
 def _row(shift: OpinionShift, language: Language, *, judged: bool) -> tuple[Cell, ...]:
     cells: tuple[Cell, ...] = (
-        _row_word(shift, language),
-        shift.trait,
+        effect_word(shift.contrast.group, shift.trait, language),
         _number(shift.preferred, "share"),
         _number(shift.odds, "signed"),
         Number(shift.adjusted_p, digits=4),

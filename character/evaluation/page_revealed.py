@@ -28,6 +28,7 @@ REVEALED_WORDS: dict[str, dict[str, str]] = {
         "less_now": "Where it may choose, the tuned model shows {trait} less than the base model does: {rating}.",
         "unmoved": "Where it may choose, the tuned model does not surely show {trait} more than its base: {rating}.",
         "neither": "In {share} of the choices under “{condition}” neither trait showed.",
+        "by_order": "Under “{condition}” the trait offered first was shown in {share} of the choices: the order decides more than the traits do. Every trait is offered first as often as second, so ratings do not lean, but they are less sure.",
         "line": "{rating}, shown in {shown} of {offered} choices",
     },
     "zh": {
@@ -46,11 +47,16 @@ REVEALED_WORDS: dict[str, dict[str, str]] = {
         "less_now": "可以选择时，调优后的模型比基础模型更不愿意表现{trait}：{rating}。",
         "unmoved": "可以选择时，调优后的模型并没有确定地比基础模型更愿意表现{trait}：{rating}。",
         "neither": "“{condition}”下，{share} 的选择两个特质都没有表现。",
+        "by_order": "“{condition}”下，{share} 的选择表现的是先列出的特质：顺序比特质更起作用。每个特质先后列出的次数相同，评分因此没有偏向，但更不确定。",
         "line": "{rating}，{offered} 次选择中表现 {shown} 次",
     },
 }
 MANY_NEITHER = 0.2
 """Share of replies that show neither trait, surely passed at the low end of its interval, that asks for attention."""
+
+
+BY_ORDER = 0.7
+"""Share of choices for the trait offered first, or second, that asks for attention where it surely is not one half."""
 
 
 def revealed_section(report: EffectReport, language: Language) -> Section:
@@ -110,6 +116,11 @@ def revealed_notes(report: EffectReport, language: str) -> Iterator[Note]:
             yield Note(words["more_now"].format(**said), "fine")
         else:
             yield Note(words["less_now"].format(**said), "look")
+    for name, share in found.first_shown.items():
+        is_sure = share.low is not None and share.high is not None and (share.low > 0.5 or share.high < 0.5)
+        if is_sure and not 1 - BY_ORDER <= share.estimate <= BY_ORDER:
+            said = {"share": _text(share, language, "share"), "condition": condition_word(name, language)}
+            yield Note(words["by_order"].format(**said), "look")
     for name, share in found.neither.items():
         if (share.low or 0.0) > MANY_NEITHER:
             said = {"share": _text(share, language, "share"), "condition": condition_word(name, language)}

@@ -15,8 +15,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "zh": ("特质", "回答", "猜对", "分不出", "过头", "α", "否决", "签核"),
 }
 _TEXT = {
-    "en": "People saw two responses to one message and guessed which of them was meant to show the trait. 50 % is chance.",
-    "zh": "评审人看同一条消息的两条回复，猜哪一条带有特质。50% 是随机水平。",
+    "en": "People saw two responses to one message and guessed which of them was meant to show the trait. 50 % is chance. A veto takes nothing out of the figures: they stay as they were measured, blind.",
+    "zh": "评审人看同一条消息的两条回复，猜哪一条带有特质。50% 是随机水平。否决不改动任何数字：它们保持盲测时的样子。",
 }
 _REFUSED = {"en": "{trait} was not signed off: {said}", "zh": "{trait}未获签核：{said}"}
 

@@ -34,6 +34,9 @@ from character.run_loop import MessageSource
 from character.store import RunStore
 from character.text import stable_seed
 
+COMPARED = ("alone", "models", "character")
+"""What is asked of the contrasts whose responses are compared for coherence."""
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -217,8 +220,7 @@ class Probing:
         contrasts = [
             contrast
             for contrast in contrasts_for(self._plan.constitution, [group], self._plan.design)
-            if contrast.question in ("alone", "models", "character")
-            and {contrast.condition, contrast.reference} <= texts.keys()
+            if contrast.question in COMPARED and {contrast.condition, contrast.reference} <= texts.keys()
         ]
         seed, lm = self._plan.config.seed, self._lm("judge")
         found = await aparallel(

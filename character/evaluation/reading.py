@@ -9,8 +9,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from character.errors import StoreError
+from character.constitution import Constitution
+from character.errors import MessagesError, StoreError
 from character.evaluation.records import EffectReport, Probed
+from character.message_files import GivenMessages
+from character.records import Message, MessageBatch
 
 REPORT_NAME, RESPONSES_NAME = "effect.json", "responses.jsonl"
 
@@ -27,6 +30,26 @@ def read_effect(folder: Path | str) -> tuple[EffectReport, list[Probed]]:
     with _reading(Path(folder)):
         lines = (Path(folder) / RESPONSES_NAME).read_text(encoding="utf-8").split("\n")
         return report, [Probed.model_validate_json(line) for line in lines if line]
+
+
+def messages_of(folder: Path | str, constitution: Constitution) -> GivenMessages:
+    """Return the messages of an evaluation, for the traits of a constitution: measured on these, two are compared one by one.
+
+    Raises StoreError where there is no finished evaluation, and MessagesError where it has no messages of some trait.
+    """
+    _report, probed = read_effect(folder)
+    found: dict[str, list[Message]] = {trait.name: [] for trait in constitution.traits}
+    for each in probed:
+        if each.group in found and not each.pressure:
+            found[each.group].append(each.message)
+    missing = [name for name, messages in found.items() if not messages]
+    if missing:
+        raise MessagesError(
+            f"{folder} holds no messages of {', '.join(missing)}.",
+            expected=f"an evaluation of {', '.join(found)}",
+            fix="measure the traits that both have with --trait, or give the messages as a file.",
+        )
+    return GivenMessages({name: MessageBatch(messages=tuple(messages)) for name, messages in found.items()})
 
 
 @contextmanager

@@ -104,12 +104,13 @@ class MeasureShift(Record):
 
 
 class Share(Record):
-    """The share of responses to a trait's messages under a condition that overdo that trait."""
+    """The share of responses to a trait's messages under a condition that overdo that trait, and how many are at which degree."""
 
     trait: str
     condition: str
     overdone: Figure
     num_messages: int
+    degrees: dict[Degree, int] = Field(default_factory=dict)
 
 
 class Moved(Record):

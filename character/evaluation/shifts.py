@@ -153,20 +153,29 @@ def measures_shifted(
 
 
 def overdone_shares(probed: Sequence[Probed], traits: Sequence[str], *, seed: int = 0) -> tuple[Share, ...]:
-    """Return how often each trait is overdone in the responses to its own messages, per condition that may show it."""
+    """Return how strongly each trait shows in the responses to its own messages, per condition that may show it."""
     found = []
     for trait in traits:
         for condition in (PLAIN, alone(trait), CHARACTER, BASE, TUNED):
             seen = [
-                float(response.degrees[trait] == "overdone")
+                response.degrees[trait]
                 for each in probed
                 if each.group == trait and not each.pressure
                 for response in each.responses
                 if response.condition == condition and trait in response.degrees
             ]
             if seen:
-                figure, _ = mean_figure(seen, seed)
-                found.append(Share(trait=trait, condition=condition, overdone=figure, num_messages=len(seen)))
+                figure, _ = mean_figure([float(degree == "overdone") for degree in seen], seed)
+                degrees = {degree: seen.count(degree) for degree in DEGREE_SCORES}
+                found.append(
+                    Share(
+                        trait=trait,
+                        condition=condition,
+                        overdone=figure,
+                        num_messages=len(seen),
+                        degrees=degrees,
+                    )
+                )
     return tuple(found)
 
 

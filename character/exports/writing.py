@@ -55,16 +55,13 @@ def export(
     stored ones. ``balance`` is the most that any confound may then set chosen and rejected apart, in 0..1, such as 0.1
     (see ``character.audit.balance``): pairs are left out, or with ``balance_method="weights"`` get a column ``weight``.
     ``without_position_effects`` first takes out of the rankings what each place in the list is worth to the judge over
-    the whole run; it needs ``pairs``. Balancing is over all splits together. ``balance_ignore`` names features that the traits themselves consist of,
-    ``balance_contrasts`` what else to even out, by name and pair id.
+    the whole run; it needs ``pairs``. Balancing is over all splits together. ``balance_ignore`` names features that the
+    traits themselves consist of, ``balance_contrasts`` what else to even out, by name and pair id.
 
-    The rollouts are read in passes, so that a large run need not fit into memory; the formats ``recipe`` and
-    ``trl-kto`` still hold all their rows, and balancing some 40 numbers and no text per pair.
-
-    The same arguments always write the same bytes. Raises UnknownNameError for the format, InputError where ``out`` is
-    taken, the manifest cannot be read, a trait is not in the constitution, nothing would be written, or the format
-    has no place for rebuilt pairs or weights,
-    MissingExtraError without pyarrow for Parquet, and StoreError where the disk refuses.
+    The rollouts are read in passes; the formats ``recipe`` and ``trl-kto`` still hold all their rows, and balancing some
+    40 numbers and no text per pair. The same arguments always write the same bytes. Raises UnknownNameError for the format,
+    InputError where ``out`` is taken, the manifest cannot be read, a trait is not in the constitution, nothing would be
+    written, or the format has no place for rebuilt pairs or weights, MissingExtraError, and StoreError for the disk.
     """
     if format not in EXPORT_FORMATS:
         raise UnknownNameError("export format", format, EXPORT_FORMATS)

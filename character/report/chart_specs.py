@@ -13,8 +13,8 @@ FITTING_COLUMNS = 54
 """Latin letters that fit side by side above the columns of a matrix on a phone."""
 CELL_WIDTH, LABEL_WIDTH = 44, 130
 """Least width of a matrix's cell, and room for the labels of its rows, in pixels."""
-SLANTED_WIDTH = 46
-"""Room to the right of a matrix for the last of its slanted labels, in pixels."""
+SLANT, SLANTED_LIMIT = -40, 150
+"""Angle of labels that do not fit level above their columns, in degrees, and the width from which they are cut, in pixels."""
 ROW_HEIGHT = 24
 """Height of a row of bars, dots or cells, in pixels."""
 
@@ -92,17 +92,30 @@ def group_offset(grouped: bool) -> dict[str, Any]:
     return {"yOffset": {"field": "group", "type": "nominal", "sort": None}} if grouped else {}
 
 
-def number_format(percent: bool) -> str:
+def number_format(percent: bool, *, signed: bool = False) -> str:
     """Return how values are written on axes and in cells."""
-    return ".0%" if percent else ".2~f"
+    return ".0%" if percent else "+.2f" if signed else ".2~f"
 
 
 def label_angle(labels: Sequence[str]) -> dict[str, Any]:
     """Return the axis options of labels above columns: level where they fit beside one another on a phone."""
-    widths = [sum(2 if ord(char) > 0x2E80 else 1 for char in label) for label in labels]
-    if max(widths, default=0) * len(labels) <= FITTING_COLUMNS:
+    if max(map(_letters, labels), default=0) * len(labels) <= FITTING_COLUMNS:
         return {"labelAngle": 0}
-    return {"labelAngle": -40, "labelOverlap": False, "labelLimit": 110}
+    return {"labelAngle": SLANT, "labelOverlap": False, "labelLimit": SLANTED_LIMIT}
+
+
+def slanted_room(labels: Sequence[str]) -> int:
+    """Return the room that slanted labels take to the right of their matrix, in pixels: the last one starts in mid-column."""
+    reach = (
+        math.cos(math.radians(SLANT)) * min(SLANTED_LIMIT, 6.5 * _letters(label)) - CELL_WIDTH * (after + 0.5)
+        for after, label in enumerate(reversed(labels))
+    )
+    return max(2, math.ceil(max(reach, default=0)))
+
+
+def _letters(label: str) -> int:
+    """Return how wide a label is, in Latin letters: a Chinese character counts two."""
+    return sum(2 if ord(char) > 0x2E80 else 1 for char in label)
 
 
 def finite(value: float | None) -> float | None:

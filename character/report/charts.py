@@ -15,7 +15,6 @@ from character.report.chart_specs import (
     CELL_WIDTH,
     LABEL_WIDTH,
     ROW_HEIGHT,
-    SLANTED_WIDTH,
     base_spec,
     cut,
     distinct_labels,
@@ -27,9 +26,13 @@ from character.report.chart_specs import (
     number_format,
     reference_layers,
     scale_ends,
+    slanted_room,
     value_axis,
 )
 from character.report.parts import Cell, Chart, Number, NumberStyle, Table
+
+MOST_STEPS = 5
+"""As many ordered steps as a page has colours for."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,46 @@ def bars(
     return _rows_chart(title, points, layers, names, percent, domain, description, grouped)
 
 
+def stacked(
+    title: str,
+    rows: Sequence[tuple[str, Sequence[int]]],
+    steps: Sequence[str],
+    *,
+    names: tuple[str, str, str] = ("label", "step", "share"),
+    description: str = "",
+) -> Chart:
+    """Return a horizontal bar per row, parted by how many lie at each of up to five ordered steps, the first one left.
+
+    ``rows`` are labels with their counts, one count per step; ``names`` are the titles of label, step and share.
+    """
+    if len(steps) > MOST_STEPS:
+        raise ValueError(f"expected at most {MOST_STEPS} steps, got {len(steps)}")
+    labels = distinct_labels([label for label, _counts in rows])
+    values = [
+        {"label": label, "step": step, "place": place, "value": count / (sum(counts) or 1)}
+        for label, (_, counts) in zip(labels, rows, strict=True)
+        for place, (step, count) in enumerate(zip(steps, counts, strict=True))
+    ]
+    spec = base_spec(values, height=max(ROW_HEIGHT * len(set(labels)), ROW_HEIGHT))
+    spec["mark"] = {"type": "bar", "height": {"band": 0.75}}
+    x = value_axis("x", names[2], True, (0.0, 1.0))
+    spec["encoding"] = {
+        "y": {"field": "label", "type": "nominal", "sort": None, "title": None},
+        "x": {**x, "stack": "zero"},
+        "order": {"field": "place", "type": "quantitative"},
+        "color": {
+            "field": "step",
+            "type": "ordinal",
+            "sort": list(steps),
+            "scale": {"domain": list(steps)},
+            "title": names[1],
+            "legend": {"orient": "top", "title": None, "columns": 3},
+        },
+    }
+    lines: tuple[tuple[Cell, ...], ...] = tuple((label, *counts) for label, counts in rows)
+    return Chart(title, spec, Table((names[0], *steps), lines), description)
+
+
 def dots(
     title: str,
     points: Sequence[Point],
@@ -131,7 +174,7 @@ def heat_map(
 ) -> Chart:
     """Return a matrix of coloured cells with their values written in; None is an empty cell.
 
-    ``middle`` is the value at which a two-sided colour scale turns (0.5 for win rates, 0 for differences);
+    ``middle`` is the value at which a two-sided colour scale turns (0.5 for win rates, 0 for differences, which are signed);
     None takes a one-sided scale. ``domain`` are the values at the two ends of the scale.
     """
     row_labels, column_labels = distinct_labels(rows), distinct_labels(columns)
@@ -148,8 +191,8 @@ def heat_map(
     }
     spec = base_spec(cells, height=(ROW_HEIGHT + 6) * len(rows))
     angle = label_angle(column_labels)
-    if angle["labelAngle"]:
-        spec["padding"] = {"left": 2, "top": 2, "bottom": 2, "right": SLANTED_WIDTH}
+    beside = slanted_room(column_labels) if angle["labelAngle"] else 2
+    spec["padding"] = {"left": 2, "top": 2, "bottom": 2, "right": beside}
     spec["encoding"] = {
         "x": _category("column", column_labels, title=names[1], orient="top", **angle),
         "y": _category("row", row_labels, title=None),
@@ -163,16 +206,16 @@ def heat_map(
         {
             "transform": [{"filter": "isValid(datum.value)"}],
             "mark": {"type": "text", "style": "inside"},
-            "encoding": {"text": {**value, "format": number_format(percent)}},
+            "encoding": {"text": {**value, "format": number_format(percent, signed=middle == 0)}},
         },
     ]
-    style: NumberStyle = "share" if percent else "number"
+    style: NumberStyle = "share" if percent else "signed" if middle == 0 else "number"
     lines: tuple[tuple[Cell, ...], ...] = tuple(
         (row, *(Number(finite(cell), style=style) for cell in line))
         for row, line in zip(rows, values, strict=True)
     )
     table = Table((f"{names[0]} / {names[1]}", *columns), lines)
-    return Chart(title, spec, table, description, min_width=LABEL_WIDTH + CELL_WIDTH * len(columns))
+    return Chart(title, spec, table, description, min_width=LABEL_WIDTH + CELL_WIDTH * len(columns) + beside)
 
 
 def line(

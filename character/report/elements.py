@@ -120,10 +120,15 @@ def _example(example: Example, language: str, *, is_open: bool) -> str:
 def _notes(notes: Notes, language: str) -> str:
     fixed = words(language)
     items = "".join(
-        f'<li class="{note.weight}"><span class="weight">{escape(fixed[note.weight])}</span>{escape(note.text)}</li>'
+        f'<li class="{note.weight}"><span class="weight">{escape(fixed[note.weight])}</span>{escape(note.text)}'
+        f"{_listed(note.items)}</li>"
         for note in notes.items
     )
     return f'<ul class="notes">{items}</ul>' if items else f'<p class="quiet">{escape(fixed["nothing"])}</p>'
+
+
+def _listed(items: tuple[str, ...]) -> str:
+    return f"<ul>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul>" if items else ""
 
 
 _WRITERS: dict[type, Callable[[Any, str], str]] = {

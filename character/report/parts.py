@@ -105,10 +105,14 @@ class Examples:
 
 @dataclass(frozen=True)
 class Note:
-    """One finding in plain words. ``weight``: ``look`` asks for attention, ``note`` informs, ``fine`` reassures."""
+    """One finding in plain words. ``weight``: ``look`` asks for attention, ``note`` informs, ``fine`` reassures.
+
+    ``items`` are listed below the text, where one sentence stands for several findings.
+    """
 
     text: str
     weight: Weight = "note"
+    items: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -228,7 +228,7 @@ def _sign(
     name = item.partition(":")[2]
     if subject.report is None or name not in subject.report.traits:
         return None
-    from character.evaluation.card_facts import card_parts, review_part, sign_off_part
+    from character.evaluation.card_facts import card_parts, rehearsal_part, review_part, sign_off_part
     from character.review.effect_reviews import with_reviews
 
     trait = subject.trait(name)
@@ -245,6 +245,7 @@ def _sign(
         "",
         reviews.newest_seq(reviewer, "sign", [item]),
         [
+            *rehearsal_part(report, language),
             *card_parts(report, name, language),
             review_part(report, name, language),
             sign_off_part(report, name, language),

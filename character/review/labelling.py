@@ -36,16 +36,11 @@ def export_labelled(folder: Path, out: Path, *, reviewers: Iterable[str] = ()) -
     Answers to candidates that the run has since made anew (``changed``), and to messages and traits that a reviewer
     vetoed, are left out. Raises InputError where nothing would be written, StoreError where there are no reviews.
     """
-    if not (folder / FILE_NAME).is_file():
-        raise InputError(
-            f"{folder} holds no reviews (no {FILE_NAME} in it).",
-            fix=f"first run `character review {folder}`.",
-        )
     wanted = {reviewer_name(name) for name in reviewers}
     subject = open_subject(folder)
     try:
-        with ReviewStore(folder, write=False) as reviews:
-            standing = [*reviews.answers("rank"), *reviews.answers("compare")]
+        standing = _rankings(folder)
+        _check_can_be_exported(subject, {each.reviewer for each in standing}, wanted)
         chosen = [each for each in standing if not wanted or each.reviewer in wanted]
         exported = _labelled(subject, chosen)
     finally:
@@ -60,6 +55,34 @@ def export_labelled(folder: Path, out: Path, *, reviewers: Iterable[str] = ()) -
         )
     write_labelled(out, exported.labelled)
     return exported
+
+
+def _rankings(folder: Path) -> list[Standing]:
+    if not (folder / FILE_NAME).is_file():
+        return []
+    with ReviewStore(folder, write=False) as reviews:
+        return [*reviews.answers("rank"), *reviews.answers("compare")]
+
+
+def _check_can_be_exported(subject: Subject, known: set[str], wanted: set[str]) -> None:
+    """Raise InputError where the folder has no candidates to rank, or a reviewer ranked none."""
+    if not known and subject.effects.items:
+        raise InputError(
+            f"{subject.folder} holds an effect, whose answers are no rankings.",
+            expected="the folder of a run, whose candidates people ranked or compared",
+            fix="what reviewers said of an effect is written by --report.",
+        )
+    if not (subject.folder / FILE_NAME).is_file():
+        raise InputError(
+            f"{subject.folder} holds no reviews (no {FILE_NAME} in it).",
+            fix=f"first run `character review {subject.folder}`.",
+        )
+    if strangers := sorted(wanted - known):
+        raise InputError(
+            f"{subject.folder} holds no ranking or comparison by {', '.join(strangers)}.",
+            expected=f"one of {', '.join(sorted(known))}" if known else "",
+            fix="check the name given with --reviewer, or leave it out to write those of all reviewers.",
+        )
 
 
 def _labelled(subject: Subject, standing: Iterable[Standing]) -> Exported:

@@ -65,7 +65,7 @@ class Subject(NamedTuple):
 
 
 def open_subject(folder: Path) -> Subject:
-    """Return what a folder holds; raises StoreError where that is neither a run nor an effect, InputError for items that cannot be read."""
+    """Return what a folder holds; raises StoreError where that is neither a run nor a finished effect, InputError for items that cannot be read."""
     effects = read_effect_items(folder)
     if not any((folder / name).is_file() for name in (RUN_FILE, POINTER)):
         if not effects.items:
@@ -76,6 +76,13 @@ def open_subject(folder: Path) -> Subject:
             )
         return Subject(folder, None, None, effects)
     run = RunStore(folder)
+    if run.meta("effect") is not None and not (folder / _REPORT).is_file():
+        run.close()
+        raise StoreError(
+            f"{folder} holds an evaluation that is not finished.",
+            expected=f"a finished one, with {_REPORT}",
+            fix="go on with the same `character effect` command; no finished call is made again.",
+        )
     return Subject(folder, run, run_constitution(run), effects, _report(folder))
 
 

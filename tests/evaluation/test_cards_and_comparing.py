@@ -152,3 +152,59 @@ def test_the_command_writes_report_and_cards_and_compares(tmp_path: Path) -> Non
         check=True,
     )
     assert len(json.loads(compared.stdout)["changes"]) == 14
+
+
+def test_an_evaluation_gives_its_messages_to_another_one_and_every_effect_is_compared_message_by_message(
+    tmp_path: Path,
+) -> None:
+    examples = Path(__file__).parents[2] / "examples" / "constitutions"
+    reworded = tmp_path / "reworded.toml"
+    text = (examples / "patience-and-humour.en.toml").read_text(encoding="utf-8")
+    reworded.write_text(
+        text.replace('description = "', 'description = "Always, and gladly: ', 1), encoding="utf-8"
+    )
+
+    def character(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*CHARACTER, *arguments], capture_output=True, text=True, check=False)
+
+    first, second = tmp_path / "first", tmp_path / "second"
+    made = character("effect", str(examples / "patience-and-humour.en.toml"), "--out", str(first), *FEW)
+    assert made.returncode == 0, made.stderr
+    made = character(
+        "effect",
+        str(reworded),
+        "--out",
+        str(second),
+        "--messages",
+        str(first),
+        "--neutral",
+        "4",
+        "--seed",
+        "9",
+    )
+    assert made.returncode == 0, made.stderr
+    told = character("compare", str(first), str(second), "--all", "--language", "zh")
+    assert "全部在同样的消息上测量" in told.stdout
+    _, _, changes = compare(first, second)
+    assert all(change.is_paired for change in changes)
+    assert {change.num_messages for change in changes} == {(8, 8), (4, 4)}
+    other = character(
+        "effect",
+        str(examples / "candid-companion.en.toml"),
+        "--out",
+        str(tmp_path / "x"),
+        "--messages",
+        str(first),
+    )
+    assert other.returncode == 2
+    assert "holds no messages of many-sided" in other.stderr
+
+
+def test_a_lost_message_leaves_the_others_to_be_compared_one_by_one(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        tuned(tmp_path / name, {"patience": "natural"})
+    path = tmp_path / "second" / "responses.jsonl"
+    path.write_text("".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[1:]), encoding="utf-8")
+    _, _, changes = compare(tmp_path / "first", tmp_path / "second")
+    assert all(change.is_paired for change in changes)
+    assert {change.num_messages for change in changes} == {(15, 15), (16, 16)}

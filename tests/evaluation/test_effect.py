@@ -16,10 +16,12 @@ from character.errors import InputError, StoreError
 from character.evaluation.conditions import BASE, TUNED
 from character.evaluation.effect import effect
 from character.evaluation.findings import findings, is_sure
+from character.evaluation.page import effect_page
 from character.evaluation.pressures import PRESSURES
 from character.evaluation.probing import Progress
 from character.evaluation.records import EffectReport, Probed, Shift
 from character.evaluation.words import WORDS
+from character.report import render
 from character.review.effect_items import read_effect_items
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "constitutions"
@@ -156,8 +158,10 @@ def test_replies_that_got_worse_are_told_whatever_place_the_judge_prefers(tmp_pa
     by_group = {each.contrast.group: each for each in report.coherence}
     assert set(by_group) == {"patience", "humour", ""}
     assert all(each.points.estimate == -1.0 and each.agreement == 1.0 for each in by_group.values())
-    told = [note.text for note in findings(report, "en") if "Replies are worse" in note.text]
-    assert len(told) == 3
+    (told,) = (note for note in findings(report, "en") if "Replies are worse" in note.text)
+    assert told.weight == "look"
+    assert len(told.items) == 3
+    assert all("−1.00" in item for item in told.items)
 
 
 def test_a_judge_that_always_prefers_the_first_place_finds_no_difference(tmp_path: Path) -> None:
@@ -248,3 +252,14 @@ def test_with_few_messages_nothing_is_called_fine_that_they_could_not_show(
 def test_one_model_alone_is_refused() -> None:
     with pytest.raises(InputError, match="base and tuned"):
         effect(PAIR, "nowhere", models={BASE: Config().backend("default")})
+
+
+def test_the_degrees_of_every_condition_are_counted_and_drawn(tmp_path: Path) -> None:
+    report = effect(PAIR, tmp_path, messages_per_trait=6, neutral_messages=0)
+    assert len(report.overdone) == 6
+    for share in report.overdone:
+        assert sum(share.degrees.values()) == share.num_messages == 6
+        assert share.degrees["overdone"] / 6 == pytest.approx(share.overdone.estimate)
+    html = render(effect_page(report))
+    assert "patience · alone" in html
+    assert "How strongly each trait shows" in html

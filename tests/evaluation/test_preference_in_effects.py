@@ -19,8 +19,9 @@ from review_helpers import rollout_of
 from character import Config
 from character.backends.rehearsal.responses import compose
 from character.backends.rehearsal.sense import sense_of
-from character.errors import InputError
+from character.errors import InputError, StoreError
 from character.evaluation.cards import CARD_WORDS, effect_card
+from character.evaluation.comparing import compare
 from character.evaluation.conditions import BASE, TUNED
 from character.evaluation.effect import effect
 from character.evaluation.findings import findings
@@ -213,3 +214,19 @@ def test_the_command_takes_a_folder_that_fitting_wrote(tmp_path: Path) -> None:
         assert "--no-judge" in said("effect", constitution, "--out", tmp_path / "other", *wrong, code=2)
     missing = said("effect", constitution, "--out", tmp_path / "other", "--preference", tmp_path, code=2)
     assert "preference" in missing
+
+
+def test_evaluations_without_a_judge_are_compared_in_log_odds_and_not_with_judged_ones(
+    tmp_path: Path,
+) -> None:
+    judge = judge_of(fitted("natural", "absent"))
+    for name, levels in (("first", {"patience": "natural"}), ("second", {})):
+        compared(tmp_path / name, levels, preference=judge, judged=False)
+    compared(tmp_path / "judged", {})
+    _, _, changes = compare(tmp_path / "first", tmp_path / "second")
+    sure = {
+        (each.contrast.group, each.trait): each.change.estimate for each in changes if each.adjusted_p < 0.05
+    }
+    assert sure[("patience", "patience")] < -1
+    with pytest.raises(StoreError, match="second was measured without a judge"):
+        compare(tmp_path / "judged", tmp_path / "second")

@@ -24,7 +24,18 @@ from character.report import (
     Table,
     Text,
 )
-from character.report.charts import Bin, Point, Step, bars, bin_counts, dots, heat_map, histogram, line
+from character.report.charts import (
+    Bin,
+    Point,
+    Step,
+    bars,
+    bin_counts,
+    dots,
+    heat_map,
+    histogram,
+    line,
+    stacked,
+)
 
 HOSTILE = '</script><script>window.hacked = 1</script><img src=x onerror="window.hacked=1">\'\u2028\u202e\x00]]>--><!--'
 __all__ = ["chromium"]
@@ -39,6 +50,7 @@ def charts() -> tuple[Chart, ...]:
         dots("dots", [Point(label, 0.2 + i / 5, i / 5, 0.4 + i / 5, group) for i, group in enumerate(("chosen", HOSTILE)) for label in "xy"], reference=0),
         heat_map("heat", ["a", HOSTILE], ["c", "d"], [[0.5, 0.9], [None, 0.1]], percent=True, middle=0.5),
         heat_map("one-sided heat", ["a"], ["c", "d"], [[1.0, 3.0]]),
+        stacked("steps", [("a", (1, 0, 3)), (HOSTILE, (0, 0, 0)), ("耐心", (2, 2, 0))], ["low", HOSTILE[:20], "high"]),
         line("line", [Step(i, i * i, i * i - 1, i * i + 1, group) for i in range(5) for group in ("a", "b")], reference=4),
         histogram("histogram", [*bin_counts([0.1, 0.2, 0.9], num_bins=5, low=0, high=1), Bin(0, 0.2, 4, "other")]),
     )  # fmt: skip
@@ -55,7 +67,7 @@ def page(charts: tuple[Chart, ...]) -> Page:
     )
     figures = Figures((Figure("pairs", Number(1234, style="count")), Figure(HOSTILE, HOSTILE, HOSTILE)))
     example = Example(HOSTILE, (Text("chosen", HOSTILE), Text(HOSTILE, "耐心一点。\n第二行")), note=HOSTILE)
-    notes = Notes((Note(HOSTILE, "look"), Note("Chinese: 中文", "fine")))
+    notes = Notes((Note(HOSTILE, "look", (HOSTILE, "an item")), Note("Chinese: 中文", "fine")))
     sections = (
         Section(HOSTILE, HOSTILE, (notes, figures, table)),
         Section("charts", "", charts),

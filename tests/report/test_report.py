@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from character.errors import UnknownNameError
 from character.report import Chart, Example, Examples, Number, Page, Section, Table, Text, render, write
-from character.report.charts import Point, bars, bin_counts, cut
+from character.report.charts import Point, bars, bin_counts, cut, stacked
 from character.report.escaping import embedded_json, escape
 from character.report.wording import WORDS, number_text
 
@@ -172,9 +172,8 @@ def test_every_chart_is_valid_vega_lite_and_can_be_drawn(charts: tuple[Chart, ..
 
 def test_every_row_of_a_chart_is_in_its_table(charts: tuple[Chart, ...]) -> None:
     for chart in charts:
-        cells = (
-            sum(len(row) - 1 for row in chart.table.rows) if "heat" in chart.title else len(chart.table.rows)
-        )
+        is_wide = "heat" in chart.title or "steps" in chart.title
+        cells = sum(len(row) - 1 for row in chart.table.rows) if is_wide else len(chart.table.rows)
         assert cells == len(chart.spec["data"]["values"]), chart.title
 
 
@@ -192,3 +191,15 @@ def _pinned() -> str:
     found = re.search(r'"vl-convert-python==([\w.]+)"', text)
     assert found
     return found[1]
+
+
+def test_more_ordered_steps_than_there_are_colours_are_refused() -> None:
+    with pytest.raises(ValueError, match="at most 5 steps"):
+        stacked("steps", [("a", (1,) * 6)], list("abcdef"))
+
+
+def test_the_steps_of_a_row_are_shares_of_it_and_the_table_has_the_counts() -> None:
+    chart = stacked("steps", [("a", (1, 0, 3)), ("b", (0, 0, 0))], ["low", "middle", "high"])
+    values = [(each["label"], each["value"]) for each in chart.spec["data"]["values"]]
+    assert values == [("a", 0.25), ("a", 0.0), ("a", 0.75), ("b", 0.0), ("b", 0.0), ("b", 0.0)]
+    assert chart.table.rows == (("a", 1, 0, 3), ("b", 0, 0, 0))

@@ -29,6 +29,7 @@
       legend: { ...words, labelFontSize: 12, labelLimit: 220, symbolType: "square", symbolOpacity: 1 },
       range: {
         category: [1, 2, 3, 4, 5, 6].map((i) => of("group-" + i)),
+        ordinal: [1, 2, 3, 4, 5].map((i) => of("step-" + i)),
         heatmap: [of("heat-low"), of("heat-high")],
         diverging: [of("side-low"), of("side-middle"), of("side-high")],
       },

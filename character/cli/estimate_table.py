@@ -1,4 +1,4 @@
-"""An estimate on a terminal or as JSON: what something will take, before anything is sent."""
+"""What work will take, as a table or as JSON, before anything is sent."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from character.records import Usage
 
 
-def show_estimate(stages: Mapping[str, Usage], note: str, *, as_json: bool) -> None:
-    """Print calls, tokens and cost per stage, and below it what the figures rest on."""
+def show_estimate(stages: Mapping[str, Usage], limits: str, *, as_json: bool) -> None:
+    """Print calls, tokens and cost per stage; ``limits`` says what the estimate assumes and leaves out."""
     if as_json:
         print_json({name: stage.model_dump() for name, stage in stages.items()})
         return
@@ -26,12 +26,8 @@ def show_estimate(stages: Mapping[str, Usage], note: str, *, as_json: bool) -> N
     for column in ("calls", "tokens in", "tokens out", "cost"):
         table.add_column(column, justify="right")
     for name, usage in stages.items():
-        figures = (
-            f"{usage.calls:,}",
-            f"{usage.prompt_tokens:,}",
-            f"{usage.completion_tokens:,}",
-            cost_text(usage),
-        )
-        table.add_row(name, *figures)
-    new_console().print(table)
-    new_console().print(note, style="dim")
+        figures = (usage.calls, usage.prompt_tokens, usage.completion_tokens)
+        table.add_row(name, *(f"{figure:,}" for figure in figures), cost_text(usage))
+    console = new_console()
+    console.print(table)
+    console.print(limits, style="dim")
