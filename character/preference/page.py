@@ -209,7 +209,11 @@ def _curve(found: Evaluation, words: Words) -> Section:
     chart = line(
         words["curve"], steps, names=(words["messages"], words["accuracy"], ""), percent=True, reference=0.5
     )
-    return Section(words["more"], words["more_text"], (chart,))
+    rows = tuple(
+        (point.num_messages, round(point.num_pairs), _number(point.accuracy)) for point in found.curve
+    )
+    table = Table((words["messages"], words["pairs"], words["accuracy"]), rows)
+    return Section(words["more"], words["more_text"], (chart, table))
 
 
 def _disagreements(found: Evaluation, words: Words) -> Section:

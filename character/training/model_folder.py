@@ -97,11 +97,10 @@ def read_model_folder(model: str | Path) -> ModelFolder | None:
 def _json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
+    text = _text(path)
     try:
-        value = json.loads(_text(path))
+        value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        if isinstance(error, InputError):
-            raise
         raise _unreadable(path, error) from None
     if not isinstance(value, dict):
         raise _unreadable(path, f"it holds a {type(value).__name__}, not an object")

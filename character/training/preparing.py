@@ -151,10 +151,7 @@ def write_training(
         preset=wish.preset,
         folder=out,
         facts=known,
-        files=tuple(
-            ExportedFile(path=f"{name}.jsonl", split=name, rows=len(data.splits[name]))
-            for name in data.splits
-        ),
+        files=_files(data),
         mixed=mixed,
         settings=as_mapping(parts),
         checks=check_training(
@@ -180,6 +177,12 @@ def write_training(
         seen = plain.splits["train"]
         write_asking(out / MODEL_FOLDER, seen, traits, max_length=known.max_length, rehearsal=known.rehearsal)
     return report
+
+
+def _files(data: TrainingData) -> tuple[ExportedFile, ...]:
+    return tuple(
+        ExportedFile(path=f"{name}.jsonl", split=name, rows=len(rows)) for name, rows in data.splits.items()
+    )
 
 
 def read_training(folder: Path | str) -> TrainingReport:
