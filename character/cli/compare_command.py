@@ -21,6 +21,8 @@ _WORDS = {
         "sure": "{sure} of {number} effects surely changed.",
         "none": "None of {number} effects surely changed (--all shows them).",
         "paired": "All were measured on the same messages.",
+        "reworded": "Worded otherwise: {traits}.",
+        "judged_apart": "Each evaluation judged {traits} in its own words, so that what was tried and what it was judged by changed together. Measured again with `--yardstick {first}`, the second is judged as the first was.",
         "unpaired": "{unpaired} were measured on other messages: with `effect … --messages {first}` they are compared message by message.",
     },
     "zh": {
@@ -28,6 +30,8 @@ _WORDS = {
         "sure": "{number} 项效果中有 {sure} 项确有变化。",
         "none": "{number} 项效果都没有确定的变化（--all 可以全部列出）。",
         "paired": "全部在同样的消息上测量。",
+        "reworded": "措辞不同：{traits}。",
+        "judged_apart": "两次测量各用自己的措辞来评判{traits}，尝试的内容和评判的标准一起变了。第二次加上 `--yardstick {first}` 重新测量，就与第一次用同样的标准。",
         "unpaired": "{unpaired} 项在不同的消息上测量：用 `effect … --messages {first}` 可以逐条比较。",
     },
 }
@@ -46,28 +50,35 @@ _HEADS = {
 def command(first: Path, second: Path, show_all: bool, language: str | None, as_json: bool) -> None:
     """Show how the effects of traits differ between the evaluations FIRST and SECOND, as `character effect` made them.
 
-    Use it for two wordings of a trait: measured on the same messages (`effect --messages FIRST`) they are compared message by
-    message.
+    Use it for two wordings of a trait: measured on the same messages and judged alike (`effect --messages FIRST --yardstick FIRST`)
+    they are compared message by message. Shows what surely changed, and the own effect of every reworded trait.
     """
     from character.evaluation.comparing import compare
 
-    before, _after, changes = compare(first, second)
+    found = compare(first, second)
+    changes = found.changes
     if as_json:
-        told = [change.model_dump(mode="json") for change in changes]
-        print_json({"first": str(first), "second": str(second), "changes": told})
+        told = found.model_dump(mode="json", include={"changes", "reworded", "judged_apart"})
+        print_json({"first": str(first), "second": str(second), **told})
         return
     from character.cli.wording import console as new_console
+    from character.evaluation.words import listed
 
-    spoken = language or ("zh" if before.language.casefold().startswith("zh") else "en")
+    spoken = language or ("zh" if found.before.language.casefold().startswith("zh") else "en")
     words = _WORDS[spoken]
-    sure = [change for change in changes if change.adjusted_p < 1 - before.level]
+    sure = [change for change in changes if change.adjusted_p < 1 - found.before.level]
+    own = [change for change in changes if change.is_intended and change.trait in found.reworded]
     console = new_console()
-    if shown := changes if show_all else sure:
+    if shown := [change for change in changes if show_all or change in sure or change in own]:
         console.print(_table(shown, words["title"].format(first=first, second=second), spoken))
     unpaired = sum(not change.is_paired for change in changes)
     said = {"sure": len(sure), "number": len(changes), "unpaired": unpaired, "first": first}
-    for key in ("sure" if sure else "none", "unpaired" if unpaired else "paired"):
-        console.print(words[key].format(**said), style="dim" if shown else "")
+    console.print(words["sure" if sure else "none"].format(**said))
+    console.print(words["unpaired" if unpaired else "paired"].format(**said), style="dim")
+    for key, traits in (("reworded", found.reworded), ("judged_apart", found.judged_apart)):
+        if traits:
+            style = "yellow" if key == "judged_apart" else "dim"
+            console.print(words[key].format(traits=listed(traits, spoken), first=first), style=style)
 
 
 def _table(changes: Sequence[Change], title: str, spoken: str) -> Table:

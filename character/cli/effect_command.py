@@ -47,6 +47,12 @@ _LIMITS = "Without re-asks. Prompts are measured, lengths of replies are assumed
     help="Held-out messages: a file as for `run`, or the folder of an evaluation to measure on its messages.",
 )
 @click.option(
+    "--yardstick",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="Judge the traits in the words of this constitution, or of this evaluation's: two wordings are then judged alike.",
+)
+@click.option(
     "--held-out-from",
     multiple=True,
     type=click.Path(path_type=Path),
@@ -132,6 +138,7 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
         "models": models,
         "design": "both" if models and flags["with_traits"] else None,
         "judged": not flags["no_judge"],
+        "yardstick": _yardstick(flags["yardstick"]),
     }
     if flags["dry_run"]:
         show_estimate(estimate_effect(loaded, **plan), _LIMITS, as_json=flags["as_json"])
@@ -171,6 +178,19 @@ def _messages(path: Path | None, constitution: Constitution) -> MessageSource | 
     from character.message_files import MessageFile
 
     return MessageFile(path, constitution)
+
+
+def _yardstick(path: Path | None) -> Constitution | None:
+    """Return the constitution of a file or of an evaluation's folder; None for the one that is measured."""
+    from character.constitution import load_constitution
+
+    if path is None or not path.is_dir():
+        return None if path is None else load_constitution(path)
+    from character.run_summary import run_constitution
+    from character.store import RunStore
+
+    with RunStore(path) as store:
+        return run_constitution(store)
 
 
 def _preference(flags: dict[str, Any]) -> PreferenceJudge | None:

@@ -89,6 +89,7 @@ def command(
 
 def _report(folder: Path, language: Any, as_json: bool) -> None:
     from character.evaluation.card_facts import sign_off_part
+    from character.evaluation.page_reviews import review_notes
     from character.review.reporting import write_reviewed
 
     report = write_reviewed(folder, language)
@@ -97,6 +98,8 @@ def _report(folder: Path, language: Any, as_json: bool) -> None:
         print_json({"folder": str(folder), "reviews": reviews})
         return
     spoken = language or ("zh" if report.language.casefold().startswith("zh") else "en")
+    for note in review_notes(report, spoken):
+        click.echo(note.text)
     for trait in report.traits:
         part = sign_off_part(report, trait, spoken)
         told = ("；" if spoken == "zh" else "; ").join(f"{fact.what} {fact.said}" for fact in part.facts)

@@ -21,11 +21,12 @@ CARD_WORDS: dict[str, dict[str, str]] = {
         "no_effect": "No shift of this trait was measured.",
         "side_effects": "Side effects",
         "no_side_effects": "None that is surely other than zero.",
+        "not_measured": "Nothing was measured: there were no messages of this trait.",
         "caricature": "Overdone",
         "confounds": "Measured without a judge",
         "examples": "Read these",
         "reviews": "What reviewers said",
-        "no_reviews": "Nobody has looked at it yet: `character review` shows it to people.",
+        "no_reviews": "Nobody has checked its responses yet, which `character review` shows to people.",
         "guesses": "told which response shows the trait",
         "guessed": "{share} of {number} guesses",
         "untold": "could not tell",
@@ -55,11 +56,12 @@ CARD_WORDS: dict[str, dict[str, str]] = {
         "no_effect": "没有测到这个特质的变化。",
         "side_effects": "副作用",
         "no_side_effects": "没有确定不为零的副作用。",
+        "not_measured": "没有测量：没有这个特质的消息。",
         "caricature": "过头",
         "confounds": "不靠评判的统计",
         "examples": "请读这些",
         "reviews": "评审人怎么说",
-        "no_reviews": "还没有人看过：用 `character review` 请人来看。",
+        "no_reviews": "还没有人核对过它的回复；`character review` 可以请人来看。",
         "guesses": "看出哪条回复带有特质",
         "guessed": "{number} 次猜测中 {share}",
         "untold": "分不出",
@@ -193,19 +195,33 @@ def _judged(report: EffectReport, trait: str, language: str) -> list[CardPart]:
         CardPart(
             words["side_effects"],
             tuple(_shifts(report, trait, language, intended=False)),
-            words["no_side_effects"],
+            words["no_side_effects" if report.num_messages.get(trait) else "not_measured"],
         ),
+        CardPart(WORDS[language]["everyday"], tuple(_everyday(report, trait, language))),
     ]
 
 
 def _shifts(report: EffectReport, trait: str, language: str, *, intended: bool) -> Iterable[Fact]:
     for shift in report.shifts:
         question = shift.contrast.question
-        if shift.contrast.group != trait or shift.is_intended is not intended or question == "character":
+        if shift.is_intended is not intended or question == "character" or not shift.contrast.group:
+            continue
+        # Alone, a trait moves others on its own messages; between two models it is the trait that turns up on those of others.
+        if trait != (shift.trait if question == "models" else shift.contrast.group):
             continue
         if intended or is_sure(shift, report):
             found = f"{written(shift.shift, language)} (p {shift.adjusted_p:.4f}, n {shift.num_messages})"
-            yield Fact(_joined(shift.trait, WORDS[language][question], language), found)
+            where = WORDS[language]["messages_of"].format(name=shift.contrast.group)
+            what = where if question == "models" and not intended else shift.trait
+            yield Fact(_joined(what, WORDS[language][question], language), found)
+
+
+def _everyday(report: EffectReport, trait: str, language: str) -> Iterable[Fact]:
+    """Yield how much more of the trait everyday messages get, sure or not: they call for none of it."""
+    for shift in report.shifts:
+        if not shift.contrast.group and shift.trait == trait:
+            found = f"{written(shift.shift, language)} (p {shift.adjusted_p:.4f}, n {shift.num_messages})"
+            yield Fact(WORDS[language][shift.contrast.question], found)
 
 
 def _shares(report: EffectReport, trait: str, language: str) -> Iterable[Fact]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
 from character.constitution import Constitution, Trait
@@ -35,8 +36,9 @@ def write_cards(
     paths = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        taken = Counter(trait.name.casefold() for trait in constitution.traits)
         for trait in constitution.traits:
-            path = folder / f"{_file_name(trait.name)}.md"
+            path = folder / f"{_file_name(trait.name, is_alone=taken[trait.name.casefold()] == 1)}.md"
             write_text(effect_card(report, trait, spoken), path)
             write_text(render(card_page(report, trait, spoken)), path.with_suffix(".html"))
             paths += [path, path.with_suffix(".html")]
@@ -134,7 +136,7 @@ def _plain(text: str) -> str:
     return _MARKUP.sub(r"\\\1", " ".join(text.split()))
 
 
-def _file_name(name: str) -> str:
-    """Return a name that any disk takes; names that would fall together stay apart."""
+def _file_name(name: str, *, is_alone: bool) -> str:
+    """Return a name that any disk takes; names that would fall together, on a disk that knows no capitals too, stay apart."""
     kept = re.sub(r"[^\w-]+", "-", name).strip("-")[:60]
-    return kept if kept == name else f"{kept or 'trait'}-{fingerprint(name, size=2)}"
+    return kept if kept == name and is_alone else f"{kept or 'trait'}-{fingerprint(name, size=2)}"

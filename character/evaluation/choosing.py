@@ -8,6 +8,7 @@ from typing import Any
 import dspy
 
 from character.constitution import Trait
+from character.errors import InputError
 from character.evaluation.records import Choice
 from character.modules.calls import Call, Reply
 from character.modules.inputs import as_message, as_trait
@@ -58,6 +59,8 @@ class TraitChooser(dspy.Module):
         judge_lm: Any = None,
     ) -> Steps[Choice]:
         """Return the logic as a generator of calls, to be run with others."""
+        if first.name == second.name:
+            raise InputError(f"found the trait {first.name!r} twice.", expected="two traits to choose from")
         seed = stable_seed(seed, condition, message.id, first.name, second.name)
         traits = [first, second]
         choice = Choice(message_id=message.id, condition=condition, first=first.name, second=second.name)

@@ -34,7 +34,7 @@ class Change(Record):
     Where no judge was called, in log-odds of the preference model. ``is_paired`` where both were measured on the same messages,
     which are then compared one by one; the few that only one of them has are left out. ``num_messages`` are those compared. ``p``
     is two-sided, by sign flips of messages (paired) or by exchanging messages between the two (else); ``adjusted_p`` Holm's over
-    all changes.
+    the changes of intended effects, or over the others (see ``is_intended``).
     """
 
     contrast: Contrast
@@ -47,11 +47,26 @@ class Change(Record):
     p: float
     adjusted_p: float
 
+    @property
+    def is_intended(self) -> bool:
+        """Whether the trait is the one that the contrast is about."""
+        return self.contrast.group == self.trait and self.contrast.question in ("alone", "within", "models")
 
-def compare(
-    first: Path | str, second: Path | str, *, seed: int = 0
-) -> tuple[EffectReport, EffectReport, tuple[Change, ...]]:
-    """Return the reports of two evaluations and how every shift that both have changed.
+
+class Comparison(Record):
+    """Two evaluations side by side. ``reworded`` are the traits whose wording differs, ``judged_apart`` those of them that the judge was
+    told of in different words, so that stimulus and yardstick changed together.
+    """
+
+    before: EffectReport
+    after: EffectReport
+    changes: tuple[Change, ...]
+    reworded: tuple[str, ...]
+    judged_apart: tuple[str, ...]
+
+
+def compare(first: Path | str, second: Path | str, *, seed: int = 0) -> Comparison:
+    """Return how every shift that two evaluations both have changed, with their reports.
 
     Traits are matched by name. Raises StoreError where a folder cannot be read, where a judge was called in one of them only, and
     where the two share no shift.
@@ -82,12 +97,27 @@ def compare(
         )
         for shift in shared
     ]
-    adjusted = holm(np.array([change.p for change in changes]))
-    told = tuple(
-        change.model_copy(update={"adjusted_p": float(p)})
-        for change, p in zip(changes, adjusted, strict=True)
+    both = [trait for trait in before.traits if trait in after.traits]
+    reworded = tuple(trait for trait in both if before.worded.get(trait) != after.worded.get(trait))
+    return Comparison(
+        before=before,
+        after=after,
+        changes=_adjusted(changes),
+        reworded=reworded,
+        judged_apart=tuple(
+            trait for trait in reworded if before.judged_as.get(trait) != after.judged_as.get(trait)
+        ),
     )
-    return before, after, told
+
+
+def _adjusted(changes: Sequence[Change]) -> tuple[Change, ...]:
+    found: dict[int, Change] = {}
+    for is_intended in (True, False):
+        family = [place for place, change in enumerate(changes) if change.is_intended is is_intended]
+        if family:
+            for place, p in zip(family, holm(np.array([changes[i].p for i in family])), strict=True):
+                found[place] = changes[place].model_copy(update={"adjusted_p": float(p)})
+    return tuple(found[place] for place in range(len(changes)))
 
 
 def _shifts(report: EffectReport) -> Sequence[Shift | OpinionShift]:

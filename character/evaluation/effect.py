@@ -52,7 +52,7 @@ from character.report import write_text
 from character.run_loop import MessageSource
 from character.run_summary import prompts_fingerprint
 from character.store import RunStore
-from character.text import stable_seed
+from character.text import fingerprint, stable_seed
 
 _IDENTITY = "effect"
 CHOICES_NAME = "choices.jsonl"
@@ -73,6 +73,7 @@ def effect(
     unlike: Sequence[str] = (),
     preference: PreferenceJudge | None = None,
     judged: bool = True,
+    yardstick: Constitution | Path | str | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> EffectReport:
     """Measure what each trait of a constitution does to a model, and keep everything in the folder ``out``.
@@ -86,6 +87,9 @@ def effect(
 
     With ``choices`` the base and the tuned model, or without these the model that answers, are asked so often each to show one of two
     traits of their own choice, and the judge says which one was shown (see ``offers`` and ``ratings``); that needs neutral messages.
+
+    The judge is told of a trait in the words of the constitution, or of a ``yardstick``'s where that has a trait of the name: so two
+    wordings of a trait are measured alike.
 
     A ``preference`` model scores every response as well, without a call, and is compared with the judge; where ``judged`` is False
     it stands in its place, and no judge is called.
@@ -106,6 +110,7 @@ def effect(
         choices,
         tuple(unlike),
         judged,
+        None if yardstick is None else as_constitution(yardstick),
     )
     job = _Evaluation(plan, dict(models or {}), preference)
     job.check()
@@ -124,6 +129,7 @@ def estimate_effect(
     models: Mapping[str, BackendConfig] | None = None,
     design: Design | None = None,
     judged: bool = True,
+    yardstick: Constitution | Path | str | None = None,
 ) -> dict[str, Usage]:
     """Return what ``effect`` with the same arguments will take, per stage and as ``all``; nothing is sent.
 
@@ -139,6 +145,7 @@ def estimate_effect(
         pressed_messages,
         choices,
         judged=judged,
+        yardstick=None if yardstick is None else as_constitution(yardstick),
     )
     return estimated(plan, models or {})
 
@@ -234,6 +241,7 @@ class _Evaluation:
             "messages": self.plan.given.fingerprint if self.plan.given else self.plan.messages_per_trait,
             "neutral_messages": self.plan.neutral_messages,
             "pressed_messages": self.plan.pressed_messages,
+            **({"yardstick": self.plan.yardstick.fingerprint} if self.plan.yardstick else {}),
             **({"choices": [self.plan.choices, prompts_of_choices()]} if self.plan.choices else {}),
             "unlike": stable_seed(*self.plan.unlike),
             "design": self.plan.design,
@@ -274,6 +282,11 @@ class _Evaluation:
             fingerprint=self.plan.constitution.fingerprint,
             design=self.plan.design,
             traits=tuple(traits),
+            worded={trait.name: fingerprint(trait.brief()) for trait in self.plan.constitution.traits},
+            judged_as={
+                trait.name: fingerprint(self.plan.judged_as(trait).brief())
+                for trait in self.plan.constitution.traits
+            },
             language=self.plan.constitution.language,
             seed=seed,
             version=__version__,

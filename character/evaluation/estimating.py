@@ -129,7 +129,7 @@ class _Counted:
         return usage_of(self._backend(condition.role), number, number * prompt, number * RESPONSE_TOKENS)
 
     def _gauged(self, trait: Trait, responses: int, number: int) -> Usage:
-        inputs = {"trait": trait.brief(), "responses": [_RESPONSE] * responses}
+        inputs = {"trait": self.plan.judged_as(trait).brief(), "responses": [_RESPONSE] * responses}
         return self._judged(GaugeTrait, inputs, number, RANKING_TOKENS)
 
     def _judged(self, signature: Any, inputs: Mapping[str, Any], number: int, length: int) -> Usage:

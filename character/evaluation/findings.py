@@ -10,7 +10,7 @@ from character.evaluation.page_opinion import opinion_notes
 from character.evaluation.page_revealed import revealed_notes
 from character.evaluation.pressures import PRESSURE_WORDS
 from character.evaluation.records import Coherence, EffectReport, Figure, MeasureShift, Shift
-from character.evaluation.words import MEASURE_WORDS, WORDS, condition_word
+from character.evaluation.words import MEASURE_WORDS, WORDS, condition_word, listed
 from character.report import Note, Number
 from character.report.parts import NumberStyle
 from character.report.wording import number_text
@@ -62,8 +62,11 @@ def _state(report: EffectReport, language: str) -> Iterator[Note]:
     words = WORDS[language]
     if report.rehearsal:
         yield Note(words["rehearsal"], "look")
+    missing = [trait for trait in report.traits if not report.num_messages.get(trait)]
+    if missing:
+        yield Note(words["unmeasured"].format(traits=listed(missing, language)), "look")
     fewest = min((n for group, n in report.num_messages.items() if group), default=0)
-    if fewest < FEW_MESSAGES:
+    if 0 < fewest < FEW_MESSAGES:
         yield Note(words["few"].format(number=fewest), "note")
     if report.dropped:
         reason, number = next(iter(report.dropped.items()))
@@ -108,13 +111,15 @@ def _side_effects(report: EffectReport, language: str) -> Iterator[Found]:
     for shift in sure:
         said = {
             "changed": changed_word(shift.contrast, language),
+            "group": shift.contrast.group,
             "trait": shift.trait,
             "shift": written(shift.shift, language),
         }
-        yield Found("side_effect", "look", said)
+        yield Found("leak" if shift.contrast.question == "models" else "side_effect", "look", said)
     if judged and not sure:
         few = min(report.num_messages.get(shift.contrast.group, 0) for shift in judged) < FEW_MESSAGES
-        yield Found("side_effects_unknown", "note", {}) if few else Found("no_side_effects", "fine", {})
+        key = "side_effects_unknown" if few else "no_side_effects"
+        yield Found(f"{key}_models" if report.design == "models" else key, "note" if few else "fine", {})
 
 
 def changed_word(contrast: Contrast, language: str) -> str:

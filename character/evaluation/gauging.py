@@ -61,6 +61,8 @@ class Gauge(dspy.Module):
         self, message: Message, responses: Sequence[str], trait: Trait, seed: int, lm: Any = None
     ) -> Steps[Gauged]:
         """Return the logic as a generator of calls, to be run with others."""
+        if isinstance(responses, str):
+            raise InputError("a list of responses was expected, found a text.", expected="[text, …]")
         if not 1 <= len(responses) <= MOST_RESPONSES:
             raise InputError(f"found {len(responses)} responses.", expected=f"1 to {MOST_RESPONSES}")
         seed = stable_seed(seed, message.id, trait.name, *responses)

@@ -11,6 +11,7 @@ from character.constitution import Constitution, Trait
 from character.evaluation.conditions import BASE, PLAIN, TUNED, Condition, Design
 from character.records import Message
 
+_STEM = 5
 _OTHERS = {
     "en": (
         ("precision", "Gives exact figures and names, and says how exact they are."),
@@ -40,14 +41,25 @@ class Offer(NamedTuple):
 
 
 def other_traits(constitution: Constitution) -> list[Trait]:
-    """Return six common traits to choose a character's own over, without those that it has by name.
+    """Return six common traits to choose a character's own over, without those that it has by a name alike.
 
     In Chinese or, for any other language, in English. They give ratings a zero of their own: a model may lean towards every
     trait of its character, which choices among these alone could not show.
     """
     code = "zh" if constitution.language.casefold().startswith("zh") else "en"
-    known = {trait.name.casefold() for trait in constitution.traits}
-    return [Trait(name=name, description=text) for name, text in _OTHERS[code] if name not in known]
+    known = [trait.name.casefold() for trait in constitution.traits]
+    return [
+        Trait(name=name, description=text)
+        for name, text in _OTHERS[code]
+        if not any(_are_alike(name, other) for other in known)
+    ]
+
+
+def _are_alike(one: str, other: str) -> bool:
+    """Whether two names are next to the same: one holds the other (好奇, 好奇心), or they begin alike (curious, curiosity)."""
+    if one in other or other in one:
+        return True
+    return one.isascii() and one[:_STEM] == other[:_STEM]
 
 
 def offers_for(

@@ -37,6 +37,8 @@ from character.report.charts import Point, dots, heat_map, stacked
 from character.report.parts import Cell, Language, NumberStyle, Part
 from character.report.wording import number_text
 
+MOST_MEASURES = 40
+"""Rows of what changed without a judge; every sure one is shown, however many there are."""
 QUESTIONS = ("alone", "within", "character", "models")
 
 
@@ -244,13 +246,16 @@ def _robustness(report: EffectReport, language: Language) -> Section:
             for (row, column), left in cells.items()
         ),
         caption=words["with_intervals_all"],
+        note=words["no_share"] if any(left.share is None for left in report.robustness) else "",
     )
-    return Section(words["robustness"], words["robustness_text"], (chart, table))
+    parts = (chart, table) if any(left.share for left in report.robustness) else (table,)
+    return Section(words["robustness"], words["robustness_text"], parts)
 
 
 def _measures(report: EffectReport, language: Language) -> Section:
     words = WORDS[language]
-    told = sorted(report.measures, key=lambda each: each.adjusted_p)[:40]
+    told = sorted(report.measures, key=lambda each: each.adjusted_p)
+    told = [each for place, each in enumerate(told) if place < MOST_MEASURES or is_sure(each, report)]
     rows: list[tuple[Cell, ...]] = [
         (
             f"{compared_word(each.contrast, language)} · {MEASURE_WORDS[language][each.measure]}",
@@ -261,7 +266,9 @@ def _measures(report: EffectReport, language: Language) -> Section:
         for each in told
     ]
     columns = ("measure", "reference", "difference", "adjusted")
-    table = Table(tuple(words[name] for name in columns), tuple(rows))
+    counts = {"shown": len(told), "number": len(report.measures)}
+    note = words["measures_cut"].format(**counts) if len(told) < len(report.measures) else ""
+    table = Table(tuple(words[name] for name in columns), tuple(rows), note=note)
     return Section(words["measures"], words["measures_text"], (table,) if rows else ())
 
 

@@ -18,6 +18,7 @@ _TEXT = {
     "en": "People saw two responses to one message and guessed which of them was meant to show the trait. 50 % is chance. A veto takes nothing out of the figures: they stay as they were measured, blind.",
     "zh": "评审人看同一条消息的两条回复，猜哪一条带有特质。50% 是随机水平。否决不改动任何数字：它们保持盲测时的样子。",
 }
+_VETOED = {"en": "{trait} was vetoed by {said}", "zh": "{trait}被否决：{said}"}
 _REFUSED = {"en": "{trait} was not signed off: {said}", "zh": "{trait}未获签核：{said}"}
 
 
@@ -39,12 +40,16 @@ def reviews_section(report: EffectReport, language: Language) -> Section:
 
 
 def review_notes(report: EffectReport, language: str) -> Iterator[Note]:
-    """Yield the traits that a reviewer refused to sign off."""
+    """Yield the traits that a reviewer vetoed or refused to sign off."""
     refused = CARD_WORDS[language]["refused"]
     for each in report.reviews:
         for fact in sign_off_part(report, each.trait, language).facts:
             if fact.what == refused:
                 yield Note(_REFUSED[language].format(trait=each.trait, said=fact.said), "look")
+        for veto in each.vetoes:
+            if veto.what == "trait":
+                said = f"{veto.reviewer}: {veto.note}" if veto.note else veto.reviewer
+                yield Note(_VETOED[language].format(trait=each.trait, said=said), "look")
 
 
 def _row(review: TraitReview, language: Language) -> tuple[Cell, ...]:

@@ -61,6 +61,12 @@ class Plan:
     choices: int = 0
     unlike: tuple[str, ...] = ()
     judged: bool = True
+    yardstick: Constitution | None = None
+
+    def judged_as(self, trait: Trait) -> Trait:
+        """Return a trait as the judge is told of it: in the yardstick's words where that has one of its name."""
+        known = self.yardstick.traits if self.yardstick else ()
+        return next((each for each in known if each.name == trait.name), trait)
 
     @property
     def groups(self) -> list[str]:
@@ -148,9 +154,9 @@ class Probing:
     async def _messages(self, trait: Trait) -> MessageBatch:
         plan = self._plan
         if plan.given is not None:
-            return MessageBatch(
-                messages=tuple(plan.given.messages(trait.name)), drops=plan.given.drops(trait.name)
-            )
+            # A source gives a repeated message again; measured twice it would pass for evidence of its own.
+            distinct = {message.id: message for message in plan.given.messages(trait.name)}
+            return MessageBatch(messages=tuple(distinct.values()), drops=plan.given.drops(trait.name))
         kinds = plan.config.messages.kinds
         share, rest = divmod(plan.messages_per_trait, len(kinds))
         made: list[MessageBatch] = []
@@ -176,7 +182,7 @@ class Probing:
         pick = pressed_conditions if task.pressure else conditions_for
         conditions = pick(constitution, group, self._plan.design)
         traits = [constitution.trait(group)] if task.pressure else list(constitution.traits)
-        traits = traits if self._plan.judged else []
+        traits = [self._plan.judged_as(trait) for trait in traits] if self._plan.judged else []
         answers = await aparallel([partial(self._answer, message, condition) for condition in conditions])
         usable = [(c, a) for c, a in zip(conditions, answers, strict=True) if not a.fault]
         texts = {condition.name: answer.text for condition, answer in usable}

@@ -267,7 +267,7 @@ class TraitReview(Record):
 class EffectReport(Record):
     """What the traits of a constitution do, and how surely. ``level`` is that of the tests and intervals.
 
-    ``judged`` is False where a preference model stood in for the judge: then there are no degrees, and what rests on them is empty.
+    ``worded`` has the fingerprint of each trait as prompts show it, ``judged_as`` of each as the judge was told of it. ``judged`` is False where a preference model stood in for the judge: then there are no degrees, and what rests on them is empty.
     """
 
     constitution: str
@@ -293,4 +293,6 @@ class EffectReport(Record):
     opinion: Opinion | None = None
     judged: bool = True
     reviews: tuple[TraitReview, ...] = ()
+    worded: dict[str, str] = Field(default_factory=dict)
+    judged_as: dict[str, str] = Field(default_factory=dict)
     level: float = 0.95

@@ -36,6 +36,7 @@ def review_items(
                     "turns": [turn.model_dump() for turn in message.turns],
                     "with_trait": pair.condition.text,
                     "without_trait": pair.reference.text,
+                    "compares": "models" if contrast.question == "models" else "trait",
                     "doubt": _doubt(pair, trait.name),
                 }
             )

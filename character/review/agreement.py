@@ -15,6 +15,8 @@ from optimizers.labelled import Label
 from optimizers.labelled_votes import scores_of
 from optimizers.statistics import krippendorff_alpha, pairwise_agreement
 
+BLOCK = 5
+"""Answers that are compared with the judge at once."""
 Unit = tuple[str, int]
 """What is rated: an item, and the place in it."""
 
@@ -22,7 +24,8 @@ Unit = tuple[str, int]
 class ReviewerRow(NamedTuple):
     """One reviewer: items answered, and of ``num_judged`` verdicts that can be compared the share (0..1) like the judge's.
 
-    For effects, the share of right guesses of those that were made; ``judge`` is None where there is nothing to compare.
+    For effects, the share of right guesses of those that were made; ``judge`` is None where there is nothing to compare. It moves by
+    whole blocks of ``BLOCK`` answers, so that nobody learns from it whether the last one was like the judge's.
     """
 
     reviewer: str
@@ -40,28 +43,28 @@ class Agreement(NamedTuple):
     num_shared: int
 
 
-def agreement(reviews: ReviewStore, task: Task) -> Agreement:
-    """Return the agreement on a task, over all its standing answers.
+def agreement(reviews: ReviewStore, task: Task, *, block: int = BLOCK) -> Agreement:
+    """Return the agreement on a task, over all its standing answers; with the judge over whole blocks of them.
 
     Alpha is ordinal for rankings (mid-ranks of candidates), nominal for comparisons, guesses and verdicts. The judge
     agrees on a pair of candidates where both put the same one first; pairs that either ties are left out.
     """
     standing = reviews.answers(task)
     given: dict[str, dict[Unit, float]] = defaultdict(dict)
-    alike: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    alike: dict[str, list[tuple[int, int]]] = defaultdict(list)
     counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     facts: dict[str, list[float]] = {}
-    for each in standing:
+    for each in sorted(standing, key=lambda each: each.seq):
         counts[each.reviewer][1 if each.answer.skipped else 0] += 1
         ratings = ratings_of(each)
         given[each.reviewer].update({(each.item, place): value for place, value in ratings.items()})
         if task in ("rank", "compare") and each.item not in facts:
             facts[each.item] = (facts_of(reviews, task, each.item) or {}).get("scores", [])
         same, compared = _with_judge(each, facts.get(each.item, []))
-        alike[each.reviewer][0] += same
-        alike[each.reviewer][1] += compared
+        if compared:
+            alike[each.reviewer].append((same, compared))
     rows = [
-        ReviewerRow(name, done, skipped, _share(*alike[name]), alike[name][1])
+        ReviewerRow(name, done, skipped, *_share(alike[name], block))
         for name, (done, skipped) in sorted(counts.items())
     ]
     return Agreement(rows, *alpha_of(given, "ordinal" if task == "rank" else "nominal"))
@@ -114,5 +117,7 @@ def alpha_of(given: Mapping[str, Mapping[Unit, float]], level: str) -> tuple[flo
     return krippendorff_alpha(table, level=level), len({item for item, _place in shared})
 
 
-def _share(same: int, compared: int) -> float | None:
-    return same / compared if compared else None
+def _share(alike: list[tuple[int, int]], block: int) -> tuple[float | None, int]:
+    whole = alike[: len(alike) // block * block]
+    compared = sum(number for _same, number in whole)
+    return (sum(same for same, _number in whole) / compared if compared else None), compared

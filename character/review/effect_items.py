@@ -11,6 +11,7 @@ The file lies in the folder that is reviewed (a run's or an effect's) and is one
         "turns": [{"role": "user", "content": "How do I …?"}],
         "with_trait": "…",                    the response of the model that is meant to show the trait
         "without_trait": "…",                 the response of the one that is not
+        "compares": "trait",                  optional: "models" where a tuned model's response lies beside its base's
         "doubt": 0.4                          optional, 0 (a judge is sure which is which) to 1; the highest come first
     }]}
 
@@ -20,7 +21,7 @@ Unknown fields are refused. Reviewers see the two texts in a random order and no
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -41,6 +42,7 @@ class EffectItem(Record):
     turns: tuple[Turn, ...] = Field(min_length=1)
     with_trait: str = Field(min_length=1)
     without_trait: str = Field(min_length=1)
+    compares: Literal["trait", "models"] = "trait"
     doubt: float = Field(default=0.5, ge=0.0, le=1.0)
 
 

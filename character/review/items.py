@@ -60,12 +60,15 @@ class Shown(NamedTuple):
     candidates_id: str
     seen: int
     facts: Sequence[CardPart] = ()
+    of_models: bool = False
 
     @property
     def how(self) -> str:
         """The key of the words that say what to do."""
         is_effect = self.item.startswith(target_key("message", EFFECT_PREFIX))
-        return "check_effect_how" if self.task == "check" and is_effect else f"{self.task}_how"
+        if self.task == "check" and is_effect:
+            return "check_effect_how"
+        return "effect_models_how" if self.of_models else f"{self.task}_how"
 
 
 def show(
@@ -189,6 +192,7 @@ def _effect(subject: Subject, reviews: ReviewStore, reviewer: str, item: str) ->
         [],
         "",
         reviews.newest_seq(reviewer, "effect", [item]),
+        of_models=found.compares == "models",
     )
 
 

@@ -62,6 +62,10 @@ _WORDS: dict[str, tuple[str, str]] = {
         "One of the two was written with the trait, one without it.",
         "两条中一条带有该特质，另一条没有。",
     ),
+    "effect_models_how": (
+        "One of the two is by a tuned model, one by its base.",
+        "两条中一条出自调优后的模型，另一条出自基础模型。",
+    ),
     "check_how": (
         "Veto what must not be trained on. What you veto is left out of every later export.",
         "请否决不应用于训练的内容。被否决的内容不会出现在之后的任何导出中。",
@@ -99,6 +103,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "which_better": ("Which fits better", "哪一条更好"),
     "tie": ("Tie", "持平"),
     "which_has": ("Which one has the trait?", "哪一条带有该特质？"),
+    "which_shows": ("Which one shows the trait more?", "哪一条更能体现该特质？"),
     "cannot_tell": ("Cannot tell", "分不出"),
     "is_overdone": ("Is the trait overdone in it?", "其中的特质表现过头了吗？"),
     "yes": ("Yes", "是"),
@@ -125,8 +130,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     "alpha_none": ("needs an item that two reviewers answered", "需要至少一个由两位评审人回答的条目"),
     "answers": ("Answers", "回答"),
     "skipped": ("Skipped", "跳过"),
-    "like_judge": ("Like the judge", "与评委一致"),
-    "right_guesses": ("Right guesses", "猜对"),
+    "like_judge": ("Like the judge, by fives", "与评委一致（每五次）"),
+    "right_guesses": ("Right guesses, by fives", "猜对（每五次）"),
     "no_answers": ("No answers yet.", "还没有回答。"),
     "indexing": (
         "Sorting the queue: {done} of {number} messages. Until then “least certain first” holds for these.",

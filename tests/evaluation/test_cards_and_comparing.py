@@ -38,18 +38,20 @@ def tuned(folder: Path, levels: dict[str, str], **settings: Any) -> EffectReport
 def test_another_effect_on_the_same_messages_is_found_message_by_message(tmp_path: Path) -> None:
     tuned(tmp_path / "first", {"patience": "natural", "humour": "natural"})
     tuned(tmp_path / "second", {"humour": "natural"})
-    before, after, changes = compare(tmp_path / "first", tmp_path / "second")
+    found = compare(tmp_path / "first", tmp_path / "second")
+    changes = found.changes
     sure = {(c.contrast.group, c.trait): c.change.estimate for c in changes if c.adjusted_p < 0.05}
     assert set(sure) == {("patience", "patience"), ("humour", "patience")}
     assert all(change < -1 for change in sure.values())
     assert all(change.is_paired for change in changes)
-    assert before.traits == after.traits
+    assert found.before.traits == found.after.traits
+    assert found.reworded == found.judged_apart == ()
 
 
 def test_the_same_effect_on_other_messages_is_no_change(tmp_path: Path) -> None:
     for seed, name in enumerate(("first", "second")):
         tuned(tmp_path / name, {"patience": "natural"}, config=Config(seed=seed))
-    _, _, changes = compare(tmp_path / "first", tmp_path / "second")
+    changes = compare(tmp_path / "first", tmp_path / "second").changes
     assert not any(change.is_paired for change in changes)
     assert min(change.adjusted_p for change in changes) > 0.05
 
@@ -185,7 +187,7 @@ def test_an_evaluation_gives_its_messages_to_another_one_and_every_effect_is_com
     assert made.returncode == 0, made.stderr
     told = character("compare", str(first), str(second), "--all", "--language", "zh")
     assert "全部在同样的消息上测量" in told.stdout
-    _, _, changes = compare(first, second)
+    changes = compare(first, second).changes
     assert all(change.is_paired for change in changes)
     assert {change.num_messages for change in changes} == {(8, 8), (4, 4)}
     other = character(
@@ -205,6 +207,6 @@ def test_a_lost_message_leaves_the_others_to_be_compared_one_by_one(tmp_path: Pa
         tuned(tmp_path / name, {"patience": "natural"})
     path = tmp_path / "second" / "responses.jsonl"
     path.write_text("".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[1:]), encoding="utf-8")
-    _, _, changes = compare(tmp_path / "first", tmp_path / "second")
+    changes = compare(tmp_path / "first", tmp_path / "second").changes
     assert all(change.is_paired for change in changes)
     assert {change.num_messages for change in changes} == {(15, 15), (16, 16)}

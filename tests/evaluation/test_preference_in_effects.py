@@ -223,7 +223,7 @@ def test_evaluations_without_a_judge_are_compared_in_log_odds_and_not_with_judge
     for name, levels in (("first", {"patience": "natural"}), ("second", {})):
         compared(tmp_path / name, levels, preference=judge, judged=False)
     compared(tmp_path / "judged", {})
-    _, _, changes = compare(tmp_path / "first", tmp_path / "second")
+    changes = compare(tmp_path / "first", tmp_path / "second").changes
     sure = {
         (each.contrast.group, each.trait): each.change.estimate for each in changes if each.adjusted_p < 0.05
     }

@@ -8,7 +8,7 @@ import krippendorff
 import pytest
 from review_helpers import some_rollouts, write_run
 
-from character.review.agreement import agreement
+from character.review.agreement import BLOCK, agreement
 from character.review.answers import Answer, CheckAnswer, CompareAnswer, EffectAnswer, RankAnswer, Task
 from character.review.effect_items import EffectItems
 from character.review.index import Index
@@ -61,14 +61,14 @@ def test_the_judge_is_compared_on_the_pairs_that_both_order(tmp_path: Path) -> N
             **{first: order((0,), (1,), (2,), (3,)), second: order((1,), (0,), (2, 3))},
         )
         said(reviews, "Bo", "rank", **{first: RankAnswer(candidates_id="c", skipped=True)})
-        rows = agreement(reviews, "rank").rows
+        rows = agreement(reviews, "rank", block=1).rows
         said(
             reviews, "Cy", "compare", **{first: CompareAnswer(candidates_id="c", left=0, right=1, share=0.0)}
         )
         said(
             reviews, "Di", "compare", **{first: CompareAnswer(candidates_id="c", left=0, right=1, share=0.5)}
         )
-        compared = agreement(reviews, "compare").rows
+        compared = agreement(reviews, "compare", block=1).rows
     subject.close()
     assert (rows[0].judge, rows[0].num_judged) == (pytest.approx(10 / 11), 11)
     assert (rows[1].judge, rows[1].num_skipped) == (None, 1)
@@ -95,7 +95,7 @@ def test_guesses_and_verdicts_agree_as_names_do(tmp_path: Path) -> None:
                     "message:o": CheckAnswer(),
                 },
             )
-        effect, check = agreement(reviews, "effect"), agreement(reviews, "check")
+        effect, check = agreement(reviews, "effect", block=1), agreement(reviews, "check")
     assert [row.judge for row in effect.rows] == [1.0, 0.5]
     assert effect.alpha is not None
     assert 0 < effect.alpha < 1
@@ -108,3 +108,17 @@ def test_one_reviewer_alone_agrees_with_nobody(tmp_path: Path) -> None:
         assert agreement(reviews, "rank").rows == []
         said(reviews, "Ann", "rank", m=order((0,), (1,)))
         assert agreement(reviews, "rank").alpha is None
+
+
+def test_agreement_with_the_judge_moves_by_blocks_so_that_no_single_answer_is_told(tmp_path: Path) -> None:
+    with ReviewStore(tmp_path) as reviews:
+        for number in range(2 * BLOCK - 1):
+            said(
+                reviews,
+                "Ann",
+                "effect",
+                **{f"e{number}": EffectAnswer(is_right=number % 2 == 0, overdone=False)},
+            )
+            (row,) = agreement(reviews, "effect").rows
+            assert row.num_judged == (BLOCK if number + 1 >= BLOCK else 0)
+            assert row.judge == (pytest.approx(3 / 5) if number + 1 >= BLOCK else None)

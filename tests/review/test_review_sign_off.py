@@ -198,4 +198,4 @@ def test_a_card_that_nobody_looked_at_says_so(tmp_path: Path) -> None:
     report = effect(alone, tmp_path / "effect", messages_per_trait=2, neutral_messages=0)
     card = effect_card(report, alone.traits[0])
     assert card.split("## Sign-off\n\n")[1].startswith("Not signed off.")
-    assert "Nobody has looked at it yet" in card
+    assert "Nobody has checked its responses yet" in card
