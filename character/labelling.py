@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Literal, get_args
 
+from character.config import is_rehearsal_model
 from character.constitution import Constitution
 from character.doubts import doubt
 from character.errors import InputError, UnknownNameError
@@ -102,6 +103,12 @@ def _unfit(rollout: Rollout) -> str:
     return "" if len({fold(text) for text in rollout.candidates.texts}) > 1 else "alike"
 
 
+def wrote_rehearsal(rollout: Rollout) -> bool:
+    """Return whether the rehearsal model wrote a candidate of a rollout, so that labels of them say it."""
+    items = rollout.candidates.items if rollout.candidates else ()
+    return any(is_rehearsal_model(item.model) for item in items)
+
+
 def _item(rollout: Rollout, constitution: Constitution, seed: int) -> LabelledItem:
     message = rollout.message
     texts: Sequence[str] = rollout.candidates.texts if rollout.candidates else ()
@@ -114,6 +121,7 @@ def _item(rollout: Rollout, constitution: Constitution, seed: int) -> LabelledIt
         "kind": message.kind,
         "language": message.language,
         "candidates": [texts[i] for i in shown],
+        "rehearsal": wrote_rehearsal(rollout),
     }
     return LabelledItem.model_validate(fields)
 

@@ -1,101 +1,141 @@
-"""The report of an optimization as a page: the verdict first, then before and after, the learning curve, and what it took."""
+"""The report of an optimization as a page, in English or Chinese: the verdict first, then what changed, and what it took."""
 
 from __future__ import annotations
 
+import math
+from typing import Literal
+
+from character.errors import UnknownNameError
+from character.optimization_changes import changes_section
+from character.optimization_words import METRIC_WORDS, PAGE, STRATEGY_WORDS, VERDICT_WORDS
+from character.rehearsal_words import REHEARSAL_WORDS
 from character.report import Figure, Figures, Note, Notes, Number, Page, Section, Table
 from character.report.charts import Point, Step, dots, line
 from character.report.parts import Weight
+from character.report.wording import number_text
+from optimizers.evaluation import LEAST_GROUPS
 from optimizers.metrics import LOWER_IS_BETTER
 from optimizers.report import Figure as Estimate
 from optimizers.report import MetricGain, OptimizationReport
 
-_METRIC_WORDS = {
-    "pairwise_accuracy": "pairwise accuracy",
-    "tau_b": "Kendall's tau-b",
-    "top1": "top-1",
-    "ndcg": "NDCG",
-    "mean_absolute_error": "mean absolute error",
-}
+Language = Literal["en", "zh"]
 
 
-def optimization_page(report: OptimizationReport) -> Page:
-    """Return the report as a page, in English."""
-    sections = [_verdict(report), _before_and_after(report)]
+def optimization_page(report: OptimizationReport, language: str | None = None) -> Page:
+    """Return the report as a page, in the language of most labels unless told otherwise.
+
+    Raises UnknownNameError for a language that reports do not speak.
+    """
+    if language is not None and language not in PAGE:
+        raise UnknownNameError("The report language", language, PAGE)
+    spoken: Language = "zh" if (language or report_language(report)) == "zh" else "en"
+    words = PAGE[spoken]
+    sections = [_verdict(report, spoken), _before_and_after(report, spoken), changes_section(report, spoken)]
     if len(report.curve) > 1:
-        sections.append(_curve(report))
+        sections.append(_curve(report, spoken))
     if report.contenders:
-        sections.append(_contenders(report))
+        sections.append(_contenders(report, spoken))
+    measured = report.gain.num_items if report.gain else 0
+    name = report.labelled or words["a_set"]
+    strategy = STRATEGY_WORDS[spoken].get(report.strategy, report.strategy)
     return Page(
-        title=f"Tuning a ranker: {report.labelled or 'a labelled set'}",
-        subtitle=f"{report.strategy} · {report.model} · seed {report.seed}",
-        sections=(*sections, _calls(report)),
+        title=words["title"].format(name=name, measured=measured, given=report.num_items + report.unusable),
+        subtitle=words["subtitle"].format(strategy=strategy, model=report.model, seed=report.seed),
+        sections=(*sections, _calls(report, spoken)),
+        language=spoken,
     )
 
 
-def _verdict(report: OptimizationReport) -> Section:
-    gain = report.gain
-    verdict = f"{'Adopted' if report.adopted else 'Not adopted'}: {report.reason}."
-    notes = [Note(verdict, "fine" if report.adopted else "look"), *_notes(report)]
+def report_language(report: OptimizationReport) -> Language:
+    """Return the report language that goes with the language of most labels."""
+    return "zh" if report.languages and report.languages[0].casefold().startswith("zh") else "en"
+
+
+def _verdict(report: OptimizationReport, language: Language) -> Section:
+    words, gain = PAGE[language], report.gain
+    said = words["adopted" if report.adopted else "not_adopted"].format(reason=_reason(report, language))
+    notes = [Note(said, "fine" if report.adopted else "look")]
+    if report.rehearsal:
+        notes.append(Note(REHEARSAL_WORDS[language], "look"))
     if report.warning:
-        notes.insert(1, Note(f"With the tuned ranker {report.warning}", "look"))
-    figures = [Figure("labelled items", Number(report.num_items, style="count"))]
+        notes.append(Note(_length(report, language), "look"))
+    notes += _notes(report, language)
+    figures = [Figure(words["items"], Number(report.num_items, style="count"))]
     if gain is not None:
         shown = Number(gain.gain.estimate, gain.gain.low, gain.gain.high, "signed", 3)
-        figures.append(Figure(f"gain in {_METRIC_WORDS[gain.metric]}", shown, "on held-out items"))
-    figures.append(Figure("calls", Number(report.calls.total, style="count")))
-    return Section("Verdict", "", (Notes(tuple(notes)), Figures(tuple(figures))))
+        label = words["gain_in"].format(metric=METRIC_WORDS[language][gain.metric])
+        figures.append(Figure(label, shown, words["on_held_out"]))
+    figures.append(Figure(words["calls"], Number(report.calls.total, style="count")))
+    return Section(words["verdict"], "", (Notes(tuple(notes)), Figures(tuple(figures))))
 
 
-def _notes(report: OptimizationReport) -> list[Note]:
-    if report.design == "locked":
-        how = (
-            f"{report.num_test} items were locked away before anything was tried, and {report.num_train} were tuned on: "
-            "no choice was made on the items that the gain is measured on."
-        )
-    else:
-        how = (
-            f"Nested cross-validation: the whole tuning ran {report.folds} times, each time without the items it was then "
-            "measured on, and once more on all items. The gain is that of tuning in this way, on items not tuned on."
-        )
-    notes = [Note(how)]
+def _reason(report: OptimizationReport, language: Language) -> str:
+    template, gain = VERDICT_WORDS[language].get(report.verdict), report.gain
+    if template is None:
+        return report.reason
+    if gain is None:
+        return template
+    return template.format(
+        metric=METRIC_WORDS[language][gain.metric],
+        items=gain.num_items,
+        gain=number_text(_number(gain.gain, signed=True), language),
+        level=report.level,
+        groups=gain.num_groups,
+        least=LEAST_GROUPS,
+    )
+
+
+def _length(report: OptimizationReport, language: Language) -> str:
+    words, calibration = PAGE[language], report.tuned.calibration
+    if language == "en" or calibration is None:
+        return words["length"].format(warning=report.warning)
+    more = calibration.length_credit > 0
+    return words["length"].format(
+        direction=words["more" if more else "less"],
+        moved=abs(calibration.length_credit) * math.log(2),
+        share=calibration.length_share,
+        favoured=words["longer" if more else "shorter"],
+    )
+
+
+def _notes(report: OptimizationReport, language: Language) -> list[Note]:
+    words = PAGE[language]
+    facts = {"test": report.num_test, "train": report.num_train, "folds": report.folds}
+    notes = [Note(words[report.design].format(**facts))]
     if report.gain is not None and report.chosen != "untuned" and len(report.curve) < 2:
-        notes.append(
-            Note("The calls did not reach for a learning curve, which tells whether more labels would pay.")
-        )
+        notes.append(Note(words["no_curve"]))
     if report.unmeasured:
-        notes.append(
-            Note(f"{report.unmeasured} held-out items were not measured: the calls ran out.", "look")
-        )
+        notes.append(Note(words["unmeasured"].format(number=report.unmeasured), "look"))
     if report.unusable:
-        notes.append(
-            Note(f"{report.unusable} items were left out: their labels tell nothing by this metric.")
-        )
+        notes.append(Note(words["unusable"].format(number=report.unusable)))
     if report.control is not None:
         weight: Weight = "look" if report.control.adopted else "fine"
-        text = f"Control on permuted labels, where nothing can be learnt: {report.control.adopted} of {report.control.runs} would have been adopted."
+        text = words["control"].format(adopted=report.control.adopted, runs=report.control.runs)
         notes.append(Note(text, weight))
     return notes
 
 
-def _before_and_after(report: OptimizationReport) -> Section:
+def _before_and_after(report: OptimizationReport, language: Language) -> Section:
+    words = PAGE[language]
     points = [
-        Point(_METRIC_WORDS[each.metric], figure.estimate, figure.low, figure.high, group)
+        Point(METRIC_WORDS[language][each.metric], figure.estimate, figure.low, figure.high, group)
         for each in report.metrics
-        for group, figure in (("before", each.before), ("after", each.after))
+        for group, figure in ((words["before"], each.before), (words["after"], each.after))
     ]
-    chart = dots("Before and after, on held-out items", points, names=("metric", "value", "ranker"))
+    names = (words["metric"], words["value"], words["ranker"])
+    chart = dots(words["before_after_chart"], points, names=names)
     table = Table(
-        ("metric", "before", "after", "gain", "items"),
-        tuple(_row(each) for each in report.metrics),
-        note=f"Intervals at the level {report.level:g}, paired for the gain. A positive gain is better, also for errors.",
+        tuple(words[name] for name in ("metric", "before", "after", "gain", "num_items")),
+        tuple(_row(each, language) for each in report.metrics),
+        note=words["intervals"].format(level=report.level),
     )
-    return Section(
-        "Before and after", "How well the ranker agrees with the raters.", (chart, table) if points else ()
-    )
+    return Section(words["before_after"], words["before_after_text"], (chart, table) if points else ())
 
 
-def _row(each: MetricGain) -> tuple[str | int | Number, ...]:
-    name = _METRIC_WORDS[each.metric] + (" (lower is better)" if each.metric in LOWER_IS_BETTER else "")
+def _row(each: MetricGain, language: Language) -> tuple[str | int | Number, ...]:
+    name = METRIC_WORDS[language][each.metric]
+    if each.metric in LOWER_IS_BETTER:
+        name = PAGE[language]["lower"].format(metric=name)
     gain = _number(each.gain, signed=True)
     return name, _number(each.before), _number(each.after), gain, each.num_items
 
@@ -104,30 +144,27 @@ def _number(figure: Estimate, *, signed: bool = False) -> Number:
     return Number(figure.estimate, figure.low, figure.high, "signed" if signed else "number", 3)
 
 
-def _curve(report: OptimizationReport) -> Section:
+def _curve(report: OptimizationReport, language: Language) -> Section:
+    words = PAGE[language]
     steps = [
         Step(point.num_items, point.gain.estimate, point.gain.low, point.gain.high) for point in report.curve
     ]
     rising = steps[-1].y - steps[-2].y
-    said = (
-        "It still rises: more labels would pay."
-        if rising > 0.01
-        else "It is flat: more labels of this kind would gain little."
-    )
     chart = line(
-        "Gain against the number of labelled items",
+        words["curve_chart"],
         steps,
-        names=("labelled items tuned on", "held-out gain", ""),
+        names=(words["tuned_on"], words["held_out_gain"], ""),
         reference=0.0,
-        description=said,
+        description=words["rising" if rising > 0.01 else "flat"],
     )
-    return Section("Would more labels pay?", "", (chart,))
+    return Section(words["curve"], "", (chart,))
 
 
-def _contenders(report: OptimizationReport) -> Section:
+def _contenders(report: OptimizationReport, language: Language) -> Section:
+    words, called = PAGE[language], STRATEGY_WORDS[language]
     rows = tuple(
         (
-            each.strategy,
+            called.get(each.strategy, each.strategy),
             Number(each.gain, style="signed", digits=3),
             Number(each.standard_error, digits=3),
             each.calls,
@@ -135,23 +172,22 @@ def _contenders(report: OptimizationReport) -> Section:
         for each in report.contenders
     )
     table = Table(
-        ("strategy", "mean gain", "standard error", "calls"),
+        tuple(words[name] for name in ("strategy", "mean_gain", "error", "calls")),
         rows,
-        note=f"In cross-validation inside the training part. Picked: {report.chosen}, the simplest within a standard error of the best.",
+        note=words["tried_note"].format(chosen=called.get(report.chosen, report.chosen)),
     )
-    return Section("What was tried", "", (table,))
+    return Section(words["tried"], "", (table,))
 
 
-def _calls(report: OptimizationReport) -> Section:
-    calls = report.calls
-    cost = "unknown" if calls.cost_usd is None else f"${calls.cost_usd:.4f}"
+def _calls(report: OptimizationReport, language: Language) -> Section:
+    words, calls = PAGE[language], report.calls
     rows = (
-        ("calls to the judge", calls.ranking),
-        ("calls to the model that proposes instructions", calls.reflection),
-        ("calls allowed", calls.budget),
-        ("tokens in", calls.prompt_tokens),
-        ("tokens out", calls.completion_tokens),
-        ("cost", cost),
-        ("labels", report.num_labels),
+        (words["judge_calls"], calls.ranking),
+        (words["reflection_calls"], calls.reflection),
+        (words["allowed"], calls.budget),
+        (words["tokens_in"], calls.prompt_tokens),
+        (words["tokens_out"], calls.completion_tokens),
+        (words["cost"], words["unknown"] if calls.cost_usd is None else f"${calls.cost_usd:.4f}"),
+        (words["labels"], report.num_labels),
     )
-    return Section("What it took", "", (Table(("", "number"), rows),))
+    return Section(words["took"], "", (Table(("", words["number"]), rows),))

@@ -19,11 +19,11 @@ from character.backends import build_lms
 from character.backends.budget import Budget
 from character.backends.observe import observing, report
 from character.backends.seam import SeamEngine
-from character.config import Config
+from character.config import Config, is_rehearsal_model
 from character.errors import BackendUnavailableError, CharacterError, StoreError
 from character.modules.calls import classify, lean_settings
 from character.records import Usage
-from character.run_summary import prompts_fingerprint
+from character.run_summary import changes_of, prompts_fingerprint
 from character.store import RunStore
 from character.tuned_ranker import build_ranker, ranker_fingerprint
 from optimizers import strategies
@@ -108,7 +108,14 @@ def optimize(
             )
         cost = sum(store.usage("stage").values(), Usage()).cost_usd
         found = result.report
-        found = found.model_copy(update={"calls": found.calls.model_copy(update={"cost_usd": cost})})
+        asked_of = (judge, *config.ranking.backends, *(["reflection"] if found.calls.reflection else []))
+        named = {config.backend(name).model_name for name in asked_of}
+        found = found.model_copy(
+            update={
+                "calls": found.calls.model_copy(update={"cost_usd": cost}),
+                "rehearsal": found.rehearsal or any(map(is_rehearsal_model, named)),
+            }
+        )
         artifact = saved(result.ranker, found, labelled, config.backends[judge].model_name, created_at)
         save_artifact(store.folder / ARTIFACT_NAME, artifact)
         _write(store.folder / REPORT_NAME, found.model_dump_json(indent=2) + "\n")
@@ -173,6 +180,7 @@ def saved(
         created_at=created_at,
         character_version=__version__,
         metrics=[_row(each, data) for each in found.metrics],
+        rehearsal=found.rehearsal,
     )
 
 
@@ -258,11 +266,10 @@ def _begin(store: RunStore, labelled: LabelledSet, asked: _Asked, config: Config
         store.set_meta(_IDENTITY, json.dumps(now, ensure_ascii=False))
         return str(store.meta("created_at"))
     before: Mapping[str, Any] = json.loads(known)
-    changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
+    changed = changes_of(before, now)
     if changed and not store.is_untouched():
-        shown = "; ".join(f"{name}: {before.get(name)!r} before, {now.get(name)!r} now" for name in changed)
         raise StoreError(
-            f"{store.folder} holds an optimization that was asked otherwise: {shown}.",
+            f"{store.folder} holds an optimization that was asked otherwise: {'; '.join(changed)}.",
             expected="the same labels, strategy, budget, metric, seed and models as before",
             fix="go on with the old settings, or name another folder with --out.",
         )

@@ -127,7 +127,7 @@ async def arun(
         write_down(store, constitution, config, given.fingerprint if given else None)
         job = _Run(store, log, constitution, config, given, on_progress)
         log.write("started", version=__version__, constitution=constitution.fingerprint, seed=config.seed)
-        for note in ranker_notes(config):
+        for note in ranker_notes(config, constitution.language):
             log.write("ranker", note=note)
         await job.sit(_with_models(program, keep_ranker(store.folder, config), store))
         log.write("finished", **store.counts())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +20,7 @@ from character.store_errors import another_version
 from character.text import fingerprint
 
 REHEARSAL_NOTE = "made by the rehearsal backend: for trying and testing, not for training"
+_OTHERWISE = {"prompts": "this version of character asks the models otherwise"}
 _NOT_IDENTITY = {"concurrency", "budget", "store"}
 _NOT_IDENTITY_OF_BACKEND = {
     "max_in_flight",
@@ -106,19 +109,33 @@ def check_identity(store: RunStore, constitution: Constitution, config: Config, 
     known = store.meta("identity")
     if known is None or store.is_untouched():
         return
-    before, now = json.loads(known), identity(constitution, config, messages)
-    changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
+    changed = changes_of(json.loads(known), identity(constitution, config, messages))
     if changed:
-        shown = "; ".join(
-            f"{name}: {before.get(name)!r} before, {now.get(name)!r} now" for name in changed[:5]
-        )
         more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
         raise StoreError(
-            f"{store.folder} holds a run that was made otherwise: {shown}{more}.",
+            f"{store.folder} holds a run that was made otherwise: {'; '.join(changed[:5])}{more}.",
             expected="the same constitution, messages and settings as before",
             fix=f"go on with the old settings, or start a new run with another --out; --reuse {store.folder} "
             "then takes over every call that is still the same.",
         )
+
+
+def changes_of(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return what differs between two identities, in words: values as they stand, of a fingerprint only that it is another."""
+    before, now = _flat(dict(before)), _flat(dict(now))
+    changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
+    return [_change(name, before.get(name), now.get(name)) for name in changed]
+
+
+def _change(name: str, before: Any, now: Any) -> str:
+    if _is_fingerprint(before) and _is_fingerprint(now):
+        return f"{name}: {_OTHERWISE.get(name, 'not the same as before')}"
+    shown = ["another" if _is_fingerprint(value) else repr(value) for value in (before, now)]
+    return f"{name}: {shown[0]} before, {shown[1]} now"
+
+
+def _is_fingerprint(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{16}", value) is not None
 
 
 def write_down(store: RunStore, constitution: Constitution, config: Config, messages: str | None) -> None:
@@ -172,9 +189,7 @@ def summarize(store: RunStore) -> RunSummary:
     require_run(store)
     constitution, config = run_constitution(store), run_config(store)
     counts, models = store.counts(), store.models()
-    rehearsal = config.uses_rehearsal or any(
-        is_rehearsal_model(name) for names in models.values() for name in names
-    )
+    rehearsal = uses_rehearsal(store)
     return RunSummary(
         folder=str(store.folder),
         constitution=constitution.name,
@@ -194,6 +209,12 @@ def summarize(store: RunStore) -> RunSummary:
         samples=_samples(store),
         advice=_advice(store),
     )
+
+
+def uses_rehearsal(store: RunStore) -> bool:
+    """Return whether the rehearsal model had a hand in a run: by its configuration, or by the calls that were made."""
+    named = (name for names in store.models().values() for name in names)
+    return run_config(store).uses_rehearsal or any(is_rehearsal_model(name) for name in named)
 
 
 def _advice(store: RunStore) -> str:

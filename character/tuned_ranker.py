@@ -9,6 +9,7 @@ from typing import Any
 from character.config import Config, RankingConfig
 from character.errors import ConfigError, StoreError
 from character.modules import Ranker
+from character.rehearsal_words import REHEARSAL_WORDS
 from optimizers.artifact import (
     ArtifactError,
     RankerArtifact,
@@ -16,6 +17,7 @@ from optimizers.artifact import (
     calibration_note,
     changes,
     dump_artifact,
+    language_warning,
     load_artifact,
     model_warning,
     refusals,
@@ -73,10 +75,11 @@ def ranker_fingerprint(settings: RankingConfig) -> str | None:
     return load_artifact(settings.ranker).fingerprint if settings.ranker else None
 
 
-def ranker_notes(config: Config) -> list[str]:
-    """Return what to know before a run with its saved ranker.
+def ranker_notes(config: Config, language: str = "") -> list[str]:
+    """Return what to know before a run in this language, where one is named, with its saved ranker.
 
-    That it was tuned on another model, was not adopted, measures length, or that our prompt changed since.
+    That it was tuned on another model, in another language or with the rehearsal model, was not adopted, measures length, or
+    that our prompt changed since.
     """
     path = config.ranking.ranker
     if path is None:
@@ -84,7 +87,8 @@ def ranker_notes(config: Config) -> list[str]:
     artifact = load_artifact(path)
     judges = [config.backend(name).model_name for name in config.ranking.backends or ("ranking",)]
     notes = [model_warning(artifact, model, path) for model in dict.fromkeys(judges)]
-    notes.append(calibration_note(artifact))
+    notes += [language_warning(artifact, language, path), calibration_note(artifact)]
+    notes += [REHEARSAL_WORDS["en"]] if artifact.rehearsal else []
     if not artifact.adopted:
         notes.append(f"this ranker was not adopted: {artifact.reason or 'no gain was shown'}.")
     then = artifact.ranker.model_dump()

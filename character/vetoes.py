@@ -14,6 +14,16 @@ FILE_NAME = "reviews.sqlite"
 """Where a run's reviews lie, in its folder."""
 
 
+VETO_REASONS = {
+    "vetoed_trait": "messages of vetoed traits",
+    "vetoed_message": "vetoed messages",
+    "vetoed_candidate": "vetoed candidates",
+    "vetoed_pair": "vetoed pairs",
+    "pair_with_vetoed_candidate": "pairs with a vetoed candidate",
+}
+"""What is left out because of vetoes, by the reason it is counted under."""
+
+
 class Vetoes(Record):
     """Ids of what at least one reviewer vetoes now; a candidate is named by its candidates' id and its place there."""
 

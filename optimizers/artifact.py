@@ -34,6 +34,7 @@ __all__ = [
     "changes",
     "differences",
     "dump_artifact",
+    "language_warning",
     "load_artifact",
     "model_warning",
     "parse_artifact",
@@ -55,11 +56,12 @@ def artifact_of(
     character_version: str,
     reason: str = "",
     metrics: Sequence[MetricRow] = (),
+    rehearsal: bool = False,
 ) -> RankerArtifact:
     """Return the record of a tuned ranker: what was tuned, for which model, on which labels, with what gain.
 
     ``strategy`` is how it was tuned, ``model`` the judge's model string, ``created_at`` a UTC time such as
-    2026-01-31T12:00:00Z. Of the examples the signature's fields are kept, of the predictor's configuration
+    2026-01-31T12:00:00Z, ``rehearsal`` whether a model for trying and testing had a hand in it. Of the examples the signature's fields are kept, of the predictor's configuration
     the temperature. Raises ArtifactError where something in it could not be loaded again.
     """
     signature, own = ranker.rank.signature, own_signature(ranker.strategy)
@@ -79,6 +81,7 @@ def artifact_of(
         "metrics": tuple(metrics),
         "adopted": adopted,
         "reason": reason,
+        "rehearsal": rehearsal,
         "versions": Versions(character=character_version, dspy=version("dspy")),
         "created_at": created_at,
     }
@@ -226,6 +229,17 @@ def model_warning(artifact: RankerArtifact, model: str, path: Path | str = "FILE
     )
 
 
+def language_warning(artifact: RankerArtifact, language: str, path: Path | str = "FILE") -> str:
+    """Return what to know before judging in another language than that of the labels; nothing for one of theirs, or none."""
+    known = [name.casefold().split("-")[0] for name in artifact.labelled.languages]
+    if not known or not language or language.casefold().split("-")[0] in known:
+        return ""
+    return (
+        f"this ranker was tuned on labels in {', '.join(artifact.labelled.languages)}; here it judges in {language}. Its prompt, its "
+        f"examples and its calibration may not carry over: `character optimize LABELLED --recheck {path}` measures it on labels in {language}."
+    )
+
+
 def calibration_note(artifact: RankerArtifact) -> str:
     """Return in how far it is length that a saved ranker measures; nothing where it is not."""
     from optimizers.calibration_length import length_note
@@ -251,7 +265,12 @@ def _validated(data: Mapping[str, Any], where: str) -> RankerArtifact:
 
 
 def _labelled_facts(labelled: Any) -> LabelledFacts:
-    return LabelledFacts(name=labelled.name, fingerprint=labelled.fingerprint, num_items=len(labelled.items))
+    return LabelledFacts(
+        name=labelled.name,
+        fingerprint=labelled.fingerprint,
+        num_items=len(labelled.items),
+        languages=labelled.languages,
+    )
 
 
 def _plain_demo(demo: Mapping[str, Any], fields: Mapping[str, Any], number: int) -> dict[str, Any]:

@@ -69,11 +69,12 @@ class SignatureFacts(_Record):
 
 
 class LabelledFacts(_Record):
-    """The labelled set that was tuned on: its name, fingerprint, and how many items it has."""
+    """The labelled set that was tuned on: its name, fingerprint, how many items it has, and in which languages, as far as is known."""
 
     name: Short = ""
     fingerprint: Digest
     num_items: Count
+    languages: tuple[Short, ...] = Field(default=(), max_length=64)
 
 
 class Figure(_Record):
@@ -109,7 +110,8 @@ class RankerArtifact(_Record):
     """A tuned ranker as a file holds it. Nothing in it is code, names a server, or sets up a language model.
 
     ``strategy`` is the tuning strategy, ``model`` the judge's model string; ``adopted`` whether the held-out gain was above zero,
-    ``reason`` why or why not. ``calibration`` is that of ``optimizers.calibration``, as plain values.
+    ``reason`` why or why not. ``rehearsal`` says that a model which is there for trying and testing judged, or wrote
+    candidates. ``calibration`` is that of ``optimizers.calibration``, as plain values.
     ``signature_fingerprint`` is checked against ``signature``.
     """
 
@@ -127,6 +129,7 @@ class RankerArtifact(_Record):
     metrics: tuple[MetricRow, ...] = Field(default=(), max_length=64)
     adopted: Yes
     reason: Line = ""
+    rehearsal: Yes = False
     versions: Versions
     created_at: Annotated[
         str, Field(strict=True, pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|\+00:00)$")

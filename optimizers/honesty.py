@@ -20,6 +20,7 @@ from optimizers.evaluation import (
 from optimizers.labelled import LabelledItem, LabelledSet
 from optimizers.labelled_splits import blocks
 from optimizers.metrics import METRICS
+from optimizers.report import Verdict
 from optimizers.statistics import Interval
 from optimizers.strategy_auto import LEAST_ITEMS as AUTO_LEAST
 from optimizers.strategy_auto import auto
@@ -82,22 +83,36 @@ class Outcome:
         return not self.is_untuned and gain is not None and is_real(gain.gain, gain.num_groups)
 
     @property
+    def verdict(self) -> Verdict:
+        """How it ended."""
+        if self.num_starved == len(self.parts):
+            return "starved"
+        if self.is_untuned:
+            return "untuned"
+        if self.gain is None:
+            return "unmeasured"
+        if self.gain.num_groups < LEAST_GROUPS:
+            return "few_groups"
+        return "gain" if self.adopted else "no_gain"
+
+    @property
     def reason(self) -> str:
         """Why it was adopted or not, in a sentence."""
-        gain = self.gain
-        if self.num_starved == len(self.parts):
+        gain, verdict = self.gain, self.verdict
+        if verdict == "starved":
             return f"the calls did not reach to try any tuning: {MORE_CALLS}"
-        if self.is_untuned:
+        if verdict == "untuned":
             return "nothing was changed: no tuning was better than the ranker as it is by more than noise"
         if gain is None:
             return "no held-out item could tell whether it is better"
         shown = f"{gain.gain.estimate:+.3f} [{gain.gain.low:+.3f}, {gain.gain.high:+.3f}]"
         of = f"the gain in {gain.metric} on {gain.num_items} held-out items is {shown} at the level {self.level:g}"
-        if gain.num_groups < LEAST_GROUPS:
+        if verdict == "few_groups":
             return f"{of}, on {gain.num_groups} groups of items: fewer than {LEAST_GROUPS} cannot tell"
         starved = f"; in {self.num_starved} of {len(self.parts)} parts the calls did not reach to try anything: {MORE_CALLS}"
-        verdict = "above zero" if self.adopted else "not surely above zero"
-        return f"{of}: {verdict}{starved if self.num_starved and not self.adopted else ''}"
+        if verdict == "gain":
+            return f"{of}: above zero"
+        return f"{of}: not surely above zero{starved if self.num_starved else ''}"
 
 
 @dataclass

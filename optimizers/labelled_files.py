@@ -17,7 +17,19 @@ from optimizers.errors import LabelledError
 from optimizers.labelled_records import Label, LabelledItem, LabelledSet
 
 _SHAPE = '{"message": "…", "trait": {"name": "…", "description": "…"}, "candidates": ["…", "…"], "labels": [{"rater": "…", "scores": [0.9, 0.2]}]}'
-_KEYS = ("id", "message", "turns", "trait", "kind", "language", "candidates", "levels", "labels", "group")
+_KEYS = (
+    "id",
+    "message",
+    "turns",
+    "trait",
+    "kind",
+    "language",
+    "candidates",
+    "levels",
+    "labels",
+    "group",
+    "rehearsal",
+)
 _LABEL_KEYS = ("rater", "scores", "order", "choices", "answer")
 _DROPPED_AS = {"": "empty", "skip": "skipped", "unsuitable": "unsuitable"}
 _ALIASES = {"prompt": "message", "type": "kind", "responses": "candidates"}

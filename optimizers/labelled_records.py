@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
@@ -59,7 +60,8 @@ class LabelledItem(_Record):
     ``trait`` is JSON-native with at least ``name``; a trait without ``description`` has its name for one.
     ``levels`` are the levels of expression that the candidates were written for, where known. Items of one
     ``group`` are never parted between splits; without it the message makes the group. ``id`` follows from
-    message, trait and candidates where it is not given.
+    message, trait and candidates where it is not given. ``rehearsal`` says that candidates were written by a model that
+    is there for trying and testing.
     """
 
     id: str = ""
@@ -71,6 +73,7 @@ class LabelledItem(_Record):
     levels: tuple[str, ...] = ()
     labels: tuple[Label, ...] = ()
     group: str = ""
+    rehearsal: bool = Field(default=False, strict=True)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -143,8 +146,19 @@ class LabelledSet(_Record):
     @property
     def fingerprint(self) -> str:
         """The hash of all items with their labels, independent of their order and of the set's name."""
-        said = {"labels": {"__all__": {"answer"}}}  # it puts no candidate before another
+        # neither puts one candidate before another
+        said: Any = {"labels": {"__all__": {"answer"}}, "rehearsal": True}
         return digest(sorted(digest(item.model_dump(mode="json", exclude=said)) for item in self.items))
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages of the items, that of most items first."""
+        return tuple(name for name, _ in Counter(item.language for item in self.items).most_common())
+
+    @property
+    def rehearsal(self) -> bool:
+        """Whether a model that is there for trying and testing wrote candidates of any item."""
+        return any(item.rehearsal for item in self.items)
 
     def split(self, fractions: tuple[float, ...], seed: int = 0) -> tuple[LabelledSet, ...]:
         """Return disjoint parts of about these fractions of the items (positive, sum 1), none of them empty.

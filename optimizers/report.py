@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from optimizers.calibration import Calibration
 from optimizers.evaluation import Comparison
 from optimizers.statistics import Interval
 
@@ -92,13 +93,36 @@ class Control(_Record):
     gains: tuple[float, ...] = ()
 
 
+Verdict = Literal["starved", "untuned", "unmeasured", "few_groups", "gain", "no_gain"]
+"""How an optimization ended: the calls did not reach to try anything; nothing was changed; no held-out item could tell; too few groups
+of items could; the held-out gain is above zero; it is not."""
+
+
+class Tuned(_Record):
+    """What was tuned: the ranker's instruction, number of demos and temperature (None: the model's own) before and after.
+
+    ``calibration`` is that of the tuned ranker, None without one; ``recalibrated`` whether it is a new one.
+    """
+
+    instructions_before: str
+    instructions: str
+    num_demos_before: int
+    num_demos: int
+    temperature_before: float | None = None
+    temperature: float | None = None
+    calibration: Calibration | None = None
+    recalibrated: bool = False
+
+
 class OptimizationReport(_Record):
     """What an optimization did and found.
 
     ``strategy`` is what was asked for, ``chosen`` what came of it (``untuned`` where nothing did). ``design``
     says on which data the gain was measured: ``locked``, a part of the items that nothing was chosen on, or
     ``nested``, cross-validation in which the whole strategy runs once per fold. ``metrics`` holds all metrics,
-    the one that was optimized first. ``adopted`` with ``reason`` in words; ``warning`` says in how far it is length
+    the one that was optimized first. ``adopted`` with ``verdict`` and ``reason`` in words; ``num_starved`` counts the parts
+    of the data in which the calls did not reach to try anything. ``languages`` are those of the labels, ``rehearsal`` says that
+    a model for trying and testing judged, proposed, or wrote candidates. ``warning`` says in how far it is length
     that the tuned ranker measures, nothing where it is not. ``unmeasured`` counts held-out items
     that were left out because the calls ran out, ``unusable`` items whose labels tell nothing by the metric.
     """
@@ -121,8 +145,13 @@ class OptimizationReport(_Record):
     folds: int = 0
     metrics: tuple[MetricGain, ...] = ()
     adopted: bool
+    verdict: Verdict
     reason: str
+    num_starved: int = 0
     warning: str = ""
+    languages: tuple[str, ...] = ()
+    rehearsal: bool = False
+    tuned: Tuned
     contenders: tuple[Contender, ...] = ()
     curve: tuple[CurvePoint, ...] = ()
     control: Control | None = None

@@ -22,6 +22,7 @@ from optimizers.report import (
     Figure,
     MetricGain,
     OptimizationReport,
+    Tuned,
 )
 from optimizers.strategy_auto import mean_gain, standard_error
 from optimizers.strategy_task import AUTO, STRATEGIES, UNTUNED, Task, known_strategy
@@ -188,6 +189,19 @@ def _control(trier: Trier, labelled: LabelledSet, runs: int, watch: _Watch) -> C
     return Control(runs=runs, adopted=adopted, gains=tuple(gains))
 
 
+def _tuned(before: Tuning, after: Tuning) -> Tuned:
+    return Tuned(
+        instructions_before=before.instructions,
+        instructions=after.instructions,
+        num_demos_before=len(before.demos),
+        num_demos=len(after.demos),
+        temperature_before=before.temperature,
+        temperature=after.temperature,
+        calibration=after.calibration,
+        recalibrated=after.calibration != before.calibration,
+    )
+
+
 def _report(
     outcome: Outcome, trier: Trier, labelled: LabelledSet, ledger: Ledger, control: Control | None
 ) -> OptimizationReport:
@@ -213,8 +227,13 @@ def _report(
         folds=len(outcome.parts) if outcome.design == "nested" else 0,
         metrics=tuple(MetricGain.of(each) for each in outcome.comparisons),
         adopted=outcome.adopted,
+        verdict=outcome.verdict,
         reason=outcome.reason,
+        num_starved=outcome.num_starved,
         warning=length_note(outcome.tuning.calibration),
+        languages=labelled.languages,
+        rehearsal=labelled.rehearsal,
+        tuned=_tuned(trier.task.start, outcome.tuning),
         contenders=tuple(
             Contender(
                 strategy=trial.strategy,

@@ -12,6 +12,9 @@ from character.doubts import doubt
 from character.errors import InputError, UnknownNameError
 from character.labelling import labelled_from_run, labels_for_run, with_blanks
 from character.records import Candidate, Candidates, Ranking
+from character.review.answers import RankAnswer
+from character.review.labelling import export_labelled
+from character.review.store import ReviewStore
 from optimizers.labelled import read_labelled, write_labelled
 
 
@@ -90,3 +93,26 @@ def test_doubt_is_one_where_every_pair_is_a_toss_up() -> None:
     assert doubt(ranking) == pytest.approx(0.3)
     assert doubt(ranking.model_copy(update={"probabilities": ((0.5, 0.5), (0.5, 0.5))})) == 1.0
     assert doubt(ranking.model_copy(update={"probabilities": ((0.5, 0.0), (1.0, 0.5))})) == 0.0
+
+
+def test_candidates_of_the_rehearsal_model_are_marked_in_what_is_labelled(
+    folder: Path, tmp_path: Path
+) -> None:
+    given = labelled_from_run(folder, num_items=2)
+    write_labelled(tmp_path / "given.jsonl", with_blanks(given, "me"))
+    assert read_labelled(tmp_path / "given.jsonl").rehearsal
+    item = given.items[0]
+    with RunStore(folder) as store:
+        candidates = next(store.rollouts(item.id)).candidates
+    assert candidates
+    order = tuple((place,) for place in range(len(candidates.items)))
+    with ReviewStore(folder) as reviews:
+        answer = RankAnswer(candidates_id=candidates.id, order=order)
+        reviews.record("Ann", "rank", {item.id: answer}, seen=0, nonce="1")
+    assert export_labelled(folder, tmp_path / "reviewed.jsonl").labelled.rehearsal
+    assert json.loads((tmp_path / "reviewed.jsonl").read_text(encoding="utf-8"))["rehearsal"] is True
+    real = item.model_copy(update={"rehearsal": False})
+    unmarked = given.model_copy(update={"items": (real, *given.items[1:])})
+    assert unmarked.fingerprint == given.fingerprint
+    write_labelled(tmp_path / "real.jsonl", given.model_copy(update={"items": (real,)}))
+    assert "rehearsal" not in (tmp_path / "real.jsonl").read_text(encoding="utf-8")

@@ -70,6 +70,12 @@ _STOPWORDS = (
 )
 STOPWORDS = frozenset(_STOPWORDS.split())
 _FUNCTION_CHARS = "的地得了着过和与或在是不会就也都把被对从为以及而但时能可要有很更最让使给向到于之其这那我你他她它们个种些上下中里"
+_COMMON_PAIRS = frozenset(
+    (
+        "问题", "回答", "自己", "什么", "怎样", "怎么", "这样", "那样", "情况", "事情", "时候", "一件", "一个", "一些", "同样", "同一", "愿意",
+        "喜欢", "觉得", "知道", "认为", "因为", "所以", "如果", "已经", "需要", "比如", "方法", "东西", "通常", "合适", "适当", "场合", "加入",
+    )
+)  # fmt: skip
 
 _WORD = re.compile(r"[a-z\u00c0-\u024f]+(?:'[a-z]+)?")
 _HAN_RUN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
@@ -138,6 +144,22 @@ def trait_words(name: str, *more: str) -> TraitWords:
 def words_of_trait(trait: HasWords) -> TraitWords:
     """Return the words that give this trait away (see ``trait_words``)."""
     return trait_words(trait.name, trait.description, trait.statement)
+
+
+def signs_of_trait(trait: HasWords) -> TraitWords:
+    """Return what shows a trait by its mere presence: the same stems, and every two Han characters side by side.
+
+    Written Chinese does not part its words, so a longer run of characters is met by its pairs alone: 顺手带一句俏皮话 holds 俏皮.
+    Pairs that nearly any text has (问题, 自己 …) are left out, and so is what stands across a function character.
+    """
+    runs = (
+        part
+        for text in (trait.name, trait.description, trait.statement)
+        for run in _HAN_RUN.findall(text)
+        for part in _FUNCTION_RUN.split(run)
+    )
+    pairs = {part[i : i + 2] for part in runs for i in range(len(part) - 1)}
+    return TraitWords(words_of_trait(trait).stems, tuple(sorted(pairs - _COMMON_PAIRS)))
 
 
 def _pieces(run: str) -> list[str]:

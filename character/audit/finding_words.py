@@ -1,10 +1,13 @@
 """The sentences of findings, one table per language. Names in braces are filled in; figures come written."""
 
+from character.rehearsal_words import REHEARSAL_WORDS
+
 FINDINGS: dict[str, dict[str, str]] = {
     "en": {
         "nothing": "There is nothing to audit yet: the run has no messages.",
         "unfinished": "{pending} of {messages} messages are not finished: this audit covers what is there.",
-        "rehearsal": "The rehearsal model had a hand in this run. It is for trying and testing, not for training.",
+        "rehearsal": REHEARSAL_WORDS["en"],
+        "vetoed": "Reviewers vetoed some of this run. It is left out of these figures, as it is of exports: {counts}.",
         "too_few": "{messages} messages and {pairs} pairs are too few to say what is fine: it takes {least} messages and {least_pairs} pairs.",
         "chosen_level": "The chosen reply was asked to be {level} in {number} of {pairs} pairs ({share}): a model would learn that. See the designs opposite, overdone and anchored, or choose another judge.",
         "no_pairs": "No pair came of this run.",
@@ -38,13 +41,15 @@ FINDINGS: dict[str, dict[str, str]] = {
         "unranked": "{share} of rankings came to no order.",
         "saved": "{number} calls ({share}) were saved because the passes already agreed.",
         "second_opinion": "The preference model agrees with the ranking on {agreement} of the pairs of messages it was not fitted on; the {number} surest disagreements are shown.",
+        "second_opinion_not_fitted": "The preference model was not fitted on these traits, so its opinion says little of them: {names}.",
         "second_opinion_seen": "The preference model was fitted on the messages of {number} of {pairs} pairs: that it agrees there says little.",
         "dropped": "Most often lost in {stage}: {reason}, {number} times.",
     },
     "zh": {
         "nothing": "还没有可审查的内容：这次运行没有消息。",
         "unfinished": "{messages} 条消息中有 {pending} 条尚未完成：本审查只涵盖已有的内容。",
-        "rehearsal": "演练模型参与了这次运行：仅供试用和测试，请勿用于训练。",
+        "rehearsal": REHEARSAL_WORDS["zh"],
+        "vetoed": "审阅者否决了其中一部分；与导出时一样，这些数字不包括它们：{counts}。",
         "too_few": "{messages} 条消息和 {pairs} 个偏好对太少，无法断定哪些方面没有问题：至少需要 {least} 条消息和 {least_pairs} 个偏好对。",
         "chosen_level": "{pairs} 个偏好对中有 {number} 个（{share}）的被选中回复本来要求“{level}”：模型会学到这一点。可改用 opposite、overdone 或 anchored 设计，或更换评分模型。",
         "no_pairs": "这次运行没有产生偏好对。",
@@ -78,6 +83,7 @@ FINDINGS: dict[str, dict[str, str]] = {
         "unranked": "{share} 的排序没有得出顺序。",
         "saved": "由于各遍已经一致，节省了 {number} 次调用（{share}）。",
         "second_opinion": "在未参与拟合的消息上，偏好模型与排序在 {agreement} 的偏好对中一致；报告列出了最有把握的 {number} 处分歧。",
+        "second_opinion_not_fitted": "偏好模型没有在这些特质上拟合过，它对它们的看法说明不了多少：{names}。",
         "second_opinion_seen": "{pairs} 个偏好对中有 {number} 个的消息参与了偏好模型的拟合：在这些偏好对上一致说明不了什么。",
         "dropped": "{stage}阶段最常见的舍弃原因：{reason}，{number} 次。",
     },

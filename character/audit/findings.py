@@ -95,7 +95,12 @@ def _state(audit: RunAudit, say: _Say) -> Iterator[Finding]:
         )
     if not audit.num_pairs:
         yield say("no_pairs", "look")
-    if audit.rehearsal:
+    if audit.vetoed:
+        counts = (
+            f"{reason_word(reason, audit.language)} {number:,}" for reason, number in audit.vetoed.items()
+        )
+        yield say("vetoed", "note", counts=LIST_COMMA[audit.language].join(counts))
+    if audit.rehearsal or (audit.second_opinion and audit.second_opinion.rehearsal):
         yield say("rehearsal", "note")
 
 
@@ -259,6 +264,9 @@ def _second_opinion(audit: RunAudit, say: _Say) -> Iterator[Finding]:
         return
     if opinion.num_seen:
         yield say("second_opinion_seen", "note", number=opinion.num_seen, pairs=opinion.num_pairs)
+    if opinion.not_fitted:
+        names = LIST_COMMA[audit.language].join(opinion.not_fitted)
+        yield say("second_opinion_not_fitted", "look", names=names)
     if opinion.agreement is not None:
         share = opinion.agreement
         agreement = Number(share.value, share.low, share.high, "share")

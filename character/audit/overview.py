@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from character._version import __version__
@@ -19,13 +20,15 @@ from character.audit.pair_table import PairTable, pair_table
 from character.audit.rankings import audit_rankings
 from character.audit.run_audit import AUDIT_LANGUAGES, AuditLanguage, MoreOf, RunAudit
 from character.audit.second_opinion import SecondOpinion
-from character.constitution import Constitution
+from character.constitution import Constitution, Trait
 from character.errors import UnknownNameError
-from character.records import Message, PreferencePair
+from character.records import Message, PreferencePair, Rollout
 from character.run_summary import RunSummary, require_run, run_config, run_constitution, summarize
 from character.store import RunStore
+from character.vetoes import Vetoes, read_vetoes, without_vetoed
 
-Ask = Callable[[Sequence[PreferencePair]], SecondOpinion]
+Ask = Callable[[Sequence[PreferencePair], Sequence[Trait]], SecondOpinion]
+"""Says what somebody else thinks of a run's pairs; the traits are those of the constitution."""
 
 
 def audit(
@@ -47,23 +50,52 @@ def audit(
         require_run(store)
         constitution = run_constitution(store)
         of_constitution: AuditLanguage = "zh" if constitution.language.casefold().startswith("zh") else "en"
-        found = _audit(store, constitution, language or of_constitution, seed)
+        kept = _Kept(store, read_vetoes(store.folder))
+        found = _audit(store, kept, constitution, language or of_constitution, seed)
         if second_opinion is not None:
-            asked = [pair for rollout in store.rollouts() for pair in rollout.pairs]
-            found = found.model_copy(update={"second_opinion": second_opinion(asked)})
+            asked = [pair for rollout in kept.rollouts() for pair in rollout.pairs]
+            found = found.model_copy(update={"second_opinion": second_opinion(asked, constitution.traits)})
     return found.model_copy(update={"findings": findings(found)})
 
 
-def _audit(store: RunStore, constitution: Constitution, language: AuditLanguage, seed: int) -> RunAudit:
+@dataclass(frozen=True)
+class _Kept:
+    """What is left of a run without what reviewers vetoed."""
+
+    store: RunStore
+    vetoes: Vetoes
+
+    def rollouts(self, left_out: Counter[str] | None = None) -> Iterator[Rollout]:
+        """Yield the rollouts without what was vetoed; ``left_out`` counts that by reason."""
+        counted: Counter[str] = Counter() if left_out is None else left_out
+        for made in self.store.rollouts():
+            rollout = without_vetoed(made, self.vetoes, counted)
+            if rollout is not None:
+                yield rollout
+
+    def messages(self, constitution: Constitution) -> Iterator[Message]:
+        """Yield the messages that nobody vetoed, those without a rollout included."""
+        for message in _messages(self.store, constitution):
+            if message.id not in self.vetoes.messages and message.trait not in self.vetoes.traits:
+                yield message
+
+
+def _audit(
+    store: RunStore, kept: _Kept, constitution: Constitution, language: AuditLanguage, seed: int
+) -> RunAudit:
     summary = summarize(store)
-    confounds, sides, balanced = _pairs(store, constitution, seed)
+    confounds, sides, balanced = _pairs(kept, constitution, seed)
     levels: Counter[str] = Counter()
+    vetoed: Counter[str] = Counter()
+    num_pairs = 0
     candidates, examples = CandidateCounter(), ExampleCollector(confounds, constitution.traits)
-    for rollout in store.rollouts():
+    for rollout in kept.rollouts(vetoed):
+        num_pairs += len(rollout.pairs)
         candidates.add(rollout)
         examples.add(rollout)
         levels.update(p.chosen_level for p in rollout.pairs if p.chosen_level and p.design != "neutral")
     traits = {trait.name: trait for trait in constitution.traits}
+    gone = summary.messages["messages"] - sum(1 for _ in kept.messages(constitution))
     return RunAudit(
         constitution=constitution.name,
         language=language,
@@ -72,15 +104,16 @@ def _audit(store: RunStore, constitution: Constitution, language: AuditLanguage,
         traits=summary.traits,
         models=summary.models,
         rehearsal=summary.rehearsal,
-        states=summary.messages,
-        num_pairs=summary.pairs,
+        states={**summary.messages, "messages": summary.messages["messages"] - gone},
+        num_pairs=num_pairs,
+        vetoed=dict(sorted(vetoed.items())),
         dropped=summary.dropped,
         reasked=summary.reasked,
         messages=audit_messages(
-            _messages(store, constitution), targets=_targets(store, constitution, summary), seed=seed
+            kept.messages(constitution), targets=_targets(store, constitution, summary), seed=seed
         ),
         candidates=candidates.audit(),
-        rankings=audit_rankings(store.rollouts(), traits=traits, seed=seed),
+        rankings=audit_rankings(kept.rollouts(), traits=traits, seed=seed),
         confounds=confounds,
         sides=sides,
         chosen_levels=dict(sorted(levels.items())),
@@ -123,10 +156,10 @@ def _targets(store: RunStore, constitution: Constitution, summary: RunSummary) -
 
 
 def _pairs(
-    store: RunStore, constitution: Constitution, seed: int
+    kept: _Kept, constitution: Constitution, seed: int
 ) -> tuple[ConfoundAudit | None, tuple[MoreOf, ...], Balanced | None]:
     """Return the confounds of the pairs and what balancing would keep; the ids of the kept are left out."""
-    pairs: Iterator[PreferencePair] = (pair for rollout in store.rollouts() for pair in rollout.pairs)
+    pairs: Iterator[PreferencePair] = (pair for rollout in kept.rollouts() for pair in rollout.pairs)
     table = pair_table(pairs, constitution.traits)
     if not table.ids:
         return None, (), None

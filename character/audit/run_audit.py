@@ -45,7 +45,8 @@ class RunAudit(Record):
     stage and reason what was lost, and what asking again made up for. ``confounds`` is None without pairs,
     ``balanced`` says what an export with ``--balance`` would keep (``kept`` is left empty). ``chosen_levels``
     counts pairs by the level that the chosen side was asked for, but for those of the design ``neutral``.
-    ``second_opinion`` is there where a preference model was asked. ``findings`` are in ``language``, the most urgent first.
+    ``vetoed`` counts what reviewers vetoed, by reason; it is left out of all figures but ``dropped`` and ``reasked``, as it
+    is of exports. ``second_opinion`` is there where a preference model was asked. ``findings`` are in ``language``, the most urgent first.
     """
 
     constitution: str
@@ -67,5 +68,6 @@ class RunAudit(Record):
     chosen_levels: dict[str, int] = Field(default_factory=dict)
     balanced: Balanced | None = None
     examples: Examples = Examples()
+    vetoed: dict[str, int] = Field(default_factory=dict)
     second_opinion: SecondOpinion | None = None
     findings: tuple[Finding, ...] = ()

@@ -47,12 +47,15 @@ class SecondOpinion(Record):
     """How often a preference model agrees with the ranker on a run's pairs, and where it does not.
 
     ``num_seen`` of the pairs are of messages that the model was fitted on: on these it has the judge's answer,
-    so ``agreement`` is that on the others, None where there are none. Pairs of the design ``neutral`` are left out.
+    so ``agreement`` is that on the others, None where there are none. ``not_fitted`` are the traits it was not fitted on;
+    ``rehearsal`` says that the rehearsal model had a hand in what it was fitted on. Pairs of the design ``neutral`` are left out.
     """
 
     model: str
     num_pairs: int
     num_seen: int
+    not_fitted: tuple[str, ...] = ()
+    rehearsal: bool | None = None
     agreement: Share | None = None
     by_trait: dict[str, Share] = Field(default_factory=dict)
     disagreements: tuple[Disagreement, ...] = ()

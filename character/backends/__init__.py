@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from character.backends.plain_errors import plain_error
 from character.config import BackendConfig, Config
 from character.errors import ConfigError
 
@@ -47,10 +48,12 @@ def build_lm(
             max_tokens=settings.max_tokens,
         )
     except (LMError, dspy.lm15.LM15Error) as error:
+        said = plain_error(str(error))
         raise ConfigError(
-            f"the {settings.kind} backend cannot use the model {settings.model_name!r}: {error}",
-            expected="a model string whose provider this kind can reach",
-            fix='correct the model, or use kind = "litellm" for providers that DSPy has no client for.',
+            f"the {settings.kind} backend cannot use the model {settings.model_name!r}: {said.found}",
+            expected=said.expected or "a model string whose provider this kind can reach",
+            fix=said.fix
+            or 'correct the model, or use kind = "litellm" for providers that DSPy has no client for.',
         ) from None
 
 
@@ -78,7 +81,9 @@ def ping(config: BackendConfig) -> dict[str, Any]:
         with observing() as scope:
             build_lm(config.model_copy(update={"num_retries": 0}))("Reply with the word: ready")
     except (LMError, ConfigError) as error:
-        return {"ok": False, "error": redact(str(error)), "seconds": round(time.monotonic() - started, 3)}
+        said = plain_error(redact(str(error)))
+        text = " ".join(part for part in (said.found, said.fix) if part)
+        return {"ok": False, "error": text, "seconds": round(time.monotonic() - started, 3)}
     model = scope.seen[-1].model if scope.seen else config.model_name
     return {"ok": True, "model": model, "seconds": round(time.monotonic() - started, 3)}
 

@@ -11,9 +11,11 @@ from character.cli.options import json_option, print_json, run_argument
 from character.cli.report_files import check_html, write_report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
+    from character.audit.overview import Ask
     from character.audit.second_opinion import SecondOpinion
+    from character.constitution import Trait
     from character.records import PreferencePair
     from character.report import Page
 
@@ -72,19 +74,26 @@ def command(
         click.launch(str(html.absolute()))
 
 
-def _asking(folder: Path, seed: int) -> Callable[[Sequence[PreferencePair]], SecondOpinion]:
+def _asking(folder: Path, seed: int) -> Ask:
     from character.audit.second_opinion import second_opinion
     from character.preference import load_preference_model
     from character.preference.folds import message_key
+    from character.preference.known_traits import asked_about
 
     model = load_preference_model(folder)
-    return lambda pairs: second_opinion(
-        pairs,
-        model.preferences,
-        model=model.kind,
-        is_seen=lambda pair: message_key(pair) in model.seen_messages,
-        seed=seed,
-    )
+
+    def ask(pairs: Sequence[PreferencePair], traits: Sequence[Trait]) -> SecondOpinion:
+        asked = asked_about(model, (pair.trait for pair in pairs), traits, where=f"the model {folder}")
+        found = second_opinion(
+            pairs,
+            asked.model.preferences,
+            model=model.kind,
+            is_seen=lambda pair: message_key(pair) in model.seen_messages,
+            seed=seed,
+        )
+        return found.model_copy(update={"not_fitted": asked.not_fitted, "rehearsal": model.rehearsal})
+
+    return ask
 
 
 def _print(page: Page, html: Path) -> None:

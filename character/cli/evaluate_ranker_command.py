@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from character.cli.options import backend_overrides, config_option, json_option, print_json, tuning_options
+from character.rehearsal_words import REHEARSAL_WORDS
 
 if TYPE_CHECKING:
     from character.config import BackendConfig, Config
@@ -86,9 +87,16 @@ def _row(
     from collections import Counter
 
     from character.backends import build_lm
+    from character.config import is_rehearsal_model
     from character.optimizing import measure
     from character.tuned_ranker import build_ranker
-    from optimizers.artifact import apply_artifact, calibration_note, load_artifact, model_warning
+    from optimizers.artifact import (
+        apply_artifact,
+        calibration_note,
+        language_warning,
+        load_artifact,
+        model_warning,
+    )
     from optimizers.evaluation import summary
     from optimizers.report import Figure
 
@@ -101,15 +109,18 @@ def _row(
         notes = (
             "it was tuned on these labels, so the figures flatter it." if same else "",
             model_warning(artifact, backend.model_name, path),
+            *(language_warning(artifact, language, path) for language in labelled.languages),
             calibration_note(artifact),
         )
         warning = " ".join(f"{path}: {note}" for note in notes if note)
     found = measure(ranker, labelled, build_lm(backend), seed=config.seed, num_threads=config.concurrency)
+    rehearsal = labelled.rehearsal or is_rehearsal_model(backend.model_name)
     figures = summary(found.evaluation, labelled.items, level=level, seed=config.seed)
     return {
         "backend": name,
         "ranker": "as configured" if path is None else str(path),
         "warning": warning,
+        "rehearsal": rehearsal,
         "metrics": {metric: Figure.of(interval).model_dump() for metric, interval in figures.items()},
         "ranked": len(found.evaluation.scores),
         "not_ranked": dict(Counter(found.evaluation.faults.values())),
@@ -138,6 +149,8 @@ def _show(rows: list[dict[str, Any]], labelled: LabelledSet) -> None:
     console.print(table)
     for warning in dict.fromkeys(row["warning"] for row in rows if row["warning"]):
         console.print(warning, style="yellow")
+    if any(row["rehearsal"] for row in rows):
+        console.print(REHEARSAL_WORDS["en"], style="yellow")
 
 
 def _figure(figure: dict[str, Any] | None) -> str:

@@ -10,14 +10,22 @@ import click
 
 from character.cli.live_bar import LiveBar
 from character.cli.options import backend_overrides, config_option, json_option, print_json, tuning_options
+from character.rehearsal_words import REHEARSAL_WORDS
 
 if TYPE_CHECKING:
     from character.config import Config
+    from character.report import Page
     from optimizers.labelled import LabelledSet
     from optimizers.report import OptimizationReport
     from optimizers.strategies import Progress
 
 STRATEGY_NAMES = ("auto", "calibrate", "select", "few_shot", "copro", "mipro", "gepa", "simba")
+_ESTIMATE_NOTE = (
+    "once: every labelled item judged as the ranker is. all: at most, the calls allowed (--budget), each with the longest prompt "
+    "that may be tried, at the price of the dearest model asked. Prompts are measured, lengths of replies are assumed."
+)
+_MOST_LINES = 20
+"""Lines of the instruction's diff that are printed; the report has more."""
 METRIC_NAMES = ("pairwise_accuracy", "tau_b", "top1", "ndcg", "mean_absolute_error")
 
 
@@ -61,6 +69,10 @@ METRIC_NAMES = ("pairwise_accuracy", "tau_b", "top1", "ndcg", "mean_absolute_err
     type=click.Path(path_type=Path),
     help="Tune nothing: measure this saved ranker with today's model.",
 )
+@click.option("--dry-run", is_flag=True, help="Estimate calls, tokens and cost; send nothing, write nothing.")
+@click.option(
+    "--language", type=click.Choice(["en", "zh"]), help="Of the report; by default that of most labels."
+)
 @config_option
 @tuning_options
 @json_option
@@ -78,6 +90,9 @@ def command(
 
     config = load_config(config_path, overrides=_overrides(flags))
     known = read_labelled(labelled)
+    if flags["dry_run"]:
+        _estimate(known, config, {**flags, "recheck": recheck})
+        return
     if recheck is not None:
         _recheck(recheck, known, config, flags)
         return
@@ -87,6 +102,20 @@ def command(
 def _overrides(flags: dict[str, Any]) -> dict[str, Any]:
     seed = {} if flags["seed"] is None else {"seed": flags["seed"]}
     return {**backend_overrides(flags), **seed}
+
+
+def _estimate(labelled: LabelledSet, config: Config, flags: dict[str, Any]) -> None:
+    from character.cli.estimate_table import show_estimate
+    from character.tuning_estimate import estimate_tuning
+    from optimizers.strategies import usual_budget
+
+    if flags["recheck"] is not None:
+        raise click.UsageError("--dry-run estimates a tuning; --recheck tunes nothing.")
+    budget = flags["budget"] or usual_budget(len(labelled.items), flags["controls"])
+    found = estimate_tuning(
+        labelled, config, strategy=flags["strategy"], budget=budget, metric=flags["metric"]
+    )
+    show_estimate(found, _ESTIMATE_NOTE, as_json=flags["as_json"])
 
 
 def _optimize(labelled: LabelledSet, out: Path, config: Config, flags: dict[str, Any]) -> None:
@@ -105,17 +134,19 @@ def _optimize(labelled: LabelledSet, out: Path, config: Config, flags: dict[str,
             config=config,
             on_progress=_told(bar),
         )
-    write(optimization_page(done.report), out / "report.html")
+    page = optimization_page(done.report, flags["language"])
+    write(page, out / "report.html")
     if flags["as_json"]:
         print_json({"folder": str(out), **done.report.model_dump(mode="json")})
     else:
-        _show(done.report, out)
+        _show(page, done.report, out)
 
 
 def _recheck(path: Path, labelled: LabelledSet, config: Config, flags: dict[str, Any]) -> None:
     from character.cli.wording import console as new_console
+    from character.config import is_rehearsal_model
     from character.optimizing import recheck
-    from optimizers.artifact import load_artifact
+    from optimizers.artifact import language_warning, load_artifact
     from optimizers.evaluation import is_real
     from optimizers.report import MetricGain
 
@@ -123,6 +154,7 @@ def _recheck(path: Path, labelled: LabelledSet, config: Config, flags: dict[str,
     found = recheck(artifact, labelled, config=config, metric=flags["metric"], level=flags["level"])
     rows = [MetricGain.of(each) for each in found]
     model = config.backend("ranking").model_name
+    rehearsal = labelled.rehearsal or artifact.rehearsal or is_rehearsal_model(model)
     still = bool(found) and is_real(found[0].gain, found[0].num_groups)
     if flags["as_json"]:
         metrics = [row.model_dump(mode="json") for row in rows]
@@ -132,6 +164,7 @@ def _recheck(path: Path, labelled: LabelledSet, config: Config, flags: dict[str,
                 "tuned_on": artifact.model,
                 "model": model,
                 "gain_holds": still,
+                "rehearsal": rehearsal,
                 "metrics": metrics,
             }
         )
@@ -142,28 +175,21 @@ def _recheck(path: Path, labelled: LabelledSet, config: Config, flags: dict[str,
     same = artifact.labelled.fingerprint == labelled.fingerprint
     note = " It was tuned on these labels, so the figures flatter it." if same else ""
     console.print(f"{said}.{note}", style="green" if still else "yellow")
+    notes = [language_warning(artifact, language, path) for language in labelled.languages]
+    for each in filter(None, [*notes, REHEARSAL_WORDS["en"] if rehearsal else ""]):
+        console.print(each, style="yellow")
 
 
-def _show(report: OptimizationReport, out: Path) -> None:
-    from rich.panel import Panel
-    from rich.text import Text
-
+def _show(page: Page, report: OptimizationReport, out: Path) -> None:
+    from character.cli.page_text import page_lines
     from character.cli.wording import console as new_console
-    from character.cli.wording import count_text
+    from character.optimization_changes import instruction_diff
 
     console = new_console()
-    console.print(gain_table(report.metrics, f"before and after, on {report.num_test} held-out items"))
-    title = "adopted" if report.adopted else "not adopted"
-    style = "green" if report.adopted else "yellow"
-    console.print(Panel(Text(report.reason), title=title, title_align="left", style=style))
-    if report.warning:
-        console.print(f"With the tuned ranker {report.warning}", style="yellow")
-    calls = report.calls
-    cost = "cost unknown" if calls.cost_usd is None else f"${calls.cost_usd:.4f}"
-    tokens = calls.prompt_tokens + calls.completion_tokens
-    console.print(
-        f"{report.strategy} → {report.chosen} · {count_text(calls.total, 'call')} of {calls.budget:,} · {tokens:,} tokens · {cost}"
-    )
+    for part in page_lines(page):
+        console.print(part)
+    for line in instruction_diff(report.tuned)[:_MOST_LINES]:
+        console.print(line, style="green" if line.startswith("+") else "red")
     console.print(f"report: {out / 'report.html'}\nranker: {out / 'ranker.json'}", style="dim")
 
 

@@ -40,7 +40,7 @@ def _notes(notes: Notes, language: str) -> Iterator[Any]:
 
     fixed = words(language)
     for note in notes.items:
-        yield Text(f"{fixed[note.weight]}: {note.text}", style=_COLOURS[note.weight])
+        yield Text(fixed["said"].format(fixed[note.weight], note.text), style=_COLOURS[note.weight])
 
 
 def _figures(figures: Figures, language: str) -> Any:

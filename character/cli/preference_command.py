@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,10 +11,16 @@ from character.cli.options import json_option, print_json
 from character.cli.report_files import check_html, write_report
 
 if TYPE_CHECKING:
-    from character.preference.evaluation_records import Evaluation, Measure
+    from character.preference.heads import TraitHead
+    from character.report import Page
 
 pairs_argument = click.argument("pairs", metavar="RUN|PAIRS", type=click.Path(path_type=Path))
-trait_option = click.option("--trait", default="", help="The trait of pairs that do not say theirs.")
+trait_option = click.option(
+    "--trait",
+    default="",
+    metavar="NAME",
+    help="The trait of pairs that do not say theirs; where all do, the one trait to look at.",
+)
 length_option = click.option(
     "--length-free/--no-length-free",
     default=True,
@@ -50,29 +56,48 @@ def fit(pairs: Path, out: Path, trait: str, length_free: bool, seed: int, as_jso
 
     Of an exported folder the test split is left out.
     """
-    from character.preference import preference_model
+    from dataclasses import replace
+
+    from character.cli.wording import count_text
+    from character.preference.encoders import NGrams
     from character.preference.linear import LinearPreference
     from character.preference.sources import read_pairs
+    from character.rehearsal_words import REHEARSAL_WORDS
 
     _check_out(out)
     known = read_pairs(pairs, trait=trait, with_test=False)
     click.echo(f"fitting on {len(known.pairs):,} pairs …", err=True)
-    model = preference_model("light", length_free=length_free).fit(known.pairs, seed=seed)
+    fitted = LinearPreference(NGrams(), length_free=length_free).fit(known.pairs, seed=seed)
+    model = replace(fitted, rehearsal=fitted.rehearsal or known.rehearsal)
     model.save(out)
-    heads = [head._asdict() for head in model.heads] if isinstance(model, LinearPreference) else []
-    left_out = {**known.dropped, **(model.left_out if isinstance(model, LinearPreference) else {})}
+    left_out = {**known.dropped, **model.left_out}
     if as_json:
-        print_json({"model": str(out), "pairs": len(known.pairs), "heads": heads, "left_out": left_out})
+        facts = {"model": str(out), "pairs": len(known.pairs), "rehearsal": model.rehearsal}
+        print_json({**facts, "heads": [head._asdict() for head in model.heads], "left_out": left_out})
         return
-    for head in heads:
-        how = "calibrated on messages held out" if head["calibrated"] else "too few messages to calibrate"
+    for head in model.heads:
         click.echo(
-            f"{head['trait']}: {head['num_pairs']:,} pairs of {head['num_messages']:,} messages, {how}"
+            f"{head.trait}: {count_text(head.num_pairs, 'pair')} of {count_text(head.num_messages, 'message')}; {_calibration(head)}"
         )
-    _say_left_out(left_out)
+    if left_out:
+        click.echo("left out: " + ", ".join(f"{reason} {number:,}" for reason, number in left_out.items()))
+    if model.rehearsal:
+        click.echo(REHEARSAL_WORDS["en"])
     click.echo(
         f"model: {out}\n  character preference evaluate {pairs}   says what fitting like this is worth"
     )
+
+
+def _calibration(head: TraitHead) -> str:
+    """Return in words what a head's probabilities are worth."""
+    from character.cli.wording import count_text
+    from character.preference.heads import LEAST_MESSAGES, LEAST_PAIRS
+
+    own = head.num_held_out == head.num_pairs
+    seen = f"{count_text(head.num_held_out, 'held-out pair')}{'' if own else ' of all traits'}"
+    if head.calibrated:
+        return f"calibrated on {seen}"
+    return f"not calibrated: {seen}, and it takes {LEAST_PAIRS} of {LEAST_MESSAGES} messages to tell"
 
 
 @command.command("evaluate")
@@ -87,7 +112,7 @@ def fit(pairs: Path, out: Path, trait: str, length_free: bool, seed: int, as_jso
     "--out", type=click.Path(path_type=Path), help="An HTML file to write; the same as JSON goes beside it."
 )
 @click.option(
-    "--language", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Of the report."
+    "--language", type=click.Choice(["en", "zh"]), help="Of the report; by default that of the pairs."
 )
 @trait_option
 @length_option
@@ -97,7 +122,7 @@ def evaluate(
     pairs: Path,
     folder: Path | None,
     out: Path | None,
-    language: str,
+    language: str | None,
     trait: str,
     length_free: bool,
     seed: int,
@@ -110,6 +135,7 @@ def evaluate(
     """
     from character.preference import load_preference_model, preference_model
     from character.preference.evaluation import evaluate as measured
+    from character.preference.page import evaluation_page
     from character.preference.sources import read_pairs
     from character.preference.validation import cross_validate
 
@@ -117,7 +143,8 @@ def evaluate(
         check_html(out)
     known = read_pairs(pairs, trait=trait)
     if folder is not None:
-        found = measured(load_preference_model(folder), known.pairs, traits=known.traits, seed=seed)
+        model = load_preference_model(folder)
+        found = measured(model, known.pairs, traits=known.traits, seed=seed)
     else:
         found = cross_validate(
             preference_model("light", length_free=length_free),
@@ -126,15 +153,21 @@ def evaluate(
             seed=seed,
             progress=lambda said: click.echo(said, err=True),
         )
-    found = found.model_copy(update={"name": known.name, "left_out": {**known.dropped, **found.left_out}})
+    found = found.model_copy(
+        update={
+            "name": known.name,
+            "left_out": {**known.dropped, **found.left_out},
+            "rehearsal": found.rehearsal or known.rehearsal,
+        }
+    )
+    of_pairs = "zh" if known.language.casefold().startswith("zh") else "en"
+    page = evaluation_page(found, language or of_pairs)
     if out is not None:
-        from character.preference.page import evaluation_page
-
-        write_report(evaluation_page(found, language), found, out)
+        write_report(page, found, out)
     if as_json:
         print_json(found.model_dump(mode="json"))
     else:
-        _show(found, out)
+        _print(page, out)
 
 
 @command.command("why")
@@ -146,16 +179,16 @@ def evaluate(
 def why(folder: Path, a: str, b: str, trait: str, as_json: bool) -> None:
     """Say which words and phrases make MODEL prefer the response A to B, or B to A."""
     from character.preference import load_preference_model
+    from character.preference.known_traits import Asked
     from character.preference.why import why as reasons
+    from character.rehearsal_words import REHEARSAL_WORDS
 
     model = load_preference_model(folder)
     found = reasons(model, a, b, trait)
     if trait not in model.traits:
-        click.echo(
-            f"note: the model was not fitted on {trait!r} and goes by what its traits have in common "
-            f"({', '.join(model.traits)}).",
-            err=True,
-        )
+        click.echo(f"note: {Asked(model, (trait,)).note}", err=True)
+    if model.rehearsal:
+        click.echo(f"note: {REHEARSAL_WORDS['en']}", err=True)
     if as_json:
         print_json(found.model_dump(mode="json"))
         return
@@ -177,63 +210,12 @@ def _check_out(out: Path) -> None:
         raise InputError(f"{out} is {holds}.", expected="a folder of the model's own", fix="choose another.")
 
 
-def _say_left_out(left_out: dict[str, int]) -> None:
-    if left_out:
-        click.echo("left out: " + ", ".join(f"{reason} {number:,}" for reason, number in left_out.items()))
-
-
-def _show(found: Evaluation, out: Path | None) -> None:
-    from rich.table import Table
-
+def _print(page: Page, out: Path | None) -> None:
+    from character.cli.page_text import page_lines
     from character.cli.wording import console as new_console
 
-    console, overall = new_console(), found.overall
-    table = Table(
-        title=f"{found.model} on {overall.num_pairs:,} pairs of {overall.num_messages:,} messages",
-        title_justify="left",
-    )
-    for name in ("", "accuracy", "where chosen is shorter", "balanced over length", "log loss", "ECE"):
-        table.add_column(name)
-    scopes = {"all": overall, **found.groups.get("trait", {})}
-    for name, scope in scopes.items():
-        measures = (scope.accuracy, scope.shorter, scope.length_balanced, scope.log_loss, scope.ece)
-        table.add_row(name, *(_figure(measure) for measure in measures))
-    for name, scope in found.unseen.items():
-        table.add_row(
-            f"{name}, never fitted on",
-            _figure(scope.accuracy),
-            _figure(scope.shorter),
-            _figure(scope.length_balanced),
-        )
-    console.print(table)
-    rivals = Table(title="against", title_justify="left")
-    for name in ("", "accuracy", "balanced over length", "the model's gain"):
-        rivals.add_column(name)
-    for rival in found.rivals:
-        rivals.add_row(
-            rival.name,
-            _figure(rival.accuracy),
-            _figure(rival.length_balanced),
-            _figure(rival.gain, signed=True),
-        )
-    console.print(rivals)
-    for trait, measure in found.specificity.items():
-        console.print(f"{trait}: own replies over those of other traits {_figure(measure)}")
-    for point in found.curve:
-        console.print(f"after {point.num_messages} messages a trait: {_figure(point.accuracy)}")
-    if found.num_seen:
-        console.print(
-            f"{found.num_seen:,} pairs were left out: the model was fitted on their messages", style="yellow"
-        )
-    _say_left_out(found.left_out)
+    console = new_console()
+    for part in page_lines(page):
+        console.print(part)
     if out is not None:
         console.print(f"report: {out}\nas JSON: {out.with_suffix('.json')}", style="dim")
-
-
-def _figure(measure: Measure, *, signed: bool = False) -> str:
-    sign: Any = "+" if signed else ""
-    if measure.value is None:
-        return "–"
-    if measure.low is None or measure.high is None:
-        return f"{measure.value:{sign}.3f}"
-    return f"{measure.value:{sign}.3f} [{measure.low:{sign}.2f}, {measure.high:{sign}.2f}]"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from character.cli.options import json_option, print_json
+from character.rehearsal_words import REHEARSAL_WORDS
 
 if TYPE_CHECKING:
     from optimizers.artifact import RankerArtifact
@@ -17,18 +18,20 @@ _MOST_FILES = 10_000
 
 @click.command("rankers", short_help="List the saved rankers of a folder.")
 @click.argument("folder", default=".", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--details", is_flag=True, help="Tell all that is known of each.")
 @json_option
-def command(folder: Path, as_json: bool) -> None:
+def command(folder: Path, details: bool, as_json: bool) -> None:
     """List the rankers that `character optimize` saved in FOLDER and the folders in it.
 
-    Shows how each was tuned, for which model, on how many labelled items, its metric before and after, and
-    whether it was adopted, and where length counts in its scores. A file that says it is a ranker and cannot be used is listed with the reason.
+    Shows how each was tuned, the metric it was tuned for before and after, the gain, whether it was adopted, and where
+    length counts in its scores. With --details also for which model, on how many labelled items, and why it was adopted or
+    not. A file that says it is a ranker and cannot be used is listed too, with the reason in the details.
     """
     rows = [_row(path, folder) for path in _found(folder)]
     if as_json:
         print_json(rows)
     elif rows:
-        _show(rows)
+        _show(rows, details=details)
     else:
         click.echo(f"{folder} holds no saved ranker. `character optimize` makes one.")
 
@@ -66,39 +69,89 @@ def _facts(artifact: RankerArtifact) -> dict[str, Any]:
     from optimizers.artifact import calibration_note
 
     shown = artifact.model_dump(
-        mode="json", include={"strategy", "model", "labelled", "metrics", "adopted", "reason", "created_at"}
+        mode="json",
+        include={"strategy", "model", "labelled", "metrics", "adopted", "reason", "rehearsal", "created_at"},
     )
     facts = {"fingerprint": artifact.fingerprint, "demos": len(artifact.demos)}
     return {**shown, **facts, "warning": calibration_note(artifact)}
 
 
-def _show(rows: list[dict[str, Any]]) -> None:
-    from rich.table import Table
+def _show(rows: list[dict[str, Any]], *, details: bool) -> None:
+    from character.cli.wording import console as new_console
 
-    from character.cli.wording import console
-
-    table = Table(title="saved rankers", title_justify="left")
-    for column in ("file", "strategy", "model", "labelled items", "before → after", "adopted"):
-        table.add_column(column)
-    for row in rows:
-        if "refused" in row:
-            table.add_row(row["file"], "refused", "", "", "", row["refused"])
-            continue
-        items = f"{row['labelled']['num_items']:,} {row['labelled']['name']}".strip()
-        adopted = "yes" if row["adopted"] else f"no: {row['reason']}" if row["reason"] else "no"
-        table.add_row(row["file"], row["strategy"], row["model"], items, _gain(row["metrics"]), adopted)
-    console().print(table)
+    console = new_console()
+    console.print(_table(rows))
+    if details:
+        for row in rows:
+            console.print()
+            console.print(_details(row))
+        return
     for row in rows:
         if row.get("warning"):
-            console().print(f"{row['file']}: {row['warning']}", style="yellow")
+            console.print(f"{row['file']}: {row['warning']}", style="yellow")
+    if any(row.get("rehearsal") for row in rows):
+        console.print(f"*  {REHEARSAL_WORDS['en']}", style="yellow")
+    console.print("--details tells how each was tuned, on what, and why it was adopted or not.", style="dim")
 
 
-def _gain(metrics: list[dict[str, Any]]) -> str:
+def _table(rows: list[dict[str, Any]]) -> Any:
+    """Return one line per ranker: what fits a terminal of 80 columns."""
+    from rich.table import Table
+
+    table = Table(title="saved rankers", title_justify="left")
+    table.add_column("file", overflow="fold", ratio=1)
+    for column in ("by", "before → after, gain", "adopted"):
+        table.add_column(column, no_wrap=True)
+    for row in rows:
+        if "refused" in row:
+            table.add_row(row["file"], "", "", "refused")
+            continue
+        mark = " *" if row["rehearsal"] else ""
+        values, gain = _gain(row["metrics"])
+        metric = row["metrics"][0]["metric"] if row["metrics"] else ""
+        adopted = ("yes" if row["adopted"] else "no") + mark
+        measured = "\n".join(text for text in (metric, values, gain) if text)
+        table.add_row(row["file"], row["strategy"], measured, adopted)
+    return table
+
+
+def _details(row: dict[str, Any]) -> Any:
+    """Return all that is known of a ranker, a line each."""
+    from rich.table import Table
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row("file", row["file"])
+    if "refused" in row:
+        grid.add_row("refused", row["refused"])
+        return grid
+    labelled, metrics = row["labelled"], row["metrics"]
+    facts = {
+        "tuned by": f"{row['strategy']} on {row['model']}",
+        "labelled items": f"{labelled['num_items']:,} {labelled['name']}".strip(),
+        "languages": ", ".join(labelled["languages"]),
+        "examples": str(row["demos"]),
+        "measured": ", ".join(f"{each['metric']} {' '.join(_gain([each]))}" for each in metrics)
+        or "not measured",
+        "adopted": "yes" if row["adopted"] else "no",
+        "because": row["reason"],
+        "to know": " ".join((row["warning"], REHEARSAL_WORDS["en"] if row["rehearsal"] else "")).strip(),
+        "made at": row["created_at"],
+    }
+    for name, value in facts.items():
+        if value:
+            grid.add_row(name, value)
+    return grid
+
+
+def _gain(metrics: list[dict[str, Any]]) -> tuple[str, str]:
+    """Return the first metric before and after, and the gain with its interval."""
     if not metrics:
-        return "not measured"
+        return "not measured", ""
     first = metrics[0]
-    text = f"{first['metric']} {first['before']['estimate']:.2f} → {first['after']['estimate']:.2f}"
+    values = f"{first['before']['estimate']:.2f} → {first['after']['estimate']:.2f}"
     gain = first["gain"]
     if gain is None or gain["low"] is None or gain["high"] is None:
-        return text
-    return f"{text} ({gain['estimate']:+.2f}, {gain['low']:+.2f} … {gain['high']:+.2f})"
+        return values, ""
+    return values, f"{gain['estimate']:+.2f} [{gain['low']:+.2f}, {gain['high']:+.2f}]"

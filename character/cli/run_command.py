@@ -80,9 +80,9 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
     from character.tuned_ranker import ranker_notes, with_tuned_ranker
 
     config = with_tuned_ranker(load_config(config_path, overrides=_overrides(flags)))
-    for note in ranker_notes(config):
-        click.echo(f"Note: {note}", err=True)
     loaded = load_constitution(constitution)
+    for note in ranker_notes(config, loaded.language):
+        click.echo(f"Note: {note}", err=True)
     if flags["trait_names"]:
         loaded = loaded.only(flags["trait_names"])
     messages: MessageFile | GivenMessages | None = None

@@ -65,7 +65,13 @@ _PRESETS = click.Choice(["laptop", "gpu24", "gpu80", "multi-gpu"])
     default=None,
     help="For reward, where it is the default: every row says its trait, so that one model judges all traits.",
 )
-@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Another value in the recipe.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Another value in the recipe; an empty one takes the setting out.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace what an earlier call wrote.")
 @click.option(
     "--go", is_flag=True, help="Then train, with TRL (extra `train`); the same command goes on later."

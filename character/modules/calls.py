@@ -12,6 +12,7 @@ from dspy.utils import exceptions as dspy_errors
 
 from character.backends.adapter import CharacterAdapter
 from character.backends.observe import Observation, observing
+from character.backends.plain_errors import plain_error
 from character.backends.seam import SeamEngine
 from character.backends.secrets import redact
 from character.errors import BackendUnavailableError, CharacterError, ConfigError
@@ -174,7 +175,12 @@ def classify(error: Exception, *, paced: bool = False) -> tuple[str, str]:
         dspy_errors.LMUnsupportedModelError,
     )
     if isinstance(error, stops):
-        raise ConfigError(f"the backend cannot be used (model {error.model}): {detail}") from None
+        said = plain_error(detail)
+        raise ConfigError(
+            f"the backend cannot be used (model {error.model}): {said.found}",
+            expected=said.expected,
+            fix=said.fix,
+        ) from None
     if getattr(error, "status", None) in (404, 405):
         raise ConfigError(
             f"the server does not know the address or the model (model {getattr(error, 'model', '')}): {detail}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import stat
 import zipfile
@@ -11,14 +12,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from tokenize import TokenError
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
+from pydantic import StringConstraints, ValidationError
 
 from character.errors import ModelFileError
 from character.records import Record
+from character.text import fingerprint
 from optimizers.artifact_text import ArtifactError, parse_plain
 
 MOST_BYTES = 256 * 2**20
@@ -26,6 +28,8 @@ MOST_JSON_BYTES = 20_000_000
 _MOST_HEADER_BYTES = 4_096
 
 T = TypeVar("T", bound=Record)
+Fingerprint = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{8,64})?$")]
+"""The identity of a file's content, written into it; empty only until it is."""
 Arrays = dict[str, NDArray[Any]]
 Expected = Mapping[str, tuple[str, tuple[int | None, ...]]]
 """The arrays that must be there, by name: type (as ``<f4``) and shape, None for a length that may be any."""
@@ -83,6 +87,28 @@ def checked_facts(shape: type[T], data: dict[str, Any], where: Path) -> T:
             expected="what saving a preference model writes, and nothing else",
             fix="take the model from where it was made, or fit it again.",
         ) from None
+
+
+def content_fingerprint(facts: Record) -> str:
+    """Return the identity of all that a model's ``preference.json`` says, its own ``fingerprint`` left out."""
+    return fingerprint(facts.model_dump(mode="json", exclude={"fingerprint"}))
+
+
+def check_fingerprint(facts: Record, said: str, where: Path) -> None:
+    """Raise ModelFileError where a file does not say what was saved: something in it was changed since."""
+    found = content_fingerprint(facts)
+    if found != said:
+        raise ModelFileError(
+            f"{where}: was changed since it was saved (its fingerprint is {said[:12]}…, its content amounts to {found[:12]}…).",
+            expected="the file as it was saved: a trait renamed by hand is another trait than was learnt",
+            fix="take the model from where it was made, or fit it again.",
+        )
+
+
+def facts_text(facts: Record) -> bytes:
+    """Return the bytes of a ``preference.json`` with its fingerprint in it."""
+    data = {**facts.model_dump(mode="json"), "fingerprint": content_fingerprint(facts)}
+    return (json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode("utf-8")
 
 
 def read_arrays(path: Path, expected: Expected, sha256: str) -> Arrays:

@@ -16,9 +16,10 @@ from character.errors import InputError
 from character.pairs import IN_CHARACTER
 from character.preference.evaluation_records import Evaluation, JudgeView, Measure, Rival, Scope
 from character.preference.folds import NUM_FOLDS, folds_of, message_key
+from character.preference.known_traits import asked_about
 from character.preference.measures import Predicted, balanced_of, mean_of, reliability_of, right_of, scope_of
 from character.preference.ngrams import Floats, Ints
-from character.preference.protocol import Judged, PreferenceModel, sigmoid
+from character.preference.protocol import Judged, PreferenceModel, sigmoid, written_by_rehearsal
 from character.records import PreferencePair
 
 NUM_DISAGREEMENTS = 20
@@ -55,8 +56,9 @@ def evaluate(
 ) -> Evaluation:
     """Return how well a fitted model does on those of the pairs whose messages it was not fitted on.
 
-    ``traits`` give the confound classifier the words that count as a trait's own. Pairs of the design
-    ``neutral`` are left out. Raises InputError where nothing is left.
+    ``traits`` give the confound classifier the words that count as a trait's own, and a model that reads them their
+    descriptions. Pairs of the design ``neutral`` are left out. Raises InputError where nothing is left, and where the model
+    can tell nothing of any of the traits (see ``asked_about``).
     """
     kept, left_out = measurable(pairs)
     unseen = [pair for pair in kept if message_key(pair) not in model.seen_messages]
@@ -66,10 +68,15 @@ def evaluate(
             expected="pairs of messages it has not seen",
             fix="give other pairs, or leave the model out: then models are fitted and measured by cross-validation.",
         )
-    held = predict(model, unseen, seed)
-    found = describe(model, held, traits, seed)
+    asked = asked_about(model, (pair.trait for pair in unseen), traits)
+    found = describe(asked.model, predict(asked.model, unseen, seed), traits, seed)
     return found.model_copy(
-        update={"how": "held_out", "num_seen": len(kept) - len(unseen), "left_out": left_out}
+        update={
+            "how": "held_out",
+            "num_seen": len(kept) - len(unseen),
+            "not_fitted": asked.not_fitted,
+            "left_out": left_out,
+        }
     )
 
 
@@ -118,6 +125,7 @@ def describe(
         how="",
         seed=seed,
         length_free=getattr(model, "length_free", None),
+        rehearsal=getattr(model, "rehearsal", None) or written_by_rehearsal(held.pairs),
         overall=scope_of(predicted, seed),
         groups=_groups(held, predicted, seed),
         reliability=reliability_of(predicted, seed),

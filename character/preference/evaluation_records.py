@@ -88,9 +88,10 @@ class Evaluation(Record):
     """How well a preference model tells chosen from rejected on messages it was not fitted on.
 
     ``how`` is ``held_out`` (a fitted model, on messages it has not seen; ``num_seen`` pairs of messages it has
-    were left out) or ``cross_validated`` (fitted anew in every fold). ``specificity`` is, per trait, how often
+    were left out; ``not_fitted`` are the traits it was not fitted on) or ``cross_validated`` (fitted anew in every fold). ``specificity`` is, per trait, how often
     a chosen reply of the trait scores higher on it than a chosen reply of another trait in the same
-    language. ``unseen`` are traits that were predicted by what the other traits have in common. ``groups`` are scopes by
+    language. ``rehearsal`` says whether the rehearsal model had a hand in the pairs or in what the model was fitted on, None
+    where that is not known. ``unseen`` are traits that were predicted by what the other traits have in common. ``groups`` are scopes by
     ``trait``, ``kind``, ``language`` and ``design``.
     """
 
@@ -99,9 +100,11 @@ class Evaluation(Record):
     name: str = ""
     num_folds: int = 0
     num_seen: int = 0
+    not_fitted: tuple[str, ...] = ()
     left_out: dict[str, int] = Field(default_factory=dict)
     seed: int = 0
     length_free: bool | None = None
+    rehearsal: bool | None = None
     overall: Scope
     groups: dict[str, dict[str, Scope]] = Field(default_factory=dict)
     reliability: tuple[ReliabilityBin, ...] = ()

@@ -14,7 +14,8 @@ from character.preference.ngrams import Floats, prepared
 from character.records import PreferencePair
 
 LEAST_PAIRS, LEAST_MESSAGES = 30, 5
-"""From how many pairs of how many messages on a trait has a temperature of its own; below it has that of all."""
+"""From how many pairs of how many messages on a trait has a temperature of its own; below it has that of all traits, which is
+called calibrated from as many on."""
 PRIOR_MESSAGES = 30
 """At how many messages of its own a trait takes half of what the others have in common, and no more."""
 
@@ -22,8 +23,9 @@ PRIOR_MESSAGES = 30
 class TraitHead(NamedTuple):
     """What is known of a trait's head.
 
-    ``temperature`` is what its scores were divided by; ``calibrated`` says that it was found on messages held
-    out, which takes at least two. ``prior_share`` is how much of the other traits' mean it was drawn to.
+    ``temperature`` is what its scores were divided by, found on ``num_held_out`` pairs of messages held out: its own, or with
+    too few of these all traits'. ``calibrated`` says that these are enough (``LEAST_PAIRS`` of ``LEAST_MESSAGES``) for
+    its probabilities to mean something. ``prior_share`` is how much of the other traits' mean it was drawn to.
     """
 
     trait: str
@@ -31,6 +33,7 @@ class TraitHead(NamedTuple):
     num_messages: int
     temperature: float
     prior_share: float
+    num_held_out: int
     calibrated: bool
 
 
@@ -64,6 +67,18 @@ class _Fit(NamedTuple):
     margins: Floats | None
 
 
+class _Temperature(NamedTuple):
+    """What scores are divided by, and the pairs and messages held out that it was found on."""
+
+    value: float
+    num_pairs: int
+    num_messages: int
+
+    @property
+    def is_enough(self) -> bool:
+        return self.num_pairs >= LEAST_PAIRS and self.num_messages >= LEAST_MESSAGES
+
+
 def fit_heads(
     matrix: Any, texts: Sequence[str], pairs: Sequence[PreferencePair], *, length_free: bool, seed: int
 ) -> Heads:
@@ -85,11 +100,20 @@ def fit_heads(
     temperatures = _temperatures(traits, fits)
     slope, temperature = _common(traits, priors, fits, temperatures, length_free)
     weights = [total / len(alone) / temperature]
-    weights += [fit.weights / own for fit, own in zip(fits, temperatures, strict=True)]
-    slopes = [slope / temperature, *(fit.slope / own for fit, own in zip(fits, temperatures, strict=True))]
+    weights += [fit.weights / own.value for fit, own in zip(fits, temperatures, strict=True)]
+    slopes = [
+        slope / temperature,
+        *(fit.slope / own.value for fit, own in zip(fits, temperatures, strict=True)),
+    ]
     known = tuple(
         TraitHead(
-            trait.name, len(trait.duels.chosen), trait.num_messages, own, fit.share, fit.margins is not None
+            trait.name,
+            len(trait.duels.chosen),
+            trait.num_messages,
+            own.value,
+            fit.share,
+            own.num_pairs,
+            own.is_enough,
         )
         for trait, fit, own in zip(traits, fits, temperatures, strict=True)
     )
@@ -158,30 +182,29 @@ def _held_out(trait: _Trait, length_free: bool, prior: Floats | None) -> tuple[F
     return margins - slope * trait.duels.longer, slope
 
 
-def _temperatures(traits: list[_Trait], fits: list[_Fit]) -> list[float]:
-    known = [
-        (fit.margins, trait.duels.weight)
-        for trait, fit in zip(traits, fits, strict=True)
-        if fit.margins is not None
-    ]
+def _temperatures(traits: list[_Trait], fits: list[_Fit]) -> list[_Temperature]:
+    known = [(trait, fit.margins) for trait, fit in zip(traits, fits, strict=True) if fit.margins is not None]
     if not known:
-        return [1.0] * len(traits)
-    shared = calibrate(*(np.concatenate(part) for part in zip(*known, strict=True))).temperature
+        return [_Temperature(1.0, 0, 0)] * len(traits)
+    own = {trait.name: _temperature([(trait, margins)]) for trait, margins in known}
+    shared = _temperature(known)
     return [
-        calibrate(fit.margins, trait.duels.weight).temperature
-        if fit.margins is not None
-        and len(fit.margins) >= LEAST_PAIRS
-        and trait.num_messages >= LEAST_MESSAGES
-        else shared
-        for trait, fit in zip(traits, fits, strict=True)
+        own[trait.name] if trait.name in own and own[trait.name].is_enough else shared for trait in traits
     ]
+
+
+def _temperature(held_out: list[tuple[_Trait, Floats]]) -> _Temperature:
+    margins = np.concatenate([each for _, each in held_out])
+    weight = np.concatenate([trait.duels.weight for trait, _ in held_out])
+    num_messages = sum(trait.num_messages for trait, _ in held_out)
+    return _Temperature(calibrate(margins, weight).temperature, len(margins), num_messages)
 
 
 def _common(
     traits: list[_Trait],
     priors: Sequence[Floats | None],
     fits: list[_Fit],
-    temperatures: list[float],
+    temperatures: list[_Temperature],
     length_free: bool,
 ) -> tuple[float, float]:
     """Return slope and temperature of a trait nobody knows: taken from each trait as the others alone predict it."""
@@ -191,7 +214,7 @@ def _common(
         if prior is not None
     ]
     if not predicted:
-        return fits[0].slope, temperatures[0]
+        return fits[0].slope, temperatures[0].value
     slope = float(np.mean([length_slope(margins, trait.duels) for trait, margins in predicted]))
     slope = slope if length_free else 0.0
     rest = np.concatenate([margins - slope * trait.duels.longer for trait, margins in predicted])

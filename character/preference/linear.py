@@ -16,7 +16,7 @@ from character.preference.encoders import Encoder, fitting_matrix, not_fitted
 from character.preference.folds import message_key
 from character.preference.heads import TraitHead, fit_heads, log_lengths, pair_weight
 from character.preference.ngrams import Floats
-from character.preference.protocol import Judged, PreferenceModel
+from character.preference.protocol import Judged, PreferenceModel, written_by_rehearsal
 from character.records import PreferencePair
 
 MOST_TRAITS = 1_000
@@ -34,6 +34,8 @@ class LinearPreference(PreferenceModel):
     scores (``bradley_terry.length_slope``).
 
     ``weights`` and ``slopes`` are those of ``heads.Heads``. ``left_out`` counts the pairs that were not fitted on, by reason.
+    ``rehearsal`` is True after fitting on pairs of which the rehearsal model wrote a side, else None; who knows more of them
+    says so.
     """
 
     encoder: Encoder
@@ -44,6 +46,7 @@ class LinearPreference(PreferenceModel):
     seen_messages: frozenset[int] = frozenset()
     left_out: dict[str, int] = field(default_factory=dict)
     seed: int = 0
+    rehearsal: bool | None = None
 
     @property
     def kind(self) -> str:
@@ -93,6 +96,7 @@ class LinearPreference(PreferenceModel):
             seen_messages=frozenset(message_key(pair) for pair in kept),
             left_out=dict(left_out),
             seed=seed,
+            rehearsal=written_by_rehearsal(pairs),
         )
 
     def save(self, folder: Path | str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,7 +13,10 @@ from character.errors import ModelFileError
 from character.preference.container import (
     Arrays,
     Expected,
+    Fingerprint,
+    check_fingerprint,
     checked_facts,
+    facts_text,
     read_arrays,
     write_arrays,
     write_whole,
@@ -46,6 +48,7 @@ class HeadFacts(_Strict):
     num_messages: Count
     temperature: float = Field(gt=0)
     prior_share: float
+    num_held_out: Count
     calibrated: bool
 
 
@@ -53,7 +56,7 @@ class LinearFacts(_Strict):
     """What ``preference.json`` holds of a light or an embedding model, and nothing else."""
 
     kind: Literal["character-preference"] = "character-preference"
-    format_version: Literal[1] = 1
+    format_version: Literal[2] = 2
     model: Literal["light", "embedding"]
     character_version: Name
     length_free: bool
@@ -62,7 +65,9 @@ class LinearFacts(_Strict):
     heads: list[HeadFacts] = Field(min_length=1, max_length=MOST_TRAITS)
     left_out: dict[Name, Count] = Field(max_length=20)
     seed: int = Field(ge=0, le=10**9)
+    rehearsal: bool | None
     arrays_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    fingerprint: Fingerprint = ""
 
 
 def save_linear(model: LinearPreference, folder: Path) -> None:
@@ -92,10 +97,10 @@ def save_linear(model: LinearPreference, folder: Path) -> None:
         heads=[HeadFacts(**head._asdict()) for head in model.heads],
         left_out=model.left_out,
         seed=model.seed,
+        rehearsal=model.rehearsal,
         arrays_sha256=write_arrays(folder / ARRAYS_NAME, arrays),
     )
-    text = json.dumps(facts.model_dump(mode="json"), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
-    write_whole(folder / FACTS_NAME, text.encode("utf-8"))
+    write_whole(folder / FACTS_NAME, facts_text(facts))
 
 
 def load_linear(folder: Path, data: dict[str, Any], embedder: Embedder | None) -> LinearPreference:
@@ -107,6 +112,7 @@ def load_linear(folder: Path, data: dict[str, Any], embedder: Embedder | None) -
         raise ModelFileError(f"{where}: two heads are of one trait.", expected="one head per trait")
     arrays = read_arrays(folder / ARRAYS_NAME, _expected(facts), facts.arrays_sha256)
     _check_rising(arrays["messages"], f"{folder / ARRAYS_NAME}: messages")
+    check_fingerprint(facts, facts.fingerprint, where)
     light = facts.model == "light"
     return LinearPreference(
         encoder=NGrams(_tfidf(arrays, facts, folder)) if light else Embeddings(embedder, facts.num_features),
@@ -117,6 +123,7 @@ def load_linear(folder: Path, data: dict[str, Any], embedder: Embedder | None) -
         seen_messages=frozenset(arrays["messages"].tolist()),
         left_out=dict(facts.left_out),
         seed=facts.seed,
+        rehearsal=facts.rehearsal,
     )
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
+from character.audit.drop_words import reason_word
+from character.audit.page_words import JOIN
 from character.audit.second_opinion import Disagreement
 from character.errors import UnknownNameError
 from character.preference.evaluation_records import Evaluation, Measure, Scope
-from character.preference.page_words import PAGE
+from character.preference.page_words import GROUP_WORDS, MODEL_WORDS, PAGE
+from character.rehearsal_words import REHEARSAL_WORDS
 from character.report import (
     Example,
     Examples,
@@ -31,11 +34,12 @@ def evaluation_page(found: Evaluation, language: str = "en") -> Page:
         raise UnknownNameError("The report language", language, PAGE)
     spoken: Literal["en", "zh"] = "zh" if language == "zh" else "en"
     words = PAGE[spoken]
+    model = MODEL_WORDS[spoken].get(found.model, found.model)
     sections = [
-        _first(found, words),
+        _first(found, spoken),
         _rivals(found, words),
         _calibration(found, words),
-        _groups(found, words),
+        _groups(found, spoken),
     ]
     if found.unseen or found.specificity:
         sections.append(_transfer(found, words))
@@ -43,8 +47,8 @@ def evaluation_page(found: Evaluation, language: str = "en") -> Page:
         sections.append(_curve(found, words))
     sections.append(_disagreements(found, words))
     return Page(
-        title=words["title"].format(name=found.name or found.model),
-        subtitle=words[found.how].format(model=found.model, folds=found.num_folds),
+        title=words["title"].format(name=found.name or model),
+        subtitle=words[found.how].format(model=model, folds=found.num_folds),
         sections=tuple(sections),
         language=spoken,
         footer=words["made"].format(seed=found.seed),
@@ -58,9 +62,9 @@ def _number(measure: Measure, style: NumberStyle = "share", digits: int = 2) -> 
     return Number(measure.value, measure.low, measure.high, style, digits)
 
 
-def _first(found: Evaluation, words: Words) -> Section:
-    overall = found.overall
-    notes = []
+def _first(found: Evaluation, language: str) -> Section:
+    words, overall = PAGE[language], found.overall
+    notes = [Note(REHEARSAL_WORDS[language], "look")] if found.rehearsal else []
     for rival in found.rivals:
         if (
             rival.name in ("longer", "shorter", "confounds")
@@ -70,11 +74,16 @@ def _first(found: Evaluation, words: Words) -> Section:
             notes.append(Note(words["no_gain"].format(rival=words[rival.name]), "look"))
     if found.num_seen:
         notes.append(Note(words["seen"].format(number=found.num_seen)))
+    if found.not_fitted:
+        notes.append(Note(words["not_fitted"].format(traits=JOIN[language].join(found.not_fitted)), "look"))
     claimed = found.judge.claimed.value
     if claimed is not None and overall.accuracy.low is not None and overall.accuracy.low > claimed:
         notes.append(Note(words["above_judge"], "look"))
     if found.left_out:
-        reasons = ", ".join(f"{reason} {number}" for reason, number in found.left_out.items())
+        reasons = JOIN[language].join(
+            words["counted"].format(reason=reason_word(reason, language), number=number)
+            for reason, number in found.left_out.items()
+        )
         notes.append(Note(words["left_out"].format(reasons=reasons)))
     figures = (
         Figure(words["accuracy"], _number(overall.accuracy)),
@@ -142,9 +151,12 @@ def _calibration(found: Evaluation, words: Words) -> Section:
     return Section(words["calibration"], "", (chart, table))
 
 
-def _groups(found: Evaluation, words: Words) -> Section:
+def _groups(found: Evaluation, language: str) -> Section:
+    words = PAGE[language]
     parts: list[Part] = []
-    for field, scopes in found.groups.items():
+    for field, groups in found.groups.items():
+        called = GROUP_WORDS[language].get(field, {})
+        scopes = {called.get(name, name): scope for name, scope in groups.items()}
         if len(scopes) > 1 or field == "trait":
             parts += [_dots(words[field], scopes, words), _table(scopes, words[field], words)]
     return Section(words["groups"], "", tuple(parts))
@@ -197,7 +209,11 @@ def _curve(found: Evaluation, words: Words) -> Section:
     chart = line(
         words["curve"], steps, names=(words["messages"], words["accuracy"], ""), percent=True, reference=0.5
     )
-    return Section(words["more"], words["more_text"], (chart,))
+    rows = tuple(
+        (point.num_messages, round(point.num_pairs), _number(point.accuracy)) for point in found.curve
+    )
+    table = Table((words["messages"], words["pairs"], words["accuracy"]), rows)
+    return Section(words["more"], words["more_text"], (chart, table))
 
 
 def _disagreements(found: Evaluation, words: Words) -> Section:

@@ -2,6 +2,37 @@
 
 from __future__ import annotations
 
+from character.audit.message_words import KIND_WORDS
+
+MODEL_WORDS = {
+    "en": {
+        "light": "a light model",
+        "embedding": "a model on embeddings",
+        "transformer": "a trained reward model",
+    },
+    "zh": {"light": "轻量模型", "embedding": "基于嵌入的模型", "transformer": "训练出的奖励模型"},
+}
+"""What the kinds of models are called; one of the user's own keeps its name."""
+GROUP_WORDS: dict[str, dict[str, dict[str, str]]] = {
+    "en": {"kind": KIND_WORDS["en"], "language": {"en": "English", "zh": "Chinese"}},
+    "zh": {
+        "kind": KIND_WORDS["zh"],
+        "language": {"en": "英文", "zh": "中文"},
+        "design": {
+            "best_rest": "最佳对其余",
+            "best_worst": "最佳对最差",
+            "adjacent": "相邻",
+            "all": "全部",
+            "opposite": "对相反",
+            "overdone": "对过头",
+            "anchored": "对未体现",
+            "neutral": "中性对照",
+            "given": "随文件给出",
+        },
+    },
+}
+"""What the groups of a field are called, by language and field; one without a word keeps its name."""
+
 PAGE: dict[str, dict[str, str]] = {
     "en": {
         "title": "A preference model: {name}",
@@ -22,8 +53,10 @@ PAGE: dict[str, dict[str, str]] = {
         "all": "all",
         "no_gain": "It is not surely better than this: {rival}. Then it may have learnt nothing else.",
         "seen": "{number} pairs were left out, because the model was fitted on their messages.",
+        "not_fitted": "It was not fitted on these traits, so these figures say how far what it learnt of others reaches: {traits}.",
         "above_judge": "It agrees with the judge more often than the judge's own probabilities allow: it may have learnt the judge's errors.",
         "left_out": "Left out: {reasons}.",
+        "counted": "{reason} {number:,}",
         "rivals": "Beside simpler ways",
         "rivals_text": "The same pairs, told apart in other ways. The gain is that of the model, pair by pair.",
         "rival": "way",
@@ -86,8 +119,10 @@ PAGE: dict[str, dict[str, str]] = {
         "all": "全部",
         "no_gain": "并不确定优于这种做法：{rival}。它可能没有学到别的东西。",
         "seen": "排除了 {number} 个偏好对，因为模型拟合时见过它们的消息。",
+        "not_fitted": "它没有在这些特质上拟合过，这些数字说明它从其他特质学到的东西能走多远：{traits}。",
         "above_judge": "它与评分模型的一致程度超过了评分模型自身概率所允许的范围：可能学到了评分模型的错误。",
         "left_out": "已排除：{reasons}。",
+        "counted": "{reason} {number:,} 个",
         "rivals": "与更简单的做法相比",
         "rivals_text": "用其他方法区分同样的偏好对。增益是逐对计算的模型增益。",
         "rival": "做法",

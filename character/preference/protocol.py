@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 import numpy as np
 
+from character.config import is_rehearsal_model
 from character.constitution import Trait
 from character.preference.ngrams import Floats
 from character.records import Message, PreferencePair, Turn
@@ -52,6 +53,19 @@ class PreferenceModel(Protocol):
     def seen_messages(self) -> frozenset[int]:
         """The keys (``folds.message_key``) of the messages it was fitted on, as far as they are known."""
 
+    @property
+    def rehearsal(self) -> bool | None:
+        """Whether the rehearsal model had a hand in what it was fitted on, None where that is not known."""
+
+    @property
+    def reads_traits(self) -> bool:
+        """Whether a trait it was not fitted on is judged by the trait's own text."""
+        return False
+
+    def told(self, traits: Sequence[Trait]) -> PreferenceModel:
+        """Return the model that knows the descriptions of further traits, where it reads them; else itself."""
+        return self
+
     def scores(self, judged: Sequence[Judged]) -> Floats:
         """Return the score of each response, in their order."""
 
@@ -83,6 +97,12 @@ class PreferenceModel(Protocol):
         from character.preference.evaluation import evaluate
 
         return evaluate(self, pairs, seed=seed)
+
+
+def written_by_rehearsal(pairs: Sequence[PreferencePair]) -> bool | None:
+    """Return True where the rehearsal model wrote a side of any pair; else None, because pairs do not say who ranked them."""
+    named = (name for pair in pairs for name in (pair.chosen_model, pair.rejected_model))
+    return True if any(is_rehearsal_model(name) for name in named) else None
 
 
 def sigmoid(odds: Floats) -> Floats:

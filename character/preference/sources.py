@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from character.constitution import Trait
-from character.errors import InputError
+from character.errors import InputError, UnknownNameError
+from character.exports.files import METADATA_FILE
 from character.modules.inputs import as_kind
 from character.records import PreferencePair, Record, Turn
-from character.run_summary import require_run, run_constitution
+from character.run_summary import require_run, run_constitution, uses_rehearsal
 from character.store import RunStore
 from character.store_places import FILE_NAME
 from character.text import detect_language, fingerprint
@@ -24,16 +26,23 @@ from optimizers.labelled_files import rows_of
 PAIR_SHAPE = '{"prompt": "…", "chosen": "…", "rejected": "…", "trait": "…"}'
 _EXPORTED = ("preferences.jsonl", "train.jsonl", "validation.jsonl", "test.jsonl")
 _POINTER = "store.json"
+_WITHOUT_TRAIT = "without_trait"
 _PASSED_ON = ("design", "chosen_level", "rejected_level", "probability", "message_id")
 
 
 class PairSet(Record):
-    """Pairs from one place. ``dropped`` counts what was left out by reason; ``traits`` are those a run tells of."""
+    """Pairs from one place. ``dropped`` counts what was left out by reason; ``traits`` are those a run tells of.
+
+    ``rehearsal`` says whether the rehearsal model had a hand in them, None where that is not known. ``language`` is that of
+    the run, or of most of the pairs.
+    """
 
     name: str
     pairs: tuple[PreferencePair, ...]
     traits: tuple[Trait, ...] = ()
     dropped: dict[str, int] = Field(default_factory=dict)
+    rehearsal: bool | None = None
+    language: str = "en"
 
 
 def read_pairs(path: Path | str, *, trait: str = "", with_test: bool = True) -> PairSet:
@@ -47,14 +56,14 @@ def read_pairs(path: Path | str, *, trait: str = "", with_test: bool = True) -> 
       this prompt in ``candidates.jsonl`` beside it;
     - the plain one: ``prompt``, ``chosen``, ``rejected``, ``trait`` and, where known, ``probability``.
 
-    ``trait`` is that of rows without one. Columns beyond these are passed over. Without ``with_test`` the test split of an
+    ``trait`` is that of rows without one; where every pair says its own, it is the one that is kept. Columns beyond these are passed over. Without ``with_test`` the test split of an
     exported folder is left out. Left out and counted: that, what reviewers of a run vetoed, pairs with an empty side, with
-    the same side twice, and those that came before. Raises InputError (StoreError for a
-    run) naming file, line and field.
+    the same side twice, those that came before, and those of another trait. Raises InputError (StoreError for a
+    run) naming file, line and field, UnknownNameError for a trait that is nowhere.
     """
     path = Path(path)
     if path.is_dir() and ((path / FILE_NAME).is_file() or (path / _POINTER).is_file()):
-        return _of_run(path)
+        return _of_trait(_of_run(path), trait)
     files = [path]
     if path.is_dir():
         files = [path / name for name in _EXPORTED if (path / name).is_file()]
@@ -68,27 +77,65 @@ def read_pairs(path: Path | str, *, trait: str = "", with_test: bool = True) -> 
     if not with_test and len(files) > 1 and files[-1].name == _EXPORTED[-1]:
         dropped["test_split"] = sum(1 for _ in _of_file(files.pop(), trait, Counter()))
     pairs = _distinct((pair for file in files for pair in _of_file(file, trait, dropped)), dropped)
+    num_without = dropped.pop(_WITHOUT_TRAIT, 0)
     if not pairs:
         left_out = ", ".join(f"{number} {reason}" for reason, number in dropped.items())
         raise InputError(
             f"{path}: there is no pair in it{f' (left out: {left_out})' if left_out else ''}.",
             expected=PAIR_SHAPE,
         )
-    return PairSet(name=path.name, pairs=pairs, dropped=dict(dropped))
+    known = PairSet(
+        name=path.name,
+        pairs=pairs,
+        dropped=dict(dropped),
+        rehearsal=_rehearsal_beside(files[0]),
+        language=Counter(pair.language for pair in pairs).most_common(1)[0][0],
+    )
+    return known if num_without else _of_trait(known, trait)
+
+
+def _of_trait(known: PairSet, trait: str) -> PairSet:
+    """Return the pairs of one trait, all where none is named; what is left out is counted."""
+    if not trait:
+        return known
+    kept = tuple(pair for pair in known.pairs if pair.trait == trait)
+    if not kept:
+        raise UnknownNameError("trait", trait, {pair.trait for pair in known.pairs})
+    others = len(known.pairs) - len(kept)
+    dropped = {**known.dropped, "other_trait": others} if others else known.dropped
+    return known.model_copy(update={"pairs": kept, "dropped": dropped})
 
 
 def _of_run(folder: Path) -> PairSet:
     dropped: Counter[str] = Counter()
     with RunStore(folder) as store:
         require_run(store)
-        constitution, vetoes = run_constitution(store), read_vetoes(folder)
+        constitution, vetoes, rehearsal = run_constitution(store), read_vetoes(folder), uses_rehearsal(store)
         kept = (without_vetoed(rollout, vetoes, dropped) for rollout in store.rollouts())
         pairs = _distinct((pair for rollout in kept if rollout for pair in rollout.pairs), dropped)
     if not pairs:
         raise InputError(
             f"the run {folder} has no pairs.", fix="`character status` says what was dropped and why."
         )
-    return PairSet(name=folder.name, pairs=pairs, traits=constitution.traits, dropped=dict(dropped))
+    return PairSet(
+        name=folder.name,
+        pairs=pairs,
+        traits=constitution.traits,
+        dropped=dict(dropped),
+        rehearsal=rehearsal,
+        language=constitution.language,
+    )
+
+
+def _rehearsal_beside(file: Path) -> bool | None:
+    """Return what the manifest of an export says of a file that it lists, None where there is none to say it."""
+    try:
+        manifest = json.loads((file.parent / METADATA_FILE).read_text(encoding="utf-8"))
+        listed = {each["path"] for each in manifest["files"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    said = manifest.get("rehearsal")
+    return said if file.name in listed and isinstance(said, bool) else None
 
 
 def _distinct(pairs: Iterable[PreferencePair], dropped: Counter[str]) -> tuple[PreferencePair, ...]:
@@ -116,7 +163,8 @@ def _of_file(path: Path, trait: str, dropped: Counter[str]) -> Iterator[Preferen
         if "preferred" in row:
             if traits is None:
                 traits = _traits_beside(path)
-            yield from _of_recipe(row, where, traits.get(str(row.get("prompt")), trait), dropped)
+            beside = traits.get(str(row.get("prompt")), "")
+            yield from _of_recipe({"trait": beside, **row}, where, trait, dropped)
         elif "chosen" in row and "rejected" in row:
             yield _pair(row, where, trait, dropped)
         else:
@@ -159,6 +207,8 @@ def _pair(row: Mapping[str, Any], where: str, trait: str, dropped: Counter[str])
     if len(kept) < len(prompt):
         dropped["system_turn"] += len(prompt) - len(kept)
     name = row.get("trait") or trait
+    if not row.get("trait"):
+        dropped[_WITHOUT_TRAIT] += 1
     if not isinstance(name, str) or not name:
         raise _problem(
             where, "trait: found none.", "a trait's name in each row, or one for all (--trait NAME)"

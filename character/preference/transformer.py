@@ -15,7 +15,15 @@ from pydantic import ConfigDict, Field
 from character._version import __version__
 from character.constitution import Trait
 from character.errors import InputError, MissingExtraError, ModelFileError
-from character.preference.container import MOST_JSON_BYTES, checked_facts, read_file, write_whole
+from character.preference.container import (
+    MOST_JSON_BYTES,
+    Fingerprint,
+    check_fingerprint,
+    checked_facts,
+    facts_text,
+    read_file,
+    write_whole,
+)
 from character.preference.ngrams import Floats
 from character.preference.protocol import Conversation, Judged, PreferenceModel
 from character.records import Message, PreferencePair, Record, Turn
@@ -30,14 +38,16 @@ class TransformerFacts(Record):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     kind: Literal["character-preference"] = "character-preference"
-    format_version: Literal[1] = 1
+    format_version: Literal[2] = 2
     model: Literal["transformer"] = "transformer"
     character_version: str = Field(max_length=400)
     conditioned: bool
     batch_size: int = Field(ge=1, le=4096)
     max_length: int = Field(ge=8, le=1_000_000)
     descriptions: dict[str, str] = Field(max_length=1_000)
+    rehearsal: bool | None
     messages: str = Field(default="", max_length=16_000_000, pattern="^([0-9a-f]{16})*$")
+    fingerprint: Fingerprint = ""
 
 
 @dataclass(frozen=True)
@@ -59,11 +69,22 @@ class TransformerPreference(PreferenceModel):
     max_length: int = 1024
     kind: str = "transformer"
     seen_messages: frozenset[int] = frozenset()
+    rehearsal: bool | None = None
 
     @property
     def traits(self) -> tuple[str, ...]:
         """The traits whose descriptions are known."""
         return tuple(self.descriptions)
+
+    @property
+    def reads_traits(self) -> bool:
+        """Whether a trait it was not fitted on is judged by the trait's own text: it is, where every text says its trait."""
+        return self.conditioned
+
+    def told(self, traits: Sequence[Trait]) -> TransformerPreference:
+        """Return the model that knows the descriptions of further traits; those it was trained on stay as they are."""
+        more = {trait.name: trait.description for trait in traits}
+        return replace(self, descriptions={**more, **self.descriptions})
 
     def scores(self, judged: Sequence[Judged]) -> Floats:
         """Return the score of each response, in their order, on a GPU where there is one.
@@ -136,6 +157,7 @@ class TransformerPreference(PreferenceModel):
         check_model_folder(self.folder)
         try:
             import torch
+            from huggingface_hub.errors import StrictDataclassError
             from safetensors import SafetensorError
             from transformers import AutoModelForSequenceClassification, AutoTokenizer
         except ImportError:
@@ -146,8 +168,8 @@ class TransformerPreference(PreferenceModel):
             model = AutoModelForSequenceClassification.from_pretrained(
                 self.folder, use_safetensors=True, **options
             )
-        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-            first = str(error).split("\n")[0]
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, StrictDataclassError) as error:
+            first = " ".join(str(error).split("\n")[:2])
             raise ModelFileError(f"{self.folder}: is no model that can be loaded ({first[:200]}).") from None
         if model.config.num_labels != 1:
             raise ModelFileError(
@@ -183,20 +205,22 @@ def write_facts(model: TransformerPreference) -> None:
         batch_size=model.batch_size,
         max_length=model.max_length,
         descriptions=dict(model.descriptions),
+        rehearsal=model.rehearsal,
         messages="".join(f"{key:016x}" for key in sorted(model.seen_messages)),
     )
-    text = json.dumps(facts.model_dump(mode="json"), ensure_ascii=False, indent=2) + "\n"
-    write_whole(model.folder / FACTS_NAME, text.encode("utf-8"))
+    write_whole(model.folder / FACTS_NAME, facts_text(facts))
 
 
 def load_transformer(folder: Path, data: dict[str, Any]) -> TransformerPreference:
     """Return the model of a folder whose ``preference.json`` was read as ``data``; raises ModelFileError."""
     facts = checked_facts(TransformerFacts, data, folder / FACTS_NAME)
+    check_fingerprint(facts, facts.fingerprint, folder / FACTS_NAME)
     check_model_folder(folder)
     return TransformerPreference(
         folder,
         conditioned=facts.conditioned,
         descriptions=dict(facts.descriptions),
+        rehearsal=facts.rehearsal,
         batch_size=facts.batch_size,
         max_length=facts.max_length,
         seen_messages=frozenset(
@@ -230,7 +254,9 @@ def _settings(path: Path) -> dict[str, Any]:
         value = json.loads(read_file(path, MOST_JSON_BYTES))
     except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{path}: not JSON ({str(error)[:80]}).") from None
-    return value if isinstance(value, dict) else {}
+    if not isinstance(value, dict):
+        raise ModelFileError(f"{path}: holds a {type(value).__name__}.", expected="one JSON object")
+    return value
 
 
 def _plain_turns(messages: Conversation) -> Iterator[dict[str, str]]:

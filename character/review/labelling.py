@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from character.errors import InputError
+from character.labelling import wrote_rehearsal
 from character.records import Rollout
 from character.review.answers import CompareAnswer, RankAnswer, reviewer_name
 from character.review.sources import Subject, open_subject
@@ -150,6 +151,7 @@ def _item(subject: Subject, rollout: Rollout, labels: tuple[Label, ...]) -> Labe
         "language": message.language,
         "candidates": candidates.texts if candidates else [],
         "levels": levels if all(levels) else [],
+        "rehearsal": wrote_rehearsal(rollout),
         "labels": [label.model_dump() for label in labels],
     }
     return LabelledItem.model_validate(fields)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from character.constitution import Trait
 from character.training import checks_data, checks_model
@@ -25,14 +25,16 @@ def check_training(
     traits: Sequence[Trait] = (),
     scorer: Scorer = by_words,
     how: str = BY_WORDS,
+    left_out: Mapping[str, int] | None = None,
 ) -> tuple[Check, ...]:
     """Return what speaks for and against training on this data from this base model, the gravest first.
 
     ``traits`` are all that the character has: each is looked for in the pairs of the others, by ``scorer``, and ``how``
-    says in words who that is. ``max_length`` is the recipe's. Nothing is changed and no model is loaded.
+    says in words who that is. ``max_length`` is the recipe's. ``left_out`` counts what of a run did not come into the data, by
+    reason. Nothing is changed and no model is loaded.
     """
     folder = read_model_folder(model)
-    found = list(_checks(data, method, model, folder, max_length))
+    found = [*checks_data.left_out(left_out or {}), *_checks(data, method, model, folder, max_length)]
     found += other_traits(data, METHODS[method], traits, scorer, how)
     return tuple(sorted(found, key=lambda check: _ORDER[check.weight]))
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from character.text import count_tokens
 from character.training.data import Row, TrainingData, prompt_key, responses_of, text_of, turns_of
 from character.training.methods import Method
 from character.training.model_folder import ModelFolder
-from character.training.reports import Check
+from character.training.reports import Check, CheckWeight
+from character.vetoes import VETO_REASONS
 from optimizers.statistics import Interval, bootstrap_mean
 
 LENGTH_BAR = 0.1
 """How far above or below one half the accuracy of "longer wins" may be."""
 LEAST_LANGUAGE_SHARE = 0.1
 """A language with a smaller share of the rows is learnt less: measured at 8 %, half of the effect."""
+TOO_WIDE = "The interval is too wide to tell: it takes more pairs."
 _FATE = {
     "dpo": "TRL cuts them at the end, and leaves out those whose prompt alone is too long",
     "kto": "TRL cuts them at the end, and leaves out those whose prompt alone is too long",
@@ -24,6 +26,26 @@ _FATE = {
     "sft": "TRL cuts them at the end",
     "grpo": "TRL leaves no room for a reply",
 }
+
+
+def left_out(counts: Mapping[str, int]) -> Iterator[Check]:
+    """Tell what of a run did not come into the data; what reviewers vetoed by what it is."""
+    vetoed = {reason: number for reason, number in counts.items() if reason in VETO_REASONS}
+    others = {reason: number for reason, number in counts.items() if reason not in VETO_REASONS}
+    for code, found, whose in (
+        ("vetoed", vetoed, "by reviewers' vetoes"),
+        ("left_out", others, "of the data"),
+    ):
+        if found:
+            listed = ", ".join(
+                f"{number:,} {VETO_REASONS.get(reason, reason)}" for reason, number in found.items()
+            )
+            yield Check(
+                code=code,
+                weight="note",
+                text=f"Left out {whose}: {listed}.",
+                numbers={reason: float(number) for reason, number in found.items()},
+            )
 
 
 def shapes(data: TrainingData, _method: Method) -> Iterator[Check]:
@@ -112,15 +134,16 @@ def longer_wins(data: TrainingData, method: Method) -> Iterator[Check]:
     share = bootstrap_mean(values, groups=[prompt_key(row) for row in rows])
     if share is None:
         return
-    off = share.excludes(0.5) and abs(share.estimate - 0.5) >= LENGTH_BAR
-    advice = (
-        "A model learns that first. Balance the pairs (--balance), or use the loss sigmoid_norm."
-        if off
-        else "Length says little."
-    )
+    weight: CheckWeight = "fine"
+    advice = "Length says little."
+    if share.excludes(0.5) and abs(share.estimate - 0.5) >= LENGTH_BAR:
+        weight = "look"
+        advice = "A model learns that first. Balance the pairs (--balance), or use the loss sigmoid_norm."
+    elif not settles(share, 0.5, LENGTH_BAR, len({prompt_key(row) for row in rows})):
+        weight, advice = "note", TOO_WIDE
     yield Check(
         code="longer_wins",
-        weight="look" if off else "fine",
+        weight=weight,
         text=f"The longer side is chosen in {written(share)} of the pairs. {advice}",
         numbers=_numbers(share),
     )
@@ -202,6 +225,16 @@ def _estimated(row: Row) -> int:
 
 def _longer(chosen: int, rejected: int) -> float:
     return 0.5 if chosen == rejected else float(chosen > rejected)
+
+
+def settles(interval: Interval, center: float, bar: float, num_prompts: int) -> bool:
+    """Return whether an interval leaves nothing as far as ``bar`` from the center.
+
+    Where all values are alike the bootstrap gives no width; then what was seen in none of n prompts may still be in 3 / n of
+    them (the rule of three, at 95 %).
+    """
+    reach = max(abs(interval.low - center), abs(interval.high - center))
+    return max(reach, 3 / num_prompts) <= bar
 
 
 def written(interval: Interval) -> str:

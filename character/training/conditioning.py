@@ -9,7 +9,9 @@ from typing import Any
 from character.constitution import Trait
 from character.errors import InputError
 from character.exports.files import jsonl_sink
+from character.preference import load_preference_model
 from character.preference.folds import text_key
+from character.preference.known_traits import asked_about
 from character.preference.transformer import (
     FACTS_NAME,
     TransformerPreference,
@@ -18,6 +20,7 @@ from character.preference.transformer import (
     write_facts,
 )
 from character.training.data import TrainingData, turns_of
+from character.training.model_folder import read_model_folder
 from character.training.recipe import Reward
 
 CONDITIONED_FOLDER = "conditioned"
@@ -40,12 +43,18 @@ def conditioned(data: TrainingData, traits: Sequence[Trait], folder: Path) -> Tr
 
 
 def write_asking(
-    folder: Path, rows: Iterable[dict[str, Any]], traits: Sequence[Trait], *, max_length: int
+    folder: Path,
+    rows: Iterable[dict[str, Any]],
+    traits: Sequence[Trait],
+    *,
+    max_length: int,
+    rehearsal: bool | None = None,
 ) -> None:
     """Write into the folder of a model that is to be trained how it must be asked, and which messages it saw.
 
     With that file the folder is a preference model: ``load_preference_model`` reads it, and an evaluation leaves
-    those messages out. ``rows`` are those trained on, as they are without their trait.
+    those messages out. ``rows`` are those trained on, as they are without their trait; ``rehearsal`` says whether the rehearsal
+    model had a hand in them.
     """
     seen = frozenset(
         text_key(turns[-1]["content"]) for row in rows if (turns := turns_of(row["prompt"], "user"))
@@ -53,18 +62,38 @@ def write_asking(
     descriptions = {trait.name: trait.description for trait in traits}
     folder.mkdir(parents=True, exist_ok=True)
     write_facts(
-        TransformerPreference(folder, descriptions=descriptions, max_length=max_length, seen_messages=seen)
+        TransformerPreference(
+            folder, descriptions=descriptions, max_length=max_length, seen_messages=seen, rehearsal=rehearsal
+        )
     )
 
 
 def check_reward(reward: Reward | None) -> None:
-    """Refuse a conditioned reward model as TRL's own reward: TRL would not tell it the trait."""
+    """Refuse a conditioned reward model as TRL's own reward, which would not tell it the trait, and a folder that cannot be read."""
     if reward is not None and not reward.is_ours and (Path(reward.model) / FACTS_NAME).is_file():
         raise InputError(
             f"{reward.model} is a reward model that must be told the trait, and TRL would not.",
             expected="a reward model of one trait, trained with --no-conditioned",
             fix="give it as --preference-model: `character.rewards` tells it the trait of each row.",
         )
+    if reward is not None and not reward.is_ours:
+        read_model_folder(reward.model)
+
+
+def check_reward_traits(reward: Reward | None, names: Sequence[str]) -> tuple[str, ...]:
+    """Return what to know of the traits that a preference model of ours is to reward; raises what reading it raises.
+
+    Raises InputError where it was fitted on none of them: every reply would be rewarded for something else. Of a trait it
+    was not fitted on even a conditioned model is told the name alone.
+    """
+    if reward is None or not reward.is_ours:
+        return ()
+    asked = asked_about(
+        load_preference_model(reward.model), names, where=f"the model {reward.model}", by_name=True
+    )
+    if not asked.not_fitted:
+        return ()
+    return (f"{reward.model} was not fitted on {', '.join(asked.not_fitted)}: its rewards say little there.",)
 
 
 def _told(row: dict[str, Any], texts: dict[str, str]) -> dict[str, Any]:

@@ -37,9 +37,7 @@ class ModelFolder:
     def fingerprint(self) -> str:
         """The identity of configuration, tokenizer and chat template. Weights are no part of it."""
         files = ("config.json", "tokenizer.json", "tokenizer_config.json", "adapter_config.json")
-        found = {
-            name: (self.path / name).read_text("utf-8") for name in files if (self.path / name).is_file()
-        }
+        found = {name: _text(self.path / name) for name in files if (self.path / name).is_file()}
         return fingerprint([found, self.chat_template])
 
     @cached_property
@@ -90,6 +88,8 @@ def read_model_folder(model: str | Path) -> ModelFolder | None:
             expected="the folder of a transformers model",
             fix="give the folder that the model was saved into.",
         )
+    for name in ("config.json", "adapter_config.json"):
+        _json(folder / name)  # what it says is for the trainer; here it must be readable
     config = _json(folder / "tokenizer_config.json")
     return ModelFolder(folder, _chat_template(folder, config), _special(config), _tokenizer(folder))
 
@@ -97,17 +97,31 @@ def read_model_folder(model: str | Path) -> ModelFolder | None:
 def _json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
+    text = _text(path)
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {error}.", fix="save the model again.") from None
-    return value if isinstance(value, dict) else {}
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(path, error) from None
+    if not isinstance(value, dict):
+        raise _unreadable(path, f"it holds a {type(value).__name__}, not an object")
+    return value
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, why: object) -> InputError:
+    return InputError(f"{path} cannot be read: {why}.", fix="save the model again.")
 
 
 def _chat_template(folder: Path, config: dict[str, Any]) -> str:
     beside = folder / "chat_template.jinja"
     if beside.is_file():
-        return beside.read_text(encoding="utf-8")
+        return _text(beside)
     template = config.get("chat_template") or _json(folder / "chat_template.json").get("chat_template") or ""
     if isinstance(template, list):  # several by name
         named = {str(each.get("name")): str(each.get("template", "")) for each in template}

@@ -11,26 +11,31 @@ from typing import Any
 
 import numpy as np
 
-from character.audit.feature_words import words_of_trait
+from character.audit.feature_words import signs_of_trait
 from character.audit.features import Text, trait_words
 from character.constitution import Trait
 from character.records import Candidate, Candidates, Message, PreferencePair
-from character.training.checks_data import written
+from character.training.checks_data import TOO_WIDE, settles, written
 from character.training.data import TrainingData, prompt_key, text_of, turns_of
 from character.training.methods import Method
-from character.training.reports import Check
-from optimizers.statistics import bootstrap_mean
+from character.training.reports import Check, CheckWeight
+from optimizers.statistics import Interval, bootstrap_mean
 
 Scorer = Callable[[Sequence[Message], Sequence[str], Trait], Sequence[float]]
 """Says how strongly each response (to the message of the same place) shows a trait, in 0..1; one half and more shows it."""
 SHOWN = 0.5
 EFFECT_BAR = 0.1
 """The difference of rates between the sides from which another trait is flagged, where its interval excludes 0."""
+LEAST_SHOWN = 0.02
+"""A trait whose words are found in a smaller share of all sides was hardly looked for: nothing is said of it."""
 
 
 def by_words(_messages: Sequence[Message], responses: Sequence[str], trait: Trait) -> list[float]:
-    """Say 1 where a response has a word of the trait's own name and definition, else 0: coarse, and asks nobody."""
-    words = words_of_trait(trait)
+    """Say 1 where a response has a word of the trait's own name and definition, else 0: coarse, and asks nobody.
+
+    In Chinese two characters side by side count as a word (see ``signs_of_trait``).
+    """
+    words = signs_of_trait(trait)
     return [float(trait_words(Text.of(text, words)) > 0) for text in responses]
 
 
@@ -107,25 +112,25 @@ def other_traits(
             np.asarray(scorer(messages, [text_of(row[side]) for row in others], trait)) >= SHOWN
             for side in ("chosen", "rejected")
         ]
-        yield _check(trait.name, sides[0], sides[1], [prompt_key(row) for row in others], how)
+        least = LEAST_SHOWN if scorer is by_words else 0.0
+        yield _check(trait.name, sides[0], sides[1], [prompt_key(row) for row in others], how, least)
 
 
-def _check(name: str, chosen: Any, rejected: Any, keys: list[str], how: str) -> Check:
+def _check(name: str, chosen: Any, rejected: Any, keys: list[str], how: str, least: float) -> Check:
     difference = bootstrap_mean(chosen.astype(float) - rejected.astype(float), groups=keys)
     if difference is None:
         raise ValueError("there are no rows")
-    flagged = difference.excludes(0.0) and abs(difference.estimate) >= EFFECT_BAR
     said = f"{name} shows in {chosen.mean():.0%} of the chosen and {rejected.mean():.0%} of the rejected sides, {how}"
-    advice = (
-        "A model would learn it too, and its accuracy on such pairs would not tell: balance the pairs (--balance), or judge "
-        "again."
-        if flagged
-        else "It does not set the sides apart."
-    )
+    weight, advice = _verdict(difference, len(set(keys)))
+    if (chosen.mean() + rejected.mean()) / 2 < least:
+        weight, advice = (
+            "note",
+            "These words hardly ever come, so this cannot tell whether it sets the sides apart.",
+        )
     spread = written(difference).replace("%", " points")
     return Check(
         code=f"other_trait:{name}",
-        weight="look" if flagged else "fine",
+        weight=weight,
         text=f"{said} (difference {spread}). {advice}",
         numbers={
             "chosen": float(chosen.mean()),
@@ -135,6 +140,17 @@ def _check(name: str, chosen: Any, rejected: Any, keys: list[str], how: str) -> 
             "high": difference.high,
         },
     )
+
+
+def _verdict(difference: Interval, num_prompts: int) -> tuple[CheckWeight, str]:
+    if difference.excludes(0.0) and abs(difference.estimate) >= EFFECT_BAR:
+        return "look", (
+            "A model would learn it too, and its accuracy on such pairs would not tell: balance the pairs (--balance), or judge "
+            "again."
+        )
+    if not settles(difference, 0.0, EFFECT_BAR, num_prompts):
+        return "note", TOO_WIDE
+    return "fine", "It does not set the sides apart."
 
 
 def _row_message(row: Any) -> Message:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,13 @@ from character.exports.files import json_text, jsonl_sink, write_text
 from character.exports.source import Source
 from character.text import fingerprint
 from character.training.checks import BY_WORDS, check_training, report_text
-from character.training.conditioning import CONDITIONED_FOLDER, check_reward, conditioned, write_asking
+from character.training.conditioning import (
+    CONDITIONED_FOLDER,
+    check_reward,
+    check_reward_traits,
+    conditioned,
+    write_asking,
+)
 from character.training.data import TrainingData, prompt_key, read_data
 from character.training.methods import METHODS, Method, MethodName
 from character.training.mixing import Mix, mixed_rows
@@ -34,6 +40,7 @@ from character.training.recipe import (
 )
 from character.training.reports import Mixed, RecipeFacts, TrainingReport
 from character.training.scripts import RECIPE_FILE, as_seen_from, head_lines, write_script
+from character.training.trl_settings import checked_values
 
 REPORT_FILE, CHECKS_FILE = "training.json", "checks.md"
 DATA_FOLDER, MIXED_FOLDER = "data", "mixed"
@@ -83,6 +90,7 @@ def prepare(
     chosen = _known(method, wish)
     if (balance is not None or balance_ignore) and not EXPORT_FORMATS[chosen.format].reads_pairs:
         raise InputError(f"{method} trains on messages alone, so there are no pairs to balance.")
+    rewarded = check_reward_traits(wish.reward, [trait.name for trait in source.constitution.traits])
     contrasts = {}
     if balance is not None:
         stored = (pair for rollout in Source(source, pairs).rollouts for pair in rollout.pairs)
@@ -105,7 +113,8 @@ def prepare(
         wish,
         traits=source.constitution.traits,
         facts=_run_facts(source, report),
-        warnings=report.warnings,
+        warnings=(*report.warnings, *rewarded),
+        left_out=report.skipped,
     )
 
 
@@ -117,12 +126,15 @@ def write_training(
     traits: Sequence[Trait] = (),
     facts: Mapping[str, Any] | None = None,
     warnings: tuple[str, ...] = (),
+    left_out: Mapping[str, int] | None = None,
 ) -> TrainingReport:
     """Write recipe, script and checks for data that lie in ``out/data`` already, in the method's shape.
 
-    ``facts`` are fields of RecipeFacts that say where the data came from, ``warnings`` what was noticed there.
+    ``facts`` are fields of RecipeFacts that say where the data came from, ``warnings`` what was noticed there, and ``left_out``
+    counts what did not come along, by reason.
     """
     chosen, out = _known(method, wish), Path(out)
+    wish = replace(wish, values=checked_values(method, wish.values))
     data, mixed = _mixed(read_data(out / DATA_FOLDER, method), chosen, wish, out)
     plain = data
     if wish.conditioned:
@@ -139,10 +151,7 @@ def write_training(
         preset=wish.preset,
         folder=out,
         facts=known,
-        files=tuple(
-            ExportedFile(path=f"{name}.jsonl", split=name, rows=len(data.splits[name]))
-            for name in data.splits
-        ),
+        files=_files(data),
         mixed=mixed,
         settings=as_mapping(parts),
         checks=check_training(
@@ -153,6 +162,7 @@ def write_training(
             traits=traits,
             scorer=wish.scorer,
             how=wish.how,
+            left_out=left_out or {},
         ),
         warnings=warnings,
         version=__version__,
@@ -165,8 +175,14 @@ def write_training(
     write_script(out, chosen, PRESETS[wish.preset])
     if wish.conditioned:
         seen = plain.splits["train"]
-        write_asking(out / MODEL_FOLDER, seen, traits, max_length=known.max_length)
+        write_asking(out / MODEL_FOLDER, seen, traits, max_length=known.max_length, rehearsal=known.rehearsal)
     return report
+
+
+def _files(data: TrainingData) -> tuple[ExportedFile, ...]:
+    return tuple(
+        ExportedFile(path=f"{name}.jsonl", split=name, rows=len(rows)) for name, rows in data.splits.items()
+    )
 
 
 def read_training(folder: Path | str) -> TrainingReport:
@@ -187,6 +203,7 @@ def read_training(folder: Path | str) -> TrainingReport:
 def _known(method: str, wish: Wish) -> Method:
     if method not in METHODS:
         raise UnknownNameError("training method", method, METHODS)
+    chosen = METHODS[method]
     if wish.preset not in PRESETS:
         raise UnknownNameError("preset", wish.preset, PRESETS)
     if (method == "grpo") != (wish.reward is not None):
@@ -199,8 +216,10 @@ def _known(method: str, wish: Wish) -> Method:
         raise InputError(
             f"{method} was asked to say the trait in every row.", expected="that for a reward model alone"
         )
+    checked_values(chosen.name, wish.values)
     check_reward(wish.reward)
-    return METHODS[method]
+    read_model_folder(wish.model)  # before anything is written
+    return chosen
 
 
 def _mixed(

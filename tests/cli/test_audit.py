@@ -28,6 +28,8 @@ from character.audit.summary import read_summary
 from character.errors import InputError, UnknownNameError
 from character.records import LEVELS, Turn
 from character.report import render
+from character.review.answers import CheckAnswer
+from character.review.store import ReviewStore
 from character.run_summary import write_down
 from character.store import RunStore
 from optimizers.statistics import Interval
@@ -305,3 +307,27 @@ def test_jurors_of_one_model_are_not_called_independent(made: tuple[str, Path]) 
     said = {one.code: one for one in findings(found.model_copy(update={"rankings": rankings}))}
     assert said["jurors"].weight == "note"
     assert "not independent" in said["same_model"].text
+
+
+def test_what_reviewers_vetoed_is_in_no_figure_and_counted(made: tuple[str, Path], tmp_path: Path) -> None:
+    language, whole = made
+    folder = tmp_path / "run"
+    shutil.copytree(whole, folder)
+    before = audit(folder)
+    with RunStore(folder) as store:
+        paired = [rollout for rollout in store.rollouts() if len(rollout.pairs) > 1]
+    gone, lessened = paired[0], paired[1]
+    vetoes = (f"message:{gone.message.id}", f"pair:{lessened.pairs[0].id}")
+    with ReviewStore(folder) as reviews:
+        for item in vetoes:
+            reviews.record("Ann", "check", {item: CheckAnswer(verdict="veto")}, seen=0, nonce=item)
+    after = audit(folder)
+    assert after.vetoed == {"vetoed_message": 1, "vetoed_pair": 1}
+    assert after.num_pairs == before.num_pairs - len(gone.pairs) - 1
+    assert after.states["messages"] == before.states["messages"] - 1
+    assert after.confounds is not None
+    assert after.confounds.run.num_pairs == after.num_pairs
+    assert gone.message.text not in render(audit_page(after))
+    told = next(finding.text for finding in after.findings if finding.code == "vetoed")
+    assert ("vetoed messages 1" if language == "en" else "被否决的消息 1") in told
+    assert "vetoed" not in {finding.code for finding in before.findings}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import signal
@@ -14,6 +15,8 @@ from typing import Any
 
 import pytest
 from fake_server import FakeServer, Reply, as_rehearsal
+
+from character.rehearsal_words import REHEARSAL_WORDS
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "labelled"
 LABELS = EXAMPLES / "patience-and-humour.en.jsonl"
@@ -258,3 +261,85 @@ def test_a_folder_that_holds_a_run_is_left_alone(tmp_path: Path) -> None:
     done = character("optimize", LABELS, "--out", tmp_path / "run")
     assert done.returncode == 2
     assert "holds a run, not an optimization" in done.stderr
+
+
+ZH_LABELS = EXAMPLES / "patience-and-humour.zh.jsonl"
+
+
+def test_the_report_speaks_the_language_of_the_labels_and_names_the_rehearsal_model(tmp_path: Path) -> None:
+    out = tmp_path / "tuned"
+    done = character("optimize", ZH_LABELS, "--strategy", "few_shot", "--budget", 300, "--out", out)
+    assert done.returncode == 0, done.stderr
+    page = (out / "report.html").read_text(encoding="utf-8")
+    for shown in (page, done.stdout):
+        assert "24 条标注中测量了 24 条" in shown
+        assert REHEARSAL_WORDS["zh"] in shown.replace("\n", "")
+        assert "提示词中的示例" in shown
+    assert json.loads((out / "ranker.json").read_text(encoding="utf-8"))["rehearsal"] is True
+    again = character(
+        *("optimize", ZH_LABELS, "--strategy", "few_shot", "--budget", 300, "--out", out, "--language", "en")
+    )
+    assert "measured on 24 of 24 labelled items" in again.stdout
+    assert REHEARSAL_WORDS["en"] in " ".join(again.stdout.split())
+
+
+def test_a_real_judge_is_not_called_rehearsal_unless_the_labelled_candidates_were(
+    tmp_path: Path, server: FakeServer
+) -> None:
+    options = ["--strategy", "calibrate", "--budget", 100, "--json", *at(server)]
+    done = character("optimize", LABELS, "--out", tmp_path / "a", *options)
+    assert json.loads(done.stdout)["rehearsal"] is False
+    rows = [json.loads(line) for line in LABELS.read_text(encoding="utf-8").split("\n") if line]
+    marked = tmp_path / "marked.jsonl"
+    marked.write_text("\n".join(json.dumps({**row, "rehearsal": True}) for row in rows), encoding="utf-8")
+    done = character("optimize", marked, "--out", tmp_path / "b", *options)
+    assert json.loads(done.stdout)["rehearsal"] is True
+    assert json.loads((tmp_path / "b" / "ranker.json").read_text(encoding="utf-8"))["rehearsal"] is True
+
+
+def test_what_was_tuned_is_shown_line_by_line(tmp_path: Path) -> None:
+    options = ["--strategy", "copro", "--budget", 300, "--out", tmp_path / "o"]
+    report = json.loads(character("optimize", LABELS, *options, "--json").stdout)
+    before, after = (report["tuned"][name].split("\n") for name in ("instructions_before", "instructions"))
+    new = [line for line in after if line not in before]
+    shown = character("optimize", LABELS, *options)
+    assert new
+    for line in new:
+        assert f"+ {line}" in shown.stdout
+        assert f"+ {line}" in html.unescape((tmp_path / "o" / "report.html").read_text(encoding="utf-8"))
+    assert (report["tuned"]["num_demos"], report["tuned"]["calibration"]) == (0, None)
+
+
+@pytest.mark.parametrize("strategy", ["few_shot", "gepa"])
+def test_a_dry_run_sends_and_writes_nothing_and_is_not_below_what_it_takes(
+    strategy: str, tmp_path: Path, server: FakeServer
+) -> None:
+    config = tmp_path / "config.toml"
+    prices = "input_price = 1.0\noutput_price = 2.0\n"
+    backend = f'[backends.default]\nmodel = "openai/{server.name}"\napi_base = "{server.url}"\n{prices}'
+    config.write_text(backend, encoding="utf-8")
+    options = ["--strategy", strategy, "--budget", 200, "--config", config, "--out", tmp_path / "o", "--json"]
+    estimated = json.loads(character("optimize", LABELS, *options, "--dry-run").stdout)
+    assert (server.requests, (tmp_path / "o").exists()) == ([], False)
+    assert estimated["all"]["calls"] == 200
+    assert estimated["all"]["cost_usd"] == pytest.approx(
+        (estimated["all"]["prompt_tokens"] + 2 * estimated["all"]["completion_tokens"]) / 1e6
+    )
+    calls = json.loads(character("optimize", LABELS, *options).stdout)["calls"]
+    assert calls["ranking"] + calls["reflection"] <= 200
+    assert calls["prompt_tokens"] <= estimated["all"]["prompt_tokens"]
+    assert "nothing was sent" in character("optimize", LABELS, "--dry-run").stdout
+    refused = character("optimize", LABELS, "--dry-run", "--recheck", tmp_path / "r.json")
+    assert (refused.returncode, "--recheck tunes nothing" in refused.stderr) == (2, True)
+
+
+def test_a_ranker_tuned_on_labels_in_another_language_is_said_to_be(tmp_path: Path) -> None:
+    tuned = tmp_path / "tuned" / "ranker.json"
+    character("optimize", ZH_LABELS, "--strategy", "calibrate", "--budget", 100, "--out", tuned.parent)
+    for done in (
+        character("evaluate-ranker", LABELS, "--ranker", tuned),
+        character("optimize", LABELS, "--recheck", tuned),
+    ):
+        said = " ".join(done.stdout.split())
+        assert "tuned on labels in zh; here it judges in en" in said
+        assert REHEARSAL_WORDS["en"] in said

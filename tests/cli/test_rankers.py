@@ -16,16 +16,18 @@ from saved_rankers import ADVICE, artifact, tuned_ranker
 from character import Config, Ranker, build_lms
 from character.config import load_config
 from character.errors import ConfigError
+from character.rehearsal_words import REHEARSAL_WORDS
 from character.tuned_ranker import build_ranker, keep_ranker, ranker_notes, with_tuned_ranker
 from optimizers.artifact import load_artifact, save_artifact
+from optimizers.artifact_records import LabelledFacts
 from optimizers.calibration import Calibration
 
 TRAITS = '[{"trait": "耐心", "description": "在解释时详细，不急躁"}]'
 
 
-def character(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+def character(*arguments: object, cwd: Path, columns: int = 200) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "character", *map(str, arguments)]
-    environment = {**os.environ, "COLUMNS": "200", "PYTHONIOENCODING": "utf-8"}
+    environment = {**os.environ, "COLUMNS": str(columns), "PYTHONIOENCODING": "utf-8"}
     return subprocess.run(
         command, capture_output=True, text=True, timeout=120, check=False, cwd=cwd, env=environment
     )
@@ -44,13 +46,21 @@ def test_rankers_lists_what_is_saved_and_says_why_a_file_is_refused(folder: Path
     data = json.loads((folder / "tuned" / "ranker.json").read_text(encoding="utf-8"))
     (folder / "tuned" / "bad.json").write_text(json.dumps({**data, "api_base": "http://x.invalid"}))
     (folder / "tuned" / "notes.json").write_text("{}")
-    shown = character("rankers", folder, cwd=folder)
+    shown = character("rankers", folder, cwd=folder, columns=80)
     assert shown.returncode == 0, shown.stderr
-    for said in ("tuned/ranker.json", "few_shot", "openai/fake-model", "24 patience", "0.60 → 0.80"):
+    for said in ("tuned/ranker.json", "few_shot", "0.60 → 0.80", "+0.20 [+0.10, +0.30]", "no", "refused"):
         assert said in shown.stdout
-    assert "(+0.20, +0.10 … +0.30)" in shown.stdout
-    assert "no: no gain was shown" in shown.stdout
-    assert "notes.json" not in shown.stdout
+    assert max(len(line) for line in shown.stdout.split("\n")) <= 80
+    assert "…" not in shown.stdout
+    detailed = character("rankers", folder, "--details", cwd=folder, columns=80).stdout
+    for said in (
+        "few_shot on openai/fake-model",
+        "24 patience",
+        "no gain was shown",
+        "api_base: this key does",
+    ):
+        assert said in detailed
+    assert "notes.json" not in detailed
     rows = {row["file"]: row for row in json.loads(character("rankers", "--json", cwd=folder).stdout)}
     assert set(rows) == {f"tuned/{name}.json" for name in ("bad", "other", "ranker")}
     assert rows["tuned/bad.json"]["refused"].startswith("api_base: this key does not belong")
@@ -68,6 +78,21 @@ def test_a_ranker_that_measures_length_is_listed_and_used_with_a_warning(folder:
     assert said in row["warning"]
     config = Config.model_validate({"ranking": {"ranker": str(folder / "tuned" / "ranker.json")}})
     assert any(said in note for note in ranker_notes(config))
+
+
+def test_labels_in_another_language_and_the_rehearsal_model_are_told(folder: Path) -> None:
+    facts = LabelledFacts(name="patience", fingerprint="ab" * 8, num_items=24, languages=("en",))
+    path = folder / "tuned" / "ranker.json"
+    save_artifact(path, artifact(labelled=facts, rehearsal=True))
+    done = character("run", "c.json", "--out", "run", "--dry-run", "--ranker", path, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "tuned on labels in en; here it judges in zh" in done.stderr
+    assert REHEARSAL_WORDS["en"] in done.stderr
+    assert REHEARSAL_WORDS["en"] in " ".join(character("rankers", folder, cwd=folder).stdout.split())
+    config = config_with(path)
+    assert not [note for note in ranker_notes(config, "en-GB") if "labels in" in note]
+    save_artifact(path, artifact())
+    assert not [note for note in ranker_notes(config, "zh") if "labels in" in note or "trying" in note]
 
 
 def test_an_empty_folder_says_how_to_make_one(tmp_path: Path) -> None:

@@ -12,6 +12,9 @@ import yaml
 from training_rows import write_model
 
 from character import Constitution, load_config, run
+from character.review.answers import CheckAnswer
+from character.review.store import ReviewStore
+from character.store import RunStore
 
 
 def character(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -46,6 +49,13 @@ def test_a_run_becomes_a_folder_to_train_from(finished, tmp_path):
     [
         (["--reward-model", "x", "--preference-model", "y"], "both given"),
         (["--set", "beta"], "says no setting"),
+        (["--set", "beta=abc"], "the setting beta is 'abc'"),
+        (["--set", "bata=0.2"], "did you mean beta"),
+        (["--set", "max_length=ten"], "Expected: a whole number"),
+        (["--set", "learning_rate=-1"], "a number above 0"),
+        (["--set", "bf16=maybe"], "Expected: true or false"),
+        (["--set", "beta=[1"], "has a value that cannot be read"),
+        (["--set", "num_generations=4"], "'num_generations' is not known for dpo"),
         (["--mix", "rows.jsonl"], "FILE:share"),
         (["--design", "bestt"], "did you mean"),
         (["--reward-model", "x"], "was given a reward"),
@@ -57,3 +67,40 @@ def test_what_cannot_be_is_refused_with_exit_code_2_and_no_traceback(finished, t
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+    assert not (tmp_path / "dpo").exists()
+
+
+@pytest.mark.parametrize("content", [b'{"a": ', b"\xff\xfe", b"[]"])
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
+def test_a_model_folder_that_cannot_be_read_is_named(finished, tmp_path, name, content):
+    base = write_model(tmp_path / "base")
+    (base / name).write_bytes(content)
+    done = character("train", "dpo", finished, "--out", tmp_path / "dpo", "--model", base)
+    assert done.returncode == 2, done.stderr
+    assert f"{base / name} cannot be read" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "dpo").exists()
+
+
+def test_a_number_in_any_notation_and_an_empty_value_are_understood(finished, tmp_path):
+    base = write_model(tmp_path / "base")
+    options = ("--set", "learning_rate=1e-5", "--set", "lr_scheduler_type=")
+    done = character("train", "dpo", finished, "--out", tmp_path / "dpo", "--model", base, *options)
+    assert done.returncode == 0, done.stderr
+    settings = yaml.safe_load((tmp_path / "dpo/recipe.yaml").read_text("utf-8"))
+    assert (settings["learning_rate"], "lr_scheduler_type" in settings) == (1e-5, False)
+
+
+def test_what_reviewers_vetoed_is_counted_in_the_checks(finished, tmp_path):
+    with RunStore(finished) as store:
+        paired = [rollout for rollout in store.rollouts() if rollout.pairs]
+    vetoes = (f"message:{paired[0].message.id}", f"pair:{paired[1].pairs[0].id}")
+    with ReviewStore(finished) as reviews:
+        for item in vetoes:
+            reviews.record("Ann", "check", {item: CheckAnswer(verdict="veto")}, seen=0, nonce=item)
+    base = write_model(tmp_path / "base")
+    done = character("train", "dpo", finished, "--out", tmp_path / "dpo", "--model", base)
+    assert done.returncode == 0, done.stderr
+    said = "Left out by reviewers' vetoes: 1 vetoed messages, 1 vetoed pairs."
+    assert said in done.stdout
+    assert said in (tmp_path / "dpo/checks.md").read_text("utf-8")

@@ -21,6 +21,7 @@ from preference.teaching import pairs_of
 from character.errors import ModelFileError
 from character.preference import load_preference_model, preference_model
 from character.preference.container import MOST_BYTES
+from character.text import fingerprint
 
 Facts = dict[str, Any]
 Members = dict[str, bytes]
@@ -49,11 +50,12 @@ def copied(sound: Path, target: Path) -> Path:
 
 
 def with_facts(change: Callable[[Facts], object]) -> Callable[[Path], None]:
-    """Return what edits the JSON."""
+    """Return what edits the JSON, with the right fingerprint in it."""
 
     def edit(folder: Path) -> None:
         facts = json.loads((folder / "preference.json").read_text(encoding="utf-8"))
         change(facts)
+        facts["fingerprint"] = fingerprint({name: facts[name] for name in facts if name != "fingerprint"})
         (folder / "preference.json").write_text(json.dumps(facts), encoding="utf-8")
 
     return edit
@@ -204,10 +206,13 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], str]] = {
     "an unknown key": (with_facts(lambda f: f.update(hook="os.system")), "hook: this key does not belong"),
     "an unknown key of a head": (with_facts(lambda f: f["heads"][0].update(path="/etc")), "path: this key"),
     "a dunder key": (with_facts(lambda f: f.update(__class__="x")), "__class__: this key"),
-    "another version": (with_facts(lambda f: f.update(format_version=2)), "format_version"),
+    "another version": (with_facts(lambda f: f.update(format_version=3)), "format_version"),
     "another kind": (with_facts(lambda f: f.update(kind="character-ranker")), "no preference model"),
     "a model of another kind": (with_facts(lambda f: f.update(model="pickle")), "model: Input should be"),
     "no heads": (with_facts(lambda f: f.update(heads=[])), "heads"),
+    "a trait renamed by hand": (with_text('"trait": "patience"', '"trait": "haste"'), "was changed since it was saved"),
+    "a seed changed by hand": (with_text('"seed": 0', '"seed": 1'), "was changed since it was saved"),
+    "a fingerprint of something else": (with_text('"fingerprint": "', '"fingerprint": "00'), "was changed since it was saved"),
     "two heads of one trait": (with_facts(lambda f: f["heads"][1].update(trait="patience")), "two heads"),
     "more heads than lines": (with_facts(lambda f: f["heads"].append({**f["heads"][0], "trait": "x"})), "weights: is"),
     "a huge vocabulary": (with_facts(lambda f: f.update(num_features=10**8)), "num_features"),

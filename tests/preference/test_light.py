@@ -14,6 +14,7 @@ from preference.teaching import pairs_of
 from character import Trait
 from character.errors import InputError, UnknownNameError
 from character.preference import preference_model
+from character.preference.heads import LEAST_PAIRS
 from character.preference.linear import LinearPreference
 from character.preference.protocol import Judged, PreferenceModel
 from character.records import PreferencePair
@@ -168,7 +169,17 @@ def test_one_message_is_fitted_but_not_called_calibrated() -> None:
     model = light().fit(pairs)
     assert accuracy(model, pairs) == 1.0
     assert not model.heads[0].calibrated
-    assert light().fit(pairs_of(number=12)).heads[0].calibrated
+    assert model.heads[0].num_held_out == 0
+
+
+def test_calibration_is_claimed_from_thirty_held_out_pairs_on_its_own_or_those_of_all_traits() -> None:
+    few = light().fit(pairs_of(number=2)).heads[0]
+    assert (few.calibrated, few.num_held_out) == (False, 2)
+    assert not light().fit(pairs_of(number=LEAST_PAIRS - 1)).heads[0].calibrated
+    own = light().fit(pairs_of(number=LEAST_PAIRS)).heads[0]
+    assert (own.calibrated, own.num_held_out) == (True, LEAST_PAIRS)
+    shared = light().fit([*pairs_of(number=20), *pairs_of("humour", "zh", number=20)])
+    assert {(head.calibrated, head.num_held_out) for head in shared.heads} == {(True, 40)}
 
 
 def test_a_model_that_is_not_fitted_says_so() -> None:

@@ -14,6 +14,7 @@ from preference.teaching import pairs_of
 from character import Trait
 from character.errors import InputError, ModelFileError
 from character.preference import load_preference_model, preference_model
+from character.preference.known_traits import asked_about
 from character.preference.protocol import Judged, PreferenceModel
 from character.preference.transformer import conditioned_turns
 
@@ -70,6 +71,24 @@ def test_the_trait_is_part_of_what_is_scored_only_where_it_was_part_of_training(
 
     assert len(set(scores(conditioned=True))) == 2
     assert len(set(scores(conditioned=False))) == 1
+
+
+def test_a_trait_it_was_not_trained_on_is_judged_by_its_text_where_every_text_says_its_trait(
+    folder: Path,
+) -> None:
+    known, new = {"humour": "jokes"}, Trait(name="patience", description="takes the time it needs")
+    model = preference_model("transformer", folder=folder, descriptions=known)
+    asked = asked_about(model, ["patience", "humour"], [new])
+    assert asked.not_fitted == ("patience",)
+    assert "the trait's own text" in asked.note
+    assert asked.model.score("Why?", "Because.", "patience") == model.score("Why?", "Because.", new)
+    assert model.evaluate(pairs_of(number=8)).not_fitted == ("patience",)
+    for deaf in ({"conditioned": False}, {"conditioned": True, "by_name": True}):
+        plain = preference_model(
+            "transformer", folder=folder, descriptions=known, conditioned=deaf["conditioned"]
+        )
+        with pytest.raises(InputError, match=r"none of the traits patience[\s\S]*humour"):
+            asked_about(plain, ["patience"], [new], by_name=deaf.get("by_name", False))
 
 
 def test_the_trait_stands_before_the_first_turn() -> None:
@@ -134,6 +153,14 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     "an unbounded batch": (lambda d: changed(d / "preference.json", batch_size=10**8), "batch_size"),
     "half of the weights": (lambda d: (d / "model.safetensors").write_bytes((d / "model.safetensors").read_bytes()[:500]), "no model that can be loaded"),
     "a configuration that is none": (lambda d: (d / "config.json").write_text("["), "not JSON"),
+    "a configuration that is a list": (lambda d: (d / "config.json").write_text("[]"), "holds a list"),
+    "a configuration that is empty": (lambda d: (d / "config.json").write_text("{}"), "no model that can be loaded"),
+    "no configuration": (lambda d: (d / "config.json").unlink(), "no model that can be loaded"),
+    "a model that nobody knows": (lambda d: changed(d / "config.json", model_type="unheard-of"), "no model that can be loaded"),
+    "a size that is a text": (lambda d: changed(d / "config.json", hidden_size="sixteen"), "no model that can be loaded"),
+    "a size below zero": (lambda d: changed(d / "config.json", hidden_size=-16), "no model that can be loaded"),
+    "layers that are none": (lambda d: changed(d / "config.json", num_hidden_layers=None), "no model that can be loaded"),
+    "a tokenizer that is none": (lambda d: (d / "tokenizer.json").write_text("{}"), "no model that can be loaded"),
 }  # fmt: skip
 
 

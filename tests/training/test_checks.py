@@ -118,6 +118,46 @@ def test_another_trait_on_both_sides_is_fine(found):
     assert found(rows, traits=TRAITS)["other_trait:humour"].weight == "fine"
 
 
+def test_an_interval_that_is_too_wide_is_not_called_fine(found):
+    rows = [
+        pair(
+            number,
+            chosen="A joke." if number < 2 else "Go on..",
+            rejected="A joke." if number == 2 else "No, no.",
+        )
+        for number in range(12)
+    ]
+    checks = found([row | {"trait": "patience"} for row in rows], traits=TRAITS)
+    assert checks["other_trait:humour"].weight == "note"
+    assert checks["longer_wins"].weight == "note"
+    assert all("too wide to tell" in checks[code].text for code in ("other_trait:humour", "longer_wins"))
+
+
+def test_words_that_come_nowhere_tell_nothing(found):
+    rows = [row | {"trait": "patience"} for row in GOOD]
+    check = found(rows, traits=TRAITS)["other_trait:humour"]
+    assert (check.weight, check.numbers["difference"]) == ("note", 0.0)
+    assert "hardly ever" in check.text
+
+
+def test_another_trait_is_found_in_chinese_although_its_words_stand_in_longer_runs(found):
+    traits = (
+        Trait(name="耐心", description="讲解时舍得花时间。"),
+        Trait(name="幽默感", description="气氛合适时顺手带一句俏皮话，笑点就出在眼前这件事上。"),
+    )
+    rows = [
+        pair(
+            number,
+            chosen="先煮饭，再来一段俏皮的" if number % 2 else "先煮饭，再来一段平淡的",
+            rejected="先煮饭，然后关火就行了",
+        )
+        for number in range(60)
+    ]
+    check = found([row | {"trait": "耐心"} for row in rows], traits=traits)["other_trait:幽默感"]
+    assert check.weight == "look"
+    assert (check.numbers["chosen"], check.numbers["rejected"]) == (0.5, 0.0)
+
+
 def test_languages_are_counted_and_a_rare_one_is_flagged(found):
     rows = [row | {"language": "zh" if number < 2 else "en"} for number, row in enumerate(GOOD)]
     check = found(rows)["languages"]

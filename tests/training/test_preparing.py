@@ -16,6 +16,7 @@ from character.audit.balance import balance
 from character.constitution import Constitution
 from character.errors import InputError, UnknownNameError
 from character.exports import ExportData, Split
+from character.preference import preference_model
 from character.records import Candidate, Candidates, Message, PreferencePair, Ranking, Rollout
 from character.training.methods import METHOD_NAMES
 from character.training.mixing import Mix
@@ -107,10 +108,20 @@ def test_values_replace_add_and_take_out(sixty, model, tmp_path):
 
 
 def test_our_preference_model_is_a_reward_by_name_and_environment(sixty, model, tmp_path):
-    wish = Wish(str(model), reward=Reward("/models/light", is_ours=True))
-    settings = prepare("grpo", sixty, tmp_path / "out", wish).settings
-    assert settings["reward_funcs"] == ["character.rewards.preference"]
-    assert settings["env"] == {"CHARACTER_PREFERENCE_MODEL": "/models/light"}
+    light = tmp_path / "light"
+    preference_model().fit([each for rollout in sixty.rollouts for each in rollout.pairs]).save(light)
+    report = prepare(
+        "grpo", sixty, tmp_path / "out", Wish(str(model), reward=Reward(str(light), is_ours=True))
+    )
+    assert report.settings["reward_funcs"] == ["character.rewards.preference"]
+    assert report.settings["env"] == {"CHARACTER_PREFERENCE_MODEL": str(light)}
+    assert any("not fitted on humour" in warning for warning in report.warnings)
+    for folder, said in ((tmp_path / "none", "cannot be read"), (light, "none of the traits tidiness")):
+        wish = Wish(str(model), reward=Reward(str(folder), is_ours=True))
+        other = CONSTITUTION.model_copy(update={"traits": (Trait(name="tidiness", description="Tidies."),)})
+        with pytest.raises(InputError, match=said):
+            prepare("grpo", sixty.model_copy(update={"constitution": other}), tmp_path / "other", wish)
+        assert not (tmp_path / "other").exists()
 
 
 def test_no_message_is_in_two_splits(sixty, model, tmp_path):
@@ -132,7 +143,8 @@ def test_balancing_evens_out_another_trait_too(model, tmp_path):
         return next(check for check in report.checks if check.code == "other_trait:humour")
 
     assert humour(leaning).weight == "look"
-    assert humour(evened).weight == "fine"
+    assert humour(evened).weight == "note"
+    assert "too wide to tell" in humour(evened).text
     assert abs(humour(evened).numbers["difference"]) <= 0.1 + 1e-9
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,14 @@ from character.demo.tiny_model import write_tiny_model
 from character.errors import InputError
 from character.preference import load_preference_model
 from character.text import stable_seed
+from character.training.methods import METHOD_NAMES
 from character.training.model_folder import read_model_folder
 from character.training.preparing import Wish, write_training
 from character.training.recipe import Reward
 from character.training.reward_model import held_out_accuracy
 from character.training.running import TrainingFailedError, last_checkpoint, train
 from character.training.sampling import Sampler
+from character.training.trl_settings import checked_values
 
 pytestmark = pytest.mark.train
 
@@ -163,8 +166,22 @@ def test_a_recipe_changed_by_hand_does_not_go_on_from_the_old_one(prepared):
         train(folder)
 
 
+@pytest.mark.parametrize("method", METHOD_NAMES)
+def test_every_setting_of_the_installed_trl_is_known(method):
+    import trl
+    from trl.experimental.kto import KTOConfig
+
+    names = {"dpo": "DPOConfig", "reward": "RewardConfig", "grpo": "GRPOConfig", "sft": "SFTConfig"}
+    config = KTOConfig if method == "kto" else getattr(trl, names[method])
+    settings = {field.name: None for field in fields(config) if field.init}
+    settings |= {
+        field.name: None for each in (trl.ModelConfig, trl.ScriptArguments) for field in fields(each)
+    }
+    assert checked_values(method, settings) == settings
+
+
 def test_a_failing_training_says_where_to_look(prepared):
-    folder = prepared("sft", values={"no_such_setting": 1, "dataset_name": "nowhere"})
+    folder = prepared("sft", values={"dataset_name": "nowhere"})
     with pytest.raises(TrainingFailedError, match=r"exit code 1.*nowhere"):
         train(folder)
 
