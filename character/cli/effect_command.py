@@ -122,11 +122,11 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
     from character.report import write
     from character.review.reporting import reviewed
 
-    preference = _preference(flags)
     config = load_config(config_path, overrides=_overrides(flags))
     loaded = load_constitution(constitution)
     if flags["trait_names"]:
         loaded = loaded.only(flags["trait_names"])
+    preference = _preference(flags, loaded)
     models = _models(config, flags)
     plan: dict[str, Any] = {
         "config": config,
@@ -195,7 +195,7 @@ def _yardstick(path: Path | None) -> Constitution | None:
         return run_constitution(store)
 
 
-def _preference(flags: dict[str, Any]) -> PreferenceJudge | None:
+def _preference(flags: dict[str, Any], constitution: Constitution) -> PreferenceJudge | None:
     """Return the preference model that the flags name; raises ConfigError for flags that do not go together."""
     from character.errors import ConfigError
 
@@ -212,9 +212,12 @@ def _preference(flags: dict[str, Any]) -> PreferenceJudge | None:
     from character.evaluation.opinion import PreferenceJudge
     from character.preference import load_preference_model
     from character.preference.folds import text_key
+    from character.preference.known_traits import asked_about
     from character.preference.protocol import Judged
 
-    model = load_preference_model(flags["preference_folder"])
+    folder, traits = flags["preference_folder"], constitution.traits
+    names = [trait.name for trait in traits]
+    model = asked_about(load_preference_model(folder), names, traits, where=str(folder)).model
     return PreferenceJudge(
         name=model.kind,
         traits=frozenset(model.traits),

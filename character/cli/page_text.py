@@ -41,6 +41,8 @@ def _notes(notes: Notes, language: str) -> Iterator[Any]:
     fixed = words(language)
     for note in notes.items:
         yield Text(fixed["said"].format(fixed[note.weight], note.text), style=_COLOURS[note.weight])
+        for item in note.items:
+            yield Text(f"    {item}", style=_COLOURS[note.weight])
 
 
 def _figures(figures: Figures, language: str) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from character.constitution import Trait
 from character.records import PreferencePair, Rollout
 from character.text import fingerprint
 
@@ -38,10 +39,14 @@ class Second(NamedTuple):
         return Disagreed(texts.index(chosen), texts.index(rejected), 1 - right[least])
 
 
-def second_of(folder: Path | str) -> Second:
-    """Return the second opinion of a saved preference model; raises what ``load_preference_model`` raises."""
+def second_of(folder: Path | str, traits: Sequence[Trait] = ()) -> Second:
+    """Return the second opinion of a saved preference model on a character's traits; raises what ``load_preference_model`` raises,
+    and InputError where it was fitted on none of the traits.
+    """
     from character.preference import load_preference_model
+    from character.preference.known_traits import asked_about
 
-    model = load_preference_model(folder)
+    names = [trait.name for trait in traits]
+    model = asked_about(load_preference_model(folder), names, traits, where=str(folder)).model
     facts = (Path(folder) / "preference.json").read_bytes()  # it holds the fingerprint of the weights
     return Second(fingerprint(facts.decode("utf-8")), model.preferences)

@@ -47,9 +47,10 @@ def serve(
     from character.review.store import ReviewStore
 
     name = reviewer_name(reviewer) if reviewer else ""
-    second = second_of(preference) if preference else None
     subject = open_subject(folder)
     try:
+        traits = subject.constitution.traits if subject.constitution else ()
+        second = second_of(preference, traits) if preference else None
         with _listening(port) as listening, ReviewStore(folder) as reviews:
             index = Index(reviews, subject.run, subject.effects, subject.report, second)
             known, bound = Secrets(), _port_of(listening)

@@ -16,7 +16,7 @@ from evaluation.planted import PAIR, answering
 from fake_server import FakeServer, backend_at
 from review_helpers import rollout_of
 
-from character import Config
+from character import Config, load_constitution, run
 from character.backends.rehearsal.responses import compose
 from character.backends.rehearsal.sense import sense_of
 from character.errors import InputError, StoreError
@@ -230,3 +230,29 @@ def test_evaluations_without_a_judge_are_compared_in_log_odds_and_not_with_judge
     assert sure[("patience", "patience")] < -1
     with pytest.raises(StoreError, match="second was measured without a judge"):
         compare(tmp_path / "judged", tmp_path / "second")
+
+
+@pytest.mark.parametrize("command", ["effect", "review"])
+def test_a_model_that_knows_none_of_the_traits_is_refused(tmp_path: Path, command: str) -> None:
+    fitted("natural", "absent").save(tmp_path / "model")
+    other = EXAMPLES / "quiet-craftsman.en.toml"
+    if command == "effect":
+        arguments = [str(other), "--out", str(tmp_path / "effect")]
+    else:
+        run(
+            load_constitution(other),
+            tmp_path / "run",
+            config=Config.model_validate({"messages": {"per_trait": 1}}),
+        )
+        arguments = [str(tmp_path / "run")]
+    done = subprocess.run(
+        [sys.executable, "-m", "character", command, *arguments, "--preference", str(tmp_path / "model")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert "was fitted on none of the traits" in done.stderr
+    assert "patience" in done.stderr
+    assert not (tmp_path / "effect").exists()
