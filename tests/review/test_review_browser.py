@@ -254,6 +254,6 @@ def test_a_trait_is_signed_off_by_keyboard_through_a_kill(
         check=True,
         capture_output=True,
     )
-    assert "拒绝签核: Ann，" in (folder / "cards" / "耐心.md").read_text(encoding="utf-8")
+    assert "拒绝签核：Ann，" in (folder / "cards" / "耐心.md").read_text(encoding="utf-8")
     assert "太啰嗦 e s z v" in (folder / "cards" / "耐心.html").read_text(encoding="utf-8")
-    assert "已签核: Ann，" in (folder / "cards" / "幽默感.md").read_text(encoding="utf-8")
+    assert "已签核：Ann，" in (folder / "cards" / "幽默感.md").read_text(encoding="utf-8")
