@@ -95,29 +95,28 @@ def effect(
     traits of their own choice, and the judge says which one was shown (see ``offers`` and ``ratings``); that needs neutral messages.
 
     The judge is told of a trait in the words of the constitution, or of a ``yardstick``'s where that has a trait of the name: so two
-    wordings of a trait are measured alike.
-
-    A ``preference`` model scores every response as well, without a call, and is compared with the judge; where ``judged`` is False
-    it stands in its place, and no judge is called.
+    wordings of a trait are measured alike. A ``preference`` model scores every response as well, without a call, and is compared
+    with the judge; where ``judged`` is False it stands in its place, and no judge is called.
 
     ``responder`` answers, and ``gauge`` says how strongly a trait shows, in place of ours: any module or callable (see ``own_steps``).
     ``messages`` replaces generation; generated ones never repeat the texts ``unlike``. Called again with the same arguments it goes
     on where it stopped, and no finished call is made again. Writes ``effect.json``, ``responses.jsonl`` and, for
-    reviewers, ``effect_items.json``; with choices ``choices.jsonl``. Raises
-    StoreError where the folder holds something else, BackendUnavailableError and BudgetReachedError as runs do.
+    reviewers, ``effect_items.json``; with choices ``choices.jsonl``. Raises StoreError where the folder holds something else,
+    InvalidReplyError for what a module of somebody else's returned, BackendUnavailableError and BudgetReachedError as runs do.
     """
-    plan = Plan(
-        as_constitution(constitution),
-        config or Config(),
-        design or ("models" if models else "traits"),
-        messages,
-        messages_per_trait,
-        neutral_messages,
-        pressed_messages,
-        choices,
-        tuple(unlike),
-        judged,
-        None if yardstick is None else as_constitution(yardstick),
+    plan = _planned(
+        constitution,
+        config,
+        models,
+        design,
+        yardstick,
+        given=messages,
+        messages_per_trait=messages_per_trait,
+        neutral_messages=neutral_messages,
+        pressed_messages=pressed_messages,
+        choices=choices,
+        unlike=tuple(unlike),
+        judged=judged,
     )
     job = _Evaluation(plan, dict(models or {}), preference, responder, gauge)
     job.check()
@@ -142,19 +141,37 @@ def estimate_effect(
 
     Tokens and USD as runs estimate them: prompts are measured, lengths of replies assumed, re-asks left out; an unknown price is None.
     """
-    plan = Plan(
-        as_constitution(constitution),
-        config or Config(),
-        design or ("models" if models else "traits"),
-        messages,
-        messages_per_trait,
-        neutral_messages,
-        pressed_messages,
-        choices,
+    plan = _planned(
+        constitution,
+        config,
+        models,
+        design,
+        yardstick,
+        given=messages,
+        messages_per_trait=messages_per_trait,
+        neutral_messages=neutral_messages,
+        pressed_messages=pressed_messages,
+        choices=choices,
         judged=judged,
-        yardstick=None if yardstick is None else as_constitution(yardstick),
     )
     return estimated(plan, models or {})
+
+
+def _planned(
+    constitution: Constitution | Path | str,
+    config: Config | None,
+    models: Mapping[str, BackendConfig] | None,
+    design: Design | None,
+    yardstick: Constitution | Path | str | None,
+    **rest: Any,
+) -> Plan:
+    return Plan(
+        constitution=as_constitution(constitution),
+        config=config or Config(),
+        design=design or ("models" if models else "traits"),
+        yardstick=None if yardstick is None else as_constitution(yardstick),
+        **rest,
+    )
 
 
 @dataclass(frozen=True)
