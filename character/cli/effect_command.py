@@ -130,7 +130,7 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
     models = _models(config, flags)
     plan: dict[str, Any] = {
         "config": config,
-        "messages": _messages(flags["messages_path"], loaded),
+        "messages": _messages(flags["messages_path"], loaded, generated_without=bool(flags["held_out_from"])),
         "messages_per_trait": flags["messages_per_trait"],
         "neutral_messages": flags["neutral"],
         "pressed_messages": flags["pressed"],
@@ -169,10 +169,19 @@ def _overrides(flags: dict[str, Any]) -> dict[str, Any]:
     return {**nested, "budget": budget} if budget else nested
 
 
-def _messages(path: Path | None, constitution: Constitution) -> MessageSource | None:
+def _messages(
+    path: Path | None, constitution: Constitution, *, generated_without: bool
+) -> MessageSource | None:
     """Return the messages of a file, or of another evaluation's folder; None where they are to be generated."""
+    from character.errors import ConfigError
+
     if path is None:
         return None
+    if generated_without:
+        raise ConfigError(
+            "found --held-out-from beside --messages.",
+            expected="one of them: --held-out-from keeps generated messages apart from a run's, and given ones are not generated",
+        )
     if path.is_dir():
         from character.evaluation.reading import messages_of
 

@@ -22,11 +22,17 @@ if TYPE_CHECKING:
 )
 @json_option
 def command(run_folder: Path, watch: bool, interval: float, as_json: bool) -> None:
-    """Show how far RUN is, what was dropped and what it cost; also while it is being written."""
+    """Show how far RUN is, what was dropped and what it cost; also while it is being written.
+
+    Of an evaluation (`character effect`) it shows whether it is finished and what it cost so far.
+    """
     from character.run_summary import summarize
     from character.store import RunStore
 
     with RunStore(run_folder) as store:
+        if store.meta("effect") is not None:
+            _effect(store, interval if watch else None, as_json=as_json)
+            return
         if watch:
             _watch(store, interval)
             return
@@ -44,6 +50,34 @@ def command(run_folder: Path, watch: bool, interval: float, as_json: bool) -> No
     )
     for part in closing_report(summary.model_copy(update={"samples": ()})):
         console.print(part)
+
+
+def _effect(store: RunStore, interval: float | None, *, as_json: bool) -> None:
+    """Tell whether an evaluation is finished and what each stage took, once or until it is finished."""
+    from character.cli.wording import cost_text, count_text
+    from character.records import Usage
+
+    while True:
+        stages = {stage: usage for (stage, *_rest), usage in store.usage("stage").items()}
+        is_finished = (store.folder / "effect.json").is_file()
+        total = sum(stages.values(), Usage())
+        if as_json:
+            told = {name: usage.model_dump(mode="json") for name, usage in (*stages.items(), ("all", total))}
+            print_json({"finished": is_finished, "usage": told})
+            return
+        state = "finished" if is_finished else "not finished: the same `character effect` command goes on"
+        tokens = total.prompt_tokens + total.completion_tokens
+        line = f"{count_text(total.calls, 'call')} · {tokens:,} tokens · {cost_text(total)}"
+        if interval is None:
+            click.echo(f"evaluation, {state}")
+            for name, usage in stages.items():
+                click.echo(f"  {name}: {count_text(usage.calls, 'call')} · {cost_text(usage)}")
+            click.echo(line)
+            return
+        click.echo(f"{time.strftime('%H:%M:%S')} · {line}{' · finished' if is_finished else ''}")
+        if is_finished:
+            return
+        time.sleep(interval)
 
 
 def _watch(store: RunStore, interval: float) -> None:

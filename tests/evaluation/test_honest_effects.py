@@ -209,6 +209,7 @@ def test_a_broken_report_or_response_is_named_with_its_line_and_what_to_do(tmp_p
         (["--with-traits"], "found --with-traits without two models"),
         (["--base-api-base", "http://127.0.0.1:9/v1"], "found --base-api-base without --base"),
         (["--base", "openai/x"], "found only --base"),
+        (["--messages", "m.txt", "--held-out-from", "run"], "found --held-out-from beside --messages"),
     ],
 )
 def test_flags_that_do_not_go_together_are_named(tmp_path: Path, flags: list[str], said: str) -> None:

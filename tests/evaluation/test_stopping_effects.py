@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_server import FakeServer
@@ -19,6 +20,14 @@ def start(folder: Path, server: FakeServer) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "character", "effect", str(EXAMPLE), "--out", str(folder), "--json"]
     command += ["--lm", "openai/x", "--api-base", server.url, "--messages-per-trait", "6", "--choices", "12"]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def status(folder: Path) -> dict[str, Any]:
+    command = [sys.executable, "-m", "character", "status", str(folder)]
+    read = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert read.startswith("evaluation, ")
+    watched = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True).stdout
+    return dict(json.loads(watched))
 
 
 def wait_for(server: FakeServer, requests: int) -> None:
@@ -41,10 +50,16 @@ def test_ctrl_c_finishes_what_is_in_flight_and_the_same_command_repeats_no_call(
         assert process.returncode == 130, err
         assert "Traceback" not in err
         before = len(server.requests)
+        told = status(tmp_path / "effect")
+        assert not told["finished"]
+        assert told["usage"]["all"]["calls"] == before
         out, err = (process := start(tmp_path / "effect", server)).communicate(timeout=120)
         assert process.returncode == 0, err
         usage = json.loads(out)["usage"]
         assert before < len(server.requests) == usage["calls"]
+        told = status(tmp_path / "effect")
+        assert told["finished"]
+        assert told["usage"]["all"] == usage
 
 
 def test_a_second_ctrl_c_ends_it_at_once(tmp_path: Path) -> None:
