@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Any, Protocol
 from urllib.request import getproxies
 
@@ -89,6 +90,7 @@ class LiteLLMSource:
             from character.backends.rehearsal import register_with_litellm
 
             register_with_litellm()
+        _check_provider(self.config)
         options = {
             "api_key": api_key(self.config),
             "api_base": self.config.api_base,
@@ -103,6 +105,27 @@ class LiteLLMSource:
     def asynchronous(self) -> Any:
         """Return DSPy's asynchronous LiteLLM engine."""
         return AsyncLiteLLMEngine(**self._options())
+
+
+def _check_provider(config: BackendConfig) -> None:
+    """Raise ConfigError where LiteLLM knows no such provider: every call would fail, one message after the other."""
+    import litellm
+
+    quiet, litellm.suppress_debug_info = litellm.suppress_debug_info, True  # it prints to stdout else
+    try:
+        litellm.get_llm_provider(config.model_name, api_base=config.api_base)
+    except litellm.exceptions.BadRequestError:
+        provider = config.model_name.partition("/")[0]
+        near = get_close_matches(
+            provider, [str(getattr(each, "value", each)) for each in litellm.provider_list], n=1
+        )
+        raise ConfigError(
+            f"the litellm backend cannot use the model {config.model_name!r}: LiteLLM has no provider {provider!r}.",
+            expected="a model string of LiteLLM's, provider first, such as mistral/mistral-small-latest",
+            fix=f"did you mean {near[0]}?" if near else "correct the provider before the slash.",
+        ) from None
+    finally:
+        litellm.suppress_debug_info = quiet
 
 
 @dataclass(frozen=True)

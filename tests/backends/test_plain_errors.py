@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -55,3 +56,19 @@ def test_what_differs_is_named_without_its_fingerprint(tmp_path: Path) -> None:
     done = character("run", constitutions / "quiet-craftsman.en.toml", *options)
     assert done.returncode == 2
     assert "made otherwise: constitution: not the same as before." in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("model", "fix"), [("mistrall/small", "did you mean mistral?"), ("nosuch/x", "before the slash")]
+)
+def test_a_provider_that_litellm_does_not_know_stops_a_run_before_it_begins(
+    model: str, fix: str, tmp_path: Path
+) -> None:
+    constitution = EXAMPLES / "constitutions" / "patience-and-humour.en.toml"
+    options = ("--out", tmp_path / "run", "--backend", "litellm", "--lm", model, "--json")
+    done = character("run", constitution, *options)
+    assert done.returncode == 2, done.stderr
+    assert json.loads(done.stdout)["exit_code"] == 2
+    assert f"LiteLLM has no provider {model.partition('/')[0]!r}" in done.stderr
+    assert fix in done.stderr
+    assert "Traceback" not in done.stderr
