@@ -187,7 +187,7 @@ def _train(method: Any, judge: str, places: Places, config: LoopConfig, *, balan
     wish = Wish(
         str(places.policy),
         seed=config.seed,
-        values=_values(method, config),
+        values=settings_of(method, config),
         reward=reward,
         scorer=by_judge(Ranker(passes=1)),
         how="as the judge sees it when asked about that trait alone",
@@ -200,7 +200,8 @@ def _train(method: Any, judge: str, places: Places, config: LoopConfig, *, balan
     train(folder)
 
 
-def _values(method: str, config: LoopConfig) -> dict[str, Any]:
+def settings_of(method: str, config: LoopConfig) -> dict[str, Any]:
+    """Return the trainer's settings of a method, None for one that the recipe is to do without."""
     size = config.size
     own: dict[str, dict[str, Any]] = {
         "dpo": {"num_train_epochs": size.dpo_epochs, "learning_rate": size.dpo_rate},

@@ -182,14 +182,14 @@ _KINDS = {
 def checked_values(method: MethodName, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings of a method as TRL takes them; a number that YAML reads as a text (1e-5) becomes one.
 
-    None takes a setting out of the recipe. Raises InputError for a name that TRL does not have, and for a value that is not of
+    None takes a setting out of the recipe, whatever its name. Raises InputError for a name that TRL does not have, and for a value that is not of
     its kind or out of its range.
     """
     known = dict(_known(method))
-    for name in values:
-        if name not in known:
+    for name, value in values.items():
+        if name not in known and value is not None:
             raise _unknown(name, method, known)
-    return {name: _checked(name, value, known[name]) for name, value in values.items()}
+    return {name: _checked(name, value, known.get(name, "any")) for name, value in values.items()}
 
 
 def _known(method: MethodName) -> Iterator[tuple[str, str]]:
