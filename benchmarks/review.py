@@ -32,11 +32,11 @@ import numpy as np
 
 from character.config import Config
 from character.constitution import Constitution, Trait
-from character.doubts import doubt
-from character.pairs import build_pairs
+from character.pairs.designs import build_pairs
+from character.ranking.uncertainty import doubt
 from character.records import KINDS, LEVELS, Candidate, Candidates, Message, Ranking, Rollout, Turn
-from character.run_summary import write_down
-from character.store import RunStore
+from character.runs.summary import write_down
+from character.store.run_store import RunStore
 from optimizers.statistics import bootstrap_mean
 
 MOST_FIRST_S, MOST_NEXT_MS = 2.0, 100.0

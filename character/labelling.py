@@ -11,11 +11,11 @@ from typing import Any, Literal, get_args
 
 from character.config import is_rehearsal_model
 from character.constitution import Constitution
-from character.doubts import doubt
 from character.errors import InputError, UnknownNameError
+from character.ranking.uncertainty import doubt
 from character.records import Rollout
-from character.run_summary import run_constitution
-from character.store import RunStore
+from character.runs.summary import run_constitution
+from character.store.run_store import RunStore
 from character.text import fold, stable_seed
 from optimizers.labelled import Label, LabelledItem, LabelledSet, read_labelled
 

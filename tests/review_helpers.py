@@ -19,10 +19,10 @@ from urllib.parse import urlencode, urlsplit
 
 from character.config import Config
 from character.constitution import Constitution, Trait
-from character.pairs import build_pairs
+from character.pairs.designs import build_pairs
 from character.records import KINDS, LEVELS, Candidate, Candidates, Message, Ranking, Rollout, Turn
-from character.run_summary import write_down
-from character.store import RunStore
+from character.runs.summary import write_down
+from character.store.run_store import RunStore
 
 TRAITS = (
     Trait(name="patience", description="Takes the time an explanation needs.", opposite="curt and hurried"),

@@ -56,7 +56,7 @@ def read_summary(run_folder: Path | str) -> AuditSummary | None:
     path = Path(run_folder) / AUDIT_JSON
     if not path.is_file():
         return None
-    from character.audit.run_audit import RunAudit
+    from character.audit.records import RunAudit
 
     try:
         audit = RunAudit.model_validate_json(path.read_text(encoding="utf-8"))

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
     from character.config import BackendConfig, Config
     from character.constitution import Constitution
-    from character.evaluation.opinion import PreferenceJudge
-    from character.evaluation.probing import Progress
+    from character.evaluation.preference_judge import PreferenceJudge
+    from character.evaluation.probe import Progress
     from character.evaluation.records import EffectReport, Figure
     from character.report.parts import NumberStyle
-    from character.run_loop import MessageSource
+    from character.runs.run import MessageSource
 
 _LIMITS = "Without re-asks. Prompts are measured, lengths of replies are assumed."
 
@@ -116,9 +116,9 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
     from character.cli.estimate_table import show_estimate
     from character.config import load_config
     from character.constitution import load_constitution
-    from character.evaluation.cards import write_cards
     from character.evaluation.effect import effect, estimate_effect
-    from character.evaluation.page import effect_page
+    from character.evaluation.page.cards import write_cards
+    from character.evaluation.page.page import effect_page
     from character.report import write
     from character.review.reporting import reviewed
 
@@ -186,7 +186,7 @@ def _messages(
         from character.evaluation.reading import messages_of
 
         return messages_of(path, constitution)
-    from character.message_files import MessageFile
+    from character.messages.files import MessageFile
 
     return MessageFile(path, constitution)
 
@@ -197,8 +197,8 @@ def _yardstick(path: Path | None) -> Constitution | None:
 
     if path is None or not path.is_dir():
         return None if path is None else load_constitution(path)
-    from character.run_summary import run_constitution
-    from character.store import RunStore
+    from character.runs.summary import run_constitution
+    from character.store.run_store import RunStore
 
     with RunStore(path) as store:
         return run_constitution(store)
@@ -218,7 +218,7 @@ def _preference(flags: dict[str, Any], constitution: Constitution) -> Preference
             )
     if flags["preference_folder"] is None:
         return None
-    from character.evaluation.opinion import PreferenceJudge
+    from character.evaluation.preference_judge import PreferenceJudge
     from character.preference import load_preference_model
     from character.preference.folds import text_key
     from character.preference.known_traits import asked_about
@@ -277,8 +277,8 @@ def _models(config: Config, flags: dict[str, Any]) -> dict[str, BackendConfig]:
 
 
 def _texts_of(runs: tuple[Path, ...]) -> list[str]:
-    from character.run_summary import run_constitution
-    from character.store import RunStore
+    from character.runs.summary import run_constitution
+    from character.store.run_store import RunStore
 
     texts: list[str] = []
     for folder in runs:
@@ -291,7 +291,7 @@ def _texts_of(runs: tuple[Path, ...]) -> list[str]:
 def _show(report: EffectReport, out: Path, language: str | None) -> None:
     from character.cli.wording import console as new_console
     from character.cli.wording import cost_text, count_text
-    from character.evaluation.findings import findings
+    from character.evaluation.page.findings import findings
 
     spoken = language or ("zh" if report.language.casefold().startswith("zh") else "en")
     console = new_console()
@@ -310,10 +310,10 @@ def _table(report: EffectReport, spoken: str) -> Table:
     """Return a row per trait: its intended shifts, the least that is left under pressure, and its rating where a model chooses."""
     from rich.table import Table
 
-    from character.evaluation.findings import is_sure, written
-    from character.evaluation.page_revealed import told_rating
-    from character.evaluation.pressures import PRESSURE_WORDS
-    from character.evaluation.words import WORDS
+    from character.evaluation.page.findings import is_sure, written
+    from character.evaluation.page.revealed import told_rating
+    from character.evaluation.page.words import WORDS
+    from character.evaluation.pressure import PRESSURE_WORDS
 
     def two_lines(figure: Figure, *, sure: bool, style: NumberStyle = "signed") -> str:
         estimate, _, interval = written(figure, spoken, style).partition(" [")

@@ -88,8 +88,8 @@ def _row(
 
     from character.backends import build_lm
     from character.config import is_rehearsal_model
-    from character.optimizing import measure
-    from character.tuned_ranker import build_ranker
+    from character.ranking.saved import build_ranker
+    from character.tuning.optimize import measure
     from optimizers.artifact import (
         apply_artifact,
         calibration_note,

@@ -106,7 +106,7 @@ def _overrides(flags: dict[str, Any]) -> dict[str, Any]:
 
 def _estimate(labelled: LabelledSet, config: Config, flags: dict[str, Any]) -> None:
     from character.cli.estimate_table import show_estimate
-    from character.tuning_estimate import estimate_tuning
+    from character.tuning.estimate import estimate_tuning
     from optimizers.strategies import usual_budget
 
     if flags["recheck"] is not None:
@@ -119,9 +119,9 @@ def _estimate(labelled: LabelledSet, config: Config, flags: dict[str, Any]) -> N
 
 
 def _optimize(labelled: LabelledSet, out: Path, config: Config, flags: dict[str, Any]) -> None:
-    from character.optimization_page import optimization_page
-    from character.optimizing import optimize
     from character.report import write
+    from character.tuning.optimize import optimize
+    from character.tuning.page import optimization_page
     from optimizers.strategies import usual_budget
 
     flags = {**flags, "budget": flags["budget"] or usual_budget(len(labelled.items), flags["controls"])}
@@ -145,7 +145,7 @@ def _optimize(labelled: LabelledSet, out: Path, config: Config, flags: dict[str,
 def _recheck(path: Path, labelled: LabelledSet, config: Config, flags: dict[str, Any]) -> None:
     from character.cli.wording import console as new_console
     from character.config import is_rehearsal_model
-    from character.optimizing import recheck
+    from character.tuning.optimize import recheck
     from optimizers.artifact import language_warning, load_artifact
     from optimizers.evaluation import is_real
     from optimizers.report import MetricGain
@@ -183,7 +183,7 @@ def _recheck(path: Path, labelled: LabelledSet, config: Config, flags: dict[str,
 def _show(page: Page, report: OptimizationReport, out: Path) -> None:
     from character.cli.page_text import page_lines
     from character.cli.wording import console as new_console
-    from character.optimization_changes import instruction_diff
+    from character.tuning.changes import instruction_diff
 
     console = new_console()
     for part in page_lines(page):

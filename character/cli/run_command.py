@@ -74,10 +74,10 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
     from character.cli.progress import RunDisplay
     from character.config import load_config
     from character.constitution import load_constitution
-    from character.estimate import estimate
-    from character.message_files import GivenMessages, MessageFile, messages_from_questions
-    from character.run_loop import run
-    from character.tuned_ranker import ranker_notes, with_tuned_ranker
+    from character.messages.files import GivenMessages, MessageFile, messages_from_questions
+    from character.ranking.saved import ranker_notes, with_tuned_ranker
+    from character.runs.estimate import estimate
+    from character.runs.run import run
 
     config = with_tuned_ranker(load_config(config_path, overrides=_overrides(flags)))
     loaded = load_constitution(constitution)

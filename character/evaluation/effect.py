@@ -15,32 +15,32 @@ import dspy
 
 from character.backends import build_lm, build_lms
 from character.backends.budget import Budget
+from character.backends.call import lean_settings
 from character.config import BackendConfig, Config
 from character.constitution import Constitution
 from character.errors import InputError, StoreError
-from character.evaluation.choosing import prompts_of_choices
+from character.evaluation.choices.chooser import prompts_of_choices
 from character.evaluation.conditions import (
     BASE,
     TUNED,
     Design,
     contrasts_for,
 )
-from character.evaluation.estimating import estimated
-from character.evaluation.opinion import PreferenceJudge, with_odds
-from character.evaluation.own_steps import identity_of
-from character.evaluation.probing import Plan, Probing, Progress, StoppedError
+from character.evaluation.estimate import estimated
+from character.evaluation.judges.custom import identity_of
+from character.evaluation.preference_judge import PreferenceJudge, with_odds
+from character.evaluation.probe import Plan, Probing, Progress, StoppedError
 from character.evaluation.reading import REPORT_NAME, RESPONSES_NAME
 from character.evaluation.records import Choice, EffectReport, Probed
 from character.evaluation.reporting import report_of
 from character.evaluation.review_items import FILE_NAME, review_items
-from character.event_loop import finishing_on_interrupt, heed_interrupts, run_on_own_loop
-from character.modules.calls import lean_settings
-from character.modules.inputs import as_constitution
+from character.inputs import as_constitution
 from character.records import Usage
 from character.report import write_text
-from character.run_loop import MessageSource
-from character.run_summary import prompts_fingerprint
-from character.store import RunStore
+from character.runs.event_loop import finishing_on_interrupt, heed_interrupts, run_on_own_loop
+from character.runs.run import MessageSource
+from character.runs.summary import prompts_fingerprint
+from character.store.run_store import RunStore
 from character.text import stable_seed
 
 _IDENTITY = "effect"

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from character.exports.beside import axolotl_yaml, llamafactory_info
 from character.exports.files import Sink, Write, json_text, jsonl_sink, parquet_sink, write_text
 from character.exports.models import SPLIT_NAMES, ExportedFile, Split, SplitName
 from character.exports.recipe import recipe_tables
@@ -29,6 +28,7 @@ from character.exports.rows import (
 )
 from character.exports.source import Source
 from character.exports.splits import split_of
+from character.exports.trainer_files import axolotl_yaml, llamafactory_info
 
 
 @dataclass(frozen=True)

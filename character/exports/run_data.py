@@ -8,14 +8,14 @@ from character.audit.summary import read_summary
 from character.exports.models import ExportData
 from character.exports.source import StoredRollouts
 from character.records import Usage
-from character.store import RunStore
+from character.store.run_store import RunStore
+from character.store.vetoes import read_vetoes
 from character.text import fingerprint
-from character.vetoes import read_vetoes
 
 
 def run_data(store: RunStore) -> ExportData:
     """Return the data of an open run, its rollouts read as they are needed, with its audit where there is one."""
-    from character.run_summary import run_config, run_constitution, summarize  # brings dspy in
+    from character.runs.summary import run_config, run_constitution, summarize  # brings dspy in
 
     summary = summarize(store)
     manifest = {

@@ -13,13 +13,13 @@ from pydantic import Field, ValidationError
 from character.constitution import Trait
 from character.errors import InputError, UnknownNameError
 from character.exports.files import METADATA_FILE
-from character.modules.inputs import as_kind
+from character.inputs import as_kind
 from character.records import PreferencePair, Record, Turn
-from character.run_summary import require_run, run_constitution, uses_rehearsal
-from character.store import RunStore
-from character.store_places import FILE_NAME
+from character.runs.summary import require_run, run_constitution, uses_rehearsal
+from character.store.places import FILE_NAME
+from character.store.run_store import RunStore
+from character.store.vetoes import read_vetoes, without_vetoed
 from character.text import detect_language, fingerprint
-from character.vetoes import read_vetoes, without_vetoed
 from optimizers.errors import OptimizerError
 from optimizers.labelled_files import rows_of
 

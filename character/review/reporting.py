@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from character.errors import StoreError
 from character.review.sources import open_subject
 from character.review.store import ReviewStore
-from character.vetoes import FILE_NAME
+from character.store.vetoes import FILE_NAME
 
 if TYPE_CHECKING:
     from character.evaluation.records import EffectReport
@@ -34,12 +34,12 @@ def write_reviewed(folder: Path, language: Language | None = None) -> EffectRepo
 
     No model is called. Raises StoreError where the folder holds no finished evaluation or cannot be written.
     """
-    from character.evaluation.cards import write_cards
-    from character.evaluation.page import effect_page
+    from character.evaluation.page.cards import write_cards
+    from character.evaluation.page.page import effect_page
     from character.evaluation.reading import read_report
     from character.report import write
-    from character.run_summary import run_constitution
-    from character.store import RunStore
+    from character.runs.summary import run_constitution
+    from character.store.run_store import RunStore
 
     report = reviewed(read_report(folder), folder)
     with RunStore(folder) as store:
