@@ -17,7 +17,7 @@ from character.demo.world import (
     all_topics,
     write_reply,
 )
-from character.exports.files import json_text, jsonl_sink, write_text
+from character.files import json_text, jsonl_sink, write_text
 from character.records import Message
 
 _MAX_TOKENS = 96

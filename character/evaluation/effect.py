@@ -34,9 +34,9 @@ from character.evaluation.reading import REPORT_NAME, RESPONSES_NAME
 from character.evaluation.records import Choice, EffectReport, Probed
 from character.evaluation.reporting import report_of
 from character.evaluation.review_items import FILE_NAME, review_items
+from character.files import write_whole
 from character.inputs import as_constitution
 from character.records import Usage
-from character.report import write_text
 from character.runs.event_loop import finishing_on_interrupt, heed_interrupts, run_on_own_loop
 from character.runs.run import MessageSource
 from character.runs.summary import prompts_fingerprint
@@ -238,11 +238,13 @@ class _Evaluation:
             contrasts = contrasts_for(self.plan.constitution, self.plan.groups, self.plan.design)
             items = review_items(probed, contrasts, self.plan.constitution)
             with _disk_errors(store.folder):
-                write_text(json.dumps(items, ensure_ascii=False, indent=1) + "\n", store.folder / FILE_NAME)
-                write_text(_lines(probed), store.folder / RESPONSES_NAME)
+                write_whole(json.dumps(items, ensure_ascii=False, indent=1) + "\n", store.folder / FILE_NAME)
+                write_whole(_lines(probed), store.folder / RESPONSES_NAME)
                 if choices:
-                    write_text(_lines(choices), store.folder / CHOICES_NAME)
-                write_text(report.model_dump_json(by_alias=True, indent=2) + "\n", store.folder / REPORT_NAME)
+                    write_whole(_lines(choices), store.folder / CHOICES_NAME)
+                write_whole(
+                    report.model_dump_json(by_alias=True, indent=2) + "\n", store.folder / REPORT_NAME
+                )
             return report
 
     def _begin(self, store: RunStore) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from character.exports.files import json_text
 from character.exports.models import ExportedFile
+from character.files import json_text
 
 
 def axolotl_yaml(files: Sequence[ExportedFile]) -> dict[str, str]:

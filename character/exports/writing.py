@@ -14,12 +14,13 @@ from character.errors import InputError, UnknownNameError
 from character.exports.card.card import dataset_card
 from character.exports.card.text import UNFINISHED, WEIGHT_IGNORED
 from character.exports.facts import RunFacts, count_drops, made_by_rehearsal, read_facts
-from character.exports.files import METADATA_FILE, digest_of, json_text, staged_folder, write_text
+from character.exports.files import staged_folder
 from character.exports.formats import EXPORT_FORMATS, ExportFormat, Job, Written
 from character.exports.models import ExportData, ExportReport, Split
 from character.exports.rows import usable_pairs
 from character.exports.source import Source
 from character.exports.splits import requested_splits
+from character.files import METADATA_FILE, digest_of, json_text, write_text
 from character.pairs.balance import Balanced, BalanceMethod, Contrasts, balance_table
 from character.pairs.table import pair_table
 

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from character.constitution import Trait
 from character.errors import InputError, UnknownNameError
-from character.exports.files import METADATA_FILE
+from character.files import METADATA_FILE
 from character.inputs import as_kind
 from character.records import PreferencePair, Record, Turn
 from character.runs.summary import require_run, run_constitution, uses_rehearsal

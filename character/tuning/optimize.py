@@ -322,9 +322,9 @@ def _figure(figure: Figure) -> SavedFigure:
 
 
 def _write(path: Path, text: str) -> None:
-    from character.report import write_text
+    from character.files import write_whole
 
     try:
-        write_text(text, path)
+        write_whole(text, path)
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror or error}.") from None

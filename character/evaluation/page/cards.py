@@ -20,7 +20,8 @@ from character.evaluation.page.card_facts import (
 from character.evaluation.page.page import example_of
 from character.evaluation.page.words import DEGREE_WORDS, WORDS, condition_word, listed
 from character.evaluation.records import EffectReport, Moved
-from character.report import Examples, Note, Notes, Page, Section, Table, render, write_text
+from character.files import write_whole
+from character.report import Examples, Note, Notes, Page, Section, Table, render
 from character.report.parts import Language
 from character.text import fingerprint
 
@@ -39,8 +40,8 @@ def write_cards(
         taken = Counter(trait.name.casefold() for trait in constitution.traits)
         for trait in constitution.traits:
             path = folder / f"{_file_name(trait.name, is_alone=taken[trait.name.casefold()] == 1)}.md"
-            write_text(effect_card(report, trait, spoken), path)
-            write_text(render(card_page(report, trait, spoken)), path.with_suffix(".html"))
+            write_whole(effect_card(report, trait, spoken), path)
+            write_whole(render(card_page(report, trait, spoken)), path.with_suffix(".html"))
             paths += [path, path.with_suffix(".html")]
     except OSError as error:
         raise StoreError(f"{folder} cannot be written: {error.strerror or error}.") from None
