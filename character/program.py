@@ -20,9 +20,8 @@ from character.backends.drivers import (
 )
 from character.config import Config, PairDesign
 from character.constitution import Constitution, Trait
-from character.contracts import as_candidates, as_ranking
 from character.errors import InputError
-from character.inputs import as_constitution, as_kind, as_trait
+from character.inputs import as_candidates, as_constitution, as_kind, as_ranking, as_trait
 from character.messages.generator import MessageGenerator
 from character.messages.slices import MESSAGES_PER_SLICE, MessageSlices
 from character.pairs.designs import build_pairs

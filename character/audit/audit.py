@@ -23,7 +23,8 @@ from character.pairs.features import FEATURES
 from character.pairs.second_opinion import SecondOpinion
 from character.pairs.table import PairTable, pair_table
 from character.records import Message, PreferencePair, Rollout
-from character.runs.summary import RunSummary, require_run, run_config, run_constitution, summarize
+from character.runs.session import require_kind, stored_config, stored_constitution
+from character.runs.summary import RunSummary, summarize
 from character.store.run_store import RunStore
 from character.store.vetoes import Vetoes, read_vetoes, without_vetoed
 
@@ -47,8 +48,8 @@ def audit(
     if language is not None and language not in AUDIT_LANGUAGES:
         raise UnknownNameError("The audit's language", language, AUDIT_LANGUAGES)
     with RunStore(run_folder) as store:
-        require_run(store)
-        constitution = run_constitution(store)
+        require_kind(store, "run")
+        constitution = stored_constitution(store)
         of_constitution: AuditLanguage = "zh" if constitution.language.casefold().startswith("zh") else "en"
         kept = _Kept(store, read_vetoes(store.folder))
         found = _audit(store, kept, constitution, language or of_constitution, seed)
@@ -137,7 +138,7 @@ def _targets(store: RunStore, constitution: Constitution, summary: RunSummary) -
     little was dropped on the way: then a program of the user's own asked for fewer.
     """
     config, given = (
-        run_config(store).messages,
+        stored_config(store).messages,
         json.loads(store.meta("identity") or "{}").get("given messages"),
     )
     if (

@@ -53,7 +53,7 @@ def command(
     config = load_config(config_path, overrides={**backend_overrides(flags), **seed})
     known = read_labelled(labelled)
     rows = [
-        _row(known, config, name, backend, path, flags["level"])
+        _row(known, config, name, backend, path, flags["level"] or config.optimize.level)
         for name, backend in _backends(config, backends)
         for path in (None, *rankers)
     ]

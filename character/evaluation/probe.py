@@ -28,10 +28,10 @@ from character.evaluation.measures import measures_of
 from character.evaluation.neutral_messages import everyday_messages
 from character.evaluation.pressure import PRESSURES, Pressure, pressed
 from character.evaluation.records import Choice, Probed, Response
+from character.messages.files import MessageSource
 from character.messages.generator import MessageGenerator
 from character.pairs.feature_words import TraitWords, words_of_trait
 from character.records import Drop, Message, MessageBatch, Usage
-from character.runs.run import MessageSource
 from character.store.run_store import RunStore
 from character.text import stable_seed
 

@@ -9,9 +9,9 @@ import codecs
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from character.constitution import Constitution, Trait
 from character.constitution.nodes import Lines
@@ -168,6 +168,21 @@ class MessageFile:
             raise _problem(self._source, line, f"prompt: {found}") from None
 
 
+class MessageSource(Protocol):
+    """Where a run gets messages that are not generated: a MessageFile, or GivenMessages in memory."""
+
+    fingerprint: str
+
+    def count(self, trait: str) -> int:
+        """Return how many different messages there are for a trait."""
+
+    def messages(self, trait: str) -> Iterator[Message]:
+        """Yield the messages for a trait, in order."""
+
+    def drops(self, trait: str) -> tuple[Drop, ...]:
+        """Return what was left out for a trait."""
+
+
 class GivenMessages:
     """Messages that are in memory already, as a source for a run."""
 
@@ -191,6 +206,25 @@ class GivenMessages:
         """Return what was left out for a trait."""
         batch = self._batches.get(trait)
         return batch.drops if batch else ()
+
+
+def as_source(
+    given: Mapping[str, MessageBatch] | MessageSource | Path | str | None,
+    constitution: Constitution,
+    *,
+    from_questions: bool = False,
+) -> MessageSource | None:
+    """Return messages given as batches by trait name, as a file's path or as a source; None where they are generated.
+
+    ``from_questions`` takes the constitution's own questions where nothing is given.
+    """
+    if isinstance(given, str | Path):
+        return MessageFile(given, constitution)
+    if isinstance(given, Mapping):
+        return GivenMessages(dict(given))
+    if given is None and from_questions:
+        return GivenMessages(messages_from_questions(constitution))
+    return given
 
 
 def load_messages(path: Path | str, constitution: Constitution) -> dict[str, MessageBatch]:

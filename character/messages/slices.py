@@ -9,7 +9,7 @@ from typing import Any
 from character.backends.call import SERVER_FAULTS
 from character.backends.drivers import ModuleCall, Steps, adrive
 from character.constitution import Constitution, Trait
-from character.contracts import as_batch
+from character.inputs import as_batch
 from character.messages.generator import NUM_SHOWN
 from character.messages.near_duplicates import NearDuplicates
 from character.records import Drop, Kind, Message, MessageBatch, Record, Usage

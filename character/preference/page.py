@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from character.audit.page.words import JOIN
 from character.errors import UnknownNameError
 from character.pairs.second_opinion import Disagreement
 from character.preference.evaluation_records import Evaluation, Measure, Scope
@@ -26,6 +25,7 @@ from character.report import (
 from character.report.charts import Point, Step, dots, line
 from character.report.drop_words import reason_word
 from character.report.parts import NumberStyle, Part
+from character.report.wording import JOIN
 
 
 def evaluation_page(found: Evaluation, language: str = "en") -> Page:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from character.config import Config, RankingConfig
 from character.errors import ConfigError, StoreError
+from character.files import write_whole
 from character.ranking.ranker import Ranker
 from character.rehearsal_words import REHEARSAL_WORDS
 from optimizers.artifact import (
@@ -26,6 +28,20 @@ from optimizers.artifact import (
 COPY_NAME = "ranker.json"
 """The name under which a run folder keeps the ranker that the run was made with."""
 _SETTINGS = ("strategy", "passes", "max_passes", "min_gain", "tournament", "method", "max_reasks")
+
+
+def _read(path: Path | str) -> RankerArtifact:
+    """Return a saved ranker; the same file is read once, however often a run asks what it says."""
+    try:
+        facts = Path(path).stat()
+    except (OSError, ValueError):
+        return load_artifact(path)
+    return _read_once(str(path), facts.st_ino, facts.st_mtime_ns, facts.st_size)
+
+
+@lru_cache(maxsize=8)
+def _read_once(path: str, *_facts: int) -> RankerArtifact:
+    return load_artifact(path)
 
 
 def with_tuned_ranker(config: Config) -> Config:
@@ -66,13 +82,13 @@ def build_ranker(settings: RankingConfig, lms: Mapping[str, Any]) -> Ranker:
     )
     if settings.ranker is None:
         return ranker
-    tuned: Ranker = apply_artifact(ranker, load_artifact(settings.ranker), settings=False)
+    tuned: Ranker = apply_artifact(ranker, _read(settings.ranker), settings=False)
     return tuned
 
 
 def ranker_fingerprint(settings: RankingConfig) -> str | None:
     """Return the identity of what the saved ranker judges by, wherever its file lies; None without one."""
-    return load_artifact(settings.ranker).fingerprint if settings.ranker else None
+    return _read(settings.ranker).fingerprint if settings.ranker else None
 
 
 def ranker_notes(config: Config, language: str = "") -> list[str]:
@@ -84,7 +100,7 @@ def ranker_notes(config: Config, language: str = "") -> list[str]:
     path = config.ranking.ranker
     if path is None:
         return []
-    artifact = load_artifact(path)
+    artifact = _read(path)
     judges = [config.backend(name).model_name for name in config.ranking.backends or ("ranking",)]
     notes = [model_warning(artifact, model, path) for model in dict.fromkeys(judges)]
     notes += [language_warning(artifact, language, path), calibration_note(artifact)]
@@ -109,11 +125,11 @@ def keep_ranker(folder: Path, config: Config) -> Config:
     """
     if config.ranking.ranker is None:
         return config
-    artifact = load_artifact(config.ranking.ranker)
+    artifact = _read(config.ranking.ranker)
     copy = folder / COPY_NAME
     if not copy.exists():
-        copy.write_text(dump_artifact(artifact), encoding="utf-8")
-    kept = load_artifact(copy)
+        write_whole(dump_artifact(artifact), copy)
+    kept = _read(copy)
     if kept.fingerprint != artifact.fingerprint:
         raise _another(copy, kept, artifact)
     return config.model_copy(update={"ranking": config.ranking.model_copy(update={"ranker": str(copy)})})
@@ -121,7 +137,7 @@ def keep_ranker(folder: Path, config: Config) -> Config:
 
 def _checked(path: str) -> RankerArtifact:
     """Return a saved ranker that fits the rankers of today."""
-    artifact = load_artifact(path)
+    artifact = _read(path)
     found = refusals(artifact, Ranker(strategy=artifact.ranker.strategy))
     if found:
         raise ArtifactError(

@@ -15,9 +15,14 @@ if TYPE_CHECKING:
     from character.report.parts import Language
 
 
+def is_reviewed(folder: Path) -> bool:
+    """Whether anybody reviewed what a folder holds."""
+    return (folder / FILE_NAME).is_file()
+
+
 def reviewed(report: EffectReport, folder: Path) -> EffectReport:
     """Return the report of a folder with what reviewers said there, as it is where nobody reviewed it."""
-    if not (folder / FILE_NAME).is_file():
+    if not is_reviewed(folder):
         return report
     from character.review.effect_reviews import with_reviews
 
@@ -38,12 +43,11 @@ def write_reviewed(folder: Path, language: Language | None = None) -> EffectRepo
     from character.evaluation.page.page import effect_page
     from character.evaluation.reading import read_report
     from character.report import write
-    from character.runs.summary import run_constitution
-    from character.store.run_store import RunStore
+    from character.runs.session import reading, stored_constitution
 
     report = reviewed(read_report(folder), folder)
-    with RunStore(folder) as store:
-        constitution = run_constitution(store)
+    with reading(folder) as store:
+        constitution = stored_constitution(store)
     try:
         write(effect_page(report, language), folder / "effect.html")
     except OSError as error:

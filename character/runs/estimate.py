@@ -25,7 +25,7 @@ from signatures.messages import KIND_DESCRIPTIONS, CheckMessages, GenerateMessag
 from signatures.responses import EXPRESSIONS, RespondAtEachExpression, RespondInCharacter
 
 if TYPE_CHECKING:
-    from character.runs.run import MessageSource
+    from character.messages.files import MessageSource
 
 MESSAGE_TOKENS, RESPONSE_TOKENS, RANKING_TOKENS, CHECK_TOKENS = 45, 220, 260, 40
 """Assumed lengths of replies, in tokens: one message, one response, one judgement with its reasons, and what

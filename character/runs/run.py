@@ -3,49 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Literal, TypedDict, Unpack, overload
 
 from character._version import __version__
-from character.backends.budget import Budget
-from character.backends.call import SERVER_FAULTS, lean_settings
-from character.config import Config
+from character.backends.call import SERVER_FAULTS
+from character.config import Config, as_config
 from character.constitution import Constitution, Trait
 from character.errors import BudgetReachedError, CharacterError
-from character.inputs import as_constitution
-from character.messages.files import GivenMessages
+from character.inputs import as_constitution, spelled_out
+from character.messages.files import MessageSource, as_source
 from character.program import CharacterProgram
 from character.ranking.saved import keep_ranker, ranker_notes, with_tuned_ranker
 from character.records import Candidates, Drop, Message, MessageBatch, Ranking, Rollout, Usage
-from character.runs.event_loop import finishing_on_interrupt, heed_interrupts, run_on_own_loop
-from character.runs.log import RunLog
+from character.runs.estimate import estimate
+from character.runs.event_loop import run_on_own_loop
+from character.runs.identity import run_identity
 from character.runs.preflight import check_design
+from character.runs.session import FolderKind, Session
 from character.runs.slices import StoredSlices
-from character.runs.summary import RunSummary, check_identity, summarize, write_down
-from character.store.run_store import FAILED, RunStore
+from character.runs.summary import RunSummary, summarize
+from character.store.run_store import FAILED
 
+RUN = FolderKind(
+    name="run",
+    identity_key="identity",
+    noun="a run",
+    otherwise="a run that was made otherwise: ",
+    expected="the same constitution, messages and settings as before",
+    fix="go on with the old settings, or start a new run with another --out; --reuse {folder} "
+    "then takes over every call that is still the same.",
+)
 _ORDINALS_PER_TRAIT = 10_000_000
-
-
-class MessageSource(Protocol):
-    """Where a run gets messages that are not generated: a MessageFile, or GivenMessages in memory."""
-
-    fingerprint: str
-
-    def count(self, trait: str) -> int:
-        """Return how many different messages there are for a trait."""
-
-    def messages(self, trait: str) -> Iterator[Message]:
-        """Yield the messages for a trait, in order."""
-
-    def drops(self, trait: str) -> tuple[Drop, ...]:
-        """Return what was left out for a trait."""
 
 
 @dataclass
@@ -66,100 +59,120 @@ class RunState:
 OnProgress = Callable[[RunState], None]
 
 
+class RunOptions(TypedDict, total=False):
+    """What a run takes besides its constitution, its folder and its configuration; see ``run``."""
+
+    messages: Mapping[str, MessageBatch] | MessageSource | Path | str | None
+    traits: Sequence[str]
+    program: CharacterProgram | None
+    reuse: Sequence[Path | str]
+    on_progress: OnProgress | None
+
+
+@overload
 def run(
     constitution: Constitution | Path | str,
     out: Path | str,
+    config: Config | Path | str | None = None,
     *,
-    config: Config | None = None,
-    messages: Mapping[str, MessageBatch] | MessageSource | None = None,
-    program: CharacterProgram | None = None,
-    reuse: Sequence[Path | str] = (),
-    on_progress: OnProgress | None = None,
-) -> RunSummary:
+    dry_run: Literal[False] = False,
+    **options: Unpack[RunOptions],
+) -> RunSummary: ...
+@overload
+def run(
+    constitution: Constitution | Path | str,
+    out: Path | str,
+    config: Config | Path | str | None = None,
+    *,
+    dry_run: Literal[True],
+    **options: Unpack[RunOptions],
+) -> dict[str, Usage]: ...
+@spelled_out(RunOptions)
+def run(
+    constitution: Constitution | Path | str,
+    out: Path | str,
+    config: Config | Path | str | None = None,
+    *,
+    dry_run: bool = False,
+    **options: Unpack[RunOptions],
+) -> RunSummary | dict[str, Usage]:
     """Run the program over a constitution and keep everything in the folder ``out``; return what came of it.
 
-    ``constitution`` is a record or the path of a file. Called again with the same arguments it goes on where it stopped: finished calls are not made again, and
-    messages whose server failed are tried again. ``messages`` (a MessageFile, or batches per trait name)
-    replaces the generation of messages. ``program`` replaces the one the configuration describes; it gets
-    the configured models unless it brings its own. ``reuse`` names folders of other runs: calls that are
-    finished there are not made again here. Ctrl-C once finishes the messages being worked on, twice stops
-    at once. Raises StoreError where the folder is in use, cannot be written or holds another run,
-    BackendUnavailableError where a backend is down or refuses the key, BudgetReachedError at a cap, and
-    KeyboardInterrupt after Ctrl-C; everything finished is kept in each case.
+    ``constitution`` is a record or the path of a file, ``config`` a Config or the path of its TOML file. Called again
+    with the same arguments it goes on where it stopped: finished calls are not made again, and messages whose server
+    failed are tried again. ``messages`` (a file's path, a MessageFile, or batches per trait name) replaces the
+    generation of messages; where the configuration says ``messages.from_questions``, the constitution's own questions
+    do. ``traits`` names those to work on. ``program`` replaces the one that the configuration describes; it gets the
+    configured models unless it brings its own. ``reuse`` names folders of other runs: calls that are finished there are
+    not made again here. With ``dry_run`` nothing is sent or written, and the estimate is returned: calls, tokens and
+    USD per stage and as ``all``.
+
+    Ctrl-C once finishes the messages being worked on, twice stops at once. Raises StoreError where the folder is in
+    use, cannot be written or holds another run, BackendUnavailableError where a backend is down or refuses the key,
+    BudgetReachedError at a cap, and KeyboardInterrupt after Ctrl-C; everything finished is kept in each case.
     """
-    return run_on_own_loop(
-        partial(
-            arun,
-            constitution,
-            out,
-            config=config,
-            messages=messages,
-            program=program,
-            reuse=reuse,
-            on_progress=on_progress,
-        )
-    )
+    job = _planned(constitution, config, options)
+    if dry_run:
+        return estimate(job.constitution, job.config, job.given)
+    return run_on_own_loop(partial(_sitting, job, out, options))
 
 
+@spelled_out(RunOptions)
 async def arun(
     constitution: Constitution | Path | str,
     out: Path | str,
-    *,
-    config: Config | None = None,
-    messages: Mapping[str, MessageBatch] | MessageSource | None = None,
-    program: CharacterProgram | None = None,
-    reuse: Sequence[Path | str] = (),
-    on_progress: OnProgress | None = None,
+    config: Config | Path | str | None = None,
+    **options: Unpack[RunOptions],
 ) -> RunSummary:
     """Do as ``run`` does, on the event loop."""
-    config = with_tuned_ranker(config or Config())
-    constitution = as_constitution(constitution)
-    given = GivenMessages(dict(messages)) if isinstance(messages, Mapping) else messages
-    if program is None:
+    return await _sitting(_planned(constitution, config, options), out, options)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is run: the traits to work on, the settings with those of a saved ranker, and messages that are given."""
+
+    constitution: Constitution
+    config: Config
+    given: MessageSource | None
+
+
+def _planned(
+    constitution: Constitution | Path | str, config: Config | Path | str | None, options: RunOptions
+) -> _Plan:
+    config, constitution = with_tuned_ranker(as_config(config)), as_constitution(constitution)
+    if options.get("traits"):
+        constitution = constitution.only(list(options["traits"]))
+    given = as_source(options.get("messages"), constitution, from_questions=config.messages.from_questions)
+    if options.get("program") is None:
         check_design(constitution, config)
-    with contextlib.ExitStack() as stack:
-        stack.callback(heed_interrupts)
-        stack.enter_context(_without_truncation_warnings())
-        others = [stack.enter_context(RunStore(folder)) for folder in reuse]
-        store = stack.enter_context(RunStore.create(out, url=config.store.url, reuse=others))
-        check_identity(store, constitution, config, given.fingerprint if given else None)
-        log = stack.enter_context(RunLog(store.folder / "log.jsonl"))
-        write_down(store, constitution, config, given.fingerprint if given else None)
-        job = _Run(store, log, constitution, config, given, on_progress)
-        log.write("started", version=__version__, constitution=constitution.fingerprint, seed=config.seed)
+    return _Plan(constitution, config, given)
+
+
+async def _sitting(plan: _Plan, out: Path | str, options: RunOptions) -> RunSummary:
+    """Work on the run in a folder until it is finished or something stops it."""
+    constitution, config = plan.constitution, plan.config
+    given = plan.given.fingerprint if plan.given else None
+    identity = run_identity(constitution.fingerprint, config, given)
+    reuse = options.get("reuse", ())
+    with Session(RUN, out, config, identity, constitution=constitution, reuse=reuse) as session:
+        session.log.write(
+            "started", version=__version__, constitution=constitution.fingerprint, seed=config.seed
+        )
         for note in ranker_notes(config, constitution.language):
-            log.write("ranker", note=note)
-        await job.sit(_with_models(program, keep_ranker(store.folder, config), store))
-        log.write("finished", **store.counts())
-        return summarize(store)
+            session.log.write("ranker", note=note)
+        program = _with_models(options.get("program"), keep_ranker(session.folder, config), session)
+        await _Run(session, plan, program, options.get("on_progress")).sit()
+        session.log.write("finished", **session.store.counts())
+        return summarize(session.store)
 
 
-@contextlib.contextmanager
-def _without_truncation_warnings() -> Iterator[None]:
-    """Keep DSPy's line per cut-off reply out of the user's log: runs count them and report them as ``cut_off``."""
-
-    def is_other(record: logging.LogRecord) -> bool:
-        return not record.getMessage().startswith("LM response was truncated")
-
-    logger = logging.getLogger("dspy.clients.lm")
-    logger.addFilter(is_other)
-    try:
-        yield
-    finally:
-        logger.removeFilter(is_other)
-
-
-def _with_models(program: CharacterProgram | None, config: Config, store: RunStore) -> CharacterProgram:
-    from character.backends import build_lms
-
-    caps = config.budget
-    capped = (caps.max_calls, caps.max_tokens, caps.max_cost) != (None, None, None)
-    lms = build_lms(config, journal=store, budget=Budget(caps, store.spent()) if capped else None)
+def _with_models(program: CharacterProgram | None, config: Config, session: Session) -> CharacterProgram:
     if program is None:
-        return CharacterProgram.from_config(config, lms)
+        return CharacterProgram.from_config(config, session.lms())
     if not program.lms:
         program = program.deepcopy()
-        program.lms = lms
+        program.lms = session.lms()
     return program
 
 
@@ -167,35 +180,26 @@ class _Run:
     """One sitting of a run: makes what is missing of each trait's messages, then works on what is waiting."""
 
     def __init__(
-        self,
-        store: RunStore,
-        log: RunLog,
-        constitution: Constitution,
-        config: Config,
-        given: MessageSource | None,
-        on_progress: OnProgress | None,
+        self, session: Session, plan: _Plan, program: CharacterProgram, on_progress: OnProgress | None
     ) -> None:
-        self.store, self.log, self.constitution, self.config = store, log, constitution, config
-        self.given = given
+        self.session, self.store, self.log, self.program = session, session.store, session.log, program
+        self.constitution, self.config, self.given = plan.constitution, plan.config, plan.given
         self.state = RunState()
         self._tell = on_progress or (lambda _state: None)
-        self._slots = asyncio.Semaphore(config.concurrency)
+        self._slots = asyncio.Semaphore(plan.config.concurrency)
         self._budget_reached: BudgetReachedError | None = None
 
-    async def sit(self, program: CharacterProgram) -> None:
+    async def sit(self) -> None:
         """Work until everything is finished; raise what stopped it before that."""
-        self.program = program
         try:
-            with finishing_on_interrupt(self._stop):
+            async with self.session.working(self.program.lms.values(), self._stop):
                 await self._all_traits()
         except CharacterError as error:
             self.log.write("stopped", error=type(error).__name__, message=str(error))
             raise
-        except asyncio.CancelledError:
+        except KeyboardInterrupt:
             self.log.write("stopped", error="KeyboardInterrupt", message="Ctrl-C twice")
-            raise KeyboardInterrupt from None
-        finally:
-            await self._close()
+            raise
         if self._budget_reached:
             self.log.write("stopped", error="BudgetReachedError", message=str(self._budget_reached))
             raise self._budget_reached
@@ -209,17 +213,13 @@ class _Run:
         self._tell(self.state)
 
     async def _all_traits(self) -> None:
-        import dspy
-
         self._count_earlier()
-        # History and trace would keep every prompt of the run in memory; the journal has them on disk.
-        with dspy.context(disable_history=True, trace=None, **lean_settings()):
-            try:
-                async with asyncio.TaskGroup() as group:
-                    for number, trait in enumerate(self.constitution.traits):
-                        group.create_task(self._trait(trait, number * _ORDINALS_PER_TRAIT))
-            except BaseExceptionGroup as errors:
-                raise _first(errors) from None
+        try:
+            async with asyncio.TaskGroup() as group:
+                for number, trait in enumerate(self.constitution.traits):
+                    group.create_task(self._trait(trait, number * _ORDINALS_PER_TRAIT))
+        except BaseExceptionGroup as errors:
+            raise _first(errors) from None
 
     async def _trait(self, trait: Trait, first_ordinal: int) -> None:
         async with asyncio.TaskGroup() as group:
@@ -315,13 +315,6 @@ class _Run:
 
     def _count_drops(self, drops: tuple[Drop, ...]) -> None:
         self.state.drops.update(drop.reason for drop in drops if not drop.recovered)
-
-    async def _close(self) -> None:
-        """Close the connections of the models on this event loop."""
-        for lm in self.program.lms.values():
-            engine: Any = getattr(lm, "_async_engine_spec", None)
-            if hasattr(engine, "aclose"):
-                await engine.aclose()
 
 
 def outcome(rollout: Rollout) -> tuple[str, str]:

@@ -7,7 +7,8 @@ from difflib import ndiff
 
 from character.report import Example, Examples, Note, Notes, Section, Table, Text
 from character.report.parts import Part
-from character.tuning.words import CLAUSES, JOIN, PAGE, STRATEGY_WORDS
+from character.report.wording import JOIN
+from character.tuning.words import CLAUSES, PAGE, STRATEGY_WORDS
 from optimizers.calibration import Calibration
 from optimizers.report import OptimizationReport, Tuned
 

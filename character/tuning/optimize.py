@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypedDict, Unpack, overload
 
 import dspy
 from dspy.utils.exceptions import LMError
 
 from character._version import __version__
 from character.backends import build_lms
-from character.backends.budget import Budget
 from character.backends.call import classify, lean_settings
-from character.backends.observe import observing, report
+from character.backends.observe import observing
+from character.backends.observe import report as report_observed
 from character.backends.seam import SeamEngine
-from character.config import Config, is_rehearsal_model
+from character.config import Config, as_config, is_rehearsal_model, with_section
 from character.errors import BackendUnavailableError, CharacterError, StoreError
+from character.inputs import spelled_out
 from character.ranking.saved import build_ranker, ranker_fingerprint
 from character.records import Usage
-from character.runs.summary import changes_of, prompts_fingerprint
-from character.store.run_store import RunStore
+from character.report import write
+from character.report.parts import Language
+from character.runs.identity import prompts_of
+from character.runs.session import FolderKind, Session
+from character.tuning.estimate import estimate_tuning
+from character.tuning.page import optimization_page
 from optimizers import strategies
 from optimizers.artifact import RankerArtifact, apply_artifact, artifact_of, save_artifact
 from optimizers.artifact_records import Figure as SavedFigure
@@ -37,20 +41,20 @@ from optimizers.metrics import METRICS
 from optimizers.report import Figure, MetricGain, OptimizationReport
 from optimizers.strategies import OptimizationResult, Progress
 
-_IDENTITY = "optimization"
-ARTIFACT_NAME, REPORT_NAME, LOG_NAME = "ranker.json", "report.json", "optimizers.log"
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What is asked of an optimization besides its labels and its configuration."""
-
-    strategy: str
-    budget: int
-    metric: str
-    controls: int
-    level: float
-    uses_length: bool
+OPTIMIZATION = FolderKind(
+    name="optimization",
+    identity_key="optimization",
+    noun="an optimization",
+    otherwise="an optimization that was asked otherwise: ",
+    expected="the same labels, strategy, budget, metric, seed and models as before",
+)
+ARTIFACT_NAME, REPORT_NAME, PAGE_NAME, LOG_NAME = (
+    "ranker.json",
+    "report.json",
+    "report.html",
+    "optimizers.log",
+)
+_ASKED = ("strategy", "budget", "metric", "controls", "level", "uses_length")
 
 
 @dataclass(frozen=True)
@@ -60,66 +64,139 @@ class Optimized:
     result: OptimizationResult
     report: OptimizationReport
     artifact: RankerArtifact
+    folder: Path
+
+    def write_report(self, language: Language | None = None) -> Path:
+        """Write ``report.html`` in this language, that of most labels where none is given; return its path."""
+        path = self.folder / PAGE_NAME
+        try:
+            write(optimization_page(self.report, language), path)
+        except OSError as error:
+            raise StoreError(f"{path} cannot be written: {error.strerror or error}.") from None
+        return path
 
 
+class OptimizeOptions(TypedDict, total=False):
+    """The options of ``optimize`` besides its labels, its folder and its configuration: those of ``[optimize]``."""
+
+    strategy: str
+    budget: int | None
+    metric: str
+    controls: int
+    level: float
+    uses_length: bool
+    language: Language | None
+    on_progress: Callable[[Progress], None] | None
+
+
+@overload
 def optimize(
     labelled: LabelledSet | Path | str,
     out: Path | str,
+    config: Config | Path | str | None = None,
     *,
-    strategy: str = "auto",
-    budget: int | None = None,
-    metric: str = "pairwise_accuracy",
-    controls: int = 0,
-    level: float = 0.95,
-    uses_length: bool = True,
-    config: Config | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
-) -> Optimized:
+    dry_run: Literal[False] = False,
+    **options: Unpack[OptimizeOptions],
+) -> Optimized: ...
+@overload
+def optimize(
+    labelled: LabelledSet | Path | str,
+    out: Path | str,
+    config: Config | Path | str | None = None,
+    *,
+    dry_run: Literal[True],
+    **options: Unpack[OptimizeOptions],
+) -> dict[str, Usage]: ...
+@spelled_out(OptimizeOptions)
+def optimize(
+    labelled: LabelledSet | Path | str,
+    out: Path | str,
+    config: Config | Path | str | None = None,
+    *,
+    dry_run: bool = False,
+    **options: Unpack[OptimizeOptions],
+) -> Optimized | dict[str, Usage]:
     """Tune the ranker of a configuration to a labelled set (or its file), and keep everything in the folder ``out``.
 
-    ``strategy``, ``budget`` (model calls; see ``usual_budget``), ``metric``, ``controls``, ``level`` and ``uses_length`` are those of
-    ``optimize_ranker``. Called again with the same arguments it goes on where it stopped: a call that finished is
-    not made again, and the tuned ranker is the same. Writes ``ranker.json``, ``report.json`` and what the optimizers said
-    (``optimizers.log``). Raises StoreError where the folder holds something
-    else, BackendUnavailableError where a server is down or refuses the key, BudgetReachedError at a cap of the
-    configuration, OptimizerError for labels or names that cannot be used; finished calls are kept in each case.
+    The options stand for those of the section ``[optimize]``: ``strategy``, ``budget`` (model calls; see
+    ``usual_budget``), ``metric``, ``controls``, ``level`` and ``uses_length`` are those of ``optimize_ranker``. Called
+    again with the same arguments it goes on where it stopped: a call that finished is not made again, and the tuned
+    ranker is the same. Writes ``ranker.json``, ``report.json``, ``report.html`` and what the optimizers said
+    (``optimizers.log``). With ``dry_run`` nothing is sent or written, and the estimate is returned. Raises StoreError
+    where the folder holds something else, BackendUnavailableError where a server is down or refuses the key,
+    BudgetReachedError at a cap of the configuration, OptimizerError for labels or names that cannot be used; finished
+    calls are kept in each case.
     """
+    labelled, config = _asked(labelled, config, options)
+    wanted = config.optimize
+    if dry_run:
+        return estimate_tuning(
+            labelled, config, strategy=wanted.strategy, budget=wanted.budget or 0, metric=wanted.metric
+        )
+    return _tuned(labelled, out, config, options.get("on_progress"))
+
+
+@spelled_out(OptimizeOptions)
+async def aoptimize(
+    labelled: LabelledSet | Path | str,
+    out: Path | str,
+    config: Config | Path | str | None = None,
+    **options: Unpack[OptimizeOptions],
+) -> Optimized:
+    """Do as ``optimize`` does without keeping the event loop; DSPy's optimizers work in threads."""
+    labelled, config = _asked(labelled, config, options)
+    return await asyncio.to_thread(_tuned, labelled, out, config, options.get("on_progress"))
+
+
+def _asked(
+    labelled: LabelledSet | Path | str, config: Config | Path | str | None, options: OptimizeOptions
+) -> tuple[LabelledSet, Config]:
+    """Return the labels and the configuration with the options laid over it, the budget resolved."""
     labelled = labelled if isinstance(labelled, LabelledSet) else read_labelled(Path(labelled))
-    budget = strategies.usual_budget(len(labelled.items), controls) if budget is None else budget
-    asked, config = _Asked(strategy, budget, metric, controls, level, uses_length), config or Config()
-    with RunStore.create(out, url=config.store.url) as store:
-        created_at = _begin(store, labelled, asked, config)
-        lms = journaled_lms(config, store)
-        judge = judge_name(config)
-        with _log_into(store.folder / LOG_NAME):
+    config = with_section(
+        as_config(config),
+        "optimize",
+        {name: value for name, value in options.items() if name != "on_progress"},
+    )
+    usual = strategies.usual_budget(len(labelled.items), config.optimize.controls)
+    return labelled, with_section(config, "optimize", {"budget": config.optimize.budget or usual})
+
+
+def _tuned(
+    labelled: LabelledSet, out: Path | str, config: Config, on_progress: Callable[[Progress], None] | None
+) -> Optimized:
+    asked = config.optimize.model_dump(include=set(_ASKED))
+    judge = judge_name(config)
+    with Session(OPTIMIZATION, out, config, _identity(labelled, asked, config)) as session:
+        lms = {name: _tuning_lm(lm) for name, lm in session.lms().items()}
+        with _log_into(session.folder / LOG_NAME):
             result = optimize_ranker(
                 build_ranker(config.ranking, lms),
                 labelled,
-                strategy,
-                budget=budget,
-                metric=metric,
                 lms={"ranking": lms[judge], "reflection": lms.get("reflection", lms["default"])},
                 seed=config.seed,
-                level=level,
-                controls=controls,
-                uses_length=uses_length,
                 num_threads=config.concurrency,
                 on_progress=on_progress,
+                **asked,
             )
-        cost = sum(store.usage("stage").values(), Usage()).cost_usd
-        found = result.report
-        asked_of = (judge, *config.ranking.backends, *(["reflection"] if found.calls.reflection else []))
-        named = {config.backend(name).model_name for name in asked_of}
-        found = found.model_copy(
-            update={
-                "calls": found.calls.model_copy(update={"cost_usd": cost}),
-                "rehearsal": found.rehearsal or any(map(is_rehearsal_model, named)),
-            }
-        )
-        artifact = saved(result.ranker, found, labelled, config.backends[judge].model_name, created_at)
-        save_artifact(store.folder / ARTIFACT_NAME, artifact)
-        _write(store.folder / REPORT_NAME, found.model_dump_json(indent=2) + "\n")
-    return Optimized(result, found, artifact)
+        report = _with_cost(result.report, config, session.spent().cost_usd)
+        created_at = session.created_at.replace("+00:00", "Z")
+        model = config.backends[judge].model_name
+        artifact = saved(result.ranker, report, labelled, model, created_at)
+        save_artifact(session.folder / ARTIFACT_NAME, artifact)
+        session.write(REPORT_NAME, report.model_dump_json(indent=2) + "\n")
+        done = Optimized(result, report, artifact, session.folder)
+        done.write_report(config.optimize.language)
+    return done
+
+
+def _with_cost(report: OptimizationReport, config: Config, cost: float | None) -> OptimizationReport:
+    """Return the report with what its calls cost, and whether the rehearsal model answered any of them."""
+    proposer = ["reflection"] if report.calls.reflection else []
+    names = (judge_name(config), *config.ranking.backends, *proposer)
+    rehearsal = any(is_rehearsal_model(config.backend(name).model_name) for name in names)
+    calls = report.calls.model_copy(update={"cost_usd": cost})
+    return report.model_copy(update={"calls": calls, "rehearsal": report.rehearsal or rehearsal})
 
 
 def optimize_ranker(
@@ -234,11 +311,9 @@ def recheck(
     return [each for each in found if each is not None]
 
 
-def journaled_lms(config: Config, store: RunStore) -> dict[str, Any]:
-    """Return one model per configured role, whose finished calls are kept in the store under the stage ``tuning``."""
-    budget = Budget(config.budget, store.spent())
-    made = build_lms(config, journal=store, budget=budget)
-    return {name: lm.copy(engine=_TuningEngine(lm.engine.backend)) for name, lm in made.items()}
+def _tuning_lm(lm: Any) -> Any:
+    """Return a model whose calls are journaled under the stage ``tuning``, whoever makes them."""
+    return lm.copy(engine=_TuningEngine(lm.engine.backend))
 
 
 class _TuningEngine(SeamEngine):
@@ -249,43 +324,19 @@ class _TuningEngine(SeamEngine):
         with observing("tuning") as scope:
             response = super().complete(request)
         for seen in scope.seen:
-            report(seen)
+            report_observed(seen)
         return response
 
 
-def _begin(store: RunStore, labelled: LabelledSet, asked: _Asked, config: Config) -> str:
-    """Check that the folder is this optimization's, or make it so; return when it was begun."""
-    now = _identity(labelled, asked, config)
-    known = store.meta(_IDENTITY)
-    if known is None:
-        if store.meta("identity") is not None or not store.is_untouched():
-            raise StoreError(
-                f"{store.folder} holds a run, not an optimization.", fix="name another folder with --out."
-            )
-        store.set_meta("created_at", datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
-        store.set_meta(_IDENTITY, json.dumps(now, ensure_ascii=False))
-        return str(store.meta("created_at"))
-    before: Mapping[str, Any] = json.loads(known)
-    changed = changes_of(before, now)
-    if changed and not store.is_untouched():
-        raise StoreError(
-            f"{store.folder} holds an optimization that was asked otherwise: {'; '.join(changed)}.",
-            expected="the same labels, strategy, budget, metric, seed and models as before",
-            fix="go on with the old settings, or name another folder with --out.",
-        )
-    store.set_meta(_IDENTITY, json.dumps(now, ensure_ascii=False))
-    return str(store.meta("created_at"))
-
-
-def _identity(labelled: LabelledSet, asked: _Asked, config: Config) -> dict[str, Any]:
+def _identity(labelled: LabelledSet, asked: Mapping[str, Any], config: Config) -> dict[str, Any]:
     ranking = config.ranking.model_dump(mode="json", exclude={"ranker"})
     return {
         "labels": labelled.fingerprint,
-        **vars(asked),
+        **asked,
         "seed": config.seed,
         "ranking": ranking,
         "ranker": ranker_fingerprint(config.ranking),
-        "prompts": prompts_fingerprint(),
+        "prompts": prompts_of("ranking"),
         "models": {role: config.backend(role).identity for role in ("ranking", "reflection")},
         "jurors": {name: config.backend(name).identity for name in config.ranking.backends},
     }
@@ -319,12 +370,3 @@ def _row(each: MetricGain, data: str) -> MetricRow:
 
 def _figure(figure: Figure) -> SavedFigure:
     return SavedFigure(**figure.model_dump())
-
-
-def _write(path: Path, text: str) -> None:
-    from character.files import write_whole
-
-    try:
-        write_whole(text, path)
-    except OSError as error:
-        raise StoreError(f"{path} cannot be written: {error.strerror or error}.") from None

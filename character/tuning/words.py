@@ -193,6 +193,5 @@ PAGE: dict[str, dict[str, str]] = {
         "unknown": "未知",
         "labels": "标签",
     },
-}
-JOIN = {"en": ", ", "zh": "、"}
-CLAUSES = {"en": "; ", "zh": "；"}
+}CLAUSES = {"en": "; ", "zh": "；"}
+

@@ -23,14 +23,16 @@ from character.audit.page.finding_words import FEATURE_WORDS, FINDINGS, SIDE_WOR
 from character.audit.page.page import audit_page
 from character.audit.page.words import LEVEL_WORDS, PAGE, STATUS_WORDS
 from character.audit.records import RunAudit
-from character.audit.summary import read_summary
 from character.errors import InputError, UnknownNameError
+from character.exports.card.audit_summary import read_summary
 from character.pairs.features import FEATURES
 from character.records import LEVELS, Turn
 from character.report import render
 from character.review.answers import CheckAnswer
 from character.review.store import ReviewStore
-from character.runs.summary import write_down
+from character.runs.identity import run_identity
+from character.runs.run import RUN
+from character.runs.session import write_down
 from character.store.run_store import RunStore
 from optimizers.statistics import Interval
 
@@ -59,7 +61,7 @@ def empty(tmp_path: Path) -> Path:
     """Return a run that was begun and has nothing in it."""
     constitution = Constitution(name="none", traits=(Trait(name="patience", description="takes its time"),))
     with RunStore.create(tmp_path / "empty") as store:
-        write_down(store, constitution, Config(), None)
+        write_down(store, RUN, run_identity(constitution.fingerprint, Config(), None), Config(), constitution)
     return tmp_path / "empty"
 
 

@@ -8,10 +8,10 @@ from typing import Any
 from character.audit.messages.audit import COMMON_OPENERS
 from character.audit.messages.notes import KIND_SHORTFALL, LEAST_MESSAGES, LENGTH_GAP
 from character.audit.messages.records import MessageScope
-from character.audit.messages.words import BAND_WORDS, KIND_WORDS, MESSAGE_FINDINGS
+from character.audit.messages.words import BAND_WORDS, MESSAGE_FINDINGS
 from character.audit.records import Finding, RunAudit
 from character.report import Number
-from character.report.wording import number_text
+from character.report.wording import KIND_WORDS, number_text
 
 NUM_SCOPED = 4
 """How many findings on single traits or languages are told; the section on messages has the figures of all."""

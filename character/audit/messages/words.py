@@ -95,10 +95,6 @@ MESSAGE_PAGE: dict[str, dict[str, str]] = {
         "topic": "话题",
     },
 }
-KIND_WORDS = {
-    "en": {"question": "question", "situation": "situation", "self_reflection": "self-reflection"},
-    "zh": {"question": "问题型", "situation": "情境型", "self_reflection": "自我反思型"},
-}
 BAND_WORDS = {
     "en": {"short": "short", "medium": "medium", "long": "long"},
     "zh": {"short": "短", "medium": "中等长度", "long": "长"},

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from character.audit.messages.notes import LEAST_FOR_OPENERS
 from character.audit.messages.records import Cluster, MessageScope
-from character.audit.messages.words import BAND_WORDS, KIND_WORDS, MESSAGE_PAGE
-from character.audit.page.words import JOIN, PAGE
+from character.audit.messages.words import BAND_WORDS, MESSAGE_PAGE
+from character.audit.page.words import PAGE
 from character.audit.records import RunAudit
 from character.report import Chart, Example, Examples, Figure, Figures, Number, Section, Table, Text
 from character.report.charts import Point, bars
 from character.report.parts import Part
-from character.report.wording import number_text
+from character.report.wording import JOIN, KIND_WORDS, number_text
 
 NUM_OPENERS, NUM_ASKED, NUM_CLUSTERS = 14, 12, 5
 """How many openers are drawn, how many topics and registers are listed, how many clusters are shown."""

@@ -8,7 +8,7 @@ from character.audit.page.messages import messages_section
 from character.audit.page.opinion import opinion_section
 from character.audit.page.pairs import pairs_section
 from character.audit.page.rankings import rankings_section
-from character.audit.page.words import JOIN, LEVEL_WORDS, MESSAGE_WORD, PAGE
+from character.audit.page.words import LEVEL_WORDS, MESSAGE_WORD, PAGE
 from character.audit.records import RunAudit
 from character.report import (
     Chart,
@@ -26,7 +26,7 @@ from character.report import (
 )
 from character.report.charts import Point, bars
 from character.report.drop_words import reason_word
-from character.report.wording import number_text
+from character.report.wording import JOIN, number_text
 
 
 def audit_page(audit: RunAudit) -> Page:

@@ -224,4 +224,3 @@ STATUS_WORDS = {
     "zh": {"ranked": "已排序", "unranked": "未得出顺序", "unsuitable": "消息不适合"},
 }
 MESSAGE_WORD = {"en": "message", "zh": "消息"}
-JOIN = {"en": ", ", "zh": "、"}

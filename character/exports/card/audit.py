@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from character.audit.summary import AuditSummary
+from character.exports.card.audit_summary import AuditSummary
 from optimizers.statistics import Interval
 
 _HEAD = "Of the run as a whole, made by `character audit` when it had {messages} messages and {pairs} pairs."

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from character.audit.rankings import Measure
 from character.errors import InputError
 from character.records import Record
 from optimizers.statistics import Interval
@@ -45,7 +44,40 @@ class AuditSummary(Record):
     flagged: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
     pair_findings: tuple[str, ...] = ()
-    measure: Measure = "passes"
+    measure: str = "passes"
+
+
+class _Finding(BaseModel):
+    weight: str
+    code: str
+    text: str
+
+
+class _Rankings(BaseModel):
+    consistency: Interval | None
+    intended: Interval | None
+    measure: str
+
+
+class _Classifier(BaseModel):
+    accuracy: float | None
+    low: float | None
+    high: float | None
+
+
+class _Confounds(BaseModel):
+    classifier: _Classifier | None
+    flagged: tuple[str, ...]
+
+
+class _Audit(BaseModel):
+    """What is read of ``audit.json``; the audit's own records lie above this room, and say more."""
+
+    states: dict[str, int]
+    num_pairs: int
+    rankings: _Rankings
+    confounds: _Confounds | None
+    findings: tuple[_Finding, ...]
 
 
 def read_summary(run_folder: Path | str) -> AuditSummary | None:
@@ -56,10 +88,8 @@ def read_summary(run_folder: Path | str) -> AuditSummary | None:
     path = Path(run_folder) / AUDIT_JSON
     if not path.is_file():
         return None
-    from character.audit.records import RunAudit
-
     try:
-        audit = RunAudit.model_validate_json(path.read_text(encoding="utf-8"))
+        audit = _Audit.model_validate_json(path.read_text(encoding="utf-8"))
     except (ValidationError, UnicodeDecodeError):
         raise InputError(
             f"{path} is no audit of this version.",
