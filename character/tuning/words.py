@@ -193,5 +193,6 @@ PAGE: dict[str, dict[str, str]] = {
         "unknown": "未知",
         "labels": "标签",
     },
-}CLAUSES = {"en": "; ", "zh": "；"}
+}
 
+CLAUSES = {"en": "; ", "zh": "；"}
