@@ -115,14 +115,16 @@ def test_a_run_is_shown_and_audited(folders: Path, name: str) -> None:
     assert (folders / "audit" / "page.html").stat().st_size > 0
 
 
-def test_another_run_takes_over_every_call_of_an_earlier_one(folders: Path) -> None:
-    command = [part if part != "run-en" else "again" for part in RECORD["run-en"]["command"]]
-    character(*command, "--reuse", "run-en")
-    before, after = tables(folders / "run-en" / "run.sqlite"), tables(folders / "again" / "run.sqlite")
-    assert {row[0] for row in after["calls"]} == {row[0] for row in before["calls"]}
-    assert json.loads(character("status", "again", "--json"))["usage"] == {}, "nothing was paid"
-    for table in ("call_payloads", "messages", "message_payloads", "rollouts", "drops", "layout"):
-        assert after[table] == before[table]
+@pytest.mark.parametrize("name", [*FINISHED_RUNS, *HALF_RUNS])
+def test_another_run_takes_over_every_call_of_an_earlier_one(folders: Path, name: str) -> None:
+    """A finished run that is resumed asks for no call; one that takes its calls over asks for each."""
+    summary = json.loads(take_over(name))
+    before, after = tables(folders / name / "run.sqlite"), tables(folders / "again" / "run.sqlite")
+    assert set(before["call_payloads"]) <= set(after["call_payloads"])
+    assert len(after["calls"]) - len(before["calls"]) == RECORD[name]["missing"] == calls_of(summary)
+    if name in FINISHED_RUNS:
+        for table in ("call_payloads", "messages", "message_payloads", "rollouts", "drops", "layout"):
+            assert after[table] == before[table]
 
 
 def test_the_python_door_makes_no_call_either(folders: Path) -> None:
@@ -208,7 +210,8 @@ def test_a_run_in_postgres_makes_no_call_and_exports_the_same_files(folders: Pat
     closing = json.loads(resume("postgres", "--store", url))
     assert dumped(url) == before
     status = read("expected/postgres/status.json")
-    assert sum(usage["calls"] for usage in closing["usage"].values()) == RECORD["postgres"]["calls"]
+    assert calls_of(closing) == RECORD["postgres"]["calls"]
+    assert calls_of(json.loads(take_over("postgres"))) == 0
     assert differences(status, closing) == []
     for name, options in EXPORTS.items():
         character("export", "postgres", "--out", f"again/{name}", *options)
@@ -238,6 +241,17 @@ def dumped(url: str) -> list[str]:
 def resume(name: str, *options: object, code: int = 0) -> str:
     """Give the command that made a folder again; return what it prints."""
     return character(*RECORD[name]["command"], *options, "--json", code=code)
+
+
+def take_over(name: str) -> str:
+    """Make an earlier run once more in the folder ``again``, with its calls; return what is printed."""
+    command = [part if part != name else "again" for part in RECORD[name]["command"]]
+    return character(*command, "--reuse", name, "--json")
+
+
+def calls_of(summary: dict[str, Any]) -> int:
+    """Return how many calls of its own a run's summary counts."""
+    return sum(usage["calls"] for usage in summary["usage"].values())
 
 
 def read(path: str) -> Any:
