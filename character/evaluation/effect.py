@@ -84,6 +84,12 @@ class EffectResult(EffectReport):
         result._folder, result._constitution = folder, constitution
         return result
 
+    def __eq__(self, other: object) -> bool:
+        """Whether the two report the same, wherever their folders lie."""
+        return isinstance(other, EffectReport) and dict(self) == dict(other)
+
+    __hash__ = EffectReport.__hash__
+
     @property
     def folder(self) -> Path:
         """The folder of the evaluation."""
