@@ -9,6 +9,7 @@ from typing import Any
 
 import dspy
 
+from character.backends.dspy_compat import without_usage_note
 from character.config import Config, PairDesign
 from character.constitution import Constitution, Trait
 from character.errors import InputError
@@ -23,7 +24,6 @@ from character.modules.steps import (
     aparallel,
     drive,
     parallel,
-    usage_is_on_the_record,
 )
 from character.pairs import build_pairs
 from character.records import (
@@ -44,6 +44,7 @@ from character.tuned_ranker import build_ranker
 OnStep = Callable[[Candidates | Ranking], None]
 
 
+@without_usage_note
 class CharacterProgram(dspy.Module):
     """Generates messages for traits, answers them at several levels, ranks the answers and builds pairs.
 
@@ -124,8 +125,6 @@ class CharacterProgram(dspy.Module):
             seed=config.seed,
             max_in_flight=config.concurrency,
         )
-
-    _set_lm_usage = usage_is_on_the_record
 
     def forward(
         self,

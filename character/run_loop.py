@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from character._version import __version__
 from character.backends.budget import Budget
+from character.backends.dspy_compat import close_async_engine
 from character.config import Config
 from character.constitution import Constitution, Trait
 from character.errors import BudgetReachedError, CharacterError
@@ -319,9 +320,7 @@ class _Run:
     async def _close(self) -> None:
         """Close the connections of the models on this event loop."""
         for lm in self.program.lms.values():
-            engine: Any = getattr(lm, "_async_engine_spec", None)
-            if hasattr(engine, "aclose"):
-                await engine.aclose()
+            await close_async_engine(lm)
 
 
 def outcome(rollout: Rollout) -> tuple[str, str]:

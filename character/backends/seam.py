@@ -11,9 +11,9 @@ from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 from dspy import lm15
-from dspy._vendor.lm15.serde import request_to_dict, response_from_dict, response_to_dict
 
 from character.backends.budget import Amount, Budget
+from character.backends.dspy_compat import request_to_dict, response_from_dict, response_to_dict
 from character.backends.engines import SOURCES
 from character.backends.gate import AsyncGate, Attempts, Health, ThreadGate, was_sent
 from character.backends.observe import Observation, current_scope, report

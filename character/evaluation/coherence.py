@@ -6,9 +6,10 @@ from typing import Any
 
 import dspy
 
+from character.backends.dspy_compat import without_usage_note
 from character.modules.calls import Call, Reply
 from character.modules.inputs import as_message
-from character.modules.steps import Steps, adrive, drive, usage_is_on_the_record
+from character.modules.steps import Steps, adrive, drive
 from character.records import Drop, Message, Record, Usage
 from character.text import language_name, stable_seed
 from signatures.judging import CompareCoherence
@@ -37,6 +38,7 @@ class Compared(Record):
         return None if self.verdicts is None else sum(self.verdicts) / 2
 
 
+@without_usage_note
 class CoherenceJudge(dspy.Module):
     """Compares two responses to a message for coherence and use, in both orders; a fault is shown and asked about once more."""
 
@@ -44,8 +46,6 @@ class CoherenceJudge(dspy.Module):
         super().__init__()
         self.compare = dspy.Predict(CompareCoherence)
         self.max_reasks = max_reasks
-
-    _set_lm_usage = usage_is_on_the_record
 
     def forward(self, message: Message | str, response: str, other: str, *, seed: int = 0) -> Compared:
         """Return how the response compares with the other one."""

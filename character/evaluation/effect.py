@@ -15,6 +15,7 @@ import dspy
 
 from character.backends import build_lm, build_lms
 from character.backends.budget import Budget
+from character.backends.dspy_compat import close_async_engine
 from character.config import BackendConfig, Config
 from character.constitution import Constitution
 from character.errors import InputError, StoreError
@@ -230,7 +231,7 @@ class _Evaluation:
                 raise KeyboardInterrupt from None
             finally:
                 for lm in lms.values():
-                    await lm._async_engine_spec.aclose()
+                    await close_async_engine(lm)
             if self.preference:
                 probed = with_odds(probed, self.preference, self.plan.constitution)
             usage = sum(store.usage("stage").values(), Usage())

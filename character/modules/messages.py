@@ -8,12 +8,13 @@ from typing import Any
 
 import dspy
 
+from character.backends.dspy_compat import without_usage_note
 from character.constitution import Constitution, Trait
 from character.modules.briefs import briefs, take
 from character.modules.calls import Call, Reply
 from character.modules.collecting import Collected
 from character.modules.inputs import as_kind, as_trait
-from character.modules.steps import Steps, adrive, drive, usage_is_on_the_record
+from character.modules.steps import Steps, adrive, drive
 from character.records import Kind, Message, MessageBatch
 from character.text import detect_language, language_name, stable_seed
 from signatures.messages import KIND_DESCRIPTIONS, CheckMessages, GenerateMessages
@@ -23,6 +24,7 @@ NUM_SHOWN = 40
 _CHECK_REASKS = 1
 
 
+@without_usage_note
 class MessageGenerator(dspy.Module):
     """Writes messages to which a trait matters, spread over topics, senders, registers and lengths.
 
@@ -53,8 +55,6 @@ class MessageGenerator(dspy.Module):
         self.check = dspy.Predict(CheckMessages) if check else None
         self.turns, self.batch_size, self.max_refills = turns, batch_size, max_refills
         self.oversample = oversample
-
-    _set_lm_usage = usage_is_on_the_record
 
     def forward(
         self,

@@ -9,12 +9,13 @@ from typing import Any, Literal, get_args
 
 import dspy
 
+from character.backends.dspy_compat import without_usage_note
 from character.constitution import Constitution, Trait
 from character.errors import InputError, UnknownNameError
 from character.modules.calls import Call, Reply
 from character.modules.filters import unusable
 from character.modules.inputs import as_message, as_trait
-from character.modules.steps import Steps, adrive, drive, usage_is_on_the_record
+from character.modules.steps import Steps, adrive, drive
 from character.records import LEVELS, Candidate, Candidates, Drop, Level, Message, Usage
 from character.text import language_name, stable_seed
 from signatures.responses import EXPRESSIONS, RespondAtEachExpression, RespondInCharacter, RespondPlainly
@@ -39,6 +40,7 @@ def spread_levels(num_candidates: int, *, has_opposite: bool = False) -> tuple[L
     return (*_SPREAD, *opposite, *_MORE)[:num_candidates]
 
 
+@without_usage_note
 class Responder(dspy.Module):
     """Answers a message several times, with the trait absent, subtle, natural, overdone or opposite.
 
@@ -88,8 +90,6 @@ class Responder(dspy.Module):
         self.max_response_tokens = max_response_tokens
         self.levels = tuple(levels) if levels is not None else None
         self.lms = tuple(lms)
-
-    _set_lm_usage = usage_is_on_the_record
 
     def forward(
         self,
