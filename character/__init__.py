@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from character.backends import build_lm, build_lms
     from character.config import BackendConfig, Config, load_config
     from character.constitution import Constitution, Trait, lint_constitution, load_constitution
+    from character.errors import CharacterError
     from character.evaluation.choosing import TraitChooser
     from character.evaluation.coherence import CoherenceJudge
     from character.evaluation.comparing import compare
@@ -55,6 +56,7 @@ _HOMES = {
     "character.backends": ("build_lm", "build_lms"),
     "character.config": ("BackendConfig", "Config", "load_config"),
     "character.constitution": ("Constitution", "Trait", "lint_constitution", "load_constitution"),
+    "character.errors": ("CharacterError",),
     "character.evaluation.choosing": ("TraitChooser",),
     "character.evaluation.coherence": ("CoherenceJudge",),
     "character.evaluation.comparing": ("compare",),
@@ -132,6 +134,7 @@ __all__ = [  # noqa: RUF022 - in the order of the recipe
     "run",
     "arun",
     "export",
+    "CharacterError",
     "__version__",
 ]
 
