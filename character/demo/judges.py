@@ -9,7 +9,7 @@ import dspy
 from character.backends.dspy_compat import without_usage_note
 from character.constitution import Trait
 from character.demo.world import is_on_topic, read_reply
-from character.modules import Ranker
+from character.ranking.ranker import Ranker
 from character.records import Candidates, Message, Ranking
 
 

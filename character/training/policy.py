@@ -10,9 +10,9 @@ import dspy
 
 from character.backends.dspy_compat import without_usage_note
 from character.constitution import Constitution, Trait
-from character.modules.filters import unusable
-from character.modules.inputs import as_message, as_trait
+from character.inputs import as_message, as_trait
 from character.records import Candidate, Candidates, Drop, Message, Usage
+from character.responses.filters import unusable
 from character.text import stable_seed
 from character.training.sampling import OnBatch, Reply, Sampler
 
