@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from character.backends import build_lm, build_lms
     from character.config import BackendConfig, Config, load_config
     from character.constitution import Constitution, Trait, lint_constitution, load_constitution
+    from character.errors import CharacterError
     from character.evaluation.choices.chooser import TraitChooser
     from character.evaluation.compare import compare
     from character.evaluation.effect import effect, estimate_effect
@@ -57,6 +58,7 @@ _HOMES = {
     "character.backends": ("build_lm", "build_lms"),
     "character.config": ("BackendConfig", "Config", "load_config"),
     "character.constitution": ("Constitution", "Trait", "lint_constitution", "load_constitution"),
+    "character.errors": ("CharacterError",),
     "character.evaluation.choices.chooser": ("TraitChooser",),
     "character.evaluation.judges.coherence": ("CoherenceJudge",),
     "character.evaluation.compare": ("compare",),
@@ -136,6 +138,7 @@ __all__ = [  # noqa: RUF022 - in the order of the recipe
     "run",
     "arun",
     "export",
+    "CharacterError",
     "__version__",
 ]
 

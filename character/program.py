@@ -16,8 +16,8 @@ from character.backends.drivers import (
     aparallel,
     drive,
     parallel,
-    usage_is_on_the_record,
 )
+from character.backends.dspy_compat import without_usage_note
 from character.config import Config, PairDesign
 from character.constitution import Constitution, Trait
 from character.errors import InputError
@@ -45,6 +45,7 @@ from character.text import detect_language
 OnStep = Callable[[Candidates | Ranking], None]
 
 
+@without_usage_note
 class CharacterProgram(dspy.Module):
     """Generates messages for traits, answers them at several levels, ranks the answers and builds pairs.
 
@@ -125,8 +126,6 @@ class CharacterProgram(dspy.Module):
             seed=config.seed,
             max_in_flight=config.concurrency,
         )
-
-    _set_lm_usage = usage_is_on_the_record
 
     def forward(
         self,

@@ -9,11 +9,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import dspy
-from dspy._vendor.lm15.serde import request_to_dict
 from dspy.clients.backend_selection import CLIENT_KEYS
 from dspy.utils.exceptions import LMError, LMInvalidRequestError
 
@@ -191,5 +190,5 @@ def _is_of_the_request(error: LMError) -> bool:
 
 
 def _key(request: Any) -> str:
-    text = json.dumps(request_to_dict(request), sort_keys=True, ensure_ascii=False, default=str)
+    text = json.dumps(asdict(request), sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -102,10 +102,6 @@ async def _awaited(result: Awaitable[T]) -> T:
     return await result
 
 
-def usage_is_on_the_record(_module: Any, _tokens: Any, _output: Any) -> None:
-    """Take the place of DSPy's note of usage on a prediction: our records carry theirs themselves."""
-
-
 def accepted_arguments(module: Any, arguments: dict[str, Any]) -> dict[str, Any]:
     """Return those of the arguments that a callable, or a module's ``forward`` (else ``aforward``), has parameters for."""
     called: Any = type(module) if isinstance(module, dspy.Module) else module

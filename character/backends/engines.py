@@ -11,9 +11,9 @@ from typing import Any, Protocol
 from urllib.request import getproxies
 
 from dspy import lm15
-from dspy._vendor.lm15.transports import StdlibAsyncTransport, StdlibTransport
 from dspy.clients.engines import AsyncLiteLLMEngine, AsyncLM15Engine, LiteLLMEngine, LM15Engine
 
+from character.backends.dspy_compat import StdlibAsyncTransport, StdlibTransport, find_route
 from character.backends.secrets import remember
 from character.config import BackendConfig
 from character.errors import ConfigError
@@ -69,8 +69,7 @@ class LeanAsyncLM15Engine(AsyncLM15Engine):
     async def complete(self, request: lm15.Request) -> lm15.Response:
         """Return the reply of one attempt."""
         if self._route is None:
-            provider, routed = await asyncio.to_thread(self._target, request)
-            self._route = (provider, routed.model)
+            self._route = await asyncio.to_thread(find_route, self, request)
         provider, model = self._route
         return await provider.complete(replace(request, model=model))
 

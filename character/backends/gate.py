@@ -1,12 +1,10 @@
 """How calls meet a server that limits, fails and recovers: an adaptive limit, rate limits, retries, a breaker.
 
-The policy is the same for threads and tasks and is plain arithmetic over times and errors; the two gates at
-the end only wait in their own way.
+The policy is plain arithmetic over times and errors. The gate at the end is written once, for threads and for tasks.
 """
 
 from __future__ import annotations
 
-import asyncio
 import math
 import random
 import threading
@@ -14,10 +12,10 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
-from aiolimiter import AsyncLimiter
 from dspy import lm15
 
 from character.backends.secrets import redact
+from character.backends.waiting import Turn, Waiting
 from character.config import BackendConfig
 from character.errors import BackendUnavailableError
 
@@ -141,26 +139,27 @@ class Attempts:
         return float(min(0.5 * 2 ** (number - 1), _MOST_DELAY_S) * random.uniform(0.5, 1.0))
 
 
-class AsyncGate:
-    """Lets calls through on one event loop: as many at once as the health allows, and within the rate limits."""
+class Gate:
+    """Lets calls through: as many at once as the health allows, and within the rate limits.
 
-    def __init__(self, health: Health) -> None:
-        self.health = health
+    One gate is for all threads, or for the tasks of one event loop.
+    """
+
+    def __init__(self, health: Health, waiting: Waiting) -> None:
+        self.health, self.waiting = health, waiting
         self.in_flight = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        self._rates = _rates(health.config)
+        self._lock = threading.Lock()
+        self._turns: deque[Turn] = deque()
+        self._paces = _paces(health.config)
 
     async def enter(self, tokens: int) -> None:
         """Wait until a call of about this many tokens may be sent."""
-        while self.in_flight >= int(self.health.limit):
-            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append(turn)
+        while (turn := self._take_place()) is not None:
             try:
-                await turn
-            except asyncio.CancelledError:
-                self._wake()
+                await turn.wait()
+            except BaseException:
+                self._give_up(turn)
                 raise
-        self.in_flight += 1
         try:
             await self._wait_for_the_server(tokens)
         except BaseException:
@@ -169,57 +168,43 @@ class AsyncGate:
 
     def leave(self) -> None:
         """Make room for the next call."""
-        self.in_flight -= 1
-        self._wake()
+        with self._lock:
+            self.in_flight -= 1
+            self._wake()
 
     async def _wait_for_the_server(self, tokens: int) -> None:
-        pause = self.health.not_before - time.monotonic()
-        while pause > 0:
-            await asyncio.sleep(pause)
-            pause = self.health.not_before - time.monotonic()
-        for limiter, counts_tokens in self._rates:
-            left = float(tokens) if counts_tokens else 1.0
-            while left > 0:
-                share = min(left, limiter.max_rate)
-                await limiter.acquire(share)
-                left -= share
+        while (pause := self.health.not_before - time.monotonic()) > 0:
+            await self.waiting.sleep(pause)
+        if self._paces and (pause := self._keep_pace(tokens)) > 0:
+            await self.waiting.sleep(pause)
+
+    def _take_place(self) -> Turn | None:
+        """Take a free place and return None; return the turn to wait for where there is none."""
+        with self._lock:
+            if self.in_flight < int(self.health.limit):
+                self.in_flight += 1
+                return None
+            turn = self.waiting.turn()
+            self._turns.append(turn)
+            return turn
+
+    def _give_up(self, turn: Turn) -> None:
+        """Wait no more for a turn, and let another have it where it was given meanwhile."""
+        with self._lock:
+            turn.give()
+            self._wake()
 
     def _wake(self) -> None:
         free = int(self.health.limit) - self.in_flight
-        while free > 0 and self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
+        while free > 0 and self._turns:
+            if self._turns.popleft().give():
                 free -= 1
 
-
-class ThreadGate:
-    """Lets calls through from any thread: as many at once as the health allows, and within the rate limits."""
-
-    def __init__(self, health: Health) -> None:
-        self.health = health
-        self.in_flight = 0
-        self._room = threading.Condition()
-        self._paces = [
-            (Pace(rate, seconds), counts_tokens) for rate, seconds, counts_tokens in _limits(health.config)
-        ]
-
-    def enter(self, tokens: int) -> None:
-        """Wait until a call of about this many tokens may be sent."""
-        with self._room:
-            self._room.wait_for(lambda: self.in_flight < int(self.health.limit))
-            self.in_flight += 1
+    def _keep_pace(self, tokens: int) -> float:
+        """Count a call, and return the seconds until it is within all rates."""
+        with self._lock:
             now = time.monotonic()
-            waits = [pace.take(float(tokens) if counts else 1.0, now) for pace, counts in self._paces]
-        pause = max([self.health.not_before - now, *waits])
-        if pause > 0:
-            time.sleep(pause)
-
-    def leave(self) -> None:
-        """Make room for the next call."""
-        with self._room:
-            self.in_flight -= 1
-            self._room.notify()
+            return max(pace.take(float(tokens) if counts else 1.0, now) for pace, counts in self._paces)
 
 
 class Pace:
@@ -237,16 +222,11 @@ class Pace:
         return max(0.0, self._level - self._most) / self._per_s
 
 
-def _rates(config: BackendConfig) -> list[tuple[AsyncLimiter, bool]]:
-    """Return (limiter, whether it counts tokens) for each rate that is set."""
-    return [(AsyncLimiter(most, seconds), counts_tokens) for most, seconds, counts_tokens in _limits(config)]
-
-
-def _limits(config: BackendConfig) -> list[tuple[float, float, bool]]:
-    """Return (how many, in how many seconds, whether it counts tokens) for each rate, even over the minute."""
+def _paces(config: BackendConfig) -> list[tuple[Pace, bool]]:
+    """Return (pace, whether it counts tokens) for each rate that is set, even over the minute."""
     rates = ((config.requests_per_minute, False), (config.tokens_per_minute, True))
     return [
-        (max(1.0, rate / 60), max(1.0, 60 / rate), counts_tokens)
+        (Pace(max(1.0, rate / 60), max(1.0, 60 / rate)), counts_tokens)
         for rate, counts_tokens in rates
         if rate is not None
     ]

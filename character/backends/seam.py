@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 from dspy import lm15
-from dspy._vendor.lm15.serde import request_to_dict, response_from_dict, response_to_dict
 
 from character.backends.budget import Amount, Budget
+from character.backends.dspy_compat import request_to_dict, response_from_dict, response_to_dict
 from character.backends.engines import SOURCES
-from character.backends.gate import AsyncGate, Attempts, Health, ThreadGate, was_sent
+from character.backends.gate import Attempts, Gate, Health, was_sent
 from character.backends.observe import Observation, current_scope, report
 from character.backends.prices import Price, price_of
+from character.backends.waiting import IN_TASKS, IN_THREADS, blocking, run_blocking
 from character.config import BackendConfig
 from character.errors import ConfigError
 from character.text import fingerprint
 
 _PER_MESSAGE_TOKENS = 16  # what chat templates add to a message, at most
+_BUDGET_POLL_S = 0.01  # how often a call asks again for room under a cap
 
 
 class Journal(Protocol):
@@ -121,8 +123,18 @@ class Backend:
             self.budget.release(need)
 
 
+@dataclass(frozen=True)
+class _Channel:
+    """What calls pass from all threads, or from one event loop: a gate, an engine, the way to the journal."""
+
+    engine: Any
+    gate: Gate
+    send: Callable[[lm15.Request], Awaitable[lm15.Response]]
+    keep: Callable[[str, dict[str, Any]], Awaitable[None]] | None
+
+
 class _Seam:
-    """What DSPy asks of both engines: hints, copies and saved state."""
+    """The way of a call, written once for both engines; and what DSPy asks of them: hints, copies and saved state."""
 
     supports_function_calling = False
     supports_reasoning = False
@@ -148,63 +160,74 @@ class _Seam:
         """Raise: replies are journaled whole, and nothing here reads them piecemeal."""
         raise lm15.UnsupportedFeatureError("Character's backends do not stream.", feature="stream")
 
+    def _channel(self) -> _Channel:
+        """Return the channel of this thread or event loop."""
+        raise NotImplementedError
+
+    async def _answer(self, request: lm15.Request) -> lm15.Response:
+        """Return the reply, from the journal where this very call has finished before."""
+        key = self.backend.key(request) if self.backend.journal else ""
+        response = self.backend.replay(key)
+        if response is None:
+            response, observation = await self._send(request, key)
+            report(observation)
+        return response
+
+    async def _send(self, request: lm15.Request, key: str) -> tuple[lm15.Response, Observation]:
+        """Return the reply of as many attempts as it takes."""
+        channel, backend = self._channel(), self.backend
+        attempts, tokens = Attempts(backend.health), _tokens_to_pace(backend.config, request)
+        while True:
+            await channel.gate.enter(tokens)
+            try:
+                response, observation = await self._attempt(channel, request)
+                if channel.keep:
+                    # Within the gate: what a crash can repeat is never more than what may be in flight.
+                    await channel.keep(key, journal_entry(backend.name, response, observation))
+            except lm15.LM15Error as error:
+                wait = attempts.wait_after(error)
+            else:
+                return response, observation
+            finally:
+                channel.gate.leave()
+            await channel.gate.waiting.sleep(wait)
+
+    async def _attempt(self, channel: _Channel, request: lm15.Request) -> tuple[lm15.Response, Observation]:
+        """Return the reply of one attempt, for which the budget has room."""
+        backend = self.backend
+        need = backend.need(request) if backend.budget else None
+        while backend.budget and need and not backend.budget.try_reserve(need):
+            await channel.gate.waiting.sleep(_BUDGET_POLL_S)
+        try:
+            response = encodable(await channel.send(request))
+        except BaseException as error:
+            backend.failed(need, error)
+            raise
+        observation = backend.finished(response)
+        backend.settle(need, observation)
+        backend.health.succeeded()
+        return response, observation
+
 
 class SeamEngine(_Seam):
     """The synchronous engine, safe to share between threads."""
 
     def __init__(self, backend: Backend) -> None:
         super().__init__(backend)
-        self._engine = backend.source.sync()
-        self._gate = ThreadGate(backend.health)
+        engine, gate = backend.source.sync(), Gate(backend.health, IN_THREADS)
+        keep = blocking(backend.journal.put) if backend.journal else None
+        self._threads = _Channel(engine, gate, blocking(engine.complete), keep)
+
+    def _channel(self) -> _Channel:
+        return self._threads
 
     def complete(self, request: lm15.Request) -> lm15.Response:
         """Return the reply, from the journal where this very call has finished before."""
-        backend = self.backend
-        key = backend.key(request) if backend.journal else ""
-        response = backend.replay(key)
-        if response is not None:
-            return response
-        response, seen = self._send(request, key)
-        report(seen)
-        return response
-
-    def _send(self, request: lm15.Request, key: str) -> tuple[lm15.Response, Observation]:
-        attempts, journal = Attempts(self.backend.health), self.backend.journal
-        tokens = _tokens_to_pace(self.backend.config, request)
-        while True:
-            self._gate.enter(tokens)
-            try:
-                response, seen = self._once(request)
-                if (
-                    journal
-                ):  # within the gate: what a crash can repeat is never more than what may be in flight
-                    journal.put(key, journal_entry(self.backend.name, response, seen))
-            except lm15.LM15Error as error:
-                wait = attempts.wait_after(error)
-            else:
-                return response, seen
-            finally:
-                self._gate.leave()
-            time.sleep(wait)
-
-    def _once(self, request: lm15.Request) -> tuple[lm15.Response, Observation]:
-        backend = self.backend
-        need = backend.need(request) if backend.budget else None
-        while backend.budget and need and not backend.budget.try_reserve(need):
-            time.sleep(0.01)
-        try:
-            response = encodable(self._engine.complete(request))
-        except BaseException as error:
-            backend.failed(need, error)
-            raise
-        seen = backend.finished(response)
-        backend.settle(need, seen)
-        backend.health.succeeded()
-        return response, seen
+        return run_blocking(self._answer(request))
 
     def close(self) -> None:
         """Close the connections."""
-        self._engine.close()
+        self._threads.engine.close()
 
 
 class AsyncSeamEngine(_Seam):
@@ -212,66 +235,27 @@ class AsyncSeamEngine(_Seam):
 
     def __init__(self, backend: Backend) -> None:
         super().__init__(backend)
-        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Any, AsyncGate]] = WeakKeyDictionary()
+        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _Channel] = WeakKeyDictionary()
 
-    def _here(self) -> tuple[Any, AsyncGate]:
+    def _channel(self) -> _Channel:
         loop = asyncio.get_running_loop()
-        here = self._loops.get(loop)
-        if here is None:
-            here = self._loops[loop] = (self.backend.source.asynchronous(), AsyncGate(self.backend.health))
-        return here
+        channel = self._loops.get(loop)
+        if channel is None:
+            backend = self.backend
+            engine, gate = backend.source.asynchronous(), Gate(backend.health, IN_TASKS)
+            keep = backend.journal.aput if backend.journal else None
+            channel = self._loops[loop] = _Channel(engine, gate, engine.complete, keep)
+        return channel
 
     async def complete(self, request: lm15.Request) -> lm15.Response:
         """Return the reply, from the journal where this very call has finished before."""
-        backend = self.backend
-        key = backend.key(request) if backend.journal else ""
-        response = backend.replay(key)
-        if response is not None:
-            return response
-        response, seen = await self._send(request, key)
-        report(seen)
-        return response
-
-    async def _send(self, request: lm15.Request, key: str) -> tuple[lm15.Response, Observation]:
-        engine, gate = self._here()
-        attempts, journal = Attempts(self.backend.health), self.backend.journal
-        tokens = _tokens_to_pace(self.backend.config, request)
-        while True:
-            await gate.enter(tokens)
-            try:
-                response, seen = await self._once(engine, request)
-                if (
-                    journal
-                ):  # within the gate: what a crash can repeat is never more than what may be in flight
-                    await journal.aput(key, journal_entry(self.backend.name, response, seen))
-            except lm15.LM15Error as error:
-                wait = attempts.wait_after(error)
-            else:
-                return response, seen
-            finally:
-                gate.leave()
-            await asyncio.sleep(wait)
-
-    async def _once(self, engine: Any, request: lm15.Request) -> tuple[lm15.Response, Observation]:
-        backend = self.backend
-        need = backend.need(request) if backend.budget else None
-        while backend.budget and need and not backend.budget.try_reserve(need):
-            await asyncio.sleep(0.01)
-        try:
-            response = encodable(await engine.complete(request))
-        except BaseException as error:
-            backend.failed(need, error)
-            raise
-        seen = backend.finished(response)
-        backend.settle(need, seen)
-        backend.health.succeeded()
-        return response, seen
+        return await self._answer(request)
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""
-        here = self._loops.pop(asyncio.get_running_loop(), None)
-        if here is not None:
-            await here[0].aclose()
+        channel = self._loops.pop(asyncio.get_running_loop(), None)
+        if channel is not None:
+            await channel.engine.aclose()
 
 
 def _tokens_to_pace(config: BackendConfig, request: lm15.Request) -> int:

@@ -12,7 +12,6 @@ import click
 
 from character._version import __version__
 from character.errors import CharacterError
-from optimizers.errors import OptimizerError
 
 _COMMANDS = {
     "run": "Make preference pairs for a constitution.",
@@ -70,7 +69,7 @@ def main() -> None:
     try:
         code = cli.main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
-    except (CharacterError, OptimizerError) as error:
+    except CharacterError as error:
         _fail(_redacted(str(error)), error.exit_code)
     except click.ClickException as error:
         error.show()

@@ -6,17 +6,16 @@ from typing import Any
 
 import dspy
 
-from character.backends.drivers import usage_is_on_the_record
+from character.backends.dspy_compat import without_usage_note
 from character.constitution import Trait
 from character.demo.world import is_on_topic, read_reply
 from character.ranking.ranker import Ranker
 from character.records import Candidates, Message, Ranking
 
 
+@without_usage_note
 class TruthRanker(dspy.Module):
     """Ranks by the grammar: a reply that shows patience, is on topic and well formed fits best. It calls no model."""
-
-    _set_lm_usage = usage_is_on_the_record
 
     def forward(self, message: Message, candidates: Candidates) -> Ranking:
         """Return the ranking that the truth amounts to."""
@@ -31,6 +30,7 @@ def _truth(message: Message, text: str) -> float:
     return round(score, 2)
 
 
+@without_usage_note
 class BiasedRanker(dspy.Module):
     """Judges the trait as our ranker does, and adds what it thinks of another trait: a judge that also likes jokes.
 
@@ -40,8 +40,6 @@ class BiasedRanker(dspy.Module):
     def __init__(self, other: Trait, weight: float) -> None:
         super().__init__()
         self.ranker, self.other, self.weight = Ranker(), other, weight
-
-    _set_lm_usage = usage_is_on_the_record
 
     async def aforward(
         self, message: Message, candidates: Candidates, trait: Trait, seed: int = 0

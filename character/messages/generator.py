@@ -9,7 +9,8 @@ from typing import Any
 import dspy
 
 from character.backends.call import Call, Reply
-from character.backends.drivers import Steps, adrive, drive, usage_is_on_the_record
+from character.backends.drivers import Steps, adrive, drive
+from character.backends.dspy_compat import without_usage_note
 from character.constitution import Constitution, Trait
 from character.inputs import as_kind, as_trait
 from character.messages.briefs import briefs, take
@@ -23,6 +24,7 @@ NUM_SHOWN = 40
 _CHECK_REASKS = 1
 
 
+@without_usage_note
 class MessageGenerator(dspy.Module):
     """Writes messages to which a trait matters, spread over topics, senders, registers and lengths.
 
@@ -53,8 +55,6 @@ class MessageGenerator(dspy.Module):
         self.check = dspy.Predict(CheckMessages) if check else None
         self.turns, self.batch_size, self.max_refills = turns, batch_size, max_refills
         self.oversample = oversample
-
-    _set_lm_usage = usage_is_on_the_record
 
     def forward(
         self,

@@ -9,7 +9,8 @@ from typing import Any
 import dspy
 
 from character.backends.call import Call, Reply
-from character.backends.drivers import Steps, adrive, drive, usage_is_on_the_record
+from character.backends.drivers import Steps, adrive, drive
+from character.backends.dspy_compat import without_usage_note
 from character.config import MAX_PASSES
 from character.constitution import Trait
 from character.errors import InputError, UnknownNameError
@@ -32,6 +33,7 @@ Shown = tuple[str, tuple[int, ...]]
 """A juror's name (empty for the only one) and the candidates it is shown, in order."""
 
 
+@without_usage_note
 class Ranker(dspy.Module):
     """Judges the candidates of a message in several passes, each in another order, and says how sure it is.
 
@@ -76,8 +78,6 @@ class Ranker(dspy.Module):
         self.strategy, self.passes, self.max_passes = strategy, passes, max_passes or default
         self.min_gain, self.tournament, self.method = min_gain, tournament, method
         self.jurors, self.calibration, self.max_reasks = dict(jurors or {}), calibration, max_reasks
-
-    _set_lm_usage = usage_is_on_the_record
 
     def forward(
         self,

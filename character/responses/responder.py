@@ -10,7 +10,8 @@ from typing import Any, Literal, get_args
 import dspy
 
 from character.backends.call import Call, Reply
-from character.backends.drivers import Steps, adrive, drive, usage_is_on_the_record
+from character.backends.drivers import Steps, adrive, drive
+from character.backends.dspy_compat import without_usage_note
 from character.constitution import Constitution, Trait
 from character.errors import InputError, UnknownNameError
 from character.inputs import as_message, as_trait
@@ -39,6 +40,7 @@ def spread_levels(num_candidates: int, *, has_opposite: bool = False) -> tuple[L
     return (*_SPREAD, *opposite, *_MORE)[:num_candidates]
 
 
+@without_usage_note
 class Responder(dspy.Module):
     """Answers a message several times, with the trait absent, subtle, natural, overdone or opposite.
 
@@ -88,8 +90,6 @@ class Responder(dspy.Module):
         self.max_response_tokens = max_response_tokens
         self.levels = tuple(levels) if levels is not None else None
         self.lms = tuple(lms)
-
-    _set_lm_usage = usage_is_on_the_record
 
     def forward(
         self,

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
 
-from dspy.clients import execution
+from character.backends.dspy_compat import is_preparation, is_pricing
 
 T = TypeVar("T")
 
@@ -101,9 +101,9 @@ def _lean(loop_class: type[Any]) -> type[Any]:
     class LeanLoop(loop_class):
         def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
             call = func.args[0] if isinstance(func, partial) and func.args else None
-            if call is execution._price_result:
+            if is_pricing(call):
                 return self._finished(lambda: None)
-            if call is execution.prepare:
+            if is_preparation(call):
                 return self._finished(func)
             return super().run_in_executor(executor, func, *args)
 

@@ -132,6 +132,7 @@ class Session:
         import dspy
 
         from character.backends.call import lean_settings
+        from character.backends.dspy_compat import close_async_engine
         from character.runs.event_loop import finishing_on_interrupt
 
         try:
@@ -143,9 +144,7 @@ class Session:
             raise KeyboardInterrupt from None
         finally:
             for lm in lms:
-                engine: Any = getattr(lm, "_async_engine_spec", None)
-                if hasattr(engine, "aclose"):
-                    await engine.aclose()
+                await close_async_engine(lm)
 
     def write(self, name: str, text: str) -> Path:
         """Write a file of the folder, whole or not at all; raises StoreError where the disk refuses."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import dspy
 
-from character.backends.drivers import usage_is_on_the_record
+from character.backends.dspy_compat import without_usage_note
 from character.constitution import Constitution, Trait
 from character.inputs import as_message, as_trait
 from character.records import Candidate, Candidates, Drop, Message, Usage
@@ -17,6 +17,7 @@ from character.text import stable_seed
 from character.training.sampling import OnBatch, Reply, Sampler
 
 
+@without_usage_note
 class PolicyResponder(dspy.Module):
     """Answers a message several times with a model that lies in a folder, as that model answers anybody.
 
@@ -42,8 +43,6 @@ class PolicyResponder(dspy.Module):
         )
         self.name = f"policy/{Path(model).resolve().name}-{self.sampler.folder.fingerprint[:8]}"
         self._drawn: dict[tuple[str, int], list[Reply]] = {}
-
-    _set_lm_usage = usage_is_on_the_record
 
     def __deepcopy__(self, memo: dict[int, Any]) -> PolicyResponder:
         return self  # it holds a model, and programs are copied often

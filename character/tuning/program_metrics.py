@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+from character.backends.dspy_compat import is_frozen, set_frozen
 from character.errors import InputError, UnknownNameError
 from character.messages.diversity import ngram_similarities, sample_of, vendi_score
 from character.pairs.designs import IN_CHARACTER
@@ -165,12 +166,12 @@ def compile_parts(program: Any, parts: Sequence[str], compile: Callable[[Any], A
         if name not in PARTS:
             raise UnknownNameError("part of a program", name, PARTS)
     student = program.deepcopy()
-    was = {name: getattr(getattr(student, name), "_compiled", False) for name in PARTS}
+    was = {name: is_frozen(getattr(student, name)) for name in PARTS}
     for name in PARTS:
-        getattr(student, name)._compiled = name not in parts  # DSPy's mark for: leave this module alone
+        set_frozen(getattr(student, name), name not in parts)
     compiled = compile(student)
     for name in PARTS:
-        getattr(compiled, name)._compiled = was[name]  # `save` leaves out modules that bear it
+        set_frozen(getattr(compiled, name), was[name])
     return compiled
 
 

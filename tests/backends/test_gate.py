@@ -1,8 +1,11 @@
-"""The pace of calls made from threads: never more than an account allows, and no slower than it allows."""
+"""The gate that calls pass from threads and tasks: never more than is allowed, and no slower than it is allowed."""
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 from dspy.utils.exceptions import LMError
@@ -12,7 +15,9 @@ from hypothesis import strategies as st
 
 from character import build_lm
 from character.backends.drivers import parallel
-from character.backends.gate import Pace
+from character.backends.gate import Gate, Health, Pace
+from character.backends.waiting import IN_TASKS, IN_THREADS, Waiting, blocking, run_blocking
+from character.config import BackendConfig
 from character.errors import BackendUnavailableError
 
 STEPS = st.lists(st.tuples(st.floats(0, 5), st.floats(0.1, 30)), min_size=1, max_size=20)
@@ -74,3 +79,81 @@ def test_a_key_is_refused_only_where_nothing_between_shows_that_it_is_known(
         except LMError as error:
             paused |= isinstance(error.__cause__, BackendUnavailableError)
     assert paused is pauses
+
+
+def _gate(waiting: Waiting, at_once: int = 1, **limits: float) -> Gate:
+    config = BackendConfig(model="openai/x", api_base="http://x", max_in_flight=at_once, **limits)  # type: ignore[arg-type]
+    return Gate(Health(config, limit=float(at_once)), waiting)
+
+
+def test_a_task_that_is_cancelled_while_it_waits_leaves_its_turn_to_the_next() -> None:
+    async def three() -> list[str]:
+        gate, through = _gate(IN_TASKS), []
+
+        async def pass_through(name: str) -> None:
+            await gate.enter(1)
+            through.append(name)
+            gate.leave()
+
+        await gate.enter(1)
+        first, second = (asyncio.create_task(pass_through(name)) for name in ("first", "second"))
+        await asyncio.sleep(0)
+        gate.leave()  # the first has its turn now, and is cancelled before it can take it
+        first.cancel()
+        await asyncio.wait_for(second, 1)
+        assert first.cancelled()
+        assert gate.in_flight == 0
+        return through
+
+    assert asyncio.run(three()) == ["second"]
+
+
+def test_a_task_that_is_cancelled_on_its_place_gives_it_back() -> None:
+    async def wait_for_the_server() -> int:
+        gate = _gate(IN_TASKS)
+        gate.health.busy(60.0)
+        task = asyncio.create_task(gate.enter(1))
+        await asyncio.sleep(0)
+        assert gate.in_flight == 1
+        task.cancel()
+        await asyncio.wait([task])
+        return gate.in_flight
+
+    assert asyncio.run(wait_for_the_server()) == 0
+
+
+def test_threads_and_tasks_pass_the_same_gate_and_never_more_at_once_than_allowed() -> None:
+    for waiting in (IN_THREADS, IN_TASKS):
+        gate, most = _gate(waiting, at_once=3), 0
+
+        async def pass_through(gate: Gate = gate) -> None:
+            nonlocal most
+            await gate.enter(1)
+            most = max(most, gate.in_flight)
+            await gate.waiting.sleep(0.001)
+            gate.leave()
+
+        if waiting is IN_THREADS:
+            parallel([lambda: run_blocking(pass_through())] * 40)
+        else:
+            asyncio.run(_all(pass_through, 40))
+        assert (gate.in_flight, most) == (0, 3)
+
+
+async def _all(function: Callable[[], Coroutine[Any, Any, None]], number: int) -> None:
+    await asyncio.gather(*(function() for _ in range(number)))
+
+
+def test_what_is_run_in_a_thread_may_not_wait_for_an_event_loop() -> None:
+    async def suspends() -> str:
+        await asyncio.sleep(0)
+        return "never"
+
+    with pytest.raises(RuntimeError, match="event loop"):
+        run_blocking(suspends())
+
+
+def test_what_blocks_gives_its_result_and_its_error_as_it_did() -> None:
+    assert run_blocking(blocking(max)(1, 2)) == 2
+    with pytest.raises(ZeroDivisionError):
+        run_blocking(blocking(divmod)(1, 0))

@@ -8,7 +8,8 @@ from typing import Any
 import dspy
 
 from character.backends.call import Call, Reply
-from character.backends.drivers import Steps, adrive, drive, usage_is_on_the_record
+from character.backends.drivers import Steps, adrive, drive
+from character.backends.dspy_compat import without_usage_note
 from character.constitution import Trait
 from character.errors import InputError
 from character.evaluation.records import Choice
@@ -18,6 +19,7 @@ from character.text import fingerprint, language_name, stable_seed
 from signatures.choosing import ChooseTrait, TellTrait
 
 
+@without_usage_note
 class TraitChooser(dspy.Module):
     """Has a message answered with one of two traits shown, of the model's own choice, and asks a judge which one it was.
 
@@ -31,8 +33,6 @@ class TraitChooser(dspy.Module):
         self.choose = dspy.Predict(ChooseTrait)
         self.tell = dspy.Predict(TellTrait)
         self.max_reasks = max_reasks
-
-    _set_lm_usage = usage_is_on_the_record
 
     def forward(
         self, message: Message | str, first: Trait | str, second: Trait | str, *, seed: int = 0

@@ -7,7 +7,8 @@ from typing import Any
 import dspy
 
 from character.backends.call import Call, Reply
-from character.backends.drivers import Steps, adrive, drive, usage_is_on_the_record
+from character.backends.drivers import Steps, adrive, drive
+from character.backends.dspy_compat import without_usage_note
 from character.inputs import as_message
 from character.records import Drop, Message, Record, Usage
 from character.text import language_name, stable_seed
@@ -37,6 +38,7 @@ class Compared(Record):
         return None if self.verdicts is None else sum(self.verdicts) / 2
 
 
+@without_usage_note
 class CoherenceJudge(dspy.Module):
     """Compares two responses to a message for coherence and use, in both orders; a fault is shown and asked about once more."""
 
@@ -44,8 +46,6 @@ class CoherenceJudge(dspy.Module):
         super().__init__()
         self.compare = dspy.Predict(CompareCoherence)
         self.max_reasks = max_reasks
-
-    _set_lm_usage = usage_is_on_the_record
 
     def forward(self, message: Message | str, response: str, other: str, *, seed: int = 0) -> Compared:
         """Return how the response compares with the other one."""

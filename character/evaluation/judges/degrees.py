@@ -9,7 +9,8 @@ from typing import Any
 import dspy
 
 from character.backends.call import Call, Reply
-from character.backends.drivers import Steps, adrive, drive, usage_is_on_the_record
+from character.backends.drivers import Steps, adrive, drive
+from character.backends.dspy_compat import without_usage_note
 from character.constitution import Trait
 from character.errors import InputError
 from character.inputs import as_message, as_trait
@@ -29,6 +30,7 @@ class Gauged(Record):
     usage: Usage = Usage()
 
 
+@without_usage_note
 class Gauge(dspy.Module):
     """Says how strongly a trait shows in each of up to eight responses to a message.
 
@@ -40,8 +42,6 @@ class Gauge(dspy.Module):
         super().__init__()
         self.gauge = dspy.Predict(GaugeTrait)
         self.max_reasks = max_reasks
-
-    _set_lm_usage = usage_is_on_the_record
 
     def forward(
         self, message: Message | str, responses: Sequence[str], trait: Trait | str, *, seed: int = 0

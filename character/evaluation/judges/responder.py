@@ -8,7 +8,8 @@ from typing import Any
 import dspy
 
 from character.backends.call import Call, Reply
-from character.backends.drivers import Steps, adrive, drive, usage_is_on_the_record
+from character.backends.drivers import Steps, adrive, drive
+from character.backends.dspy_compat import without_usage_note
 from character.constitution import Trait
 from character.records import Message, Record, Usage
 from character.text import language_name, stable_seed
@@ -25,6 +26,7 @@ class Answered(Record):
     usage: Usage = Usage()
 
 
+@without_usage_note
 class CharacterResponder(dspy.Module):
     """Answers a message once with traits in the prompt, or as a plain assistant where there are none.
 
@@ -37,8 +39,6 @@ class CharacterResponder(dspy.Module):
         self.respond = dspy.Predict(RespondAsCharacter)
         self.respond_plainly = dspy.Predict(RespondPlainly)
         self.max_reasks = max_reasks
-
-    _set_lm_usage = usage_is_on_the_record
 
     def forward(self, message: Message, traits: Sequence[Trait] = (), *, seed: int = 0) -> Answered:
         """Return the response; the same seed asks the same way."""
