@@ -18,7 +18,8 @@ from character.audit.audit import audit
 from character.audit.findings import findings
 from character.audit.messages.audit import audit_messages
 from character.audit.messages.findings import message_findings
-from character.audit.messages.words import BAND_WORDS, KIND_WORDS, MESSAGE_FINDINGS, MESSAGE_PAGE
+from character.audit.messages.words import BAND_WORDS, MESSAGE_FINDINGS, MESSAGE_PAGE
+from character.report.wording import KIND_WORDS
 from character.audit.page.finding_words import FEATURE_WORDS, FINDINGS, SIDE_WORDS, STAGE_WORDS
 from character.audit.page.page import audit_page
 from character.audit.page.words import LEVEL_WORDS, PAGE, STATUS_WORDS
