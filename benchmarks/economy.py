@@ -31,7 +31,7 @@ from character.aggregation.combine import Combined, combine
 from character.aggregation.orders import balanced_orders
 from character.backends.adapter import CharacterAdapter
 from character.config import PAIR_DESIGNS, Config, PairDesign
-from character.estimate import MESSAGE_TOKENS, RANKING_TOKENS, RESPONSE_TOKENS
+from character.modules.measuring import MESSAGE_TOKENS, RANKING_TOKENS, RESPONSE_TOKENS
 from character.pairs import build_pairs
 from character.records import Candidate, Candidates, Level, Message, Ranking, RankingPass, order_by_score
 from character.text import count_tokens

@@ -36,6 +36,7 @@ from character.evaluation.review_items import FILE_NAME, review_items
 from character.event_loop import finishing_on_interrupt, heed_interrupts, run_on_own_loop
 from character.modules.calls import lean_settings
 from character.modules.inputs import as_constitution
+from character.modules.measuring import Estimate
 from character.records import Usage
 from character.report import write_text
 from character.run_loop import MessageSource
@@ -136,7 +137,7 @@ def estimate_effect(
     design: Design | None = None,
     judged: bool = True,
     yardstick: Constitution | Path | str | None = None,
-) -> dict[str, Usage]:
+) -> Estimate:
     """Return what ``effect`` with the same arguments will take, per stage and as ``all``; nothing is sent.
 
     Tokens and USD as runs estimate them: prompts are measured, lengths of replies assumed, re-asks left out; an unknown price is None.
