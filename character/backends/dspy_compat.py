@@ -34,7 +34,7 @@ async def close_async_engine(lm: Any) -> None:
 
     DSPy's ``aclose`` leaves an engine that was given to it to whoever gave it, and offers no way to get at it.
     """
-    engine = getattr(lm, "_async_engine_spec", None)
+    engine: Any = getattr(lm, "_async_engine_spec", None)
     if hasattr(engine, "aclose"):
         await engine.aclose()
 
