@@ -5,16 +5,12 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+from character.backends.rehearsal.phrases import read
+from character.backends.rehearsal.responses import join
+
 _LEAST_LETTERS = 4
 _FUSSINESS = 0.08
-_SAID = {
-    "en": "With the trait the answer to message {number} would {verdict}.",
-    "zh": "有没有这个特质，对第 {number} 条消息的回答{verdict}。",
-}
-_VERDICTS = {
-    "en": {True: "take another turn than without it", False: "hardly differ from one without it"},
-    "zh": {True: "会不一样", False: "几乎没有差别"},
-}
+_WORDS = {language: words["checks"] for language, words in read("judging").items()}
 
 
 def check_messages(values: dict[str, Any], language: str, rng: Random) -> dict[str, Any]:
@@ -28,11 +24,12 @@ def check_messages(values: dict[str, Any], language: str, rng: Random) -> dict[s
     may_name = "reflect" in str(values.get("kind", "")).casefold()
     shown = [str(message) for message in messages] if isinstance(messages, list) else []
     reveals = [_passes(text, "" if may_name else name.casefold(), rng) for text in shown]
+    words = _WORDS[language]
     lines = [
-        _SAID[language].format(number=number, verdict=_VERDICTS[language][passes])
+        words["message"].format(number=number, verdict=words["passes" if passes else "fails"])
         for number, passes in enumerate(reveals, 1)
     ]
-    return {"reasoning": ("" if language == "zh" else " ").join(lines), "reveals": reveals}
+    return {"reasoning": join(lines, language), "reveals": reveals}
 
 
 def _passes(text: str, name: str, rng: Random) -> bool:

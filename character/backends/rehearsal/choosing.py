@@ -8,11 +8,13 @@ from random import Random
 from typing import Any
 
 from character.backends.rehearsal.judge import Bench, Features, features_of
-from character.backends.rehearsal.responses import compose, last_content
+from character.backends.rehearsal.phrases import read
+from character.backends.rehearsal.responses import compose, join, last_content
 from character.backends.rehearsal.sense import concepts_of, sense_of
 
 LEANINGS: Mapping[str, float] = {"patience": 1.2, "warmth": 0.8, "humour": -0.6, "sarcasm": -1.2}
 """How much rather than another trait the model shows one of these concepts, in log-odds; 0 for all others."""
+_WORDS = {language: words["choices"] for language, words in read("judging").items()}
 _LEAST_STRENGTH, _LEAST_LEAD = 0.2, 0.08
 
 
@@ -57,7 +59,9 @@ def _pair(values: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def _noted(found: list[Features], language: str) -> str:
-    seen = [" · ".join(each.seen[:4]) for each in found]
-    if language == "zh":
-        return "".join(f"特质 {i}：{words or '没有看出来'}。" for i, words in enumerate(seen, 1))
-    return " ".join(f"Trait {i}: {words or 'no sign of it'}." for i, words in enumerate(seen, 1))
+    words = _WORDS[language]
+    lines = [
+        words["trait"].format(number=number, words=" · ".join(each.seen[:4]) or words["unseen"])
+        for number, each in enumerate(found, start=1)
+    ]
+    return join(lines, language)

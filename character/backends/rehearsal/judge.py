@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 
 from character.backends.rehearsal.guidance import Care
 from character.backends.rehearsal.lessons import Lesson, lessons_from, surface, taught
+from character.backends.rehearsal.phrases import read
 from character.backends.rehearsal.responses import last_content
 from character.backends.rehearsal.sense import Sense, sense_of
 from character.backends.rehearsal.wording import credit, taught_words
 from character.backends.rehearsal.words import sentences, size
 
+_WORDS = {language: words["notes"] for language, words in read("judging").items()}
 _USUAL_SIZE = 45.0
 _SATURATION = 1.3
 _PEAK = {"natural": 0.72, "subtle": 0.48}
@@ -158,21 +160,13 @@ def responses_in(values: dict[str, Any]) -> list[str]:
 
 
 def _note(features: Features, language: str) -> str:
-    seen, opposed = (_listed(words, language) for words in (features.seen, features.opposed))
-    if language == "zh":
-        shown = f"能看出来的地方：{seen}" if seen else "没有看出这一点"
-        return (
-            shown
-            + ("，几乎句句都有" if features.excess > 0.4 else "")
-            + (f"；相反的地方：{opposed}" if opposed else "")
-            + "。"
-        )
-    shown = f"shows in {seen}" if seen else "no sign of it"
-    often = ", in nearly every sentence" if features.excess > 0.4 else ""
-    return f"{shown}{often}{f'; against it: {opposed}' if opposed else ''}."
+    words = _WORDS[language]
+    seen, opposed = (_listed(each, words) for each in (features.seen, features.opposed))
+    shown = words["seen"].format(words=seen) if seen else words["unseen"]
+    often = words["often"] if features.excess > 0.4 else ""
+    against = words["opposed"].format(words=opposed) if opposed else ""
+    return f"{shown}{often}{against}{words['stop']}"
 
 
-def _listed(words: tuple[str, ...], language: str) -> str:
-    if language == "zh":
-        return "、".join(f"“{word}”" for word in words[:4])
-    return ", ".join(f'"{word}"' for word in words[:4])
+def _listed(found: tuple[str, ...], words: dict[str, str]) -> str:
+    return words["between"].join(words["word"].format(word=word) for word in found[:4])

@@ -7,10 +7,7 @@ from functools import lru_cache
 from random import Random
 from typing import Any, NamedTuple
 
-from character.backends.rehearsal.grammar import Grammar
-from character.backends.rehearsal.grammar_en import ENGLISH
-from character.backends.rehearsal.grammar_zh import CHINESE
-from character.backends.rehearsal.phrases import Phrases
+from character.backends.rehearsal.phrases import GRAMMARS, Grammar, Phrases
 from character.backends.rehearsal.responses import compose, join
 from character.backends.rehearsal.sense import sense_of
 from character.text import jaccard, shingles, stable_seed
@@ -139,7 +136,7 @@ def _sound(text: str, scene: Scene, rng: Random) -> str:
 
 
 def _scene(brief: dict[str, Any], kind: str, phrases: Phrases, language: str) -> Scene:
-    grammar = CHINESE if language == "zh" else ENGLISH
+    grammar = GRAMMARS[language]
     topic = str(brief.get("topic", "")).strip().rstrip(".。")
     if not topic or bool(_HAN.search(topic)) != (language == "zh"):
         topic = grammar.topics[stable_seed(topic) % len(grammar.topics)]

@@ -6,8 +6,7 @@ import re
 from random import Random
 from typing import Any
 
-from character.backends.rehearsal.phrases import Phrases
-from character.backends.rehearsal.replies import REPLIES
+from character.backends.rehearsal.phrases import REPLIES, Phrases
 from character.backends.rehearsal.sense import Sense, sense_of
 from character.backends.rehearsal.words import gist
 
