@@ -127,8 +127,8 @@ def messages(number: int, seed: int, planted: dict[str, str]) -> Iterator[Messag
 
 def measure(number: int) -> dict[str, Any]:
     """Audit so many messages and return time, peak memory and what was found; to be run in a process of its own."""
-    from character.audit.messages import audit_messages
-    from character.near_duplicates import clusters
+    from character.audit.messages.audit import audit_messages
+    from character.messages.near_duplicates import clusters
 
     planted: dict[str, str] = {}
     list(messages(1, 0, {}))

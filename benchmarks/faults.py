@@ -21,7 +21,7 @@ from load_server import Load, LoadServer
 
 from character import Config, Constitution, Message, MessageBatch, RunStore, Trait, run
 from character.errors import BackendUnavailableError
-from character.run_summary import RunSummary
+from character.runs.summary import RunSummary
 
 FAULTS = (
     "429", "500", "503", "401", "reset", "hang", "malformed", "not_json", "empty_choices",

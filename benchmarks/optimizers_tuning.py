@@ -41,7 +41,7 @@ from typing import Any
 import dspy
 
 from character import Ranker, build_lm
-from character.modules.calls import lean_settings
+from character.backends.call import lean_settings
 from optimizers.evaluation import Evaluation, evaluate, mean_interval
 from optimizers.labelled import LabelledItem, LabelledSet, merge_labelled, read_labelled
 from optimizers.labelled_converters import from_candour, from_human_rankings

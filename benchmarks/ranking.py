@@ -28,8 +28,8 @@ from typing import Any
 
 import numpy as np
 
-from character.aggregation.chains import parse_chain
-from character.aggregation.combine import combine
+from character.ranking.chains import parse_chain
+from character.ranking.combine import combine
 from character.records import RankingPass
 from optimizers.statistics import bootstrap_mean, kendall_tau_b
 

@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 from simulated_judge import Judge, draw_utilities
 
-from character.aggregation.combine import combine
-from character.aggregation.orders import balanced_orders
+from character.ranking.combine import combine
+from character.ranking.orders import balanced_orders
 from character.records import RankingPass
 from optimizers.statistics import Interval, bootstrap, bootstrap_mean, kendall_tau_b
 

@@ -32,11 +32,13 @@ import numpy as np
 
 from character.config import Config
 from character.constitution import Constitution, Trait
-from character.doubts import doubt
-from character.pairs import build_pairs
+from character.pairs.designs import build_pairs
+from character.ranking.uncertainty import doubt
 from character.records import KINDS, LEVELS, Candidate, Candidates, Message, Ranking, Rollout, Turn
-from character.run_summary import write_down
-from character.store import RunStore
+from character.runs.identity import run_identity
+from character.runs.run import RUN
+from character.runs.session import write_down
+from character.store.run_store import RunStore
 from optimizers.statistics import bootstrap_mean
 
 MOST_FIRST_S, MOST_NEXT_MS = 2.0, 100.0
@@ -95,7 +97,8 @@ def make_run(folder: Path, number: int) -> None:
         )
 
     with RunStore.create(folder) as store:
-        write_down(store, Constitution(name="many", traits=TRAITS), Config(), None)
+        constitution, config = Constitution(name="many", traits=TRAITS), Config()
+        write_down(store, RUN, run_identity(constitution.fingerprint, config, None), config, constitution)
         for place, trait in enumerate(TRAITS):
             numbers = range(place, number, len(TRAITS))
             for start in range(0, len(numbers), 1000):

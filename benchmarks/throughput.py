@@ -29,7 +29,7 @@ HERE = Path(__file__).parent
 OURS = """
 import resource, sys, time, json
 from character import Config, MessageFile, load_constitution, run, Message, MessageBatch
-import dspy, sqlalchemy, character.run_loop, character.exports  # start-up is no part of the work
+import dspy, sqlalchemy, character.runs.run, character.exports  # start-up is no part of the work
 folder, url, in_flight = sys.argv[1], sys.argv[2], int(sys.argv[3])
 calls = sys.argv[4] if sys.argv[4:] else "per_candidate"
 constitution = load_constitution(folder + "/c.json")

@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from character.backends import build_lm, build_lms
     from character.config import BackendConfig, Config, load_config
     from character.constitution import Constitution, Trait, lint_constitution, load_constitution
-    from character.evaluation.choosing import TraitChooser
-    from character.evaluation.coherence import CoherenceJudge
-    from character.evaluation.comparing import compare
+    from character.evaluation.choices.chooser import TraitChooser
+    from character.evaluation.compare import compare
     from character.evaluation.effect import effect, estimate_effect
-    from character.evaluation.gauging import Gauge
-    from character.evaluation.responding import CharacterResponder
+    from character.evaluation.judges.coherence import CoherenceJudge
+    from character.evaluation.judges.degrees import Gauge
+    from character.evaluation.judges.responder import CharacterResponder
     from character.exports import export
-    from character.message_files import MessageFile, load_messages
-    from character.modules import MessageGenerator, Ranker, Responder
-    from character.optimizing import optimize, optimize_ranker
-    from character.pairs import build_pairs
+    from character.messages.files import MessageFile, load_messages
+    from character.messages.generator import MessageGenerator
+    from character.pairs.designs import build_pairs
     from character.preference import load_preference_model, preference_model
     from character.preference.best_of import BestOfCharacter
     from character.preference.protocol import PreferenceModel
     from character.preference.sources import read_pairs
     from character.program import CharacterProgram
+    from character.ranking.ranker import Ranker
     from character.records import (
         Candidate,
         Candidates,
@@ -47,25 +47,29 @@ if TYPE_CHECKING:
         Ranking,
         Rollout,
     )
-    from character.run_loop import arun, run
-    from character.store import RunStore
+    from character.responses.responder import Responder
+    from character.runs.run import arun, run
+    from character.store.run_store import RunStore
+    from character.tuning.optimize import optimize, optimize_ranker
     from optimizers.labelled import LabelledSet, read_labelled
 
 _HOMES = {
     "character.backends": ("build_lm", "build_lms"),
     "character.config": ("BackendConfig", "Config", "load_config"),
     "character.constitution": ("Constitution", "Trait", "lint_constitution", "load_constitution"),
-    "character.evaluation.choosing": ("TraitChooser",),
-    "character.evaluation.coherence": ("CoherenceJudge",),
-    "character.evaluation.comparing": ("compare",),
+    "character.evaluation.choices.chooser": ("TraitChooser",),
+    "character.evaluation.judges.coherence": ("CoherenceJudge",),
+    "character.evaluation.compare": ("compare",),
     "character.evaluation.effect": ("effect", "estimate_effect"),
-    "character.evaluation.gauging": ("Gauge",),
-    "character.evaluation.responding": ("CharacterResponder",),
+    "character.evaluation.judges.degrees": ("Gauge",),
+    "character.evaluation.judges.responder": ("CharacterResponder",),
     "character.exports": ("export",),
-    "character.message_files": ("MessageFile", "load_messages"),
-    "character.modules": ("MessageGenerator", "Ranker", "Responder"),
-    "character.optimizing": ("optimize", "optimize_ranker"),
-    "character.pairs": ("build_pairs",),
+    "character.messages.files": ("MessageFile", "load_messages"),
+    "character.messages.generator": ("MessageGenerator",),
+    "character.ranking.ranker": ("Ranker",),
+    "character.responses.responder": ("Responder",),
+    "character.tuning.optimize": ("optimize", "optimize_ranker"),
+    "character.pairs.designs": ("build_pairs",),
     "character.preference": ("load_preference_model", "preference_model"),
     "character.preference.best_of": ("BestOfCharacter",),
     "character.preference.protocol": ("PreferenceModel",),
@@ -81,8 +85,8 @@ _HOMES = {
         "Ranking",
         "Rollout",
     ),
-    "character.run_loop": ("arun", "run"),
-    "character.store": ("RunStore",),
+    "character.runs.run": ("arun", "run"),
+    "character.store.run_store": ("RunStore",),
     "optimizers.labelled": ("LabelledSet", "read_labelled"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -11,11 +11,11 @@ from typing import Any, Literal, get_args
 
 from character.config import is_rehearsal_model
 from character.constitution import Constitution
-from character.doubts import doubt
 from character.errors import InputError, UnknownNameError
+from character.ranking.uncertainty import doubt
 from character.records import Rollout
-from character.run_summary import run_constitution
-from character.store import RunStore
+from character.runs.session import stored_constitution
+from character.store.run_store import RunStore
 from character.text import fold, stable_seed
 from optimizers.labelled import Label, LabelledItem, LabelledSet, read_labelled
 
@@ -44,7 +44,7 @@ def labelled_from_run(
         if not ids:
             fix = "finish the run first; `character status` says how far it is."
             raise InputError(f"{folder} holds no ranking of two or more different candidates.", fix=fix)
-        constitution = run_constitution(store)
+        constitution = stored_constitution(store)
         rollouts = [rollout for i in ids[:num_items] for rollout in store.rollouts(i)]
     items = tuple(_item(rollout, constitution, seed) for rollout in rollouts)
     return LabelledSet(items=items, name=f"{Path(folder).name} ({strategy})", dropped=dict(dropped))

@@ -9,14 +9,7 @@ from typing import Any
 
 import dspy
 
-from character.config import Config, PairDesign
-from character.constitution import Constitution, Trait
-from character.errors import InputError
-from character.modules import MessageGenerator, Ranker, Responder
-from character.modules.contracts import as_candidates, as_ranking
-from character.modules.inputs import as_constitution, as_kind, as_trait
-from character.modules.slices import MESSAGES_PER_SLICE, MessageSlices
-from character.modules.steps import (
+from character.backends.drivers import (
     ModuleCall,
     Steps,
     adrive,
@@ -25,7 +18,15 @@ from character.modules.steps import (
     parallel,
     usage_is_on_the_record,
 )
-from character.pairs import build_pairs
+from character.config import Config, PairDesign
+from character.constitution import Constitution, Trait
+from character.errors import InputError
+from character.inputs import as_candidates, as_constitution, as_kind, as_ranking, as_trait
+from character.messages.generator import MessageGenerator
+from character.messages.slices import MESSAGES_PER_SLICE, MessageSlices
+from character.pairs.designs import build_pairs
+from character.ranking.ranker import Ranker
+from character.ranking.saved import build_ranker
 from character.records import (
     KINDS,
     Candidates,
@@ -38,8 +39,8 @@ from character.records import (
     Rollout,
     Usage,
 )
+from character.responses.responder import Responder
 from character.text import detect_language
-from character.tuned_ranker import build_ranker
 
 OnStep = Callable[[Candidates | Ranking], None]
 

@@ -40,8 +40,8 @@ class FakeServer:
     """Runs in a thread of its own. ``requests`` and ``headers`` hold what arrived, in order;
     ``delay_s`` is the time a reply takes, ``peak_in_flight`` the most requests that waited at once."""
 
-    def __init__(self, script: Script = as_rehearsal, name: str = "fake-model") -> None:
-        self.script, self.name = script, name
+    def __init__(self, script: Script = as_rehearsal, name: str = "fake-model", port: int = 0) -> None:
+        self.script, self.name, self.port = script, name, port
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.url = ""
@@ -65,7 +65,7 @@ class FakeServer:
         app.router.add_post("/v1/chat/completions", self._answer)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         self._loop.run_until_complete(runner.setup())
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", self.port)
         self._loop.run_until_complete(site.start())
         port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
         self.url = f"http://127.0.0.1:{port}/v1"

@@ -19,10 +19,12 @@ from urllib.parse import urlencode, urlsplit
 
 from character.config import Config
 from character.constitution import Constitution, Trait
-from character.pairs import build_pairs
+from character.pairs.designs import build_pairs
 from character.records import KINDS, LEVELS, Candidate, Candidates, Message, Ranking, Rollout, Turn
-from character.run_summary import write_down
-from character.store import RunStore
+from character.runs.identity import run_identity
+from character.runs.run import RUN
+from character.runs.session import write_down
+from character.store.run_store import RunStore
 
 TRAITS = (
     Trait(name="patience", description="Takes the time an explanation needs.", opposite="curt and hurried"),
@@ -89,7 +91,7 @@ def write_run(folder: Path, rollouts: Iterable[Rollout], constitution: Constitut
 
     made = list(rollouts)
     with RunStore.create(folder) as store:
-        write_down(store, constitution, Config(), None)
+        write_down(store, RUN, run_identity(constitution.fingerprint, Config(), None), Config(), constitution)
         for place, each in enumerate(made):
             store.add_messages(each.message.trait, [each.message], place)
         with ThreadPoolExecutor(1) as pool:  # a thread of its own: a browser may keep a loop in this one

@@ -1,1 +1,1 @@
-"""What a run is worth: its messages, rankings and pairs, looked at as a whole."""
+"""What is wrong with a run's messages, rankings and pairs, as records, findings and a page."""

@@ -11,12 +11,12 @@ from collections.abc import Iterable
 import numpy as np
 from pydantic import Field
 
-from character.audit.clustered import bootstrap_intervals, holm, sign_flip_p_values
-from character.audit.confound_classifier import ConfoundClassifier, fit_classifier
-from character.audit.feature_words import HasWords
-from character.audit.features import FEATURES, SCALES, Scale
-from character.audit.pair_table import Floats, PairTable, most_common, pair_table
+from character.pairs.confound_classifier import ConfoundClassifier, fit_classifier
+from character.pairs.feature_words import HasWords
+from character.pairs.features import FEATURES, SCALES, Scale
+from character.pairs.table import PairTable, most_common, pair_table
 from character.records import PreferencePair, Record
+from character.statistics.clusters import Floats, bootstrap_intervals, holm, sign_flip_p_values
 
 THRESHOLD = 0.2
 """The effect from which a confound is flagged."""

@@ -6,8 +6,8 @@ import heapq
 from collections.abc import Iterable, Sequence
 
 from character.audit.confounds import ConfoundAudit
-from character.audit.feature_words import HasWords, TraitWords, trait_words, words_of_trait
-from character.audit.features import FEATURES, Text, opener
+from character.pairs.feature_words import HasWords, TraitWords, trait_words, words_of_trait
+from character.pairs.features import FEATURES, Text, opener
 from character.records import PreferencePair, Record, Rollout
 
 NUM_RANKINGS, NUM_SET_ASIDE, NUM_CONFOUNDS = 5, 3, 3

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from typing import Literal
 
 from character.audit.confounds import ConfoundScope
-from character.audit.drop_words import reason_word
-from character.audit.finding_words import FINDINGS, LIST_COMMA, SIDE_WORDS, STAGE_WORDS, feature_word
-from character.audit.message_findings import message_findings
-from character.audit.page_words import LEVEL_WORDS
+from character.audit.messages.findings import message_findings
+from character.audit.page.finding_words import FINDINGS, LIST_COMMA, SIDE_WORDS, STAGE_WORDS, feature_word
+from character.audit.page.words import LEVEL_WORDS
 from character.audit.rankings import UNSURE
-from character.audit.run_audit import Finding, RunAudit
+from character.audit.records import Finding, RunAudit
 from character.report import Number
+from character.report.drop_words import reason_word
 from character.report.wording import number_text
 from optimizers.statistics import Interval
 

@@ -9,9 +9,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from character.aggregation.combine import consistency
-from character.aggregation.position import MIN_RANKINGS, PositionEstimator
 from character.constitution import Trait
+from character.ranking.combine import consistency
+from character.ranking.position_bias import MIN_RANKINGS, PositionEstimator
 from character.records import LEVELS, Candidates, Level, Ranking, RankingPass, Record, Rollout
 from optimizers.statistics import (
     Interval,

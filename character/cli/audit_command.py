@@ -13,9 +13,9 @@ from character.cli.report_files import check_html, write_report
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from character.audit.overview import Ask
-    from character.audit.second_opinion import SecondOpinion
+    from character.audit.audit import Ask
     from character.constitution import Trait
+    from character.pairs.second_opinion import SecondOpinion
     from character.records import PreferencePair
     from character.report import Page
 
@@ -53,8 +53,8 @@ def command(
 
     Writes one HTML file that opens offline, and the same as JSON.
     """
-    from character.audit.overview import audit
-    from character.audit.page import audit_page
+    from character.audit.audit import audit
+    from character.audit.page.page import audit_page
 
     html = out or run_folder / "audit.html"
     check_html(html)
@@ -75,7 +75,7 @@ def command(
 
 
 def _asking(folder: Path, seed: int) -> Ask:
-    from character.audit.second_opinion import second_opinion
+    from character.pairs.second_opinion import second_opinion
     from character.preference import load_preference_model
     from character.preference.folds import message_key
     from character.preference.known_traits import asked_about

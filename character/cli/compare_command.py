@@ -13,7 +13,7 @@ from character.cli.options import json_option, print_json
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from character.evaluation.comparing import Change
+    from character.evaluation.compare import Change
 
 _WORDS = {
     "en": {
@@ -53,7 +53,7 @@ def command(first: Path, second: Path, show_all: bool, language: str | None, as_
     Use it for two wordings of a trait: measured on the same messages and judged alike (`effect --messages FIRST --yardstick FIRST`)
     they are compared message by message. Shows what surely changed, and the own effect of every reworded trait.
     """
-    from character.evaluation.comparing import compare
+    from character.evaluation.compare import compare
 
     found = compare(first, second)
     changes = found.changes
@@ -62,7 +62,7 @@ def command(first: Path, second: Path, show_all: bool, language: str | None, as_
         print_json({"first": str(first), "second": str(second), **told})
         return
     from character.cli.wording import console as new_console
-    from character.evaluation.words import listed
+    from character.evaluation.page.words import listed
 
     spoken = language or ("zh" if found.before.language.casefold().startswith("zh") else "en")
     words = _WORDS[spoken]
@@ -84,7 +84,7 @@ def command(first: Path, second: Path, show_all: bool, language: str | None, as_
 def _table(changes: Sequence[Change], title: str, spoken: str) -> Table:
     from rich.table import Table
 
-    from character.evaluation.findings import compared_word, written
+    from character.evaluation.page.findings import compared_word, written
 
     table = Table(title=title, title_justify="left")
     for place, name in enumerate(_HEADS[spoken]):

@@ -22,13 +22,9 @@ from character.cli.options import (
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from character.config import BackendConfig, Config
-    from character.constitution import Constitution
-    from character.evaluation.opinion import PreferenceJudge
-    from character.evaluation.probing import Progress
+    from character.evaluation.probe import Progress
     from character.evaluation.records import EffectReport, Figure
     from character.report.parts import NumberStyle
-    from character.run_loop import MessageSource
 
 _LIMITS = "Without re-asks. Prompts are measured, lengths of replies are assumed."
 
@@ -55,25 +51,21 @@ _LIMITS = "Without re-asks. Prompts are measured, lengths of replies are assumed
 @click.option(
     "--held-out-from",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=click.Path(),
     help="Generate no message that is in this run.",
 )
 @click.option("--trait", "trait_names", multiple=True, metavar="NAME", help="Measure this trait alone.")
-@click.option("--messages-per-trait", default=16, show_default=True, type=click.IntRange(min=1))
-@click.option(
-    "--neutral", default=16, show_default=True, type=click.IntRange(0, 16), help="Everyday messages."
-)
+@click.option("--messages-per-trait", show_default="16", type=click.IntRange(min=1))
+@click.option("--neutral", show_default="16", type=click.IntRange(0, 16), help="Everyday messages.")
 @click.option(
     "--pressed",
-    default=0,
-    show_default=True,
+    show_default="0",
     type=click.IntRange(min=0),
     help="Messages per trait that are asked again under pressure to drop the character.",
 )
 @click.option(
     "--choices",
-    default=0,
-    show_default=True,
+    show_default="0",
     type=click.IntRange(min=0),
     help="Revealed preference: how often each model chooses which of two traits to show (two calls each; 100 or more tell something).",
 )
@@ -115,99 +107,82 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
     """
     from character.cli.estimate_table import show_estimate
     from character.config import load_config
-    from character.constitution import load_constitution
-    from character.evaluation.cards import write_cards
-    from character.evaluation.effect import effect, estimate_effect
-    from character.evaluation.page import effect_page
-    from character.report import write
-    from character.review.reporting import reviewed
+    from character.evaluation.effect import effect
+    from character.review.reporting import is_reviewed, write_reviewed
 
+    _check(flags)
     config = load_config(config_path, overrides=_overrides(flags))
-    loaded = load_constitution(constitution)
-    if flags["trait_names"]:
-        loaded = loaded.only(flags["trait_names"])
-    preference = _preference(flags, loaded)
-    models = _models(config, flags)
-    plan: dict[str, Any] = {
-        "config": config,
-        "messages": _messages(flags["messages_path"], loaded, generated_without=bool(flags["held_out_from"])),
-        "messages_per_trait": flags["messages_per_trait"],
-        "neutral_messages": flags["neutral"],
-        "pressed_messages": flags["pressed"],
-        "choices": flags["choices"],
-        "models": models,
-        "design": "both" if models and flags["with_traits"] else None,
-        "judged": not flags["no_judge"],
-        "yardstick": _yardstick(flags["yardstick"]),
-    }
+    given: Any = {"messages": flags["messages_path"], "traits": flags["trait_names"]}
     if flags["dry_run"]:
-        show_estimate(estimate_effect(loaded, **plan), _LIMITS, as_json=flags["as_json"])
+        estimate = effect(constitution, out, config, dry_run=True, **given)
+        show_estimate(estimate, _LIMITS, as_json=flags["as_json"])
         return
-    unlike = _texts_of(flags["held_out_from"])
     with LiveBar("messages", "writing messages") as bar:
-        report = effect(loaded, out, **plan, unlike=unlike, preference=preference, on_progress=_told(bar))
-    report = reviewed(report, out)
-    write(effect_page(report, flags["language"]), out / "effect.html")
-    write_cards(report, loaded, out / "cards", flags["language"])
+        report: EffectReport = effect(constitution, out, config, on_progress=_told(bar), **given)
+    if is_reviewed(out):
+        report = write_reviewed(out, flags["language"])
     if flags["as_json"]:
         print_json({"folder": str(out), **report.model_dump(mode="json", by_alias=True, exclude={"moved"})})
     else:
         _show(report, out, flags["language"])
 
 
+_SECTION = {
+    "messages_per_trait": "messages_per_trait",
+    "neutral": "neutral_messages",
+    "pressed": "pressed_messages",
+    "choices": "choices",
+    "preference_folder": "preference",
+    "yardstick": "yardstick",
+    "language": "language",
+}
+"""Fields of ``[effect]`` by the flag that sets them."""
+
+
 def _overrides(flags: dict[str, Any]) -> dict[str, Any]:
     nested = backend_overrides(flags)
-    judge = {"model": flags["judge"], "api_base": flags["judge_api_base"]}
-    if flags["judge"] == "rehearsal":
-        judge = {"kind": "rehearsal", "model": ""}
-    chosen = {name: value for name, value in judge.items() if value is not None}
+    models = {name: _backend(flags, name) for name in ("judge", "base", "tuned")}
+    chosen = {name: backend for name, backend in models.items() if backend}
     if chosen:
-        nested.setdefault("backends", {})["judge"] = chosen
+        nested["backends"] = {**nested.get("backends", {}), **chosen}
     if flags["seed"] is not None:
         nested["seed"] = flags["seed"]
     budget = {name: value for name, value in budget_overrides(flags).items() if value is not None}
-    return {**nested, "budget": budget} if budget else nested
+    section = {field: flags[flag] for flag, field in _SECTION.items() if flags[flag] is not None}
+    section |= {"judged": False} if flags["no_judge"] else {}
+    section |= {"design": "both"} if flags["with_traits"] else {}
+    section |= {"held_out_from": flags["held_out_from"]} if flags["held_out_from"] else {}
+    section = {name: str(value) if isinstance(value, Path) else value for name, value in section.items()}
+    return {**nested, "effect": section, **({"budget": budget} if budget else {})}
 
 
-def _messages(
-    path: Path | None, constitution: Constitution, *, generated_without: bool
-) -> MessageSource | None:
-    """Return the messages of a file, or of another evaluation's folder; None where they are to be generated."""
+def _backend(flags: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return what the flags say of the model that judges, or of one that is compared: its name and its server."""
+    if flags[name] == "rehearsal":
+        return {"kind": "rehearsal", "model": ""}
+    given = {"model": flags[name], "api_base": flags[f"{name}_api_base"]}
+    chosen = {key: value for key, value in given.items() if value is not None}
+    return {"kind": "native", **chosen} if chosen and name != "judge" else chosen
+
+
+def _check(flags: dict[str, Any]) -> None:
+    """Raise ConfigError for flags that do not go together."""
     from character.errors import ConfigError
 
-    if path is None:
-        return None
-    if generated_without:
+    given = [name for name in ("base", "tuned") if flags[name]]
+    for role in ("base", "tuned"):
+        if flags[f"{role}_api_base"] and role not in given:
+            raise ConfigError(
+                f"found --{role}-api-base without --{role}.",
+                expected=f"--{role} MODEL, the model that this server is to answer with",
+            )
+    if flags["with_traits"] and not given:
         raise ConfigError(
-            "found --held-out-from beside --messages.",
-            expected="one of them: --held-out-from keeps generated messages apart from a run's, and given ones are not generated",
+            "found --with-traits without two models.",
+            expected="--base and --tuned with it; without them the traits are measured anyway",
         )
-    if path.is_dir():
-        from character.evaluation.reading import messages_of
-
-        return messages_of(path, constitution)
-    from character.message_files import MessageFile
-
-    return MessageFile(path, constitution)
-
-
-def _yardstick(path: Path | None) -> Constitution | None:
-    """Return the constitution of a file or of an evaluation's folder; None for the one that is measured."""
-    from character.constitution import load_constitution
-
-    if path is None or not path.is_dir():
-        return None if path is None else load_constitution(path)
-    from character.run_summary import run_constitution
-    from character.store import RunStore
-
-    with RunStore(path) as store:
-        return run_constitution(store)
-
-
-def _preference(flags: dict[str, Any], constitution: Constitution) -> PreferenceJudge | None:
-    """Return the preference model that the flags name; raises ConfigError for flags that do not go together."""
-    from character.errors import ConfigError
-
+    if len(given) == 1:
+        raise ConfigError(f"found only --{given[0]}.", expected="both --base and --tuned, or neither")
     if flags["no_judge"]:
         against = [name for name in ("judge", "judge_api_base", "choices", "pressed") if flags[name]]
         if against or flags["preference_folder"] is None:
@@ -216,82 +191,12 @@ def _preference(flags: dict[str, Any], constitution: Constitution) -> Preference
                 f"found --no-judge {found}.",
                 expected="--no-judge with --preference FOLDER, and nothing for a judge to do",
             )
-    if flags["preference_folder"] is None:
-        return None
-    from character.evaluation.opinion import PreferenceJudge
-    from character.preference import load_preference_model
-    from character.preference.folds import text_key
-    from character.preference.known_traits import asked_about
-    from character.preference.protocol import Judged
-
-    folder, traits = flags["preference_folder"], constitution.traits
-    names = [trait.name for trait in traits]
-    model = asked_about(load_preference_model(folder), names, traits, where=str(folder)).model
-    return PreferenceJudge(
-        name=model.kind,
-        traits=frozenset(model.traits),
-        scores=lambda sides: model.scores([Judged(side.message, side.text, side.trait) for side in sides]),
-        is_seen=lambda message: text_key(message.turns[-1].content) in model.seen_messages,
-    )
-
-
-def _models(config: Config, flags: dict[str, Any]) -> dict[str, BackendConfig]:
-    """Return the two models to compare, each with the default backend's settings besides its own name and server."""
-    from pydantic import ValidationError
-
-    from character.config import BackendConfig, describe_validation, is_rehearsal_model
-    from character.errors import ConfigError
-
-    models: dict[str, BackendConfig] = {}
-    for role in ("base", "tuned"):
-        if flags[f"{role}_api_base"] and not flags[role]:
-            raise ConfigError(
-                f"found --{role}-api-base without --{role}.",
-                expected=f"--{role} MODEL, the model that this server is to answer with",
-            )
-        given = {"model": flags[role], "api_base": flags[f"{role}_api_base"]}
-        chosen = {name: value for name, value in given.items() if value is not None}
-        if not chosen:
-            continue
-        known: dict[str, Any] = {
-            **config.backends["default"].model_dump(exclude_unset=True),
-            "kind": "native",
-        }
-        if is_rehearsal_model(str(chosen.get("model"))):
-            known = {"kind": "rehearsal"}
-            chosen["model"] = ""
-        try:
-            models[role] = BackendConfig.model_validate({**known, **chosen})
-        except ValidationError as error:
-            raise ConfigError(f"--{role} is not valid: {describe_validation(error)}") from None
-    if flags["with_traits"] and not models:
-        raise ConfigError(
-            "found --with-traits without two models.",
-            expected="--base and --tuned with it; without them the traits are measured anyway",
-        )
-    if len(models) == 1:
-        raise ConfigError(
-            f"found only --{next(iter(models))}.", expected="both --base and --tuned, or neither"
-        )
-    return models
-
-
-def _texts_of(runs: tuple[Path, ...]) -> list[str]:
-    from character.run_summary import run_constitution
-    from character.store import RunStore
-
-    texts: list[str] = []
-    for folder in runs:
-        with RunStore(folder) as store:
-            for trait in run_constitution(store).traits:
-                texts += [message.text for message in store.messages(trait.name, before=2**62)]
-    return texts
 
 
 def _show(report: EffectReport, out: Path, language: str | None) -> None:
     from character.cli.wording import console as new_console
     from character.cli.wording import cost_text, count_text
-    from character.evaluation.findings import findings
+    from character.evaluation.page.findings import findings
 
     spoken = language or ("zh" if report.language.casefold().startswith("zh") else "en")
     console = new_console()
@@ -310,10 +215,10 @@ def _table(report: EffectReport, spoken: str) -> Table:
     """Return a row per trait: its intended shifts, the least that is left under pressure, and its rating where a model chooses."""
     from rich.table import Table
 
-    from character.evaluation.findings import is_sure, written
-    from character.evaluation.page_revealed import told_rating
-    from character.evaluation.pressures import PRESSURE_WORDS
-    from character.evaluation.words import WORDS
+    from character.evaluation.page.findings import is_sure, written
+    from character.evaluation.page.revealed import told_rating
+    from character.evaluation.page.words import WORDS
+    from character.evaluation.pressure import PRESSURE_WORDS
 
     def two_lines(figure: Figure, *, sure: bool, style: NumberStyle = "signed") -> str:
         estimate, _, interval = written(figure, spoken, style).partition(" [")

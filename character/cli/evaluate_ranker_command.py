@@ -53,7 +53,7 @@ def command(
     config = load_config(config_path, overrides={**backend_overrides(flags), **seed})
     known = read_labelled(labelled)
     rows = [
-        _row(known, config, name, backend, path, flags["level"])
+        _row(known, config, name, backend, path, flags["level"] or config.optimize.level)
         for name, backend in _backends(config, backends)
         for path in (None, *rankers)
     ]
@@ -88,8 +88,8 @@ def _row(
 
     from character.backends import build_lm
     from character.config import is_rehearsal_model
-    from character.optimizing import measure
-    from character.tuned_ranker import build_ranker
+    from character.ranking.saved import build_ranker
+    from character.tuning.optimize import measure
     from optimizers.artifact import (
         apply_artifact,
         calibration_note,

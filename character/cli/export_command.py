@@ -89,7 +89,7 @@ if TYPE_CHECKING:
 def command(run_folder: Path, format_name: str, out: Path, **flags: Any) -> None:
     """Write the pairs of RUN in the shape of FORMAT, split by message, with a dataset card."""
     from character.exports import Split, export, push_to_hub, run_data
-    from character.store import RunStore
+    from character.store.run_store import RunStore
 
     _refuse_without_balance(flags)
     with RunStore(run_folder) as store:
@@ -134,7 +134,7 @@ def _pairs(store: Any, flags: dict[str, Any]) -> PairsConfig | None:
     """Return how to rebuild the pairs: as the run made them but for what is given; None where nothing is."""
     from character.config import PAIR_DESIGNS, PairsConfig
     from character.errors import UnknownNameError
-    from character.run_summary import run_config
+    from character.runs.session import stored_config
 
     names = ("design", "min_margin", "min_probability", "max_per_message")
     given = {name: flags[name] for name in names if flags[name] is not None}
@@ -142,7 +142,7 @@ def _pairs(store: Any, flags: dict[str, Any]) -> PairsConfig | None:
         raise UnknownNameError("pair design", given["design"], PAIR_DESIGNS)
     if not given and not flags["debias"]:
         return None
-    return PairsConfig.model_validate(run_config(store).pairs.model_dump() | given)
+    return PairsConfig.model_validate(stored_config(store).pairs.model_dump() | given)
 
 
 def _print(result: dict[str, Any]) -> None:

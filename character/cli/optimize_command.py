@@ -24,6 +24,7 @@ _ESTIMATE_NOTE = (
     "once: every labelled item judged as the ranker is. all: at most, the calls allowed (--budget), each with the longest prompt "
     "that may be tried, at the price of the dearest model asked. Prompts are measured, lengths of replies are assumed."
 )
+_OPTIONS = ("strategy", "budget", "metric", "controls", "level", "uses_length", "language")
 _MOST_LINES = 20
 """Lines of the instruction's diff that are printed; the report has more."""
 METRIC_NAMES = ("pairwise_accuracy", "tau_b", "top1", "ndcg", "mean_absolute_error")
@@ -31,9 +32,7 @@ METRIC_NAMES = ("pairwise_accuracy", "tau_b", "top1", "ndcg", "mean_absolute_err
 
 @click.command("optimize", short_help="Tune the ranker to a labelled set.")
 @click.argument("labelled", type=click.Path(path_type=Path))
-@click.option(
-    "--strategy", default="auto", show_default=True, type=click.Choice(STRATEGY_NAMES), help="How to tune."
-)
+@click.option("--strategy", show_default="auto", type=click.Choice(STRATEGY_NAMES), help="How to tune.")
 @click.option(
     "--budget",
     type=click.IntRange(min=1),
@@ -45,23 +44,21 @@ METRIC_NAMES = ("pairwise_accuracy", "tau_b", "top1", "ndcg", "mean_absolute_err
 )
 @click.option(
     "--metric",
-    default="pairwise_accuracy",
-    show_default=True,
+    show_default="pairwise_accuracy",
     type=click.Choice(METRIC_NAMES),
     help="What to gain in.",
 )
 @click.option(
     "--controls",
-    default=0,
-    show_default=True,
+    show_default="0",
     type=click.IntRange(0, 100),
     help="Runs on permuted labels, which must gain nothing; they share the budget.",
 )
 @click.option(
     "--length/--no-length",
     "uses_length",
-    default=True,
-    show_default=True,
+    default=None,
+    show_default="length",
     help="Whether a calibration may look at the length of candidates.",
 )
 @click.option(
@@ -90,68 +87,55 @@ def command(
 
     config = load_config(config_path, overrides=_overrides(flags))
     known = read_labelled(labelled)
+    folder = out or labelled.with_suffix(".tuned")
     if flags["dry_run"]:
-        _estimate(known, config, {**flags, "recheck": recheck})
+        _estimate(known, folder, config, {**flags, "recheck": recheck})
         return
     if recheck is not None:
         _recheck(recheck, known, config, flags)
         return
-    _optimize(known, out or labelled.with_suffix(".tuned"), config, flags)
+    _optimize(known, folder, config, flags)
 
 
 def _overrides(flags: dict[str, Any]) -> dict[str, Any]:
     seed = {} if flags["seed"] is None else {"seed": flags["seed"]}
-    return {**backend_overrides(flags), **seed}
+    chosen = {name: flags[name] for name in _OPTIONS if flags[name] is not None}
+    return {**backend_overrides(flags), **seed, "optimize": chosen}
 
 
-def _estimate(labelled: LabelledSet, config: Config, flags: dict[str, Any]) -> None:
+def _estimate(labelled: LabelledSet, out: Path, config: Config, flags: dict[str, Any]) -> None:
     from character.cli.estimate_table import show_estimate
-    from character.tuning_estimate import estimate_tuning
-    from optimizers.strategies import usual_budget
+    from character.tuning.optimize import optimize
 
     if flags["recheck"] is not None:
         raise click.UsageError("--dry-run estimates a tuning; --recheck tunes nothing.")
-    budget = flags["budget"] or usual_budget(len(labelled.items), flags["controls"])
-    found = estimate_tuning(
-        labelled, config, strategy=flags["strategy"], budget=budget, metric=flags["metric"]
-    )
-    show_estimate(found, _ESTIMATE_NOTE, as_json=flags["as_json"])
+    show_estimate(optimize(labelled, out, config, dry_run=True), _ESTIMATE_NOTE, as_json=flags["as_json"])
 
 
 def _optimize(labelled: LabelledSet, out: Path, config: Config, flags: dict[str, Any]) -> None:
-    from character.optimization_page import optimization_page
-    from character.optimizing import optimize
-    from character.report import write
-    from optimizers.strategies import usual_budget
+    from character.tuning.optimize import optimize
+    from character.tuning.page import optimization_page
 
-    flags = {**flags, "budget": flags["budget"] or usual_budget(len(labelled.items), flags["controls"])}
-    names = ("strategy", "budget", "metric", "controls", "level", "uses_length")
-    with LiveBar("calls", "starting", total=flags["budget"]) as bar:
-        done = optimize(
-            labelled,
-            out,
-            **{name: flags[name] for name in names},
-            config=config,
-            on_progress=_told(bar),
-        )
-    page = optimization_page(done.report, flags["language"])
-    write(page, out / "report.html")
+    with LiveBar("calls", "starting") as bar:
+        done = optimize(labelled, out, config, on_progress=_told(bar))
     if flags["as_json"]:
         print_json({"folder": str(out), **done.report.model_dump(mode="json")})
     else:
-        _show(page, done.report, out)
+        _show(optimization_page(done.report, config.optimize.language), done.report, out)
 
 
 def _recheck(path: Path, labelled: LabelledSet, config: Config, flags: dict[str, Any]) -> None:
     from character.cli.wording import console as new_console
     from character.config import is_rehearsal_model
-    from character.optimizing import recheck
+    from character.tuning.optimize import recheck
     from optimizers.artifact import language_warning, load_artifact
     from optimizers.evaluation import is_real
     from optimizers.report import MetricGain
 
     artifact = load_artifact(path)
-    found = recheck(artifact, labelled, config=config, metric=flags["metric"], level=flags["level"])
+    found = recheck(
+        artifact, labelled, config=config, metric=config.optimize.metric, level=config.optimize.level
+    )
     rows = [MetricGain.of(each) for each in found]
     model = config.backend("ranking").model_name
     rehearsal = labelled.rehearsal or artifact.rehearsal or is_rehearsal_model(model)
@@ -183,7 +167,7 @@ def _recheck(path: Path, labelled: LabelledSet, config: Config, flags: dict[str,
 def _show(page: Page, report: OptimizationReport, out: Path) -> None:
     from character.cli.page_text import page_lines
     from character.cli.wording import console as new_console
-    from character.optimization_changes import instruction_diff
+    from character.tuning.changes import instruction_diff
 
     console = new_console()
     for part in page_lines(page):
@@ -221,6 +205,6 @@ def _told(bar: LiveBar) -> Callable[[Progress], None]:
 
     def show(progress: Progress) -> None:
         best = "" if progress.best is None else f"best on training items {progress.best:.3f}"
-        bar.show(progress.calls, progress.stage, note=best)
+        bar.show(progress.calls, progress.stage, note=best, total=progress.budget)
 
     return show

@@ -33,8 +33,7 @@ def tuning_options(function: F) -> F:
     seed = click.option("--seed", type=click.IntRange(min=0), help="The seed of everything random.")
     level = click.option(
         "--level",
-        default=0.95,
-        show_default=True,
+        show_default="0.95",
         type=click.FloatRange(0.5, 0.999),
         help="The level of the intervals.",
     )

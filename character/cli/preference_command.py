@@ -179,8 +179,8 @@ def evaluate(
 def why(folder: Path, a: str, b: str, trait: str, as_json: bool) -> None:
     """Say which words and phrases make MODEL prefer the response A to B, or B to A."""
     from character.preference import load_preference_model
+    from character.preference.explain import why as reasons
     from character.preference.known_traits import Asked
-    from character.preference.why import why as reasons
     from character.rehearsal_words import REHEARSAL_WORDS
 
     model = load_preference_model(folder)

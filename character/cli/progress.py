@@ -17,8 +17,8 @@ from character.cli.wording import cost_text, count_text
 from character.config import Config
 from character.constitution import Constitution
 from character.records import PreferencePair, Usage
-from character.run_loop import RunState
-from character.run_summary import RunSummary
+from character.runs.run import RunState
+from character.runs.summary import RunSummary
 
 _STAGES = ("messages", "responses", "ranking", "pairs")
 

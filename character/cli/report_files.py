@@ -22,12 +22,13 @@ def check_html(html: Path) -> None:
 def write_report(page: Page, found: BaseModel, html: Path) -> None:
     """Write both files, with the folders they lie in; raises InputError where that cannot be done."""
     from character.errors import InputError
-    from character.report import write, write_text
+    from character.files import write_whole
+    from character.report import write
 
     try:
         html.parent.mkdir(parents=True, exist_ok=True)
         write(page, html)
-        write_text(found.model_dump_json(indent=2) + "\n", html.with_suffix(".json"))
+        write_whole(found.model_dump_json(indent=2) + "\n", html.with_suffix(".json"))
     except OSError as error:
         raise InputError(
             f"{html} cannot be written: {error.strerror or error}.", fix="name another file with --out."

@@ -88,8 +88,8 @@ def command(
 
 
 def _report(folder: Path, language: Any, as_json: bool) -> None:
-    from character.evaluation.card_facts import sign_off_part
-    from character.evaluation.page_reviews import review_notes
+    from character.evaluation.page.card_facts import sign_off_part
+    from character.evaluation.page.reviews import review_notes
     from character.review.reporting import write_reviewed
 
     report = write_reviewed(folder, language)

@@ -74,29 +74,19 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
     from character.cli.progress import RunDisplay
     from character.config import load_config
     from character.constitution import load_constitution
-    from character.estimate import estimate
-    from character.message_files import GivenMessages, MessageFile, messages_from_questions
-    from character.run_loop import run
-    from character.tuned_ranker import ranker_notes, with_tuned_ranker
+    from character.ranking.saved import ranker_notes
+    from character.runs.run import run
 
-    config = with_tuned_ranker(load_config(config_path, overrides=_overrides(flags)))
-    loaded = load_constitution(constitution)
+    config, loaded = load_config(config_path, overrides=_overrides(flags)), load_constitution(constitution)
+    given: Any = {"messages": flags["messages_path"], "traits": flags["trait_names"]}
     for note in ranker_notes(config, loaded.language):
         click.echo(f"Note: {note}", err=True)
-    if flags["trait_names"]:
-        loaded = loaded.only(flags["trait_names"])
-    messages: MessageFile | GivenMessages | None = None
-    if flags["messages_path"]:
-        messages = MessageFile(flags["messages_path"], loaded)
-    elif config.messages.from_questions:
-        messages = GivenMessages(messages_from_questions(loaded))
     if flags["dry_run"]:
-        show_estimate(estimate(loaded, config, messages), _LIMITS, as_json=flags["as_json"])
+        show_estimate(run(loaded, out, config, dry_run=True, **given), _LIMITS, as_json=flags["as_json"])
         return
-    with RunDisplay(loaded, config, out) as display:
-        summary = run(
-            loaded, out, config=config, messages=messages, reuse=flags["reuse"], on_progress=display.update
-        )
+    shown = loaded.only(flags["trait_names"]) if flags["trait_names"] else loaded
+    with RunDisplay(shown, config, out) as display:
+        summary = run(loaded, out, config, reuse=flags["reuse"], on_progress=display.update, **given)
     if flags["as_json"]:
         print_json(summary.model_dump(mode="json"))
     else:

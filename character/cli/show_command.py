@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from character.records import RankingPass, Rollout
-    from character.store import RunStore
+    from character.store.run_store import RunStore
 
 
 @click.command("show", short_help="Show a run's messages with candidates, scores and reasons.")
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 def command(run_folder: Path, message_id: str | None, limit: int, as_json: bool) -> None:
     """List the messages of RUN, or show one with its candidates, scores and reasons side by side."""
     from character.cli.wording import console as new_console
-    from character.run_summary import require_run
-    from character.store import RunStore
+    from character.runs.session import require_kind
+    from character.store.run_store import RunStore
 
     with RunStore(run_folder) as store:
-        require_run(store)
+        require_kind(store, "run")
         if message_id is None:
             rollouts = list(store.rollouts(limit=limit))
             counts = store.counts()
@@ -75,7 +75,7 @@ def _list(console: Console, rollouts: list[Rollout]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from character.run_loop import outcome
+    from character.runs.run import outcome
 
     table = Table(expand=True)
     table.add_column("message", no_wrap=True)

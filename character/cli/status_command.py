@@ -11,7 +11,7 @@ import click
 from character.cli.options import json_option, print_json, run_argument
 
 if TYPE_CHECKING:
-    from character.store import RunStore
+    from character.store.run_store import RunStore
 
 
 @click.command("status", short_help="Show how far a run is and what it cost.")
@@ -26,8 +26,8 @@ def command(run_folder: Path, watch: bool, interval: float, as_json: bool) -> No
 
     Of an evaluation (`character effect`) it shows whether it is finished and what it cost so far.
     """
-    from character.run_summary import summarize
-    from character.store import RunStore
+    from character.runs.summary import summarize
+    from character.store.run_store import RunStore
 
     with RunStore(run_folder) as store:
         if store.meta("effect") is not None:

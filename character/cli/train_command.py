@@ -92,7 +92,7 @@ def command(method: Any, run_folder: Path, out: Path, **flags: Any) -> None:
 
 def _written(method: Any, run_folder: Path, out: Path, flags: dict[str, Any]) -> TrainingReport:
     from character.exports import Split, run_data
-    from character.store import RunStore
+    from character.store.run_store import RunStore
     from character.training.mixing import Mix
     from character.training.preparing import REPORT_FILE, Wish, prepare, read_training
 
@@ -156,7 +156,7 @@ def _values(settings: tuple[str, ...]) -> dict[str, Any]:
 def _pairs(store: Any, flags: dict[str, Any]) -> PairsConfig | None:
     from character.config import PAIR_DESIGNS, PairsConfig
     from character.errors import UnknownNameError
-    from character.run_summary import run_config
+    from character.runs.session import stored_config
 
     given = {
         name: flags[name] for name in ("design", "min_margin", "max_per_message") if flags[name] is not None
@@ -165,7 +165,7 @@ def _pairs(store: Any, flags: dict[str, Any]) -> PairsConfig | None:
         raise UnknownNameError("pair design", given["design"], PAIR_DESIGNS)
     if not given:
         return None
-    return PairsConfig.model_validate(run_config(store).pairs.model_dump() | given)
+    return PairsConfig.model_validate(stored_config(store).pairs.model_dump() | given)
 
 
 def _go(report: TrainingReport) -> dict[str, float]:

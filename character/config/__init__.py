@@ -1,7 +1,9 @@
 """One configuration object: a TOML file, flags and Python all make the same frozen model."""
 
-from character.config.backend import BACKEND_KINDS, BackendConfig, BackendKind, Section, is_rehearsal_model
-from character.config.loading import build_config, describe_validation, load_config
+from character.config.backend import BACKEND_KINDS, BackendConfig, BackendKind, is_rehearsal_model
+from character.config.loading import as_config, build_config, load_config, with_section
+from character.config.section import Section, describe_validation
+from character.config.sections import AuditConfig, EffectConfig, EffectDesign, OptimizeConfig, TrainConfig
 from character.config.steps import (
     LEAST_CANDIDATES,
     MAX_PASSES,
@@ -14,27 +16,35 @@ from character.config.steps import (
     ResponsesConfig,
     StoreConfig,
 )
-from character.config.whole import ROLES, Config
+from character.config.whole import COMPARED, ROLES, Config
 
 __all__ = [
     "BACKEND_KINDS",
+    "COMPARED",
     "LEAST_CANDIDATES",
     "MAX_PASSES",
     "PAIR_DESIGNS",
     "ROLES",
+    "AuditConfig",
     "BackendConfig",
     "BackendKind",
     "BudgetConfig",
     "Config",
+    "EffectConfig",
+    "EffectDesign",
     "MessagesConfig",
+    "OptimizeConfig",
     "PairDesign",
     "PairsConfig",
     "RankingConfig",
     "ResponsesConfig",
     "Section",
     "StoreConfig",
+    "TrainConfig",
+    "as_config",
     "build_config",
     "describe_validation",
     "is_rehearsal_model",
     "load_config",
+    "with_section",
 ]

@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from character.config.section import Section
 from character.text import fingerprint
 
 BackendKind = Literal["native", "litellm", "rehearsal"]
 BACKEND_KINDS: tuple[BackendKind, ...] = get_args(BackendKind)
-
-
-class Section(BaseModel):
-    """Base of all sections: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class BackendConfig(Section):

@@ -4,34 +4,44 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from character.config.backend import BackendConfig, Section
-from character.config.steps import (
-    BudgetConfig,
-    MessagesConfig,
-    PairsConfig,
-    RankingConfig,
-    ResponsesConfig,
-    StoreConfig,
-)
+from character.config.section import describe_validation
 from character.config.whole import Config
 from character.errors import ConfigError
 
 
-def load_config(path: Path | None = None, *, overrides: Mapping[str, Any] | None = None) -> Config:
+def load_config(path: Path | str | None = None, *, overrides: Mapping[str, Any] | None = None) -> Config:
     """Return the configuration of a TOML file with ``overrides`` (nested, as in the file) laid over it.
 
     Raises ConfigError naming the file, the line or the field, and what was expected.
     """
     data: dict[str, Any] = {}
     if path is not None:
-        data = _read_toml(path)
+        data = _read_toml(Path(path))
     return build_config(_merge(data, overrides or {}), source=str(path) if path else "the given options")
+
+
+def as_config(given: Config | Path | str | None) -> Config:
+    """Return a configuration given as one, or as the path of its TOML file; the defaults where nothing is given."""
+    if given is None:
+        return Config()
+    return given if isinstance(given, Config) else load_config(given)
+
+
+def with_section(config: Config, section: str, values: Mapping[str, Any]) -> Config:
+    """Return a configuration with other values in one section; raises ConfigError naming what is not valid."""
+    if not values:
+        return config
+    before = getattr(config, section)
+    try:
+        changed = type(before).model_validate({**before.model_dump(exclude_unset=True), **values})
+    except ValidationError as error:
+        raise ConfigError(f"{section}.{describe_validation(error)}") from None
+    return config.model_copy(update={section: changed})
 
 
 def build_config(data: Mapping[str, Any], *, source: str = "the configuration") -> Config:
@@ -44,38 +54,6 @@ def build_config(data: Mapping[str, Any], *, source: str = "the configuration") 
             expected="the fields that `character init` writes into config.toml, each with a comment",
             fix="correct that field.",
         ) from None
-
-
-def describe_validation(error: ValidationError) -> str:
-    """Return the first problem of a pydantic error as ``field: what is wrong (found …)``, and how many more."""
-    problems = error.errors(include_url=False)
-    first = problems[0]
-    where = ".".join(str(part) for part in first["loc"]) or "the whole"
-    what = first["msg"].removeprefix("Value error, ")
-    found = first["input"]
-    plain = isinstance(found, str | int | float | bool) and first["type"] != "missing"
-    shown = f" (found {found!r})" if plain and "@" not in str(found) else ""  # a URL may hold a password
-    if first["type"] == "extra_forbidden":
-        near = get_close_matches(str(first["loc"][-1]), _field_names(), n=1)
-        what, shown = "this field is not known", f"; did you mean {near[0]}?" if near else ""
-    more = (
-        f" (and {len(problems) - 1} more: {', '.join('.'.join(map(str, p['loc'])) for p in problems[1:4])})"
-    )
-    return f"{where}: {what}{shown}{more if len(problems) > 1 else ''}"
-
-
-def _field_names() -> list[str]:
-    sections: tuple[type[Section], ...] = (
-        Config,
-        BackendConfig,
-        MessagesConfig,
-        ResponsesConfig,
-        RankingConfig,
-        PairsConfig,
-        BudgetConfig,
-        StoreConfig,
-    )
-    return sorted({name for section in sections for name in section.model_fields})
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

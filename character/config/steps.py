@@ -6,7 +6,7 @@ from typing import Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from character.config.backend import Section
+from character.config.section import Section
 from character.records import KINDS, Kind, Level
 
 PairDesign = Literal[

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from character.config.backend import BackendConfig, Section, is_rehearsal_model
+from character.config.backend import BackendConfig, is_rehearsal_model
+from character.config.section import Section, describe_validation
+from character.config.sections import AuditConfig, EffectConfig, OptimizeConfig, TrainConfig
 from character.config.steps import (
     LEAST_CANDIDATES,
     BudgetConfig,
@@ -19,13 +21,28 @@ from character.config.steps import (
     ResponsesConfig,
     StoreConfig,
 )
+from character.errors import ConfigError
 from character.records import Level
 
 ROLES = ("messages", "responses", "ranking", "judge", "reflection")
 """The steps that may have a backend of their own; each falls back to ``default``."""
+COMPARED = ("base", "tuned")
+"""The backends that an evaluation compares."""
 
 
-class Config(Section):
+class _RaisesConfigError(type(Section)):  # type: ignore[misc]
+    """Lets ``Config(...)`` raise our error, which names the field, where pydantic's would escape."""
+
+    def __call__(cls, *args: Any, **fields: Any) -> Any:
+        try:
+            return super().__call__(*args, **fields)
+        except ValidationError as error:
+            raise ConfigError(
+                f"the configuration: {describe_validation(error)}", fix="correct that field."
+            ) from None
+
+
+class Config(Section, metaclass=_RaisesConfigError):
     """Everything a run needs to know besides its constitution and its messages."""
 
     seed: int = Field(default=0, ge=0, lt=2**31)
@@ -37,6 +54,10 @@ class Config(Section):
     pairs: PairsConfig = PairsConfig()
     budget: BudgetConfig = BudgetConfig()
     store: StoreConfig = StoreConfig()
+    effect: EffectConfig = EffectConfig()
+    optimize: OptimizeConfig = OptimizeConfig()
+    audit: AuditConfig = AuditConfig()
+    train: TrainConfig = TrainConfig()
     backends: dict[str, BackendConfig] = Field(default_factory=lambda: {"default": BackendConfig()})
 
     @model_validator(mode="before")
@@ -58,7 +79,7 @@ class Config(Section):
         unknown = [
             name
             for name in self.backends
-            if name not in ("default", *ROLES, *self.responses.backends, *self.ranking.backends)
+            if name not in ("default", *ROLES, *COMPARED, *self.responses.backends, *self.ranking.backends)
         ]
         if unknown:
             known = [*ROLES, "default"]

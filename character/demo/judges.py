@@ -6,10 +6,10 @@ from typing import Any
 
 import dspy
 
+from character.backends.drivers import usage_is_on_the_record
 from character.constitution import Trait
 from character.demo.world import is_on_topic, read_reply
-from character.modules import Ranker
-from character.modules.steps import usage_is_on_the_record
+from character.ranking.ranker import Ranker
 from character.records import Candidates, Message, Ranking
 
 

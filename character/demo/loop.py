@@ -19,7 +19,7 @@ from character.demo.page import loop_page
 from character.demo.plan import LoopConfig, Places, Step, read_config, steps_of
 from character.demo.results import LoopResults
 from character.errors import CharacterError, InputError, MissingExtraError
-from character.exports.files import write_text
+from character.files import write_text
 from character.report import write
 from character.report.parts import Language
 from character.text import fingerprint

@@ -10,9 +10,9 @@ from typing import Literal
 
 from character.demo.plan import Judge, LoopConfig, Places
 from character.demo.world import CONSTITUTION, HUMOUR, PATIENCE, is_on_topic, read_reply, truth_measures
-from character.message_files import MessageFile
+from character.messages.files import MessageFile
 from character.records import Message, Record, Rollout
-from character.store import RunStore
+from character.store.run_store import RunStore
 from character.training.data import Row, read_rows
 from character.training.effects import PLAIN_MEASURES, EffectReport, Shift, measure_effect
 from character.training.preparing import read_training

@@ -17,7 +17,7 @@ from character.demo.world import (
     all_topics,
     write_reply,
 )
-from character.exports.files import json_text, jsonl_sink, write_text
+from character.files import json_text, jsonl_sink, write_text
 from character.records import Message
 
 _MAX_TOKENS = 96
@@ -84,7 +84,7 @@ def policy(places: Places, config: LoopConfig) -> None:
 
 def run_judge(places: Places, config: LoopConfig) -> None:
     """Run our program with the policy as its responder and the rehearsal model as its judge."""
-    from character.modules import Ranker
+    from character.ranking.ranker import Ranker
     from character.training.policy import PolicyResponder
 
     responder = PolicyResponder(
@@ -109,16 +109,16 @@ def run_biased(places: Places, config: LoopConfig) -> None:
 
 
 def _messages(places: Places) -> list[Message]:
-    from character.message_files import MessageFile
+    from character.messages.files import MessageFile
 
     return list(MessageFile(places.messages, CONSTITUTION).messages(PATIENCE.name))
 
 
 def _run(places: Places, config: LoopConfig, judge: str, responder: Any, ranker: Any) -> None:
     from character.config import load_config
-    from character.message_files import MessageFile
+    from character.messages.files import MessageFile
     from character.program import CharacterProgram
-    from character.run_loop import run
+    from character.runs.run import run
 
     program = CharacterProgram(responder=responder, ranker=ranker, **_PAIRS)
     settings = load_config(overrides={"seed": config.seed, "concurrency": 32, "pairs": _PAIRS})
@@ -131,7 +131,7 @@ _PAIRS: dict[str, Any] = {"design": "all", "min_margin": 0.15, "min_probability"
 
 def _same_candidates(places: Places) -> Any:
     """Return a responder that hands out the candidates of the first run again, so that only the judge differs."""
-    from character.store import RunStore
+    from character.store.run_store import RunStore
 
     with RunStore(places.run("judge")) as store:
         known = {rollout.message.id: rollout.candidates for rollout in store.rollouts() if rollout.candidates}
@@ -175,8 +175,8 @@ def grpo_judge(places: Places, config: LoopConfig) -> None:
 def _train(method: Any, judge: str, places: Places, config: LoopConfig, *, balance: float | None) -> None:
     from character import build_lm
     from character.exports import Split, run_data
-    from character.modules import Ranker
-    from character.store import RunStore
+    from character.ranking.ranker import Ranker
+    from character.store.run_store import RunStore
     from character.training.other_traits import by_judge
     from character.training.preparing import Wish, prepare
     from character.training.recipe import Reward
@@ -220,7 +220,7 @@ def settings_of(method: str, config: LoopConfig) -> dict[str, Any]:
 
 def sample(name: str, places: Places, config: LoopConfig) -> None:
     """Sample a model on the held-out messages."""
-    from character.message_files import MessageFile
+    from character.messages.files import MessageFile
     from character.training.sampling import Sampler
 
     folder = places.policy if name == "base" else places.trained(name)

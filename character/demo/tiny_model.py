@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from character.errors import MissingExtraError
-from character.exports.files import write_text
+from character.files import write_text
 
 SPECIAL = ("<|pad|>", "<|end|>", "<|user|>", "<|assistant|>")
 CHAT_TEMPLATE = (

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from character.audit.feature_words import TraitWords
-from character.audit.features import features_of
-from character.modules.filters import is_wrong_language
+from character.pairs.feature_words import TraitWords
+from character.pairs.features import features_of
 from character.records import Message
+from character.responses.filters import is_wrong_language
 from character.text import fold, is_refusal
 
 COUNTED = ("list_items", "headers", "bold", "emoji", "exclamations", "questions", "hedges", "apologies")

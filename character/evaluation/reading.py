@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from character.constitution import Constitution
 from character.errors import MessagesError, StoreError
 from character.evaluation.records import EffectReport, Probed
-from character.message_files import GivenMessages
+from character.messages.files import GivenMessages
 from character.records import Message, MessageBatch
 
 REPORT_NAME, RESPONSES_NAME = "effect.json", "responses.jsonl"

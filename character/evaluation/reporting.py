@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from character._version import __version__
 from character.config import BackendConfig, is_rehearsal_model
+from character.evaluation.choices.ratings import revealed
 from character.evaluation.conditions import contrasts_for, pressed_contrasts
-from character.evaluation.opinion import PreferenceJudge, opinion_of
-from character.evaluation.pressures import PRESSURES
-from character.evaluation.probing import Plan
-from character.evaluation.ratings import revealed
+from character.evaluation.preference_judge import PreferenceJudge, opinion_of
+from character.evaluation.pressure import PRESSURES
+from character.evaluation.probe import Plan
 from character.evaluation.records import Choice, EffectReport, Probed
 from character.evaluation.shifts import (
     coherences,

@@ -11,8 +11,6 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from character.audit.clustered import LEAST_CLUSTERS, bootstrap_intervals, holm, sign_flip_p_values
-from character.audit.pair_table import Floats, Ints
 from character.evaluation.conditions import BASE, CHARACTER, PLAIN, TUNED, Contrast, alone
 from character.evaluation.measures import MEASURES, comparable
 from character.evaluation.records import (
@@ -29,6 +27,14 @@ from character.evaluation.records import (
     Survival,
 )
 from character.records import KINDS
+from character.statistics.clusters import (
+    LEAST_CLUSTERS,
+    Floats,
+    Ints,
+    bootstrap_intervals,
+    holm,
+    sign_flip_p_values,
+)
 from optimizers.statistics import bootstrap
 
 NUM_FLIPS = 9999

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import ConfigDict, Field, ValidationError, field_validator
 
-from character.audit.summary import AuditSummary
 from character.errors import InputError
+from character.exports.card.audit_summary import AuditSummary
 from character.exports.source import REHEARSAL_PREFIX, Census
 from character.records import Record
 

@@ -1,61 +1,22 @@
-"""Files that are either whole or not there: JSON that any line reader can read, Parquet, and the folder around them."""
+"""An export's folder: written beside and moved into place as a whole, Parquet, and what it says of itself."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from character.errors import InputError, MissingExtraError, StoreError
+from character.files import METADATA_FILE, Write
 
-METADATA_FILE = "export.json"
 STAGING_PREFIX = ".export-"
-_BREAKS = str.maketrans({"\u2028": "\\u2028", "\u2029": "\\u2029", "\x85": "\\u0085"})
 PARQUET_BATCH_ROWS = 1000
 
-Write = Callable[[dict[str, Any]], None]
 Sink = Callable[[Path], AbstractContextManager[Write]]
-
-
-def json_text(value: Any, *, indent: int | None = None) -> str:
-    """Return JSON with readable Chinese; characters that some readers take for line ends are escaped."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent).translate(_BREAKS)
-
-
-def digest_of(paths: Iterable[Path]) -> str:
-    """Return the hex digest of the files' bytes, in their order."""
-    digest = hashlib.blake2b(digest_size=8)
-    for path in paths:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 with ``\\n`` line ends and wait until it is on the disk."""
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-@contextmanager
-def jsonl_sink(path: Path) -> Iterator[Write]:
-    """Give a function that appends one row as one line of JSON."""
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-
-        def write(row: dict[str, Any]) -> None:
-            file.write(json_text(row) + "\n")
-
-        yield write
-        file.flush()
-        os.fsync(file.fileno())
 
 
 @contextmanager

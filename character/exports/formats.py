@@ -8,8 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from character.exports.beside import axolotl_yaml, llamafactory_info
-from character.exports.files import Sink, Write, json_text, jsonl_sink, parquet_sink, write_text
+from character.exports.files import Sink, parquet_sink
 from character.exports.models import SPLIT_NAMES, ExportedFile, Split, SplitName
 from character.exports.recipe import recipe_tables
 from character.exports.rows import (
@@ -29,6 +28,8 @@ from character.exports.rows import (
 )
 from character.exports.source import Source
 from character.exports.splits import split_of
+from character.exports.trainer_files import axolotl_yaml, llamafactory_info
+from character.files import Write, json_text, jsonl_sink, write_text
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from typing import Any, Literal, Self, get_args
 
 from pydantic import Field, SkipValidation, field_validator, model_validator
 
-from character.audit.balance import Balanced
 from character.config import PairsConfig
 from character.constitution.models import Constitution
 from character.errors import InputError
+from character.pairs.balance import Balanced
 from character.records import Record, Rollout
-from character.vetoes import Vetoes
+from character.store.vetoes import Vetoes
 
 SplitName = Literal["train", "validation", "test"]
 SPLIT_NAMES: tuple[SplitName, ...] = get_args(SplitName)

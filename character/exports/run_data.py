@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import json
 
-from character.audit.summary import read_summary
+from character.config import Config
+from character.exports.card.audit_summary import read_summary
 from character.exports.models import ExportData
 from character.exports.source import StoredRollouts
 from character.records import Usage
-from character.store import RunStore
+from character.store.run_store import RunStore
+from character.store.vetoes import read_vetoes
 from character.text import fingerprint
-from character.vetoes import read_vetoes
 
 
 def run_data(store: RunStore) -> ExportData:
     """Return the data of an open run, its rollouts read as they are needed, with its audit where there is one."""
-    from character.run_summary import run_config, run_constitution, summarize  # brings dspy in
+    from character.runs.session import stored_config, stored_constitution
+    from character.runs.summary import summarize
 
     summary = summarize(store)
     manifest = {
         "models": summary.models,
         "seed": summary.seed,
-        "config_fingerprint": fingerprint(run_config(store).model_dump(mode="json")),
+        "config_fingerprint": _settings_fingerprint(stored_config(store)),
         "run_fingerprint": fingerprint(json.loads(store.meta("identity") or "{}")),
         "created_at": store.meta("created_at") or "",
         "rehearsal": summary.rehearsal,
@@ -31,8 +33,14 @@ def run_data(store: RunStore) -> ExportData:
         "pending": summary.messages.get("pending", 0) + summary.messages.get("failed", 0),
     }
     return ExportData(
-        constitution=run_constitution(store),
+        constitution=stored_constitution(store),
         rollouts=StoredRollouts(store),
         vetoes=read_vetoes(store.folder),
         manifest=manifest,
     )
+
+
+def _settings_fingerprint(config: Config) -> str:
+    """Return the fingerprint of the settings that made a run, without those of what is done with one."""
+    later = {"effect", "optimize", "audit", "train"}
+    return fingerprint(config.model_dump(mode="json", exclude=later))

@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from character.aggregation.combine import Effects
-from character.aggregation.rerank import position_effects, rerank
 from character.config import PairsConfig
 from character.errors import InputError
 from character.exports.models import ExportData
-from character.pairs import build_pairs
+from character.pairs.designs import build_pairs
+from character.ranking.combine import Effects
+from character.ranking.rerank import position_effects, rerank
 from character.records import Drop, Rollout
-from character.store import RunStore
-from character.vetoes import without_vetoed
+from character.store.run_store import RunStore
+from character.store.vetoes import without_vetoed
 
 REHEARSAL_PREFIX = "rehearsal/"
 """How the names of the rehearsal backend's models begin."""

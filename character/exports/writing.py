@@ -9,19 +9,20 @@ from types import MappingProxyType
 from typing import Any
 
 from character._version import __version__
-from character.audit.balance import Balanced, BalanceMethod, Contrasts, balance_table
-from character.audit.pair_table import pair_table
 from character.config import PairsConfig
 from character.errors import InputError, UnknownNameError
-from character.exports.card import dataset_card
-from character.exports.card_text import UNFINISHED, WEIGHT_IGNORED
+from character.exports.card.card import dataset_card
+from character.exports.card.text import UNFINISHED, WEIGHT_IGNORED
 from character.exports.facts import RunFacts, count_drops, made_by_rehearsal, read_facts
-from character.exports.files import METADATA_FILE, digest_of, json_text, staged_folder, write_text
+from character.exports.files import staged_folder
 from character.exports.formats import EXPORT_FORMATS, ExportFormat, Job, Written
 from character.exports.models import ExportData, ExportReport, Split
 from character.exports.rows import usable_pairs
 from character.exports.source import Source
 from character.exports.splits import requested_splits
+from character.files import METADATA_FILE, digest_of, json_text, write_text
+from character.pairs.balance import Balanced, BalanceMethod, Contrasts, balance_table
+from character.pairs.table import pair_table
 
 CARD_FILE = "README.md"
 DEFAULT_SPLIT = Split()
@@ -53,7 +54,7 @@ def export(
 
     ``pairs`` rebuilds the pairs from the stored candidates and rankings, without a model call, instead of writing the
     stored ones. ``balance`` is the most that any confound may then set chosen and rejected apart, in 0..1, such as 0.1
-    (see ``character.audit.balance``): pairs are left out, or with ``balance_method="weights"`` get a column ``weight``.
+    (see ``character.pairs.balance``): pairs are left out, or with ``balance_method="weights"`` get a column ``weight``.
     ``without_position_effects`` first takes out of the rankings what each place in the list is worth to the judge over
     the whole run; it needs ``pairs``. Balancing is over all splits together. ``balance_ignore`` names features that the
     traits themselves consist of, ``balance_contrasts`` what else to even out, by name and pair id.

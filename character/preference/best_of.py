@@ -10,10 +10,10 @@ import dspy
 import numpy as np
 from pydantic import Field
 
+from character.backends.drivers import ModuleCall, Steps, adrive, drive, names_argument
 from character.constitution import Trait
 from character.errors import InputError
-from character.modules.inputs import as_trait
-from character.modules.steps import ModuleCall, Steps, adrive, drive, names_argument
+from character.inputs import as_trait
 from character.preference.protocol import Conversation, Judged, PreferenceModel
 from character.records import Candidate, Candidates, Record, Usage
 from character.text import stable_seed

@@ -9,7 +9,6 @@ import os
 import stat
 import zipfile
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from tokenize import TokenError
 from typing import Annotated, Any, TypeVar
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import StringConstraints, ValidationError
 
+from character import files
 from character.errors import ModelFileError
 from character.records import Record
 from character.text import fingerprint
@@ -145,14 +145,10 @@ def write_arrays(path: Path, arrays: Arrays) -> str:
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file, whole or not at all; raises ModelFileError where it cannot be written."""
-    half = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        half.write_bytes(data)
-        half.replace(path)
+        files.write_whole(data, path)
     except OSError as error:
-        with suppress(OSError):
-            half.unlink()
         raise ModelFileError(
             f"{path}: cannot be written ({error.strerror or error}).", fix="choose another folder."
         ) from None

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from character.audit.confound_classifier import held_out
-from character.audit.feature_words import HasWords
-from character.audit.pair_table import pair_table
-from character.audit.second_opinion import most_certain
 from character.errors import InputError
-from character.pairs import IN_CHARACTER
+from character.pairs.confound_classifier import held_out
+from character.pairs.designs import IN_CHARACTER
+from character.pairs.feature_words import HasWords
+from character.pairs.second_opinion import most_certain
+from character.pairs.table import pair_table
 from character.preference.evaluation_records import Evaluation, JudgeView, Measure, Rival, Scope
 from character.preference.folds import NUM_FOLDS, folds_of, message_key
 from character.preference.known_traits import asked_about

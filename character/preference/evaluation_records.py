@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from character.audit.second_opinion import Disagreement
+from character.pairs.second_opinion import Disagreement
 from character.records import Record
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from character.audit.clustered import LEAST_CLUSTERS, cluster_sums, resampled_sums
 from character.preference.evaluation_records import Measure, ReliabilityBin, Scope
 from character.preference.ngrams import Floats, Ints
 from character.records import PreferencePair
+from character.statistics.clusters import LEAST_CLUSTERS, cluster_sums, resampled_sums
 
 NUM_BINS = 10
 _LEAST = 1e-12

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from character.audit.drop_words import reason_word
-from character.audit.page_words import JOIN
-from character.audit.second_opinion import Disagreement
 from character.errors import UnknownNameError
+from character.pairs.second_opinion import Disagreement
 from character.preference.evaluation_records import Evaluation, Measure, Scope
 from character.preference.page_words import GROUP_WORDS, MODEL_WORDS, PAGE
 from character.rehearsal_words import REHEARSAL_WORDS
@@ -25,7 +23,9 @@ from character.report import (
     Text,
 )
 from character.report.charts import Point, Step, dots, line
+from character.report.drop_words import reason_word
 from character.report.parts import NumberStyle, Part
+from character.report.wording import JOIN
 
 
 def evaluation_page(found: Evaluation, language: str = "en") -> Page:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from character.audit.message_words import KIND_WORDS
+from character.report.wording import KIND_WORDS
 
 MODEL_WORDS = {
     "en": {

@@ -12,14 +12,15 @@ from pydantic import Field, ValidationError
 
 from character.constitution import Trait
 from character.errors import InputError, UnknownNameError
-from character.exports.files import METADATA_FILE
-from character.modules.inputs import as_kind
+from character.files import METADATA_FILE
+from character.inputs import as_kind
 from character.records import PreferencePair, Record, Turn
-from character.run_summary import require_run, run_constitution, uses_rehearsal
-from character.store import RunStore
-from character.store_places import FILE_NAME
+from character.runs.session import require_kind, stored_constitution
+from character.runs.summary import uses_rehearsal
+from character.store.places import FILE_NAME
+from character.store.run_store import RunStore
+from character.store.vetoes import read_vetoes, without_vetoed
 from character.text import detect_language, fingerprint
-from character.vetoes import read_vetoes, without_vetoed
 from optimizers.errors import OptimizerError
 from optimizers.labelled_files import rows_of
 
@@ -109,8 +110,12 @@ def _of_trait(known: PairSet, trait: str) -> PairSet:
 def _of_run(folder: Path) -> PairSet:
     dropped: Counter[str] = Counter()
     with RunStore(folder) as store:
-        require_run(store)
-        constitution, vetoes, rehearsal = run_constitution(store), read_vetoes(folder), uses_rehearsal(store)
+        require_kind(store, "run")
+        constitution, vetoes, rehearsal = (
+            stored_constitution(store),
+            read_vetoes(folder),
+            uses_rehearsal(store),
+        )
         kept = (without_vetoed(rollout, vetoes, dropped) for rollout in store.rollouts())
         pairs = _distinct((pair for rollout in kept if rollout for pair in rollout.pairs), dropped)
     if not pairs:

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from character.audit.feature_words import HasWords
 from character.errors import InputError
+from character.pairs.feature_words import HasWords
 from character.preference.evaluation import (
     Columns,
     Held,

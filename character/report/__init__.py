@@ -21,7 +21,7 @@ from character.report.parts import (
     Table,
     Text,
 )
-from character.report.rendering import render, write, write_text
+from character.report.rendering import render, write
 
 __all__ = [
     "Chart",
@@ -38,5 +38,4 @@ __all__ = [
     "Text",
     "render",
     "write",
-    "write_text",
 ]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 from importlib.resources import files
 from pathlib import Path
 
+from character.files import write_whole
 from character.report.elements import section_html
 from character.report.escaping import encodable, escape
 from character.report.parts import Chart, Page
@@ -38,18 +38,7 @@ def render(page: Page) -> str:
 
 def write(page: Page, path: Path | str) -> None:
     """Write a page to a file, whole or not at all: a reader never sees half of it. Raises OSError."""
-    write_text(render(page), path)
-
-
-def write_text(text: str, path: Path | str) -> None:
-    """Write a text to a file, whole or not at all. Raises OSError."""
-    target = Path(path)
-    half = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        half.write_text(text, encoding="utf-8", newline="\n")
-        half.replace(target)
-    finally:
-        half.unlink(missing_ok=True)
+    write_whole(render(page), path)
 
 
 _LANGUAGE_TAGS = {"en": "en", "zh": "zh-Hans"}

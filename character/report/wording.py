@@ -93,3 +93,12 @@ def _plain(value: float, number: Number) -> str:
     if text.strip("+-0.,") == "":
         text = text.lstrip("+-")  # neither zero has a sign
     return text.replace("-", MINUS)
+
+
+JOIN = {"en": ", ", "zh": "、"}
+"""What stands between the items of a list."""
+KIND_WORDS = {
+    "en": {"question": "question", "situation": "situation", "self_reflection": "self-reflection"},
+    "zh": {"question": "问题型", "situation": "情境型", "self_reflection": "自我反思型"},
+}
+"""What kinds of messages are called."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from character.audit.clustered import LEAST_CLUSTERS
 from character.evaluation.records import EffectReport, Figure, SignOff, TraitReview, Veto
 from character.review.agreement import Unit, alpha_of, ratings_of
 from character.review.answers import EFFECT_PREFIX, CheckAnswer, EffectAnswer, SignAnswer
 from character.review.effect_items import EffectItem
 from character.review.sources import Subject
 from character.review.store import ReviewStore, Standing
+from character.statistics.clusters import LEAST_CLUSTERS
 from optimizers.statistics import bootstrap_mean
 
 

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from character.doubts import doubt_of_pair, uncertainty
 from character.errors import CharacterError
+from character.ranking.uncertainty import doubt_of_pair, uncertainty
 from character.records import Ranking, Rollout
 from character.review.answers import EFFECT_PREFIX, MOST_RANKED, Task, effect_key, target_key
 from character.review.effect_items import EffectItem, EffectItems
 from character.review.second import Second
 from character.review.store import ReviewStore
-from character.store import FAILED, RunStore
+from character.store.run_store import FAILED, RunStore
 from character.text import fingerprint, fold, stable_seed
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from character.records import Rollout
 from character.review.answers import CompareAnswer, RankAnswer, reviewer_name
 from character.review.sources import Subject, open_subject
 from character.review.store import ReviewStore, Standing
-from character.vetoes import FILE_NAME, read_vetoes
+from character.store.vetoes import FILE_NAME, read_vetoes
 from optimizers.labelled import Label, LabelledItem, LabelledSet, write_labelled
 
 _COUNTED_AS = {"unsuitable": "unsuitable", "skip": "skipped"}

@@ -8,16 +8,21 @@ from typing import TYPE_CHECKING
 from character.errors import StoreError
 from character.review.sources import open_subject
 from character.review.store import ReviewStore
-from character.vetoes import FILE_NAME
+from character.store.vetoes import FILE_NAME
 
 if TYPE_CHECKING:
     from character.evaluation.records import EffectReport
     from character.report.parts import Language
 
 
+def is_reviewed(folder: Path) -> bool:
+    """Whether anybody reviewed what a folder holds."""
+    return (folder / FILE_NAME).is_file()
+
+
 def reviewed(report: EffectReport, folder: Path) -> EffectReport:
     """Return the report of a folder with what reviewers said there, as it is where nobody reviewed it."""
-    if not (folder / FILE_NAME).is_file():
+    if not is_reviewed(folder):
         return report
     from character.review.effect_reviews import with_reviews
 
@@ -34,16 +39,15 @@ def write_reviewed(folder: Path, language: Language | None = None) -> EffectRepo
 
     No model is called. Raises StoreError where the folder holds no finished evaluation or cannot be written.
     """
-    from character.evaluation.cards import write_cards
-    from character.evaluation.page import effect_page
+    from character.evaluation.page.cards import write_cards
+    from character.evaluation.page.page import effect_page
     from character.evaluation.reading import read_report
     from character.report import write
-    from character.run_summary import run_constitution
-    from character.store import RunStore
+    from character.runs.session import reading, stored_constitution
 
     report = reviewed(read_report(folder), folder)
-    with RunStore(folder) as store:
-        constitution = run_constitution(store)
+    with reading(folder) as store:
+        constitution = stored_constitution(store)
     try:
         write(effect_page(report, language), folder / "effect.html")
     except OSError as error:

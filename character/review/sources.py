@@ -9,10 +9,10 @@ from character.constitution import Constitution
 from character.errors import StoreError
 from character.records import Rollout
 from character.review.effect_items import FILE_NAME, EffectItem, EffectItems, read_effect_items
-from character.run_summary import run_constitution
-from character.store import RunStore
-from character.store_places import FILE_NAME as RUN_FILE
-from character.store_places import POINTER
+from character.runs.session import stored_constitution
+from character.store.places import FILE_NAME as RUN_FILE
+from character.store.places import POINTER
+from character.store.run_store import RunStore
 
 if TYPE_CHECKING:
     from character.evaluation.records import EffectReport
@@ -83,7 +83,7 @@ def open_subject(folder: Path) -> Subject:
             expected=f"a finished one, with {_REPORT}",
             fix="go on with the same `character effect` command; no finished call is made again.",
         )
-    return Subject(folder, run, run_constitution(run), effects, _report(folder))
+    return Subject(folder, run, stored_constitution(run), effects, _report(folder))
 
 
 def _report(folder: Path) -> EffectReport | None:

@@ -20,8 +20,8 @@ from filelock import FileLock, Timeout
 from character.errors import StoreError
 from character.review.answers import ANSWERS, Answer, Task
 from character.review.schema import SCHEMA, SCHEMA_VERSION
-from character.store_tables import read_only_address
-from character.vetoes import FILE_NAME
+from character.store.tables import read_only_address
+from character.store.vetoes import FILE_NAME
 
 
 class Standing(NamedTuple):

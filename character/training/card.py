@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from character.exports.files import write_text
+from character.files import write_text
 from character.training.effects import EffectReport, Shift, words_of_shift
 from character.training.methods import METHODS
 from character.training.recipe import MODEL_FOLDER

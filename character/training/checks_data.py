@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from character.store.vetoes import VETO_REASONS
 from character.text import count_tokens
 from character.training.data import Row, TrainingData, prompt_key, responses_of, text_of, turns_of
 from character.training.methods import Method
 from character.training.model_folder import ModelFolder
 from character.training.reports import Check, CheckWeight
-from character.vetoes import VETO_REASONS
 from optimizers.statistics import Interval, bootstrap_mean
 
 LENGTH_BAR = 0.1

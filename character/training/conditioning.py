@@ -8,7 +8,7 @@ from typing import Any
 
 from character.constitution import Trait
 from character.errors import InputError
-from character.exports.files import jsonl_sink
+from character.files import jsonl_sink
 from character.preference import load_preference_model
 from character.preference.folds import text_key
 from character.preference.known_traits import asked_about

@@ -9,8 +9,8 @@ import numpy as np
 from pydantic import Field
 
 from character.constitution import Trait
-from character.modules.filters import is_wrong_language
 from character.records import Message, Record
+from character.responses.filters import is_wrong_language
 from character.text import is_refusal
 from character.training.other_traits import SHOWN, Scorer
 from optimizers.statistics import Interval, bootstrap_mean

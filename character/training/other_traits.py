@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from character.audit.feature_words import signs_of_trait
-from character.audit.features import Text, trait_words
 from character.constitution import Trait
+from character.pairs.feature_words import signs_of_trait
+from character.pairs.features import Text, trait_words
 from character.records import Candidate, Candidates, Message, PreferencePair
 from character.training.checks_data import TOO_WIDE, settles, written
 from character.training.data import TrainingData, prompt_key, text_of, turns_of

@@ -8,11 +8,11 @@ from typing import Any
 
 import dspy
 
+from character.backends.drivers import usage_is_on_the_record
 from character.constitution import Constitution, Trait
-from character.modules.filters import unusable
-from character.modules.inputs import as_message, as_trait
-from character.modules.steps import usage_is_on_the_record
+from character.inputs import as_message, as_trait
 from character.records import Candidate, Candidates, Drop, Message, Usage
+from character.responses.filters import unusable
 from character.text import stable_seed
 from character.training.sampling import OnBatch, Reply, Sampler
 

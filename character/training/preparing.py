@@ -12,8 +12,8 @@ from character.config import PairsConfig
 from character.constitution import Trait
 from character.errors import InputError, UnknownNameError
 from character.exports import EXPORT_FORMATS, ExportData, ExportedFile, ExportReport, Split, export
-from character.exports.files import json_text, jsonl_sink, write_text
 from character.exports.source import Source
+from character.files import json_text, jsonl_sink, write_text
 from character.text import fingerprint
 from character.training.checks import BY_WORDS, check_training, report_text
 from character.training.conditioning import (

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from character.errors import CharacterError, InputError, MissingExtraError
-from character.exports.files import write_text
+from character.files import write_text
 from character.text import fingerprint
 from character.training.preparing import read_training
 from character.training.recipe import MODEL_FOLDER

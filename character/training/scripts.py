@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from character._version import __version__
-from character.exports.files import write_text
+from character.files import write_text
 from character.training.methods import METHODS, Method
 from character.training.presets import Preset
 from character.training.recipe import MODEL_FOLDER

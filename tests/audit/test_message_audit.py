@@ -12,7 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from character import MessageGenerator, Trait, build_lm
-from character.audit.diversity import (
+from character.audit.messages.audit import audit_messages
+from character.audit.messages.records import MessageAudit
+from character.errors import UnknownNameError
+from character.messages.diversity import (
     TokenTable,
     compression_ratio,
     effective_number,
@@ -23,9 +26,6 @@ from character.audit.diversity import (
     tokens_of,
     vendi_score,
 )
-from character.audit.message_records import MessageAudit
-from character.audit.messages import audit_messages
-from character.errors import UnknownNameError
 from character.records import KINDS, Kind, Message, Turn
 
 WORDS = [

@@ -22,8 +22,8 @@ from character import (
     load_constitution,
     run,
 )
+from character.audit.audit import audit
 from character.audit.confounds import audit_confounds
-from character.audit.overview import audit
 from character.exports import ExportData, Split, StoredRollouts, export
 from character.text import detect_language
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from character import build_lm
+from character.backends.drivers import parallel
 from character.backends.gate import Pace
 from character.errors import BackendUnavailableError
-from character.modules.steps import parallel
 
 STEPS = st.lists(st.tuples(st.floats(0, 5), st.floats(0.1, 30)), min_size=1, max_size=20)
 

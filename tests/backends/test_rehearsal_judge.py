@@ -7,7 +7,7 @@ import dspy
 import pytest
 
 from character.backends.rehearsal import rehearse
-from character.modules.briefs import briefs, take
+from character.messages.briefs import briefs, take
 from signatures.judging import CompareResponses
 from signatures.messages import KIND_DESCRIPTIONS, GenerateMessages
 from signatures.ranking import RankResponses

@@ -8,8 +8,8 @@ import pytest
 from character.backends.rehearsal import rehearse
 from character.backends.rehearsal.concepts import KEYWORDS, find_concepts
 from character.backends.rehearsal.phrases import BANKS, REPLIES, read
-from character.modules.briefs import briefs, take
-from character.near_duplicates import NearDuplicates
+from character.messages.briefs import briefs, take
+from character.messages.near_duplicates import NearDuplicates
 from character.records import KINDS
 from character.text import detect_language, is_refusal
 from signatures.messages import KIND_DESCRIPTIONS, GenerateMessages

@@ -14,24 +14,26 @@ from typing import Any
 import pytest
 
 from character import CharacterProgram, Config, Constitution, Message, Trait, run
-from character.audit.features import FEATURES
-from character.audit.finding_words import FEATURE_WORDS, FINDINGS, SIDE_WORDS, STAGE_WORDS
+from character.audit.audit import audit
 from character.audit.findings import findings
-from character.audit.message_findings import message_findings
-from character.audit.message_words import BAND_WORDS, KIND_WORDS, MESSAGE_FINDINGS, MESSAGE_PAGE
-from character.audit.messages import audit_messages
-from character.audit.overview import audit
-from character.audit.page import audit_page
-from character.audit.page_words import LEVEL_WORDS, PAGE, STATUS_WORDS
-from character.audit.run_audit import RunAudit
-from character.audit.summary import read_summary
+from character.audit.messages.audit import audit_messages
+from character.audit.messages.findings import message_findings
+from character.audit.messages.words import BAND_WORDS, KIND_WORDS, MESSAGE_FINDINGS, MESSAGE_PAGE
+from character.audit.page.finding_words import FEATURE_WORDS, FINDINGS, SIDE_WORDS, STAGE_WORDS
+from character.audit.page.page import audit_page
+from character.audit.page.words import LEVEL_WORDS, PAGE, STATUS_WORDS
+from character.audit.records import RunAudit
 from character.errors import InputError, UnknownNameError
+from character.exports.card.audit_summary import read_summary
+from character.pairs.features import FEATURES
 from character.records import LEVELS, Turn
 from character.report import render
 from character.review.answers import CheckAnswer
 from character.review.store import ReviewStore
-from character.run_summary import write_down
-from character.store import RunStore
+from character.runs.identity import run_identity
+from character.runs.run import RUN
+from character.runs.session import write_down
+from character.store.run_store import RunStore
 from optimizers.statistics import Interval
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "constitutions"
@@ -59,7 +61,7 @@ def empty(tmp_path: Path) -> Path:
     """Return a run that was begun and has nothing in it."""
     constitution = Constitution(name="none", traits=(Trait(name="patience", description="takes its time"),))
     with RunStore.create(tmp_path / "empty") as store:
-        write_down(store, constitution, Config(), None)
+        write_down(store, RUN, run_identity(constitution.fingerprint, Config(), None), Config(), constitution)
     return tmp_path / "empty"
 
 

@@ -14,7 +14,7 @@ from training_rows import write_model
 from character import Constitution, load_config, run
 from character.review.answers import CheckAnswer
 from character.review.store import ReviewStore
-from character.store import RunStore
+from character.store.run_store import RunStore
 
 
 def character(*arguments: object) -> subprocess.CompletedProcess[str]:

@@ -15,13 +15,13 @@ from fake_server import FakeServer, backend_at, chat
 
 from character import Config, Constitution, Message, MessageBatch, Trait
 from character.errors import StoreError
-from character.evaluation.cards import effect_card, write_cards
-from character.evaluation.comparing import compare
+from character.evaluation.compare import compare
 from character.evaluation.conditions import BASE, TUNED
 from character.evaluation.effect import effect
-from character.evaluation.page import effect_page
+from character.evaluation.page.cards import effect_card, write_cards
+from character.evaluation.page.page import effect_page
 from character.evaluation.records import EffectReport
-from character.message_files import GivenMessages
+from character.messages.files import GivenMessages
 from character.report import render
 
 CHARACTER = (sys.executable, "-m", "character")

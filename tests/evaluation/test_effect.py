@@ -15,12 +15,12 @@ from character import Config, load_constitution
 from character.errors import InputError, StoreError
 from character.evaluation.conditions import BASE, TUNED
 from character.evaluation.effect import effect
-from character.evaluation.findings import findings, is_sure
-from character.evaluation.page import effect_page
-from character.evaluation.pressures import PRESSURES
-from character.evaluation.probing import Progress
+from character.evaluation.page.findings import findings, is_sure
+from character.evaluation.page.page import effect_page
+from character.evaluation.page.words import WORDS
+from character.evaluation.pressure import PRESSURES
+from character.evaluation.probe import Progress
 from character.evaluation.records import EffectReport, Probed, Shift
-from character.evaluation.words import WORDS
 from character.report import render
 from character.review.effect_items import read_effect_items
 

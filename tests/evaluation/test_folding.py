@@ -6,8 +6,8 @@ import string
 
 import pytest
 
-from character.evaluation.folding import MANY, Found, told
-from character.evaluation.words import WORDS
+from character.evaluation.page.folding import MANY, Found, told
+from character.evaluation.page.words import WORDS
 
 _WORDS = {
     "more": "{trait} shows more {where}.",

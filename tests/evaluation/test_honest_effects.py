@@ -15,18 +15,18 @@ from review_helpers import ReviewServer
 
 from character import Config, Constitution, Message, MessageBatch, Trait
 from character.errors import InputError, StoreError
-from character.evaluation.cards import effect_card, write_cards
-from character.evaluation.choosing import TraitChooser
-from character.evaluation.comparing import compare
+from character.evaluation.choices.chooser import TraitChooser
+from character.evaluation.choices.offers import other_traits
+from character.evaluation.compare import compare
 from character.evaluation.conditions import BASE, TUNED
 from character.evaluation.effect import effect
-from character.evaluation.findings import findings
-from character.evaluation.gauging import Gauge
-from character.evaluation.offers import other_traits
-from character.evaluation.page import MOST_MEASURES, effect_page
+from character.evaluation.judges.degrees import Gauge
+from character.evaluation.page.cards import effect_card, write_cards
+from character.evaluation.page.findings import findings
+from character.evaluation.page.page import MOST_MEASURES, effect_page
 from character.evaluation.reading import read_effect, read_report
 from character.evaluation.shifts import mean_figure, share_figure
-from character.message_files import GivenMessages, MessageFile
+from character.messages.files import GivenMessages, MessageFile
 from character.report import render
 from character.review.answers import CheckAnswer, SignAnswer
 from character.review.reporting import write_reviewed

@@ -20,14 +20,14 @@ from character import Config, load_constitution, run
 from character.backends.rehearsal.responses import compose
 from character.backends.rehearsal.sense import sense_of
 from character.errors import InputError, StoreError
-from character.evaluation.cards import CARD_WORDS, effect_card
-from character.evaluation.comparing import compare
+from character.evaluation.compare import compare
 from character.evaluation.conditions import BASE, TUNED
 from character.evaluation.effect import effect
-from character.evaluation.findings import findings
-from character.evaluation.opinion import PreferenceJudge
-from character.evaluation.page import effect_page
-from character.evaluation.page_opinion import OPINION_WORDS
+from character.evaluation.page.cards import CARD_WORDS, effect_card
+from character.evaluation.page.findings import findings
+from character.evaluation.page.opinion import OPINION_WORDS
+from character.evaluation.page.page import effect_page
+from character.evaluation.preference_judge import PreferenceJudge
 from character.evaluation.reading import read_effect
 from character.evaluation.records import EffectReport, OpinionShift
 from character.preference import preference_model

@@ -17,19 +17,19 @@ from evaluation.planted import PAIR, choosing
 from fake_server import FakeServer, Reply, as_rehearsal, backend_at
 
 from character import Config, Constitution, Trait, load_constitution
-from character.aggregation.choice_models import bradley_terry, bradley_terry_means
 from character.backends.rehearsal.choosing import LEANINGS
 from character.errors import InputError
-from character.evaluation.cards import effect_card
-from character.evaluation.choosing import TraitChooser
+from character.evaluation.choices.chooser import TraitChooser
+from character.evaluation.choices.offers import offers_for, other_traits
+from character.evaluation.choices.ratings import revealed
 from character.evaluation.conditions import BASE, PLAIN, TUNED
 from character.evaluation.effect import effect
-from character.evaluation.everyday import everyday_messages
-from character.evaluation.findings import findings
-from character.evaluation.offers import offers_for, other_traits
-from character.evaluation.page import effect_page
-from character.evaluation.ratings import revealed
+from character.evaluation.neutral_messages import everyday_messages
+from character.evaluation.page.cards import effect_card
+from character.evaluation.page.findings import findings
+from character.evaluation.page.page import effect_page
 from character.evaluation.records import Choice, EffectReport, Rating
+from character.ranking.choice_models import bradley_terry, bradley_terry_means
 from character.report import render
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "constitutions"

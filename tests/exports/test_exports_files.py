@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from character.errors import InputError, StoreError
 from character.exports import Split, export
-from character.exports.files import json_text, staged_folder, write_text
+from character.exports.files import staged_folder
+from character.files import json_text, write_text
 
 ALL_IN_TRAIN = Split(train=1, validation=0, test=0)
 
@@ -113,7 +114,8 @@ def test_a_failure_half_way_leaves_the_earlier_export_as_it_was(sixty, tmp_path)
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from character.exports.files import staged_folder, write_text
+from character.exports.files import staged_folder
+from character.files import write_text
 with staged_folder(Path(sys.argv[1]), overwrite=True) as folder:
     write_text(folder / "train.jsonl", "half a line")
     os.kill(os.getpid(), signal.SIGKILL)

@@ -17,7 +17,7 @@ from character.cli.export_command import command
 from character.config import PairsConfig
 from character.errors import InputError, UnknownNameError
 from character.exports import ExportData, Split, StoredRollouts, export
-from character.pairs import build_pairs
+from character.pairs.designs import build_pairs
 
 ALL_IN_TRAIN = Split(train=1, validation=0, test=0)
 

@@ -16,8 +16,8 @@ from character import Config, run
 from character.backends.budget import Amount, Budget
 from character.config import BudgetConfig
 from character.errors import BudgetReachedError, ConfigError
-from character.run_summary import summarize
-from character.store import RunStore
+from character.runs.summary import summarize
+from character.store.run_store import RunStore
 
 
 def _capped(settings: Config, **caps: Any) -> Config:

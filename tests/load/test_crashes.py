@@ -129,7 +129,7 @@ def test_a_dry_run_estimates_every_stage_and_touches_nothing(tmp_path: Path) -> 
 
 def test_the_estimate_is_near_what_a_run_takes(tmp_path: Path) -> None:
     from character import load_config, load_constitution
-    from character.estimate import estimate
+    from character.runs.estimate import estimate
 
     folder = Path(__file__).parent.parent.parent / "examples" / "constitutions"
     for name in ("patience-and-humour.zh.toml", "patience-and-humour.en.toml"):

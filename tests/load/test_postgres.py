@@ -1,21 +1,18 @@
 """A run in PostgreSQL instead of a file: the same records, one writer, readers any time, no password on disk.
 
-Needs a PostgreSQL server that the test may start: ``initdb`` and ``pg_ctl`` in the PATH or where Debian puts them.
+Needs a PostgreSQL server that the test may start (see ``postgres_server``).
 """
 
 from __future__ import annotations
 
-import os
-import pwd
 import shutil
-import socket
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from load_helpers import PATIENCE, messages
+from postgres_server import postgres_server
 from resume import records
 
 from character import Config, RunStore, run
@@ -24,36 +21,11 @@ from character.errors import InputError, StoreError
 pytestmark = pytest.mark.postgres
 
 
-def _program(name: str) -> str:
-    found = shutil.which(name) or next(
-        iter(sorted(map(str, Path("/usr/lib/postgresql").glob(f"*/bin/{name}")))), None
-    )
-    assert found, f"{name} is not installed: apt-get install postgresql"
-    return found
-
-
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url() -> Iterator[str]:
     """Return the URL of a PostgreSQL server on loopback that lives as long as the tests of this file."""
-    folder = Path("/tmp") / f"character-pg-{os.getpid()}"  # noqa: S108 - the server's user must reach it
-    folder.mkdir(mode=0o755)
-    as_server: dict[str, int] = {}
-    if os.getuid() == 0:  # the server refuses to run as root
-        user = pwd.getpwnam("postgres")
-        os.chown(folder, user.pw_uid, user.pw_gid)
-        as_server = {"user": user.pw_uid, "group": user.pw_gid}
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    data = str(folder / "data")
-    quiet = {"check": True, "capture_output": True, "cwd": folder, **as_server}
-    subprocess.run([_program("initdb"), "-D", data, "-U", "character", "-A", "trust"], **quiet)
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1"
-    log = str(folder / "log")
-    subprocess.run([_program("pg_ctl"), "-D", data, "-o", options, "-l", log, "-w", "start"], **quiet)
-    yield f"postgresql://character@127.0.0.1:{port}/postgres"
-    subprocess.run([_program("pg_ctl"), "-D", data, "-m", "immediate", "stop"], **quiet)
-    shutil.rmtree(folder)
+    with postgres_server() as address:
+        yield address
 
 
 def _config(url: str | None) -> Config:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from saved_rankers import ADVICE, CANDIDATES, LABELS, TRAIT, artifact, tuned_ranker
 
 from character import Ranker
-from character.modules.strategies import STRATEGIES, strategy
+from character.ranking.strategies import STRATEGIES, strategy
 from optimizers.artifact import (
     ArtifactError,
     apply_artifact,

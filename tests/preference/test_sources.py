@@ -14,7 +14,7 @@ from character.errors import InputError, StoreError
 from character.preference.sources import read_pairs
 from character.review.answers import CheckAnswer, target_key
 from character.review.store import ReviewStore
-from character.store import RunStore
+from character.store.run_store import RunStore
 
 PLAIN = {
     "prompt": "Why is 0.999… 1?",

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from character.audit.page import audit_page
-from character.audit.run_audit import RunAudit
+from character.audit.page.page import audit_page
+from character.audit.records import RunAudit
 from character.report import Chart
 
 if TYPE_CHECKING:

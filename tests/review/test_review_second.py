@@ -14,7 +14,7 @@ from character.review.effect_items import EffectItems
 from character.review.index import Filters, Index, facts_of, next_item
 from character.review.second import Second, second_of
 from character.review.store import ReviewStore
-from character.store import RunStore
+from character.store.run_store import RunStore
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from review_helpers import Reply, ReviewServer, rollout_of, some_rollouts, write
 
 from character.review.answers import CheckAnswer, CompareAnswer, RankAnswer
 from character.review.store import ReviewStore
-from character.store import RunStore
+from character.store.run_store import RunStore
 
 
 def ranks(page: Reply, best_first: str) -> dict[str, str]:

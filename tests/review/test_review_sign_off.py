@@ -16,8 +16,8 @@ from evaluation.planted import PAIR
 from review_helpers import Reply, ReviewServer
 
 from character import Constitution
-from character.evaluation.cards import effect_card
 from character.evaluation.effect import effect
+from character.evaluation.page.cards import effect_card
 from character.review.effect_items import EffectItem, read_effect_items
 from character.review.reporting import write_reviewed
 from character.review.store import ReviewStore

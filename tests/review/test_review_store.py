@@ -14,7 +14,7 @@ import pytest
 from character.errors import StoreError
 from character.review.answers import CheckAnswer, RankAnswer
 from character.review.store import ReviewStore
-from character.vetoes import read_vetoes
+from character.store.vetoes import read_vetoes
 
 
 def ranked(*order: tuple[int, ...]) -> RankAnswer:

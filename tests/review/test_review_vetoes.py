@@ -18,7 +18,7 @@ from character.exports.formats import EXPORT_FORMATS
 from character.records import Rollout
 from character.review.answers import CheckAnswer, target_key
 from character.review.store import ReviewStore
-from character.vetoes import Vetoes, read_vetoes, without_vetoed
+from character.store.vetoes import Vetoes, read_vetoes, without_vetoed
 
 ALL = Split(train=1, validation=0, test=0)
 

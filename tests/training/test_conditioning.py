@@ -10,7 +10,7 @@ from training_rows import pair
 
 from character import Trait
 from character.errors import InputError
-from character.exports.files import jsonl_sink
+from character.files import jsonl_sink
 from character.preference.folds import text_key
 from character.preference.transformer import TransformerFacts
 from character.training.preparing import Wish, write_training

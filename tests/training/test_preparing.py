@@ -12,10 +12,10 @@ import yaml
 from training_rows import pair
 
 from character import Trait
-from character.audit.balance import balance
 from character.constitution import Constitution
 from character.errors import InputError, UnknownNameError
 from character.exports import ExportData, Split
+from character.pairs.balance import balance
 from character.preference import preference_model
 from character.records import Candidate, Candidates, Message, PreferencePair, Ranking, Rollout
 from character.training.methods import METHOD_NAMES

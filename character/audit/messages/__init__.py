@@ -1,0 +1,1 @@
+"""The audit of messages: their mix, openers, clusters and repeats."""

@@ -1,0 +1,103 @@
+"""What in an audit of messages a person should look at, in plain words, and from which figures on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from character.audit.messages.records import Count, LengthMix, MessageScope, Note, Openers, Repeats
+from character.messages.diversity import Diversity
+
+LEAST_MESSAGES = 20
+"""A scope with fewer messages gets no remark on shares; only what is missing is remarked on."""
+LENGTH_GAP = 0.1
+"""The share of a band of length that is got may differ from the share asked for by so much."""
+KIND_SHORTFALL = 0.1
+"""So large a share of the messages asked for of a kind may be missing."""
+OPENERS_COVERED = 0.35
+"""The 14 commonest openers may begin so large a share of messages (only where there are 50 messages and more)."""
+LEAST_FOR_OPENERS = 50
+TOP_OPENER = 0.1
+"""One opener may begin so large a share of messages."""
+REPEATS = 0.02
+"""So large a share of messages may be in a cluster of near duplicates."""
+# Measured on eleven public sets of 40 to 7,600 requests, in English and Chinese, the next three came to .13 to .27,
+# 2.1 to 3.7 and .65 to .99.
+SELF_BLEU = 0.4
+"""Self-BLEU may be so high."""
+COMPRESSION = 4.5
+"""The texts may be compressed so many times."""
+VENDI_SHARE = 0.5
+"""The Vendi score may be so low a share of its sample."""
+
+
+def notes_on(name: str, scope: MessageScope) -> tuple[Note, ...]:
+    """Return the remarks on a scope, the most basic first; none where all is as it should be."""
+    found = [*_kinds(scope.kinds)]
+    if scope.num_messages >= LEAST_MESSAGES:
+        found += [*_lengths(scope.lengths), *_openers(scope.openers, scope.num_messages)]
+        found += [*_repeats(scope.repeats, scope.num_messages), *_diversity(scope.diversity)]
+    return tuple(Note(code=code, scope=name, text=text) for code, text in found)
+
+
+_Remarks = Iterator[tuple[str, str]]
+
+
+def _kinds(kinds: Mapping[str, Count]) -> _Remarks:
+    for kind, count in kinds.items():
+        if count.asked is not None and count.got < count.asked * (1 - KIND_SHORTFALL):
+            yield "kind", f"asked for {count.asked} messages of kind {kind}, got {count.got}"
+
+
+def _lengths(lengths: LengthMix) -> _Remarks:
+    total = sum(lengths.asked.values())
+    if total < LEAST_MESSAGES:
+        return
+    for band in lengths.asked:
+        asked, got = lengths.asked[band] / total, lengths.got[band] / total
+        if abs(asked - got) > LENGTH_GAP:
+            yield "length", f"asked for {_percent(asked)} {band} messages, got {_percent(got)}"
+
+
+def _openers(openers: Openers, number: int) -> _Remarks:
+    if openers.top and openers.top[0].share > TOP_OPENER:
+        first = openers.top[0]
+        yield "opener", f"{_percent(first.share)} of the messages begin with “{first.text}”"
+    if number >= LEAST_FOR_OPENERS and openers.covered > OPENERS_COVERED:
+        shown = min(14, openers.number)
+        yield "openers", f"{shown} openers cover {_percent(openers.covered)} of the messages"
+
+
+def _repeats(repeats: Repeats, number: int) -> _Remarks:
+    if repeats.share > REPEATS:
+        yield (
+            "near_duplicates",
+            f"{_percent(repeats.share)} of the messages repeat another one ({repeats.clusters} clusters, the largest "
+            f"of {repeats.largest})",
+        )
+    if repeats.shared > REPEATS * number:
+        yield (
+            "shared",
+            f"{repeats.shared} messages repeat one of another trait ({repeats.across_traits} clusters span several traits)",
+        )
+
+
+def _diversity(found: Diversity) -> _Remarks:
+    if found.self_bleu is not None and found.self_bleu > SELF_BLEU:
+        yield (
+            "self_bleu",
+            f"the messages share their wording: self-BLEU {found.self_bleu:.2f}, expected below {SELF_BLEU}",
+        )
+    if found.compression_ratio > COMPRESSION:
+        yield (
+            "compression",
+            f"the texts compress {found.compression_ratio:.1f} times, which is much repetition; expected below {COMPRESSION}",
+        )
+    if found.vendi is not None and found.vendi < VENDI_SHARE * found.sample_size:
+        yield (
+            "vendi",
+            f"{found.sample_size} sampled messages are as varied as {found.vendi:.0f} without anything in common",
+        )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"

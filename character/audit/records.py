@@ -1,0 +1,73 @@
+"""The records of a run's audit: everything found, and the findings in plain words."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from character.audit.candidates import CandidateAudit
+from character.audit.confounds import ConfoundAudit
+from character.audit.examples import Examples
+from character.audit.messages.records import MessageAudit
+from character.audit.rankings import RankingAudit
+from character.pairs.balance import Balanced
+from character.pairs.second_opinion import SecondOpinion
+from character.records import Record
+
+AuditLanguage = Literal["en", "zh"]
+AUDIT_LANGUAGES: tuple[AuditLanguage, ...] = ("en", "zh")
+
+
+class Finding(Record):
+    """One thing to know, in plain words. ``weight``: ``look`` asks for attention, ``note`` informs, ``fine`` reassures.
+
+    ``code`` names the kind of finding, the same in every language.
+    """
+
+    code: str
+    weight: Literal["look", "note", "fine"]
+    text: str
+
+
+class MoreOf(Record):
+    """In what share of the pairs the chosen, and the rejected, side has more of a feature; ties make up the rest."""
+
+    name: str
+    chosen: float
+    rejected: float
+
+
+class RunAudit(Record):
+    """What a run is worth, looked at as a whole.
+
+    ``states`` counts messages per state (see ``run_loop.outcome``) and in all; ``dropped`` and ``reasked`` count per
+    stage and reason what was lost, and what asking again made up for. ``confounds`` is None without pairs,
+    ``balanced`` says what an export with ``--balance`` would keep (``kept`` is left empty). ``chosen_levels``
+    counts pairs by the level that the chosen side was asked for, but for those of the design ``neutral``.
+    ``vetoed`` counts what reviewers vetoed, by reason; it is left out of all figures but ``dropped`` and ``reasked``, as it
+    is of exports. ``second_opinion`` is there where a preference model was asked. ``findings`` are in ``language``, the most urgent first.
+    """
+
+    constitution: str
+    language: AuditLanguage
+    version: str
+    seed: int
+    traits: tuple[str, ...]
+    models: dict[str, list[str]]
+    rehearsal: bool
+    states: dict[str, int]
+    num_pairs: int
+    dropped: dict[str, dict[str, int]]
+    reasked: dict[str, dict[str, int]]
+    messages: MessageAudit
+    candidates: CandidateAudit
+    rankings: RankingAudit
+    confounds: ConfoundAudit | None = None
+    sides: tuple[MoreOf, ...] = ()
+    chosen_levels: dict[str, int] = Field(default_factory=dict)
+    balanced: Balanced | None = None
+    examples: Examples = Examples()
+    vetoed: dict[str, int] = Field(default_factory=dict)
+    second_opinion: SecondOpinion | None = None
+    findings: tuple[Finding, ...] = ()

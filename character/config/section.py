@@ -1,0 +1,39 @@
+"""The base of all sections of a configuration, and what is wrong with one in words."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+
+class Section(BaseModel):
+    """Base of all sections: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def describe_validation(error: ValidationError) -> str:
+    """Return the first problem of a pydantic error as ``field: what is wrong (found …)``, and how many more."""
+    problems = error.errors(include_url=False)
+    first = problems[0]
+    where = ".".join(str(part) for part in first["loc"]) or "the whole"
+    what = first["msg"].removeprefix("Value error, ")
+    found = first["input"]
+    plain = isinstance(found, str | int | float | bool) and first["type"] != "missing"
+    shown = f" (found {found!r})" if plain and "@" not in str(found) else ""  # a URL may hold a password
+    if first["type"] == "extra_forbidden":
+        near = get_close_matches(str(first["loc"][-1]), _field_names(), n=1)
+        what, shown = "this field is not known", f"; did you mean {near[0]}?" if near else ""
+    more = (
+        f" (and {len(problems) - 1} more: {', '.join('.'.join(map(str, p['loc'])) for p in problems[1:4])})"
+    )
+    return f"{where}: {what}{shown}{more if len(problems) > 1 else ''}"
+
+
+def _field_names() -> list[str]:
+    return sorted({name for section in _sections(Section) for name in section.model_fields})
+
+
+def _sections(base: type[Section]) -> list[type[Section]]:
+    return [each for own in base.__subclasses__() for each in (own, *_sections(own))]

@@ -1,0 +1,1 @@
+"""Paired choices: what a model picks where it may choose between traits."""

@@ -1,0 +1,191 @@
+"""Two evaluations side by side: what another wording of a trait, or another model, changed in its effects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from character.errors import StoreError
+from character.evaluation.conditions import Contrast
+from character.evaluation.reading import read_effect
+from character.evaluation.records import (
+    DEGREE_SCORES,
+    EffectReport,
+    Figure,
+    OpinionShift,
+    Probed,
+    Response,
+    Shift,
+)
+from character.evaluation.shifts import paired
+from character.records import Record
+from character.statistics.clusters import LEAST_CLUSTERS, holm
+
+_NUM_SAMPLES = 4000
+SHARED = 0.5
+"""Share of the messages that two evaluations must have in common to be compared message by message, on those alone."""
+
+
+class Change(Record):
+    """How much a shift differs between two evaluations: the second less the first, in degrees.
+
+    Where no judge was called, in log-odds of the preference model. ``is_paired`` where both were measured on the same messages,
+    which are then compared one by one; the few that only one of them has are left out. ``num_messages`` are those compared. ``p``
+    is two-sided, by sign flips of messages (paired) or by exchanging messages between the two (else); ``adjusted_p`` Holm's over
+    the changes of intended effects, or over the others (see ``is_intended``).
+    """
+
+    contrast: Contrast
+    trait: str
+    first: float
+    second: float
+    change: Figure
+    is_paired: bool
+    num_messages: tuple[int, int]
+    p: float
+    adjusted_p: float
+
+    @property
+    def is_intended(self) -> bool:
+        """Whether the trait is the one that the contrast is about."""
+        return self.contrast.group == self.trait and self.contrast.question in ("alone", "within", "models")
+
+
+class Comparison(Record):
+    """Two evaluations side by side. ``reworded`` are the traits whose wording differs, ``judged_apart`` those of them that the judge was
+    told of in different words, so that stimulus and yardstick changed together.
+    """
+
+    before: EffectReport
+    after: EffectReport
+    changes: tuple[Change, ...]
+    reworded: tuple[str, ...]
+    judged_apart: tuple[str, ...]
+
+
+def compare(first: Path | str, second: Path | str, *, seed: int = 0) -> Comparison:
+    """Return how every shift that two evaluations both have changed, with their reports.
+
+    Traits are matched by name. Raises StoreError where a folder cannot be read, where a judge was called in one of them only, and
+    where the two share no shift.
+    """
+    (before, probed_before), (after, probed_after) = read_effect(first), read_effect(second)
+    if before.judged != after.judged:
+        alone = second if before.judged else first
+        raise StoreError(
+            f"{alone} was measured without a judge and the other one with, so that one has log-odds and the other degrees.",
+            expected="two evaluations measured alike",
+            fix=f"measure {alone} again without --no-judge: no response is paid twice.",
+        )
+    theirs = {(shift.contrast, shift.trait) for shift in _shifts(after)}
+    shared = [shift for shift in _shifts(before) if (shift.contrast, shift.trait) in theirs]
+    if not shared:
+        raise StoreError(
+            f"{first} ({', '.join(before.traits)}) and {second} ({', '.join(after.traits)}) have no effect in common.",
+            expected="two evaluations of traits with the same names, under the same conditions",
+        )
+    rng = np.random.default_rng([seed, 3])
+    changes = [
+        _change(
+            shift.contrast,
+            shift.trait,
+            _differences(probed_before, shift),
+            _differences(probed_after, shift),
+            rng,
+        )
+        for shift in shared
+    ]
+    both = [trait for trait in before.traits if trait in after.traits]
+    reworded = tuple(trait for trait in both if before.worded.get(trait) != after.worded.get(trait))
+    return Comparison(
+        before=before,
+        after=after,
+        changes=_adjusted(changes),
+        reworded=reworded,
+        judged_apart=tuple(
+            trait for trait in reworded if before.judged_as.get(trait) != after.judged_as.get(trait)
+        ),
+    )
+
+
+def _adjusted(changes: Sequence[Change]) -> tuple[Change, ...]:
+    found: dict[int, Change] = {}
+    for is_intended in (True, False):
+        family = [place for place, change in enumerate(changes) if change.is_intended is is_intended]
+        if family:
+            for place, p in zip(family, holm(np.array([changes[i].p for i in family])), strict=True):
+                found[place] = changes[place].model_copy(update={"adjusted_p": float(p)})
+    return tuple(found[place] for place in range(len(changes)))
+
+
+def _shifts(report: EffectReport) -> Sequence[Shift | OpinionShift]:
+    """Return the shifts by the judge, or by the preference model that stood in its place."""
+    return report.shifts if report.judged or report.opinion is None else report.opinion.shifts
+
+
+def _differences(probed: Sequence[Probed], shift: Shift | OpinionShift) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for pair in paired(probed, shift.contrast):
+        condition, reference = (_values(side, shift) for side in (pair.condition, pair.reference))
+        if shift.trait in condition and shift.trait in reference:
+            found[pair.probed.message.id] = condition[shift.trait] - reference[shift.trait]
+    return found
+
+
+def _values(response: Response, shift: Shift | OpinionShift) -> Mapping[str, float]:
+    """Return what a response shows of each trait, in degrees or log-odds."""
+    if isinstance(shift, OpinionShift):
+        return response.odds
+    return {trait: float(DEGREE_SCORES[degree]) for trait, degree in response.degrees.items()}
+
+
+def _change(
+    contrast: Contrast,
+    trait: str,
+    first: dict[str, float],
+    second: dict[str, float],
+    rng: np.random.Generator,
+) -> Change:
+    shared = [message for message in first if message in second]
+    is_paired = len(shared) >= SHARED * max(len(first), len(second))
+    kept = (shared, shared) if is_paired else (list(first), list(second))
+    one, two = (np.array([each[m] for m in names]) for each, names in zip((first, second), kept, strict=True))
+    estimate = float(two.mean() - one.mean())
+    low, high = _interval(one, two, rng, is_paired=is_paired)
+    p = _p_value(one, two, rng, is_paired=is_paired)
+    ends = {} if min(len(one), len(two)) < LEAST_CLUSTERS else {"low": low, "high": high}
+    return Change(
+        contrast=contrast,
+        trait=trait,
+        first=float(one.mean()),
+        second=float(two.mean()),
+        change=Figure(estimate=estimate, **ends),
+        is_paired=is_paired,
+        num_messages=(len(one), len(two)),
+        p=p,
+        adjusted_p=p,
+    )
+
+
+def _interval(
+    one: np.ndarray, two: np.ndarray, rng: np.random.Generator, *, is_paired: bool
+) -> tuple[float, float]:
+    drawn = rng.integers(0, len(one), (_NUM_SAMPLES, len(one)))
+    other = drawn if is_paired else rng.integers(0, len(two), (_NUM_SAMPLES, len(two)))
+    means = two[other].mean(axis=1) - one[drawn].mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _p_value(one: np.ndarray, two: np.ndarray, rng: np.random.Generator, *, is_paired: bool) -> float:
+    seen = abs(two.mean() - one.mean()) - 1e-9
+    if is_paired:
+        signs = rng.integers(0, 2, (_NUM_SAMPLES, len(one))) * 2 - 1
+        drawn = np.abs((signs * (two - one)).mean(axis=1))
+    else:
+        both = np.concatenate([one, two])
+        mixed = rng.permuted(np.tile(both, (_NUM_SAMPLES, 1)), axis=1)
+        drawn = np.abs(mixed[:, len(one) :].mean(axis=1) - mixed[:, : len(one)].mean(axis=1))
+    return float((1 + (drawn >= seen).sum()) / (_NUM_SAMPLES + 1))

@@ -1,0 +1,77 @@
+"""A responder or a judge of somebody else's in an evaluation: any module or callable, whose results are checked before they count."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import dspy
+
+from character.backends.drivers import ModuleCall
+from character.constitution import Trait
+from character.errors import InvalidReplyError
+from character.evaluation.judges.degrees import Gauged
+from character.evaluation.judges.responder import Answered
+from character.records import Message
+from character.text import fingerprint, stable_seed
+from signatures.gauging import DEGREES
+
+
+async def answered_by(module: Any, message: Message, traits: Sequence[Trait], seed: int, lm: Any) -> Answered:
+    """Return a module's response to a message with these traits, none for a plain one.
+
+    It is given those of ``message``, ``traits`` and ``seed`` that it has parameters for, and returns ``Answered``, a text, or a
+    ``dspy.Prediction`` with ``response``. Raises InvalidReplyError for anything else.
+    """
+    result = await ModuleCall(module, {"message": message, "traits": list(traits), "seed": seed}, lm).arun()
+    if isinstance(result, Answered):
+        return result
+    text = result.get("response") if isinstance(result, dspy.Prediction) else result
+    if not isinstance(text, str):
+        raise InvalidReplyError(
+            f"the responder returned {_told(result)}.", expected='a text, or dspy.Prediction(response="…")'
+        )
+    return Answered(text=text.strip(), fault="" if text.strip() else "empty")
+
+
+async def gauged_by(
+    module: Any, message: Message, responses: Sequence[str], trait: Trait, seed: int, lm: Any
+) -> Gauged:
+    """Return a module's degrees of a trait in responses, which it is shown in an order drawn from the seed.
+
+    It is given those of ``message``, ``responses``, ``trait`` and ``seed`` that it has parameters for, and returns ``Gauged``, or a
+    ``dspy.Prediction`` with ``degrees``, one per response in the order shown. Raises InvalidReplyError for anything else.
+    """
+    seed = stable_seed(seed, message.id, trait.name, *responses)
+    order = random.Random(seed).sample(range(len(responses)), len(responses))
+    shown = {"message": message, "responses": [responses[i] for i in order], "trait": trait, "seed": seed}
+    result = await ModuleCall(module, shown, lm).arun()
+    if isinstance(result, Gauged) and not result.degrees:
+        return result
+    degrees = (
+        result.get("degrees") if isinstance(result, dspy.Prediction) else getattr(result, "degrees", None)
+    )
+    if (
+        not isinstance(degrees, list | tuple)
+        or len(degrees) != len(order)
+        or any(degree not in DEGREES for degree in degrees)
+    ):
+        raise InvalidReplyError(
+            f"the judge returned {_told(result)} for {len(order)} responses.",
+            expected=f"dspy.Prediction(degrees=[…]) with one of {', '.join(DEGREES)} per response",
+        )
+    found = dict(zip(order, degrees, strict=True))
+    kept = result if isinstance(result, Gauged) else Gauged()
+    return kept.model_copy(update={"degrees": tuple(found[i] for i in range(len(order)))})
+
+
+def identity_of(module: Any) -> str:
+    """Return what tells two modules apart where their results are kept: where each was defined, and a DSPy module's prompts and demos."""
+    home = module if callable(module) and hasattr(module, "__qualname__") else type(module)
+    state = module.dump_state() if isinstance(module, dspy.Module) else {}
+    return fingerprint([home.__module__, home.__qualname__, repr(state)])
+
+
+def _told(result: Any) -> str:
+    return f"{result!r:.80}" if isinstance(result, dspy.Prediction) else f"a {type(result).__name__}"

@@ -1,0 +1,86 @@
+"""Answering a message under a condition: as the traits that the condition shows would have it, or plainly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import dspy
+
+from character.backends.call import Call, Reply
+from character.backends.drivers import Steps, adrive, drive, usage_is_on_the_record
+from character.constitution import Trait
+from character.records import Message, Record, Usage
+from character.text import language_name, stable_seed
+from signatures.responses import RespondAsCharacter, RespondPlainly
+
+
+class Answered(Record):
+    """A response, or why there is none: ``fault`` is one countable word, empty for a usable response."""
+
+    text: str = ""
+    model: str = ""
+    fault: str = ""
+    detail: str = ""
+    usage: Usage = Usage()
+
+
+class CharacterResponder(dspy.Module):
+    """Answers a message once with traits in the prompt, or as a plain assistant where there are none.
+
+    Every condition is asked for by the same prompt with other traits in it, so that a difference between two
+    conditions is that of their traits. A reply that cannot be read is asked for again at most ``max_reasks`` times.
+    """
+
+    def __init__(self, max_reasks: int = 1) -> None:
+        super().__init__()
+        self.respond = dspy.Predict(RespondAsCharacter)
+        self.respond_plainly = dspy.Predict(RespondPlainly)
+        self.max_reasks = max_reasks
+
+    _set_lm_usage = usage_is_on_the_record
+
+    def forward(self, message: Message, traits: Sequence[Trait] = (), *, seed: int = 0) -> Answered:
+        """Return the response; the same seed asks the same way."""
+        return drive(self.steps(message, traits, seed))
+
+    async def aforward(self, message: Message, traits: Sequence[Trait] = (), *, seed: int = 0) -> Answered:
+        """Do as ``forward`` does, on the event loop."""
+        return await adrive(self.steps(message, traits, seed))
+
+    def steps(
+        self,
+        message: Message,
+        traits: Sequence[Trait],
+        seed: int,
+        *,
+        assistant_name: str = "the assistant",
+        lm: Any = None,
+    ) -> Steps[Answered]:
+        """Return the logic as a generator of calls, to be run with others."""
+        inputs: dict[str, Any] = {
+            "language": language_name(message.language),
+            "assistant_name": assistant_name,
+        }
+        if traits:
+            inputs["character"] = [trait.brief() for trait in traits]
+        inputs["conversation"] = [turn.model_dump() for turn in message.turns]
+        predict = self.respond if traits else self.respond_plainly
+        usage, reply = Usage(), Reply()
+        for attempt in range(self.max_reasks + 1):
+            call = Call(
+                predict,
+                inputs,
+                "responses",
+                message.trait,
+                stable_seed(seed, message.id, *(trait.name for trait in traits), attempt),
+                fault=reply.detail if reply.fault else "",
+                lm=lm,
+            )
+            (reply,) = yield [call]
+            usage += reply.usage
+            if reply.fault != "unreadable":
+                break
+        text = reply.text("response").strip()
+        fault = reply.fault or ("" if text else "empty")
+        return Answered(text=text, model=reply.model, fault=fault, detail=reply.detail, usage=usage)

@@ -1,0 +1,1 @@
+"""The page and the cards on which effects are read."""

@@ -1,0 +1,160 @@
+"""An effect card per trait, in Markdown and HTML: what it did, what else moved, examples to read, what people said of it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+from character.constitution import Constitution, Trait
+from character.errors import StoreError
+from character.evaluation.page.card_facts import (
+    CARD_WORDS,
+    CardPart,
+    Fact,
+    card_parts,
+    review_part,
+    sign_off_part,
+    target_word,
+)
+from character.evaluation.page.page import example_of
+from character.evaluation.page.words import DEGREE_WORDS, WORDS, condition_word, listed
+from character.evaluation.records import EffectReport, Moved
+from character.files import write_whole
+from character.report import Examples, Note, Notes, Page, Section, Table, render
+from character.report.parts import Language
+from character.text import fingerprint
+
+
+def write_cards(
+    report: EffectReport, constitution: Constitution, folder: Path, language: Language | None = None
+) -> list[Path]:
+    """Write a card for each trait into the folder, as Markdown and as HTML, and return the paths.
+
+    Raises StoreError where it cannot be written.
+    """
+    spoken: Language = language or ("zh" if report.language.casefold().startswith("zh") else "en")
+    paths = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        taken = Counter(trait.name.casefold() for trait in constitution.traits)
+        for trait in constitution.traits:
+            path = folder / f"{_file_name(trait.name, is_alone=taken[trait.name.casefold()] == 1)}.md"
+            write_whole(effect_card(report, trait, spoken), path)
+            write_whole(render(card_page(report, trait, spoken)), path.with_suffix(".html"))
+            paths += [path, path.with_suffix(".html")]
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be written: {error.strerror or error}.") from None
+    return paths
+
+
+def effect_card(report: EffectReport, trait: Trait, language: Language = "en") -> str:
+    """Return the card of a trait as Markdown; texts of models and people stand in it with their markup taken away."""
+    words = CARD_WORDS[language]
+    examples = [_example(moved, language) for moved in report.moved if moved.trait == trait.name]
+    parts = [
+        f"# {_plain(trait.name)}",
+        *([f"> {WORDS[language]['rehearsal']}"] if report.rehearsal else []),
+        _plain(trait.description),
+        *(
+            f"**{what}**{': ' if language == 'en' else '：'}{_plain(said)}"
+            for what, said in _told(trait, language)
+        ),
+        *(_section(part) for part in card_parts(report, trait.name, language)),
+        *([f"## {words['examples']}\n\n" + "\n".join(examples)] if examples else []),
+        _section(review_part(report, trait.name, language)),
+        _section(sign_off_part(report, trait.name, language)),
+        f"---\n{_plain(_made(report, language))}",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def card_page(report: EffectReport, trait: Trait, language: Language = "en") -> Page:
+    """Return the card of a trait as a page of its own."""
+    words = CARD_WORDS[language]
+    examples = tuple(example_of(moved, language) for moved in report.moved if moved.trait == trait.name)
+    warning = (Notes((Note(WORDS[language]["rehearsal"], "look"),)),) if report.rehearsal else ()
+    last = (review_part(report, trait.name, language), sign_off_part(report, trait.name, language))
+    return Page(
+        title=trait.name,
+        subtitle=" · ".join(
+            words["pair"].format(what=what, said=said) for what, said in _told(trait, language)
+        ),
+        sections=(
+            Section(words["trait"], trait.description, warning),
+            *(_page_section(part, language) for part in card_parts(report, trait.name, language)),
+            *([Section(words["examples"], "", (Examples("", examples),))] if examples else []),
+            *(_page_section(part, language) for part in last),
+        ),
+        language=language,
+        footer=_made(report, language),
+    )
+
+
+def _told(trait: Trait, language: str) -> list[tuple[str, str]]:
+    """Return what a card says of a trait besides its description: its target, what it is not, and its opposite."""
+    words = CARD_WORDS[language]
+    found = [
+        (words["target"], target_word(trait, language)),
+        (words["not"], trait.not_),
+        (words["opposite"], trait.opposite),
+    ]
+    return [(what, said) for what, said in found if said]
+
+
+def _page_section(part: CardPart, language: str) -> Section:
+    words = CARD_WORDS[language]
+    if not part.facts:
+        return Section(part.heading, part.nothing)
+    rows = tuple(
+        (fact.what, " · ".join(text for text in (fact.found, fact.said) if text)) for fact in part.facts
+    )
+    return Section(part.heading, "", (Table((words["what"], words["found"]), rows),))
+
+
+def _section(part: CardPart) -> str:
+    return f"## {part.heading}\n\n" + ("\n".join(map(_line, part.facts)) if part.facts else part.nothing)
+
+
+def _line(fact: Fact) -> str:
+    said = [text for text in (fact.found, _plain(fact.said)) if text]
+    return f"- {_plain(fact.what)}{'：' if _HAN.search(fact.what) else ': '}{' · '.join(said)}"
+
+
+def _made(report: EffectReport, language: str) -> str:
+    models = listed(sorted({model for served in report.models.values() for model in served}), language)
+    return CARD_WORDS[language]["made"].format(
+        fingerprint=report.fingerprint,
+        version=report.version,
+        seed=report.seed,
+        calls=f"{report.usage.calls:,}",
+        models=models,
+    )
+
+
+def _example(moved: Moved, language: str) -> str:
+    degrees = DEGREE_WORDS[language]
+    sides = (
+        (moved.contrast.reference, moved.reference_degree, moved.reference_text),
+        (moved.contrast.condition, moved.condition_degree, moved.condition_text),
+    )
+    texts = [
+        f"> **{_plain(condition_word(name, language))}{f' · {degrees[degree]}' if degree else ''}**: {_plain(text)}"
+        for name, degree, text in sides
+    ]
+    return "\n>\n".join([f"> {_plain(moved.message.text)}", *texts]) + "\n"
+
+
+_HAN = re.compile(r"[\u4e00-\u9fff]")
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|!~])")
+
+
+def _plain(text: str) -> str:
+    """Return a text as Markdown that shows it as it stands, on one line."""
+    return _MARKUP.sub(r"\\\1", " ".join(text.split()))
+
+
+def _file_name(name: str, *, is_alone: bool) -> str:
+    """Return a name that any disk takes; names that would fall together, on a disk that knows no capitals too, stay apart."""
+    kept = re.sub(r"[^\w-]+", "-", name).strip("-")[:60]
+    return kept if kept == name and is_alone else f"{kept or 'trait'}-{fingerprint(name, size=2)}"

@@ -1,0 +1,238 @@
+"""What stands out among the effects of traits, in plain words: what asks for attention first, what is fine last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from character.evaluation.conditions import Contrast
+from character.evaluation.page.folding import Found, told
+from character.evaluation.page.opinion import opinion_notes
+from character.evaluation.page.revealed import revealed_notes
+from character.evaluation.page.words import MEASURE_WORDS, WORDS, condition_word, listed
+from character.evaluation.pressure import PRESSURE_WORDS
+from character.evaluation.records import Coherence, EffectReport, Figure, MeasureShift, Shift
+from character.report import Note, Number
+from character.report.parts import NumberStyle
+from character.report.wording import number_text
+
+MANY_OVERDONE = 0.1
+"""Share of overdone responses, surely passed at the low end of its interval, that asks for attention."""
+LONGER = 1.25
+"""Ratio of lengths, up or down, from which a change of length is told."""
+GIVES_WAY = 0.5
+"""Share of a shift left under pressure, surely missed at the high end of its interval, that asks for attention."""
+FEW_MESSAGES = 12
+EVEN = 0.5
+"""Degrees within which the whole interval of a shift must lie for nothing to have changed."""
+CONTRADICTS = 0.5
+"""Share of comparisons alike in both orders below which a judge of quality is said to contradict itself."""
+_ORDER = ("look", "note", "fine")
+_INTENDED = ("alone", "within", "models")
+
+
+def findings(report: EffectReport, language: str) -> list[Note]:
+    """Return what stands out, the most urgent first; many findings of one kind share a note."""
+    found = [
+        *_intended(report, language),
+        *_side_effects(report, language),
+        *_caricature(report, language),
+        *_coherence(report, language),
+        *_agreement(report, language),
+        *_robustness(report, language),
+        *_measured(report, language),
+        *_everyday(report, language),
+    ]
+    notes = [
+        *_state(report, language),
+        *told(found, WORDS[language]),
+        *revealed_notes(report, language),
+        *opinion_notes(report, language),
+    ]
+    return sorted(notes, key=lambda note: _ORDER.index(note.weight))
+
+
+def is_sure(shift: Shift | MeasureShift | Coherence, report: EffectReport) -> bool:
+    """Whether a difference is significant at the report's level, after adjustment."""
+    return shift.adjusted_p < 1 - report.level
+
+
+def written(figure: Figure, language: str, style: NumberStyle = "signed") -> str:
+    """Return a figure with its interval as text."""
+    return number_text(Number(figure.estimate, figure.low, figure.high, style), language)
+
+
+def _state(report: EffectReport, language: str) -> Iterator[Note]:
+    words = WORDS[language]
+    if report.rehearsal:
+        yield Note(words["rehearsal"], "look")
+    missing = [trait for trait in report.traits if not report.num_messages.get(trait)]
+    if missing:
+        yield Note(words["unmeasured"].format(traits=listed(missing, language)), "look")
+    fewest = min((n for group, n in report.num_messages.items() if group), default=0)
+    if 0 < fewest < FEW_MESSAGES:
+        yield Note(words["few"].format(number=fewest), "note")
+    if report.dropped:
+        reason, number = next(iter(report.dropped.items()))
+        yield Note(words["lost_some"].format(reason=reason, number=f"{number:,}"), "note")
+
+
+def _intended(report: EffectReport, language: str) -> Iterator[Found]:
+    for shift in report.shifts:
+        question = shift.contrast.question
+        if not shift.is_intended or question not in _INTENDED:
+            continue
+        said = {
+            "trait": shift.trait,
+            "shift": written(shift.shift, language),
+            "number": str(report.num_messages[shift.contrast.group]),
+        }
+        where = WORDS[language][f"{question}_where"]
+        if not is_sure(shift, report) and _leans(shift.shift):
+            yield Found("unsure", "note", said, where)
+        elif not is_sure(shift, report):
+            yield Found("missing", "look", said, where)
+        elif shift.shift.estimate < 0:
+            yield Found("backwards", "look", said, where)
+        else:
+            yield Found("found", "fine", said, where)
+
+
+def _leans(figure: Figure) -> bool:
+    """Whether a shift is above 0 as far as its interval says, if there were messages enough for one."""
+    return figure.estimate > 0 and (figure.low is None or figure.low > 0)
+
+
+def _side_effects(report: EffectReport, language: str) -> Iterator[Found]:
+    judged = [
+        shift
+        for shift in report.shifts
+        if shift.contrast.question in _INTENDED and shift.contrast.group and not shift.is_intended
+    ]
+    sure = sorted(
+        (shift for shift in judged if is_sure(shift, report)), key=lambda shift: -abs(shift.shift.estimate)
+    )
+    for shift in sure:
+        said = {
+            "changed": changed_word(shift.contrast, language),
+            "group": shift.contrast.group,
+            "trait": shift.trait,
+            "shift": written(shift.shift, language),
+        }
+        yield Found("leak" if shift.contrast.question == "models" else "side_effect", "look", said)
+    if judged and not sure:
+        few = min(report.num_messages.get(shift.contrast.group, 0) for shift in judged) < FEW_MESSAGES
+        key = "side_effects_unknown" if few else "no_side_effects"
+        yield Found(f"{key}_models" if report.design == "models" else key, "note" if few else "fine", {})
+
+
+def changed_word(contrast: Contrast, language: str) -> str:
+    """Return what was changed in a contrast, with the messages it was changed on where that is not plain."""
+    if contrast.question in ("alone", "within"):
+        return contrast.group
+    condition, where = condition_word(contrast.condition, language), _messages_word(contrast, language)
+    return f"{condition} ({where})" if language == "en" else f"{condition}（{where}）"
+
+
+def compared_word(contrast: Contrast, language: str) -> str:
+    """Return what is compared with what, with the messages it was compared on where that is not plain."""
+    compared = WORDS[language]["compared"].format(
+        condition=condition_word(contrast.condition, language),
+        reference=condition_word(contrast.reference, language),
+    )
+    if contrast.question in ("alone", "within"):
+        return compared
+    where = _messages_word(contrast, language)
+    return f"{compared} ({where})" if language == "en" else f"{compared}（{where}）"
+
+
+def _messages_word(contrast: Contrast, language: str) -> str:
+    words = WORDS[language]
+    return words["messages_of"].format(name=contrast.group) if contrast.group else words["everyday"]
+
+
+def _caricature(report: EffectReport, language: str) -> Iterator[Found]:
+    many = [share for share in report.overdone if (share.overdone.low or 0.0) > MANY_OVERDONE]
+    for share in many:
+        said = {
+            "trait": share.trait,
+            "share": written(share.overdone, language, "share"),
+            "condition": condition_word(share.condition, language),
+        }
+        yield Found("caricature_found", "look", said)
+    known = [share for share in report.overdone if share.overdone.high is not None]
+    if known and all((share.overdone.high or 0.0) <= MANY_OVERDONE for share in known):
+        most = number_text(Number(MANY_OVERDONE, style="share"), language)
+        yield Found("no_caricature", "fine", {"share": most})
+    elif known and not many:
+        most = number_text(
+            Number(max(share.overdone.high or 0.0 for share in known), style="share"), language
+        )
+        yield Found("caricature_unknown", "note", {"share": most})
+
+
+def _coherence(report: EffectReport, language: str) -> Iterator[Found]:
+    for each in report.coherence:
+        if is_sure(each, report) and each.points.estimate < 0:
+            said = {
+                "condition": changed_word(each.contrast, language),
+                "points": written(each.points, language),
+            }
+            yield Found("less_coherent", "look", said)
+
+
+def _agreement(report: EffectReport, language: str) -> Iterator[Found]:
+    """Tell where the judge of quality mostly says another thing when the order is turned."""
+    number = sum(each.num_messages for each in report.coherence)
+    if number < FEW_MESSAGES:
+        return
+    share = sum(each.agreement * each.num_messages for each in report.coherence) / number
+    if share < CONTRADICTS:
+        said = {"share": number_text(Number(share, style="share"), language), "number": f"{number:,}"}
+        yield Found("contradicts", "note", said)
+
+
+def _robustness(report: EffectReport, language: str) -> Iterator[Found]:
+    for left in report.robustness:
+        if left.share is not None and left.share.high is not None and left.share.high < GIVES_WAY:
+            said = {
+                "trait": left.contrast.group,
+                "pressure": PRESSURE_WORDS[language][left.contrast.pressure],
+                "share": written(left.share, language, "share"),
+            }
+            yield Found("gives_way", "look", said)
+
+
+def _measured(report: EffectReport, language: str) -> Iterator[Found]:
+    for each in report.measures:
+        about_one = each.contrast.question in ("alone", "models") or not each.contrast.group
+        if not about_one or not is_sure(each, report):
+            continue
+        changed = changed_word(each.contrast, language)
+        if each.measure == "characters":
+            if not 1 / LONGER < each.difference.estimate < LONGER:
+                ratio = written(each.difference, language, "number")
+                yield Found("longer", "look", {"changed": changed, "ratio": ratio})
+            continue
+        said = {
+            "changed": changed,
+            "measure": MEASURE_WORDS[language][each.measure],
+            "difference": written(each.difference, language),
+        }
+        urgent = each.measure in ("refusal", "repetition", "other_language")
+        yield Found("measure_moved", "look" if urgent else "note", said)
+
+
+def _everyday(report: EffectReport, language: str) -> Iterator[Found]:
+    judged = [shift for shift in report.shifts if not shift.contrast.group]
+    sure = [shift for shift in judged if is_sure(shift, report)]
+    for shift in sure:
+        said = {"trait": shift.trait, "shift": written(shift.shift, language)}
+        yield Found("everyday_moved", "note", said, condition_word(shift.contrast.condition, language))
+    if judged and not sure:
+        still = all(_is_even(shift.shift) for shift in judged)
+        yield Found("everyday_still", "fine", {}) if still else Found("everyday_unknown", "note", {})
+
+
+def _is_even(figure: Figure) -> bool:
+    """Whether a shift is surely next to none; a wide interval around 0 says nothing."""
+    return figure.low is not None and figure.high is not None and max(-figure.low, figure.high) <= EVEN

@@ -1,0 +1,150 @@
+"""What an evaluation is asked for, made into its plan: folders and files are read, and what does not go together is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from character.config import COMPARED, BackendConfig, Config, EffectConfig, as_config, with_section
+from character.constitution import Constitution
+from character.errors import ConfigError, InputError
+from character.evaluation.preference_judge import PreferenceJudge
+from character.evaluation.probe import Plan, Progress
+from character.evaluation.reading import messages_of
+from character.inputs import as_constitution
+from character.messages.files import MessageSource, as_source
+from character.preference import load_preference_model
+from character.preference.folds import text_key
+from character.preference.known_traits import asked_about
+from character.preference.protocol import Judged
+from character.runs.session import reading, stored_constitution
+
+_MADE_HERE = ("preference", "yardstick", "held_out_from")
+"""Options that may be more in Python than the text that the configuration holds."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """An evaluation that can be begun: its plan, the models compared, and who judges and answers besides ours."""
+
+    plan: Plan
+    models: Mapping[str, BackendConfig]
+    preference: PreferenceJudge | None
+    responder: Any
+    gauge: Any
+    on_progress: Callable[[Progress], None]
+
+
+def planned(
+    constitution: Constitution | Path | str, config: Config | Path | str | None, options: Mapping[str, Any]
+) -> Planned:
+    """Return the evaluation that the arguments of ``effect`` ask for; raises what ``effect`` raises before any call."""
+    config = _with_options(as_config(config), options)
+    constitution = as_constitution(constitution)
+    if options.get("traits"):
+        constitution = constitution.only(options["traits"])
+    wanted = config.effect
+    models = dict(
+        options.get("models") or {name: config.backends[name] for name in COMPARED if name in config.backends}
+    )
+    held_out_from = options.get("held_out_from") or wanted.held_out_from
+    yardstick = options.get("yardstick") or wanted.yardstick
+    plan = Plan(
+        constitution=constitution,
+        config=config,
+        design=wanted.design or ("models" if models else "traits"),
+        given=_messages(options.get("messages"), constitution, generated_without=bool(held_out_from)),
+        messages_per_trait=wanted.messages_per_trait,
+        neutral_messages=wanted.neutral_messages,
+        pressed_messages=wanted.pressed_messages,
+        choices=wanted.choices,
+        unlike=(*options.get("unlike", ()), *_texts_of(held_out_from)),
+        judged=wanted.judged,
+        yardstick=None if yardstick is None else _yardstick(yardstick),
+    )
+    preference = _preference(options.get("preference") or wanted.preference, constitution)
+    _check(plan, models, preference)
+    on_progress = options.get("on_progress") or (lambda _progress: None)
+    return Planned(plan, models, preference, options.get("responder"), options.get("gauge"), on_progress)
+
+
+def _with_options(config: Config, options: Mapping[str, Any]) -> Config:
+    plain = {
+        name: value
+        for name, value in options.items()
+        if name in EffectConfig.model_fields and name not in _MADE_HERE
+    }
+    return with_section(config, "effect", plain)
+
+
+def _check(plan: Plan, models: Mapping[str, BackendConfig], preference: PreferenceJudge | None) -> None:
+    """Raise InputError where what is asked for does not go together."""
+    if (plan.design != "traits") != (set(models) == set(COMPARED)):
+        raise InputError(
+            f"found the models {', '.join(models) or 'none'} for the design {plan.design!r}.",
+            expected="base and tuned for the designs models and both, none for traits",
+        )
+    if plan.choices and not plan.neutral_messages:
+        raise InputError(
+            f"{plan.choices} choices are asked for without neutral messages.",
+            expected="neutral messages, which call for neither of two traits",
+            fix="leave neutral_messages (--neutral) at 1 or more.",
+        )
+    if plan.judged:
+        return
+    if preference is None or plan.choices or plan.pressed_messages:
+        raise InputError(
+            "found no preference model to stand in for the judge."
+            if preference is None
+            else f"found {plan.choices} choices and {plan.pressed_messages} messages under pressure, "
+            "and no judge to look at them.",
+            expected="a preference model (--preference), and neither choices nor pressure, where no judge is called",
+        )
+
+
+def _messages(given: Any, constitution: Constitution, *, generated_without: bool) -> MessageSource | None:
+    """Return given messages, or those of an evaluation's folder; None where they are to be generated."""
+    if given is not None and generated_without:
+        raise ConfigError(
+            "found --held-out-from beside --messages.",
+            expected="one of them: --held-out-from keeps generated messages apart from a run's, "
+            "and given ones are not generated",
+        )
+    if isinstance(given, str | Path) and Path(given).is_dir():
+        return messages_of(Path(given), constitution)
+    return as_source(given, constitution)
+
+
+def _yardstick(given: Constitution | Path | str) -> Constitution:
+    """Return a constitution, that of a file, or the one an evaluation's folder was made with."""
+    if isinstance(given, Constitution) or not Path(given).is_dir():
+        return as_constitution(given)
+    with reading(given) as store:
+        return stored_constitution(store)
+
+
+def _texts_of(runs: Iterable[Path | str]) -> list[str]:
+    texts: list[str] = []
+    for folder in runs:
+        with reading(folder) as store:
+            for trait in stored_constitution(store).traits:
+                texts += [message.text for message in store.messages(trait.name, before=2**62)]
+    return texts
+
+
+def _preference(given: Any, constitution: Constitution) -> PreferenceJudge | None:
+    """Return who scores responses beside the judge: a fitted model, that of a folder, or one handed in ready."""
+    if given is None or isinstance(given, PreferenceJudge):
+        return given
+    is_folder = isinstance(given, str | Path)
+    fitted, where = (load_preference_model(given), str(given)) if is_folder else (given, "the model")
+    traits = constitution.traits
+    model = asked_about(fitted, [trait.name for trait in traits], traits, where=where).model
+    return PreferenceJudge(
+        name=model.kind,
+        traits=frozenset(model.traits),
+        scores=lambda sides: model.scores([Judged(side.message, side.text, side.trait) for side in sides]),
+        is_seen=lambda message: text_key(message.turns[-1].content) in model.seen_messages,
+    )

@@ -1,0 +1,293 @@
+"""The calls of an evaluation: messages first, then for each its responses and what blind judges find in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+from character.backends.drivers import ModuleCall, adrive, aparallel
+from character.config import Config
+from character.constitution import Constitution, Trait
+from character.evaluation.choices.chooser import TraitChooser
+from character.evaluation.choices.offers import Offer, choosing_conditions, offers_for
+from character.evaluation.conditions import (
+    Condition,
+    Design,
+    conditions_for,
+    contrasts_for,
+    pressed_conditions,
+    shown,
+)
+from character.evaluation.judges.coherence import CoherenceJudge, Compared
+from character.evaluation.judges.custom import answered_by, gauged_by
+from character.evaluation.judges.degrees import Gauge, Gauged
+from character.evaluation.judges.responder import Answered, CharacterResponder
+from character.evaluation.measures import measures_of
+from character.evaluation.neutral_messages import everyday_messages
+from character.evaluation.pressure import PRESSURES, Pressure, pressed
+from character.evaluation.records import Choice, Probed, Response
+from character.messages.files import MessageSource
+from character.messages.generator import MessageGenerator
+from character.pairs.feature_words import TraitWords, words_of_trait
+from character.records import Drop, Message, MessageBatch, Usage
+from character.store.run_store import RunStore
+from character.text import stable_seed
+
+COMPARED = ("alone", "models", "character")
+"""What is asked of the contrasts whose responses are compared for coherence."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an evaluation is: messages and choices done of all, and what the calls took."""
+
+    done: int
+    total: int
+    usage: Usage
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is evaluated, on which messages (see ``effect``)."""
+
+    constitution: Constitution
+    config: Config
+    design: Design
+    given: MessageSource | None = None
+    messages_per_trait: int = 16
+    neutral_messages: int = 16
+    pressed_messages: int = 0
+    choices: int = 0
+    unlike: tuple[str, ...] = ()
+    judged: bool = True
+    yardstick: Constitution | None = None
+
+    def judged_as(self, trait: Trait) -> Trait:
+        """Return a trait as the judge is told of it: in the yardstick's words where that has one of its name."""
+        known = self.yardstick.traits if self.yardstick else ()
+        return next((each for each in known if each.name == trait.name), trait)
+
+    @property
+    def groups(self) -> list[str]:
+        """The groups of messages: one per trait, and "" for the neutral ones."""
+        names = [trait.name for trait in self.constitution.traits]
+        return [*names, ""] if self.neutral_messages else names
+
+
+class StoppedError(Exception):
+    """Ctrl-C asked that nothing more is begun; what was in flight is finished and kept."""
+
+
+class Task(NamedTuple):
+    """A message to be answered and judged: its group, and the pressure it is put under, if any."""
+
+    message: Message
+    group: str
+    pressure: Pressure | None = None
+
+
+class Probing:
+    """Makes every response and judgement of a plan, as many messages at once as the configuration allows."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        lms: Mapping[str, Any],
+        store: RunStore,
+        on_progress: Callable[[Progress], None],
+        *,
+        responder: Any = None,
+        gauge: Any = None,
+    ) -> None:
+        self._plan, self._lms, self._store, self._tell = plan, lms, store, on_progress
+        self._responder, self._gauge, self._generator = CharacterResponder(), Gauge(), MessageGenerator()
+        self._own_responder, self._own_gauge = responder, gauge
+        self._coherence, self._chooser = CoherenceJudge(), TraitChooser()
+        self._done = self._total = 0
+        self._is_stopping = False
+
+    def stop(self) -> None:
+        """Begin no further message or choice."""
+        self._is_stopping = True
+
+    def _check_goes_on(self) -> None:
+        if self._is_stopping:
+            raise StoppedError
+
+    async def all(self) -> tuple[list[Probed], list[Drop]]:
+        """Return every message with its responses, and the messages that were lost."""
+        plan = self._plan
+        traits = plan.constitution.traits
+        batches = await aparallel([partial(self._messages, trait) for trait in traits])
+        by_trait = [(trait.name, list(batch.messages)) for trait, batch in zip(traits, batches, strict=True)]
+        tasks = [Task(message, name) for name, messages in by_trait for message in messages]
+        tasks += [Task(m, "") for m in everyday_messages(plan.constitution.language, plan.neutral_messages)]
+        tasks += [
+            Task(message, name, pressure)
+            for name, messages in by_trait
+            for message in [each for each in messages if len(each.turns) == 1][: plan.pressed_messages]
+            for pressure in PRESSURES
+        ]
+        self._total = len(tasks) + plan.choices * len(choosing_conditions(plan.design))
+        self._tell(Progress(0, self._total, Usage()))
+        probed = await aparallel(
+            [partial(self._probe, task) for task in tasks], limit=plan.config.concurrency
+        )
+        return probed, [drop for batch in batches for drop in batch.drops if not drop.recovered]
+
+    async def choices(self, probed: Sequence[Probed]) -> list[Choice]:
+        """Return what each model chose to show, of the same pairs of traits on the same messages."""
+        plan = self._plan
+        messages = [(each.message, each.group) for each in probed if not each.pressure]
+        offers = offers_for(
+            plan.constitution, messages, plan.choices, stable_seed(plan.config.seed, "offers")
+        )
+        asked = [(offer, condition) for condition in choosing_conditions(plan.design) for offer in offers]
+        return await aparallel(
+            [partial(self._choose, *each) for each in asked], limit=plan.config.concurrency
+        )
+
+    async def _choose(self, offer: Offer, condition: Condition) -> Choice:
+        self._check_goes_on()
+        steps = self._chooser.steps(
+            *offer,
+            self._plan.config.seed,
+            condition=condition.name,
+            assistant_name=self._plan.constitution.assistant_name,
+            lm=self._lm(condition.role),
+            judge_lm=self._lm("judge"),
+        )
+        choice = await adrive(steps)
+        self._count_one()
+        return choice
+
+    def _count_one(self) -> None:
+        self._done += 1
+        self._tell(Progress(self._done, self._total, sum(self._store.usage("stage").values(), Usage())))
+
+    def _lm(self, role: str) -> Any:
+        return self._lms.get(role, self._lms["default"])
+
+    async def _messages(self, trait: Trait) -> MessageBatch:
+        plan = self._plan
+        if plan.given is not None:
+            # A source gives a repeated message again; measured twice it would pass for evidence of its own.
+            distinct = {message.id: message for message in plan.given.messages(trait.name)}
+            return MessageBatch(messages=tuple(distinct.values()), drops=plan.given.drops(trait.name))
+        kinds = plan.config.messages.kinds
+        share, rest = divmod(plan.messages_per_trait, len(kinds))
+        made: list[MessageBatch] = []
+        for number, kind in enumerate(kinds):
+            arguments = {
+                "trait": trait,
+                "kind": kind,
+                "num_messages": share + (number < rest),
+                "constitution": plan.constitution,
+                "existing": [*plan.unlike, *(m.text for batch in made for m in batch.messages)],
+                "seed": stable_seed(plan.config.seed, "held out"),
+            }
+            if arguments["num_messages"]:
+                self._check_goes_on()
+                made.append(await ModuleCall(self._generator, arguments, self._lm("messages")).arun())
+        return MessageBatch(
+            messages=tuple(message for batch in made for message in batch.messages),
+            drops=tuple(drop for batch in made for drop in batch.drops),
+        )
+
+    async def _probe(self, task: Task) -> Probed:
+        self._check_goes_on()
+        constitution, group = self._plan.constitution, task.group
+        message = pressed(task.message, task.pressure) if task.pressure else task.message
+        pick = pressed_conditions if task.pressure else conditions_for
+        conditions = pick(constitution, group, self._plan.design)
+        traits = [constitution.trait(group)] if task.pressure else list(constitution.traits)
+        traits = [self._plan.judged_as(trait) for trait in traits] if self._plan.judged else []
+        answers = await aparallel([partial(self._answer, message, condition) for condition in conditions])
+        usable = [(c, a) for c, a in zip(conditions, answers, strict=True) if not a.fault]
+        texts = {condition.name: answer.text for condition, answer in usable}
+        gauged: list[Gauged] = await aparallel(
+            [partial(self._judge, message, list(texts.values()), trait) for trait in traits if texts]
+        )
+        compared = {} if task.pressure or not traits else await self._compare(message, group, texts)
+        judged: list[Gauged | Compared] = [*gauged, *compared.values()]
+        words = words_of_trait(constitution.trait(group)) if group else TraitWords()
+        self._count_one()
+        return Probed(
+            message=message,
+            group=group,
+            pressure=task.pressure or "",
+            pressed_from=task.message.id if task.pressure else "",
+            responses=tuple(
+                Response(
+                    message_id=message.id,
+                    condition=condition.name,
+                    text=answer.text,
+                    model=answer.model,
+                    degrees={
+                        trait.name: found.degrees[place]
+                        for trait, found in zip(traits, gauged, strict=True)
+                        if found.degrees
+                    },
+                    measures=measures_of(answer.text, message, words),
+                )
+                for place, (condition, answer) in enumerate(usable)
+            ),
+            coherence={name: found.verdicts for name, found in compared.items() if found.verdicts},
+            drops=(
+                *_lost(message, conditions, answers),
+                *(drop for found in judged for drop in found.drops),
+            ),
+            usage=sum((each.usage for each in (*answers, *judged)), Usage()),
+        )
+
+    async def _compare(self, message: Message, group: str, texts: Mapping[str, str]) -> dict[str, Compared]:
+        """Return how coherent each condition's response is beside its reference, by condition."""
+        contrasts = [
+            contrast
+            for contrast in contrasts_for(self._plan.constitution, [group], self._plan.design)
+            if contrast.question in COMPARED and {contrast.condition, contrast.reference} <= texts.keys()
+        ]
+        seed, lm = self._plan.config.seed, self._lm("judge")
+        found = await aparallel(
+            [
+                partial(
+                    adrive,
+                    self._coherence.steps(
+                        message, texts[contrast.condition], texts[contrast.reference], seed, lm
+                    ),
+                )
+                for contrast in contrasts
+            ]
+        )
+        return {contrast.condition: each for contrast, each in zip(contrasts, found, strict=True)}
+
+    async def _answer(self, message: Message, condition: Condition) -> Answered:
+        constitution, lm = self._plan.constitution, self._lm(condition.role)
+        traits, seed = shown(constitution, condition), stable_seed(self._plan.config.seed, condition.name)
+        if self._own_responder is not None:
+            return await answered_by(self._own_responder, message, traits, seed, lm)
+        name = constitution.assistant_name
+        return await adrive(self._responder.steps(message, traits, seed, assistant_name=name, lm=lm))
+
+    async def _judge(self, message: Message, texts: Sequence[str], trait: Trait) -> Gauged:
+        if self._own_gauge is not None:
+            return await gauged_by(
+                self._own_gauge, message, texts, trait, self._plan.config.seed, self._lm("judge")
+            )
+        steps = self._gauge.steps(message, texts, trait, self._plan.config.seed, self._lm("judge"))
+        return await adrive(steps)
+
+
+def _lost(message: Message, conditions: Sequence[Condition], answers: Sequence[Answered]) -> list[Drop]:
+    return [
+        Drop(
+            stage="responses",
+            reason=answer.fault,
+            detail=f"{condition.name}: {answer.detail}",
+            message_id=message.id,
+        )
+        for condition, answer in zip(conditions, answers, strict=True)
+        if answer.fault
+    ]

@@ -1,0 +1,1 @@
+"""The data set card of an export."""

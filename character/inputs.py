@@ -1,0 +1,167 @@
+"""What a step may be given and may give back: our records, or the plain values a person would write, made into records."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import dspy
+from pydantic import ValidationError
+
+from character.constitution import Constitution, Trait, load_constitution
+from character.errors import InputError, InvalidReplyError, UnknownNameError
+from character.records import (
+    KINDS,
+    RECIPE_KINDS,
+    Candidate,
+    Candidates,
+    Kind,
+    Message,
+    MessageBatch,
+    Ranking,
+    Turn,
+)
+from character.text import detect_language
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def as_trait(given: Trait | Mapping[str, Any] | str, constitution: Constitution | None = None) -> Trait:
+    """Return a trait given as a record, as its fields, or as text: a name of the constitution's, or ``name: description``."""
+    if isinstance(given, Trait):
+        return given
+    if isinstance(given, Mapping):
+        return Trait.model_validate(dict(given))
+    if isinstance(given, str) and given.strip():
+        return constitution.trait(given) if constitution else Trait.of(given)
+    raise _wrong(
+        "a trait", given, "a Trait, its fields, or a text such as 'patience: takes the time it needs'"
+    )
+
+
+def as_constitution(given: Constitution | Path | str) -> Constitution:
+    """Return a constitution given as a record or as the path of a file."""
+    if isinstance(given, Constitution):
+        return given
+    if isinstance(given, str | Path):
+        return load_constitution(given)
+    raise _wrong("a constitution", given, "a Constitution, or the path of a file")
+
+
+def as_message(given: Message | Sequence[Mapping[str, str]] | str, trait: Trait | None) -> Message:
+    """Return a message given as a record, as a text of the user's, or as turns with ``role`` and ``content``."""
+    name = trait.name if trait else ""
+    if isinstance(given, Message):
+        return given
+    if isinstance(given, Sequence) and not isinstance(given, str) and given:
+        turns = tuple(Turn.model_validate(dict(turn)) for turn in given)
+        language = detect_language(turns[-1].content)
+        return Message(trait=name, turns=turns, language=language)
+    if isinstance(given, str) and given.strip():
+        return Message.of(given, trait=name, language=detect_language(given))
+    raise _wrong("a message", given, "a Message, a text, or turns with role and content")
+
+
+def as_kind(given: str) -> Kind:
+    """Return a kind given by our name or by the recipe's."""
+    kinds: dict[str, Kind] = {**{kind: kind for kind in KINDS}, **RECIPE_KINDS}
+    if not isinstance(given, str) or given not in kinds:
+        raise UnknownNameError("kind of message", str(given), kinds)
+    return kinds[given]
+
+
+def as_candidate_set(given: Candidates | Sequence[str], message: Message) -> Candidates:
+    """Return candidates given as a record or as texts."""
+    if isinstance(given, Candidates):
+        return given
+    if (
+        isinstance(given, Sequence)
+        and not isinstance(given, str)
+        and all(isinstance(item, str) for item in given)
+    ):
+        items = tuple(Candidate(text=item) for item in given)
+        return Candidates(message_id=message.id, trait=message.trait, items=items)
+    raise _wrong("candidates", given, "Candidates or a list of texts")
+
+
+def as_batch(result: Any, trait: Trait, kind: Kind, language: str) -> MessageBatch:
+    """Return a generator's result as a batch; texts become messages of this trait, kind and language."""
+    if isinstance(result, MessageBatch):
+        return result
+    given = _field(result, "messages", "generator", "a MessageBatch")
+    messages = [
+        item
+        if isinstance(item, Message)
+        else Message.of(str(item), trait=trait.name, kind=kind, language=language)
+        for item in given
+    ]
+    return MessageBatch(messages=tuple(messages))
+
+
+def as_candidates(result: Any, message: Message) -> Candidates:
+    """Return a responder's result as candidates; texts become candidates without a level."""
+    if isinstance(result, Candidates):
+        return result
+    given = _field(result, "responses", "responder", "Candidates")
+    items = [item if isinstance(item, Candidate) else Candidate(text=str(item)) for item in given if item]
+    return Candidates(message_id=message.id, trait=message.trait, items=tuple(items))
+
+
+def as_ranking(result: Any, candidates: Candidates) -> Ranking:
+    """Return a ranker's result as a ranking of these candidates; raises InvalidReplyError where it is none."""
+    if isinstance(result, Ranking):
+        if result.status == "ranked" and len(result.scores) != len(candidates.items):
+            raise _broken(
+                "ranker", f"a ranking of {len(result.scores)} candidates for {len(candidates.items)}"
+            )
+        return result
+    scores = _field(result, "scores", "ranker", "a Ranking")
+    try:
+        return Ranking.from_scores(
+            candidates, list(scores), reason=str(getattr(result, "reasoning", "") or "")
+        )
+    except (ValidationError, ValueError, TypeError) as error:
+        raise _broken("ranker", f"scores {scores!r} ({_first_line(error)})") from None
+
+
+def spelled_out(options: type) -> Callable[[F], F]:
+    """Let a function that takes the keywords of a TypedDict show each of them in its signature, as ``help`` and editors do."""
+
+    def spell(function: F) -> F:
+        signature = inspect.signature(function)
+        plain = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
+        keywords = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+            for name, annotation in options.__annotations__.items()
+        ]
+        function.__signature__ = signature.replace(parameters=[*plain, *keywords])  # type: ignore[attr-defined]
+        return function
+
+    return spell
+
+
+def _wrong(what: str, found: object, expected: str) -> InputError:
+    return InputError(f"{what} was expected, found a {type(found).__name__}.", expected=expected)
+
+
+def _field(result: Any, name: str, step: str, record: str) -> Any:
+    if isinstance(result, dspy.Prediction) and name in result:
+        values = result[name]
+        if isinstance(values, Iterable) and not isinstance(values, str | bytes):
+            return values
+        raise _broken(step, f"{name}={values!r:.60}", f"dspy.Prediction({name}=[…])")
+    raise _broken(step, f"a {type(result).__name__}", f"{record}, or dspy.Prediction({name}=[…])")
+
+
+def _broken(
+    step: str, found: str, expected: str = "one score in 0..1 per candidate, in their order"
+) -> InvalidReplyError:
+    return InvalidReplyError(f"the {step} returned {found}.", expected=expected)
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return str(error.errors()[0]["msg"])
+    return str(error).split("\n")[0]

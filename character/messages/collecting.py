@@ -1,0 +1,121 @@
+"""What one generation of messages has so far, and the checks that every message passes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from character.backends.call import Reply
+from character.constitution import Trait
+from character.messages.diverse import select_spread
+from character.messages.lengths import is_wrong_length, length_band
+from character.messages.near_duplicates import NearDuplicates
+from character.records import Drop, Kind, Message, MessageBatch, Turn, Usage
+
+
+class Collected:
+    """The messages of one trait and kind that passed every check, and a Drop for each that did not.
+
+    ``fault`` is what was wrong with the latest reply, for the model to read; ``asked`` are all briefs sent.
+    """
+
+    def __init__(self, trait: Trait, kind: Kind, language: str, turns: int, existing: Sequence[str]) -> None:
+        self.trait, self.kind, self.language, self.turns = trait, kind, language, turns
+        self.existing = list(existing)
+        self.messages: list[Message] = []
+        self.drops: list[Drop] = []
+        self.asked: list[dict[str, str]] = []
+        self.usage = Usage()
+        self.fault = ""
+        self._seen = NearDuplicates(self.existing)
+
+    def texts(self) -> list[str]:
+        """Return what must not be repeated, the latest last."""
+        return [*self.existing, *(message.text for message in self.messages)]
+
+    def drop(self, reason: str, detail: str = "") -> None:
+        """Count something as thrown away."""
+        self.drops.append(
+            Drop(stage="messages", reason=reason, detail=f"{self.trait.name}/{self.kind}: {detail}")
+        )
+
+    def take(self, reply: Reply, wanted: list[dict[str, str]]) -> None:
+        """Keep the usable messages of a reply to these briefs, count the others."""
+        self.usage += reply.usage
+        self.asked += wanted
+        self.fault = ""
+        if reply.fault:
+            self.fault = f"{reply.fault}: {reply.detail}"
+            self.drop(reply.fault, reply.detail)
+            return
+        found = reply.outputs["messages"]
+        matched = len(found) == len(wanted)
+        if not matched:
+            # Which brief a message answers is not known then, so it carries none.
+            self.fault = f"there were {len(found)} messages for {len(wanted)} briefs"
+        for number, turns in enumerate(found[: len(wanted)]):
+            texts = [turns] if isinstance(turns, str) else turns
+            self._take_one(texts, wanted[number] if matched else {}, reply.model)
+        for _ in found[len(wanted) :]:
+            self.drop("surplus", "more messages than briefs")
+
+    def _take_one(self, turns: list[str], brief: dict[str, str], model: str) -> None:
+        texts = [turn.strip() for turn in turns]
+        if not texts or not all(texts):
+            return self.drop("empty", "a message without text")
+        if len(texts) != self.turns:
+            return self.drop("wrong_turns", f"{len(texts)} turns instead of {self.turns}: {texts[-1][:60]}")
+        repeats = self._seen.find(texts[-1])
+        if repeats:
+            return self.drop(repeats, texts[-1][:80])
+        # The length of a conversation is spread over its turns, so only single messages are measured.
+        if self.turns == 1 and is_wrong_length(texts[0], brief):
+            asked, got = brief["length"], length_band(texts[0])
+            return self.drop("wrong_length", f"{got} for {asked!r}: {texts[0][:60]}")
+        self._seen.add(texts[-1])
+        said = (Turn(role="assistant" if i % 2 else "user", content=text) for i, text in enumerate(texts))
+        self.messages.append(
+            Message(
+                trait=self.trait.name,
+                kind=self.kind,
+                turns=tuple(said),
+                language=self.language,
+                brief=brief,
+                source="generated",
+                model=model,
+            )
+        )
+        return None
+
+    def judge(self, shown: Sequence[Message], reply: Reply) -> str:
+        """Drop those of the shown messages that a check let fail; return what is wrong with the check, else ""."""
+        self.usage += reply.usage
+        if reply.fault:
+            return f"{reply.fault}: {reply.detail}"
+        reveals = reply.outputs["reveals"]
+        if len(reveals) != len(shown):
+            return f"wrong_count: expected {len(shown)} values, one per message, got {len(reveals)}"
+        for message, passes in zip(shown, reveals, strict=True):
+            if not passes:
+                self.remove(message, "does_not_reveal")
+        return ""
+
+    def remove(self, message: Message, reason: str, detail: str = "") -> None:
+        """Drop a message that was kept; its text still counts as one not to repeat."""
+        self.messages.remove(message)
+        self.drop(reason, f"{detail}{message.text[:80]}")
+
+    def batch(self, num_messages: int) -> MessageBatch:
+        """Return the ``num_messages`` that lie farthest apart, in the briefs' mix, with everything that was dropped."""
+        chosen = set(
+            select_spread(
+                [message.text for message in self.messages],
+                num_messages,
+                groups=[message.brief for message in self.messages],
+                asked=self.asked,
+            )
+        )
+        for number, message in enumerate(self.messages):
+            if number not in chosen:
+                self.drop("not_selected", message.text[:80])
+        kept = (message for number, message in enumerate(self.messages) if number in chosen)
+        return MessageBatch(messages=tuple(kept), drops=tuple(self.drops), usage=self.usage)

@@ -1,0 +1,176 @@
+"""The first step: a trait and a kind in, distinct messages out that give the trait room to show."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import dspy
+
+from character.backends.call import Call, Reply
+from character.backends.drivers import Steps, adrive, drive, usage_is_on_the_record
+from character.constitution import Constitution, Trait
+from character.inputs import as_kind, as_trait
+from character.messages.briefs import briefs, take
+from character.messages.collecting import Collected
+from character.records import Kind, Message, MessageBatch
+from character.text import detect_language, language_name, stable_seed
+from signatures.messages import KIND_DESCRIPTIONS, CheckMessages, GenerateMessages
+
+NUM_SHOWN = 40
+"""How many existing messages a prompt shows, the latest; repeats are looked for among all of them."""
+_CHECK_REASKS = 1
+
+
+class MessageGenerator(dspy.Module):
+    """Writes messages to which a trait matters, spread over topics, senders, registers and lengths.
+
+    Asks for ``batch_size`` messages per call, shows the latest it already has, and asks again for what was
+    unusable, a duplicate, a near duplicate or of the wrong length (long where short was asked for, or the
+    reverse), at most ``max_refills`` times. ``turns`` is the length of a conversation (odd; its last turn is
+    the user's). ``oversample`` (1.0 to 4.0) asks for that many times the messages and keeps those that lie
+    farthest apart (see ``selection.select_spread``). ``check`` has the model look over the messages in calls
+    of their own: those whose answers would not reveal the trait are dropped and refilled. Every message
+    thrown away is a counted Drop. Raises ValueError for values out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        turns: int = 1,
+        batch_size: int = 8,
+        max_refills: int = 3,
+        oversample: float = 1.0,
+        check: bool = False,
+    ) -> None:
+        super().__init__()
+        if turns < 1 or turns % 2 == 0:
+            raise ValueError(f"turns must be odd and positive, got {turns}")
+        if not 1.0 <= oversample <= 4.0:
+            raise ValueError(f"oversample must lie between 1.0 and 4.0, got {oversample}")
+        self.generate = dspy.Predict(GenerateMessages)
+        self.check = dspy.Predict(CheckMessages) if check else None
+        self.turns, self.batch_size, self.max_refills = turns, batch_size, max_refills
+        self.oversample = oversample
+
+    _set_lm_usage = usage_is_on_the_record
+
+    def forward(
+        self,
+        trait: Trait | str,
+        kind: Kind | str = "question",
+        num_messages: int = 6,
+        *,
+        constitution: Constitution | None = None,
+        language: str | None = None,
+        existing: Sequence[str] = (),
+        seed: int = 0,
+    ) -> MessageBatch:
+        """Return up to ``num_messages`` messages of one kind; fewer where the refills ran out, which the drops explain.
+
+        ``language`` defaults to the constitution's, else to that of the trait's text. ``existing`` are texts
+        that must not be repeated. The same seed asks the same way.
+        """
+        trait, kind = as_trait(trait), as_kind(kind)
+        return drive(
+            self._steps(trait, kind, num_messages, _language(trait, constitution, language), existing, seed)
+        )
+
+    async def aforward(
+        self,
+        trait: Trait | str,
+        kind: Kind | str = "question",
+        num_messages: int = 6,
+        *,
+        constitution: Constitution | None = None,
+        language: str | None = None,
+        existing: Sequence[str] = (),
+        seed: int = 0,
+    ) -> MessageBatch:
+        """Do as ``forward`` does, on the event loop."""
+        trait, kind = as_trait(trait), as_kind(kind)
+        language = _language(trait, constitution, language)
+        return await adrive(self._steps(trait, kind, num_messages, language, existing, seed))
+
+    def _steps(
+        self, trait: Trait, kind: Kind, num_messages: int, language: str, existing: Sequence[str], seed: int
+    ) -> Steps[MessageBatch]:
+        collected = Collected(trait, kind, language, self.turns, existing)
+        source = briefs(language, stable_seed(seed, trait.name, kind))
+        missing = math.ceil(num_messages * self.oversample)
+        for attempt in range(1 + self.max_refills):
+            if missing <= 0:
+                break
+            before = len(collected.messages)
+            asked = [take(source, size) for size in self._sizes(missing)]
+            calls = [
+                self._call(collected, wanted, stable_seed(seed, trait.name, kind, attempt, number))
+                for number, wanted in enumerate(asked)
+            ]
+            for wanted, reply in zip(asked, (yield calls), strict=True):
+                collected.take(reply, wanted)
+            if self.check is not None:
+                fresh = collected.messages[before:]
+                yield from self._check_steps(collected, fresh, stable_seed(seed, kind, "check", attempt))
+            missing = num_messages - len(collected.messages)
+        if missing > 0:
+            detail = f"{missing} of {num_messages} messages are missing after {self.max_refills} refills"
+            collected.drop("refills_exhausted", detail)
+        return collected.batch(num_messages)
+
+    def _check_steps(self, collected: Collected, fresh: list[Message], seed: int) -> Steps[None]:
+        """Have the model check new messages; where its check cannot be used it is asked once more, then they go."""
+        sizes = self._sizes(len(fresh))
+        shown = [fresh[sum(sizes[:i]) : sum(sizes[: i + 1])] for i in range(len(sizes))]
+        waiting = [(messages, "") for messages in shown]
+        for attempt in range(1 + _CHECK_REASKS):
+            calls = [
+                self._check_call(collected, messages, stable_seed(seed, attempt, number), fault)
+                for number, (messages, fault) in enumerate(waiting)
+            ]
+            replies: list[Reply] = (yield calls) if calls else []
+            faults = [
+                (messages, collected.judge(messages, reply))
+                for (messages, _fault), reply in zip(waiting, replies, strict=True)
+            ]
+            waiting = [(messages, fault) for messages, fault in faults if fault]
+        for messages, fault in waiting:
+            reason, _, detail = fault.partition(": ")
+            for message in messages:
+                collected.remove(message, reason, f"the check failed ({detail}): ")
+
+    def _sizes(self, count: int) -> list[int]:
+        return [min(self.batch_size, count - start) for start in range(0, count, self.batch_size)]
+
+    def _call(self, collected: Collected, wanted: list[dict[str, str]], seed: int) -> Call:
+        inputs: dict[str, Any] = {
+            "language": language_name(collected.language),
+            "trait": collected.trait.brief(),
+            "kind": KIND_DESCRIPTIONS[collected.kind],
+            "turns": self.turns,
+            "existing_messages": collected.texts()[-NUM_SHOWN:],
+            "briefs": wanted,
+        }
+        return Call(self.generate, inputs, "messages", collected.trait.name, seed, fault=collected.fault)
+
+    def _check_call(self, collected: Collected, messages: list[Message], seed: int, fault: str) -> Call:
+        inputs: dict[str, Any] = {
+            "language": language_name(collected.language),
+            "trait": collected.trait.brief(),
+            "kind": KIND_DESCRIPTIONS[collected.kind],
+            "messages": [_as_text(message) for message in messages],
+        }
+        return Call(self.check, inputs, "messages", collected.trait.name, seed, fault=fault)
+
+
+def _as_text(message: Message) -> str:
+    if len(message.turns) == 1:
+        return message.text
+    return "\n".join(f"{turn.role}: {turn.content}" for turn in message.turns)
+
+
+def _language(trait: Trait, constitution: Constitution | None, language: str | None) -> str:
+    return language or (
+        constitution.language if constitution else detect_language(trait.name + trait.description)
+    )

@@ -1,0 +1,201 @@
+"""The messages of one trait in slices, so that answering can begin while the rest is still to be written."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from character.backends.call import SERVER_FAULTS
+from character.backends.drivers import ModuleCall, Steps, adrive
+from character.constitution import Constitution, Trait
+from character.inputs import as_batch
+from character.messages.generator import NUM_SHOWN
+from character.messages.near_duplicates import NearDuplicates
+from character.records import Drop, Kind, Message, MessageBatch, Record, Usage
+from character.text import detect_language, stable_seed
+
+MESSAGES_PER_SLICE = 256
+"""How many messages of a trait are written before answering begins, while the next as many are written."""
+MOST_IDLE_SLICES = 2
+"""Slices in a row without a new message after which no further one is asked for."""
+
+
+class SliceState(Record):
+    """How far the slices of a trait are: enough to go on with the next one in another process.
+
+    ``missing`` is what is still to be asked for by kind, ``drops`` holds one example of each sort with its
+    count, ``usage`` is what all slices so far took.
+    """
+
+    number: int
+    missing: dict[Kind, int]
+    idle: int
+    drops: tuple[tuple[Drop, int], ...]
+    usage: Usage
+
+
+class MessageSlices:
+    """Makes the messages of one trait slice by slice, each over all kinds, and lets none repeat another.
+
+    Call ``anext`` (or run ``steps``) until ``is_done``. The first slice is asked for with the program's own
+    seed, each further one with a seed of its own. A message that repeats one of an earlier slice or of
+    another kind is dropped, and what that leaves missing is asked for in a further slice, until two in a row
+    bring nothing new; what the generator itself could not make is not asked for again. ``has_failed`` is set,
+    and the slices end, where messages are missing because of the server: they can be had another time.
+    Memory grows by the index of repeats alone.
+    """
+
+    def __init__(
+        self,
+        generator: Any,
+        trait: Trait,
+        constitution: Constitution | None,
+        wanted: Mapping[Kind, int],
+        *,
+        size: int,
+        seed: int,
+        lm: Any = None,
+    ) -> None:
+        self._generator, self._trait, self._constitution = generator, trait, constitution
+        self._size, self._seed, self._lm = size, seed, lm
+        self._total = sum(wanted.values())
+        self._number = self._idle = 0
+        self._missing = dict(wanted)
+        self._shown: dict[Kind, deque[str]] = {kind: deque(maxlen=NUM_SHOWN) for kind in wanted}
+        self._seen = NearDuplicates()
+        self._ids: set[str] = set()
+        self._drops: dict[tuple[str, str, bool], tuple[Drop, int]] = {}
+        self._usage = Usage()
+        self.has_failed = False
+
+    @property
+    def is_done(self) -> bool:
+        """Whether there is no further slice to make."""
+        return self.has_failed or not any(self._missing.values())
+
+    @property
+    def state(self) -> SliceState:
+        """How far the slices are, for ``resume``."""
+        return SliceState(
+            number=self._number,
+            missing=self._missing,
+            idle=self._idle,
+            drops=tuple(self._drops.values()),
+            usage=self._usage,
+        )
+
+    def resume(self, state: SliceState, messages: Iterable[Message]) -> None:
+        """Go on after the slices that ``state`` tells of, whose messages these are, in order."""
+        self._number, self._missing, self._idle = state.number, dict(state.missing), state.idle
+        self._drops = {_sort(drop): (drop, count) for drop, count in state.drops}
+        self._usage = state.usage
+        for message in messages:
+            self._remember(message, message.kind)
+
+    def totals(self) -> MessageBatch:
+        """Return the drops and the usage of all slices as one batch without messages; a drop stands for its sort."""
+        drops = (drop for drop, count in self._drops.values() for _ in range(count))
+        return MessageBatch(messages=(), drops=tuple(drops), usage=self._usage)
+
+    async def anext(self) -> MessageBatch:
+        """Make the next slice on the event loop and return it."""
+        return await adrive(self.steps())
+
+    def steps(self) -> Steps[MessageBatch]:
+        """Make the next slice: yields the generator's calls, returns what is new and what was dropped."""
+        asked = slice_shares(self._missing, self._size)
+        results = yield [self._call(kind, count) for kind, count in asked.items()]
+        self._number += 1
+        batches = [
+            as_batch(result, self._trait, kind, self._language())
+            for kind, result in zip(asked, results, strict=True)
+        ]
+        kept: list[Message] = []
+        drops: list[Drop] = []
+        for (kind, count), batch in zip(asked.items(), batches, strict=True):
+            fresh, repeats = self._without_repeats(batch.messages, kind)
+            lacking = max(0, count - len(batch.messages))
+            self._missing[kind] = max(0, self._missing[kind] - len(fresh) - lacking)
+            self.has_failed |= lacking > 0 and any(drop.reason in SERVER_FAULTS for drop in batch.drops)
+            kept += fresh
+            drops += [*batch.drops, *repeats]
+        self._idle = 0 if kept else self._idle + 1
+        if self._idle >= MOST_IDLE_SLICES and not self.is_done:
+            drops.append(self._give_up())
+        return self._counted(
+            MessageBatch(
+                messages=tuple(kept),
+                drops=tuple(drops),
+                usage=sum((batch.usage for batch in batches), Usage()),
+            )
+        )
+
+    def _call(self, kind: Kind, count: int) -> ModuleCall:
+        arguments = {
+            "trait": self._trait,
+            "constitution": self._constitution,
+            "existing": (*self._trait.questions, *self._shown[kind]),
+            "seed": stable_seed(self._seed, "slice", self._number) if self._number else self._seed,
+            "kind": kind,
+            "num_messages": count,
+        }
+        return ModuleCall(self._generator, arguments, self._lm)
+
+    def _language(self) -> str:
+        if self._constitution:
+            return self._constitution.language
+        return detect_language(self._trait.name + self._trait.description)
+
+    def _without_repeats(self, messages: Iterable[Message], kind: Kind) -> tuple[list[Message], list[Drop]]:
+        fresh: list[Message] = []
+        drops: list[Drop] = []
+        for message in messages:
+            repeats = "duplicate" if message.id in self._ids else None
+            if repeats is None and message.source == "generated":
+                repeats = self._seen.find(message.text)
+            if repeats:
+                detail = f"repeats one of another kind or an earlier one: {message.text[:80]}"
+                drops.append(Drop(stage="messages", reason=repeats, detail=detail))
+                continue
+            self._remember(message, kind)
+            fresh.append(message)
+        return fresh, drops
+
+    def _remember(self, message: Message, kind: Kind) -> None:
+        self._ids.add(message.id)
+        self._seen.add(message.text)
+        if kind in self._shown:
+            self._shown[kind].append(message.text)
+
+    def _give_up(self) -> Drop:
+        number = sum(self._missing.values())
+        self._missing = dict.fromkeys(self._missing, 0)
+        detail = f"{number} of {self._total} messages are missing: {self._idle} slices in a row brought nothing new"
+        return Drop(stage="messages", reason="refills_exhausted", detail=f"{self._trait.name}: {detail}")
+
+    def _counted(self, batch: MessageBatch) -> MessageBatch:
+        self._usage += batch.usage
+        for drop in batch.drops:
+            example, count = self._drops.get(_sort(drop), (drop, 0))
+            self._drops[_sort(drop)] = example, count + 1
+        return batch
+
+
+def _sort(drop: Drop) -> tuple[str, str, bool]:
+    return drop.stage, drop.reason, drop.recovered
+
+
+def slice_shares(missing: Mapping[Kind, int], size: int) -> dict[Kind, int]:
+    """Return how many of each kind the next slice of at most ``size`` asks for, as evenly as what is missing allows."""
+    shares = dict.fromkeys(missing, 0)
+    left = {kind: count for kind, count in missing.items() if count}
+    while left and size > 0:
+        each = max(1, min(size // len(left), *left.values(), size))
+        for kind in list(left)[:size]:
+            shares[kind] += each
+            size -= each
+            left[kind] -= each
+            if not left[kind]:
+                del left[kind]
+    return {kind: share for kind, share in shares.items() if share}

@@ -1,0 +1,1 @@
+"""Ranking -> PreferencePair: pairs by design, balanced against what else differs between their sides."""

@@ -1,0 +1,123 @@
+"""A second opinion on the ranker: where a preference model would have a pair the other way round, the surest first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from pydantic import Field
+
+from character.records import PreferencePair, Record
+from character.statistics.clusters import Floats, bootstrap_intervals
+
+NUM_SHOWN = 12
+BATCH_SIZE = 512
+
+Prefers = Callable[[Sequence[PreferencePair]], Floats]
+"""For each pair the probability, in 0..1, that its chosen side is the better one."""
+
+
+class Share(Record):
+    """A share in 0..1 with its 95 % interval by bootstrap over messages; no ends for fewer than five."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+class Disagreement(Record):
+    """A pair that the model would have the other way round.
+
+    ``probability`` is that of the rejected side being the better one, by the model; ``judge_probability`` that of
+    the chosen side, by the ranking (None where it does not say).
+    """
+
+    pair_id: str
+    message_id: str
+    trait: str
+    message: str
+    chosen: str
+    rejected: str
+    probability: float
+    judge_probability: float | None = None
+
+
+class SecondOpinion(Record):
+    """How often a preference model agrees with the ranker on a run's pairs, and where it does not.
+
+    ``num_seen`` of the pairs are of messages that the model was fitted on: on these it has the judge's answer,
+    so ``agreement`` is that on the others, None where there are none. ``not_fitted`` are the traits it was not fitted on;
+    ``rehearsal`` says that the rehearsal model had a hand in what it was fitted on. Pairs of the design ``neutral`` are left out.
+    """
+
+    model: str
+    num_pairs: int
+    num_seen: int
+    not_fitted: tuple[str, ...] = ()
+    rehearsal: bool | None = None
+    agreement: Share | None = None
+    by_trait: dict[str, Share] = Field(default_factory=dict)
+    disagreements: tuple[Disagreement, ...] = ()
+
+
+def second_opinion(
+    pairs: Sequence[PreferencePair],
+    prefers: Prefers,
+    *,
+    model: str,
+    is_seen: Callable[[PreferencePair], bool],
+    seed: int = 0,
+) -> SecondOpinion:
+    """Return where a model (named ``model``) and the ranker that made these pairs disagree, the surest first."""
+    kept = [pair for pair in pairs if pair.design != "neutral"]
+    parts = [prefers(kept[start : start + BATCH_SIZE]) for start in range(0, len(kept), BATCH_SIZE)]
+    chosen = np.concatenate(parts) if parts else np.empty(0)
+    new = np.array([not is_seen(pair) for pair in kept], dtype=bool)
+    traits = np.array([pair.trait for pair in kept], dtype=object)
+    by_trait = {
+        trait: _agreement(kept, chosen, new & (traits == trait), seed) for trait in dict.fromkeys(traits)
+    }
+    return SecondOpinion(
+        model=model,
+        num_pairs=len(kept),
+        num_seen=int((~new).sum()),
+        agreement=_agreement(kept, chosen, new, seed),
+        by_trait={trait: share for trait, share in by_trait.items() if share},
+        disagreements=most_certain(kept, chosen, NUM_SHOWN),
+    )
+
+
+def most_certain(pairs: Sequence[PreferencePair], chosen: Floats, number: int) -> tuple[Disagreement, ...]:
+    """Return at most so many pairs that a model would have the other way round, the surest first.
+
+    ``chosen`` is for each pair the model's probability that the chosen side is the better one.
+    """
+    order: list[int] = np.argsort(chosen, kind="stable")[:number].tolist()
+    return tuple(
+        Disagreement(
+            pair_id=pairs[place].id,
+            message_id=pairs[place].message_id,
+            trait=pairs[place].trait,
+            message=pairs[place].prompt[-1].content,
+            chosen=pairs[place].chosen,
+            rejected=pairs[place].rejected,
+            probability=float(1 - chosen[place]),
+            judge_probability=pairs[place].probability,
+        )
+        for place in order
+        if chosen[place] < 0.5
+    )
+
+
+def _agreement(pairs: Sequence[PreferencePair], chosen: Floats, rows: Floats, seed: int) -> Share | None:
+    if not rows.any():
+        return None
+    right = (np.sign(chosen[rows] - 0.5) + 1) / 2
+    _, cluster = np.unique(
+        [pair.message_id for pair, kept in zip(pairs, rows, strict=True) if kept], return_inverse=True
+    )
+    low, high = bootstrap_intervals(right[:, None], cluster.astype(np.int64), seed=seed)[:, 0]
+    known = not np.isnan(low)
+    return Share(
+        value=float(right.mean()), low=float(low) if known else None, high=float(high) if known else None
+    )

@@ -1,0 +1,148 @@
+"""Orders and comparisons become utilities with their uncertainty: Bradley-Terry and Plackett-Luce with ties."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from character.ranking.score_model import normal_cdf
+
+Array = NDArray[np.float64]
+PRIOR_SD = 2.0
+"""The standard deviation of utilities before anything is seen, in logits: keeps them finite where one side always wins."""
+_STEPS = 50
+
+
+@dataclass(frozen=True)
+class Utilities:
+    """Utilities in logits (their mean is 0) and their covariance, by Laplace's approximation at the maximum."""
+
+    means: Array
+    covariance: Array
+
+    def z(self) -> Array:
+        """Return the differences i - j in standard deviations, 0 on the diagonal."""
+        variance = np.diagonal(self.covariance)
+        spread = variance[:, None] + variance[None, :] - 2 * self.covariance
+        return (self.means[:, None] - self.means[None, :]) / np.sqrt(np.maximum(spread, 1e-12))
+
+    def probabilities(self) -> Array:
+        """Return the matrix of the probabilities that i is truly better than j, 0.5 on the diagonal."""
+        result = normal_cdf(self.z())
+        np.fill_diagonal(result, 0.5)
+        return result
+
+    def scores(self) -> Array:
+        """Return each candidate's mean probability of being better than another one, in 0..1."""
+        table = self.probabilities()
+        n = len(table)
+        return np.asarray((table.sum(axis=1) - 0.5) / max(1, n - 1), dtype=float)
+
+
+def bradley_terry(wins: Array, *, prior_sd: float = PRIOR_SD) -> Utilities:
+    """Return the utilities under which the comparisons are most likely; ``wins[i, j]`` counts i over j, a tie half each.
+
+    P(i over j) = 1 / (1 + exp(u_j - u_i)), with a normal prior (Bradley & Terry 1952). The effect of the
+    first place cancels where each pair was judged in both orders.
+    """
+    counts = wins + wins.T
+
+    def derivatives(u: Array) -> tuple[Array, Array]:
+        p = 1 / (1 + np.exp(u[None, :] - u[:, None]))
+        gradient = (wins - counts * p).sum(axis=1)
+        weight = counts * p * (1 - p)
+        return gradient, np.diag(weight.sum(axis=1)) - weight
+
+    return _maximum(derivatives, len(wins), prior_sd)
+
+
+def bradley_terry_means(wins: Array, *, prior_sd: float = PRIOR_SD) -> Array:
+    """Return the means of ``bradley_terry`` for many tables at once: (tables, n, n) in, (tables, n) out, each of mean 0.
+
+    For resampling: some forty times faster than one by one.
+    """
+    counts = wins + np.swapaxes(wins, 1, 2)
+    tables, n = wins.shape[:2]
+    u, diagonal = np.zeros((tables, n)), np.arange(n)
+    for _ in range(_STEPS):
+        p = 1 / (1 + np.exp(u[:, None, :] - u[:, :, None]))
+        gradient = (wins - counts * p).sum(axis=2) - u / prior_sd**2
+        weight = counts * p * (1 - p)
+        information = -weight
+        information[:, diagonal, diagonal] += weight.sum(axis=2) + 1 / prior_sd**2
+        step = np.linalg.solve(information, gradient[..., None])[..., 0]
+        largest = np.abs(step).max(axis=1, keepdims=True)
+        u = u + step * np.minimum(1.0, 2.0 / np.maximum(1e-12, largest))
+        if largest.max() < 1e-9:
+            break
+    return np.asarray(u - u.mean(axis=1, keepdims=True), dtype=float)
+
+
+def plackett_luce(
+    orders: Sequence[Sequence[Sequence[int]]], num_candidates: int, *, prior_sd: float = PRIOR_SD
+) -> Utilities:
+    """Return the utilities under which the orders (groups of equals, best first) are most likely.
+
+    The best of what is left is chosen with probability exp(u_i) / Σ exp(u_j) (Plackett 1975). A group of
+    equals counts as if each were chosen from all that was left then (Breslow 1974), which keeps the
+    likelihood concave.
+    """
+    stages = [stage for order in orders for stage in _stages(order)]
+
+    def derivatives(u: Array) -> tuple[Array, Array]:
+        gradient, information = np.zeros(num_candidates), np.zeros((num_candidates, num_candidates))
+        for chosen, left in stages:
+            weights = np.exp(u[left] - u[left].max())
+            p = np.zeros(num_candidates)
+            p[left] = weights / weights.sum()
+            gradient[chosen] += 1
+            gradient -= len(chosen) * p
+            information += len(chosen) * (np.diag(p) - np.outer(p, p))
+        return gradient, information
+
+    return _maximum(derivatives, num_candidates, prior_sd)
+
+
+def _stages(order: Sequence[Sequence[int]]) -> list[tuple[list[int], list[int]]]:
+    """Return (chosen, left) per group; the last group is no choice."""
+    left = [index for group in order for index in group]
+    stages = []
+    for group in order[:-1]:
+        stages.append((list(group), list(left)))
+        left = [index for index in left if index not in group]
+    return stages
+
+
+def _maximum(derivatives: Callable[[Array], tuple[Array, Array]], n: int, prior_sd: float) -> Utilities:
+    """Find the maximum by Newton's method, which a concave likelihood with a normal prior always lets succeed."""
+    u, prior = np.zeros(n), np.eye(n) / prior_sd**2
+    for _ in range(_STEPS):
+        gradient, information = derivatives(u)
+        step = np.linalg.solve(information + prior, gradient - prior @ u)
+        u = u + step * min(1.0, 2.0 / max(1e-12, float(np.abs(step).max())))
+        if np.abs(step).max() < 1e-9:
+            break
+    _, information = derivatives(u)
+    covariance = np.asarray(np.linalg.inv(information + prior), dtype=float)
+    return Utilities(u - u.mean(), covariance)
+
+
+def borda(ranks_or_scores: Array) -> Array:
+    """Return the mean share of others that each candidate beats (a tie half), over passes; NaN was not shown.
+
+    In 0..1: (number shown - mid-rank) / (number shown - 1), averaged (de Borda 1781).
+    """
+    from optimizers.statistics import mid_ranks
+
+    table = np.full(ranks_or_scores.shape, np.nan)
+    for row, scores in enumerate(ranks_or_scores):
+        shown = ~np.isnan(scores)
+        if shown.sum() > 1:
+            table[row, shown] = (shown.sum() - mid_ranks(scores[shown])) / (shown.sum() - 1)
+    known = ~np.isnan(table)
+    counts = known.sum(axis=0)
+    sums = np.where(known, table, 0.0).sum(axis=0)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), 0.5)

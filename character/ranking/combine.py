@@ -1,0 +1,184 @@
+"""The passes of one ranking become its scores, its order and the probabilities between candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from character.errors import UnknownNameError
+from character.ranking.choice_models import Utilities, borda, bradley_terry, plackett_luce
+from character.ranking.score_model import PositionEffects, expected_gain, fit_scores
+from character.records import RankingPass, order_by_score
+from optimizers.statistics import kendall_tau_b
+
+Array = NDArray[np.float64]
+Method = Literal["model", "mean", "borda", "bradley_terry", "plackett_luce"]
+METHODS: tuple[Method, ...] = get_args(Method)
+Effects = Mapping[tuple[str, int], PositionEffects]
+"""Known position effects by judge (the juror's or the model's name) and number of candidates shown."""
+
+
+@dataclass(frozen=True)
+class Combined:
+    """``scores`` in 0..1 per candidate (two decimals), ``probabilities[i][j]`` that i truly fits better than j.
+
+    ``consistency`` is that of the judge with itself (see ``consistency``), ``gain`` the share of pairs that one more pass is expected
+    to put right.
+    """
+
+    scores: tuple[float, ...]
+    probabilities: tuple[tuple[float, ...], ...]
+    consistency: float | None
+    gain: float
+
+
+def combine(
+    passes: Sequence[RankingPass],
+    num_candidates: int,
+    *,
+    method: Method = "model",
+    effects: Effects | None = None,
+) -> Combined:
+    """Return what the passes amount to. At least one is needed, and each candidate has to be in one.
+
+    ``model``: the linear model of ``fit_scores``, with position effects taken out; ``mean``: plain means of
+    the scores, with the model's probabilities; ``borda``, ``bradley_terry`` and ``plackett_luce`` use the
+    order within each pass alone. Raises UnknownNameError for a method.
+    """
+    if method not in METHODS:
+        raise UnknownNameError("aggregation method", method, METHODS)
+    table = np.array([[np.nan if s is None else s for s in done.scores] for done in passes], dtype=float)
+    table = _without_effects(table, passes, effects or {})
+    scores, probabilities, gain = _BY_METHOD[method](table, passes)
+    rounded = np.round(np.clip(scores, 0.0, 1.0), 2)
+    clipped = np.round(np.clip(probabilities, 0.0001, 0.9999), 4)  # nothing is certain
+    return Combined(
+        scores=tuple(float(value) for value in rounded),
+        probabilities=tuple(tuple(float(value) for value in row) for row in clipped),
+        consistency=consistency(table),
+        gain=gain,
+    )
+
+
+def consistency(table: Array) -> float | None:
+    """Return how far a judge agrees with itself, in -1..1; None where nothing was judged twice.
+
+    ``table`` has a row per pass and nan for what was not shown. It is the mean Kendall tau-b between passes that
+    share at least two candidates; a pass that ties everything agrees with none and counts as 0. Where every pass
+    shows one candidate, the first scores of all candidates are one pass, the second ones another, and so on.
+    Where every pass shows two of more, it is 2 s - 1 with s the share of pairs of verdicts on the same two
+    candidates that agree; where either is a tie, it counts half.
+    """
+    shown = (~np.isnan(table)).sum(axis=1)
+    if len(shown) and shown.max() == 1:
+        table = _rounds(table)
+    elif len(shown) and shown.max() == 2 and table.shape[1] > 2:
+        return _same_verdicts(table)
+    taus = []
+    for left, right in combinations(table, 2):
+        shared = ~np.isnan(left) & ~np.isnan(right)
+        if shared.sum() > 1:
+            taus.append(kendall_tau_b(left[shared], right[shared]) or 0.0)
+    return round(float(np.mean(taus)), 4) if taus else None
+
+
+def _rounds(table: Array) -> Array:
+    """Return the passes of one candidate each as passes over all: the k-th score of each candidate is in the k-th."""
+    columns = [column[~np.isnan(column)] for column in table.T]
+    rounds = np.full((max(len(column) for column in columns), len(columns)), np.nan)
+    for index, column in enumerate(columns):
+        rounds[: len(column), index] = column
+    return rounds
+
+
+def _same_verdicts(table: Array) -> float | None:
+    """Return 2 s - 1, s being the mean over pairs of candidates of the share of verdicts that agree."""
+    verdicts: dict[tuple[int, ...], list[float]] = {}
+    for row in table:
+        shown = np.flatnonzero(~np.isnan(row))
+        if len(shown) == 2:
+            verdicts.setdefault(tuple(shown.tolist()), []).append(
+                float(np.sign(row[shown[0]] - row[shown[1]]))
+            )
+    agreed = [
+        np.mean([a * b for a, b in combinations(said, 2)]) for said in verdicts.values() if len(said) > 1
+    ]
+    return round(float(np.mean(agreed)), 4) if agreed else None
+
+
+def _without_effects(table: Array, passes: Sequence[RankingPass], effects: Effects) -> Array:
+    for row, done in enumerate(passes):
+        known = effects.get((done.juror or done.model, len(done.shown)))
+        if known is not None:
+            for place, index in enumerate(done.shown):
+                table[row, index] -= known.effects[place]
+    return table
+
+
+def _positions(table: Array, passes: Sequence[RankingPass]) -> NDArray[np.int64]:
+    places = np.zeros(table.shape, dtype=np.int64)
+    for row, done in enumerate(passes):
+        for place, index in enumerate(done.shown):
+            places[row, index] = place
+    return places
+
+
+_Result = tuple[Array, Array, float]
+
+
+def _model(table: Array, passes: Sequence[RankingPass]) -> _Result:
+    fitted = fit_scores(table, _positions(table, passes))
+    return fitted.scores, fitted.probabilities, fitted.gain
+
+
+def _mean(table: Array, passes: Sequence[RankingPass]) -> _Result:
+    _, probabilities, gain = _model(table, passes)
+    return np.nanmean(table, axis=0), probabilities, gain
+
+
+def _plackett_luce(table: Array, _passes: Sequence[RankingPass]) -> _Result:
+    return _of(plackett_luce([_order(row) for row in table], table.shape[1]), len(table))
+
+
+def _borda(table: Array, passes: Sequence[RankingPass]) -> _Result:
+    _, probabilities, gain = _plackett_luce(table, passes)
+    return borda(table), probabilities, gain
+
+
+def _bradley_terry(table: Array, _passes: Sequence[RankingPass]) -> _Result:
+    n = table.shape[1]
+    wins = np.zeros((n, n))
+    for row in table:
+        shown = np.flatnonzero(~np.isnan(row))
+        for i, j in combinations(shown, 2):
+            share = 0.5 + 0.5 * np.sign(row[i] - row[j])
+            wins[i, j] += share
+            wins[j, i] += 1 - share
+    return _of(bradley_terry(wins), max(1.0, float(wins.sum()) / (n * (n - 1) / 2)))
+
+
+def _of(utilities: Utilities, judgements: float) -> _Result:
+    """Return what utilities amount to, after so many judgements of each pair."""
+    z = utilities.z()[np.triu_indices(len(utilities.means), 1)]
+    gain = float(expected_gain(z, 1 / (judgements + 1)).mean()) if z.size else 0.0
+    return utilities.scores(), utilities.probabilities(), gain
+
+
+def _order(row: Array) -> list[list[int]]:
+    shown = [int(i) for i in np.flatnonzero(~np.isnan(row))]
+    groups = order_by_score(tuple(float(row[i]) for i in shown))
+    return [[shown[k] for k in group] for group in groups]
+
+
+_BY_METHOD: dict[Method, Callable[[Array, Sequence[RankingPass]], _Result]] = {
+    "model": _model,
+    "mean": _mean,
+    "borda": _borda,
+    "bradley_terry": _bradley_terry,
+    "plackett_luce": _plackett_luce,
+}

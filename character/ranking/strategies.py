@@ -1,0 +1,186 @@
+"""How a judge is asked: by scores of all candidates, an order of all, comparisons of two, or a score of each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count, islice
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from character.errors import UnknownNameError
+from character.ranking.chains import parse_chain
+from character.ranking.combine import Method
+from character.ranking.orders import balanced_orders, round_robin, swiss_round
+from character.records import order_by_score
+from character.text import stable_seed
+from signatures.judging import CompareResponses
+from signatures.ranking import BEST_SCORE, OrderResponses, RankResponses, ScoreResponse
+
+StrategyName = Literal["scores", "listwise", "pairwise", "pointwise"]
+STRATEGIES: tuple[StrategyName, ...] = get_args(StrategyName)
+Tournament = Literal["round_robin", "swiss"]
+TOURNAMENTS: tuple[Tournament, ...] = get_args(Tournament)
+
+UNSURE = 0.1
+"""A pair is compared again while either side is the better one with more than this probability."""
+
+Read = tuple[tuple[float, ...] | None, str, str]
+"""What a reply said: scores in 0..1 in the order shown (None for an unsuitable message), or a fault and its detail."""
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """One way to ask: the signature, how its reply is read, and how the scores of several passes are combined.
+
+    ``write`` is the other way round: what the reply would be for scores in 0..1 in the order shown.
+    """
+
+    name: StrategyName
+    signature: Any
+    read: Callable[[Mapping[str, Any], int], Read]
+    write: Callable[[Sequence[float]], dict[str, Any]]
+    method: Method
+
+
+def strategy(name: str) -> Strategy:
+    """Return the strategy of that name; raises UnknownNameError, which lists the known ones."""
+    if name not in _STRATEGIES:
+        raise UnknownNameError("ranking strategy", name, STRATEGIES)
+    return _STRATEGIES[name]
+
+
+def _scores(outputs: Mapping[str, Any], number: int) -> Read:
+    scores = outputs["scores"]
+    if len(scores) != number:
+        return None, "wrong_count", f"expected {number} scores, one per response, got {len(scores)}"
+    wrong = next((score for score in scores if not 0 <= score <= BEST_SCORE), None)
+    if wrong is not None:
+        return None, "out_of_range", f"every score must lie between 0 and {BEST_SCORE}, got {wrong}"
+    return tuple(score / BEST_SCORE for score in scores), "", ""
+
+
+def _score(outputs: Mapping[str, Any], _number: int) -> Read:
+    return _scores({"scores": [outputs["score"]]}, 1)
+
+
+def _order(outputs: Mapping[str, Any], number: int) -> Read:
+    groups = parse_chain(outputs["order"], [str(i + 1) for i in range(number)])
+    if groups is None:
+        said = outputs["order"].strip()[:60]
+        return (
+            None,
+            "unreadable_order",
+            f"the order {said!r} is no chain that names each of 1 to {number} once, such as 2 > 3 = 1",
+        )
+    scores = [0.0] * number
+    place = 0
+    for group in groups:
+        middle = place + (len(group) - 1) / 2
+        for index in group:
+            scores[index] = 1 - middle / (number - 1)
+        place += len(group)
+    return tuple(scores), "", ""
+
+
+def _verdict(outputs: Mapping[str, Any], _number: int) -> Read:
+    by_verdict = {"first": (1.0, 0.0), "second": (0.0, 1.0), "tie": (0.5, 0.5)}
+    return by_verdict.get(outputs["verdict"]), "", ""
+
+
+def _whole(scores: Sequence[float]) -> list[int]:
+    return [round(BEST_SCORE * score) for score in scores]
+
+
+def _write_scores(scores: Sequence[float]) -> dict[str, Any]:
+    return {"suitable": True, "scores": _whole(scores)}
+
+
+def _write_score(scores: Sequence[float]) -> dict[str, Any]:
+    return {"suitable": True, "score": _whole(scores)[0]}
+
+
+def _write_order(scores: Sequence[float]) -> dict[str, Any]:
+    groups = order_by_score(tuple(scores))
+    chain = " > ".join(" = ".join(str(index + 1) for index in group) for group in groups)
+    return {"suitable": True, "order": chain}
+
+
+def _write_verdict(scores: Sequence[float]) -> dict[str, Any]:
+    first, second = scores
+    return {"verdict": "tie" if first == second else "first" if first > second else "second"}
+
+
+_STRATEGIES: dict[str, Strategy] = {
+    each.name: each
+    for each in (
+        Strategy("scores", RankResponses, _scores, _write_scores, "model"),
+        Strategy("listwise", OrderResponses, _order, _write_order, "borda"),
+        Strategy("pairwise", CompareResponses, _verdict, _write_verdict, "bradley_terry"),
+        Strategy("pointwise", ScoreResponse, _score, _write_score, "model"),
+    )
+}
+
+
+class Plan:
+    """Which candidates a judge is shown in each round; ``first`` and then ``more``, as often as wanted.
+
+    ``scores`` and ``listwise`` show all candidates, in the orders of a balanced design, one order to a pass.
+    ``pointwise`` shows each alone, one round to a pass. ``pairwise`` shows pairs: in the first round each
+    pair (or each that a Swiss tournament matches) as often as there are passes, in both orders by turns.
+    """
+
+    def __init__(
+        self, name: StrategyName, num_candidates: int, passes: int, tournament: Tournament, seed: int
+    ) -> None:
+        self.name, self.num_candidates, self.passes, self.seed = name, num_candidates, passes, seed
+        self.rounds = math.ceil(math.log2(num_candidates)) if self._is_swiss(tournament) else 1
+        self._tournament = tournament
+        self._orders: Iterator[tuple[int, ...]] = balanced_orders(num_candidates, seed)
+        self._met: set[frozenset[int]] = set()
+        self._turn = count()
+
+    def _is_swiss(self, tournament: Tournament) -> bool:
+        return self.name == "pairwise" and tournament == "swiss"
+
+    def round(self, points: list[float]) -> list[tuple[int, ...]]:
+        """Return what the next round of the first part shows; ``points`` so far steer a Swiss tournament."""
+        if self.name == "pairwise":
+            return self._comparisons(points)
+        if self.name == "pointwise":
+            return [(i,) for _ in range(self.passes) for i in range(self.num_candidates)]
+        return list(islice(self._orders, self.passes))
+
+    def _comparisons(self, points: list[float]) -> list[tuple[int, ...]]:
+        seed = stable_seed(self.seed, next(self._turn))
+        if self._tournament == "swiss":
+            both = swiss_round(points, self._met, seed)
+            self._met |= {frozenset(pair) for pair in both}
+        else:
+            both = round_robin(self.num_candidates, seed)
+        # Both orders of a pair stand next to each other: one pass takes the first of them.
+        return [both[i + turn % 2] for i in range(0, len(both), 2) for turn in range(self.passes)]
+
+    def more(self, probabilities: tuple[tuple[float, ...], ...]) -> list[tuple[int, ...]]:
+        """Return what one further pass shows: for ``pairwise`` the pairs that are still unsure, else everything."""
+        if self.name != "pairwise":
+            self.passes = 1
+            return self.round([])
+        table = np.asarray(probabilities)
+        unsure = np.minimum(table, 1 - table) > UNSURE
+        turn = next(self._turn)
+        pairs = [(int(i), int(j)) for i, j in np.argwhere(np.triu(unsure, 1))]
+        return [pair if turn % 2 else pair[::-1] for pair in pairs]
+
+
+def calls_per_pass(name: StrategyName, num_candidates: int, tournament: Tournament) -> int:
+    """Return how many calls one pass over all candidates takes."""
+    if name == "pointwise":
+        return num_candidates
+    if name != "pairwise":
+        return 1
+    if tournament == "swiss":
+        return math.ceil(math.log2(num_candidates)) * (num_candidates // 2)
+    return num_candidates * (num_candidates - 1) // 2

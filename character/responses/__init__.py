@@ -1,0 +1,1 @@
+"""Message -> Candidates: responses that show the character to differing degrees."""

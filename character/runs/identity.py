@@ -1,0 +1,129 @@
+"""What makes a kept folder this one and no other: its parts, the prompts stage by stage, and in words what differs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from character.config import Config
+from character.text import fingerprint
+
+Stage = Literal["messages", "responses", "ranking", "evaluation"]
+_OTHERWISE = "this version of character asks the models otherwise"
+_NOT_IDENTITY = {"concurrency", "budget", "store", "effect", "optimize", "train", "audit"}
+_NOT_IDENTITY_OF_BACKEND = {
+    "max_in_flight",
+    "timeout_s",
+    "num_retries",
+    "api_key_env",
+    "input_price",
+    "output_price",
+    "requests_per_minute",
+    "tokens_per_minute",
+}
+_AFTERWARDS = {"judge", "reflection", "base", "tuned"}
+"""The backends of what is done with a run later: they may change while it goes on."""
+_EARLIER_PARTS = re.compile(rf"backends\.({'|'.join(sorted(_AFTERWARDS))})\..*")
+"""What earlier versions counted as a part of a run's identity besides."""
+_ALL_PROMPTS = {
+    "597b7a5d5a5c5ef2": {
+        "messages": "87a85ad8ff7063d7",
+        "responses": "6fca41615a86529c",
+        "ranking": "655f4fa4870f6221",
+        "evaluation": "95ecef3f3046c999",
+    }
+}
+"""What one fingerprint over the prompts of all stages, as versions up to 0.1 kept it, says of each stage."""
+
+
+def run_identity(constitution: str, config: Config, messages: str | None) -> dict[str, Any]:
+    """Return what makes a run this run and no other, as flat names and values; limits and keys are no part of it.
+
+    ``constitution`` is the fingerprint of the constitution, ``messages`` that of given messages, None where they are
+    generated. Of the prompts and models those count that make the run: what evaluates it later does not.
+    """
+    from character.ranking.saved import (
+        ranker_fingerprint,  # it brings dspy, which readers of a run do without
+    )
+
+    settings = config.model_dump(mode="json", exclude=_NOT_IDENTITY)
+    for name in _AFTERWARDS.difference(config.responses.backends, config.ranking.backends):
+        settings["backends"].pop(name, None)
+    for backend in settings["backends"].values():
+        for name in _NOT_IDENTITY_OF_BACKEND:
+            backend.pop(name, None)
+    settings["ranking"]["ranker"] = ranker_fingerprint(config.ranking)  # what it says, not where it lies
+    prompts = prompts_of("messages", "responses", "ranking")
+    return flat({"constitution": constitution, "given messages": messages, "prompts": prompts, **settings})
+
+
+def prompts_of(*stages: Stage) -> dict[str, str]:
+    """Return the identity of the prompts that this version sends at each of these stages."""
+    from signatures.gauging import GaugeTrait
+    from signatures.judging import CompareCoherence, CompareResponses
+    from signatures.messages import KIND_DESCRIPTIONS, CheckMessages, GenerateMessages
+    from signatures.ranking import OrderResponses, RankResponses, ScoreResponse
+    from signatures.responses import (
+        EXPRESSIONS,
+        RespondAsCharacter,
+        RespondAtEachExpression,
+        RespondInCharacter,
+        RespondPlainly,
+    )
+
+    signatures: dict[Stage, tuple[Any, ...]] = {
+        "messages": (GenerateMessages, CheckMessages),
+        "responses": (RespondInCharacter, RespondAtEachExpression, RespondPlainly),
+        "ranking": (RankResponses, OrderResponses, ScoreResponse, CompareResponses),
+        "evaluation": (RespondAsCharacter, RespondPlainly, GaugeTrait, CompareCoherence),
+    }
+    words = {"messages": KIND_DESCRIPTIONS, "responses": EXPRESSIONS}
+    return {
+        stage: fingerprint(
+            [[[each.instructions, list(each.fields)] for each in signatures[stage]], words.get(stage)]
+        )
+        for stage in stages
+    }
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Return the parts that differ between two identities, (before, now) by flat name.
+
+    ``before`` may be that of an earlier version: its one fingerprint of all prompts is taken apart, and what is no
+    longer a part of the identity is passed over.
+    """
+    stored = dict(before)
+    if isinstance(stored.get("prompts"), str):
+        stages = now.get("prompts") or {name[8:]: 0 for name in now if name.startswith("prompts.")}
+        by_stage = _ALL_PROMPTS.get(stored["prompts"])
+        stored["prompts"] = {stage: (by_stage or {}).get(stage, stored["prompts"]) for stage in stages}
+    old, new = flat(stored), flat(dict(now))
+    names = [name for name in sorted({*old, *new}) if name in new or not _EARLIER_PARTS.fullmatch(name)]
+    return {name: (old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)}
+
+
+def described(changes: Mapping[str, tuple[Any, Any]]) -> list[str]:
+    """Return changes in words: values as they stand, of a fingerprint only that it is another."""
+    return [_change(name, *values) for name, values in changes.items()]
+
+
+def flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Return nested names and values as one mapping of dotted names."""
+    if not isinstance(value, dict):
+        return {prefix: value}
+    found: dict[str, Any] = {}
+    for key, inner in value.items():
+        found |= flat(inner, f"{prefix}.{key}" if prefix else str(key))
+    return found
+
+
+def _change(name: str, before: Any, now: Any) -> str:
+    if _is_fingerprint(before) and _is_fingerprint(now):
+        return f"{name}: {_OTHERWISE if name.startswith('prompts') else 'not the same as before'}"
+    shown = ["another" if _is_fingerprint(value) else repr(value) for value in (before, now)]
+    return f"{name}: {shown[0]} before, {shown[1]} now"
+
+
+def _is_fingerprint(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{16}", value) is not None

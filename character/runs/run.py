@@ -1,0 +1,351 @@
+"""A run: the program over a whole constitution, every finished call and record kept, stopped and resumed at will."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Literal, TypedDict, Unpack, overload
+
+from character._version import __version__
+from character.backends.call import SERVER_FAULTS
+from character.config import Config, as_config
+from character.constitution import Constitution, Trait
+from character.errors import BudgetReachedError, CharacterError
+from character.inputs import as_constitution, spelled_out
+from character.messages.files import MessageSource, as_source
+from character.program import CharacterProgram
+from character.ranking.saved import keep_ranker, ranker_notes, with_tuned_ranker
+from character.records import Candidates, Drop, Message, MessageBatch, Ranking, Rollout, Usage
+from character.runs.estimate import estimate
+from character.runs.event_loop import run_on_own_loop
+from character.runs.identity import run_identity
+from character.runs.preflight import check_design
+from character.runs.session import FolderKind, Session
+from character.runs.slices import StoredSlices
+from character.runs.summary import RunSummary, summarize
+from character.store.run_store import FAILED
+
+RUN = FolderKind(
+    name="run",
+    identity_key="identity",
+    noun="a run",
+    otherwise="a run that was made otherwise: ",
+    expected="the same constitution, messages and settings as before",
+    fix="go on with the old settings, or start a new run with another --out; --reuse {folder} "
+    "then takes over every call that is still the same.",
+)
+_ORDINALS_PER_TRAIT = 10_000_000
+
+
+@dataclass
+class RunState:
+    """What a run has done so far, for whoever shows it. Counts are over the whole run, earlier sittings included."""
+
+    messages_wanted: int = 0
+    messages: int = 0
+    answered: int = 0
+    ranked: int = 0
+    finished: int = 0
+    pairs: int = 0
+    drops: Counter[str] = field(default_factory=Counter)
+    usage: Usage = field(default_factory=Usage)
+    stopping: bool = False
+
+
+OnProgress = Callable[[RunState], None]
+
+
+class RunOptions(TypedDict, total=False):
+    """What a run takes besides its constitution, its folder and its configuration; see ``run``."""
+
+    messages: Mapping[str, MessageBatch] | MessageSource | Path | str | None
+    traits: Sequence[str]
+    program: CharacterProgram | None
+    reuse: Sequence[Path | str]
+    on_progress: OnProgress | None
+
+
+@overload
+def run(
+    constitution: Constitution | Path | str,
+    out: Path | str,
+    config: Config | Path | str | None = None,
+    *,
+    dry_run: Literal[False] = False,
+    **options: Unpack[RunOptions],
+) -> RunSummary: ...
+@overload
+def run(
+    constitution: Constitution | Path | str,
+    out: Path | str,
+    config: Config | Path | str | None = None,
+    *,
+    dry_run: Literal[True],
+    **options: Unpack[RunOptions],
+) -> dict[str, Usage]: ...
+@spelled_out(RunOptions)
+def run(
+    constitution: Constitution | Path | str,
+    out: Path | str,
+    config: Config | Path | str | None = None,
+    *,
+    dry_run: bool = False,
+    **options: Unpack[RunOptions],
+) -> RunSummary | dict[str, Usage]:
+    """Run the program over a constitution and keep everything in the folder ``out``; return what came of it.
+
+    ``constitution`` is a record or the path of a file, ``config`` a Config or the path of its TOML file. Called again
+    with the same arguments it goes on where it stopped: finished calls are not made again, and messages whose server
+    failed are tried again. ``messages`` (a file's path, a MessageFile, or batches per trait name) replaces the
+    generation of messages; where the configuration says ``messages.from_questions``, the constitution's own questions
+    do. ``traits`` names those to work on. ``program`` replaces the one that the configuration describes; it gets the
+    configured models unless it brings its own. ``reuse`` names folders of other runs: calls that are finished there are
+    not made again here. With ``dry_run`` nothing is sent or written, and the estimate is returned: calls, tokens and
+    USD per stage and as ``all``.
+
+    Ctrl-C once finishes the messages being worked on, twice stops at once. Raises StoreError where the folder is in
+    use, cannot be written or holds another run, BackendUnavailableError where a backend is down or refuses the key,
+    BudgetReachedError at a cap, and KeyboardInterrupt after Ctrl-C; everything finished is kept in each case.
+    """
+    job = _planned(constitution, config, options)
+    if dry_run:
+        return estimate(job.constitution, job.config, job.given)
+    return run_on_own_loop(partial(_sitting, job, out, options))
+
+
+@spelled_out(RunOptions)
+async def arun(
+    constitution: Constitution | Path | str,
+    out: Path | str,
+    config: Config | Path | str | None = None,
+    **options: Unpack[RunOptions],
+) -> RunSummary:
+    """Do as ``run`` does, on the event loop."""
+    return await _sitting(_planned(constitution, config, options), out, options)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is run: the traits to work on, the settings with those of a saved ranker, and messages that are given."""
+
+    constitution: Constitution
+    config: Config
+    given: MessageSource | None
+
+
+def _planned(
+    constitution: Constitution | Path | str, config: Config | Path | str | None, options: RunOptions
+) -> _Plan:
+    config, constitution = with_tuned_ranker(as_config(config)), as_constitution(constitution)
+    if options.get("traits"):
+        constitution = constitution.only(list(options["traits"]))
+    given = as_source(options.get("messages"), constitution, from_questions=config.messages.from_questions)
+    if options.get("program") is None:
+        check_design(constitution, config)
+    return _Plan(constitution, config, given)
+
+
+async def _sitting(plan: _Plan, out: Path | str, options: RunOptions) -> RunSummary:
+    """Work on the run in a folder until it is finished or something stops it."""
+    constitution, config = plan.constitution, plan.config
+    given = plan.given.fingerprint if plan.given else None
+    identity = run_identity(constitution.fingerprint, config, given)
+    reuse = options.get("reuse", ())
+    with Session(RUN, out, config, identity, constitution=constitution, reuse=reuse) as session:
+        session.log.write(
+            "started", version=__version__, constitution=constitution.fingerprint, seed=config.seed
+        )
+        for note in ranker_notes(config, constitution.language):
+            session.log.write("ranker", note=note)
+        program = _with_models(options.get("program"), keep_ranker(session.folder, config), session)
+        await _Run(session, plan, program, options.get("on_progress")).sit()
+        session.log.write("finished", **session.store.counts())
+        return summarize(session.store)
+
+
+def _with_models(program: CharacterProgram | None, config: Config, session: Session) -> CharacterProgram:
+    if program is None:
+        return CharacterProgram.from_config(config, session.lms())
+    if not program.lms:
+        program = program.deepcopy()
+        program.lms = session.lms()
+    return program
+
+
+class _Run:
+    """One sitting of a run: makes what is missing of each trait's messages, then works on what is waiting."""
+
+    def __init__(
+        self, session: Session, plan: _Plan, program: CharacterProgram, on_progress: OnProgress | None
+    ) -> None:
+        self.session, self.store, self.log, self.program = session, session.store, session.log, program
+        self.constitution, self.config, self.given = plan.constitution, plan.config, plan.given
+        self.state = RunState()
+        self._tell = on_progress or (lambda _state: None)
+        self._slots = asyncio.Semaphore(plan.config.concurrency)
+        self._budget_reached: BudgetReachedError | None = None
+
+    async def sit(self) -> None:
+        """Work until everything is finished; raise what stopped it before that."""
+        try:
+            async with self.session.working(self.program.lms.values(), self._stop):
+                await self._all_traits()
+        except CharacterError as error:
+            self.log.write("stopped", error=type(error).__name__, message=str(error))
+            raise
+        except KeyboardInterrupt:
+            self.log.write("stopped", error="KeyboardInterrupt", message="Ctrl-C twice")
+            raise
+        if self._budget_reached:
+            self.log.write("stopped", error="BudgetReachedError", message=str(self._budget_reached))
+            raise self._budget_reached
+        if self.state.stopping:
+            self.log.write("stopped", error="KeyboardInterrupt", message="Ctrl-C")
+            raise KeyboardInterrupt
+
+    def _stop(self) -> None:
+        """Begin nothing more, as Ctrl-C asks."""
+        self.state.stopping = True
+        self._tell(self.state)
+
+    async def _all_traits(self) -> None:
+        self._count_earlier()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for number, trait in enumerate(self.constitution.traits):
+                    group.create_task(self._trait(trait, number * _ORDINALS_PER_TRAIT))
+        except BaseExceptionGroup as errors:
+            raise _first(errors) from None
+
+    async def _trait(self, trait: Trait, first_ordinal: int) -> None:
+        async with asyncio.TaskGroup() as group:
+            if not self.store.has_batch(trait.name) and self.given is None:
+                await self._generate_and_answer(trait, first_ordinal, group)
+                return
+            if not self.store.has_batch(trait.name) and self.given is not None:
+                self._add_given(self.given, trait, first_ordinal)
+            await self._answer(trait, self.store.waiting(trait.name), group)
+
+    async def _generate_and_answer(self, trait: Trait, first_ordinal: int, group: asyncio.TaskGroup) -> None:
+        """Work on one slice of messages while the next one is made, and on no more than that."""
+        source = StoredSlices(self.store, self.program.slices(trait, self.constitution), trait, first_ordinal)
+        upcoming = group.create_task(self._next_slice(source))
+        await self._answer(trait, self.store.waiting(trait.name), group)  # those of an earlier sitting
+        while (batch := await upcoming) is not None:
+            fresh = source.keep(batch)
+            self._count_batch(trait, batch, len(fresh))
+            upcoming = group.create_task(self._next_slice(source))
+            await self._answer(trait, fresh, group)
+
+    async def _next_slice(self, source: StoredSlices) -> MessageBatch | None:
+        if self.state.stopping or source.is_done:
+            return None
+        try:
+            return await source.anext()
+        except BudgetReachedError as error:
+            self._stop_at_budget(error)
+            return None
+
+    async def _answer(self, trait: Trait, messages: Iterable[Message], group: asyncio.TaskGroup) -> None:
+        for message in messages:
+            await self._slots.acquire()
+            if self.state.stopping:
+                self._slots.release()
+                return
+            group.create_task(self._message(message, trait))
+
+    def _add_given(self, given: MessageSource, trait: Trait, first_ordinal: int) -> None:
+        if self.state.stopping:
+            return
+        number = given.count(trait.name)
+        self.store.add_messages(trait.name, given.messages(trait.name), first_ordinal)
+        batch = MessageBatch(messages=(), drops=given.drops(trait.name))
+        self.store.finish_batch(trait.name, batch)
+        self._count_batch(trait, batch, number)
+
+    def _count_batch(self, trait: Trait, batch: MessageBatch, number: int) -> None:
+        self.log.write("messages", trait=trait.name, kept=number, dropped=len(batch.drops))
+        self.state.messages += number
+        self.state.usage += batch.usage
+        self._count_drops(batch.drops)
+        self._tell(self.state)
+
+    async def _message(self, message: Message, trait: Trait) -> None:
+        try:
+            rollout = await self.program.arollout(message, trait, self.constitution, on_step=self._count_step)
+            status, reason = outcome(rollout)
+            await self.store.add_rollout(rollout, status, reason)
+        except BudgetReachedError as error:
+            self._stop_at_budget(error)
+            return
+        finally:
+            self._slots.release()
+        self.state.finished += 1
+        self.state.pairs += len(rollout.pairs)
+        self._count_drops(rollout.drops)
+        self.log.write("rollout", message=message.id, trait=trait.name, status=status, reason=reason)
+        self._tell(self.state)
+
+    def _stop_at_budget(self, error: BudgetReachedError) -> None:
+        self._budget_reached = error
+        self.state.stopping = True
+
+    def _count_earlier(self) -> None:
+        state, counts = self.state, self.store.counts()
+        per_trait = self.config.messages.per_trait
+        for trait in self.constitution.traits:
+            state.messages_wanted += self.given.count(trait.name) if self.given else per_trait
+        unfinished = counts.get("pending", 0) + counts.get(FAILED, 0)
+        state.messages, state.pairs = counts["messages"], counts["pairs"]
+        state.finished = state.ranked = state.answered = counts["messages"] - unfinished
+        for reasons in self.store.drops(recovered=False).values():
+            state.drops.update(reasons)
+        state.usage = sum(self.store.usage("stage").values(), Usage())
+        self._tell(state)
+
+    def _count_step(self, result: Candidates | Ranking) -> None:
+        self.state.answered += isinstance(result, Candidates)
+        self.state.ranked += isinstance(result, Ranking)
+        self.state.usage += result.usage
+        self._tell(self.state)
+
+    def _count_drops(self, drops: tuple[Drop, ...]) -> None:
+        self.state.drops.update(drop.reason for drop in drops if not drop.recovered)
+
+
+def outcome(rollout: Rollout) -> tuple[str, str]:
+    """Return the state a message reached, and why where it made no pair.
+
+    ``paired``; ``unpaired``, ``unranked``, ``unsuitable``, ``unanswered`` (fewer than two usable candidates);
+    or ``failed`` where that came of a failing server, so that trying again may help.
+    """
+    if rollout.pairs:
+        return "paired", ""
+    lost = [drop.reason for drop in rollout.drops if not drop.recovered]
+    ranking = rollout.ranking
+    if ranking is None or ranking.status == "unranked":
+        server = [reason for reason in lost if reason in SERVER_FAULTS]
+        if server:
+            return FAILED, server[0]
+    if ranking is None:
+        return "unanswered", lost[0] if lost else ""
+    if ranking.status == "ranked":
+        return "unpaired", lost[-1] if lost else ""
+    return ranking.status, ranking.reason
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the error to show of several: one of ours where there is one."""
+    leaves: list[BaseException] = []
+    stack: list[BaseException] = [errors]
+    while stack:
+        error = stack.pop()
+        if isinstance(error, BaseExceptionGroup):
+            stack.extend(error.exceptions)
+        else:
+            leaves.append(error)
+    return next((error for error in leaves if isinstance(error, CharacterError)), leaves[-1])

@@ -1,0 +1,262 @@
+"""A session: one sitting at a kept folder of any kind, from what the folder is to the closing of what was opened.
+
+A kept folder is a store with facts about itself: its kind, its identity, the constitution and the configuration it
+was made with. Whoever works in one opens a session; whoever reads one goes through ``reading``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from pydantic import ValidationError
+
+from character._version import __version__
+from character.config import BackendConfig, Config
+from character.constitution import Constitution
+from character.errors import StoreError
+from character.files import write_whole
+from character.records import Usage
+from character.runs.identity import described, differences
+from character.runs.log import RunLog
+from character.store.errors import another_version
+from character.store.run_store import RunStore
+
+_EARLIER_KINDS = {"identity": "run", "effect": "effect", "optimization": "optimization"}
+"""What a folder without a written kind is, by the fact that holds its identity: versions up to 0.1 wrote no kind."""
+
+
+@dataclass(frozen=True)
+class FolderKind:
+    """One kind of kept folder, in the words of the verb that makes it.
+
+    ``name`` goes into the store and ``identity_key`` is the fact that holds the identity. ``noun`` is what errors call
+    the folder. Where it was made with another identity, the error says so with ``otherwise``, ``expected`` and ``fix``,
+    and ``describe`` puts what differs into words.
+    """
+
+    name: str
+    identity_key: str
+    noun: str
+    otherwise: str
+    expected: str
+    fix: str = "go on with the old settings, or name another folder with --out."
+    describe: Callable[[Mapping[str, tuple[Any, Any]]], list[str]] = described
+
+
+class Session:
+    """One sitting at a kept folder, open for writing. Use it as a context manager.
+
+    Opening takes the folder's lock, refuses a folder of another kind or another identity, and writes down what it is
+    before anything is called. Raises StoreError where the folder is in use, cannot be written or holds something else.
+    """
+
+    def __init__(
+        self,
+        kind: FolderKind,
+        out: Path | str,
+        config: Config,
+        identity: Mapping[str, Any],
+        *,
+        constitution: Constitution | None = None,
+        reuse: Iterable[Path | str] = (),
+    ) -> None:
+        self.kind, self.config, self.identity, self.constitution = kind, config, identity, constitution
+        self._out, self._reuse = Path(out), tuple(reuse)
+
+    def __enter__(self) -> Self:
+        from character.runs.event_loop import heed_interrupts  # it brings dspy, which readers do without
+
+        with contextlib.ExitStack() as stack:
+            stack.callback(heed_interrupts)
+            stack.enter_context(_without_truncation_warnings())
+            others = [stack.enter_context(RunStore(folder)) for folder in self._reuse]
+            self.store = stack.enter_context(
+                RunStore.create(self._out, url=self.config.store.url, reuse=others)
+            )
+            self._check()
+            self._write_down()
+            self.log = stack.enter_context(RunLog(self.folder / "log.jsonl"))
+            self._opened = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._opened.__exit__(kind, error, traceback)
+
+    @property
+    def folder(self) -> Path:
+        """The folder, as it was given."""
+        return self.store.folder
+
+    @property
+    def created_at(self) -> str:
+        """When the folder was begun."""
+        return str(self.store.meta("created_at"))
+
+    def spent(self) -> Usage:
+        """Return what the finished calls of this and earlier sittings took."""
+        return sum(self.store.usage("stage").values(), Usage())
+
+    def lms(self, more: Mapping[str, BackendConfig] | None = None) -> dict[str, Any]:
+        """Return one model per configured backend, and per name of ``more``, journaled here and under the caps."""
+        from character.backends import build_lm, build_lms
+        from character.backends.budget import Budget
+
+        caps = self.config.budget
+        is_capped = any(cap is not None for cap in (caps.max_calls, caps.max_tokens, caps.max_cost))
+        budget = Budget(caps, self.store.spent()) if is_capped else None
+        lms = build_lms(self.config, journal=self.store, budget=budget)
+        for name, backend in (more or {}).items():
+            lms[name] = build_lm(backend, journal=self.store, budget=budget, name=name)
+        return lms
+
+    @contextlib.asynccontextmanager
+    async def working(self, lms: Iterable[Any], on_interrupt: Callable[[], None]) -> AsyncIterator[None]:
+        """Work with these models under the settings of a run, and close their connections in the end.
+
+        The first Ctrl-C calls ``on_interrupt``, which is to begin nothing more; the second raises KeyboardInterrupt.
+        """
+        import dspy
+
+        from character.backends.call import lean_settings
+        from character.runs.event_loop import finishing_on_interrupt
+
+        try:
+            # History and trace would keep every prompt in memory; the journal has them on disk.
+            lean = dspy.context(disable_history=True, trace=None, **lean_settings())
+            with lean, finishing_on_interrupt(on_interrupt):
+                yield
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+        finally:
+            for lm in lms:
+                engine: Any = getattr(lm, "_async_engine_spec", None)
+                if hasattr(engine, "aclose"):
+                    await engine.aclose()
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a file of the folder, whole or not at all; raises StoreError where the disk refuses."""
+        path = self.folder / name
+        try:
+            write_whole(text, path)
+        except OSError as error:
+            raise StoreError(f"{path} cannot be written: {error.strerror or error}.") from None
+        return path
+
+    def _check(self) -> None:
+        kind, store = kind_of(self.store), self.store
+        if kind != self.kind.name and (kind or not store.is_untouched()):
+            held = article(kind) if kind else "something else"
+            raise StoreError(
+                f"{store.folder} holds {held}, not {self.kind.noun}.", fix="name another folder with --out."
+            )
+        stored = store.meta(self.kind.identity_key)
+        if stored is None or store.is_untouched():
+            return
+        changes = self.kind.describe(differences(json.loads(stored), self.identity))
+        if changes:
+            more = f" and {len(changes) - 5} more" if len(changes) > 5 else ""
+            raise StoreError(
+                f"{store.folder} holds {self.kind.otherwise}{'; '.join(changes[:5])}{more}.",
+                expected=self.kind.expected,
+                fix=self.kind.fix.format(folder=store.folder),
+            )
+
+    def _write_down(self) -> None:
+        if self.store.meta(self.kind.identity_key) is None or self.store.is_untouched():
+            write_down(self.store, self.kind, self.identity, self.config, self.constitution)
+
+
+def write_down(
+    store: RunStore,
+    kind: FolderKind,
+    identity: Mapping[str, Any],
+    config: Config,
+    constitution: Constitution | None = None,
+) -> None:
+    """Write into a store, and beside it as run.json, what it is and what it is made with."""
+    readable: dict[str, Any] = {"config": config.model_dump(mode="json")}
+    if constitution is not None:
+        readable = {"constitution": constitution.model_dump(mode="json", by_alias=True), **readable}
+        store.set_meta("constitution", constitution.model_dump_json(by_alias=True))
+    store.set_meta("config", config.model_dump_json())
+    store.set_meta("version", __version__)
+    store.set_meta("created_at", datetime.now(UTC).isoformat(timespec="seconds"))
+    store.set_meta("kind", kind.name)
+    text = json.dumps({**readable, "version": __version__}, ensure_ascii=False, indent=2)
+    write_whole(text + "\n", store.folder / "run.json")
+    store.set_meta(kind.identity_key, json.dumps(identity, ensure_ascii=False))
+
+
+@contextlib.contextmanager
+def reading(folder: Path | str, kind: str = "") -> Iterator[RunStore]:
+    """Open a kept folder for reading; raises StoreError where it holds none, or one of another kind than named."""
+    with RunStore(folder) as store:
+        if kind:
+            require_kind(store, kind)
+        yield store
+
+
+def require_kind(store: RunStore, kind: str) -> None:
+    """Raise StoreError where a store is that of another kind of folder."""
+    other = kind_of(store)
+    if other not in ("", kind):
+        raise StoreError(
+            f"{store.folder} holds {article(other)}, not {article(kind)}.",
+            expected=f"the folder given to `character {kind} … --out`",
+        )
+
+
+def kind_of(store: RunStore) -> str:
+    """Return the kind of a kept folder; nothing where nothing was begun in it."""
+    kind = store.meta("kind")
+    return kind or next((name for key, name in _EARLIER_KINDS.items() if store.meta(key) is not None), "")
+
+
+def article(noun: str) -> str:
+    """Return a noun with its indefinite article."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def stored_constitution(store: RunStore) -> Constitution:
+    """Return the constitution a folder was made with."""
+    try:
+        return Constitution.model_validate_json(store.meta("constitution") or "{}")
+    except ValidationError as error:
+        raise another_version(str(store.folder), "constitution", error) from None
+
+
+def stored_config(store: RunStore) -> Config:
+    """Return the configuration a folder was made with."""
+    try:
+        return Config.model_validate_json(store.meta("config") or "{}")
+    except ValidationError as error:
+        raise another_version(str(store.folder), "configuration", error) from None
+
+
+@contextlib.contextmanager
+def _without_truncation_warnings() -> Iterator[None]:
+    """Keep DSPy's line per cut-off reply out of the user's log: calls count them and report them as ``cut_off``."""
+
+    def is_other(record: logging.LogRecord) -> bool:
+        return not record.getMessage().startswith("LM response was truncated")
+
+    logger = logging.getLogger("dspy.clients.lm")
+    logger.addFilter(is_other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_other)

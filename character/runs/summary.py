@@ -1,0 +1,95 @@
+"""The closing figures of a run, finished or not, from its store."""
+
+from __future__ import annotations
+
+from character.config import is_rehearsal_model
+from character.records import PreferencePair, Record, Usage
+from character.runs.session import require_kind, stored_config, stored_constitution
+from character.store.run_store import RunStore
+
+REHEARSAL_NOTE = "made by the rehearsal backend: for trying and testing, not for training"
+
+
+class RunSummary(Record):
+    """The closing figures of a run.
+
+    ``messages`` counts messages per state (see ``runs.run.outcome``) and in all; ``dropped`` and ``reasked`` count
+    per stage and reason what was lost, and what asking again made up for. ``usage`` is per stage. ``samples`` are up to five
+    pairs, spread over the run. ``advice`` says what to do where nothing, or not everything, came of it.
+    """
+
+    folder: str
+    constitution: str
+    traits: tuple[str, ...]
+    seed: int
+    rehearsal: bool
+    note: str
+    messages: dict[str, int]
+    pairs: int
+    dropped: dict[str, dict[str, int]]
+    reasked: dict[str, dict[str, int]]
+    usage: dict[str, Usage]
+    usage_by_trait: dict[str, Usage]
+    usage_by_backend: dict[str, Usage]
+    usage_by_model: dict[str, Usage]
+    models: dict[str, list[str]]
+    samples: tuple[PreferencePair, ...] = ()
+    advice: str = ""
+
+
+def summarize(store: RunStore) -> RunSummary:
+    """Return the figures of a run, finished or not; raises StoreError where the folder holds something else."""
+    require_kind(store, "run")
+    constitution, config = stored_constitution(store), stored_config(store)
+    counts, models = store.counts(), store.models()
+    rehearsal = uses_rehearsal(store)
+    return RunSummary(
+        folder=str(store.folder),
+        constitution=constitution.name,
+        traits=tuple(trait.name for trait in constitution.traits),
+        seed=config.seed,
+        rehearsal=rehearsal,
+        note=REHEARSAL_NOTE if rehearsal else "",
+        pairs=counts.pop("pairs"),
+        messages=counts,
+        dropped=store.drops(recovered=False),
+        reasked=store.drops(recovered=True),
+        usage={stage: usage for (stage,), usage in store.usage("stage").items()},
+        usage_by_trait={trait: usage for (trait,), usage in store.usage("trait").items()},
+        usage_by_backend={backend: usage for (backend,), usage in store.usage("backend").items()},
+        usage_by_model={model: usage for (model,), usage in store.usage("model").items()},
+        models=models,
+        samples=_samples(store),
+        advice=_advice(store),
+    )
+
+
+def uses_rehearsal(store: RunStore) -> bool:
+    """Return whether the rehearsal model had a hand in a run: by its configuration, or by the calls that were made."""
+    named = (name for names in store.models().values() for name in names)
+    return stored_config(store).uses_rehearsal or any(is_rehearsal_model(name) for name in named)
+
+
+def _advice(store: RunStore) -> str:
+    counts, dropped = store.counts(), store.drops(recovered=False)
+    worst = max(
+        ((number, stage, reason) for stage, reasons in dropped.items() for reason, number in reasons.items()),
+        default=None,
+    )
+    example = (
+        f" {worst[2]} in {worst[1]}, for example: {store.example_of(worst[1], worst[2])}" if worst else ""
+    )
+    if counts.get("failed"):
+        return f"{counts['failed']:,} messages failed because of their server; the same command tries them again.{example}"
+    if not counts["pairs"] and not counts.get("pending"):
+        return f"No pair came of this run. Most often lost:{example or ' nothing was dropped.'}"
+    return ""
+
+
+def _samples(store: RunStore, most: int = 5) -> tuple[PreferencePair, ...]:
+    """Return up to five pairs from messages spread over the run, of differing places among their message's pairs."""
+    paired = store.counts().get("paired", 0)
+    count = min(most, paired)
+    chosen = [store.nth("paired", i * paired // count) for i in range(count)]
+    rollouts = [rollout for message_id in chosen for rollout in store.rollouts(message_id)]
+    return tuple(rollout.pairs[i % len(rollout.pairs)] for i, rollout in enumerate(rollouts))

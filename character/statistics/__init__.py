@@ -1,0 +1,1 @@
+"""Figures with their uncertainty: what every room that measures something draws on."""

@@ -1,0 +1,390 @@
+"""The run store: every finished model call and every finished record of a run, durable before it is used.
+
+A run is one SQLite file in its folder, or one schema of a PostgreSQL database. One process writes, through
+one thread that commits whatever has queued up as one transaction; any number of processes read. Payloads
+live in tables of their own, so that counting a large run reads little.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from pydantic import ValidationError
+
+from character.errors import StoreError
+from character.records import Drop, Message, MessageBatch, Record, Rollout, Usage
+from character.store import tables as t
+from character.store.errors import another_version, unusable
+from character.store.places import Place, open_place
+from character.store.writer import Rows, Writer
+
+_CHUNK = 256
+R = TypeVar("R", bound=Record)
+FAILED = "failed"
+"""The state of a message whose server failed: the next sitting tries it again."""
+
+
+class RunStore:
+    """A run folder, open for reading or (``RunStore.create``) for writing. Use it as a context manager.
+
+    As a journal it answers ``get`` for calls that finished before and keeps new ones; ``put`` returns when
+    the entry is durable. ``reuse`` are stores of other runs whose finished calls count as finished here too.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        """Open an existing run for reading; raises StoreError where the folder holds none."""
+        self._open(open_place(Path(folder), write=False), ())
+
+    @classmethod
+    def create(
+        cls, folder: Path | str, *, url: str | None = None, reuse: Iterable[RunStore] = ()
+    ) -> RunStore:
+        """Open a run for writing, making it where there is none; raises StoreError while another process writes.
+
+        ``url`` puts the run into a PostgreSQL database instead of a file (``postgresql://user@host/database``;
+        the password comes from PGPASSWORD or the password file).
+        """
+        store = cls.__new__(cls)
+        place = open_place(Path(folder), write=True, url=url)
+        try:
+            t.create_tables(place.engine)
+            store._open(place, tuple(reuse))
+            store._writer = Writer(place.engine, place.name)
+            if store.meta("schema_version") is None:
+                store.set_meta("schema_version", t.SCHEMA_VERSION)
+            store._check_schema()
+        except (sa.exc.DatabaseError, StoreError) as error:
+            place.close()
+            raise error if isinstance(error, StoreError) else unusable(place.name, error) from None
+        return store
+
+    def _open(self, place: Place, reuse: tuple[RunStore, ...]) -> None:
+        self.folder, self._place, self._engine, self._reuse = place.folder, place, place.engine, reuse
+        self._writer: Writer | None = None
+        if not place.writes:
+            self._check_schema()
+        self._has_calls = self._one(sa.select(t.calls.c.key).limit(1)) is not None
+
+    def __enter__(self) -> RunStore:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write what is queued, close the run and let another process write."""
+        if self._writer:
+            self._writer.close()
+        self._place.close()
+
+    # -- the journal of model calls ---------------------------------------------------------------------
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        """Return the journal entry of a call that finished before this sitting, or in a run that is reused."""
+        if self._has_calls:
+            row = self._one(sa.select(t.call_payloads.c.payload).where(t.call_payloads.c.key == key))
+            if row is not None:
+                return dict(json.loads(row[0]))
+        for other in self._reuse:
+            entry = other.get(key)
+            if entry is not None:
+                if self._writer:
+                    self._writer.submit(_call_rows(key, entry, reused=True))
+                return entry
+        return None
+
+    def put(self, key: str, entry: dict[str, Any]) -> None:
+        """Keep a finished call; returns once it is on disk."""
+        self._write(_call_rows(key, entry)).result()
+
+    async def aput(self, key: str, entry: dict[str, Any]) -> None:
+        """Keep a finished call without blocking the event loop; returns once it is on disk."""
+        await asyncio.wrap_future(self._write(_call_rows(key, entry)))
+
+    # -- records ----------------------------------------------------------------------------------------
+
+    def meta(self, key: str) -> str | None:
+        """Return a fact about the run (JSON text), or None."""
+        row = self._one(sa.select(t.meta.c.value).where(t.meta.c.key == key))
+        return None if row is None else str(row[0])
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Keep a fact about the run; returns once it is on disk."""
+        self._write([("meta", {"key": key, "value": value})]).result()
+
+    def add_messages(self, trait: str, messages: Iterable[Message], first_ordinal: int) -> int:
+        """Keep messages of one trait, each as pending, and return how many; a message that is there stays as it is."""
+        number = 0
+        rows: Rows = []
+        for message in messages:
+            rows += _message_rows(message, trait, first_ordinal + number)
+            number += 1
+            if len(rows) >= 2 * _CHUNK:
+                self._write(rows).result()
+                rows = []
+        self._write(rows).result()
+        return number
+
+    def known(self, message_ids: Iterable[str]) -> set[str]:
+        """Return those of the ids whose messages are there."""
+        ids = list(message_ids)
+        found: set[str] = set()
+        for start in range(0, len(ids), _CHUNK):
+            query = sa.select(t.messages.c.id).where(t.messages.c.id.in_(ids[start : start + _CHUNK]))
+            found.update(str(row[0]) for row in self._all(query))
+        return found
+
+    def last_ordinal(self, trait: str) -> int | None:
+        """Return the ordinal of the last message of a trait, None where there is none."""
+        row = self._one(sa.select(sa.func.max(t.messages.c.ordinal)).where(t.messages.c.trait == trait))
+        return None if row is None or row[0] is None else int(row[0])
+
+    def finish_batch(self, trait: str, batch: MessageBatch) -> None:
+        """Note that all messages of a trait are there, with what was dropped on the way and what it took."""
+        rows: Rows = [("batch", {"trait": trait, "payload": batch.usage.model_dump_json()})]
+        rows += [
+            ("forget_drops", {"of": f"batch/{trait}"}),
+            *_drop_rows(f"batch/{trait}", trait, batch.drops),
+        ]
+        self._write(rows).result()
+
+    def has_batch(self, trait: str) -> bool:
+        """Whether all messages of a trait are there."""
+        return self._one(sa.select(t.batches.c.trait).where(t.batches.c.trait == trait)) is not None
+
+    async def add_rollout(self, rollout: Rollout, status: str, reason: str = "") -> None:
+        """Keep a finished rollout and the state its message reached; returns once both are on disk."""
+        message = rollout.message
+        rows: Rows = [
+            ("rollout", {"message_id": message.id, "payload": rollout.model_dump_json(by_alias=True)}),
+            ("forget_drops", {"of": message.id}),
+            ("reach", {"of": message.id, "to": status, "why": reason, "pairs": len(rollout.pairs)}),
+            *_drop_rows(message.id, message.trait, rollout.drops),
+        ]
+        await asyncio.wrap_future(self._write(rows))
+
+    def waiting(self, trait: str) -> Iterator[Message]:
+        """Yield the messages of a trait that have no finished rollout, in order, a few at a time from the disk."""
+        return self._messages(t.messages.c.trait == trait, t.messages.c.status.in_(("pending", FAILED)))
+
+    def messages(self, trait: str, *, before: int) -> Iterator[Message]:
+        """Yield the messages of a trait whose ordinals are lower, in order, a few at a time from the disk."""
+        return self._messages(t.messages.c.trait == trait, t.messages.c.ordinal < before)
+
+    def _messages(self, *conditions: Any) -> Iterator[Message]:
+        last = -1
+        while True:
+            query = (
+                sa.select(t.messages.c.ordinal, t.message_payloads.c.payload)
+                .join(t.message_payloads, t.message_payloads.c.id == t.messages.c.id)
+                .where(t.messages.c.ordinal > last, *conditions)
+                .order_by(t.messages.c.ordinal)
+                .limit(_CHUNK)
+            )
+            rows = list(self._all(query))
+            yield from (self._record(Message, payload) for _ordinal, payload in rows)
+            if len(rows) < _CHUNK:
+                return
+            last = rows[-1][0]
+
+    def rollouts(self, message_id: str | None = None, *, limit: int | None = None) -> Iterator[Rollout]:
+        """Yield the finished rollouts in message order, a few at a time from the disk, or the one of a message."""
+        last = -1
+        while limit is None or limit > 0:
+            size = _CHUNK if limit is None else min(_CHUNK, limit)
+            query = (
+                sa.select(t.messages.c.ordinal, t.rollouts.c.payload)
+                .join(t.rollouts, t.rollouts.c.message_id == t.messages.c.id)
+                .where(t.messages.c.ordinal > last)
+                .order_by(t.messages.c.ordinal)
+                .limit(size)
+            )
+            if message_id is not None:
+                query = query.where(t.messages.c.id == message_id)
+            rows = list(self._all(query))
+            yield from (self._record(Rollout, payload) for _ordinal, payload in rows)
+            if len(rows) < size:
+                return
+            last = rows[-1][0]
+            limit = None if limit is None else limit - size
+
+    def nth(self, status: str, number: int) -> str:
+        """Return the id of the message that comes after ``number`` others in this state, in order."""
+        query = sa.select(t.messages.c.id).where(t.messages.c.status == status)
+        return str(self._one(query.order_by(t.messages.c.ordinal).limit(1).offset(number))[0])
+
+    def message_ids(self, *, starts_with: str = "") -> list[tuple[str, str, str]]:
+        """Return (id, trait, status) of messages, in order; all of them, or those whose id starts so."""
+        query = sa.select(t.messages.c.id, t.messages.c.trait, t.messages.c.status).order_by(
+            t.messages.c.ordinal
+        )
+        if starts_with:
+            query = query.where(t.messages.c.id.startswith(starts_with, autoescape=True))
+        return [(str(i), str(trait), str(status)) for i, trait, status in self._all(query)]
+
+    # -- figures ------------------------------------------------------------------------------------------
+
+    def counts(self) -> dict[str, int]:
+        """Return how many messages are in each state, ``messages`` in all, and ``pairs`` over all of them."""
+        query = sa.select(t.messages.c.status, sa.func.count(), sa.func.sum(t.messages.c.num_pairs))
+        rows = list(self._all(query.group_by(t.messages.c.status)))
+        counts = Counter({str(status): int(number) for status, number, _pairs in rows})
+        return {
+            **counts,
+            "messages": sum(counts.values()),
+            "pairs": sum(int(pairs or 0) for *_, pairs in rows),
+        }
+
+    def drops(self, *, recovered: bool) -> dict[str, dict[str, int]]:
+        """Return per stage and reason how much was lost, or made up for by asking again, most first."""
+        query = sa.select(t.drops.c.stage, t.drops.c.reason, sa.func.sum(t.drops.c.number))
+        query = query.where(t.drops.c.recovered == recovered).group_by(t.drops.c.stage, t.drops.c.reason)
+        table: dict[str, Counter[str]] = {}
+        for stage, reason, number in self._all(query):
+            table.setdefault(str(stage), Counter())[str(reason)] = int(number)
+        return {stage: dict(counts.most_common()) for stage, counts in table.items()}
+
+    def example_of(self, stage: str, reason: str) -> str:
+        """Return the detail of one thing that was lost for this reason."""
+        query = (
+            sa.select(t.drops.c.detail).where(t.drops.c.stage == stage, t.drops.c.reason == reason).limit(1)
+        )
+        row = self._one(query)
+        return "" if row is None else str(row[0])
+
+    def is_untouched(self) -> bool:
+        """Whether nothing was finished yet: no call, and no message."""
+        found = self._one(sa.select(t.calls.c.key).limit(1)) or self._one(sa.select(t.messages.c.id).limit(1))
+        return found is None
+
+    def usage(self, *by: str) -> dict[tuple[str, ...], Usage]:
+        """Return what the finished calls took, grouped by ``stage``, ``trait``, ``backend`` or ``model`` (by all of those named)."""
+        columns = [t.calls.c[name] for name in by]
+        sums = [sa.func.sum(t.calls.c[name]) for name in ("prompt_tokens", "completion_tokens", "cost_usd")]
+        query = sa.select(*columns, sa.func.count(), sa.func.count(t.calls.c.cost_usd), *sums)
+        query = query.where(t.calls.c.reused.is_(False)).group_by(*columns).order_by(*columns)
+        usage: dict[tuple[str, ...], Usage] = {}
+        for row in self._all(query):
+            number, priced, prompt, completion, cost = row[len(by) :]
+            usage[tuple(str(value) for value in row[: len(by)])] = Usage(
+                calls=number,
+                prompt_tokens=prompt or 0,
+                completion_tokens=completion or 0,
+                cost_usd=float(cost or 0.0) if priced == number else None,
+            )
+        return usage
+
+    def spent(self) -> Usage:
+        """Return what all finished calls took; a call of unknown price counts with its tokens and without a price."""
+        columns = ("prompt_tokens", "completion_tokens", "cost_usd")
+        query = sa.select(sa.func.count(), *(sa.func.sum(t.calls.c[name]) for name in columns))
+        number, prompt, completion, cost = self._one(query.where(t.calls.c.reused.is_(False)))
+        return Usage(
+            calls=number,
+            prompt_tokens=prompt or 0,
+            completion_tokens=completion or 0,
+            cost_usd=float(cost or 0.0),
+        )
+
+    def models(self) -> dict[str, list[str]]:
+        """Return the models that answered, per stage."""
+        query = (
+            sa.select(t.calls.c.stage, t.calls.c.model).distinct().order_by(t.calls.c.stage, t.calls.c.model)
+        )
+        models: dict[str, list[str]] = {}
+        for stage, model in self._all(query):
+            models.setdefault(str(stage), []).append(str(model))
+        return models
+
+    # -- the database -------------------------------------------------------------------------------------
+
+    def _write(self, rows: Rows) -> Any:
+        if self._writer is None:
+            raise StoreError(
+                f"the run in {self.folder} is open for reading.", fix="open it with RunStore.create."
+            )
+        return self._writer.submit(rows)
+
+    def _all(self, query: Any) -> Iterable[Any]:
+        try:
+            with self._engine.connect() as connection:
+                return connection.execute(query).all()
+        except sa.exc.DatabaseError as error:
+            raise unusable(self._place.name, error) from None
+
+    def _one(self, query: Any) -> Any:
+        return next(iter(self._all(query)), None)
+
+    def _record(self, kind: type[R], payload: str) -> R:
+        try:
+            return kind.model_validate_json(payload)
+        except ValidationError as error:
+            raise another_version(self._place.name, kind.__name__.lower(), error) from None
+
+    def _check_schema(self) -> None:
+        found = self.meta("schema_version")
+        if found != t.SCHEMA_VERSION:
+            raise StoreError(
+                f"{self._place.name} has the layout {found!r}.",
+                expected=f"the layout {t.SCHEMA_VERSION!r} of this version",
+                fix="read it with the version of character that wrote it.",
+            )
+
+
+def _call_rows(key: str, entry: dict[str, Any], *, reused: bool = False) -> Rows:
+    seen = entry["observation"]
+    values = {
+        "key": key,
+        "stage": entry["stage"],
+        "trait": entry["trait"],
+        "backend": entry["backend"],
+        "model": seen["model"],
+        "prompt_tokens": seen["prompt_tokens"],
+        "completion_tokens": seen["completion_tokens"],
+        "cost_usd": seen["cost_usd"],
+        "reused": reused,
+        "finished_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+    }
+    payload = {"key": key, "payload": json.dumps(entry, ensure_ascii=False)}
+    return [("call", values), ("call_payload", payload)]
+
+
+def _message_rows(message: Message, trait: str, ordinal: int) -> Rows:
+    state = {
+        "id": message.id,
+        "ordinal": ordinal,
+        "trait": trait,
+        "status": "pending",
+        "reason": "",
+        "num_pairs": 0,
+    }
+    payload = {"id": message.id, "payload": message.model_dump_json(by_alias=True)}
+    return [("message", state), ("message_payload", payload)]
+
+
+def _drop_rows(message_id: str, trait: str, drops: Iterable[Drop]) -> Rows:
+    groups: dict[tuple[str, str, bool], list[Drop]] = {}
+    for drop in drops:
+        groups.setdefault((drop.stage, drop.reason, drop.recovered), []).append(drop)
+    return [
+        (
+            "drop",
+            {
+                "message_id": message_id,
+                "trait": trait,
+                "stage": stage,
+                "reason": reason,
+                "recovered": recovered,
+                "number": len(group),
+                "detail": group[0].detail[:300],
+            },
+        )
+        for (stage, reason, recovered), group in groups.items()
+    ]

@@ -1,0 +1,140 @@
+"""What reviewers vetoed in a run: read from its reviews, and taken out of rollouts on their way to an export."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from pathlib import Path
+
+from character.errors import StoreError
+from character.records import Candidates, Ranking, RankingPass, Record, Rollout, order_by_score
+from character.store.tables import read_only_address
+
+FILE_NAME = "reviews.sqlite"
+"""Where a run's reviews lie, in its folder."""
+
+
+VETO_REASONS = {
+    "vetoed_trait": "messages of vetoed traits",
+    "vetoed_message": "vetoed messages",
+    "vetoed_candidate": "vetoed candidates",
+    "vetoed_pair": "vetoed pairs",
+    "pair_with_vetoed_candidate": "pairs with a vetoed candidate",
+}
+"""What is left out because of vetoes, by the reason it is counted under."""
+
+
+class Vetoes(Record):
+    """Ids of what at least one reviewer vetoes now; a candidate is named by its candidates' id and its place there."""
+
+    traits: frozenset[str] = frozenset()
+    messages: frozenset[str] = frozenset()
+    candidates: frozenset[tuple[str, int]] = frozenset()
+    pairs: frozenset[str] = frozenset()
+
+
+def read_vetoes(folder: Path | str) -> Vetoes:
+    """Return the vetoes that stand in a run folder, none where nobody reviewed it; raises StoreError.
+
+    One reviewer's veto is enough, whatever the others say: it is taken back by that reviewer alone.
+    """
+    path = Path(folder) / FILE_NAME
+    if not path.is_file():
+        return Vetoes()
+    try:
+        connection = sqlite3.connect(read_only_address(path), uri=True, timeout=30)
+        try:
+            items = [str(item) for (item,) in connection.execute("SELECT DISTINCT item FROM standing_vetoes")]
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise StoreError(
+            f"{path} cannot be read: {error}.",
+            expected="the reviews as `character review` keeps them",
+            fix="check the file's permissions; moved out of the folder, no veto is applied.",
+        ) from None
+    return _sorted_out(items)
+
+
+def _sorted_out(items: list[str]) -> Vetoes:
+    found: dict[str, set[str]] = {"trait": set(), "message": set(), "candidate": set(), "pair": set()}
+    for item in items:
+        what, _, name = item.partition(":")
+        found[what].add(name)
+    places = (name.rpartition("/") for name in found["candidate"])
+    return Vetoes(
+        traits=frozenset(found["trait"]),
+        messages=frozenset(found["message"]),
+        candidates=frozenset((candidates, int(place)) for candidates, _, place in places),
+        pairs=frozenset(found["pair"]),
+    )
+
+
+def without_vetoed(rollout: Rollout, vetoes: Vetoes, left_out: Counter[str]) -> Rollout | None:
+    """Return a rollout without what was vetoed, None where that is all of it; ``left_out`` counts by reason.
+
+    A vetoed candidate takes its place in the ranking with it, and every pair that has its text on a side.
+    """
+    for reason, vetoed in (
+        ("vetoed_trait", rollout.message.trait in vetoes.traits),
+        ("vetoed_message", rollout.message.id in vetoes.messages),
+    ):
+        if vetoed:
+            left_out[reason] += 1
+            return None
+    texts = _vetoed_texts(rollout, vetoes)
+    kept = []
+    for pair in rollout.pairs:
+        if pair.id in vetoes.pairs:
+            left_out["vetoed_pair"] += 1
+        elif texts & {pair.chosen, pair.rejected}:
+            left_out["pair_with_vetoed_candidate"] += 1
+        else:
+            kept.append(pair)
+    if texts and rollout.candidates:
+        rollout = _without_candidates(rollout, rollout.candidates, texts, left_out)
+    return rollout if len(kept) == len(rollout.pairs) else rollout.model_copy(update={"pairs": tuple(kept)})
+
+
+def _vetoed_texts(rollout: Rollout, vetoes: Vetoes) -> set[str]:
+    candidates = rollout.candidates
+    if candidates is None or not vetoes.candidates:
+        return set()
+    return {
+        text for place, text in enumerate(candidates.texts) if (candidates.id, place) in vetoes.candidates
+    }
+
+
+def _without_candidates(
+    rollout: Rollout, candidates: Candidates, texts: set[str], left_out: Counter[str]
+) -> Rollout:
+    kept = [place for place, text in enumerate(candidates.texts) if text not in texts]
+    left_out["vetoed_candidate"] += len(candidates.items) - len(kept)
+    if not kept:
+        return rollout.model_copy(update={"candidates": None, "ranking": None})
+    items = tuple(candidates.items[place] for place in kept)
+    ranking = rollout.ranking and _of_places(rollout.ranking, kept)
+    return rollout.model_copy(
+        update={"candidates": candidates.model_copy(update={"items": items}), "ranking": ranking}
+    )
+
+
+def _of_places(ranking: Ranking, kept: list[int]) -> Ranking:
+    if ranking.status != "ranked":
+        return ranking
+    scores = tuple(ranking.scores[place] for place in kept)
+    table = ranking.probabilities
+    return ranking.model_copy(
+        update={
+            "scores": scores,
+            "order": order_by_score(scores),
+            "passes": tuple(_pass_of_places(each, kept) for each in ranking.passes),
+            "probabilities": tuple(tuple(table[i][j] for j in kept) for i in kept) if table else (),
+        }
+    )
+
+
+def _pass_of_places(one: RankingPass, kept: list[int]) -> RankingPass:
+    places = {place: number for number, place in enumerate(kept)}
+    shown = tuple(places[place] for place in one.shown if place in places)
+    return one.model_copy(update={"shown": shown, "scores": tuple(one.scores[place] for place in kept)})

@@ -1,0 +1,1 @@
+"""Ranking prompts tuned to a small labelled set, in a folder that can be stopped and resumed."""

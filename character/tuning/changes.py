@@ -1,0 +1,75 @@
+"""What an optimization changed of a ranker, as a section of its report: instruction, examples, temperature, calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import ndiff
+
+from character.report import Example, Examples, Note, Notes, Section, Table, Text
+from character.report.parts import Part
+from character.report.wording import JOIN
+from character.tuning.words import CLAUSES, PAGE, STRATEGY_WORDS
+from optimizers.calibration import Calibration
+from optimizers.report import OptimizationReport, Tuned
+
+MOST_LINES = 40
+"""Lines of a diff that are shown; the saved ranker has the whole instruction."""
+
+
+def changes_section(report: OptimizationReport, language: str) -> Section:
+    """Return what is different from the ranker before, the instruction line by line."""
+    words, tuned = PAGE[language], report.tuned
+    rows = tuple(_rows(tuned, language))
+    if not rows:
+        return Section(words["changed"], "", (Notes((Note(words["unchanged"]),)),))
+    parts: list[Part] = [Table((words["part"], words["before"], words["after"]), rows)]
+    lines = instruction_diff(tuned)
+    if lines:
+        shown = [*lines[:MOST_LINES], *(["…"] if len(lines) > MOST_LINES else [])]
+        text = Text(words["instruction"], "\n".join(shown))
+        parts.append(Examples(words["diff"], (Example(words["diff_heading"], (text,)),)))
+    strategy = STRATEGY_WORDS[language].get(report.chosen, report.chosen)
+    return Section(words["changed"], words["changed_text"].format(strategy=strategy), tuple(parts))
+
+
+def instruction_diff(tuned: Tuned) -> list[str]:
+    """Return the lines of the instruction that went, after ``− ``, and those that came, after ``+ ``; none where it is the same."""
+    lines = ndiff(tuned.instructions_before.split("\n"), tuned.instructions.split("\n"))
+    signs = {"- ": "− ", "+ ": "+ "}
+    return [f"{signs[each[:2]]}{each[2:]}" for each in lines if each[:2] in signs]
+
+
+def _rows(tuned: Tuned, language: str) -> Iterator[tuple[str, str, str]]:
+    words = PAGE[language]
+    lines = instruction_diff(tuned)
+    if lines:
+        removed = sum(each.startswith("−") for each in lines)
+        said = words["lines"].format(removed=removed, added=len(lines) - removed)
+        yield words["instruction"], "", said
+    if tuned.num_demos != tuned.num_demos_before:
+        yield words["demos"], str(tuned.num_demos_before), str(tuned.num_demos)
+    if tuned.temperature != tuned.temperature_before:
+        before, after = (
+            words["model_own"] if each is None else f"{each:g}"
+            for each in (tuned.temperature_before, tuned.temperature)
+        )
+        yield words["temperature"], before, after
+    if tuned.recalibrated:
+        yield words["calibration"], "", _calibration(tuned.calibration, language)
+
+
+def _calibration(calibration: Calibration | None, language: str) -> str:
+    words = PAGE[language]
+    if calibration is None:
+        return words["no_calibration"]
+    said = [words["fitted"].format(labels=calibration.num_labels)]
+    if calibration.places:
+        sizes = JOIN[language].join(str(len(row)) for row in calibration.places)
+        said.append(words["places"].format(sizes=sizes))
+    if calibration.length_slope:
+        said.append(words["length_bias"])
+    if calibration.length_credit:
+        said.append(words["length_counts"].format(share=calibration.length_share))
+    if any(abs(x - y) > 1e-6 for x, y in calibration.knots):
+        said.append(words["bends"])
+    return CLAUSES[language].join(said)

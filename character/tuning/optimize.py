@@ -1,0 +1,372 @@
+"""Tuning the configured ranker to a labelled set in a folder: every call journaled, stopped and resumed at will."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypedDict, Unpack, overload
+
+import dspy
+from dspy.utils.exceptions import LMError
+
+from character._version import __version__
+from character.backends import build_lms
+from character.backends.call import classify, lean_settings
+from character.backends.observe import observing
+from character.backends.observe import report as report_observed
+from character.backends.seam import SeamEngine
+from character.config import Config, as_config, is_rehearsal_model, with_section
+from character.errors import BackendUnavailableError, CharacterError, StoreError
+from character.inputs import spelled_out
+from character.ranking.saved import build_ranker, ranker_fingerprint
+from character.records import Usage
+from character.report import write
+from character.report.parts import Language
+from character.runs.identity import prompts_of
+from character.runs.session import FolderKind, Session
+from character.tuning.estimate import estimate_tuning
+from character.tuning.page import optimization_page
+from optimizers import strategies
+from optimizers.artifact import RankerArtifact, apply_artifact, artifact_of, save_artifact
+from optimizers.artifact_records import Figure as SavedFigure
+from optimizers.artifact_records import MetricRow
+from optimizers.evaluation import Comparison, Evaluation, compare, evaluate, usable
+from optimizers.labelled import LabelledSet, read_labelled
+from optimizers.metering import RANKING, Ledger, metered
+from optimizers.metrics import METRICS
+from optimizers.report import Figure, MetricGain, OptimizationReport
+from optimizers.strategies import OptimizationResult, Progress
+
+OPTIMIZATION = FolderKind(
+    name="optimization",
+    identity_key="optimization",
+    noun="an optimization",
+    otherwise="an optimization that was asked otherwise: ",
+    expected="the same labels, strategy, budget, metric, seed and models as before",
+)
+ARTIFACT_NAME, REPORT_NAME, PAGE_NAME, LOG_NAME = (
+    "ranker.json",
+    "report.json",
+    "report.html",
+    "optimizers.log",
+)
+_ASKED = ("strategy", "budget", "metric", "controls", "level", "uses_length")
+
+
+@dataclass(frozen=True)
+class Optimized:
+    """What an optimization in a folder came to: the result, the report with its cost, and the saved ranker."""
+
+    result: OptimizationResult
+    report: OptimizationReport
+    artifact: RankerArtifact
+    folder: Path
+
+    def write_report(self, language: Language | None = None) -> Path:
+        """Write ``report.html`` in this language, that of most labels where none is given; return its path."""
+        path = self.folder / PAGE_NAME
+        try:
+            write(optimization_page(self.report, language), path)
+        except OSError as error:
+            raise StoreError(f"{path} cannot be written: {error.strerror or error}.") from None
+        return path
+
+
+class OptimizeOptions(TypedDict, total=False):
+    """The options of ``optimize`` besides its labels, its folder and its configuration: those of ``[optimize]``."""
+
+    strategy: str
+    budget: int | None
+    metric: str
+    controls: int
+    level: float
+    uses_length: bool
+    language: Language | None
+    on_progress: Callable[[Progress], None] | None
+
+
+@overload
+def optimize(
+    labelled: LabelledSet | Path | str,
+    out: Path | str,
+    config: Config | Path | str | None = None,
+    *,
+    dry_run: Literal[False] = False,
+    **options: Unpack[OptimizeOptions],
+) -> Optimized: ...
+@overload
+def optimize(
+    labelled: LabelledSet | Path | str,
+    out: Path | str,
+    config: Config | Path | str | None = None,
+    *,
+    dry_run: Literal[True],
+    **options: Unpack[OptimizeOptions],
+) -> dict[str, Usage]: ...
+@spelled_out(OptimizeOptions)
+def optimize(
+    labelled: LabelledSet | Path | str,
+    out: Path | str,
+    config: Config | Path | str | None = None,
+    *,
+    dry_run: bool = False,
+    **options: Unpack[OptimizeOptions],
+) -> Optimized | dict[str, Usage]:
+    """Tune the ranker of a configuration to a labelled set (or its file), and keep everything in the folder ``out``.
+
+    The options stand for those of the section ``[optimize]``: ``strategy``, ``budget`` (model calls; see
+    ``usual_budget``), ``metric``, ``controls``, ``level`` and ``uses_length`` are those of ``optimize_ranker``. Called
+    again with the same arguments it goes on where it stopped: a call that finished is not made again, and the tuned
+    ranker is the same. Writes ``ranker.json``, ``report.json``, ``report.html`` and what the optimizers said
+    (``optimizers.log``). With ``dry_run`` nothing is sent or written, and the estimate is returned. Raises StoreError
+    where the folder holds something else, BackendUnavailableError where a server is down or refuses the key,
+    BudgetReachedError at a cap of the configuration, OptimizerError for labels or names that cannot be used; finished
+    calls are kept in each case.
+    """
+    labelled, config = _asked(labelled, config, options)
+    wanted = config.optimize
+    if dry_run:
+        return estimate_tuning(
+            labelled, config, strategy=wanted.strategy, budget=wanted.budget or 0, metric=wanted.metric
+        )
+    return _tuned(labelled, out, config, options.get("on_progress"))
+
+
+@spelled_out(OptimizeOptions)
+async def aoptimize(
+    labelled: LabelledSet | Path | str,
+    out: Path | str,
+    config: Config | Path | str | None = None,
+    **options: Unpack[OptimizeOptions],
+) -> Optimized:
+    """Do as ``optimize`` does without keeping the event loop; DSPy's optimizers work in threads."""
+    labelled, config = _asked(labelled, config, options)
+    return await asyncio.to_thread(_tuned, labelled, out, config, options.get("on_progress"))
+
+
+def _asked(
+    labelled: LabelledSet | Path | str, config: Config | Path | str | None, options: OptimizeOptions
+) -> tuple[LabelledSet, Config]:
+    """Return the labels and the configuration with the options laid over it, the budget resolved."""
+    labelled = labelled if isinstance(labelled, LabelledSet) else read_labelled(Path(labelled))
+    config = with_section(
+        as_config(config),
+        "optimize",
+        {name: value for name, value in options.items() if name != "on_progress"},
+    )
+    usual = strategies.usual_budget(len(labelled.items), config.optimize.controls)
+    return labelled, with_section(config, "optimize", {"budget": config.optimize.budget or usual})
+
+
+def _tuned(
+    labelled: LabelledSet, out: Path | str, config: Config, on_progress: Callable[[Progress], None] | None
+) -> Optimized:
+    asked = config.optimize.model_dump(include=set(_ASKED))
+    judge = judge_name(config)
+    with Session(OPTIMIZATION, out, config, _identity(labelled, asked, config)) as session:
+        lms = {name: _tuning_lm(lm) for name, lm in session.lms().items()}
+        with _log_into(session.folder / LOG_NAME):
+            result = optimize_ranker(
+                build_ranker(config.ranking, lms),
+                labelled,
+                lms={"ranking": lms[judge], "reflection": lms.get("reflection", lms["default"])},
+                seed=config.seed,
+                num_threads=config.concurrency,
+                on_progress=on_progress,
+                **asked,
+            )
+        report = _with_cost(result.report, config, session.spent().cost_usd)
+        created_at = session.created_at.replace("+00:00", "Z")
+        model = config.backends[judge].model_name
+        artifact = saved(result.ranker, report, labelled, model, created_at)
+        save_artifact(session.folder / ARTIFACT_NAME, artifact)
+        session.write(REPORT_NAME, report.model_dump_json(indent=2) + "\n")
+        done = Optimized(result, report, artifact, session.folder)
+        done.write_report(config.optimize.language)
+    return done
+
+
+def _with_cost(report: OptimizationReport, config: Config, cost: float | None) -> OptimizationReport:
+    """Return the report with what its calls cost, and whether the rehearsal model answered any of them."""
+    proposer = ["reflection"] if report.calls.reflection else []
+    names = (judge_name(config), *config.ranking.backends, *proposer)
+    rehearsal = any(is_rehearsal_model(config.backend(name).model_name) for name in names)
+    calls = report.calls.model_copy(update={"cost_usd": cost})
+    return report.model_copy(update={"calls": calls, "rehearsal": report.rehearsal or rehearsal})
+
+
+def optimize_ranker(
+    program_or_ranker: Any,
+    labelled: LabelledSet,
+    strategy: str = "auto",
+    *,
+    budget: int | None = None,
+    **options: Any,
+) -> OptimizationResult:
+    """Tune a ranker, alone or inside a program, and measure honestly what that gains: see ``optimizers.strategies``.
+
+    ``budget`` is the most model calls; ``options`` are ``metric``, ``lms``, ``seed``, ``level``, ``controls``,
+    ``wordings``, ``temperatures``, ``uses_length``, ``num_threads`` and ``on_progress``. Nothing is kept on disk: ``optimize`` does that. Raises what
+    ``optimize`` raises.
+    """
+    with _clear_errors(), dspy.context(**lean_settings()):
+        return strategies.optimize_ranker(program_or_ranker, labelled, strategy, budget=budget, **options)
+
+
+def judge_name(config: Config) -> str:
+    """Return the name of the backend that tuning asks: the one for ranking, the first juror where there is a jury."""
+    if config.ranking.backends:
+        return config.ranking.backends[0]
+    return "ranking" if "ranking" in config.backends else "default"
+
+
+@contextmanager
+def _log_into(path: Path) -> Iterator[None]:
+    """Write what the optimizers say into a file."""
+    logger, handler = logging.getLogger("optimizers"), logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    before = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
+
+
+def saved(
+    ranker: Any, found: OptimizationReport, labelled: LabelledSet, model: str, created_at: str
+) -> RankerArtifact:
+    """Return the artifact of a tuned ranker with the metrics of its report."""
+    data = "test" if found.design == "locked" else "folds"
+    return artifact_of(
+        ranker,
+        strategy=found.chosen,
+        model=model,
+        labelled=labelled,
+        adopted=found.adopted,
+        reason=found.reason,
+        created_at=created_at,
+        character_version=__version__,
+        metrics=[_row(each, data) for each in found.metrics],
+        rehearsal=found.rehearsal,
+    )
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A ranker on a labelled set: its scores and faults, and the calls and tokens it took."""
+
+    evaluation: Evaluation
+    calls: int
+    tokens: int
+
+
+def measure(ranker: Any, labelled: LabelledSet, lm: Any, *, seed: int = 0, num_threads: int = 8) -> Measured:
+    """Return what a ranker makes of a labelled set with a model; raises what stops a run (see ``optimize``)."""
+    ledger = Ledger(2**31)
+    own = ranker.deepcopy()
+    own.rank.lm = None
+    own.jurors = {name: metered(juror, ledger, RANKING) for name, juror in own.jurors.items()}
+    with _clear_errors(), dspy.context(**lean_settings()):
+        found = evaluate(
+            own,
+            labelled.items,
+            lm=metered(lm, ledger, RANKING),
+            ledger=ledger,
+            seed=seed,
+            num_threads=num_threads,
+        )
+    return Measured(found, ledger.spent, ledger.tokens.total())
+
+
+def recheck(
+    artifact: RankerArtifact,
+    labelled: LabelledSet,
+    *,
+    config: Config | None = None,
+    metric: str = "pairwise_accuracy",
+    level: float = 0.95,
+) -> list[Comparison]:
+    """Return a saved ranker against the untuned one on a labelled set with today's model, the metric asked for first."""
+    config = config or Config()
+    lms = build_lms(config)
+    lm = lms[judge_name(config)]
+    untuned = build_ranker(config.ranking.model_copy(update={"ranker": None}), lms)
+    before, after = (
+        measure(each, labelled, lm, seed=config.seed, num_threads=config.concurrency).evaluation
+        for each in (untuned, apply_artifact(untuned, artifact))
+    )
+    items = usable(labelled, metric)
+    names = [metric, *(name for name in METRICS if name != metric)]
+    found = [compare(before, after, items, name, level=level, seed=config.seed) for name in names]
+    return [each for each in found if each is not None]
+
+
+def _tuning_lm(lm: Any) -> Any:
+    """Return a model whose calls are journaled under the stage ``tuning``, whoever makes them."""
+    return lm.copy(engine=_TuningEngine(lm.engine.backend))
+
+
+class _TuningEngine(SeamEngine):
+    """An engine whose calls carry the stage ``tuning`` in the journal, whoever makes them."""
+
+    def complete(self, request: Any) -> Any:
+        """Return the reply to a request."""
+        with observing("tuning") as scope:
+            response = super().complete(request)
+        for seen in scope.seen:
+            report_observed(seen)
+        return response
+
+
+def _identity(labelled: LabelledSet, asked: Mapping[str, Any], config: Config) -> dict[str, Any]:
+    ranking = config.ranking.model_dump(mode="json", exclude={"ranker"})
+    return {
+        "labels": labelled.fingerprint,
+        **asked,
+        "seed": config.seed,
+        "ranking": ranking,
+        "ranker": ranker_fingerprint(config.ranking),
+        "prompts": prompts_of("ranking"),
+        "models": {role: config.backend(role).identity for role in ("ranking", "reflection")},
+        "jurors": {name: config.backend(name).identity for name in config.ranking.backends},
+    }
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    """Turn what a model raises into an error that says what to do."""
+    try:
+        yield
+    except LMError as error:
+        if isinstance(error.__cause__, CharacterError):
+            raise error.__cause__ from None
+        fault, detail = classify(error)
+        raise BackendUnavailableError(
+            f"the backend failed ({fault}, model {getattr(error, 'model', '')}): {detail}",
+            fix="the same command goes on where it stopped; everything finished is kept.",
+        ) from None
+
+
+def _row(each: MetricGain, data: str) -> MetricRow:
+    return MetricRow(
+        metric=each.metric,
+        before=_figure(each.before),
+        after=_figure(each.after),
+        gain=_figure(each.gain),
+        data=data,
+        num_items=each.num_items,
+    )
+
+
+def _figure(figure: Figure) -> SavedFigure:
+    return SavedFigure(**figure.model_dump())

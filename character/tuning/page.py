@@ -1,0 +1,193 @@
+"""The report of an optimization as a page, in English or Chinese: the verdict first, then what changed, and what it took."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from character.errors import UnknownNameError
+from character.rehearsal_words import REHEARSAL_WORDS
+from character.report import Figure, Figures, Note, Notes, Number, Page, Section, Table
+from character.report.charts import Point, Step, dots, line
+from character.report.parts import Weight
+from character.report.wording import number_text
+from character.tuning.changes import changes_section
+from character.tuning.words import METRIC_WORDS, PAGE, STRATEGY_WORDS, VERDICT_WORDS
+from optimizers.evaluation import LEAST_GROUPS
+from optimizers.metrics import LOWER_IS_BETTER
+from optimizers.report import Figure as Estimate
+from optimizers.report import MetricGain, OptimizationReport
+
+Language = Literal["en", "zh"]
+
+
+def optimization_page(report: OptimizationReport, language: str | None = None) -> Page:
+    """Return the report as a page, in the language of most labels unless told otherwise.
+
+    Raises UnknownNameError for a language that reports do not speak.
+    """
+    if language is not None and language not in PAGE:
+        raise UnknownNameError("The report language", language, PAGE)
+    spoken: Language = "zh" if (language or report_language(report)) == "zh" else "en"
+    words = PAGE[spoken]
+    sections = [_verdict(report, spoken), _before_and_after(report, spoken), changes_section(report, spoken)]
+    if len(report.curve) > 1:
+        sections.append(_curve(report, spoken))
+    if report.contenders:
+        sections.append(_contenders(report, spoken))
+    measured = report.gain.num_items if report.gain else 0
+    name = report.labelled or words["a_set"]
+    strategy = STRATEGY_WORDS[spoken].get(report.strategy, report.strategy)
+    return Page(
+        title=words["title"].format(name=name, measured=measured, given=report.num_items + report.unusable),
+        subtitle=words["subtitle"].format(strategy=strategy, model=report.model, seed=report.seed),
+        sections=(*sections, _calls(report, spoken)),
+        language=spoken,
+    )
+
+
+def report_language(report: OptimizationReport) -> Language:
+    """Return the report language that goes with the language of most labels."""
+    return "zh" if report.languages and report.languages[0].casefold().startswith("zh") else "en"
+
+
+def _verdict(report: OptimizationReport, language: Language) -> Section:
+    words, gain = PAGE[language], report.gain
+    said = words["adopted" if report.adopted else "not_adopted"].format(reason=_reason(report, language))
+    notes = [Note(said, "fine" if report.adopted else "look")]
+    if report.rehearsal:
+        notes.append(Note(REHEARSAL_WORDS[language], "look"))
+    if report.warning:
+        notes.append(Note(_length(report, language), "look"))
+    notes += _notes(report, language)
+    figures = [Figure(words["items"], Number(report.num_items, style="count"))]
+    if gain is not None:
+        shown = Number(gain.gain.estimate, gain.gain.low, gain.gain.high, "signed", 3)
+        label = words["gain_in"].format(metric=METRIC_WORDS[language][gain.metric])
+        figures.append(Figure(label, shown, words["on_held_out"]))
+    figures.append(Figure(words["calls"], Number(report.calls.total, style="count")))
+    return Section(words["verdict"], "", (Notes(tuple(notes)), Figures(tuple(figures))))
+
+
+def _reason(report: OptimizationReport, language: Language) -> str:
+    template, gain = VERDICT_WORDS[language].get(report.verdict), report.gain
+    if template is None:
+        return report.reason
+    if gain is None:
+        return template
+    return template.format(
+        metric=METRIC_WORDS[language][gain.metric],
+        items=gain.num_items,
+        gain=number_text(_number(gain.gain, signed=True), language),
+        level=report.level,
+        groups=gain.num_groups,
+        least=LEAST_GROUPS,
+    )
+
+
+def _length(report: OptimizationReport, language: Language) -> str:
+    words, calibration = PAGE[language], report.tuned.calibration
+    if language == "en" or calibration is None:
+        return words["length"].format(warning=report.warning)
+    more = calibration.length_credit > 0
+    return words["length"].format(
+        direction=words["more" if more else "less"],
+        moved=abs(calibration.length_credit) * math.log(2),
+        share=calibration.length_share,
+        favoured=words["longer" if more else "shorter"],
+    )
+
+
+def _notes(report: OptimizationReport, language: Language) -> list[Note]:
+    words = PAGE[language]
+    facts = {"test": report.num_test, "train": report.num_train, "folds": report.folds}
+    notes = [Note(words[report.design].format(**facts))]
+    if report.gain is not None and report.chosen != "untuned" and len(report.curve) < 2:
+        notes.append(Note(words["no_curve"]))
+    if report.unmeasured:
+        notes.append(Note(words["unmeasured"].format(number=report.unmeasured), "look"))
+    if report.unusable:
+        notes.append(Note(words["unusable"].format(number=report.unusable)))
+    if report.control is not None:
+        weight: Weight = "look" if report.control.adopted else "fine"
+        text = words["control"].format(adopted=report.control.adopted, runs=report.control.runs)
+        notes.append(Note(text, weight))
+    return notes
+
+
+def _before_and_after(report: OptimizationReport, language: Language) -> Section:
+    words = PAGE[language]
+    points = [
+        Point(METRIC_WORDS[language][each.metric], figure.estimate, figure.low, figure.high, group)
+        for each in report.metrics
+        for group, figure in ((words["before"], each.before), (words["after"], each.after))
+    ]
+    names = (words["metric"], words["value"], words["ranker"])
+    chart = dots(words["before_after_chart"], points, names=names)
+    table = Table(
+        tuple(words[name] for name in ("metric", "before", "after", "gain", "num_items")),
+        tuple(_row(each, language) for each in report.metrics),
+        note=words["intervals"].format(level=report.level),
+    )
+    return Section(words["before_after"], words["before_after_text"], (chart, table) if points else ())
+
+
+def _row(each: MetricGain, language: Language) -> tuple[str | int | Number, ...]:
+    name = METRIC_WORDS[language][each.metric]
+    if each.metric in LOWER_IS_BETTER:
+        name = PAGE[language]["lower"].format(metric=name)
+    gain = _number(each.gain, signed=True)
+    return name, _number(each.before), _number(each.after), gain, each.num_items
+
+
+def _number(figure: Estimate, *, signed: bool = False) -> Number:
+    return Number(figure.estimate, figure.low, figure.high, "signed" if signed else "number", 3)
+
+
+def _curve(report: OptimizationReport, language: Language) -> Section:
+    words = PAGE[language]
+    steps = [
+        Step(point.num_items, point.gain.estimate, point.gain.low, point.gain.high) for point in report.curve
+    ]
+    rising = steps[-1].y - steps[-2].y
+    chart = line(
+        words["curve_chart"],
+        steps,
+        names=(words["tuned_on"], words["held_out_gain"], ""),
+        reference=0.0,
+        description=words["rising" if rising > 0.01 else "flat"],
+    )
+    return Section(words["curve"], "", (chart,))
+
+
+def _contenders(report: OptimizationReport, language: Language) -> Section:
+    words, called = PAGE[language], STRATEGY_WORDS[language]
+    rows = tuple(
+        (
+            called.get(each.strategy, each.strategy),
+            Number(each.gain, style="signed", digits=3),
+            Number(each.standard_error, digits=3),
+            each.calls,
+        )
+        for each in report.contenders
+    )
+    table = Table(
+        tuple(words[name] for name in ("strategy", "mean_gain", "error", "calls")),
+        rows,
+        note=words["tried_note"].format(chosen=called.get(report.chosen, report.chosen)),
+    )
+    return Section(words["tried"], "", (table,))
+
+
+def _calls(report: OptimizationReport, language: Language) -> Section:
+    words, calls = PAGE[language], report.calls
+    rows = (
+        (words["judge_calls"], calls.ranking),
+        (words["reflection_calls"], calls.reflection),
+        (words["allowed"], calls.budget),
+        (words["tokens_in"], calls.prompt_tokens),
+        (words["tokens_out"], calls.completion_tokens),
+        (words["cost"], words["unknown"] if calls.cost_usd is None else f"${calls.cost_usd:.4f}"),
+        (words["labels"], report.num_labels),
+    )
+    return Section(words["took"], "", (Table(("", words["number"]), rows),))
