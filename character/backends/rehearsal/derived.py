@@ -16,7 +16,7 @@ def phrases(
     """Return phrases built around the ``themes`` of a trait and the ``poles`` of its opposite.
 
     ``spoken`` are sentences in the trait's own examples; they join the natural ones. Without themes the
-    sentences fall back on the details of the matter itself, which shows nothing: such a trait says too little.
+    sentences fall back on the details of the matter itself, which show nothing: such a trait says too little.
     """
     templates = _TEMPLATES[language]
     words = themes or (templates["theme"],)

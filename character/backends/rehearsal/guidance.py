@@ -12,7 +12,7 @@ from character.text import detect_language
 
 
 class Care(NamedTuple):
-    """How carefully the judge works: factors on its noise and its position bias, and the weight of overdoing."""
+    """How carefully the judge works: factors on noise and position bias, and the weight of overdoing."""
 
     noise: float = 1.0
     position: float = 1.0
@@ -44,7 +44,7 @@ def advice(language: str, rng: Random) -> str:
 
 
 def reword(instruction: str, rng: Random) -> str:
-    """Return the instruction with one or two lines of advice that it does not have yet, or as it is when it has all."""
+    """Return the instruction with one or two more lines of advice, or as it is when it has all of them."""
     base = instruction.strip()
     fresh = [line for line in _LINES[detect_language(base)] if line not in base]
     added = rng.sample(fresh, min(len(fresh), rng.randint(1, 2)))

@@ -22,6 +22,7 @@ _USUAL_SIZE = 45.0
 _SATURATION = 1.3
 _PEAK = {"natural": 0.72, "subtle": 0.48}
 _TIE_MARGIN = 0.03
+_SUBTLE, _NATURAL, _OVERDONE, _OPPOSED = 0.2, 0.62, 0.33, 0.35
 
 
 class Features(NamedTuple):
@@ -39,8 +40,8 @@ class Features(NamedTuple):
     opposed: tuple[str, ...]
 
 
-class Bench(NamedTuple):
-    """The conditions of one judgement: noise (a standard deviation), position bias and how careful the judge is."""
+class Conditions(NamedTuple):
+    """The conditions of a judgement: noise (a standard deviation), position bias, the judge's care."""
 
     noise: float
     position_bias: float
@@ -75,7 +76,10 @@ def features_of(sense: Sense, text: str) -> Features:
 
 
 def fit(features: Features, target: str, care: Care) -> float:
-    """Return how well a strength of expression fits: a bump that peaks at the target, less for excess and opposition."""
+    """Return how well a strength of expression fits.
+
+    It is a bump that peaks at the target, lowered by excess and opposition.
+    """
     peak = _PEAK.get(target, _PEAK["natural"])
     rise = min(1.0, features.strength / peak)
     beyond = max(0.0, features.strength - peak - 0.15) * (1.5 if target == "subtle" else 0.5)
@@ -83,7 +87,7 @@ def fit(features: Features, target: str, care: Care) -> float:
 
 
 def judge(
-    values: dict[str, Any], demos: tuple[dict[str, Any], ...], language: str, bench: Bench
+    values: dict[str, Any], demos: tuple[dict[str, Any], ...], language: str, conditions: Conditions
 ) -> list[float]:
     """Return one score in 0 … 1 per response, two decimals, in the order shown.
 
@@ -92,18 +96,18 @@ def judge(
     """
     sense = sense_of(values.get("trait"), language)
     texts = responses_in(values)
-    lessons = learn(demos, sense, language, bench.care)
+    lessons = learn(demos, sense, language, conditions.care)
     wording = taught_words(tuple(lessons))
     scores = []
     for index, text in enumerate(texts):
         features = features_of(sense, text)
-        score = fit(features, sense.target, bench.care) + taught(
+        score = fit(features, sense.target, conditions.care) + taught(
             (*features[:4], *surface(text)), text, lessons
         )
         score += credit(text, wording)
         place = 1 - 2 * index / (len(texts) - 1) if len(texts) > 1 else 0.0
-        score += bench.position_bias * bench.care.position * place
-        score += bench.rng.gauss(0.0, bench.noise * bench.care.noise)
+        score += conditions.position_bias * conditions.care.position * place
+        score += conditions.rng.gauss(0.0, conditions.noise * conditions.care.noise)
         scores.append(round(min(1.0, max(0.0, score)), 2))
     return scores
 
@@ -138,6 +142,28 @@ def chain(scores: list[int]) -> str:
     best_first = sorted(range(len(scores)), key=lambda i: -scores[i])
     links = [" = " if scores[a] == scores[b] else " > " for a, b in pairwise(best_first)]
     return "".join(f"{i + 1}{link}" for i, link in zip(best_first, [*links, ""], strict=True))
+
+
+def read_degrees(values: dict[str, Any], language: str, conditions: Conditions) -> dict[str, Any]:
+    """Return a degree for each response, in the order shown, with the words they were read from."""
+    sense = sense_of(values.get("trait"), language)
+    noise = conditions.noise * conditions.care.noise
+    degrees = []
+    for text in responses_in(values):
+        degrees.append(degree(features_of(sense, text), conditions.rng.gauss(0.0, noise)))
+    return {"reasoning": reasoning(values, language), "degrees": degrees}
+
+
+def degree(features: Features, slip: float = 0.0) -> str:
+    """Return the degree that fits the features best; ``slip`` is the error in reading the strength."""
+    strength = features.strength + slip if features.strength else 0.0
+    if features.against > 0 and strength < _OPPOSED:
+        return "opposite"
+    if features.excess + slip > _OVERDONE:
+        return "overdone"
+    if strength > _NATURAL:
+        return "natural"
+    return "subtle" if strength > _SUBTLE else "absent"
 
 
 def suitable(values: dict[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""All that the rehearsal model says, read from the data files beside it: one file per subject and language."""
+"""All that the rehearsal model says, read from the data files beside it, one per subject and language."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ LANGUAGES = ("en", "zh")
 
 
 class Phrases(NamedTuple):
-    """What a concept of character sounds like. Sentences may hold the slot ``{gist}``, a few words of the message.
+    """What a concept of character sounds like.
 
     ``light`` barely shows the concept, ``natural`` shows it in what is done, ``overdone`` are mannerisms that
-    get repeated, ``opposite`` comes from the other pole. ``calls`` are things people say that give the concept
-    room, ``mirrors`` questions to the model about itself. ``cues`` and ``against`` are what the lexical judge
-    looks for; they are written apart from the sentences and cover them only in part, like a judge's ear does.
-    ``keywords`` are the words by which the name or the description of a trait gives the concept away.
+    get repeated, ``opposite`` comes from the other pole; their slot ``{gist}`` is a few words of the message.
+    ``calls`` are things people say that give the concept room, ``mirrors`` questions to the model about
+    itself. ``cues`` and ``against`` are what the lexical judge looks for; they are written apart from the
+    sentences and cover them only in part, like a judge's ear does. ``keywords`` are the words by which the
+    name or the description of a trait gives the concept away.
     """
 
     light: tuple[str, ...]
@@ -34,9 +35,9 @@ class Phrases(NamedTuple):
 class Grammar(NamedTuple):
     """One language's templates of messages. Slots are ``{topic}``, ``{sender}`` and the names in ``slots``.
 
-    ``asks`` are the cores by kind of message, ``leads`` and ``tails`` stand around them, ``followups`` are later
-    turns. ``greetings`` open casual messages, ``addresses`` formal ones. ``topics`` stand in for a topic that is
-    not written in the language, ``pronoun`` for a topic that the message has named already.
+    ``asks`` are the cores by kind of message, ``leads`` and ``tails`` stand around them, ``followups`` are
+    later turns. ``greetings`` open casual messages, ``addresses`` formal ones. ``topics`` stand in for one
+    that is not written in the language, ``pronoun`` for one that the message has named already.
     """
 
     slots: dict[str, tuple[str, ...]]

@@ -21,7 +21,8 @@ _NEGATION_ZH = re.compile(r"(?:不会|不要|不是|从不|绝不|避免|没有|
 
 
 _MARKED_EN = re.compile(
-    r"\b(?:about|on|with|to|of|in|over|for|understand|explain|fix|learn)\s+(?:the |an? |my |our |this |that |your )?$",
+    r"\b(?:about|on|with|to|of|in|over|for|understand|explain|fix|learn)\s+"
+    r"(?:the |an? |my |our |this |that |your )?$",
     re.I,
 )
 _MARKED_ZH = re.compile(
@@ -29,9 +30,10 @@ _MARKED_ZH = re.compile(
 )
 _CLEAR = 1.9
 _PERSON = re.compile(
-    r"sister|neighbou?r|boss|landlord|friend|colleague|dad|mum|mother|father|flatmate|man next|niece|lead|choir|customer"
-    r"|cousin|engineer|teacher|student|parent|nurse|programmer|owner|teenager|writer|farmer|people|beginner"
-    r"|姐|邻居|领导|房东|同学|同事|爸|妈|室友|大叔|外甥|组长|朋友|前任|客户|表弟|婆婆|导师|人$|工程师|老师|学生|家长|护士"
+    r"sister|neighbou?r|boss|landlord|friend|colleague|dad|mum|mother|father|flatmate|man next|niece|lead"
+    r"|choir|customer|cousin|engineer|teacher|student|parent|nurse|programmer|owner|teenager|writer|farmer"
+    r"|people|beginner|姐|邻居|领导|房东|同学|同事|爸|妈|室友|大叔|外甥|组长|朋友|前任|客户|表弟|婆婆|导师"
+    r"|人$|工程师|老师|学生|家长|护士"
 )
 
 
@@ -41,7 +43,7 @@ def sentences(text: str) -> list[str]:
 
 
 def runs(text: str) -> list[list[str]]:
-    """Return the runs of English content words that no function word or stop breaks up, each with its words."""
+    """Return the runs of English content words that no function word or stop breaks up, as lists of words."""
     found: list[list[str]] = [[]]
     for token in _WORD_OR_BREAK.findall(text):
         if token.casefold() in _STOP_EN or not token[0].isalpha():
