@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from character.backends.rehearsal.notice import REHEARSAL_WORDS
 from character.cli.live_bar import LiveBar
 from character.cli.options import backend_overrides, config_option, json_option, print_json, tuning_options
-from character.rehearsal_words import REHEARSAL_WORDS
 
 if TYPE_CHECKING:
     from character.config import Config

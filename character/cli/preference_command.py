@@ -58,11 +58,11 @@ def fit(pairs: Path, out: Path, trait: str, length_free: bool, seed: int, as_jso
     """
     from dataclasses import replace
 
+    from character.backends.rehearsal.notice import REHEARSAL_WORDS
     from character.cli.wording import count_text
     from character.preference.encoders import NGrams
     from character.preference.linear import LinearPreference
     from character.preference.sources import read_pairs
-    from character.rehearsal_words import REHEARSAL_WORDS
 
     _check_out(out)
     known = read_pairs(pairs, trait=trait, with_test=False)
@@ -178,10 +178,10 @@ def evaluate(
 @json_option
 def why(folder: Path, a: str, b: str, trait: str, as_json: bool) -> None:
     """Say which words and phrases make MODEL prefer the response A to B, or B to A."""
+    from character.backends.rehearsal.notice import REHEARSAL_WORDS
     from character.preference import load_preference_model
     from character.preference.explain import why as reasons
     from character.preference.known_traits import Asked
-    from character.rehearsal_words import REHEARSAL_WORDS
 
     model = load_preference_model(folder)
     found = reasons(model, a, b, trait)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from character.backends.rehearsal.notice import REHEARSAL_WORDS
 from character.errors import UnknownNameError
 from character.pairs.second_opinion import Disagreement
 from character.preference.evaluation_records import Evaluation, Measure, Scope
 from character.preference.page_words import GROUP_WORDS, MODEL_WORDS, PAGE
-from character.rehearsal_words import REHEARSAL_WORDS
 from character.report import (
     Example,
     Examples,

@@ -7,11 +7,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from character.backends.rehearsal.notice import REHEARSAL_WORDS
 from character.config import Config, RankingConfig
 from character.errors import ConfigError, StoreError
 from character.files import write_whole
 from character.ranking.ranker import Ranker
-from character.rehearsal_words import REHEARSAL_WORDS
 from optimizers.artifact import (
     ArtifactError,
     RankerArtifact,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+from character.backends.rehearsal.notice import REHEARSAL_WORDS
 from character.errors import UnknownNameError
-from character.rehearsal_words import REHEARSAL_WORDS
 from character.report import Figure, Figures, Note, Notes, Number, Page, Section, Table
 from character.report.charts import Point, Step, dots, line
 from character.report.parts import Weight

@@ -6,8 +6,8 @@ import dspy
 import pytest
 
 from character.backends.rehearsal import rehearse
-from character.backends.rehearsal.concepts import BANKS, KEYWORDS, find_concepts
-from character.backends.rehearsal.replies import REPLIES
+from character.backends.rehearsal.concepts import KEYWORDS, find_concepts
+from character.backends.rehearsal.phrases import BANKS, REPLIES, read
 from character.messages.briefs import briefs, take
 from character.messages.near_duplicates import NearDuplicates
 from character.records import KINDS
@@ -162,3 +162,14 @@ def test_neutral_sentences_show_no_concept(language):
     cues = [cue for phrases in BANKS[language].values() for cue in phrases.cues]
     telling = [text for text in neutral if any(cue in text for cue in cues)]
     assert len(telling) <= len(neutral) * 0.06
+
+
+def test_every_table_of_phrases_is_there_in_both_languages():
+    for subject in ("grammar", "replies", "derived", "judging"):
+        english, chinese = read(subject).values()
+        assert _shape(english) == _shape(chinese)
+    assert list(BANKS["en"]) == list(BANKS["zh"])
+
+
+def _shape(table):
+    return {key: _shape(value) if isinstance(value, dict) else type(value) for key, value in table.items()}

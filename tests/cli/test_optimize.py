@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from fake_server import FakeServer, Reply, as_rehearsal
 
-from character.rehearsal_words import REHEARSAL_WORDS
+from character.backends.rehearsal.notice import REHEARSAL_WORDS
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "labelled"
 LABELS = EXAMPLES / "patience-and-humour.en.jsonl"

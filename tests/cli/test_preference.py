@@ -14,8 +14,8 @@ import pytest
 from training_rows import write_model
 
 from character import Config, load_constitution, run
+from character.backends.rehearsal.notice import REHEARSAL_WORDS
 from character.preference import load_preference_model
-from character.rehearsal_words import REHEARSAL_WORDS
 
 CONSTITUTIONS = Path(__file__).parents[2] / "examples" / "constitutions"
 

@@ -14,10 +14,10 @@ from fake_server import FakeServer, as_rehearsal, asks_for
 from saved_rankers import ADVICE, artifact, tuned_ranker
 
 from character import Config, Ranker, build_lms
+from character.backends.rehearsal.notice import REHEARSAL_WORDS
 from character.config import load_config
 from character.errors import ConfigError
 from character.ranking.saved import build_ranker, keep_ranker, ranker_notes, with_tuned_ranker
-from character.rehearsal_words import REHEARSAL_WORDS
 from optimizers.artifact import load_artifact, save_artifact
 from optimizers.artifact_records import LabelledFacts
 from optimizers.calibration import Calibration

@@ -12,7 +12,7 @@ from fake_server import chat
 
 from character import Constitution, Trait
 from character.backends.rehearsal import rehearse
-from character.backends.rehearsal.replies import REPLIES
+from character.backends.rehearsal.phrases import REPLIES
 from character.backends.rehearsal.responses import compose
 from character.backends.rehearsal.sense import sense_of
 

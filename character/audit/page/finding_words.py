@@ -1,6 +1,6 @@
 """The sentences of findings, one table per language. Names in braces are filled in; figures come written."""
 
-from character.rehearsal_words import REHEARSAL_WORDS
+from character.backends.rehearsal.notice import REHEARSAL_WORDS
 
 FINDINGS: dict[str, dict[str, str]] = {
     "en": {

@@ -1,4 +1,4 @@
-"""The rehearsal backend: a seeded stand-in for a language model, in the process, without weights or network."""
+"""The rehearsal backend: a seeded stand-in for a language model, inside the process, without weights."""
 
 from character.backends.rehearsal.engine import AsyncRehearsalEngine, RehearsalEngine
 from character.backends.rehearsal.litellm_provider import register_with_litellm

@@ -1,4 +1,4 @@
-"""Choosing one of two traits to show, by a leaning that is known, and telling by its words which of two a reply shows."""
+"""Choosing one of two traits to show, by leanings that are set, and telling which of two a reply shows."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-from character.backends.rehearsal.judge import Bench, Features, features_of
-from character.backends.rehearsal.responses import compose, last_content
+from character.backends.rehearsal.judge import Conditions, Features, features_of
+from character.backends.rehearsal.phrases import read
+from character.backends.rehearsal.responses import compose, join, last_content
 from character.backends.rehearsal.sense import concepts_of, sense_of
 
 LEANINGS: Mapping[str, float] = {"patience": 1.2, "warmth": 0.8, "humour": -0.6, "sarcasm": -1.2}
 """How much rather than another trait the model shows one of these concepts, in log-odds; 0 for all others."""
+_WORDS = {language: words["choices"] for language, words in read("judging").items()}
 _LEAST_STRENGTH, _LEAST_LEAD = 0.2, 0.08
 
 
 def choose(values: dict[str, Any], language: str, rng: Random, leanings: Mapping[str, float]) -> str:
     """Return a reply that shows one of two traits naturally.
 
-    P(first) = 1 / (1 + exp(leaning of the second - leaning of the first)), whatever the order and the message.
+    P(first) = 1 / (1 + exp(leaning of the second - leaning of the first)), in any order and for any message.
     """
     first, second = _pair(values)
     odds = leaning(first, leanings) - leaning(second, leanings)
@@ -34,13 +36,13 @@ def leaning(trait: Any, leanings: Mapping[str, float]) -> float:
     return next((leanings.get(concept, 0.0) for concept in concepts_of(trait)), 0.0)
 
 
-def tell(values: dict[str, Any], language: str, bench: Bench) -> dict[str, Any]:
-    """Return which of two traits shows more strongly in a response, "neither" where none does or both do alike."""
+def tell_trait(values: dict[str, Any], language: str, conditions: Conditions) -> dict[str, Any]:
+    """Return which of two traits shows more strongly in a response, "neither" where none does or both do."""
     found = [
         features_of(sense_of(trait, language), str(values.get("response", ""))) for trait in _pair(values)
     ]
-    noise = bench.noise * bench.care.noise
-    first, second = (each.strength + bench.rng.gauss(0.0, noise) for each in found)
+    noise = conditions.noise * conditions.care.noise
+    first, second = (each.strength + conditions.rng.gauss(0.0, noise) for each in found)
     return {"reasoning": _noted(found, language), "shown": _shown(first, second)}
 
 
@@ -57,7 +59,9 @@ def _pair(values: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def _noted(found: list[Features], language: str) -> str:
-    seen = [" · ".join(each.seen[:4]) for each in found]
-    if language == "zh":
-        return "".join(f"特质 {i}：{words or '没有看出来'}。" for i, words in enumerate(seen, 1))
-    return " ".join(f"Trait {i}: {words or 'no sign of it'}." for i, words in enumerate(seen, 1))
+    words = _WORDS[language]
+    lines = [
+        words["trait"].format(number=number, words=" · ".join(each.seen[:4]) or words["unseen"])
+        for number, each in enumerate(found, start=1)
+    ]
+    return join(lines, language)

@@ -18,7 +18,7 @@ MODEL = "rehearsal/default"
 PARAMS = frozenset({"temperature", "max_tokens", "seed", "response_format"})
 
 
-class Answer(NamedTuple):
+class RehearsalReply(NamedTuple):
     """A reply with its estimated token counts, and whether it was cut at the token limit."""
 
     text: str
@@ -89,7 +89,7 @@ class RehearsalEngine:
         temperature: float | None = None,
         max_tokens: int | None = None,
         as_json: bool = False,
-    ) -> Answer:
+    ) -> RehearsalReply:
         """Return the reply to a prompt given as text, cut where it would pass ``max_tokens``."""
         whole = rehearse(
             system,
@@ -102,7 +102,7 @@ class RehearsalEngine:
         )
         text = whole if max_tokens is None else cut_to_tokens(whole, max_tokens)
         asked = count_tokens(system) + sum(count_tokens(message["content"]) for message in messages)
-        return Answer(text, len(text) < len(whole), asked, count_tokens(text))
+        return RehearsalReply(text, len(text) < len(whole), asked, count_tokens(text))
 
     def stream(self, request: lm15.Request) -> Iterator[Any]:
         """Yield the reply as stream events, in one piece."""

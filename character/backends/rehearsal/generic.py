@@ -78,7 +78,7 @@ def _text(field: Field, prompt: Prompt, language: str, rng: Random) -> str:
 
 
 class _Maker(NamedTuple):
-    """What values for a JSON schema are made of: its definitions, keys for open mappings, a source of text."""
+    """What values for a JSON schema are made of: definitions, keys for open mappings, a source of text."""
 
     defs: dict[str, Any]
     keys: list[str]

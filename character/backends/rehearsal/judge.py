@@ -11,15 +11,18 @@ from typing import Any, NamedTuple
 
 from character.backends.rehearsal.guidance import Care
 from character.backends.rehearsal.lessons import Lesson, lessons_from, surface, taught
+from character.backends.rehearsal.phrases import read
 from character.backends.rehearsal.responses import last_content
 from character.backends.rehearsal.sense import Sense, sense_of
 from character.backends.rehearsal.wording import credit, taught_words
 from character.backends.rehearsal.words import sentences, size
 
+_WORDS = {language: words["notes"] for language, words in read("judging").items()}
 _USUAL_SIZE = 45.0
 _SATURATION = 1.3
 _PEAK = {"natural": 0.72, "subtle": 0.48}
 _TIE_MARGIN = 0.03
+_SUBTLE, _NATURAL, _OVERDONE, _OPPOSED = 0.2, 0.62, 0.33, 0.35
 
 
 class Features(NamedTuple):
@@ -37,8 +40,8 @@ class Features(NamedTuple):
     opposed: tuple[str, ...]
 
 
-class Bench(NamedTuple):
-    """The conditions of one judgement: noise (a standard deviation), position bias and how careful the judge is."""
+class Conditions(NamedTuple):
+    """The conditions of a judgement: noise (a standard deviation), position bias, the judge's care."""
 
     noise: float
     position_bias: float
@@ -73,7 +76,10 @@ def features_of(sense: Sense, text: str) -> Features:
 
 
 def fit(features: Features, target: str, care: Care) -> float:
-    """Return how well a strength of expression fits: a bump that peaks at the target, less for excess and opposition."""
+    """Return how well a strength of expression fits.
+
+    It is a bump that peaks at the target, lowered by excess and opposition.
+    """
     peak = _PEAK.get(target, _PEAK["natural"])
     rise = min(1.0, features.strength / peak)
     beyond = max(0.0, features.strength - peak - 0.15) * (1.5 if target == "subtle" else 0.5)
@@ -81,7 +87,7 @@ def fit(features: Features, target: str, care: Care) -> float:
 
 
 def judge(
-    values: dict[str, Any], demos: tuple[dict[str, Any], ...], language: str, bench: Bench
+    values: dict[str, Any], demos: tuple[dict[str, Any], ...], language: str, conditions: Conditions
 ) -> list[float]:
     """Return one score in 0 … 1 per response, two decimals, in the order shown.
 
@@ -90,18 +96,18 @@ def judge(
     """
     sense = sense_of(values.get("trait"), language)
     texts = responses_in(values)
-    lessons = learn(demos, sense, language, bench.care)
+    lessons = learn(demos, sense, language, conditions.care)
     wording = taught_words(tuple(lessons))
     scores = []
     for index, text in enumerate(texts):
         features = features_of(sense, text)
-        score = fit(features, sense.target, bench.care) + taught(
+        score = fit(features, sense.target, conditions.care) + taught(
             (*features[:4], *surface(text)), text, lessons
         )
         score += credit(text, wording)
         place = 1 - 2 * index / (len(texts) - 1) if len(texts) > 1 else 0.0
-        score += bench.position_bias * bench.care.position * place
-        score += bench.rng.gauss(0.0, bench.noise * bench.care.noise)
+        score += conditions.position_bias * conditions.care.position * place
+        score += conditions.rng.gauss(0.0, conditions.noise * conditions.care.noise)
         scores.append(round(min(1.0, max(0.0, score)), 2))
     return scores
 
@@ -138,6 +144,28 @@ def chain(scores: list[int]) -> str:
     return "".join(f"{i + 1}{link}" for i, link in zip(best_first, [*links, ""], strict=True))
 
 
+def read_degrees(values: dict[str, Any], language: str, conditions: Conditions) -> dict[str, Any]:
+    """Return a degree for each response, in the order shown, with the words they were read from."""
+    sense = sense_of(values.get("trait"), language)
+    noise = conditions.noise * conditions.care.noise
+    degrees = []
+    for text in responses_in(values):
+        degrees.append(degree(features_of(sense, text), conditions.rng.gauss(0.0, noise)))
+    return {"reasoning": reasoning(values, language), "degrees": degrees}
+
+
+def degree(features: Features, slip: float = 0.0) -> str:
+    """Return the degree that fits the features best; ``slip`` is the error in reading the strength."""
+    strength = features.strength + slip if features.strength else 0.0
+    if features.against > 0 and strength < _OPPOSED:
+        return "opposite"
+    if features.excess + slip > _OVERDONE:
+        return "overdone"
+    if strength > _NATURAL:
+        return "natural"
+    return "subtle" if strength > _SUBTLE else "absent"
+
+
 def suitable(values: dict[str, Any]) -> bool:
     """Return whether any reply to the message could show a trait: False where it holds no words at all."""
     message = last_content(values.get("conversation"))
@@ -158,21 +186,13 @@ def responses_in(values: dict[str, Any]) -> list[str]:
 
 
 def _note(features: Features, language: str) -> str:
-    seen, opposed = (_listed(words, language) for words in (features.seen, features.opposed))
-    if language == "zh":
-        shown = f"能看出来的地方：{seen}" if seen else "没有看出这一点"
-        return (
-            shown
-            + ("，几乎句句都有" if features.excess > 0.4 else "")
-            + (f"；相反的地方：{opposed}" if opposed else "")
-            + "。"
-        )
-    shown = f"shows in {seen}" if seen else "no sign of it"
-    often = ", in nearly every sentence" if features.excess > 0.4 else ""
-    return f"{shown}{often}{f'; against it: {opposed}' if opposed else ''}."
+    words = _WORDS[language]
+    seen, opposed = (_listed(each, words) for each in (features.seen, features.opposed))
+    shown = words["seen"].format(words=seen) if seen else words["unseen"]
+    often = words["often"] if features.excess > 0.4 else ""
+    against = words["opposed"].format(words=opposed) if opposed else ""
+    return f"{shown}{often}{against}{words['stop']}"
 
 
-def _listed(words: tuple[str, ...], language: str) -> str:
-    if language == "zh":
-        return "、".join(f"“{word}”" for word in words[:4])
-    return ", ".join(f'"{word}"' for word in words[:4])
+def _listed(found: tuple[str, ...], words: dict[str, str]) -> str:
+    return words["between"].join(words["word"].format(word=word) for word in found[:4])

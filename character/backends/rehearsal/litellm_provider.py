@@ -10,7 +10,10 @@ PROVIDER = MODEL.split("/")[0]
 
 
 def register_with_litellm() -> None:
-    """Make the model ``rehearsal/default`` reachable through LiteLLM in this process; a second call does nothing."""
+    """Make the model ``rehearsal/default`` reachable through LiteLLM in this process.
+
+    A second call does nothing.
+    """
     import litellm
     from litellm.utils import custom_llm_setup
 

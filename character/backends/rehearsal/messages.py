@@ -1,4 +1,4 @@
-"""Writes messages that people could send, one per brief, from a grammar and what the trait calls for."""
+"""Writes messages that people could send, from a grammar and what the trait calls for, and checks them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from functools import lru_cache
 from random import Random
 from typing import Any, NamedTuple
 
-from character.backends.rehearsal.grammar import Grammar
-from character.backends.rehearsal.grammar_en import ENGLISH
-from character.backends.rehearsal.grammar_zh import CHINESE
-from character.backends.rehearsal.phrases import Phrases
+from character.backends.rehearsal.phrases import GRAMMARS, Grammar, Phrases, read
 from character.backends.rehearsal.responses import compose, join
 from character.backends.rehearsal.sense import sense_of
 from character.text import jaccard, shingles, stable_seed
@@ -18,8 +15,11 @@ from character.text import jaccard, shingles, stable_seed
 _SLOT = re.compile(r"\{(\w+)\}")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _SENTENCE_START = re.compile(r"(?:^|(?<=[.?!] ))[a-z]")
+_CHECKS = {language: words["checks"] for language, words in read("judging").items()}
 _ATTEMPTS = 12
 _ALIKE = 0.55
+_LEAST_LETTERS = 4
+_FUSSINESS = 0.08
 _SHORT = re.compile(r"short|brief|one sentence|one line|few words|短|一句|几个字|简", re.I)
 _MEDIUM = re.compile(r"medium|two or three|a few sentences|中|两三句", re.I)
 _LONG = re.compile(r"long|detail|paragraph|several|长|详|几段|一段", re.I)
@@ -57,6 +57,31 @@ def write_messages(values: dict[str, Any], language: str, rng: Random) -> list[s
         known.append(_grams(_key(message)))
         messages.append(message)
     return messages
+
+
+def check_messages(values: dict[str, Any], language: str, rng: Random) -> dict[str, Any]:
+    """Return for each message whether it passes, with a sentence of reasoning on each.
+
+    A message fails that has hardly a letter, or that names the trait though its kind is not self-reflection,
+    and about one in twelve of the others.
+    """
+    trait, messages = values.get("trait"), values.get("messages")
+    name = str(trait.get("name", "")) if isinstance(trait, dict) else ""
+    may_name = "reflect" in str(values.get("kind", "")).casefold()
+    shown = [str(message) for message in messages] if isinstance(messages, list) else []
+    reveals = [_passes(text, "" if may_name else name.casefold(), rng) for text in shown]
+    words = _CHECKS[language]
+    lines = [
+        words["message"].format(number=number, verdict=words["passes" if passes else "fails"])
+        for number, passes in enumerate(reveals, 1)
+    ]
+    return {"reasoning": join(lines, language), "reveals": reveals}
+
+
+def _passes(text: str, name: str, rng: Random) -> bool:
+    fussy = rng.random() < _FUSSINESS
+    says_something = sum(char.isalpha() for char in text) >= _LEAST_LETTERS
+    return says_something and not fussy and not (name and name in text.casefold())
 
 
 def _fresh(scene: Scene, turns: int, known: list[frozenset[str]], rng: Random) -> str | list[str]:
@@ -115,7 +140,7 @@ def _ask(scene: Scene, rng: Random) -> str:
 
 
 def _choose(scene: Scene, rng: Random) -> dict[str, str]:
-    """Return what the slots of one message hold, so that it speaks of one person, place and time throughout."""
+    """Return what the slots of a message hold, so that it speaks of one person, place and time throughout."""
     chosen = {name: rng.choice(values) for name, values in scene.grammar.slots.items()}
     return {**chosen, "topic": scene.topic, "sender": scene.sender}
 
@@ -126,7 +151,10 @@ def _fill(template: str, chosen: dict[str, str]) -> str:
 
 
 def _sound(text: str, scene: Scene, rng: Random) -> str:
-    """Give a text its register: casual ones may lose capitals and the last stop, formal ones may get an address."""
+    """Give a text its register.
+
+    Casual ones may lose capitals and the last stop, formal ones may get an address.
+    """
     if scene.register == "casual":
         if rng.random() < 0.5:
             text = text.removesuffix(".").removesuffix("。")
@@ -139,7 +167,7 @@ def _sound(text: str, scene: Scene, rng: Random) -> str:
 
 
 def _scene(brief: dict[str, Any], kind: str, phrases: Phrases, language: str) -> Scene:
-    grammar = CHINESE if language == "zh" else ENGLISH
+    grammar = GRAMMARS[language]
     topic = str(brief.get("topic", "")).strip().rstrip(".。")
     if not topic or bool(_HAN.search(topic)) != (language == "zh"):
         topic = grammar.topics[stable_seed(topic) % len(grammar.topics)]

@@ -1,17 +1,24 @@
-"""The shape of the phrase banks: what one concept of character sounds like in one language."""
+"""All that the rehearsal model says, read from the data files beside it, one per subject and language."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+LANGUAGES = ("en", "zh")
 
 
 class Phrases(NamedTuple):
-    """What a concept sounds like. Sentences may hold the slot ``{gist}``, a few words of the message.
+    """What a concept of character sounds like.
 
     ``light`` barely shows the concept, ``natural`` shows it in what is done, ``overdone`` are mannerisms that
-    get repeated, ``opposite`` comes from the other pole. ``calls`` are things people say that give the concept
-    room, ``mirrors`` questions to the model about itself. ``cues`` and ``against`` are what the lexical judge
-    looks for; they are written apart from the sentences and cover them only in part, like a judge's ear does.
+    get repeated, ``opposite`` comes from the other pole; their slot ``{gist}`` is a few words of the message.
+    ``calls`` are things people say that give the concept room, ``mirrors`` questions to the model about
+    itself. ``cues`` and ``against`` are what the lexical judge looks for; they are written apart from the
+    sentences and cover them only in part, like a judge's ear does. ``keywords`` are the words by which the
+    name or the description of a trait gives the concept away.
     """
 
     light: tuple[str, ...]
@@ -22,8 +29,63 @@ class Phrases(NamedTuple):
     mirrors: tuple[str, ...]
     cues: tuple[str, ...]
     against: tuple[str, ...]
+    keywords: tuple[str, ...] = ()
 
 
-def cut(text: str) -> tuple[str, ...]:
-    """Return the parts of a text between bars, without the spaces around them and without empty parts."""
-    return tuple(part.strip() for part in text.split("|") if part.strip())
+class Grammar(NamedTuple):
+    """One language's templates of messages. Slots are ``{topic}``, ``{sender}`` and the names in ``slots``.
+
+    ``asks`` are the cores by kind of message, ``leads`` and ``tails`` stand around them, ``followups`` are
+    later turns. ``greetings`` open casual messages, ``addresses`` formal ones. ``topics`` stand in for one
+    that is not written in the language, ``pronoun`` for one that the message has named already.
+    """
+
+    slots: dict[str, tuple[str, ...]]
+    asks: dict[str, tuple[str, ...]]
+    leads: tuple[str, ...]
+    tails: tuple[str, ...]
+    followups: tuple[str, ...]
+    senders: tuple[str, ...]
+    greetings: tuple[str, ...]
+    addresses: tuple[str, ...]
+    topics: tuple[str, ...]
+    pronoun: str
+
+
+class Replies(NamedTuple):
+    """Neutral sentences by their place in a reply; ``selves`` answer questions about the assistant itself."""
+
+    openings: tuple[str, ...]
+    bodies: tuple[str, ...]
+    selves: tuple[str, ...]
+    closings: tuple[str, ...]
+    anything: str
+
+
+def read(subject: str) -> dict[str, dict[str, Any]]:
+    """Return by language what the data files of a subject hold, its lists as tuples."""
+    return {language: _read(language, subject) for language in LANGUAGES}
+
+
+@cache
+def _read(language: str, subject: str) -> dict[str, Any]:
+    text = files(__package__).joinpath("data", language, f"{subject}.toml").read_text("utf-8")
+    return {key: _with_tuples(value) for key, value in tomllib.loads(text).items()}
+
+
+def _with_tuples(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_tuples(inner) for key, inner in value.items()}
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _bank(language: str) -> dict[str, Phrases]:
+    return {
+        key: Phrases(**part) for kind in ("manner", "stance") for key, part in _read(language, kind).items()
+    }
+
+
+BANKS = {language: _bank(language) for language in LANGUAGES}
+"""The phrases of every concept, by language."""
+GRAMMARS = {language: Grammar(**parts) for language, parts in read("grammar").items()}
+REPLIES = {language: Replies(**parts) for language, parts in read("replies").items()}

@@ -23,7 +23,7 @@ _NOT_SUPPLIED = "Not supplied for this particular example."
 
 
 class Field(NamedTuple):
-    """One field of the signature: its type as the prompt spells it, its allowed values and its JSON schema."""
+    """A field of the signature: its type as the prompt spells it, its allowed values and its JSON schema."""
 
     name: str
     type: str

@@ -8,12 +8,19 @@ from random import Random
 from typing import Any
 
 from character.backends.rehearsal import generic
-from character.backends.rehearsal.checks import check_messages
-from character.backends.rehearsal.choosing import LEANINGS, choose, tell
-from character.backends.rehearsal.gauge import gauge
+from character.backends.rehearsal.choosing import LEANINGS, choose, tell_trait
 from character.backends.rehearsal.guidance import care_of
-from character.backends.rehearsal.judge import Bench, chain, judge, reasoning, suitable, verdict, whole
-from character.backends.rehearsal.messages import write_messages
+from character.backends.rehearsal.judge import (
+    Conditions,
+    chain,
+    judge,
+    read_degrees,
+    reasoning,
+    suitable,
+    verdict,
+    whole,
+)
+from character.backends.rehearsal.messages import check_messages, write_messages
 from character.backends.rehearsal.prompt import Field, Prompt, read_prompt
 from character.backends.rehearsal.responses import compose, respond, respond_at_each
 from character.text import detect_language, stable_seed
@@ -45,8 +52,8 @@ def rehearse(
     prompt = read_prompt(system, messages)
     if prompt is None:
         return _plain(messages[-1]["content"], rng)
-    bench = Bench(noise, position_bias, care_of(prompt.layout.instruction), rng)
-    known = _known(prompt, bench, leanings)
+    conditions = Conditions(noise, position_bias, care_of(prompt.layout.instruction), rng)
+    known = _known(prompt, conditions, leanings)
     language = _language(prompt)
     answer = {
         field.name: known[field.name] if field.name in known else generic.fill(field, prompt, language, rng)
@@ -55,35 +62,35 @@ def rehearse(
     return _as_json(answer) if as_json or prompt.layout.json else _as_chat(answer)
 
 
-def _known(prompt: Prompt, bench: Bench, leanings: Mapping[str, float]) -> dict[str, Any]:
+def _known(prompt: Prompt, conditions: Conditions, leanings: Mapping[str, float]) -> dict[str, Any]:
     """Return the outputs of the tasks that are known, told apart by their fields; empty for any other."""
     values, language = prompt.values, _language(prompt)
     outputs = {field.name: field for field in prompt.layout.outputs}
     if "responses" in values and "degrees" in outputs:
-        return gauge(values, language, bench)
+        return read_degrees(values, language, conditions)
     if "traits" in values and "shown" in outputs:
-        return tell(values, language, bench)
+        return tell_trait(values, language, conditions)
     if "traits" in values and "response" in outputs:
-        return {"response": choose(values, language, bench.rng, leanings)}
+        return {"response": choose(values, language, conditions.rng, leanings)}
     if "responses" in values and outputs.keys() & _JUDGEMENTS:
-        return _judgement(outputs, values, prompt, bench)
+        return _judgement(outputs, values, prompt, conditions)
     if "messages" in outputs and "briefs" in values:
-        return {"messages": write_messages(values, language, bench.rng)}
+        return {"messages": write_messages(values, language, conditions.rng)}
     if "messages" in values and "reveals" in outputs:
-        return check_messages(values, language, bench.rng)
+        return check_messages(values, language, conditions.rng)
     if "responses" in outputs and "expressions" in values:
-        return {"responses": respond_at_each(values, language, bench.rng)}
+        return {"responses": respond_at_each(values, language, conditions.rng)}
     if "response" in outputs and "conversation" in values:
-        return {"response": respond(values, language, bench.rng)}
+        return {"response": respond(values, language, conditions.rng)}
     return {}
 
 
 def _judgement(
-    outputs: dict[str, Field], values: dict[str, Any], prompt: Prompt, bench: Bench
+    outputs: dict[str, Field], values: dict[str, Any], prompt: Prompt, conditions: Conditions
 ) -> dict[str, Any]:
-    """Return a judgement in the words that the signature asks for: scores, one score, an order or a verdict."""
+    """Return a judgement as the signature asks for it: as scores, one score, an order or a verdict."""
     language = _language(prompt)
-    scores = judge(values, prompt.demos, language, bench)
+    scores = judge(values, prompt.demos, language, conditions)
     answer: dict[str, Any] = {"reasoning": reasoning(values, language), "suitable": suitable(values)}
     if "scores" in outputs:
         answer["scores"] = whole(scores) if "int" in outputs["scores"].type else scores
@@ -106,7 +113,7 @@ def _language(prompt: Prompt) -> str:
 
 
 def _plain(text: str, rng: Random) -> str:
-    """Return the reply to a bare message; one that shows an instruction in a code block gets it back reworded."""
+    """Return the reply to a bare message; an instruction in a code block comes back reworded."""
     fenced = generic.fenced(text)
     if fenced is not None:
         return f"```\n{generic.improved(fenced, rng)}\n```"

@@ -6,21 +6,21 @@ import re
 from random import Random
 from typing import Any
 
-from character.backends.rehearsal.phrases import Phrases
-from character.backends.rehearsal.replies import REPLIES
+from character.backends.rehearsal.phrases import REPLIES, Phrases
 from character.backends.rehearsal.sense import Sense, sense_of
 from character.backends.rehearsal.words import gist
 
 LEVELS = ("absent", "subtle", "natural", "overdone", "opposite")
 _LEVEL = re.compile("|".join(LEVELS))
 _ABOUT_SELF = re.compile(
-    r"\b(?:yourself|do you (?:ever|think|believe|feel|have|hold)|are you|would you|as an ai|have you ever|could you be)\b"
+    r"\b(?:yourself|do you (?:ever|think|believe|feel|have|hold)|are you|would you|as an ai|have you ever"
+    r"|could you be)\b"
     r"|你(?:自己|会不会|觉得|是不是|有没有|算|愿意|怎么看待|是什么)|你是",
     re.I,
 )
 _SENTENCE_START = re.compile(r"(?:^|(?<=[.?!] ))[a-z]")
 _BODIES = {"absent": (2, 7), "subtle": (2, 5), "natural": (1, 4), "overdone": (1, 2), "opposite": (1, 3)}
-"""Least and most neutral sentences per level; absent reaches highest, so that length does not give levels away."""
+"""Least and most neutral sentences per level; absent reaches highest, so that length gives no level away."""
 
 
 def respond(values: dict[str, Any], language: str, rng: Random) -> str:
@@ -35,7 +35,7 @@ def respond(values: dict[str, Any], language: str, rng: Random) -> str:
 
 
 def _in_character(message: str, character: Any, language: str, rng: Random) -> str:
-    """Return a reply in which up to three traits of a character show naturally; a plain one without a character."""
+    """Return a reply in which up to three traits of the character show naturally, a plain one without any."""
     traits = character if isinstance(character, list) else []
     senses = [sense_of(trait, language) for trait in rng.sample(traits, min(3, len(traits)))]
     topic = gist(message, language) or REPLIES[language].anything

@@ -9,11 +9,12 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from character.backends.rehearsal import derived
-from character.backends.rehearsal.concepts import BANKS, find_concepts, parading
-from character.backends.rehearsal.phrases import Phrases
+from character.backends.rehearsal.concepts import find_concepts, parading
+from character.backends.rehearsal.phrases import BANKS, Phrases, read
 from character.backends.rehearsal.words import chunks, content_words, runs, sentences
 
 _NEVER = re.compile(r"(?!)")
+_SPOKEN_OPENINGS = frozenset(read("words")["en"]["spoken_openings"])
 _PREPOSITION = re.compile(
     r"\b(?:with|from|of|about|through|for|by|using|the|an?|its|their)\s+(?=[a-z])", re.I
 )
@@ -110,15 +111,7 @@ def _spoken(trait: dict[str, Any], names: tuple[str, ...]) -> tuple[str, ...]:
 
 def _is_said(sentence: str) -> bool:
     first = sentence.split(" ")[0].casefold()
-    described = first.endswith(("s", "ing")) and first not in (
-        "this",
-        "yes",
-        "perhaps",
-        "as",
-        "is",
-        "let's",
-        "it's",
-    )
+    described = first.endswith(("s", "ing")) and first not in _SPOKEN_OPENINGS
     return not described and not re.match(r"(?:会|喜欢|善于|总是|在.{1,12}时)", sentence)
 
 
