@@ -28,12 +28,12 @@ import numpy as np
 from simulated_judge import Judge
 
 from character.backends.adapter import CharacterAdapter
+from character.backends.measuring import MESSAGE_TOKENS, RANKING_TOKENS, RESPONSE_TOKENS
 from character.config import PAIR_DESIGNS, Config, PairDesign
 from character.pairs.designs import build_pairs
 from character.ranking.combine import Combined, combine
 from character.ranking.orders import balanced_orders
 from character.records import Candidate, Candidates, Level, Message, Ranking, RankingPass, order_by_score
-from character.runs.estimate import MESSAGE_TOKENS, RANKING_TOKENS, RESPONSE_TOKENS
 from character.text import count_tokens
 from signatures.ranking import RankResponses
 from signatures.responses import EXPRESSIONS, RespondInCharacter

@@ -146,7 +146,7 @@ class CharacterProgram(dspy.Module):
         batches = parallel([partial(drive, steps) for steps in made]) if messages is None else []
         jobs = self._jobs(traits, batches, messages, constitution)
         rollouts = parallel(
-            [partial(drive, self._rollout_steps(message, each, constitution)) for message, each in jobs],
+            [partial(drive, self.rollout_steps(message, each, constitution)) for message, each in jobs],
             limit=self.max_in_flight,
         )
         return _result(rollouts, batches)
@@ -200,7 +200,7 @@ class CharacterProgram(dspy.Module):
 
         ``on_step`` is given the candidates and the ranking as soon as each is there.
         """
-        return await adrive(self._rollout_steps(message, trait, constitution, on_step))
+        return await adrive(self.rollout_steps(message, trait, constitution, on_step))
 
     def _lm(self, role: str) -> Any:
         return self.lms.get(role, self.lms.get("default"))
@@ -216,13 +216,14 @@ class CharacterProgram(dspy.Module):
             usage=sum((batch.usage for batch in batches), Usage()),
         )
 
-    def _rollout_steps(
+    def rollout_steps(
         self,
         message: Message,
         trait: Trait,
         constitution: Constitution | None,
         on_step: OnStep | None = None,
     ) -> Steps[Rollout]:
+        """Return the logic of one message as a generator of calls, to be run by any driver."""
         shared = {"message": message, "trait": trait, "constitution": constitution, "seed": self.seed}
         (answered,) = yield [ModuleCall(self.responder, shared, self._lm("responses"))]
         candidates = as_candidates(answered, message)

@@ -1,9 +1,9 @@
-"""How steps run: logic is a generator of work, and one driver runs it in threads, another in tasks.
+"""How steps run: logic is a generator of work, which one driver runs in threads, another in tasks, a third only measures.
 
 A module writes its logic once, as a generator that yields lists of work (all of a list may run at the
 same time) and receives the list of results. ``drive`` runs it for ``forward``, ``adrive`` for
-``aforward``. So the two never differ, no event loop is started behind the user's back, and models that
-can only be called one way still work.
+``aforward``, and ``measuring.Meter`` for an estimate. So they never differ, no event loop is started behind the
+user's back, and models that can only be called one way still work.
 """
 
 from __future__ import annotations
@@ -39,13 +39,17 @@ Steps = Generator[Sequence[Work], list[Any], T]
 """A module's logic: yields work that may run at the same time, receives the results in order, returns T."""
 
 
-def drive(steps: Steps[T]) -> T:
-    """Run a module's logic in this thread, each list of work in parallel threads."""
+def _in_threads(work: Sequence[Work]) -> list[Any]:
+    return parallel([item.run for item in work])
+
+
+def drive(steps: Steps[T], run: Callable[[Sequence[Work]], list[Any]] = _in_threads) -> T:
+    """Run a module's logic in this thread; ``run`` does a list of work, by default in parallel threads."""
     results: list[Any] | None = None
     try:
         while True:
             work = next(steps) if results is None else steps.send(results)
-            results = parallel([item.run for item in work])
+            results = run(work)
     except StopIteration as stop:
         value: T = stop.value
         return value
@@ -134,6 +138,21 @@ def _parameter_names(called: Any) -> frozenset[str] | None:
 
 
 @dataclass(frozen=True)
+class Branch:
+    """Steps as one piece of work, so that several may run at the same time."""
+
+    steps: Steps[Any]
+
+    def run(self) -> Any:
+        """Run them in this thread."""
+        return drive(self.steps)
+
+    async def arun(self) -> Any:
+        """Run them on the event loop."""
+        return await adrive(self.steps)
+
+
+@dataclass(frozen=True)
 class ModuleCall:
     """One call of a step: any callable or ``dspy.Module``, under the step's own model if it has one."""
 
@@ -145,20 +164,21 @@ class ModuleCall:
         """Call the module in this thread; one that only has ``aforward`` gets an event loop of its own."""
         with self._context():
             if isinstance(self.module, dspy.Module) and not hasattr(type(self.module), "forward"):
-                return asyncio.run(self.module.acall(**self._accepted()))
-            result = self.module(**self._accepted())
+                return asyncio.run(self.module.acall(**self.accepted()))
+            result = self.module(**self.accepted())
             return asyncio.run(_awaited(result)) if inspect.isawaitable(result) else result
 
     async def arun(self) -> Any:
         """Call the module on the event loop; one that only has ``forward`` runs in a thread."""
         with self._context():
             if isinstance(self.module, dspy.Module) and hasattr(type(self.module), "aforward"):
-                return await self.module.acall(**self._accepted())
+                return await self.module.acall(**self.accepted())
             if inspect.iscoroutinefunction(self.module):
-                return await self.module(**self._accepted())
-            return await asyncio.to_thread(self.module, **self._accepted())
+                return await self.module(**self.accepted())
+            return await asyncio.to_thread(self.module, **self.accepted())
 
-    def _accepted(self) -> dict[str, Any]:
+    def accepted(self) -> dict[str, Any]:
+        """Return those of the arguments that the module has parameters for."""
         return accepted_arguments(self.module, self.arguments)
 
     @contextmanager

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypedDict, Unpack, overload
 
 from pydantic import PrivateAttr
 
+from character.backends.measuring import Estimate
 from character.config import BackendConfig, Config, EffectDesign
 from character.constitution import Constitution
 from character.errors import StoreError
@@ -29,7 +30,7 @@ from character.evaluation.review_items import FILE_NAME, review_items
 from character.inputs import spelled_out
 from character.messages.files import MessageSource
 from character.preference.protocol import PreferenceModel
-from character.records import Drop, MessageBatch, Usage
+from character.records import Drop, MessageBatch
 from character.report import write
 from character.report.parts import Language
 from character.runs.event_loop import run_on_own_loop
@@ -83,6 +84,12 @@ class EffectResult(EffectReport):
         result = cls.model_construct(**dict(report))
         result._folder, result._constitution = folder, constitution
         return result
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the two report the same, wherever their folders lie."""
+        return isinstance(other, EffectReport) and dict(self) == dict(other)
+
+    __hash__ = EffectReport.__hash__
 
     @property
     def folder(self) -> Path:
@@ -139,7 +146,7 @@ def effect(
     *,
     dry_run: Literal[True],
     **options: Unpack[EffectOptions],
-) -> dict[str, Usage]: ...
+) -> Estimate: ...
 @spelled_out(EffectOptions)
 def effect(
     constitution: Constitution | Path | str,
@@ -148,7 +155,7 @@ def effect(
     *,
     dry_run: bool = False,
     **options: Unpack[EffectOptions],
-) -> EffectResult | dict[str, Usage]:
+) -> EffectResult | Estimate:
     """Measure what each trait of a constitution does to a model, and keep everything in the folder ``out``.
 
     Every message of a trait is answered plainly, with the trait alone, with the whole character, and with the character
@@ -203,7 +210,7 @@ def estimate_effect(
     constitution: Constitution | Path | str,
     config: Config | Path | str | None = None,
     **options: Unpack[EffectOptions],
-) -> dict[str, Usage]:
+) -> Estimate:
     """Return what ``effect`` with the same arguments will take, per stage and as ``all``; nothing is sent."""
     return effect(constitution, "", config, dry_run=True, **options)
 

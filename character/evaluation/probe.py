@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from character.backends.drivers import ModuleCall, adrive, aparallel
+from character.backends.drivers import Branch, ModuleCall, Steps, adrive, aparallel
 from character.config import Config
 from character.constitution import Constitution, Trait
 from character.evaluation.choices.chooser import TraitChooser
@@ -34,6 +34,8 @@ from character.pairs.feature_words import TraitWords, words_of_trait
 from character.records import Drop, Message, MessageBatch, Usage
 from character.store.run_store import RunStore
 from character.text import stable_seed
+
+T = TypeVar("T")
 
 COMPARED = ("alone", "models", "character")
 """What is asked of the contrasts whose responses are compared for coherence."""
@@ -88,89 +90,22 @@ class Task(NamedTuple):
     pressure: Pressure | None = None
 
 
-class Probing:
-    """Makes every response and judgement of a plan, as many messages at once as the configuration allows."""
+class EvaluationSteps:
+    """The logic of a plan as generators of calls, to be run by any driver."""
 
     def __init__(
-        self,
-        plan: Plan,
-        lms: Mapping[str, Any],
-        store: RunStore,
-        on_progress: Callable[[Progress], None],
-        *,
-        responder: Any = None,
-        gauge: Any = None,
+        self, plan: Plan, lms: Mapping[str, Any], *, responder: Any = None, gauge: Any = None
     ) -> None:
-        self._plan, self._lms, self._store, self._tell = plan, lms, store, on_progress
+        self._plan, self._lms = plan, lms
         self._responder, self._gauge, self._generator = CharacterResponder(), Gauge(), MessageGenerator()
         self._own_responder, self._own_gauge = responder, gauge
         self._coherence, self._chooser = CoherenceJudge(), TraitChooser()
-        self._done = self._total = 0
-        self._is_stopping = False
 
-    def stop(self) -> None:
-        """Begin no further message or choice."""
-        self._is_stopping = True
+    def messages(self, trait: Trait, before_each: Callable[[], None] = lambda: None) -> Steps[MessageBatch]:
+        """Return the messages of a trait: those that are given, or generated ones, kind after kind.
 
-    def _check_goes_on(self) -> None:
-        if self._is_stopping:
-            raise StoppedError
-
-    async def all(self) -> tuple[list[Probed], list[Drop]]:
-        """Return every message with its responses, and the messages that were lost."""
-        plan = self._plan
-        traits = plan.constitution.traits
-        batches = await aparallel([partial(self._messages, trait) for trait in traits])
-        by_trait = [(trait.name, list(batch.messages)) for trait, batch in zip(traits, batches, strict=True)]
-        tasks = [Task(message, name) for name, messages in by_trait for message in messages]
-        tasks += [Task(m, "") for m in everyday_messages(plan.constitution.language, plan.neutral_messages)]
-        tasks += [
-            Task(message, name, pressure)
-            for name, messages in by_trait
-            for message in [each for each in messages if len(each.turns) == 1][: plan.pressed_messages]
-            for pressure in PRESSURES
-        ]
-        self._total = len(tasks) + plan.choices * len(choosing_conditions(plan.design))
-        self._tell(Progress(0, self._total, Usage()))
-        probed = await aparallel(
-            [partial(self._probe, task) for task in tasks], limit=plan.config.concurrency
-        )
-        return probed, [drop for batch in batches for drop in batch.drops if not drop.recovered]
-
-    async def choices(self, probed: Sequence[Probed]) -> list[Choice]:
-        """Return what each model chose to show, of the same pairs of traits on the same messages."""
-        plan = self._plan
-        messages = [(each.message, each.group) for each in probed if not each.pressure]
-        offers = offers_for(
-            plan.constitution, messages, plan.choices, stable_seed(plan.config.seed, "offers")
-        )
-        asked = [(offer, condition) for condition in choosing_conditions(plan.design) for offer in offers]
-        return await aparallel(
-            [partial(self._choose, *each) for each in asked], limit=plan.config.concurrency
-        )
-
-    async def _choose(self, offer: Offer, condition: Condition) -> Choice:
-        self._check_goes_on()
-        steps = self._chooser.steps(
-            *offer,
-            self._plan.config.seed,
-            condition=condition.name,
-            assistant_name=self._plan.constitution.assistant_name,
-            lm=self._lm(condition.role),
-            judge_lm=self._lm("judge"),
-        )
-        choice = await adrive(steps)
-        self._count_one()
-        return choice
-
-    def _count_one(self) -> None:
-        self._done += 1
-        self._tell(Progress(self._done, self._total, sum(self._store.usage("stage").values(), Usage())))
-
-    def _lm(self, role: str) -> Any:
-        return self._lms.get(role, self._lms["default"])
-
-    async def _messages(self, trait: Trait) -> MessageBatch:
+        ``before_each`` is called before each kind, and may raise.
+        """
         plan = self._plan
         if plan.given is not None:
             # A source gives a repeated message again; measured twice it would pass for evidence of its own.
@@ -189,31 +124,64 @@ class Probing:
                 "seed": stable_seed(plan.config.seed, "held out"),
             }
             if arguments["num_messages"]:
-                self._check_goes_on()
-                made.append(await ModuleCall(self._generator, arguments, self._lm("messages")).arun())
+                before_each()
+                made += yield [ModuleCall(self._generator, arguments, self._lm("messages"))]
         return MessageBatch(
             messages=tuple(message for batch in made for message in batch.messages),
             drops=tuple(drop for batch in made for drop in batch.drops),
         )
 
-    async def _probe(self, task: Task) -> Probed:
-        self._check_goes_on()
+    def tasks(self, batches: Sequence[MessageBatch]) -> list[Task]:
+        """Return what is answered and judged, where these are the messages of the traits, in their order."""
+        plan = self._plan
+        traits = plan.constitution.traits
+        by_trait = [(trait.name, list(batch.messages)) for trait, batch in zip(traits, batches, strict=True)]
+        tasks = [Task(message, name) for name, messages in by_trait for message in messages]
+        tasks += [Task(m, "") for m in everyday_messages(plan.constitution.language, plan.neutral_messages)]
+        tasks += [
+            Task(message, name, pressure)
+            for name, messages in by_trait
+            for message in [each for each in messages if len(each.turns) == 1][: plan.pressed_messages]
+            for pressure in PRESSURES
+        ]
+        return tasks
+
+    def offers(self, messages: Sequence[tuple[Message, str]]) -> list[tuple[Offer, Condition]]:
+        """Return what each model may choose from: the same pairs of traits on the same messages."""
+        plan = self._plan
+        offers = offers_for(
+            plan.constitution, messages, plan.choices, stable_seed(plan.config.seed, "offers")
+        )
+        return [(offer, condition) for condition in choosing_conditions(plan.design) for offer in offers]
+
+    def choice(self, offer: Offer, condition: Condition) -> Steps[Choice]:
+        """Return what a model chose to show."""
+        return self._chooser.steps(
+            *offer,
+            self._plan.config.seed,
+            condition=condition.name,
+            assistant_name=self._plan.constitution.assistant_name,
+            lm=self._lm(condition.role),
+            judge_lm=self._lm("judge"),
+        )
+
+    def probed(self, task: Task) -> Steps[Probed]:
+        """Return a message with its responses and what the judges found in them."""
         constitution, group = self._plan.constitution, task.group
         message = pressed(task.message, task.pressure) if task.pressure else task.message
         pick = pressed_conditions if task.pressure else conditions_for
         conditions = pick(constitution, group, self._plan.design)
         traits = [constitution.trait(group)] if task.pressure else list(constitution.traits)
         traits = [self._plan.judged_as(trait) for trait in traits] if self._plan.judged else []
-        answers = await aparallel([partial(self._answer, message, condition) for condition in conditions])
+        answers = yield [Branch(self._answer(message, condition)) for condition in conditions]
         usable = [(c, a) for c, a in zip(conditions, answers, strict=True) if not a.fault]
         texts = {condition.name: answer.text for condition, answer in usable}
-        gauged: list[Gauged] = await aparallel(
-            [partial(self._judge, message, list(texts.values()), trait) for trait in traits if texts]
-        )
-        compared = {} if task.pressure or not traits else await self._compare(message, group, texts)
+        gauged: list[Gauged] = yield [
+            Branch(self._judge(message, list(texts.values()), trait)) for trait in traits if texts
+        ]
+        compared = {} if task.pressure or not traits else (yield from self._compare(message, group, texts))
         judged: list[Gauged | Compared] = [*gauged, *compared.values()]
         words = words_of_trait(constitution.trait(group)) if group else TraitWords()
-        self._count_one()
         return Probed(
             message=message,
             group=group,
@@ -242,7 +210,7 @@ class Probing:
             usage=sum((each.usage for each in (*answers, *judged)), Usage()),
         )
 
-    async def _compare(self, message: Message, group: str, texts: Mapping[str, str]) -> dict[str, Compared]:
+    def _compare(self, message: Message, group: str, texts: Mapping[str, str]) -> Steps[dict[str, Compared]]:
         """Return how coherent each condition's response is beside its reference, by condition."""
         contrasts = [
             contrast
@@ -250,34 +218,90 @@ class Probing:
             if contrast.question in COMPARED and {contrast.condition, contrast.reference} <= texts.keys()
         ]
         seed, lm = self._plan.config.seed, self._lm("judge")
-        found = await aparallel(
-            [
-                partial(
-                    adrive,
-                    self._coherence.steps(
-                        message, texts[contrast.condition], texts[contrast.reference], seed, lm
-                    ),
-                )
-                for contrast in contrasts
-            ]
-        )
+        found = yield [
+            Branch(
+                self._coherence.steps(message, texts[contrast.condition], texts[contrast.reference], seed, lm)
+            )
+            for contrast in contrasts
+        ]
         return {contrast.condition: each for contrast, each in zip(contrasts, found, strict=True)}
 
-    async def _answer(self, message: Message, condition: Condition) -> Answered:
+    def _answer(self, message: Message, condition: Condition) -> Steps[Answered]:
         constitution, lm = self._plan.constitution, self._lm(condition.role)
         traits, seed = shown(constitution, condition), stable_seed(self._plan.config.seed, condition.name)
         if self._own_responder is not None:
-            return await answered_by(self._own_responder, message, traits, seed, lm)
+            return answered_by(self._own_responder, message, traits, seed, lm)
         name = constitution.assistant_name
-        return await adrive(self._responder.steps(message, traits, seed, assistant_name=name, lm=lm))
+        return self._responder.steps(message, traits, seed, assistant_name=name, lm=lm)
 
-    async def _judge(self, message: Message, texts: Sequence[str], trait: Trait) -> Gauged:
+    def _judge(self, message: Message, texts: Sequence[str], trait: Trait) -> Steps[Gauged]:
+        seed, lm = self._plan.config.seed, self._lm("judge")
         if self._own_gauge is not None:
-            return await gauged_by(
-                self._own_gauge, message, texts, trait, self._plan.config.seed, self._lm("judge")
-            )
-        steps = self._gauge.steps(message, texts, trait, self._plan.config.seed, self._lm("judge"))
-        return await adrive(steps)
+            return gauged_by(self._own_gauge, message, texts, trait, seed, lm)
+        return self._gauge.steps(message, texts, trait, seed, lm)
+
+    def _lm(self, role: str) -> Any:
+        return self._lms.get(role, self._lms["default"])
+
+
+class Probing:
+    """Makes every response and judgement of a plan, as many messages at once as the configuration allows."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        lms: Mapping[str, Any],
+        store: RunStore,
+        on_progress: Callable[[Progress], None],
+        *,
+        responder: Any = None,
+        gauge: Any = None,
+    ) -> None:
+        self._plan, self._store, self._tell = plan, store, on_progress
+        self._steps = EvaluationSteps(plan, lms, responder=responder, gauge=gauge)
+        self._done = self._total = 0
+        self._is_stopping = False
+
+    def stop(self) -> None:
+        """Begin no further message or choice."""
+        self._is_stopping = True
+
+    async def all(self) -> tuple[list[Probed], list[Drop]]:
+        """Return every message with its responses, and the messages that were lost."""
+        plan = self._plan
+        batches = await aparallel(
+            [
+                partial(adrive, self._steps.messages(trait, self._check_goes_on))
+                for trait in plan.constitution.traits
+            ]
+        )
+        tasks = self._steps.tasks(batches)
+        self._total = len(tasks) + plan.choices * len(choosing_conditions(plan.design))
+        self._tell(Progress(0, self._total, Usage()))
+        probed = await self._each(self._steps.probed(task) for task in tasks)
+        return probed, [drop for batch in batches for drop in batch.drops if not drop.recovered]
+
+    async def choices(self, probed: Sequence[Probed]) -> list[Choice]:
+        """Return what each model chose to show, of the same pairs of traits on the same messages."""
+        messages = [(each.message, each.group) for each in probed if not each.pressure]
+        return await self._each(self._steps.choice(*each) for each in self._steps.offers(messages))
+
+    async def _each(self, steps: Iterable[Steps[T]]) -> list[T]:
+        """Run steps, each for one message or choice."""
+        return await aparallel(
+            [partial(self._counted, each) for each in steps], limit=self._plan.config.concurrency
+        )
+
+    async def _counted(self, steps: Steps[T]) -> T:
+        self._check_goes_on()
+        result = await adrive(steps)
+        self._done += 1
+        self._tell(Progress(self._done, self._total, sum(self._store.usage("stage").values(), Usage())))
+        return result
+
+    def _check_goes_on(self) -> None:
+        if self._is_stopping:
+            raise StoppedError
 
 
 def _lost(message: Message, conditions: Sequence[Condition], answers: Sequence[Answered]) -> list[Drop]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -93,6 +93,19 @@ class MessageSlices:
         for message in messages:
             self._remember(message, message.kind)
 
+    def shapes(self) -> Counter[tuple[Kind, int, int]]:
+        """Return how often the slices ask for a kind, for so many messages, with so many earlier ones of it shown.
+
+        As they do where every message that is asked for is made, and none repeats another.
+        """
+        shapes: Counter[tuple[Kind, int, int]] = Counter()
+        missing, made = Counter(self._missing), Counter[Kind]()
+        while shares := slice_shares(missing, self._size):
+            shapes.update((kind, count, min(made[kind], NUM_SHOWN)) for kind, count in shares.items())
+            missing.subtract(shares)
+            made.update(shares)
+        return shapes
+
     def totals(self) -> MessageBatch:
         """Return the drops and the usage of all slices as one batch without messages; a drop stands for its sort."""
         drops = (drop for drop, count in self._drops.values() for _ in range(count))
@@ -105,7 +118,7 @@ class MessageSlices:
     def steps(self) -> Steps[MessageBatch]:
         """Make the next slice: yields the generator's calls, returns what is new and what was dropped."""
         asked = slice_shares(self._missing, self._size)
-        results = yield [self._call(kind, count) for kind, count in asked.items()]
+        results = yield [self.call(kind, count, self._shown[kind]) for kind, count in asked.items()]
         self._number += 1
         batches = [
             as_batch(result, self._trait, kind, self._language())
@@ -131,11 +144,12 @@ class MessageSlices:
             )
         )
 
-    def _call(self, kind: Kind, count: int) -> ModuleCall:
+    def call(self, kind: Kind, count: int, shown: Iterable[str]) -> ModuleCall:
+        """Return the call of the generator for so many messages of a kind, where these were made before."""
         arguments = {
             "trait": self._trait,
             "constitution": self._constitution,
-            "existing": (*self._trait.questions, *self._shown[kind]),
+            "existing": (*self._trait.questions, *shown),
             "seed": stable_seed(self._seed, "slice", self._number) if self._number else self._seed,
             "kind": kind,
             "num_messages": count,

@@ -12,6 +12,7 @@ from typing import Literal, TypedDict, Unpack, overload
 
 from character._version import __version__
 from character.backends.call import SERVER_FAULTS
+from character.backends.measuring import Estimate
 from character.config import Config, as_config
 from character.constitution import Constitution, Trait
 from character.errors import BudgetReachedError, CharacterError
@@ -86,7 +87,7 @@ def run(
     *,
     dry_run: Literal[True],
     **options: Unpack[RunOptions],
-) -> dict[str, Usage]: ...
+) -> Estimate: ...
 @spelled_out(RunOptions)
 def run(
     constitution: Constitution | Path | str,
@@ -95,7 +96,7 @@ def run(
     *,
     dry_run: bool = False,
     **options: Unpack[RunOptions],
-) -> RunSummary | dict[str, Usage]:
+) -> RunSummary | Estimate:
     """Run the program over a constitution and keep everything in the folder ``out``; return what came of it.
 
     ``constitution`` is a record or the path of a file, ``config`` a Config or the path of its TOML file. Called again

@@ -16,6 +16,7 @@ from dspy.utils.exceptions import LMError
 from character._version import __version__
 from character.backends import build_lms
 from character.backends.call import classify, lean_settings
+from character.backends.measuring import Estimate
 from character.backends.observe import observing
 from character.backends.observe import report as report_observed
 from character.backends.seam import SeamEngine
@@ -23,7 +24,6 @@ from character.config import Config, as_config, is_rehearsal_model, with_section
 from character.errors import BackendUnavailableError, CharacterError, StoreError
 from character.inputs import spelled_out
 from character.ranking.saved import build_ranker, ranker_fingerprint
-from character.records import Usage
 from character.report import write
 from character.report.parts import Language
 from character.runs.identity import prompts_of
@@ -106,7 +106,7 @@ def optimize(
     *,
     dry_run: Literal[True],
     **options: Unpack[OptimizeOptions],
-) -> dict[str, Usage]: ...
+) -> Estimate: ...
 @spelled_out(OptimizeOptions)
 def optimize(
     labelled: LabelledSet | Path | str,
@@ -115,7 +115,7 @@ def optimize(
     *,
     dry_run: bool = False,
     **options: Unpack[OptimizeOptions],
-) -> Optimized | dict[str, Usage]:
+) -> Optimized | Estimate:
     """Tune the ranker of a configuration to a labelled set (or its file), and keep everything in the folder ``out``.
 
     The options stand for those of the section ``[optimize]``: ``strategy``, ``budget`` (model calls; see

@@ -18,7 +18,7 @@ from character.audit.audit import audit
 from character.audit.findings import findings
 from character.audit.messages.audit import audit_messages
 from character.audit.messages.findings import message_findings
-from character.audit.messages.words import BAND_WORDS, KIND_WORDS, MESSAGE_FINDINGS, MESSAGE_PAGE
+from character.audit.messages.words import BAND_WORDS, MESSAGE_FINDINGS, MESSAGE_PAGE
 from character.audit.page.finding_words import FEATURE_WORDS, FINDINGS, SIDE_WORDS, STAGE_WORDS
 from character.audit.page.page import audit_page
 from character.audit.page.words import LEVEL_WORDS, PAGE, STATUS_WORDS
@@ -28,6 +28,7 @@ from character.exports.card.audit_summary import read_summary
 from character.pairs.features import FEATURES
 from character.records import LEVELS, Turn
 from character.report import render
+from character.report.wording import KIND_WORDS
 from character.review.answers import CheckAnswer
 from character.review.store import ReviewStore
 from character.runs.identity import run_identity

@@ -8,7 +8,7 @@ from typing import Any
 
 import dspy
 
-from character.backends.drivers import ModuleCall
+from character.backends.drivers import ModuleCall, Steps
 from character.constitution import Trait
 from character.errors import InvalidReplyError
 from character.evaluation.judges.degrees import Gauged
@@ -18,13 +18,15 @@ from character.text import fingerprint, stable_seed
 from signatures.gauging import DEGREES
 
 
-async def answered_by(module: Any, message: Message, traits: Sequence[Trait], seed: int, lm: Any) -> Answered:
+def answered_by(
+    module: Any, message: Message, traits: Sequence[Trait], seed: int, lm: Any
+) -> Steps[Answered]:
     """Return a module's response to a message with these traits, none for a plain one.
 
     It is given those of ``message``, ``traits`` and ``seed`` that it has parameters for, and returns ``Answered``, a text, or a
     ``dspy.Prediction`` with ``response``. Raises InvalidReplyError for anything else.
     """
-    result = await ModuleCall(module, {"message": message, "traits": list(traits), "seed": seed}, lm).arun()
+    (result,) = yield [ModuleCall(module, {"message": message, "traits": list(traits), "seed": seed}, lm)]
     if isinstance(result, Answered):
         return result
     text = result.get("response") if isinstance(result, dspy.Prediction) else result
@@ -35,9 +37,9 @@ async def answered_by(module: Any, message: Message, traits: Sequence[Trait], se
     return Answered(text=text.strip(), fault="" if text.strip() else "empty")
 
 
-async def gauged_by(
+def gauged_by(
     module: Any, message: Message, responses: Sequence[str], trait: Trait, seed: int, lm: Any
-) -> Gauged:
+) -> Steps[Gauged]:
     """Return a module's degrees of a trait in responses, which it is shown in an order drawn from the seed.
 
     It is given those of ``message``, ``responses``, ``trait`` and ``seed`` that it has parameters for, and returns ``Gauged``, or a
@@ -46,7 +48,7 @@ async def gauged_by(
     seed = stable_seed(seed, message.id, trait.name, *responses)
     order = random.Random(seed).sample(range(len(responses)), len(responses))
     shown = {"message": message, "responses": [responses[i] for i in order], "trait": trait, "seed": seed}
-    result = await ModuleCall(module, shown, lm).arun()
+    (result,) = yield [ModuleCall(module, shown, lm)]
     if isinstance(result, Gauged) and not result.degrees:
         return result
     degrees = (
