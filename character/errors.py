@@ -1,4 +1,4 @@
-"""The error tree: every error says what was found, what was expected and what to do, and knows its exit code."""
+"""The error tree: every error says what was found, what was expected, what to do, and knows its exit code."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class ModelFileError(InputError):
 class UnknownNameError(InputError, LookupError):
     """A name (of a design, a format, a backend kind, a message …) is not among the known ones."""
 
-    def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
-        names = sorted(known)
+    def __init__(self, what: str, name: str, names: Iterable[str]) -> None:
+        names = sorted(names)
         near = get_close_matches(name, names, n=1)
         hint = f"did you mean {near[0]!r}?" if near else "use one of these names."
         super().__init__(f"{what} {name!r} is not known.", expected=f"one of {', '.join(names)}", fix=hint)

@@ -1,4 +1,4 @@
-"""The errors of this package, under the same root as all others: each says what was found, expected, and to be done."""
+"""The errors of this package, which are under the same root as all others."""
 
 from __future__ import annotations
 

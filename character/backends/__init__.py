@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NotRequired, TypedDict, Unpack
 
 from character.backends.plain_errors import plain_error
 from character.config import BackendConfig, Config
+from character.config.backend import BackendFields
 from character.errors import ConfigError
 
 if TYPE_CHECKING:
+    import dspy
+
     from character.backends.budget import Budget
     from character.backends.seam import Journal
 
-__all__ = ["build_lm", "build_lms", "ping"]
+__all__ = ["PingResult", "build_lm", "build_lms", "ping"]
+
+
+class PingResult(TypedDict):
+    """What one short call to a backend gave: whether it was answered, in how many seconds, by which model.
+
+    Where it was not, there is an ``error`` instead of a ``model``.
+    """
+
+    ok: bool
+    seconds: float
+    model: NotRequired[str]
+    error: NotRequired[str]
 
 
 def build_lm(
@@ -21,8 +36,8 @@ def build_lm(
     journal: Journal | None = None,
     budget: Budget | None = None,
     name: str = "default",
-    **fields: Any,
-) -> Any:
+    **fields: Unpack[BackendFields],
+) -> dspy.LM:
     """Return the ``dspy.LM`` of a backend, given as a BackendConfig or by its fields.
 
     Without arguments it is the rehearsal model. The connection is explicit: DSPy's automatic change of
@@ -48,18 +63,18 @@ def build_lm(
             max_tokens=settings.max_tokens,
         )
     except (LMError, dspy.lm15.LM15Error) as error:
-        said = plain_error(str(error))
+        plain = plain_error(str(error))
         raise ConfigError(
-            f"the {settings.kind} backend cannot use the model {settings.model_name!r}: {said.found}",
-            expected=said.expected or "a model string whose provider this kind can reach",
-            fix=said.fix
+            f"the {settings.kind} backend cannot use the model {settings.model_name!r}: {plain.found}",
+            expected=plain.expected or "a model string whose provider this kind can reach",
+            fix=plain.fix
             or 'correct the model, or use kind = "litellm" for providers that DSPy has no client for.',
         ) from None
 
 
 def build_lms(
     config: Config, *, journal: Journal | None = None, budget: Budget | None = None
-) -> dict[str, Any]:
+) -> dict[str, dspy.LM]:
     """Return one ``dspy.LM`` per configured role or name, ``default`` included."""
     return {
         name: build_lm(backend, journal=journal, budget=budget, name=name)
@@ -67,8 +82,8 @@ def build_lms(
     }
 
 
-def ping(config: BackendConfig) -> dict[str, Any]:
-    """Return what one short call to the backend gave: ``ok``, the model that answered, seconds, or the error."""
+def ping(config: BackendConfig) -> PingResult:
+    """Make one short call to a backend, without retries, and return what it gave."""
     import time
 
     from dspy.utils.exceptions import LMError
@@ -81,14 +96,14 @@ def ping(config: BackendConfig) -> dict[str, Any]:
         with observing() as scope:
             build_lm(config.model_copy(update={"num_retries": 0}))("Reply with the word: ready")
     except (LMError, ConfigError) as error:
-        said = plain_error(redact(str(error)))
-        text = " ".join(part for part in (said.found, said.fix) if part)
+        plain = plain_error(redact(str(error)))
+        text = " ".join(part for part in (plain.found, plain.fix) if part)
         return {"ok": False, "error": text, "seconds": round(time.monotonic() - started, 3)}
     model = scope.seen[-1].model if scope.seen else config.model_name
     return {"ok": True, "model": model, "seconds": round(time.monotonic() - started, 3)}
 
 
-def _backend(fields: dict[str, Any]) -> BackendConfig:
+def _backend(fields: BackendFields) -> BackendConfig:
     from pydantic import ValidationError
 
     from character.config import describe_validation

@@ -110,7 +110,7 @@ class CharacterAdapter(dspy.ChatAdapter):
 
 
 def _plain_json(field: Any, value: Any) -> str | None:
-    """Return what DSPy makes of a JSON-native list or object, without building a pydantic type adapter for it."""
+    """Return what DSPy makes of a JSON-native list or object, without a pydantic type adapter for it."""
     if type(value) not in (list, dict) or field.annotation is str:
         return None
     try:

@@ -45,7 +45,10 @@ class Budget:
         return self._caps.max_tokens is not None or self.caps_cost
 
     def try_reserve(self, need: Amount) -> bool:
-        """Set ``need`` aside and return True; return False where it may fit later; raise BudgetReachedError where not."""
+        """Set ``need`` aside and return True; return False where it may fit later.
+
+        Raises BudgetReachedError where waiting cannot help.
+        """
         with self._lock:
             if self._fits(need, self._held_calls, self._held_tokens, self._held_cost):
                 self._held_calls += 1

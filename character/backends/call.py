@@ -1,24 +1,30 @@
-"""One call of a predictor: with its seed, its labels, its re-asks and everything that can be wrong with the reply."""
+"""One call of a predictor: its seed, its labels, its re-asks and all that can be wrong with the reply."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import dspy
 from dspy.utils import exceptions as dspy_errors
 
 from character.backends.adapter import CharacterAdapter
 from character.backends.observe import Observation, observing
-from character.backends.plain_errors import plain_error
+from character.backends.plain_errors import plain_error, unavailable
 from character.backends.seam import SeamEngine
-from character.backends.secrets import redact
-from character.errors import BackendUnavailableError, CharacterError, ConfigError
+from character.backends.secrets import first_line
+from character.errors import CharacterError, ConfigError
+from character.protocols import LanguageModel
 from character.records import Usage
 
 _ADAPTER = CharacterAdapter()
+_UNUSABLE = (
+    dspy_errors.LMConfigurationError,
+    dspy_errors.LMUnsupportedFeatureError,
+    dspy_errors.LMUnsupportedModelError,
+)
 _SERVER_FAULTS: dict[type[Exception], str] = {
     dspy_errors.LMTransportError: "unreachable",
     dspy_errors.LMTimeoutError: "timeout",
@@ -53,13 +59,13 @@ class Call:
     re-ask. ``lm`` overrides the model of the context. ``stage`` and ``trait`` label the call for accounts.
     """
 
-    predict: Any
+    predict: dspy.Predict
     inputs: dict[str, Any]
     stage: str
     trait: str = ""
     seed: int = 0
     fault: str = ""
-    lm: Any = None
+    lm: LanguageModel | None = None
 
     def run(self) -> Reply:
         """Make the call in this thread."""
@@ -90,10 +96,20 @@ class Call:
         arguments: dict[str, Any] = {**self.inputs, "config": _sampling(lm, self.seed), "lm": lm}
         if self.fault:
             arguments |= {"signature": _asking_again(self.predict.signature), "previous_fault": self.fault}
-        paced = isinstance(getattr(lm, "engine", None), SeamEngine)
+        paced = _seam_of(lm) is not None
         probe = _Probe()
         with _surroundings(None if paced else probe), observing(self.stage, self.trait) as scope:
             yield _Frame(arguments, lm.model, probe, scope.seen, paced)
+
+
+class Fault(NamedTuple):
+    """What was wrong with a reply: one countable word, and the detail; both are empty where nothing was."""
+
+    word: str = ""
+    detail: str = ""
+
+
+NO_FAULT = Fault()
 
 
 @dataclass
@@ -106,7 +122,7 @@ class _Frame:
     seen: list[Observation]
     paced: bool
     outputs: Any = None
-    fault: tuple[str, str] = ("", "")
+    fault: Fault = NO_FAULT
 
     def reply(self, call: Call) -> Reply:
         observed = self.seen or [_observation(entry, self.model) for entry in self.probe.history]
@@ -116,20 +132,19 @@ class _Frame:
             fault, detail = "cut_off", "the reply reached max_tokens"
         elif last.finish_reason == "content_filter":
             fault, detail = "content_filter", "the server's content filter stopped the reply"
-        usage = sum((_usage(seen) for seen in observed), Usage(reasks=int(bool(call.fault))))
+        usage = sum((_usage(observation) for observation in observed), Usage(reasks=int(bool(call.fault))))
         outputs = {} if fault or self.outputs is None else dict(self.outputs.items())
         return Reply(outputs, fault, detail, last.model, call.seed, usage)
 
 
 def lean_settings() -> dict[str, Any]:
-    """Return the DSPy settings our calls are made under: our adapter where the user set none, no check of our own inputs."""
+    """Return the DSPy settings of our calls: our adapter where the user set none, no check of inputs."""
     needed: dict[str, Any] = {}
     if dspy.settings.adapter is None:
         needed["adapter"] = _ADAPTER
     if dspy.settings.warn_on_type_mismatch:
-        needed["warn_on_type_mismatch"] = (
-            False  # inputs fit their fields by construction; the check is a tenth of a call
-        )
+        # Inputs fit their fields by construction; the check is a tenth of a call.
+        needed["warn_on_type_mismatch"] = False
     return needed
 
 
@@ -141,56 +156,56 @@ def _surroundings(probe: _Probe | None) -> AbstractContextManager[Any]:
 
 
 class _Probe:
-    """Stands among DSPy's calling modules for one call, to see the history entry of models that report nothing else."""
+    """Stands among DSPy's calling modules for one call, to get the history entry that every model writes."""
 
     def __init__(self) -> None:
         self.history: list[dict[str, Any]] = []
 
 
-def classify(error: Exception, *, paced: bool = False) -> tuple[str, str]:
-    """Return (fault, detail) for an error that concerns one call; raise the clear error for one that stops everything.
+def classify(error: Exception, *, paced: bool = False) -> Fault:
+    """Return the fault of an error that concerns one call; raise a clear error where it stops everything.
 
-    ``paced`` says that a backend of ours made the call: it retries, and stops the run itself when the server is down.
+    ``paced`` says that a backend of ours made the call: it retries, and stops the run itself when the
+    server is down.
     """
     if isinstance(error.__cause__, CharacterError):
         raise error.__cause__  # the journal or the budget stopped the call; DSPy wraps what an engine raises
-    detail = redact(getattr(error, "message", "") or str(error)).strip().split("\n")[0][:300]
+    detail = first_line(getattr(error, "message", "") or str(error))
     if isinstance(error, dspy_errors.AdapterParseError):
-        return "unreadable", detail
+        return Fault("unreadable", detail)
     if isinstance(error, dspy_errors.ContextWindowExceededError):
-        return "context_overflow", detail
-    if isinstance(error, dspy_errors.LMAuthError | dspy_errors.LMBillingError) and not paced:
-        raise BackendUnavailableError(
-            f"the backend refuses the key (model {error.model}): {detail}",
-            fix="check the key's variable and the account; the same command then goes on where it stopped.",
-        ) from None
-    if isinstance(error, dspy_errors.LMTransportError) and not paced:
-        raise BackendUnavailableError(
-            f"the backend cannot be reached (model {error.model}): {detail}",
-            fix="check that the server runs and api_base is right; the same command then goes on where it stopped.",
-        ) from None
-    stops = (
-        dspy_errors.LMConfigurationError,
-        dspy_errors.LMUnsupportedFeatureError,
-        dspy_errors.LMUnsupportedModelError,
-    )
-    if isinstance(error, stops):
-        said = plain_error(detail)
+        return Fault("context_overflow", detail)
+    if not paced:
+        _stop_where_unavailable(error, detail)
+    _stop_where_misconfigured(error, detail)
+    if isinstance(error, dspy_errors.LMInvalidRequestError):
+        return Fault("invalid_request", detail)
+    if isinstance(error, dspy_errors.LMError):
+        return Fault(_SERVER_FAULTS.get(type(error), "server_error"), detail)
+    raise error
+
+
+def _stop_where_unavailable(error: Exception, detail: str) -> None:
+    if isinstance(error, dspy_errors.LMAuthError | dspy_errors.LMBillingError):
+        raise unavailable("refuses the key", error.model, detail) from None
+    if isinstance(error, dspy_errors.LMTransportError):
+        raise unavailable("cannot be reached", error.model, detail) from None
+
+
+def _stop_where_misconfigured(error: Exception, detail: str) -> None:
+    if isinstance(error, _UNUSABLE):
+        plain = plain_error(detail)
         raise ConfigError(
-            f"the backend cannot be used (model {error.model}): {said.found}",
-            expected=said.expected,
-            fix=said.fix,
+            f"the backend cannot be used (model {error.model}): {plain.found}",
+            expected=plain.expected,
+            fix=plain.fix,
         ) from None
     if getattr(error, "status", None) in (404, 405):
+        model = getattr(error, "model", "")
         raise ConfigError(
-            f"the server does not know the address or the model (model {getattr(error, 'model', '')}): {detail}",
+            f"the server does not know the address or the model (model {model}): {detail}",
             fix="check api_base (it often ends in /v1) and the model's name.",
         ) from None
-    if isinstance(error, dspy_errors.LMInvalidRequestError):
-        return "invalid_request", detail
-    if isinstance(error, dspy_errors.LMError):
-        return _SERVER_FAULTS.get(type(error), "server_error"), detail
-    raise error
 
 
 def _asking_again(signature: Any) -> Any:
@@ -202,13 +217,18 @@ def _asking_again(signature: Any) -> Any:
     )
 
 
-def _sampling(lm: Any, seed: int) -> dict[str, Any]:
-    # rollout_id keeps DSPy's cache from answering two samples with one; seed reaches the server, where it may.
+def _seam_of(lm: LanguageModel) -> SeamEngine | None:
+    """Return the engine of a model that a backend of ours makes the calls of."""
+    engine = getattr(lm, "engine", None)
+    return engine if isinstance(engine, SeamEngine) else None
+
+
+def _sampling(lm: LanguageModel, seed: int) -> dict[str, Any]:
+    # rollout_id keeps DSPy's cache from answering two samples with one; seed reaches the server where it may.
     config: dict[str, Any] = {}
     if lm.kwargs.get("temperature") != 0:
         config["rollout_id"] = seed
-    engine = getattr(lm, "engine", None)
-    if "seed" in (engine.supported_params if isinstance(engine, SeamEngine) else lm.supported_params):
+    if "seed" in (_seam_of(lm) or lm).supported_params:
         config["seed"] = seed
     return config
 
@@ -229,10 +249,10 @@ def _observation(entry: dict[str, Any], model: str) -> Observation:
     )
 
 
-def _usage(seen: Observation) -> Usage:
+def _usage(observation: Observation) -> Usage:
     return Usage(
         calls=1,
-        prompt_tokens=seen.prompt_tokens,
-        completion_tokens=seen.completion_tokens,
-        cost_usd=seen.cost_usd,
+        prompt_tokens=observation.prompt_tokens,
+        completion_tokens=observation.completion_tokens,
+        cost_usd=observation.cost_usd,
     )

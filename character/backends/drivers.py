@@ -20,6 +20,8 @@ from typing import Any, Protocol, TypeVar
 
 import dspy
 
+from character.protocols import LanguageModel
+
 T = TypeVar("T")
 
 
@@ -107,14 +109,14 @@ async def _awaited(result: Awaitable[T]) -> T:
 
 
 def accepted_arguments(module: Any, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return those of the arguments that a callable, or a module's ``forward`` (else ``aforward``), has parameters for."""
+    """Return the arguments that a callable, or a module's ``forward`` (else ``aforward``), takes."""
     called: Any = type(module) if isinstance(module, dspy.Module) else module
     names = _parameter_names(called)
     return arguments if names is None else {name: value for name, value in arguments.items() if name in names}
 
 
 def names_argument(module: Any, name: str) -> bool:
-    """Whether a callable, or a module's ``forward`` (else ``aforward``), has a parameter of that name, not just any."""
+    """Whether a callable, or a module's ``forward`` (else ``aforward``), names this parameter itself."""
     called: Any = type(module) if isinstance(module, dspy.Module) else module
     return name in _signature(called).parameters
 
@@ -152,11 +154,11 @@ class Branch:
 
 @dataclass(frozen=True)
 class ModuleCall:
-    """One call of a step of a program: any callable or ``dspy.Module``, under the step's own model if it has one."""
+    """One call of a step: any callable or ``dspy.Module``, under the step's own model if it has one."""
 
-    module: Any
+    module: Callable[..., Any]
     arguments: dict[str, Any]
-    lm: Any = None
+    lm: LanguageModel | None = None
 
     def run(self) -> Any:
         """Call the module in this thread; one that only has ``aforward`` gets an event loop of its own."""

@@ -1,6 +1,6 @@
 """The one file that names what is private in DSPy: plain functions around it, which everybody else uses.
 
-A release of DSPy may move any of these. ``tests/backends/test_dspy_compat.py`` says then which one, and what breaks.
+A release of DSPy may move any of them. ``tests/backends/test_dspy_compat.py`` says which, and what breaks.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ M = TypeVar("M", bound=type)
 async def close_async_engine(lm: Any) -> None:
     """Close the connections that a model's own asynchronous engine holds on this event loop, if it has one.
 
-    DSPy's ``aclose`` leaves an engine that was given to it to whoever gave it, and offers no way to get at it.
+    DSPy's ``aclose`` leaves an engine that was given to it to whoever gave it, and offers no way to reach it.
     """
     engine: Any = getattr(lm, "_async_engine_spec", None)
     if hasattr(engine, "aclose"):
@@ -40,7 +40,7 @@ async def close_async_engine(lm: Any) -> None:
 
 
 def find_route(engine: Any, request: Any) -> tuple[Any, str]:
-    """Return the provider that a native engine sends a request to, and the model's name there; this may block."""
+    """Return the provider that a native engine sends a request to, and the model's name there. May block."""
     provider, routed = engine._target(request)
     return provider, routed.model
 
@@ -51,7 +51,7 @@ def is_preparation(function: object) -> bool:
 
 
 def is_pricing(function: object) -> bool:
-    """Whether this is DSPy's look-up of a finished call's price, which it runs in a thread for its history."""
+    """Whether this is DSPy's look-up of a call's price, which it runs in a thread for its history."""
     return function is execution._price_result
 
 

@@ -1,4 +1,4 @@
-"""The engines behind the backends: DSPy's native client, LiteLLM, the rehearsal model; and where keys come from."""
+"""The backends' engines (DSPy's native client, LiteLLM, the rehearsal model) and where keys come from."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from urllib.request import getproxies
 
 from dspy import lm15
 from dspy.clients.engines import AsyncLiteLLMEngine, AsyncLM15Engine, LiteLLMEngine, LM15Engine
+from dspy.clients.engines.base import AsyncEngine, Engine
 
 from character.backends.dspy_compat import StdlibAsyncTransport, StdlibTransport, find_route
 from character.backends.secrets import remember
@@ -25,10 +26,10 @@ NO_KEY = "not-needed"
 class EngineSource(Protocol):
     """Makes the engines of one backend: one for threads, one per event loop."""
 
-    def sync(self) -> Any:
+    def sync(self) -> Engine:
         """Return a new engine with ``complete(request)``."""
 
-    def asynchronous(self) -> Any:
+    def asynchronous(self) -> AsyncEngine:
         """Return a new engine with an async ``complete(request)``, to be used on one event loop."""
 
 
@@ -52,17 +53,17 @@ class NativeSource:
             ),
         )
 
-    def sync(self) -> Any:
+    def sync(self) -> Engine:
         """Return DSPy's synchronous native engine."""
         return LM15Engine(self._router(StdlibTransport))
 
-    def asynchronous(self) -> Any:
+    def asynchronous(self) -> AsyncEngine:
         """Return DSPy's asynchronous native engine."""
         return LeanAsyncLM15Engine(self._router(StdlibAsyncTransport))
 
 
 class LeanAsyncLM15Engine(AsyncLM15Engine):
-    """DSPy's asynchronous native engine for one model: the route is found once, not in a thread on every call."""
+    """DSPy's asynchronous native engine for one model: its route is looked up once, not on every call."""
 
     _route: tuple[Any, str] | None = None
 
@@ -97,29 +98,29 @@ class LiteLLMSource:
         }
         return {name: value for name, value in options.items() if value is not None}
 
-    def sync(self) -> Any:
+    def sync(self) -> Engine:
         """Return DSPy's synchronous LiteLLM engine."""
         return LiteLLMEngine(**self._options())
 
-    def asynchronous(self) -> Any:
+    def asynchronous(self) -> AsyncEngine:
         """Return DSPy's asynchronous LiteLLM engine."""
         return AsyncLiteLLMEngine(**self._options())
 
 
 def _check_provider(config: BackendConfig) -> None:
-    """Raise ConfigError where LiteLLM knows no such provider: every call would fail, one message after the other."""
+    """Raise ConfigError where LiteLLM has no such provider: every call would fail, message after message."""
     import litellm
 
     quiet, litellm.suppress_debug_info = litellm.suppress_debug_info, True  # it prints to stdout else
     try:
         litellm.get_llm_provider(config.model_name, api_base=config.api_base)
     except litellm.exceptions.BadRequestError:
-        provider = config.model_name.partition("/")[0]
-        near = get_close_matches(
-            provider, [str(getattr(each, "value", each)) for each in litellm.provider_list], n=1
-        )
+        model = config.model_name
+        provider = model.partition("/")[0]
+        providers = [str(getattr(each, "value", each)) for each in litellm.provider_list]
+        near = get_close_matches(provider, providers, n=1)
         raise ConfigError(
-            f"the litellm backend cannot use the model {config.model_name!r}: LiteLLM has no provider {provider!r}.",
+            f"the litellm backend cannot use the model {model!r}: LiteLLM has no provider {provider!r}.",
             expected="a model string of LiteLLM's, provider first, such as mistral/mistral-small-latest",
             fix=f"did you mean {near[0]}?" if near else "correct the provider before the slash.",
         ) from None
@@ -133,13 +134,13 @@ class RehearsalSource:
 
     config: BackendConfig
 
-    def sync(self) -> Any:
+    def sync(self) -> Engine:
         """Return the rehearsal engine."""
         from character.backends.rehearsal import RehearsalEngine
 
         return RehearsalEngine()
 
-    def asynchronous(self) -> Any:
+    def asynchronous(self) -> AsyncEngine:
         """Return the rehearsal engine's async twin."""
         from character.backends.rehearsal import AsyncRehearsalEngine, RehearsalEngine
 

@@ -1,6 +1,6 @@
-"""How calls meet a server that limits, fails and recovers: an adaptive limit, rate limits, retries, a breaker.
+"""How calls meet a server that limits, fails and recovers: adaptive limit, rate limits, retries, a breaker.
 
-The policy is plain arithmetic over times and errors. The gate at the end is written once, for threads and for tasks.
+The policy is plain arithmetic over times and errors. The gate is written once, for threads and for tasks.
 """
 
 from __future__ import annotations
@@ -11,23 +11,26 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from dspy import lm15
 
-from character.backends.secrets import redact
-from character.backends.waiting import Turn, Waiting
+from character.backends.plain_errors import unavailable
+from character.backends.secrets import first_line
+from character.backends.waiting import Ticket, Waiting
 from character.config import BackendConfig
 from character.errors import BackendUnavailableError
 
-_MOST_BUSY_ANSWERS = (
-    12  # 429 or 503 to one call; each waits as long as the server says, else longer each time
-)
+_MOST_BUSY_ANSWERS = 12  # 429 or 503 to one call; each waits as long as the server says, else ever longer
 _MOST_DELAY_S = 60.0
 _REFUSALS_IN_A_ROW = 5  # answers 401 or 403 without a single success between them
 
 
 def failure_kind(error: lm15.LM15Error) -> str:
-    """Return what an error means for the server: ``busy``, ``key``, ``broken``, ``unreachable``, or "" for the call's own fault."""
+    """Return what an error means for the server: ``busy``, ``key``, ``broken`` or ``unreachable``.
+
+    It is "" where the fault is the call's own.
+    """
     if isinstance(error, lm15.RateLimitError) or error.status in (429, 503, 529):
         return "busy"
     if isinstance(error, lm15.AuthError | lm15.BillingError):
@@ -68,7 +71,7 @@ class Health:
         self.limit = min(float(self.config.max_in_flight), self.limit + 1.0 / self.limit)
 
     def busy(self, wait_s: float) -> None:
-        """Note a 429 or 503: nobody asks before the wait is over, and at most once a second the limit halves."""
+        """Note a 429 or 503: nobody asks before the wait is over; the limit halves, at most once a second."""
         now = time.monotonic()
         self.not_before = max(self.not_before, now + wait_s)
         if now - self.last_cut >= 1.0:
@@ -78,7 +81,7 @@ class Health:
 
 @dataclass
 class Attempts:
-    """The tries of one call: says after each failure how long to wait, or raises what ends the call or the run."""
+    """The tries of one call: how long to wait after each failure, or what ends the call or the run."""
 
     health: Health
     started: float = field(default_factory=time.monotonic)
@@ -86,7 +89,10 @@ class Attempts:
     busy_answers: int = 0
 
     def wait_after(self, error: lm15.LM15Error) -> float:
-        """Return the seconds to wait before the next try; raise the error, or BackendUnavailableError to stop the run."""
+        """Return the seconds to wait before the next try.
+
+        Raises the error where there is no next try, and BackendUnavailableError where the run is to stop.
+        """
         kind = failure_kind(error)
         if kind == "busy":
             self.busy_answers += 1
@@ -101,7 +107,7 @@ class Attempts:
                 raise self._unavailable(f"refuses the {'account' if billing else 'key'}", error) from None
             return 0.2
         elif not kind:
-            self.health.refusals = 0  # what a server objects to the request, it says to a key that it knows
+            self.health.refusals = 0  # a server objects to the request only where it knows the key
             raise error
         else:
             self.failures += 1
@@ -109,7 +115,7 @@ class Attempts:
                 return self._delay(error, self.failures)
         return self._give_up(kind, error)
 
-    def _give_up(self, kind: str, error: lm15.LM15Error) -> float:
+    def _give_up(self, kind: str, error: lm15.LM15Error) -> NoReturn:
         # A backend that answers others meanwhile is alive: then this call failed, not the backend. More
         # failures in a row than calls can be in flight mean that nothing was answered in between.
         health = self.health
@@ -120,17 +126,8 @@ class Attempts:
         raise error
 
     def _unavailable(self, what: str, error: lm15.LM15Error) -> BackendUnavailableError:
-        fixes = {
-            "refuses the key": "check the key's variable and the account; the same command then goes on where it stopped.",
-            "refuses the account": "check billing and quota; the same command then goes on where it stopped.",
-        }
-        default = "check that the server runs and api_base is right; the same command then goes on where it stopped."
-        detail = redact(str(error)).strip().split("\n")[0][:300]
-        detail = detail.replace("Timeouts(read=...)", "timeout_s in the configuration")
-        model = self.health.config.model_name
-        return BackendUnavailableError(
-            f"the backend {what} (model {model}): {detail}", fix=fixes.get(what, default)
-        )
+        detail = first_line(str(error)).replace("Timeouts(read=...)", "timeout_s in the configuration")
+        return unavailable(what, self.health.config.model_name, detail)
 
     def _delay(self, error: lm15.LM15Error, number: int) -> float:
         hint = error.retry_after
@@ -149,16 +146,16 @@ class Gate:
         self.health, self.waiting = health, waiting
         self.in_flight = 0
         self._lock = threading.Lock()
-        self._turns: deque[Turn] = deque()
+        self._tickets: deque[Ticket] = deque()
         self._paces = _paces(health.config)
 
     async def enter(self, tokens: int) -> None:
         """Wait until a call of about this many tokens may be sent."""
-        while (turn := self._take_place()) is not None:
+        while (ticket := self._take_place()) is not None:
             try:
-                await turn.wait()
+                await ticket.wait()
             except BaseException:
-                self._give_up(turn)
+                self._hand_back(ticket)
                 raise
         try:
             await self._wait_for_the_server(tokens)
@@ -178,26 +175,26 @@ class Gate:
         if self._paces and (pause := self._keep_pace(tokens)) > 0:
             await self.waiting.sleep(pause)
 
-    def _take_place(self) -> Turn | None:
-        """Take a free place and return None; return the turn to wait for where there is none."""
+    def _take_place(self) -> Ticket | None:
+        """Take a free place and return None; return the ticket to wait with where there is none."""
         with self._lock:
             if self.in_flight < int(self.health.limit):
                 self.in_flight += 1
                 return None
-            turn = self.waiting.turn()
-            self._turns.append(turn)
-            return turn
+            ticket = self.waiting.ticket()
+            self._tickets.append(ticket)
+            return ticket
 
-    def _give_up(self, turn: Turn) -> None:
-        """Wait no more for a turn, and let another have it where it was given meanwhile."""
+    def _hand_back(self, ticket: Ticket) -> None:
+        """Wait no more, and let another have the place where one was given meanwhile."""
         with self._lock:
-            turn.give()
+            ticket.give()
             self._wake()
 
     def _wake(self) -> None:
         free = int(self.health.limit) - self.in_flight
-        while free > 0 and self._turns:
-            if self._turns.popleft().give():
+        while free > 0 and self._tickets:
+            if self._tickets.popleft().give():
                 free -= 1
 
     def _keep_pace(self, tokens: int) -> float:
@@ -208,14 +205,14 @@ class Gate:
 
 
 class Pace:
-    """A leaky bucket that is told the time: holds ``most`` and empties in ``seconds``. Not safe between threads."""
+    """A leaky bucket that is told the time: holds ``most``, empties in ``seconds``. Not thread-safe."""
 
     def __init__(self, most: float, seconds: float) -> None:
         self._most, self._per_s = most, most / seconds
         self._level, self._at = 0.0, -math.inf
 
     def take(self, amount: float, now: float) -> float:
-        """Pour an amount in, and return the seconds (0 or more) until it has room; who comes later waits longer."""
+        """Pour an amount in, and return the seconds until it has room; who comes later waits longer."""
         leaked = (now - self._at) * self._per_s
         self._level = max(0.0, self._level - leaked) + amount
         self._at = now

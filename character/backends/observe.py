@@ -1,4 +1,4 @@
-"""What a call to a model really took: engines report it, modules read it, whoever runs the program sums it."""
+"""What a call to a model really took: engines report it, modules read it, whoever runs a program sums it."""
 
 from __future__ import annotations
 

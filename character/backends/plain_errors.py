@@ -6,11 +6,17 @@ import re
 from difflib import get_close_matches
 from typing import NamedTuple
 
+from character.errors import BackendUnavailableError
+
 _NO_KEY = re.compile(
     r"no (?:API key found|credential) for .*?provider '?([\w-]+)'?[\s\S]*?\b([A-Z][A-Z0-9_]{3,})\b"
 )
 _NO_LOGIN = re.compile(r"No \S+ OAuth credential found")
 _NO_PROVIDER = re.compile(r"'([^']*)' is not a provider prefix[^(]*\(known: ([^)]*)\)")
+_REMEDIES = {
+    "refuses the key": "check the key's variable and the account",
+    "refuses the account": "check billing and quota",
+}
 
 
 class PlainError(NamedTuple):
@@ -37,11 +43,21 @@ def plain_error(text: str) -> PlainError:
         )
     no_provider = _NO_PROVIDER.search(text)
     if no_provider:
-        wrong, known = no_provider[1], no_provider[2].split(", ")
-        near = get_close_matches(wrong, known, n=1)
+        wrong, providers = no_provider[1], no_provider[2].split(", ")
+        near = get_close_matches(wrong, providers, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
         return PlainError(
             f"{wrong!r} is no provider that it can reach.",
-            expected=f"a model such as openai/gpt-4.1-mini, its provider one of {', '.join(known)}",
-            fix=f'{f"did you mean {near[0]}? " if near else ""}for other providers use kind = "litellm" (--backend litellm).',
+            expected=f"a model such as openai/gpt-4.1-mini, its provider one of {', '.join(providers)}",
+            fix=f'{hint}for other providers use kind = "litellm" (--backend litellm).',
         )
     return PlainError(text.strip().split("\n")[0])
+
+
+def unavailable(what: str, model: str, detail: str) -> BackendUnavailableError:
+    """Return the error that stops a run because its backend refuses, does not answer or cannot be reached."""
+    remedy = _REMEDIES.get(what, "check that the server runs and api_base is right")
+    return BackendUnavailableError(
+        f"the backend {what} (model {model}): {detail}",
+        fix=f"{remedy}; the same command then goes on where it stopped.",
+    )

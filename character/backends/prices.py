@@ -1,4 +1,4 @@
-"""What tokens cost: the configured prices, else the price map that comes with DSPy, looked up once per model."""
+"""What tokens cost: the configured prices, else the price map that comes with DSPy, read once per model."""
 
 from __future__ import annotations
 

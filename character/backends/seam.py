@@ -1,4 +1,4 @@
-"""The one seam every configured model call passes: journal, limits, budget, retries, and what the call took."""
+"""The one seam every configured model call passes: journal, limits, budget, retries, what the call took."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Journal(Protocol):
 
 
 class Backend:
-    """What the engines of one backend share: its name in the accounts, configuration, health, journal and budget."""
+    """What the engines of one backend share: name in the accounts, configuration, health, journal, budget."""
 
     def __init__(
         self,
@@ -72,7 +72,10 @@ class Backend:
         return response_from_dict(entry["response"])
 
     def need(self, request: lm15.Request) -> Amount:
-        """Return the most a call can take: a token is at least one byte of the prompt, a reply at most ``max_tokens``."""
+        """Return the most a call can take.
+
+        A token is at least one byte of the prompt, and a reply at most ``max_tokens``.
+        """
         most = request.config.max_tokens or self.config.max_tokens
         if most is None and self.budget and self.budget.caps_tokens:
             raise ConfigError(
@@ -105,12 +108,11 @@ class Backend:
             cost_usd=None if self.price is None else self.price.of(usage),
         )
 
-    def settle(self, need: Amount | None, seen: Observation) -> None:
+    def settle(self, need: Amount | None, observation: Observation) -> None:
         """Tell the budget what a call really took."""
         if self.budget and need:
-            self.budget.settle(
-                need, Amount(seen.prompt_tokens + seen.completion_tokens, seen.cost_usd or 0.0)
-            )
+            tokens = observation.prompt_tokens + observation.completion_tokens
+            self.budget.settle(need, Amount(tokens, observation.cost_usd or 0.0))
 
     def failed(self, need: Amount | None, error: BaseException) -> None:
         """Give a reservation back, but keep it where the server may have done the work and charged for it."""
@@ -134,7 +136,7 @@ class _Channel:
 
 
 class _Seam:
-    """The way of a call, written once for both engines; and what DSPy asks of them: hints, copies and saved state."""
+    """The way of a call, written once for both engines; and what DSPy asks of them: hints, copies, state."""
 
     supports_function_calling = False
     supports_reasoning = False
@@ -262,7 +264,7 @@ def _tokens_to_pace(config: BackendConfig, request: lm15.Request) -> int:
     return prompt_bytes(request) // 4 if config.tokens_per_minute else 0
 
 
-def journal_entry(backend: str, response: lm15.Response, seen: Observation) -> dict[str, Any]:
+def journal_entry(backend: str, response: lm15.Response, observation: Observation) -> dict[str, Any]:
     """Return what the journal keeps of a call, JSON-native."""
     scope = current_scope()
     return {
@@ -270,18 +272,18 @@ def journal_entry(backend: str, response: lm15.Response, seen: Observation) -> d
         "trait": scope.trait if scope else "",
         "backend": backend,
         "observation": {
-            "model": seen.model,
-            "finish_reason": seen.finish_reason,
-            "prompt_tokens": seen.prompt_tokens,
-            "completion_tokens": seen.completion_tokens,
-            "cost_usd": seen.cost_usd,
+            "model": observation.model,
+            "finish_reason": observation.finish_reason,
+            "prompt_tokens": observation.prompt_tokens,
+            "completion_tokens": observation.completion_tokens,
+            "cost_usd": observation.cost_usd,
         },
         "response": response_to_dict(response),
     }
 
 
 def encodable(response: lm15.Response) -> lm15.Response:
-    """Return the reply with half characters (lone surrogates), which nothing can store or send on, as question marks."""
+    """Return the reply with question marks for half characters (lone surrogates), which nothing can store."""
     text = response.message.text or ""
     if text.isascii():
         return response

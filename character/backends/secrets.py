@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_known: set[str] = set()
+_secrets: set[str] = set()
 _LOOKS_LIKE_A_KEY = re.compile(
     r"\b(?:sk|pk|rk|gsk|hf|xai|key)[-_][A-Za-z0-9_\-*.]{8,}|\bAIza[0-9A-Za-z_\-]{20,}|(?<=Bearer )[^\s\"',}]+"
 )
@@ -12,13 +12,18 @@ _MASK = "[hidden]"
 
 
 def remember(value: str | None) -> None:
-    """Remember a secret so that ``redact`` masks it; values under 4 characters are placeholders, not secrets."""
+    """Remember a secret so that ``redact`` masks it; under 4 characters it is a placeholder, no secret."""
     if value and len(value) >= 4:
-        _known.add(value)
+        _secrets.add(value)
 
 
 def redact(text: str) -> str:
     """Return the text with every remembered secret, and everything that looks like a key, masked."""
-    for secret in sorted(_known, key=len, reverse=True):
+    for secret in sorted(_secrets, key=len, reverse=True):
         text = text.replace(secret, _MASK)
     return _LOOKS_LIKE_A_KEY.sub(_MASK, text)
+
+
+def first_line(text: str) -> str:
+    """Return the first line of a server's message with every secret masked, at most 300 characters of it."""
+    return redact(text).strip().split("\n")[0][:300]

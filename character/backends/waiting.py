@@ -1,7 +1,7 @@
-"""How a call waits, so that its way is written once: in a thread, which is blocked, or in a task, which is suspended.
+"""How a call waits, in a thread or in a task, so that its way is written once for both.
 
-The way of a call is written as coroutines that wait through a ``Waiting`` and through nothing else. A task awaits
-them as it awaits anything. In a thread each of their waits is over when it returns, so that they never suspend:
+It is written as coroutines that wait through a ``Waiting`` and through nothing else. A task awaits them as it
+awaits anything. In a thread each of their waits blocks until it is over, so that they never suspend:
 ``run_blocking`` runs such a coroutine from its beginning to its end, without an event loop.
 """
 
@@ -18,14 +18,14 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Turn(Protocol):
-    """The wait of one caller for a place."""
+class Ticket(Protocol):
+    """What one caller waits with until it is its turn."""
 
     def give(self) -> bool:
-        """End the wait; False where it was over already."""
+        """Say that it is the caller's turn; False where it was said already."""
 
     async def wait(self) -> None:
-        """Wait until the turn is given."""
+        """Wait until it is the caller's turn."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Waiting:
     """A way to wait: for some seconds, or for one's turn."""
 
     sleep: Callable[[float], Awaitable[None]]
-    turn: Callable[[], Turn]
+    ticket: Callable[[], Ticket]
 
 
 def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -56,7 +56,7 @@ def blocking(function: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
     return call
 
 
-class _ThreadTurn:
+class _ThreadTicket:
     def __init__(self) -> None:
         self._given = threading.Event()
 
@@ -69,7 +69,7 @@ class _ThreadTurn:
         self._given.wait()
 
 
-class _TaskTurn:
+class _TaskTicket:
     def __init__(self) -> None:
         self._given: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -83,5 +83,5 @@ class _TaskTurn:
         await self._given
 
 
-IN_THREADS = Waiting(sleep=blocking(time.sleep), turn=_ThreadTurn)
-IN_TASKS = Waiting(sleep=asyncio.sleep, turn=_TaskTurn)
+IN_THREADS = Waiting(sleep=blocking(time.sleep), ticket=_ThreadTicket)
+IN_TASKS = Waiting(sleep=asyncio.sleep, ticket=_TaskTicket)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self, TypedDict, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -95,3 +95,21 @@ class BackendConfig(Section):
 def is_rehearsal_model(model: str) -> bool:
     """Whether a model name is the rehearsal backend's, by whichever way it was reached."""
     return model.startswith("rehearsal/") or model == "rehearsal"
+
+
+class BackendFields(TypedDict, total=False):
+    """The fields of a BackendConfig as keywords, each of which may be left out."""
+
+    kind: BackendKind
+    model: str
+    api_base: str | None
+    api_key_env: str | None
+    temperature: float | None
+    max_tokens: int | None
+    max_in_flight: int
+    timeout_s: float
+    num_retries: int
+    requests_per_minute: float | None
+    tokens_per_minute: float | None
+    input_price: float | None
+    output_price: float | None

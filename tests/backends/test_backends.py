@@ -6,6 +6,7 @@ import asyncio
 import copy
 import json
 from pathlib import Path
+from typing import get_type_hints
 
 import dspy
 import pytest
@@ -14,6 +15,7 @@ from fake_server import FakeServer, Reply, as_rehearsal, asks_for, backend_at
 from character import BackendConfig, CharacterProgram, Constitution, build_lm, build_lms, load_config, run
 from character.backends import ping
 from character.backends.secrets import redact, remember
+from character.config.backend import BackendFields
 from character.errors import BackendUnavailableError, ConfigError
 
 SECRET = "sk-test-7d1f0a9b8c7e6d5f"
@@ -22,7 +24,8 @@ STEPS = {"messages": "messages", "responses": "response", "ranking": "scores"}
 
 def _three(monkeypatch: pytest.MonkeyPatch, kind: str = "native") -> str:
     monkeypatch.setenv("CHARACTER_TEST_KEY", SECRET)
-    head = f'[messages]\nper_trait = 3\n[backends.default]\nkind = "{kind}"\napi_key_env = "CHARACTER_TEST_KEY"\nmodel = "openai/none"\n'
+    head = f'[messages]\nper_trait = 3\n[backends.default]\nkind = "{kind}"\n'
+    head += 'api_key_env = "CHARACTER_TEST_KEY"\nmodel = "openai/none"\n'
     return head + "".join(
         f'[backends.{role}]\nmodel = "openai/{role}"\napi_base = "{{{role}}}"\n' for role in STEPS
     )
@@ -192,3 +195,16 @@ def test_a_server_somebody_named_is_not_sent_the_providers_key(
     assert SECRET not in json.dumps(server.headers)
     build_lm(backend_at(server, api_key_env="OPENAI_API_KEY"))("Hello?")
     assert server.headers[-1]["Authorization"] == f"Bearer {SECRET}"
+
+
+def test_a_backend_is_given_by_the_same_fields_in_python_as_in_its_section() -> None:
+    assert get_type_hints(BackendFields) == {
+        name: annotation
+        for name, annotation in get_type_hints(BackendConfig).items()
+        if name in BackendConfig.model_fields
+    }
+
+
+def test_a_field_that_a_backend_does_not_have_is_named() -> None:
+    with pytest.raises(ConfigError, match="modle"):
+        build_lm(modle="openai/x")  # type: ignore[call-arg]

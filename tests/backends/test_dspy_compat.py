@@ -1,4 +1,4 @@
-"""What is private in DSPy and used here: each is where we expect it and does what we rely on, and is named once."""
+"""What is private in DSPy and used here: it is where we expect it, does what we rely on, is named once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PRIVATE = frozenset(
 
 
 def _private_uses(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Yield (line, name) wherever something private in DSPy or LiteLLM is named: imported, got, set or spelled out."""
+    """Yield (line, name) wherever something private in DSPy or LiteLLM is imported, got, set or spelled."""
     for node in ast.walk(tree):
         names: list[str] = []
         if isinstance(node, ast.Import):
@@ -120,7 +120,7 @@ def test_a_stored_reply_is_read_as_it_was() -> None:
 
 @pytest.mark.parametrize("transport", [dspy_compat.StdlibTransport, dspy_compat.StdlibAsyncTransport])
 def test_a_transport_takes_the_limits_of_a_backend(transport: type[Any]) -> None:
-    """Else there are as many connections as the library likes, and replies are waited for as long as it likes."""
+    """Else there are as many connections as the library likes, and waits as long as it likes."""
     made = transport(read_timeout=1.5, write_timeout=1.5, max_connections=200, trust_env=False)
     assert "200" in repr(vars(made)), "the bound on connections is kept"
     assert "1.5" in repr(vars(made)), "and so is the wait"
@@ -204,7 +204,7 @@ class _Quiet(_Plain):
 def test_a_module_that_returns_records_is_not_warned_about(
     module: type[_Plain], warns: bool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else every call of a step under ``track_usage`` writes a warning. The plain module shows that DSPy still does."""
+    """Else every call under ``track_usage`` writes a warning; the plain module shows that DSPy still does."""
     monkeypatch.setattr(logging.getLogger("dspy"), "propagate", True)
     with dspy.context(lm=dspy.utils.DummyLM([{"answer": "4"}]), track_usage=True):
         module()(question="2 + 2?")

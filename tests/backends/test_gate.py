@@ -1,4 +1,4 @@
-"""The gate that calls pass from threads and tasks: never more than is allowed, and no slower than it is allowed."""
+"""The gate that calls pass from threads and tasks: never more than is allowed, and no slower than that."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_calls_from_threads_stay_below_what_an_account_allows(
 def test_a_key_is_refused_only_where_nothing_between_shows_that_it_is_known(
     server: FakeServer, between: int, pauses: bool
 ) -> None:
-    """Four refusals, an error, one refusal: a request that is found wrong was read, one that broke the server was perhaps not."""
+    """Four refusals, an error, one refusal: a wrong request was read, one that broke the server maybe not."""
     statuses = iter([401] * 4 + [between] + [401])
     body = '{"error": {"message": "scripted"}}'
     server.script = lambda _request: Reply(status=next(statuses, 200), body=body)
