@@ -42,16 +42,16 @@ import dspy
 
 from character import Ranker, build_lm
 from character.modules.calls import lean_settings
-from optimizers.evaluation import Evaluation, evaluate, mean_interval
 from optimizers.labelled import LabelledItem, LabelledSet, merge_labelled, read_labelled
-from optimizers.labelled_converters import from_candour, from_human_rankings
-from optimizers.strategies import optimize_ranker
+from optimizers.labelled.converters import from_candour, from_human_rankings
+from optimizers.optimize import optimize_ranker
+from optimizers.validation.evaluation import Evaluation, evaluate, mean_interval
 
 OWN = Path(__file__).parent.parent / "examples" / "labelled"
 SIZES = (10, 20, 40)
 SET_SIZE = 5
 BUDGET: int | None = None
-"""What `character optimize` allows where nothing else is said: see `optimizers.strategies.usual_budget`."""
+"""What `character optimize` allows where nothing else is said: see `optimizers.optimize.usual_budget`."""
 ABOVE_AT_40 = ("own", "delusion")
 METRICS = ("pairwise_accuracy", "tau_b")
 MOST_TEST = 40

@@ -8,8 +8,8 @@ from difflib import ndiff
 from character.optimization_words import CLAUSES, JOIN, PAGE, STRATEGY_WORDS
 from character.report import Example, Examples, Note, Notes, Section, Table, Text
 from character.report.parts import Part
-from optimizers.calibration import Calibration
-from optimizers.report import OptimizationReport, Tuned
+from optimizers.calibration.calibration import Calibration
+from optimizers.validation.report import OptimizationReport, Tuned
 
 MOST_LINES = 40
 """Lines of a diff that are shown; the saved ranker has the whole instruction."""

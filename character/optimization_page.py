@@ -13,10 +13,10 @@ from character.report import Figure, Figures, Note, Notes, Number, Page, Section
 from character.report.charts import Point, Step, dots, line
 from character.report.parts import Weight
 from character.report.wording import number_text
-from optimizers.evaluation import LEAST_GROUPS
 from optimizers.metrics import LOWER_IS_BETTER
-from optimizers.report import Figure as Estimate
-from optimizers.report import MetricGain, OptimizationReport
+from optimizers.validation.evaluation import LEAST_GROUPS
+from optimizers.validation.report import Figure as Estimate
+from optimizers.validation.report import MetricGain, OptimizationReport
 
 Language = Literal["en", "zh"]
 

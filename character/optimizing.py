@@ -26,16 +26,16 @@ from character.records import Usage
 from character.run_summary import changes_of, prompts_fingerprint
 from character.store import RunStore
 from character.tuned_ranker import build_ranker, ranker_fingerprint
-from optimizers import strategies
-from optimizers.artifact import RankerArtifact, apply_artifact, artifact_of, save_artifact
-from optimizers.artifact_records import Figure as SavedFigure
-from optimizers.artifact_records import MetricRow
-from optimizers.evaluation import Comparison, Evaluation, compare, evaluate, usable
+from optimizers import optimize as tuning
+from optimizers.artifact.artifact import RankerArtifact, apply_artifact, artifact_of, save_artifact
+from optimizers.artifact.records import Figure as SavedFigure
+from optimizers.artifact.records import MetricRow
 from optimizers.labelled import LabelledSet, read_labelled
-from optimizers.metering import RANKING, Ledger, metered
 from optimizers.metrics import METRICS
-from optimizers.report import Figure, MetricGain, OptimizationReport
-from optimizers.strategies import OptimizationResult, Progress
+from optimizers.optimize import OptimizationResult, Progress
+from optimizers.strategies.metering import RANKING, Ledger, metered
+from optimizers.validation.evaluation import Comparison, Evaluation, compare, evaluate, usable
+from optimizers.validation.report import Figure, MetricGain, OptimizationReport
 
 _IDENTITY = "optimization"
 ARTIFACT_NAME, REPORT_NAME, LOG_NAME = "ranker.json", "report.json", "optimizers.log"
@@ -85,7 +85,7 @@ def optimize(
     configuration, OptimizerError for labels or names that cannot be used; finished calls are kept in each case.
     """
     labelled = labelled if isinstance(labelled, LabelledSet) else read_labelled(Path(labelled))
-    budget = strategies.usual_budget(len(labelled.items), controls) if budget is None else budget
+    budget = tuning.usual_budget(len(labelled.items), controls) if budget is None else budget
     asked, config = _Asked(strategy, budget, metric, controls, level, uses_length), config or Config()
     with RunStore.create(out, url=config.store.url) as store:
         created_at = _begin(store, labelled, asked, config)
@@ -130,14 +130,14 @@ def optimize_ranker(
     budget: int | None = None,
     **options: Any,
 ) -> OptimizationResult:
-    """Tune a ranker, alone or inside a program, and measure honestly what that gains: see ``optimizers.strategies``.
+    """Tune a ranker, alone or inside a program, and measure honestly what that gains: see ``optimizers.optimize``.
 
     ``budget`` is the most model calls; ``options`` are ``metric``, ``lms``, ``seed``, ``level``, ``controls``,
     ``wordings``, ``temperatures``, ``uses_length``, ``num_threads`` and ``on_progress``. Nothing is kept on disk: ``optimize`` does that. Raises what
     ``optimize`` raises.
     """
     with _clear_errors(), dspy.context(**lean_settings()):
-        return strategies.optimize_ranker(program_or_ranker, labelled, strategy, budget=budget, **options)
+        return tuning.optimize_ranker(program_or_ranker, labelled, strategy, budget=budget, **options)
 
 
 def judge_name(config: Config) -> str:

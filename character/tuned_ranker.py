@@ -10,7 +10,7 @@ from character.config import Config, RankingConfig
 from character.errors import ConfigError, StoreError
 from character.modules import Ranker
 from character.rehearsal_words import REHEARSAL_WORDS
-from optimizers.artifact import (
+from optimizers.artifact.artifact import (
     ArtifactError,
     RankerArtifact,
     apply_artifact,

@@ -10,10 +10,10 @@ from character.config import Config
 from character.estimate import RANKING_TOKENS, prompt_tokens, usage_of
 from character.records import Usage
 from character.tuned_ranker import build_ranker
-from optimizers.evaluation import usable
-from optimizers.honesty import plan_parts
 from optimizers.labelled import LabelledItem, LabelledSet
-from optimizers.strategy_few_shot import MOST_CHARACTERS, SIZES
+from optimizers.strategies.few_shot import MOST_CHARACTERS, SIZES
+from optimizers.validation.evaluation import usable
+from optimizers.validation.held_out import plan_parts
 
 MOST_RENDERED = 200
 """Items whose prompts are measured; of a larger set so many, evenly spread."""

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from character.config import Config
     from character.report import Page
     from optimizers.labelled import LabelledSet
-    from optimizers.report import OptimizationReport
-    from optimizers.strategies import Progress
+    from optimizers.optimize import Progress
+    from optimizers.validation.report import OptimizationReport
 
 STRATEGY_NAMES = ("auto", "calibrate", "select", "few_shot", "copro", "mipro", "gepa", "simba")
 _ESTIMATE_NOTE = (
@@ -107,7 +107,7 @@ def _overrides(flags: dict[str, Any]) -> dict[str, Any]:
 def _estimate(labelled: LabelledSet, config: Config, flags: dict[str, Any]) -> None:
     from character.cli.estimate_table import show_estimate
     from character.tuning_estimate import estimate_tuning
-    from optimizers.strategies import usual_budget
+    from optimizers.optimize import usual_budget
 
     if flags["recheck"] is not None:
         raise click.UsageError("--dry-run estimates a tuning; --recheck tunes nothing.")
@@ -122,7 +122,7 @@ def _optimize(labelled: LabelledSet, out: Path, config: Config, flags: dict[str,
     from character.optimization_page import optimization_page
     from character.optimizing import optimize
     from character.report import write
-    from optimizers.strategies import usual_budget
+    from optimizers.optimize import usual_budget
 
     flags = {**flags, "budget": flags["budget"] or usual_budget(len(labelled.items), flags["controls"])}
     names = ("strategy", "budget", "metric", "controls", "level", "uses_length")
@@ -146,9 +146,9 @@ def _recheck(path: Path, labelled: LabelledSet, config: Config, flags: dict[str,
     from character.cli.wording import console as new_console
     from character.config import is_rehearsal_model
     from character.optimizing import recheck
-    from optimizers.artifact import language_warning, load_artifact
-    from optimizers.evaluation import is_real
-    from optimizers.report import MetricGain
+    from optimizers.artifact.artifact import language_warning, load_artifact
+    from optimizers.validation.evaluation import is_real
+    from optimizers.validation.report import MetricGain
 
     artifact = load_artifact(path)
     found = recheck(artifact, labelled, config=config, metric=flags["metric"], level=flags["level"])

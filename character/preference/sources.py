@@ -21,7 +21,7 @@ from character.store_places import FILE_NAME
 from character.text import detect_language, fingerprint
 from character.vetoes import read_vetoes, without_vetoed
 from optimizers.errors import OptimizerError
-from optimizers.labelled_files import rows_of
+from optimizers.labelled.files import rows_of
 
 PAIR_SHAPE = '{"prompt": "…", "chosen": "…", "rejected": "…", "trait": "…"}'
 _EXPORTED = ("preferences.jsonl", "train.jsonl", "validation.jsonl", "test.jsonl")
