@@ -149,8 +149,9 @@ class Meter:
                 return self.drive(steps)
             case ModuleCall(module, _, lm):
                 inside = replace(self, lm=lm or self.lm)
+                own_steps: Any = getattr(module, "steps", None)
                 if inspect.isgeneratorfunction(getattr(type(module), "steps", None)):
-                    return inside.drive(module.steps(**work.accepted()))
+                    return inside.drive(own_steps(**work.accepted()))
                 self.unmeasured.add(getattr(module, "__name__", type(module).__name__))
                 return inside._own_result(work.arguments)
             case Call():
@@ -159,7 +160,7 @@ class Meter:
 
     def _reply(self, call: Call) -> Reply:
         """Count a call, and return a reply that lets the steps go on."""
-        lm = call.lm or self.lm
+        lm: Any = call.lm or self.lm
         outputs = call.predict.signature.output_fields
         value, length = self._value(list(outputs)[-1], call.inputs)
         prompt = prompt_tokens(call.predict.signature, call.inputs, call.predict.demos)

@@ -90,15 +90,15 @@ def _row(
     from character.config import is_rehearsal_model
     from character.ranking.saved import build_ranker
     from character.tuning.optimize import measure
-    from optimizers.artifact import (
+    from optimizers.artifact.artifact import (
         apply_artifact,
         calibration_note,
         language_warning,
         load_artifact,
         model_warning,
     )
-    from optimizers.evaluation import summary
-    from optimizers.report import Figure
+    from optimizers.validation.evaluation import summary
+    from optimizers.validation.report import Figure
 
     ranker = build_ranker(config.ranking.model_copy(update={"backends": ()}), {})
     warning = ""

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from character.config import Config
     from character.report import Page
     from optimizers.labelled import LabelledSet
-    from optimizers.report import OptimizationReport
-    from optimizers.strategies import Progress
+    from optimizers.optimize import Progress
+    from optimizers.validation.report import OptimizationReport
 
 STRATEGY_NAMES = ("auto", "calibrate", "select", "few_shot", "copro", "mipro", "gepa", "simba")
 _ESTIMATE_NOTE = (
@@ -128,9 +128,9 @@ def _recheck(path: Path, labelled: LabelledSet, config: Config, flags: dict[str,
     from character.cli.wording import console as new_console
     from character.config import is_rehearsal_model
     from character.tuning.optimize import recheck
-    from optimizers.artifact import language_warning, load_artifact
-    from optimizers.evaluation import is_real
-    from optimizers.report import MetricGain
+    from optimizers.artifact.artifact import language_warning, load_artifact
+    from optimizers.validation.evaluation import is_real
+    from optimizers.validation.report import MetricGain
 
     artifact = load_artifact(path)
     found = recheck(

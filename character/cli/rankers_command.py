@@ -11,7 +11,7 @@ from character.backends.rehearsal.notice import REHEARSAL_WORDS
 from character.cli.options import json_option, print_json
 
 if TYPE_CHECKING:
-    from optimizers.artifact import RankerArtifact
+    from optimizers.artifact.artifact import RankerArtifact
 
 _MOST_FILES = 10_000
 
@@ -38,7 +38,7 @@ def command(folder: Path, details: bool, as_json: bool) -> None:
 
 def _found(folder: Path) -> list[Path]:
     """Return the JSON files that say they hold a ranker, by path."""
-    from optimizers.artifact_text import MOST_BYTES
+    from optimizers.artifact.text import MOST_BYTES
 
     found = []
     for number, path in enumerate(sorted(folder.rglob("*.json"))):
@@ -56,7 +56,7 @@ def _found(folder: Path) -> list[Path]:
 
 
 def _row(path: Path, folder: Path) -> dict[str, Any]:
-    from optimizers.artifact import ArtifactError, load_artifact
+    from optimizers.artifact.artifact import ArtifactError, load_artifact
 
     name = str(path.relative_to(folder))
     try:
@@ -66,7 +66,7 @@ def _row(path: Path, folder: Path) -> dict[str, Any]:
 
 
 def _facts(artifact: RankerArtifact) -> dict[str, Any]:
-    from optimizers.artifact import calibration_note
+    from optimizers.artifact.artifact import calibration_note
 
     shown = artifact.model_dump(
         mode="json",

@@ -22,7 +22,7 @@ from character.store.run_store import RunStore
 from character.store.vetoes import read_vetoes, without_vetoed
 from character.text import detect_language, fingerprint
 from optimizers.errors import OptimizerError
-from optimizers.labelled_files import rows_of
+from optimizers.labelled.files import rows_of
 
 PAIR_SHAPE = '{"prompt": "…", "chosen": "…", "rejected": "…", "trait": "…"}'
 _EXPORTED = ("preferences.jsonl", "train.jsonl", "validation.jsonl", "test.jsonl")

@@ -27,7 +27,7 @@ from character.ranking.strategies import (
 )
 from character.records import Candidates, Drop, Message, Ranking, RankingPass, Usage, order_by_score
 from character.text import language_name, stable_seed
-from optimizers.calibration import Calibration, text_length
+from optimizers.calibration.calibration import Calibration, text_length
 
 Shown = tuple[str, tuple[int, ...]]
 """A juror's name (empty for the only one) and the candidates it is shown, in order."""
@@ -43,7 +43,7 @@ class Ranker(dspy.Module):
     ranker goes on, one pass at a time up to ``max_passes``, while one more is expected to put right at least
     ``min_gain`` of all pairs of candidates; by default 4 at most, and one where ``passes`` is one. ``jurors`` are models by name that each judge
     everything, instead of the model of the context. ``method`` replaces how the passes are combined. ``calibration`` is
-    applied to the scores of every pass, see ``optimizers.calibration``.
+    applied to the scores of every pass, see ``optimizers.calibration.calibration``.
 
     A reply that cannot be read, or that breaks its scale, is asked for again with the fault shown, at most
     ``max_reasks`` times; then the ranking is unranked, because a pass that is missing leaves the orders

@@ -12,7 +12,7 @@ from character.config import Config, RankingConfig
 from character.errors import ConfigError, StoreError
 from character.files import write_whole
 from character.ranking.ranker import Ranker
-from optimizers.artifact import (
+from optimizers.artifact.artifact import (
     ArtifactError,
     RankerArtifact,
     apply_artifact,

@@ -12,7 +12,7 @@ from character.review.answers import CheckAnswer, CompareAnswer, EffectAnswer, R
 from character.review.index import facts_of
 from character.review.store import ReviewStore, Standing
 from optimizers.labelled import Label
-from optimizers.labelled_votes import scores_of
+from optimizers.labelled.votes import scores_of
 from optimizers.statistics import krippendorff_alpha, pairwise_agreement
 
 BLOCK = 5

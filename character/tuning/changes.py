@@ -9,8 +9,8 @@ from character.report import Example, Examples, Note, Notes, Section, Table, Tex
 from character.report.parts import Part
 from character.report.wording import JOIN
 from character.tuning.words import CLAUSES, PAGE, STRATEGY_WORDS
-from optimizers.calibration import Calibration
-from optimizers.report import OptimizationReport, Tuned
+from optimizers.calibration.calibration import Calibration
+from optimizers.validation.report import OptimizationReport, Tuned
 
 MOST_LINES = 40
 """Lines of a diff that are shown; the saved ranker has the whole instruction."""

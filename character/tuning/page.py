@@ -13,10 +13,10 @@ from character.report.parts import Weight
 from character.report.wording import number_text
 from character.tuning.changes import changes_section
 from character.tuning.words import METRIC_WORDS, PAGE, STRATEGY_WORDS, VERDICT_WORDS
-from optimizers.evaluation import LEAST_GROUPS
 from optimizers.metrics import LOWER_IS_BETTER
-from optimizers.report import Figure as Estimate
-from optimizers.report import MetricGain, OptimizationReport
+from optimizers.validation.evaluation import LEAST_GROUPS
+from optimizers.validation.report import Figure as Estimate
+from optimizers.validation.report import MetricGain, OptimizationReport
 
 Language = Literal["en", "zh"]
 

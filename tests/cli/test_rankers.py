@@ -18,9 +18,9 @@ from character.backends.rehearsal.notice import REHEARSAL_WORDS
 from character.config import load_config
 from character.errors import ConfigError
 from character.ranking.saved import build_ranker, keep_ranker, ranker_notes, with_tuned_ranker
-from optimizers.artifact import load_artifact, save_artifact
-from optimizers.artifact_records import LabelledFacts
-from optimizers.calibration import Calibration
+from optimizers.artifact.artifact import load_artifact, save_artifact
+from optimizers.artifact.records import LabelledFacts
+from optimizers.calibration.calibration import Calibration
 
 TRAITS = '[{"trait": "耐心", "description": "在解释时详细，不急躁"}]'
 

@@ -16,13 +16,21 @@ from scipy import stats
 
 from character import Ranker, build_lm
 from optimizers.errors import OptimizerError
-from optimizers.evaluation import Evaluation, compare, evaluate, is_real, mean_interval, summary, t_quantile
-from optimizers.honesty import LOCKED_FROM, LOCKED_FROM_GROUPS, plan_parts
 from optimizers.labelled import Label, LabelledItem, LabelledSet, Turn, merge_labelled, read_labelled
+from optimizers.optimize import optimize_ranker, usual_budget
 from optimizers.statistics import Interval
-from optimizers.strategies import optimize_ranker, usual_budget
-from optimizers.strategy_auto import pick
-from optimizers.strategy_task import Trial
+from optimizers.strategies.auto import pick
+from optimizers.strategies.task import Trial
+from optimizers.validation.evaluation import (
+    Evaluation,
+    compare,
+    evaluate,
+    is_real,
+    mean_interval,
+    summary,
+    t_quantile,
+)
+from optimizers.validation.held_out import LOCKED_FROM, LOCKED_FROM_GROUPS, plan_parts
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "labelled"
 
