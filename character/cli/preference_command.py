@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from character.cli.options import json_option, print_json
-from character.cli.report_files import check_html, write_report
 
 if TYPE_CHECKING:
     from character.preference.heads import TraitHead
@@ -138,9 +137,10 @@ def evaluate(
     from character.preference.page import evaluation_page
     from character.preference.sources import read_pairs
     from character.preference.validation import cross_validate
+    from character.report import html_path, write_page
 
     if out is not None:
-        check_html(out)
+        html_path(out)
     known = read_pairs(pairs, trait=trait)
     if folder is not None:
         model = load_preference_model(folder)
@@ -163,7 +163,7 @@ def evaluate(
     of_pairs = "zh" if known.language.casefold().startswith("zh") else "en"
     page = evaluation_page(found, language or of_pairs)
     if out is not None:
-        write_report(page, found, out)
+        write_page(page, found, out)
     if as_json:
         print_json(found.model_dump(mode="json"))
     else:

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from character.cli.wording import console as new_console
-from character.cli.wording import cost_text, count_text
+from character.cli.wording import cost_text, count_text, describe_backend
 from character.config import Config
 from character.constitution import Constitution
 from character.records import PreferencePair, Usage
@@ -78,8 +78,6 @@ class RunDisplay:
 
 
 def _opening(constitution: Constitution, config: Config) -> Panel:
-    from character.cli.run_command import describe_backend
-
     grid = Table.grid(padding=(0, 2))
     traits = (
         "、".join(t.name for t in constitution.traits[:8])

@@ -40,7 +40,7 @@ def load_preference_model(folder: Path | str, *, embedder: Embedder | None = Non
     transformer also safetensors); no file can bring code along. Raises ModelFileError that says what was wrong.
     """
     from character.preference.container import read_json
-    from character.preference.linear_files import FACTS_NAME, load_linear
+    from character.preference.linear import FACTS_NAME, load_linear
 
     folder = Path(folder)
     data = read_json(folder / FACTS_NAME)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from character.errors import UnknownNameError
-from character.report.parts import Cell, Number
+from character.report.parts import Cell, Language, Number
 
 WORDS: dict[str, dict[str, str]] = {
     "en": {
@@ -102,3 +102,8 @@ KIND_WORDS = {
     "zh": {"question": "问题型", "situation": "情境型", "self_reflection": "自我反思型"},
 }
 """What kinds of messages are called."""
+
+
+def report_language(tag: str) -> Language:
+    """Return the language that reports are written in for what has this BCP 47 tag: Chinese for Chinese, else English."""
+    return "zh" if tag.casefold().startswith("zh") else "en"

@@ -8,6 +8,7 @@ from preference.teaching import pairs_of
 
 from character.errors import InputError
 from character.preference import preference_model
+from character.preference.evaluation import evaluate
 from character.preference.evaluation_records import Evaluation
 from character.preference.folds import folds_of, message_key
 from character.preference.page import evaluation_page
@@ -30,10 +31,10 @@ def found() -> Evaluation:
 
 def test_messages_that_were_fitted_on_are_left_out_and_counted() -> None:
     model = preference_model("light").fit(both())
-    again = model.evaluate([*both(), *both(seed=1)])
+    again = evaluate(model, [*both(), *both(seed=1)])
     assert (again.how, again.num_seen, again.overall.num_pairs) == ("held_out", 60, 60)
     with pytest.raises(InputError, match="fitted on the messages of all 60 pairs"):
-        model.evaluate(both())
+        evaluate(model, both())
 
 
 def test_a_message_that_differs_in_punctuation_alone_counts_as_the_same() -> None:
@@ -103,7 +104,7 @@ def test_the_judge_is_held_against_the_levels_and_its_own_probabilities() -> Non
         for number, pair in enumerate(pairs_of(number=20, seed=3))
         for good, bad in [("natural", "absent") if number % 4 else ("overdone", "natural")]
     ]
-    judge = preference_model("light").fit(pairs_of()).evaluate(pairs).judge
+    judge = evaluate(preference_model("light").fit(pairs_of()), pairs).judge
     assert judge.claimed.value == pytest.approx(0.8)
     assert judge.num_levels == 20
     assert judge.judge.value == pytest.approx(0.75)
@@ -113,12 +114,8 @@ def test_disagreements_are_shown_surest_first() -> None:
     swapped = [
         p.model_copy(update={"chosen": p.rejected, "rejected": p.chosen}) for p in pairs_of(number=5, seed=4)
     ]
-    shown = (
-        preference_model("light")
-        .fit(pairs_of())
-        .evaluate([*pairs_of(number=5, seed=5), *swapped])
-        .disagreements
-    )
+    model = preference_model("light").fit(pairs_of())
+    shown = evaluate(model, [*pairs_of(number=5, seed=5), *swapped]).disagreements
     assert [one.probability for one in shown] == sorted((one.probability for one in shown), reverse=True)
     assert {one.pair_id for one in shown} >= {swapped[0].id}
 
