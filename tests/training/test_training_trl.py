@@ -11,10 +11,10 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from closed_loop.tiny_model import write_tiny_model
 from training_rows import pair
 
 from character import Trait
-from character.demo.tiny_model import write_tiny_model
 from character.errors import InputError
 from character.preference import load_preference_model
 from character.text import stable_seed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from character.demo.grammar_shape import Language, cut
+from closed_loop.grammar_shape import Language, cut
 
 CHINESE = Language(
     code="zh",

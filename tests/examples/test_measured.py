@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from closed_loop.measured import PLAIN_MEASURES, Measure, card_text, lines_of, measure_effect
 from training_rows import pair
 
 from character import Message
 from character.training.card import model_card, write_card
-from character.training.effects import PLAIN_MEASURES, Measure, lines_of, measure_effect
 from character.training.preparing import Wish, write_training
 
 WORDS = (
@@ -112,7 +112,7 @@ def test_a_card_says_base_data_shift_side_effects_and_languages(trained):
     tuned = [["slowly joke"]] * 40
     effect = measure_effect(asked, [["rice"]] * 40, tuned, WORDS)
     (trained.folder / "model").mkdir()
-    card = write_card(trained, effect).read_text("utf-8")
+    card = write_card(trained, card_text(effect)).read_text("utf-8")
     assert trained.facts.data_fingerprint in card
     assert trained.facts.model_fingerprint in card
     assert "Side effects to look at: humour, on topic" in card

@@ -8,9 +8,9 @@ import dspy
 
 from character.backends.dspy_compat import without_usage_note
 from character.constitution import Trait
-from character.demo.world import is_on_topic, read_reply
 from character.ranking.ranker import Ranker
 from character.records import Candidates, Message, Ranking
+from closed_loop.world import is_on_topic, read_reply
 
 
 @without_usage_note

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from character.demo.page_words import WORDS
-from character.demo.results import Bar, Judged, LoopResults
 from character.report import Example, Examples, Note, Notes, Number, Page, Section, Table, Text
 from character.report.charts import Point, dots
 from character.report.parts import Language, NumberStyle
 from character.report.wording import number_text
-from character.training.effects import EffectReport, Shift
+from closed_loop.measured import EffectReport, Shift
+from closed_loop.page_words import WORDS
+from closed_loop.results import Bar, Judged, LoopResults
 from optimizers.statistics import Interval
 
 _CHARTED = ("patience", "humour", "on topic", "well formed")

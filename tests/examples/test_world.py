@@ -5,12 +5,11 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-
-from character.demo.judges import TruthRanker
-from character.demo.plan import FULL, QUICK, steps_of
-from character.demo.results import agreement
-from character.demo.tiny_model import write_tiny_model
-from character.demo.world import (
+from closed_loop.judges import TruthRanker
+from closed_loop.plan import FULL, QUICK, steps_of
+from closed_loop.results import agreement
+from closed_loop.tiny_model import write_tiny_model
+from closed_loop.world import (
     LANGUAGES,
     SHOWN_SHARE,
     all_topics,
@@ -19,6 +18,7 @@ from character.demo.world import (
     read_reply,
     write_reply,
 )
+
 from character.records import Candidate, Candidates, Rollout
 
 

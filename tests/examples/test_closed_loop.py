@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from closed_loop.loop import closed_loop
+from closed_loop.plan import QUICK, LoopConfig
 
-from character.demo.loop import closed_loop
-from character.demo.plan import QUICK, LoopConfig
 from character.errors import InputError
 
 pytestmark = pytest.mark.train

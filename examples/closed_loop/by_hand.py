@@ -1,6 +1,6 @@
 """Tune a policy on pairs that it wrote itself, and measure what moved. Needs the extra `train`; minutes on a laptop.
 
-The steps of `character demo closed-loop` by hand. For a policy of your own, put its folder in place of POLICY and your
+The steps of `python examples/closed_loop` by hand, run from this folder's parent: `python -m closed_loop.by_hand`. For a policy of your own, put its folder in place of POLICY and your
 ranker's backend in place of the rehearsal model; its truth is then whoever judges the replies.
 """
 
@@ -8,16 +8,16 @@ import sys
 from pathlib import Path
 
 from character import CharacterProgram, MessageFile, Ranker, RunStore, run
-from character.demo.loop import closed_loop
-from character.demo.plan import QUICK, LoopConfig, Places
-from character.demo.world import CONSTITUTION, truth_measures
 from character.exports import run_data
 from character.training.card import write_card
-from character.training.effects import lines_of, measure_effect
 from character.training.policy import PolicyResponder
 from character.training.preparing import Wish, prepare
 from character.training.running import train
 from character.training.sampling import Sampler
+from closed_loop.loop import closed_loop
+from closed_loop.measured import card_text, lines_of, measure_effect
+from closed_loop.plan import QUICK, LoopConfig, Places
+from closed_loop.world import CONSTITUTION, truth_measures
 
 out = Path(sys.argv[1] if len(sys.argv) > 1 else "closed-loop")
 closed_loop(out / "demo", LoopConfig(size=QUICK))  # makes a policy to begin with, and a page of its own
@@ -51,4 +51,4 @@ before, after = (
 )
 effect = measure_effect(held_out, before, after, truth_measures(), base_name="policy", tuned_name="dpo")
 print("\n".join(lines_of(effect)))
-print("card:", write_card(report, effect))
+print("card:", write_card(report, card_text(effect)))

@@ -8,8 +8,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from character.demo.plan import LoopConfig, Places, read_config
-from character.demo.world import (
+from character.files import json_text, jsonl_sink, write_text
+from character.records import Message
+from closed_loop.plan import LoopConfig, Places, read_config
+from closed_loop.world import (
     CONSTITUTION,
     HUMOUR,
     PATIENCE,
@@ -17,8 +19,6 @@ from character.demo.world import (
     all_topics,
     write_reply,
 )
-from character.files import json_text, jsonl_sink, write_text
-from character.records import Message
 
 _MAX_TOKENS = 96
 _NO_LORA = dict.fromkeys(("use_peft", "lora_r", "lora_alpha", "lora_target_modules", "lora_task_type"))
@@ -37,7 +37,7 @@ _SETTINGS: dict[str, Any] = {
 
 def world(places: Places, config: LoopConfig) -> None:
     """Write the messages, the dialogues that teach the language, and the untrained model."""
-    from character.demo.tiny_model import write_tiny_model
+    from closed_loop.tiny_model import write_tiny_model
 
     size = config.size
     topics = all_topics(size.topics, config.seed)
@@ -96,14 +96,14 @@ def run_judge(places: Places, config: LoopConfig) -> None:
 
 def run_truth(places: Places, config: LoopConfig) -> None:
     """Rank the same candidates by the truth."""
-    from character.demo.judges import TruthRanker
+    from closed_loop.judges import TruthRanker
 
     _run(places, config, "truth", _same_candidates(places), TruthRanker())
 
 
 def run_biased(places: Places, config: LoopConfig) -> None:
     """Rank the same candidates by a judge that also likes jokes."""
-    from character.demo.judges import BiasedRanker
+    from closed_loop.judges import BiasedRanker
 
     _run(places, config, "biased", _same_candidates(places), BiasedRanker(HUMOUR, weight=1.0))
 
@@ -236,7 +236,7 @@ def sample(name: str, places: Places, config: LoopConfig) -> None:
 
 def measure(places: Places, config: LoopConfig) -> None:
     """Measure what changed, and write it down."""
-    from character.demo.results import gather
+    from closed_loop.results import gather
 
     write_text(places.results, gather(places, config).model_dump_json(indent=2) + "\n")
 

@@ -14,10 +14,10 @@ from random import Random
 from typing import NamedTuple
 
 from character.constitution import Constitution, Trait
-from character.demo.grammar_en import ENGLISH
-from character.demo.grammar_zh import CHINESE
 from character.records import Message
-from character.training.effects import Measure
+from closed_loop.grammar_en import ENGLISH
+from closed_loop.grammar_zh import CHINESE
+from closed_loop.measured import Measure
 
 LANGUAGES = {language.code: language for language in (ENGLISH, CHINESE)}
 SHOWN_SHARE = 0.28

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from closed_loop.measured import PLAIN_MEASURES, measure_effect
+from closed_loop.page import loop_page
+from closed_loop.page_words import WORDS
+from closed_loop.plan import LoopConfig
+from closed_loop.results import Bar, Judged, LoopResults
+from closed_loop.world import all_topics, message_of, truth_measures
 
-from character.demo.page import loop_page
-from character.demo.page_words import WORDS
-from character.demo.plan import LoopConfig
-from character.demo.results import Bar, Judged, LoopResults
-from character.demo.world import all_topics, message_of, truth_measures
 from character.report import render
-from character.training.effects import PLAIN_MEASURES, measure_effect
 from optimizers.statistics import Interval
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from closed_loop.plan import LoopConfig
+from closed_loop.steps import settings_of
 
-from character.demo.plan import LoopConfig
-from character.demo.steps import settings_of
 from character.training.trl_settings import checked_values
 
 

@@ -191,3 +191,30 @@ def lines_of(report: EffectReport) -> Iterator[str]:
     for shift in report.shifts:
         mark = "  <- look" if shift.flagged else ""
         yield f"{shift.name:<16} {words_of_shift(shift)}{mark}"
+
+
+def card_text(effect: EffectReport) -> str:
+    """Return what a measurement said, as the part of a model's card in Markdown."""
+    return "\n".join(_card_lines(effect))
+
+
+def _card_lines(effect: EffectReport) -> Iterator[str]:
+    yield (
+        f"{effect.num_replies:,} replies to {effect.num_messages:,} held-out messages, before and after; 95 % intervals by "
+        "bootstrap over messages."
+    )
+    found = effect.side_effects
+    said = ", ".join(each.name for each in found)
+    yield f"\n**Side effects to look at: {said}.**\n" if found else "\nNo side effect passed its bar.\n"
+    yield from _table("all messages", effect.shifts)
+    for language, shifts in effect.by_language.items():
+        yield ""
+        yield from _table(language, shifts)
+
+
+def _table(caption: str, shifts: Sequence[Shift]) -> Iterator[str]:
+    yield f"| {caption} | before to after (shift, interval) | messages |"
+    yield "| --- | --- | ---: |"
+    for shift in shifts:
+        mark = " **look**" if shift.flagged else ""
+        yield f"| {shift.name} ({shift.role}) | {words_of_shift(shift)}{mark} | {shift.num_messages:,} |"

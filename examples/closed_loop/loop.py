@@ -15,9 +15,6 @@ from pathlib import Path
 from typing import Literal
 
 from character._version import __version__
-from character.demo.page import loop_page
-from character.demo.plan import LoopConfig, Places, Step, read_config, steps_of
-from character.demo.results import LoopResults
 from character.errors import CharacterError, InputError, MissingExtraError
 from character.files import write_text
 from character.report import write
@@ -25,8 +22,13 @@ from character.report.parts import Language
 from character.text import fingerprint
 from character.training.card import write_card
 from character.training.preparing import read_training
+from closed_loop.measured import card_text
+from closed_loop.page import loop_page
+from closed_loop.plan import LoopConfig, Places, Step, read_config, steps_of
+from closed_loop.results import LoopResults
 
 State = Literal["waiting", "running", "done", "kept", "failed"]
+_EXAMPLES = str(Path(__file__).resolve().parents[1])
 _GRACE_S = 10.0
 _LOOK_S = 0.1
 
@@ -76,7 +78,7 @@ def _finished(places: Places, progress: Progress, language: Language) -> LoopRes
     found = LoopResults.model_validate_json(places.results.read_text(encoding="utf-8"))
     write(loop_page(found, list(seconds_of(progress)), language=language), places.page)
     for name, effect in found.effects.items():
-        write_card(read_training(places.training(name)), effect)
+        write_card(read_training(places.training(name)), card_text(effect))
     return found
 
 
@@ -152,7 +154,7 @@ class _Driver:
         return ready[: self.workers - len(self.running)]
 
     def _start(self, step: Step) -> None:
-        command = [sys.executable, "-m", "character.demo.steps", step.name, str(self.places.out)]
+        command = [sys.executable, "-m", "closed_loop.steps", step.name, str(self.places.out)]
         with self.places.step(step.name, "log").open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own module
                 command,
@@ -219,6 +221,7 @@ def _environment() -> dict[str, str]:
     # Models this small are fastest on one thread each, and two steps run at once.
     return {
         **os.environ,
+        "PYTHONPATH": os.pathsep.join([_EXAMPLES, *filter(None, [os.environ.get("PYTHONPATH")])]),
         "OMP_NUM_THREADS": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "HF_HUB_OFFLINE": "1",
