@@ -15,7 +15,7 @@ from character.constitution import Trait
 from character.pairs.feature_words import signs_of_trait
 from character.pairs.features import Text, trait_words
 from character.records import Candidate, Candidates, Message, PreferencePair
-from character.training.checks_data import TOO_WIDE, settles, written
+from character.training.checks.data import TOO_WIDE, settles, written
 from character.training.data import TrainingData, prompt_key, text_of, turns_of
 from character.training.methods import Method
 from character.training.reports import Check, CheckWeight

@@ -11,7 +11,7 @@ from character import CharacterProgram, MessageFile, Ranker, RunStore, run
 from character.exports import run_data
 from character.training.card import write_card
 from character.training.policy import PolicyResponder
-from character.training.preparing import Wish, prepare
+from character.training.preparing import TrainingConfig, prepare
 from character.training.running import train
 from character.training.sampling import Sampler
 from closed_loop.loop import closed_loop
@@ -36,9 +36,11 @@ print(f"{summary.pairs} pairs of the policy's own replies")
 whole = dict.fromkeys(
     ("use_peft", "lora_r", "lora_alpha", "lora_target_modules")
 )  # so small a model is trained whole
-wish = Wish(str(POLICY), values={**whole, "learning_rate": 2e-4, "num_train_epochs": 2, "max_length": 128})
+wanted = TrainingConfig(
+    str(POLICY), values={**whole, "learning_rate": 2e-4, "num_train_epochs": 2, "max_length": 128}
+)
 with RunStore(out / "run") as store:
-    report = prepare("dpo", run_data(store), out / "dpo", wish, balance=0.1, overwrite=True)
+    report = prepare("dpo", run_data(store), out / "dpo", wanted, balance=0.1, overwrite=True)
 for check in report.checks:
     print(f"{check.weight}: {check.text}")
 train(out / "dpo")

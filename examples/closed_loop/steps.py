@@ -66,7 +66,7 @@ def _dialogues(topics: list[Topic], replies: int, random: Random) -> list[tuple[
 
 def policy(places: Places, config: LoopConfig) -> None:
     """Teach the untrained model the language of the toy world."""
-    from character.training.preparing import Wish, write_training
+    from character.training.preparing import TrainingConfig, write_training
     from character.training.running import train
 
     values = {
@@ -77,7 +77,9 @@ def policy(places: Places, config: LoopConfig) -> None:
         "adam_beta2": 0.98,
     }
     write_training(
-        "sft", places.training("policy"), Wish(str(places.untrained), seed=config.seed, values=values)
+        "sft",
+        places.training("policy"),
+        TrainingConfig(str(places.untrained), seed=config.seed, values=values),
     )
     train(places.training("policy"))
 
@@ -178,13 +180,13 @@ def _train(method: Any, judge: str, places: Places, config: LoopConfig, *, balan
     from character.ranking.ranker import Ranker
     from character.store.run_store import RunStore
     from character.training.other_traits import by_judge
-    from character.training.preparing import Wish, prepare
+    from character.training.preparing import TrainingConfig, prepare
     from character.training.recipe import Reward
     from character.training.running import train
 
     folder = places.training(f"{method}-{judge}")
     reward = Reward(str(places.trained(f"reward-{judge}")), is_ours=False) if method == "grpo" else None
-    wish = Wish(
+    wanted = TrainingConfig(
         str(places.policy),
         seed=config.seed,
         values=settings_of(method, config),
@@ -196,7 +198,7 @@ def _train(method: Any, judge: str, places: Places, config: LoopConfig, *, balan
     import dspy
 
     with RunStore(places.run(judge)) as store, dspy.context(lm=build_lm()):
-        prepare(method, run_data(store), folder, wish, split=split, balance=balance, overwrite=True)
+        prepare(method, run_data(store), folder, wanted, split=split, balance=balance, overwrite=True)
     train(folder)
 
 

@@ -9,7 +9,7 @@ from training_rows import pair
 
 from character import Message
 from character.training.card import model_card, write_card
-from character.training.preparing import Wish, write_training
+from character.training.preparing import TrainingConfig, write_training
 
 WORDS = (
     Measure("patience", "target", lambda _m, texts: [float("slowly" in text) for text in texts]),
@@ -97,7 +97,7 @@ def trained(write_rows, model):
         "run_fingerprint": "feed",
         "constitution_fingerprint": "beef",
     }
-    return write_training("dpo", write_rows(train=rows).parent, Wish(str(model)), facts=facts)
+    return write_training("dpo", write_rows(train=rows).parent, TrainingConfig(str(model)), facts=facts)
 
 
 def test_a_card_without_a_measurement_says_that_there_is_none(trained):

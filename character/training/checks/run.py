@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from character.constitution import Trait
-from character.training import checks_data, checks_model
+from character.training.checks import data as data_checks
+from character.training.checks import model as model_checks
 from character.training.data import TrainingData
 from character.training.methods import METHODS, MethodName
 from character.training.model_folder import ModelFolder, read_model_folder
@@ -34,7 +35,7 @@ def check_training(
     reason. Nothing is changed and no model is loaded.
     """
     folder = read_model_folder(model)
-    found = [*checks_data.left_out(left_out or {}), *_checks(data, method, model, folder, max_length)]
+    found = [*data_checks.left_out(left_out or {}), *_checks(data, method, model, folder, max_length)]
     found += other_traits(data, METHODS[method], traits, scorer, how)
     return tuple(sorted(found, key=lambda check: _ORDER[check.weight]))
 
@@ -44,17 +45,17 @@ def _checks(
 ) -> Iterator[Check]:
     method = METHODS[name]
     for look in (
-        checks_data.shapes,
-        checks_data.columns,
-        checks_data.identical_sides,
-        checks_data.shared_prompts,
-        checks_data.longer_wins,
-        checks_data.languages,
+        data_checks.shapes,
+        data_checks.columns,
+        data_checks.identical_sides,
+        data_checks.shared_prompts,
+        data_checks.longer_wins,
+        data_checks.languages,
     ):
         yield from look(data, method)
-    yield from checks_model.chat_template(data, folder, model)
-    yield from checks_model.padding(folder)
-    yield from checks_data.too_long(data, method, folder, max_length)
+    yield from model_checks.chat_template(data, folder, model)
+    yield from model_checks.padding(folder)
+    yield from data_checks.too_long(data, method, folder, max_length)
 
 
 def report_text(checks: Sequence[Check]) -> str:
