@@ -22,8 +22,9 @@ MOST_ROOT_FILES, MOST_FLOORS, MOST_LINES = 12, 12, 42_000
 MOST_FILE_LINES, MOST_FUNCTION_LINES, MOST_PARAMETERS = 400, 60, 8
 VERBS = {"run", "effect", "optimize", "optimize_ranker", "audit", "train", "export"}
 """Public verbs: their options are those of a section, or are forwarded as one object."""
-FORCED = {"flags", "kwargs", "inputs", "columns", "given"}
-"""Catch-all arguments whose names others decide: the command line's flags, DSPy's, TRL's and LiteLLM's."""
+FORCED = {"flags", "kwargs", "inputs", "columns", "given", "values"}
+"""Catch-all arguments whose names others decide: the command line's flags,
+DSPy's, TRL's and LiteLLM's, and a template's values."""
 Graph = Mapping[str, set[str]]
 
 
@@ -159,7 +160,9 @@ def main() -> int:
             faults.append(f"{name} is longer than {MOST_FILE_LINES} lines")
     faults += faults_of_definitions(trees)
     folders = sum(not name.endswith(".py") for name in arrows)
-    print(f"{len(files)} files in {folders} folders, {lines:,} lines, {len(root)} files in the root, {height} floors")
+    print(
+        f"{len(files)} files in {folders} folders, {lines:,} lines, {len(root)} files in the root, {height} floors"
+    )
     for fault in faults:
         print(f"- {fault}")
     return int(bool(faults))

@@ -10,7 +10,7 @@ from character.audit.messages.findings import message_findings
 from character.audit.page.finding_words import FINDINGS, LIST_COMMA, SIDE_WORDS, STAGE_WORDS, feature_word
 from character.audit.page.words import LEVEL_WORDS
 from character.audit.rankings import UNSURE
-from character.audit.records import Finding, RunAudit
+from character.audit.records import AuditFinding, RunAudit
 from character.report import Number
 from character.report.drop_words import reason_word
 from character.report.wording import number_text
@@ -41,15 +41,15 @@ OFF_TARGET = ("overdone", "absent", "opposite")
 
 Weight = Literal["look", "note", "fine"]
 _WEIGHTS: tuple[Weight, ...] = ("look", "note", "fine")
-_Say = Callable[..., Finding]
+_Say = Callable[..., AuditFinding]
 
 
-def findings(audit: RunAudit) -> tuple[Finding, ...]:
+def findings(audit: RunAudit) -> tuple[AuditFinding, ...]:
     """Return what stands out, in the audit's language, the most urgent first."""
 
-    def say(code: str, weight: Weight, **values: object) -> Finding:
+    def say(code: str, weight: Weight, **values: object) -> AuditFinding:
         written = {name: _written(value, audit.language) for name, value in values.items()}
-        return Finding(code=code, weight=weight, text=FINDINGS[audit.language][code].format(**written))
+        return AuditFinding(code=code, weight=weight, text=FINDINGS[audit.language][code].format(**written))
 
     if not audit.states.get("messages"):
         return (say("nothing", "look"),)
@@ -80,7 +80,7 @@ def _written(value: object, language: str) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _state(audit: RunAudit, say: _Say) -> Iterator[Finding]:
+def _state(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
     pending = audit.states.get("pending", 0) + audit.states.get("failed", 0)
     if pending:
         yield say("unfinished", "look", pending=pending, messages=audit.states["messages"])
@@ -104,7 +104,7 @@ def _state(audit: RunAudit, say: _Say) -> Iterator[Finding]:
         yield say("rehearsal", "note")
 
 
-def _chosen_levels(audit: RunAudit, say: _Say) -> Iterator[Finding]:
+def _chosen_levels(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
     for level in OFF_TARGET:
         number = audit.chosen_levels.get(level, 0)
         share = number / audit.num_pairs if audit.num_pairs else 0.0
@@ -115,7 +115,7 @@ def _chosen_levels(audit: RunAudit, say: _Say) -> Iterator[Finding]:
             )
 
 
-def _confounds(audit: RunAudit, say: _Say) -> Iterator[Finding]:
+def _confounds(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
     confounds = audit.confounds
     if confounds is None:
         return
@@ -144,7 +144,7 @@ def _without_twins(flagged: tuple[str, ...]) -> list[str]:
     return [name for name in flagged if name != "tokens" or "characters" not in flagged]
 
 
-def _confound(audit: RunAudit, scope: ConfoundScope, name: str, say: _Say) -> Finding:
+def _confound(audit: RunAudit, scope: ConfoundScope, name: str, say: _Say) -> AuditFinding:
     if name.startswith("opener:"):
         row = next(row for row in scope.openers if f"opener:{row.opener}" == name)
         shares = {"chosen": _share(row.share_chosen), "rejected": _share(row.share_rejected)}
@@ -165,7 +165,7 @@ def _confound(audit: RunAudit, scope: ConfoundScope, name: str, say: _Say) -> Fi
     )
 
 
-def _trait_confounds(audit: RunAudit, told: list[str], say: _Say) -> Iterator[Finding]:
+def _trait_confounds(audit: RunAudit, told: list[str], say: _Say) -> Iterator[AuditFinding]:
     scopes = audit.confounds.by_trait if audit.confounds else {}
     if len(scopes) < 2:
         return
@@ -181,7 +181,7 @@ def _names(names: list[str] | tuple[str, ...], language: str) -> str:
     return LIST_COMMA[language].join(feature_word(name, language) for name in names)
 
 
-def _surface(audit: RunAudit, say: _Say) -> Iterator[Finding]:
+def _surface(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
     classifier = audit.confounds.classifier if audit.confounds else None
     if classifier is None or classifier.accuracy is None or classifier.low is None:
         return
@@ -194,7 +194,7 @@ def _surface(audit: RunAudit, say: _Say) -> Iterator[Finding]:
     )
 
 
-def _balance(audit: RunAudit, say: _Say) -> Iterator[Finding]:
+def _balance(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
     balanced = audit.balanced
     if balanced is None:
         return
@@ -210,7 +210,7 @@ def _balance(audit: RunAudit, say: _Say) -> Iterator[Finding]:
         yield say("unreached", "look", names=_names(balanced.unreached, audit.language))
 
 
-def _rankings(audit: RunAudit, say: _Say) -> Iterator[Finding]:
+def _rankings(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
     rankings = audit.rankings
     total = sum(rankings.statuses.values())
     for status in ("unsuitable", "unranked"):
@@ -236,7 +236,7 @@ def _rankings(audit: RunAudit, say: _Say) -> Iterator[Finding]:
         yield say("saved", "note", number=rankings.saved_calls, share=_share(rankings.saved_share))
 
 
-def _judges(audit: RunAudit, say: _Say) -> Iterator[Finding]:
+def _judges(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
     rankings = audit.rankings
     if rankings.alpha is not None:
         weight = _grade(rankings.alpha.estimate, ALPHA_GOOD, ALPHA_POOR)
@@ -258,7 +258,7 @@ def _judges(audit: RunAudit, say: _Say) -> Iterator[Finding]:
         yield say("no_place", "fine", threshold=Number(PLACE_EFFECT))
 
 
-def _second_opinion(audit: RunAudit, say: _Say) -> Iterator[Finding]:
+def _second_opinion(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
     opinion = audit.second_opinion
     if opinion is None:
         return
@@ -273,7 +273,7 @@ def _second_opinion(audit: RunAudit, say: _Say) -> Iterator[Finding]:
         yield say("second_opinion", "note", agreement=agreement, number=len(opinion.disagreements))
 
 
-def _dropped(audit: RunAudit, say: _Say) -> Iterator[Finding]:
+def _dropped(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
     for stage, reasons in audit.dropped.items():
         reason, number = max(reasons.items(), key=lambda item: item[1], default=("", 0))
         if number:

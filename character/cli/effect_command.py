@@ -22,8 +22,8 @@ from character.cli.options import (
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from character.evaluation.probe import Progress
-    from character.evaluation.records import EffectReport, Figure
+    from character.evaluation.probe import EvaluationProgress
+    from character.evaluation.records import EffectFigure, EffectReport
     from character.report.parts import NumberStyle
 
 _LIMITS = "Without re-asks. Prompts are measured, lengths of replies are assumed."
@@ -220,7 +220,7 @@ def _table(report: EffectReport, spoken: str) -> Table:
     from character.evaluation.page.words import WORDS
     from character.evaluation.pressure import PRESSURE_WORDS
 
-    def two_lines(figure: Figure, *, sure: bool, style: NumberStyle = "signed") -> str:
+    def two_lines(figure: EffectFigure, *, sure: bool, style: NumberStyle = "signed") -> str:
         estimate, _, interval = written(figure, spoken, style).partition(" [")
         return f"{estimate}{' *' if sure else ''}" + (f"\n[{interval}" if interval else "")
 
@@ -255,11 +255,11 @@ def _table(report: EffectReport, spoken: str) -> Table:
     return table
 
 
-def _told(bar: LiveBar) -> Callable[[Progress], None]:
+def _told(bar: LiveBar) -> Callable[[EvaluationProgress], None]:
     """Return what shows an evaluation's progress on a bar."""
     from character.cli.wording import cost_text, count_text
 
-    def show(progress: Progress) -> None:
+    def show(progress: EvaluationProgress) -> None:
         cost = f"{count_text(progress.usage.calls, 'call')} · {cost_text(progress.usage)}"
         bar.show(progress.done, "answering and judging", note=cost, total=progress.total)
 

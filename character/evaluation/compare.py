@@ -12,8 +12,8 @@ from character.evaluation.conditions import Contrast
 from character.evaluation.reading import read_effect
 from character.evaluation.records import (
     DEGREE_SCORES,
+    EffectFigure,
     EffectReport,
-    Figure,
     OpinionShift,
     Probed,
     Response,
@@ -41,7 +41,7 @@ class Change(Record):
     trait: str
     first: float
     second: float
-    change: Figure
+    change: EffectFigure
     is_paired: bool
     num_messages: tuple[int, int]
     p: float
@@ -53,7 +53,7 @@ class Change(Record):
         return self.contrast.group == self.trait and self.contrast.question in ("alone", "within", "models")
 
 
-class Comparison(Record):
+class EffectComparison(Record):
     """Two evaluations side by side. ``reworded`` are the traits whose wording differs, ``judged_apart`` those of them that the judge was
     told of in different words, so that stimulus and yardstick changed together.
     """
@@ -65,7 +65,7 @@ class Comparison(Record):
     judged_apart: tuple[str, ...]
 
 
-def compare(first: Path | str, second: Path | str, *, seed: int = 0) -> Comparison:
+def compare(first: Path | str, second: Path | str, *, seed: int = 0) -> EffectComparison:
     """Return how every shift that two evaluations both have changed, with their reports.
 
     Traits are matched by name. Raises StoreError where a folder cannot be read, where a judge was called in one of them only, and
@@ -99,7 +99,7 @@ def compare(first: Path | str, second: Path | str, *, seed: int = 0) -> Comparis
     ]
     both = [trait for trait in before.traits if trait in after.traits]
     reworded = tuple(trait for trait in both if before.worded.get(trait) != after.worded.get(trait))
-    return Comparison(
+    return EffectComparison(
         before=before,
         after=after,
         changes=_adjusted(changes),
@@ -161,7 +161,7 @@ def _change(
         trait=trait,
         first=float(one.mean()),
         second=float(two.mean()),
-        change=Figure(estimate=estimate, **ends),
+        change=EffectFigure(estimate=estimate, **ends),
         is_paired=is_paired,
         num_messages=(len(one), len(two)),
         p=p,

@@ -15,7 +15,7 @@ from character.constitution import Constitution, Trait
 from character.evaluation.conditions import Contrast
 from character.evaluation.records import (
     DEGREE_SCORES,
-    Figure,
+    EffectFigure,
     Opinion,
     OpinionShift,
     Probed,
@@ -152,9 +152,9 @@ def _alike(pair: Paired, trait: Trait) -> float | None:
     return None if not nearer else float(((odds_apart(pair, trait.name) or 0.0) > 0) == (nearer > 0))
 
 
-def _share(values: Sequence[float], groups: Sequence[object], seed: int) -> Figure | None:
+def _share(values: Sequence[float], groups: Sequence[object], seed: int) -> EffectFigure | None:
     found = bootstrap_mean(list(values), groups=groups, seed=seed)
     if found is None:
         return None
     known = {"low": found.low, "high": found.high} if len(set(groups)) >= LEAST_CLUSTERS else {}
-    return Figure(estimate=found.estimate, **known)
+    return EffectFigure(estimate=found.estimate, **known)

@@ -16,13 +16,13 @@ from character.evaluation.measures import MEASURES, comparable
 from character.evaluation.records import (
     DEGREE_SCORES,
     Coherence,
-    Figure,
+    EffectFigure,
     MeasureShift,
     Moved,
     OpinionShift,
+    OverdoneShare,
     Probed,
     Response,
-    Share,
     Shift,
     Survival,
 )
@@ -162,7 +162,7 @@ def measures_shifted(
     )
 
 
-def overdone_shares(probed: Sequence[Probed], traits: Sequence[str]) -> tuple[Share, ...]:
+def overdone_shares(probed: Sequence[Probed], traits: Sequence[str]) -> tuple[OverdoneShare, ...]:
     """Return how strongly each trait shows in the responses to its own messages, per condition that may show it."""
     found = []
     for trait in traits:
@@ -178,7 +178,7 @@ def overdone_shares(probed: Sequence[Probed], traits: Sequence[str]) -> tuple[Sh
                 figure = share_figure(seen.count("overdone"), len(seen))
                 degrees = {degree: seen.count(degree) for degree in DEGREE_SCORES}
                 found.append(
-                    Share(
+                    OverdoneShare(
                         trait=trait,
                         condition=condition,
                         overdone=figure,
@@ -277,7 +277,7 @@ def survivals(
                 pressed=mean_figure(list(after), seed)[0],
                 share=None
                 if share is None
-                else Figure(estimate=share.estimate, low=share.low, high=share.high),
+                else EffectFigure(estimate=share.estimate, low=share.low, high=share.high),
                 num_messages=len(shared),
             )
         )
@@ -317,7 +317,7 @@ def _apart(pair: Paired, trait: str) -> float | None:
     return None if odds is None or pair.condition.degrees or pair.reference.degrees else abs(odds)
 
 
-def mean_figure(values: Sequence[float], seed: int) -> tuple[Figure, float]:
+def mean_figure(values: Sequence[float], seed: int) -> tuple[EffectFigure, float]:
     """Return the mean with its interval, and the p-value of no difference; one value per message."""
     columns, messages = np.array(values)[:, None], np.arange(len(values))
     low, high = (float(end[0]) for end in bootstrap_intervals(columns, messages, seed=seed))
@@ -327,21 +327,21 @@ def mean_figure(values: Sequence[float], seed: int) -> tuple[Figure, float]:
         # (the rule of three, Hanley & Lippman-Hand 1983).
         low, high = low - RULE_OF_THREE / len(values), high + RULE_OF_THREE / len(values)
     known = {"low": low, "high": high} if np.isfinite(low) else {}
-    return Figure(estimate=float(columns.mean()), **known), p
+    return EffectFigure(estimate=float(columns.mean()), **known), p
 
 
-def share_figure(hits: int, number: int) -> Figure:
+def share_figure(hits: int, number: int) -> EffectFigure:
     """Return a share of ``number`` messages with its interval (Wilson 1927), none below as many as any interval takes."""
     share = hits / number
     if number < LEAST_CLUSTERS:
-        return Figure(estimate=share)
+        return EffectFigure(estimate=share)
     z = NormalDist().inv_cdf(0.975)
     middle = (share + z * z / (2 * number)) / (1 + z * z / number)
     reach = z / (1 + z * z / number) * sqrt(share * (1 - share) / number + z * z / (4 * number * number))
-    return Figure(estimate=share, low=max(0.0, middle - reach), high=min(1.0, middle + reach))
+    return EffectFigure(estimate=share, low=max(0.0, middle - reach), high=min(1.0, middle + reach))
 
 
-def _as_ratio(figure: Figure) -> Figure:
+def _as_ratio(figure: EffectFigure) -> EffectFigure:
     ends = (
         {}
         if figure.low is None or figure.high is None
@@ -350,4 +350,4 @@ def _as_ratio(figure: Figure) -> Figure:
             "high": float(np.exp(figure.high)),
         }
     )
-    return Figure(estimate=float(np.exp(figure.estimate)), **ends)
+    return EffectFigure(estimate=float(np.exp(figure.estimate)), **ends)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from character.pairs.feature_words import HasWords, TraitWords, trait_words, words_of_trait
-from character.pairs.features import FEATURES, SCALES, Text, opener
+from character.pairs.features import FEATURES, SCALES, MeasuredText, opener
 from character.records import PreferencePair
 from character.statistics.clusters import Floats, Ints
 
@@ -136,7 +136,7 @@ class _Rows:
             words = self.words.get(trait)
             if words is None:
                 words = self.words[trait] = trait_words(trait)
-            seen = Text.of(text, words)
+            seen = MeasuredText.of(text, words)
             numbers = np.array([feature(seen) for feature in FEATURES.values()])
             known = numbers, self.openers.setdefault(opener(text), len(self.openers))
             self.seen[trait, text] = known

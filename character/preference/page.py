@@ -7,7 +7,7 @@ from typing import Literal
 from character.backends.rehearsal.notice import REHEARSAL_WORDS
 from character.errors import UnknownNameError
 from character.pairs.second_opinion import Disagreement
-from character.preference.evaluation_records import Evaluation, Measure, Scope
+from character.preference.evaluation_records import EvaluationScope, PreferenceEvaluation, PreferenceMeasure
 from character.preference.page_words import GROUP_WORDS, MODEL_WORDS, PAGE
 from character.report import (
     Example,
@@ -28,7 +28,7 @@ from character.report.parts import NumberStyle, Part
 from character.report.wording import JOIN
 
 
-def evaluation_page(found: Evaluation, language: str = "en") -> Page:
+def evaluation_page(found: PreferenceEvaluation, language: str = "en") -> Page:
     """Return the report; raises UnknownNameError for a language that reports do not speak."""
     if language not in PAGE:
         raise UnknownNameError("The report language", language, PAGE)
@@ -58,11 +58,11 @@ def evaluation_page(found: Evaluation, language: str = "en") -> Page:
 Words = dict[str, str]
 
 
-def _number(measure: Measure, style: NumberStyle = "share", digits: int = 2) -> Number:
+def _number(measure: PreferenceMeasure, style: NumberStyle = "share", digits: int = 2) -> Number:
     return Number(measure.value, measure.low, measure.high, style, digits)
 
 
-def _first(found: Evaluation, language: str) -> Section:
+def _first(found: PreferenceEvaluation, language: str) -> Section:
     words, overall = PAGE[language], found.overall
     notes = [Note(REHEARSAL_WORDS[language], "look")] if found.rehearsal else []
     for rival in found.rivals:
@@ -97,7 +97,7 @@ def _first(found: Evaluation, language: str) -> Section:
     return Section(words["first"], "", parts)
 
 
-def _rivals(found: Evaluation, words: Words) -> Section:
+def _rivals(found: PreferenceEvaluation, words: Words) -> Section:
     rows = [
         (
             words[rival.name],
@@ -123,7 +123,7 @@ def _rivals(found: Evaluation, words: Words) -> Section:
     return Section(words["rivals"], words["rivals_text"], parts)
 
 
-def _calibration(found: Evaluation, words: Words) -> Section:
+def _calibration(found: PreferenceEvaluation, words: Words) -> Section:
     steps = [Step(one.confidence, one.confidence, group=words["perfect"]) for one in found.reliability]
     steps += [
         Step(one.confidence, one.accuracy.value, one.accuracy.low, one.accuracy.high, words["measured"])
@@ -151,7 +151,7 @@ def _calibration(found: Evaluation, words: Words) -> Section:
     return Section(words["calibration"], "", (chart, table))
 
 
-def _groups(found: Evaluation, language: str) -> Section:
+def _groups(found: PreferenceEvaluation, language: str) -> Section:
     words = PAGE[language]
     parts: list[Part] = []
     for field, groups in found.groups.items():
@@ -162,7 +162,7 @@ def _groups(found: Evaluation, language: str) -> Section:
     return Section(words["groups"], "", tuple(parts))
 
 
-def _dots(title: str, scopes: dict[str, Scope], words: Words) -> Part:
+def _dots(title: str, scopes: dict[str, EvaluationScope], words: Words) -> Part:
     points = [
         Point(name, measure.value, measure.low, measure.high, group)
         for name, scope in scopes.items()
@@ -172,7 +172,7 @@ def _dots(title: str, scopes: dict[str, Scope], words: Words) -> Part:
     return dots(title, points, names=names, percent=True, domain=(0.0, 1.0), reference=0.5)
 
 
-def _table(scopes: dict[str, Scope], title: str, words: Words) -> Table:
+def _table(scopes: dict[str, EvaluationScope], title: str, words: Words) -> Table:
     rows = tuple(
         (
             name,
@@ -190,7 +190,7 @@ def _table(scopes: dict[str, Scope], title: str, words: Words) -> Table:
     return Table((title, *(words[name] for name in head)), rows)
 
 
-def _transfer(found: Evaluation, words: Words) -> Section:
+def _transfer(found: PreferenceEvaluation, words: Words) -> Section:
     parts: list[Part] = []
     if found.specificity:
         rows = tuple((trait, _number(measure)) for trait, measure in found.specificity.items())
@@ -200,7 +200,7 @@ def _transfer(found: Evaluation, words: Words) -> Section:
     return Section(words["transfer"], words["transfer_text"], tuple(parts))
 
 
-def _curve(found: Evaluation, words: Words) -> Section:
+def _curve(found: PreferenceEvaluation, words: Words) -> Section:
     steps = [
         Step(point.num_messages, point.accuracy.value, point.accuracy.low, point.accuracy.high)
         for point in found.curve
@@ -216,7 +216,7 @@ def _curve(found: Evaluation, words: Words) -> Section:
     return Section(words["more"], words["more_text"], (chart, table))
 
 
-def _disagreements(found: Evaluation, words: Words) -> Section:
+def _disagreements(found: PreferenceEvaluation, words: Words) -> Section:
     items = tuple(_example(one, words) for one in found.disagreements)
     return Section(words["disagreements"], words["disagreements_text"], (Examples(words["surest"], items),))
 

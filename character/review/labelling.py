@@ -16,7 +16,7 @@ from character.ranking.uncertainty import doubt
 from character.records import Rollout
 from character.review.answers import CompareAnswer, RankAnswer, reviewer_name
 from character.review.sources import Subject, open_subject
-from character.review.store import ReviewStore, Standing
+from character.review.store import ReviewStore, StandingAnswer
 from character.runs.session import reading, stored_constitution
 from character.store.vetoes import FILE_NAME, read_vetoes
 from character.text import fold, stable_seed
@@ -183,7 +183,7 @@ def export_labelled(folder: Path, out: Path, *, reviewers: Iterable[str] = ()) -
     return exported
 
 
-def _rankings(folder: Path) -> list[Standing]:
+def _rankings(folder: Path) -> list[StandingAnswer]:
     if not (folder / FILE_NAME).is_file():
         return []
     with ReviewStore(folder, write=False) as reviews:
@@ -211,8 +211,8 @@ def _check_can_be_exported(subject: Subject, known: set[str], wanted: set[str]) 
         )
 
 
-def _labelled(subject: Subject, standing: Iterable[Standing]) -> Exported:
-    by_item: dict[str, dict[str, list[Standing]]] = defaultdict(lambda: defaultdict(list))
+def _labelled(subject: Subject, standing: Iterable[StandingAnswer]) -> Exported:
+    by_item: dict[str, dict[str, list[StandingAnswer]]] = defaultdict(lambda: defaultdict(list))
     left_out: Counter[str] = Counter()
     for each in standing:
         by_item[each.item][each.reviewer].append(each)
@@ -235,14 +235,14 @@ def _labelled(subject: Subject, standing: Iterable[Standing]) -> Exported:
     return Exported(LabelledSet(items=tuple(items), name=subject.folder.name), counted, dict(+left_out))
 
 
-def _is_fresh(standing: Standing, rollout: Rollout) -> bool:
+def _is_fresh(standing: StandingAnswer, rollout: Rollout) -> bool:
     known = standing.answer
     if not isinstance(known, RankAnswer | CompareAnswer) or rollout.candidates is None:
         return False
     return known.candidates_id == rollout.candidates.id
 
 
-def _labels(rater: str, said: Sequence[Standing]) -> list[Label]:
+def _labels(rater: str, said: Sequence[StandingAnswer]) -> list[Label]:
     """Return what one reviewer said of an item: an order and a choice in one label, "unsuitable" in one of its own.
 
     A task that was skipped counts only where the reviewer said nothing else of the item.
@@ -255,7 +255,7 @@ def _labels(rater: str, said: Sequence[Standing]) -> list[Label]:
     return labels or ([Label(rater=rater, answer="skip")] if said else [])
 
 
-def _label(rater: str, said: Iterable[Standing]) -> Label:
+def _label(rater: str, said: Iterable[StandingAnswer]) -> Label:
     order: tuple[tuple[int, ...], ...] = ()
     choices: tuple[tuple[int, int, float], ...] = ()
     for each in said:

@@ -13,7 +13,7 @@ import numpy as np
 
 from character.constitution import Trait
 from character.pairs.feature_words import signs_of_trait
-from character.pairs.features import Text, trait_words
+from character.pairs.features import MeasuredText, trait_words
 from character.records import Candidate, Candidates, Message, PreferencePair
 from character.training.checks.data import TOO_WIDE, settles, written
 from character.training.data import TrainingData, prompt_key, text_of, turns_of
@@ -36,7 +36,7 @@ def by_words(_messages: Sequence[Message], responses: Sequence[str], trait: Trai
     In Chinese two characters side by side count as a word (see ``signs_of_trait``).
     """
     words = signs_of_trait(trait)
-    return [float(trait_words(Text.of(text, words)) > 0) for text in responses]
+    return [float(trait_words(MeasuredText.of(text, words)) > 0) for text in responses]
 
 
 def by_judge(ranker: Any) -> Scorer:

@@ -19,7 +19,7 @@ from character.evaluation.page.findings import findings, is_sure
 from character.evaluation.page.page import effect_page
 from character.evaluation.page.words import WORDS
 from character.evaluation.pressure import PRESSURES
-from character.evaluation.probe import Progress
+from character.evaluation.probe import EvaluationProgress
 from character.evaluation.records import EffectReport, Probed, Shift
 from character.report import render
 from character.review.effect_items import read_effect_items
@@ -204,7 +204,7 @@ def test_what_gives_way_under_pressure_is_told_from_what_stays(tmp_path: Path) -
 def test_an_evaluation_that_was_stopped_goes_on_and_repeats_no_call(tmp_path: Path) -> None:
     whole = compared(tmp_path / "whole", answering({}), answering({"patience": "natural"}))
 
-    def stop_half_way(progress: Progress) -> None:
+    def stop_half_way(progress: EvaluationProgress) -> None:
         if progress.done == 10:
             raise KeyboardInterrupt
 

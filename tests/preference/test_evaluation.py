@@ -9,7 +9,7 @@ from preference.teaching import pairs_of
 from character.errors import InputError
 from character.preference import preference_model
 from character.preference.evaluation import evaluate
-from character.preference.evaluation_records import Evaluation
+from character.preference.evaluation_records import PreferenceEvaluation
 from character.preference.folds import folds_of, message_key
 from character.preference.page import evaluation_page
 from character.preference.page_words import PAGE
@@ -24,7 +24,7 @@ def both(number: int = 30, seed: int = 0) -> list[PreferencePair]:
 
 
 @pytest.fixture(scope="module")
-def found() -> Evaluation:
+def found() -> PreferenceEvaluation:
     """Return the cross-validation of a model that learns two traits."""
     return cross_validate(preference_model("light"), both())
 
@@ -54,7 +54,9 @@ def test_folds_keep_messages_whole_are_even_and_do_not_depend_on_the_order() -> 
     assert backwards.tolist() == fold.tolist()[::-1]
 
 
-def test_every_pair_is_predicted_once_by_a_model_that_has_not_seen_its_message(found: Evaluation) -> None:
+def test_every_pair_is_predicted_once_by_a_model_that_has_not_seen_its_message(
+    found: PreferenceEvaluation,
+) -> None:
     assert found.overall.num_pairs == 60
     seen: list[set[int]] = []
 
@@ -82,7 +84,7 @@ def test_every_pair_is_predicted_once_by_a_model_that_has_not_seen_its_message(f
     assert not any(seen)
 
 
-def test_the_parts_tell_what_there_is(found: Evaluation) -> None:
+def test_the_parts_tell_what_there_is(found: PreferenceEvaluation) -> None:
     assert set(found.groups) == {"trait", "kind", "language", "design"}
     assert {rival.name for rival in found.rivals} == {"longer", "shorter", "confounds", "length_used"}
     longer = next(rival for rival in found.rivals if rival.name == "longer")
@@ -94,7 +96,7 @@ def test_the_parts_tell_what_there_is(found: Evaluation) -> None:
     assert found.curve[-1].accuracy.value >= found.curve[0].accuracy.value
 
 
-def test_it_is_specific_where_the_traits_have_their_own_signs(found: Evaluation) -> None:
+def test_it_is_specific_where_the_traits_have_their_own_signs(found: PreferenceEvaluation) -> None:
     assert all(measure.value > 0.8 for measure in found.specificity.values())
 
 
@@ -128,7 +130,7 @@ def test_neutral_pairs_are_counted_and_one_message_cannot_be_cross_validated() -
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_the_report_renders_in_both_languages(found: Evaluation, language: str) -> None:
+def test_the_report_renders_in_both_languages(found: PreferenceEvaluation, language: str) -> None:
     html = render(evaluation_page(found, language))  # type: ignore[arg-type]
     assert PAGE[language]["reliability"] in html
     assert "http-equiv" in html

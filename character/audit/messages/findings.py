@@ -9,7 +9,7 @@ from character.audit.messages.audit import COMMON_OPENERS
 from character.audit.messages.notes import KIND_SHORTFALL, LEAST_MESSAGES, LENGTH_GAP
 from character.audit.messages.records import MessageScope
 from character.audit.messages.words import BAND_WORDS, MESSAGE_FINDINGS
-from character.audit.records import Finding, RunAudit
+from character.audit.records import AuditFinding, RunAudit
 from character.report import Number
 from character.report.wording import KIND_WORDS, number_text
 
@@ -18,23 +18,23 @@ NUM_SCOPED = 4
 _Filled = Iterator[dict[str, Any]]
 
 
-def message_findings(audit: RunAudit) -> Iterator[Finding]:
+def message_findings(audit: RunAudit) -> Iterator[AuditFinding]:
     """Yield what stands out over the whole run, then in single traits and languages, each kind of finding once a scope."""
     told = {note.code for note in audit.messages.notes if note.scope == "all"}
     for code in dict.fromkeys(note.code for note in audit.messages.notes if note.scope == "all"):
         for text in _texts(code, audit.messages.run, audit.language):
-            yield Finding(code=f"messages:{code}", weight="look", text=text)
+            yield AuditFinding(code=f"messages:{code}", weight="look", text=text)
     elsewhere = [note for note in audit.messages.notes if note.scope != "all" and note.code not in told]
     for scope_name, code in list(dict.fromkeys((note.scope, note.code) for note in elsewhere))[:NUM_SCOPED]:
         by, _, name = scope_name.partition(":")
         scope = (audit.messages.by_trait if by == "trait" else audit.messages.by_language)[name]
         for text in _texts(code, scope, audit.language):
             said = MESSAGE_FINDINGS[audit.language]["in_scope"].format(scope=name, text=text)
-            yield Finding(code=f"messages:{code}", weight="note", text=said)
+            yield AuditFinding(code=f"messages:{code}", weight="note", text=said)
     if "near_duplicates" not in told and audit.messages.run.num_messages >= LEAST_MESSAGES:
         share = number_text(Number(audit.messages.run.repeats.share, style="share"), audit.language)
         text = MESSAGE_FINDINGS[audit.language]["no_repeats"].format(share=share)
-        yield Finding(code="messages:no_repeats", weight="fine", text=text)
+        yield AuditFinding(code="messages:no_repeats", weight="fine", text=text)
 
 
 def _texts(code: str, scope: MessageScope, language: str) -> Iterator[str]:

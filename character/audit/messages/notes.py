@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from character.audit.messages.records import Count, LengthMix, MessageScope, Note, Openers, Repeats
+from character.audit.messages.records import Count, LengthMix, MessageNote, MessageScope, Openers, Repeats
 from character.messages.diversity import Diversity
 
 LEAST_MESSAGES = 20
@@ -30,13 +30,13 @@ VENDI_SHARE = 0.5
 """The Vendi score may be so low a share of its sample."""
 
 
-def notes_on(name: str, scope: MessageScope) -> tuple[Note, ...]:
+def notes_on(name: str, scope: MessageScope) -> tuple[MessageNote, ...]:
     """Return the remarks on a scope, the most basic first; none where all is as it should be."""
     found = [*_kinds(scope.kinds)]
     if scope.num_messages >= LEAST_MESSAGES:
         found += [*_lengths(scope.lengths), *_openers(scope.openers, scope.num_messages)]
         found += [*_repeats(scope.repeats, scope.num_messages), *_diversity(scope.diversity)]
-    return tuple(Note(code=code, scope=name, text=text) for code, text in found)
+    return tuple(MessageNote(code=code, scope=name, text=text) for code, text in found)
 
 
 _Remarks = Iterator[tuple[str, str]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from character.audit.page.words import MESSAGE_WORD, PAGE
 from character.audit.records import AuditLanguage
-from character.pairs.second_opinion import Disagreement, SecondOpinion, Share
+from character.pairs.second_opinion import AgreementShare, Disagreement, SecondOpinion
 from character.report import Example, Examples, Figure, Figures, Number, Section, Table, Text
 from character.report.parts import Part
 
@@ -22,7 +22,7 @@ def opinion_section(opinion: SecondOpinion, language: AuditLanguage) -> Section:
     return Section(words["opinion"], words["opinion_text"], tuple(parts))
 
 
-def _number(share: Share) -> Number:
+def _number(share: AgreementShare) -> Number:
     return Number(share.value, share.low, share.high, "share")
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from character.constitution import Constitution
 from character.evaluation.choices.offers import other_traits
-from character.evaluation.records import Choice, Figure, Rating, Revealed
+from character.evaluation.records import Choice, EffectFigure, Rating, Revealed
 from character.ranking.choice_models import bradley_terry_means
 from character.statistics.clusters import LEAST_CLUSTERS, holm
 from optimizers.statistics import bootstrap_mean
@@ -127,19 +127,19 @@ def _p_values(tables: Floats, rate: Callable[[Floats], Floats], seed: int) -> Fl
     return np.asarray((distances >= distances[0] - 1e-9).mean(axis=0))
 
 
-def _figure(estimate: float, drawn: Floats, *, enough: bool) -> Figure:
+def _figure(estimate: float, drawn: Floats, *, enough: bool) -> EffectFigure:
     if not enough:
-        return Figure(estimate=estimate)
+        return EffectFigure(estimate=estimate)
     low, high = np.quantile(drawn, [0.025, 0.975])
-    return Figure(estimate=estimate, low=float(low), high=float(high))
+    return EffectFigure(estimate=estimate, low=float(low), high=float(high))
 
 
 def _share(
     choices: Sequence[Choice], condition: str, is_counted: Callable[[Choice], bool], seed: int
-) -> Figure:
+) -> EffectFigure:
     known = [choice for choice in choices if choice.condition == condition]
     groups = [choice.message_id for choice in known]
     found = bootstrap_mean([float(is_counted(choice)) for choice in known], groups=groups, seed=seed)
     if found is None or len(set(groups)) < LEAST_CLUSTERS:
-        return Figure(estimate=0.0 if found is None else found.estimate)
-    return Figure(estimate=found.estimate, low=found.low, high=found.high)
+        return EffectFigure(estimate=0.0 if found is None else found.estimate)
+    return EffectFigure(estimate=found.estimate, low=found.low, high=found.high)

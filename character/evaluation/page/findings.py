@@ -10,7 +10,7 @@ from character.evaluation.page.opinion import opinion_notes
 from character.evaluation.page.revealed import revealed_notes
 from character.evaluation.page.words import MEASURE_WORDS, WORDS, condition_word, listed
 from character.evaluation.pressure import PRESSURE_WORDS
-from character.evaluation.records import Coherence, EffectReport, Figure, MeasureShift, Shift
+from character.evaluation.records import Coherence, EffectFigure, EffectReport, MeasureShift, Shift
 from character.report import Note, Number
 from character.report.parts import NumberStyle
 from character.report.wording import number_text
@@ -56,7 +56,7 @@ def is_sure(shift: Shift | MeasureShift | Coherence, report: EffectReport) -> bo
     return shift.adjusted_p < 1 - report.level
 
 
-def written(figure: Figure, language: str, style: NumberStyle = "signed") -> str:
+def written(figure: EffectFigure, language: str, style: NumberStyle = "signed") -> str:
     """Return a figure with its interval as text."""
     return number_text(Number(figure.estimate, figure.low, figure.high, style), language)
 
@@ -97,7 +97,7 @@ def _intended(report: EffectReport, language: str) -> Iterator[Found]:
             yield Found("found", "fine", said, where)
 
 
-def _leans(figure: Figure) -> bool:
+def _leans(figure: EffectFigure) -> bool:
     """Whether a shift is above 0 as far as its interval says, if there were messages enough for one."""
     return figure.estimate > 0 and (figure.low is None or figure.low > 0)
 
@@ -233,6 +233,6 @@ def _everyday(report: EffectReport, language: str) -> Iterator[Found]:
         yield Found("everyday_still", "fine", {}) if still else Found("everyday_unknown", "note", {})
 
 
-def _is_even(figure: Figure) -> bool:
+def _is_even(figure: EffectFigure) -> bool:
     """Whether a shift is surely next to none; a wide interval around 0 says nothing."""
     return figure.low is not None and figure.high is not None and max(-figure.low, figure.high) <= EVEN

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from character.evaluation.page.words import WORDS, effect_word
-from character.evaluation.records import EffectReport, Figure, OpinionShift
+from character.evaluation.records import EffectFigure, EffectReport, OpinionShift
 from character.report import Chart, Note, Number, Section, Table
 from character.report.charts import heat_map
 from character.report.parts import Cell, Language, NumberStyle, Part
@@ -177,9 +177,9 @@ def _row(shift: OpinionShift, language: Language, *, judged: bool) -> tuple[Cell
     return (*cells, _number(shift.judge, "signed"), _number(shift.agreement, "share")) if judged else cells
 
 
-def _number(figure: Figure | None, style: NumberStyle) -> Number | None:
+def _number(figure: EffectFigure | None, style: NumberStyle) -> Number | None:
     return None if figure is None else Number(figure.estimate, figure.low, figure.high, style)
 
 
-def _text(figure: Figure, language: str, style: NumberStyle = "signed") -> str:
+def _text(figure: EffectFigure, language: str, style: NumberStyle = "signed") -> str:
     return number_text(Number(figure.estimate, figure.low, figure.high, style), language)

@@ -19,7 +19,15 @@ from character.evaluation.page.words import (
     listed,
 )
 from character.evaluation.pressure import PRESSURE_WORDS
-from character.evaluation.records import DEGREE_SCORES, EffectReport, Figure, Moved, Share, Shift, Survival
+from character.evaluation.records import (
+    DEGREE_SCORES,
+    EffectFigure,
+    EffectReport,
+    Moved,
+    OverdoneShare,
+    Shift,
+    Survival,
+)
 from character.report import (
     Chart,
     Example,
@@ -188,7 +196,7 @@ def _caricature(report: EffectReport, language: Language) -> Section:
     return Section(words["caricature"], words["caricature_text"], (*parts, table))
 
 
-def _own_word(share: Share, language: Language) -> str:
+def _own_word(share: OverdoneShare, language: Language) -> str:
     """Return a condition as it is called beside the trait that it is about."""
     name = share.condition.partition(": ")[0]
     return WORDS[language]["alone_short"] if name != share.condition else condition_word(name, language)
@@ -301,5 +309,5 @@ def example_of(moved: Moved, language: Language) -> Example:
     )
 
 
-def _number(figure: Figure, style: NumberStyle) -> Number:
+def _number(figure: EffectFigure, style: NumberStyle) -> Number:
     return Number(figure.estimate, figure.low, figure.high, style)

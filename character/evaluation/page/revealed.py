@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from character.evaluation.page.words import WORDS, condition_word
-from character.evaluation.records import EffectReport, Figure, Rating
+from character.evaluation.records import EffectFigure, EffectReport, Rating
 from character.report import Note, Number, Section, Table
 from character.report.charts import Point, dots
 from character.report.parts import Cell, Language, NumberStyle
@@ -144,7 +144,7 @@ def rating_facts(report: EffectReport, trait: str, language: str) -> list[tuple[
     return facts
 
 
-def told_rating(rating: Rating) -> Figure:
+def told_rating(rating: Rating) -> EffectFigure:
     """Return the figure that a rating's p-value is about: the difference of two models, else the one model's rating."""
     return rating.difference or next(iter(rating.ratings.values()))
 
@@ -167,5 +167,5 @@ def _group(condition: str, conditions: list[str], language: str) -> str:
     return condition_word(condition, language) if len(conditions) > 1 else ""
 
 
-def _text(figure: Figure, language: str, style: NumberStyle = "signed") -> str:
+def _text(figure: EffectFigure, language: str, style: NumberStyle = "signed") -> str:
     return number_text(Number(figure.estimate, figure.low, figure.high, style), language)

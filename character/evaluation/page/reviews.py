@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from character.evaluation.page.card_facts import CARD_WORDS, review_part, sign_off_part
 from character.evaluation.page.words import WORDS
-from character.evaluation.records import EffectReport, Figure, TraitReview
+from character.evaluation.records import EffectFigure, EffectReport, TraitReview
 from character.report import Note, Notes, Number, Section, Table
 from character.report.parts import Cell, Language, Part
 
@@ -68,5 +68,5 @@ def _row(review: TraitReview, language: Language) -> tuple[Cell, ...]:
     )
 
 
-def _number(figure: Figure | None) -> Number | None:
+def _number(figure: EffectFigure | None) -> Number | None:
     return None if figure is None else Number(figure.estimate, figure.low, figure.high, "share")
