@@ -45,7 +45,6 @@ from character.text import detect_language
 OnStep = Callable[[Candidates | Ranking], None]
 
 
-@without_usage_note
 class ProgramSettings(TypedDict, total=False):
     """How a program makes messages and pairs: the options that ``[messages]`` and ``[pairs]`` have as well."""
 
@@ -69,6 +68,7 @@ _DEFAULTS: ProgramSettings = {
 }
 
 
+@without_usage_note
 class CharacterProgram(dspy.Module):
     """Generates messages for traits, answers them at several levels, ranks the answers and builds pairs.
 

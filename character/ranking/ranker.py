@@ -33,7 +33,6 @@ Shown = tuple[str, tuple[int, ...]]
 """A juror's name (empty for the only one) and the candidates it is shown, in order."""
 
 
-@without_usage_note
 class Passing(TypedDict, total=False):
     """How many passes a ranker makes, and how they become one ranking: the options that ``[ranking]`` has as well."""
 
@@ -46,6 +45,7 @@ class Passing(TypedDict, total=False):
 _PASSING: Passing = {"max_passes": None, "min_gain": 0.005, "tournament": "round_robin", "method": None}
 
 
+@without_usage_note
 class Ranker(dspy.Module):
     """Judges the candidates of a message in several passes, each in another order, and says how sure it is.
 
