@@ -19,11 +19,12 @@ from character.audit.findings import findings
 from character.audit.messages.audit import Targets, audit_messages
 from character.audit.page.page import audit_page
 from character.audit.rankings import audit_rankings
-from character.audit.records import AUDIT_LANGUAGES, AuditLanguage, MoreOf, RunAudit
+from character.audit.records import MoreOf, RunAudit
 from character.config import Config, as_config, with_section
 from character.constitution import Constitution, Trait
 from character.errors import UnknownNameError
 from character.inputs import spelled_out
+from character.locale import LANGUAGES, Language, report_language
 from character.pairs.balance import Balanced, balance_table
 from character.pairs.features import FEATURES
 from character.pairs.second_opinion import SecondOpinion, second_opinion
@@ -34,7 +35,6 @@ from character.preference.known_traits import asked_about
 from character.preference.protocol import PreferenceModel
 from character.records import Message, PreferencePair, Rollout
 from character.report import html_path, write_page
-from character.report.wording import report_language
 from character.runs.session import reading, stored_config, stored_constitution
 from character.runs.summary import RunSummary, summarize
 from character.store.run_store import RunStore
@@ -48,7 +48,7 @@ Ask = Callable[[Sequence[PreferencePair], Sequence[Trait]], SecondOpinion]
 class AuditOptions(TypedDict, total=False):
     """The options of ``audit`` besides its run and its configuration, those of ``[audit]`` among them."""
 
-    language: AuditLanguage | None
+    language: Language | None
     seed: int
     preference: PreferenceModel | Path | str | None
     second_opinion: Ask | None
@@ -109,8 +109,8 @@ def audit(
 
 def _configured(config: Config | Path | str | None, options: AuditOptions) -> Config:
     language = options.get("language")
-    if language is not None and language not in AUDIT_LANGUAGES:
-        raise UnknownNameError("The audit's language", language, AUDIT_LANGUAGES)
+    if language is not None and language not in LANGUAGES:
+        raise UnknownNameError("The audit's language", language, LANGUAGES)
     plain = {name: options[name] for name in ("language", "seed") if options.get(name) is not None}
     return with_section(as_config(config), "audit", plain)
 
@@ -160,7 +160,7 @@ class _Kept:
 
 
 def _audit(
-    store: RunStore, kept: _Kept, constitution: Constitution, language: AuditLanguage, seed: int
+    store: RunStore, kept: _Kept, constitution: Constitution, language: Language, seed: int
 ) -> RunAudit:
     summary = summarize(store)
     confounds, sides, balanced = _pairs(kept, constitution, seed)

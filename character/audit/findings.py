@@ -7,12 +7,11 @@ from typing import Literal
 
 from character.audit.confounds import ConfoundScope
 from character.audit.messages.findings import message_findings
-from character.audit.page.finding_words import FINDINGS, LIST_COMMA, SIDE_WORDS, STAGE_WORDS, feature_word
-from character.audit.page.words import LEVEL_WORDS
 from character.audit.rankings import UNSURE
 from character.audit.records import AuditFinding, RunAudit
+from character.locale import listed, wording
+from character.pairs.features import feature_word
 from character.report import Number
-from character.report.drop_words import reason_word
 from character.report.wording import number_text
 from optimizers.statistics import Interval
 
@@ -49,7 +48,8 @@ def findings(audit: RunAudit) -> tuple[AuditFinding, ...]:
 
     def say(code: str, weight: Weight, **values: object) -> AuditFinding:
         written = {name: _written(value, audit.language) for name, value in values.items()}
-        return AuditFinding(code=code, weight=weight, text=FINDINGS[audit.language][code].format(**written))
+        text = wording("audit.findings", audit.language)[code].format(**written)
+        return AuditFinding(code=code, weight=weight, text=text)
 
     if not audit.states.get("messages"):
         return (say("nothing", "look"),)
@@ -96,12 +96,12 @@ def _state(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
     if not audit.num_pairs:
         yield say("no_pairs", "look")
     if audit.vetoed:
-        counts = (
-            f"{reason_word(reason, audit.language)} {number:,}" for reason, number in audit.vetoed.items()
-        )
-        yield say("vetoed", "note", counts=LIST_COMMA[audit.language].join(counts))
+        reasons = wording("drops", audit.language)
+        counts = (f"{reasons.get(reason, reason)} {number:,}" for reason, number in audit.vetoed.items())
+        yield say("vetoed", "note", counts=listed(counts, audit.language))
     if audit.rehearsal or (audit.second_opinion and audit.second_opinion.rehearsal):
-        yield say("rehearsal", "note")
+        text = wording("report.page", audit.language)["rehearsal"]
+        yield AuditFinding(code="rehearsal", weight="note", text=text)
 
 
 def _chosen_levels(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
@@ -109,7 +109,7 @@ def _chosen_levels(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
         number = audit.chosen_levels.get(level, 0)
         share = number / audit.num_pairs if audit.num_pairs else 0.0
         if share > LEVEL_CHOSEN:
-            word = LEVEL_WORDS[audit.language][level]
+            word = wording("audit.levels", audit.language)[level]
             yield say(
                 "chosen_level", "look", level=word, number=number, pairs=audit.num_pairs, share=_share(share)
             )
@@ -152,7 +152,7 @@ def _confound(audit: RunAudit, scope: ConfoundScope, name: str, say: _Say) -> Au
     effect = next(row for row in scope.features if row.name == name)
     sides = next(row for row in audit.sides if row.name == name)
     more = effect.effect > 0
-    words = SIDE_WORDS[audit.language]
+    words = wording("audit.sides", audit.language)
     return say(
         "longer" if name in ("characters", "tokens") else "more_of",
         "look",
@@ -178,7 +178,7 @@ def _trait_confounds(audit: RunAudit, told: list[str], say: _Say) -> Iterator[Au
 
 
 def _names(names: list[str] | tuple[str, ...], language: str) -> str:
-    return LIST_COMMA[language].join(feature_word(name, language) for name in names)
+    return listed((feature_word(name, language) for name in names), language)
 
 
 def _surface(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
@@ -243,7 +243,7 @@ def _judges(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
         weight = "note" if weight == "fine" and rankings.same_model else weight
         yield say("jurors", weight, alpha=_number(rankings.alpha))
     if rankings.same_model:
-        yield say("same_model", "look", models=LIST_COMMA[audit.language].join(rankings.same_model))
+        yield say("same_model", "look", models=listed(rankings.same_model, audit.language))
     biased = [
         row for row in rankings.places if row.effect.excludes(0) and abs(row.effect.estimate) >= PLACE_EFFECT
     ]
@@ -265,7 +265,7 @@ def _second_opinion(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
     if opinion.num_seen:
         yield say("second_opinion_seen", "note", number=opinion.num_seen, pairs=opinion.num_pairs)
     if opinion.not_fitted:
-        names = LIST_COMMA[audit.language].join(opinion.not_fitted)
+        names = listed(opinion.not_fitted, audit.language)
         yield say("second_opinion_not_fitted", "look", names=names)
     if opinion.agreement is not None:
         share = opinion.agreement
@@ -277,10 +277,9 @@ def _dropped(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
     for stage, reasons in audit.dropped.items():
         reason, number = max(reasons.items(), key=lambda item: item[1], default=("", 0))
         if number:
-            stage_word = STAGE_WORDS[audit.language].get(stage, stage)
-            yield say(
-                "dropped", "note", stage=stage_word, reason=reason_word(reason, audit.language), number=number
-            )
+            stage_word = wording("audit.stages", audit.language).get(stage, stage)
+            reason_word = wording("drops", audit.language).get(reason, reason)
+            yield say("dropped", "note", stage=stage_word, reason=reason_word, number=number)
 
 
 def _grade(value: float, good: float, poor: float) -> Weight:

@@ -11,12 +11,10 @@ from character.audit.confounds import ConfoundAudit
 from character.audit.examples import AuditExamples
 from character.audit.messages.records import MessageAudit
 from character.audit.rankings import RankingAudit
+from character.locale import Language
 from character.pairs.balance import Balanced
 from character.pairs.second_opinion import SecondOpinion
 from character.records import Record
-
-AuditLanguage = Literal["en", "zh"]
-AUDIT_LANGUAGES: tuple[AuditLanguage, ...] = ("en", "zh")
 
 
 class AuditFinding(Record):
@@ -50,7 +48,7 @@ class RunAudit(Record):
     """
 
     constitution: str
-    language: AuditLanguage
+    language: Language
     version: str
     seed: int
     traits: tuple[str, ...]

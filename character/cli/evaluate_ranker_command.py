@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from character.backends.rehearsal.notice import REHEARSAL_WORDS
 from character.cli.options import backend_overrides, config_option, json_option, print_json, tuning_options
+from character.locale import wording
 
 if TYPE_CHECKING:
     from character.config import BackendConfig, Config
@@ -150,7 +150,7 @@ def _show(rows: list[dict[str, Any]], labelled: LabelledSet) -> None:
     for warning in dict.fromkeys(row["warning"] for row in rows if row["warning"]):
         console.print(warning, style="yellow")
     if any(row["rehearsal"] for row in rows):
-        console.print(REHEARSAL_WORDS["en"], style="yellow")
+        console.print(wording("report.page", "en")["rehearsal"], style="yellow")
 
 
 def _figure(figure: dict[str, Any] | None) -> str:

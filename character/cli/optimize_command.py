@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from character.backends.rehearsal.notice import REHEARSAL_WORDS
 from character.cli.live_bar import LiveBar
 from character.cli.options import backend_overrides, config_option, json_option, print_json, tuning_options
+from character.locale import wording
 
 if TYPE_CHECKING:
     from character.config import Config
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from optimizers.labelled import LabelledSet
     from optimizers.optimize import Progress
     from optimizers.validation.report import OptimizationReport
-
 STRATEGY_NAMES = ("auto", "calibrate", "select", "few_shot", "copro", "mipro", "gepa", "simba")
 _ESTIMATE_NOTE = (
     "once: every labelled item judged as the ranker is. all: at most, the calls allowed (--budget), each with the longest prompt "
@@ -160,7 +159,7 @@ def _recheck(path: Path, labelled: LabelledSet, config: Config, flags: dict[str,
     note = " It was tuned on these labels, so the figures flatter it." if same else ""
     console.print(f"{said}.{note}", style="green" if still else "yellow")
     notes = [language_warning(artifact, language, path) for language in labelled.languages]
-    for each in filter(None, [*notes, REHEARSAL_WORDS["en"] if rehearsal else ""]):
+    for each in filter(None, [*notes, wording("report.page", "en")["rehearsal"] if rehearsal else ""]):
         console.print(each, style="yellow")
 
 

@@ -16,6 +16,7 @@ from character.cli.wording import console as new_console
 from character.cli.wording import cost_text, count_text, describe_backend
 from character.config import Config
 from character.constitution import Constitution
+from character.locale import listed, report_language
 from character.records import PreferencePair, Usage
 from character.runs.run import RunState
 from character.runs.summary import RunSummary
@@ -79,11 +80,7 @@ class RunDisplay:
 
 def _opening(constitution: Constitution, config: Config) -> Panel:
     grid = Table.grid(padding=(0, 2))
-    traits = (
-        "、".join(t.name for t in constitution.traits[:8])
-        if constitution.language.startswith("zh")
-        else ", ".join(t.name for t in constitution.traits[:8])
-    )
+    traits = listed((t.name for t in constitution.traits[:8]), report_language(constitution.language))
     more = f" … ({len(constitution.traits)})" if len(constitution.traits) > 8 else ""
     grid.add_row("constitution", f"{constitution.name} ({constitution.language})")
     grid.add_row("traits", traits + more)

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from character.backends.rehearsal.notice import REHEARSAL_WORDS
 from character.cli.options import json_option, print_json
+from character.locale import wording
 
 if TYPE_CHECKING:
     from optimizers.artifact.artifact import RankerArtifact
-
 _MOST_FILES = 10_000
 
 
@@ -90,7 +89,7 @@ def _show(rows: list[dict[str, Any]], *, details: bool) -> None:
         if row.get("warning"):
             console.print(f"{row['file']}: {row['warning']}", style="yellow")
     if any(row.get("rehearsal") for row in rows):
-        console.print(f"*  {REHEARSAL_WORDS['en']}", style="yellow")
+        console.print(f"*  {wording('report.page', 'en')['rehearsal']}", style="yellow")
     console.print("--details tells how each was tuned, on what, and why it was adopted or not.", style="dim")
 
 
@@ -127,6 +126,7 @@ def _details(row: dict[str, Any]) -> Any:
         grid.add_row("refused", row["refused"])
         return grid
     labelled, metrics = row["labelled"], row["metrics"]
+    rehearsal = wording("report.page", "en")["rehearsal"]
     facts = {
         "tuned by": f"{row['strategy']} on {row['model']}",
         "labelled items": f"{labelled['num_items']:,} {labelled['name']}".strip(),
@@ -136,7 +136,7 @@ def _details(row: dict[str, Any]) -> Any:
         or "not measured",
         "adopted": "yes" if row["adopted"] else "no",
         "because": row["reason"],
-        "to know": " ".join((row["warning"], REHEARSAL_WORDS["en"] if row["rehearsal"] else "")).strip(),
+        "to know": f"{row['warning']} {rehearsal if row['rehearsal'] else ''}".strip(),
         "made at": row["created_at"],
     }
     for name, value in facts.items():

@@ -28,11 +28,11 @@ from character.evaluation.records import Choice, EffectReport, Probed
 from character.evaluation.reporting import report_of
 from character.evaluation.review_items import FILE_NAME, review_items
 from character.inputs import spelled_out
+from character.locale import Language
 from character.messages.files import MessageSource
 from character.preference.protocol import PreferenceModel
 from character.records import Drop, MessageBatch
 from character.report import write
-from character.report.parts import Language
 from character.runs.event_loop import run_on_own_loop
 from character.runs.identity import prompts_of
 from character.runs.session import FolderKind, Session

@@ -12,7 +12,6 @@ from character._version import __version__
 from character.config import PairsConfig
 from character.errors import InputError, UnknownNameError
 from character.exports.card.card import dataset_card
-from character.exports.card.text import UNFINISHED, WEIGHT_IGNORED
 from character.exports.facts import RunFacts, count_drops, made_by_rehearsal, read_facts
 from character.exports.files import staged_folder
 from character.exports.formats import EXPORT_FORMATS, ExportFormat, Job, Written
@@ -21,6 +20,7 @@ from character.exports.rows import usable_pairs
 from character.exports.source import Source
 from character.exports.splits import requested_splits
 from character.files import METADATA_FILE, digest_of, json_text, write_text
+from character.locale import wording
 from character.pairs.balance import Balanced, BalanceMethod, Contrasts, balance_table
 from character.pairs.table import pair_table
 
@@ -154,7 +154,7 @@ def _with_pairs(
     report = report.model_copy(update={"pairs": pairs, "position_effects": effects})
     if balanced is None:
         return report
-    weighs = (WEIGHT_IGNORED,) if balanced.method == "weights" else ()
+    weighs = (wording("card", "en")["weight_ignored"],) if balanced.method == "weights" else ()
     short = balanced.model_copy(update={"kept": (), "weights": {}})
     return report.model_copy(
         update={
@@ -204,7 +204,7 @@ def _refuse_without_pairs(chosen: ExportFormat, *, rebuilds: bool, balances: boo
 
 def _warnings(chosen: ExportFormat, report: ExportReport, margin_asked: bool, pending: int) -> Iterator[str]:
     if pending:
-        yield UNFINISHED.format(pending=pending)
+        yield wording("card", "en")["unfinished"].format(pending=pending)
     for name in report.empty_splits:
         yield (
             f"The split {name!r} got no rows, so it has no file: messages are dealt out one by one. With few messages "

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from character.pairs import feature_words as words
-from character.pairs.feature_words import TraitWords, words_of
+from character.locale import wording
+from character.pairs.feature_words import CHINESE, ENGLISH, FIRST_PERSON, TraitWords, stem, words_of
 from character.text import count_tokens
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
@@ -110,17 +110,17 @@ def questions(text: MeasuredText) -> float:
 
 def refusals(text: MeasuredText) -> float:
     """Return how often words of refusal come (``i can't``, ``unable to``, 无法 …), in whatever sense."""
-    return _phrases(text, words.REFUSALS_EN, words.REFUSALS_ZH)
+    return _phrases(text, "refusals")
 
 
 def hedges(text: MeasuredText) -> float:
     """Return how often the text hedges (``perhaps``, ``i think``, 可能 …)."""
-    return _phrases(text, words.HEDGES_EN, words.HEDGES_ZH)
+    return _phrases(text, "hedges")
 
 
 def apologies(text: MeasuredText) -> float:
     """Return how often the text apologizes (``sorry``, 抱歉 …)."""
-    return _phrases(text, words.APOLOGIES_EN, words.APOLOGIES_ZH)
+    return _phrases(text, "apologies")
 
 
 def trait_words(text: MeasuredText) -> float:
@@ -132,7 +132,7 @@ def trait_words(text: MeasuredText) -> float:
 def first_person(text: MeasuredText) -> float:
     """Return the share of words that are I, me, my, we, 我 …, in 0..1; a Han character counts as a word."""
     number = len(text.words) + text.num_han
-    found = sum(word in words.FIRST_PERSON_EN for word in text.words) + text.raw.count("我")
+    found = sum(word in FIRST_PERSON for word in text.words) + text.raw.count("我")
     return found / number if number else 0.0
 
 
@@ -187,11 +187,18 @@ def opener_counts(texts: list[str]) -> Counter[str]:
     return Counter(opener(text) for text in texts)
 
 
-def _phrases(text: MeasuredText, english: tuple[str, ...], chinese: tuple[str, ...]) -> float:
-    found = sum(text.line.count(f" {phrase} ") for phrase in english) if text.words else 0
-    return float(found + (sum(text.raw.count(phrase) for phrase in chinese) if text.num_han else 0))
+def feature_word(name: str, language: str) -> str:
+    """Return how a report calls a feature, or an opener (``opener:well``); one without a word keeps its name."""
+    if name.startswith("opener:"):
+        return wording("audit.page", language)["opener_feature"].format(name.removeprefix("opener:"))
+    return wording("audit.features", language).get(name, name)
+
+
+def _phrases(text: MeasuredText, kind: str) -> float:
+    count = sum(text.line.count(f" {phrase} ") for phrase in ENGLISH[kind]) if text.words else 0
+    return float(count + (sum(text.raw.count(phrase) for phrase in CHINESE[kind]) if text.num_han else 0))
 
 
 @lru_cache(maxsize=50_000)
 def _stem(word: str) -> str:
-    return words.stem(word)
+    return stem(word)

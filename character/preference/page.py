@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from character.backends.rehearsal.notice import REHEARSAL_WORDS
-from character.errors import UnknownNameError
+from character.locale import checked_language, listed, wording
 from character.pairs.second_opinion import Disagreement
 from character.preference.evaluation_records import EvaluationScope, PreferenceEvaluation, PreferenceMeasure
-from character.preference.page_words import GROUP_WORDS, MODEL_WORDS, PAGE
 from character.report import (
     Example,
     Examples,
@@ -23,18 +19,14 @@ from character.report import (
     Text,
 )
 from character.report.charts import Point, Step, dots, line
-from character.report.drop_words import reason_word
 from character.report.parts import NumberStyle, Part
-from character.report.wording import JOIN
 
 
 def evaluation_page(found: PreferenceEvaluation, language: str = "en") -> Page:
     """Return the report; raises UnknownNameError for a language that reports do not speak."""
-    if language not in PAGE:
-        raise UnknownNameError("The report language", language, PAGE)
-    spoken: Literal["en", "zh"] = "zh" if language == "zh" else "en"
-    words = PAGE[spoken]
-    model = MODEL_WORDS[spoken].get(found.model, found.model)
+    spoken = checked_language(language)
+    words = wording("preference.page", spoken)
+    model = wording("preference.models", spoken).get(found.model, found.model)
     sections = [
         _first(found, spoken),
         _rivals(found, words),
@@ -56,6 +48,8 @@ def evaluation_page(found: PreferenceEvaluation, language: str = "en") -> Page:
 
 
 Words = dict[str, str]
+_GROUPS = {"kind": "audit_messages.kinds", "language": "preference.languages", "design": "preference.designs"}
+"""Where the groups of a field get their names from; one without a name keeps its own."""
 
 
 def _number(measure: PreferenceMeasure, style: NumberStyle = "share", digits: int = 2) -> Number:
@@ -63,8 +57,8 @@ def _number(measure: PreferenceMeasure, style: NumberStyle = "share", digits: in
 
 
 def _first(found: PreferenceEvaluation, language: str) -> Section:
-    words, overall = PAGE[language], found.overall
-    notes = [Note(REHEARSAL_WORDS[language], "look")] if found.rehearsal else []
+    words, overall = wording("preference.page", language), found.overall
+    notes = [Note(wording("report.page", language)["rehearsal"], "look")] if found.rehearsal else []
     for rival in found.rivals:
         if (
             rival.name in ("longer", "shorter", "confounds")
@@ -75,16 +69,17 @@ def _first(found: PreferenceEvaluation, language: str) -> Section:
     if found.num_seen:
         notes.append(Note(words["seen"].format(number=found.num_seen)))
     if found.not_fitted:
-        notes.append(Note(words["not_fitted"].format(traits=JOIN[language].join(found.not_fitted)), "look"))
+        notes.append(Note(words["not_fitted"].format(traits=listed(found.not_fitted, language)), "look"))
     claimed = found.judge.claimed.value
     if claimed is not None and overall.accuracy.low is not None and overall.accuracy.low > claimed:
         notes.append(Note(words["above_judge"], "look"))
     if found.left_out:
-        reasons = JOIN[language].join(
-            words["counted"].format(reason=reason_word(reason, language), number=number)
+        reasons = wording("drops", language)
+        counts = (
+            words["counted"].format(reason=reasons.get(reason, reason), number=number)
             for reason, number in found.left_out.items()
         )
-        notes.append(Note(words["left_out"].format(reasons=reasons)))
+        notes.append(Note(words["left_out"].format(reasons=listed(counts, language))))
     figures = (
         Figure(words["accuracy"], _number(overall.accuracy)),
         Figure(words["shorter_side"], _number(overall.shorter)),
@@ -152,10 +147,10 @@ def _calibration(found: PreferenceEvaluation, words: Words) -> Section:
 
 
 def _groups(found: PreferenceEvaluation, language: str) -> Section:
-    words = PAGE[language]
+    words = wording("preference.page", language)
     parts: list[Part] = []
     for field, groups in found.groups.items():
-        called = GROUP_WORDS[language].get(field, {})
+        called = wording(_GROUPS[field], language) if field in _GROUPS else {}
         scopes = {called.get(name, name): scope for name, scope in groups.items()}
         if len(scopes) > 1 or field == "trait":
             parts += [_dots(words[field], scopes, words), _table(scopes, words[field], words)]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from character.locale import Language
 from character.records import Rollout, Turn
 from character.review.answers import EFFECT_PREFIX, Task, effect_key, target_key
 from character.review.effect_items import EffectItem
@@ -13,12 +14,10 @@ from character.review.index import facts_of
 from character.review.sources import Subject
 from character.review.store import ReviewStore
 from character.review.texts import FIRST_PART, TextPart, part_of
-from character.review.words import Language
 from character.text import fingerprint, stable_seed
 
 if TYPE_CHECKING:
     from character.evaluation.page.card_facts import CardPart
-
 LETTERS = "ABCDEFGHI"
 
 

@@ -23,9 +23,9 @@ from character.backends.seam import SeamEngine
 from character.config import Config, as_config, is_rehearsal_model, with_section
 from character.errors import BackendUnavailableError, CharacterError, StoreError
 from character.inputs import spelled_out
+from character.locale import Language
 from character.ranking.saved import build_ranker, ranker_fingerprint
 from character.report import write
-from character.report.parts import Language
 from character.runs.identity import prompts_of
 from character.runs.session import FolderKind, Session
 from character.tuning.estimate import estimate_tuning

@@ -17,8 +17,8 @@ from typing import Literal
 from character._version import __version__
 from character.errors import CharacterError, InputError, MissingExtraError
 from character.files import write_text
+from character.locale import Language
 from character.report import write
-from character.report.parts import Language
 from character.text import fingerprint
 from character.training.card import write_card
 from character.training.preparing import read_training

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from character.locale import wording
 from character.store.vetoes import VETO_REASONS
 from character.text import count_tokens
 from character.training.data import Row, TrainingData, prompt_key, responses_of, text_of, turns_of
@@ -37,9 +38,8 @@ def left_out(counts: Mapping[str, int]) -> Iterator[Check]:
         ("left_out", others, "of the data"),
     ):
         if found:
-            listed = ", ".join(
-                f"{number:,} {VETO_REASONS.get(reason, reason)}" for reason, number in found.items()
-            )
+            words = wording("drops", "en")
+            listed = ", ".join(f"{number:,} {words.get(reason, reason)}" for reason, number in found.items())
             yield Check(
                 code=code,
                 weight="note",
