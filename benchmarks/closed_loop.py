@@ -3,7 +3,7 @@
     python benchmarks/closed_loop.py [--seeds 0,1,2] [--workers 2] [--quick] [--json]
 
 A tiny policy is trained from scratch on a grammar of our own, tuned on pairs that it wrote itself, and measured on held-out
-messages by the grammar's truth (see `character demo closed-loop`). The baseline is the policy before tuning. Needs the
+messages by the grammar's truth (see `examples/closed_loop`). The baseline is the policy before tuning. Needs the
 extra `train`.
 
 Exits 1 where for any seed the trained trait does not move by more than .30 with an interval above 0, the interval of the
@@ -21,9 +21,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from character.demo.loop import closed_loop
-from character.demo.plan import FULL, QUICK, LoopConfig
-from character.demo.results import LoopResults
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "examples"))
+
+from closed_loop.loop import closed_loop
+from closed_loop.plan import FULL, QUICK, LoopConfig
+from closed_loop.results import LoopResults
 
 
 def measured(out: Path, seed: int, *, quick: bool, workers: int) -> dict[str, Any]:

@@ -33,10 +33,18 @@ from typing import Any
 
 import numpy as np
 
-from optimizers.calibration import Calibration, JudgedItem, JudgedPass, fit_calibration, fitter, text_length
-from optimizers.calibration_length import surest
-from optimizers.replay import select
-from optimizers.statistics import bootstrap_mean, kendall_tau_b
+from character.statistics.agreement import kendall_tau_b
+from character.statistics.intervals import bootstrap_mean
+from optimizers.calibration.calibration import (
+    Calibration,
+    JudgedItem,
+    JudgedPass,
+    fit_calibration,
+    fitter,
+    text_length,
+)
+from optimizers.calibration.length import surest
+from optimizers.strategies.racing import select
 
 SIZES = (10, 20, 40, 80)
 SCALES = {"pickside": (-5.0, 5.0), "delusion": (0.0, 5.0)}

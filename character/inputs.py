@@ -126,14 +126,17 @@ def as_ranking(result: Any, candidates: Candidates) -> Ranking:
         raise _broken("ranker", f"scores {scores!r} ({_first_line(error)})") from None
 
 
-def spelled_out(options: type) -> Callable[[F], F]:
+def spelled_out(options: type, defaults: Mapping[str, Any] | None = None) -> Callable[[F], F]:
     """Let a function that takes the keywords of a TypedDict show each of them in its signature, as ``help`` and editors do."""
+    values = defaults or {}
 
     def spell(function: F) -> F:
         signature = inspect.signature(function)
         plain = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
         keywords = [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=values.get(name), annotation=annotation
+            )
             for name, annotation in options.__annotations__.items()
         ]
         function.__signature__ = signature.replace(parameters=[*plain, *keywords])  # type: ignore[attr-defined]

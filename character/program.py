@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import dspy
 
@@ -21,7 +21,7 @@ from character.backends.dspy_compat import without_usage_note
 from character.config import Config, PairDesign
 from character.constitution import Constitution, Trait
 from character.errors import InputError
-from character.inputs import as_candidates, as_constitution, as_kind, as_ranking, as_trait
+from character.inputs import as_candidates, as_constitution, as_kind, as_ranking, as_trait, spelled_out
 from character.messages.generator import MessageGenerator
 from character.messages.slices import MESSAGES_PER_SLICE, MessageSlices
 from character.pairs.designs import build_pairs
@@ -45,6 +45,29 @@ from character.text import detect_language
 OnStep = Callable[[Candidates | Ranking], None]
 
 
+class ProgramSettings(TypedDict, total=False):
+    """How a program makes messages and pairs: the options that ``[messages]`` and ``[pairs]`` have as well."""
+
+    messages_per_trait: int
+    messages_per_slice: int
+    kinds: Sequence[Kind]
+    design: PairDesign
+    min_margin: float
+    min_probability: float
+    max_per_message: int | None
+
+
+_DEFAULTS: ProgramSettings = {
+    "messages_per_trait": 6,
+    "messages_per_slice": MESSAGES_PER_SLICE,
+    "kinds": KINDS,
+    "design": "best_rest",
+    "min_margin": 0.1,
+    "min_probability": 0.7,
+    "max_per_message": None,
+}
+
+
 @without_usage_note
 class CharacterProgram(dspy.Module):
     """Generates messages for traits, answers them at several levels, ranks the answers and builds pairs.
@@ -63,33 +86,34 @@ class CharacterProgram(dspy.Module):
     none repeats another, whichever slice or kind it is of.
     """
 
+    @spelled_out(ProgramSettings, _DEFAULTS)
     def __init__(
         self,
         generator: Any = None,
         responder: Any = None,
         ranker: Any = None,
         *,
-        messages_per_trait: int = 6,
-        messages_per_slice: int = MESSAGES_PER_SLICE,
-        kinds: Sequence[Kind] = KINDS,
-        design: PairDesign = "best_rest",
-        min_margin: float = 0.1,
-        min_probability: float = 0.7,
-        max_per_message: int | None = None,
         lms: Mapping[str, Any] | None = None,
         seed: int = 0,
         max_in_flight: int = 16,
+        **settings: Unpack[ProgramSettings],
     ) -> None:
         super().__init__()
         parts = {"generator": generator, "responder": responder, "ranker": ranker}
-        _checked(parts, lms or {}, kinds, messages_per_trait, messages_per_slice)
+        chosen: Any = {**_DEFAULTS, **settings}
+        if unknown := chosen.keys() - _DEFAULTS.keys():
+            raise TypeError(f"CharacterProgram has no option {min(unknown)!r}; it has {', '.join(_DEFAULTS)}")
+        _checked(parts, lms or {}, chosen)
         self.generator = generator or MessageGenerator()
         self.responder = responder or Responder()
         self.ranker = ranker or Ranker()
-        self.messages_per_trait, self.kinds = messages_per_trait, tuple(as_kind(kind) for kind in kinds)
-        self.messages_per_slice = messages_per_slice
-        self.design, self.min_margin = design, min_margin
-        self.min_probability, self.max_per_message = min_probability, max_per_message
+        self.messages_per_trait, self.messages_per_slice = (
+            chosen["messages_per_trait"],
+            chosen["messages_per_slice"],
+        )
+        self.kinds = tuple(as_kind(kind) for kind in chosen["kinds"])
+        self.design, self.min_margin = chosen["design"], chosen["min_margin"]
+        self.min_probability, self.max_per_message = chosen["min_probability"], chosen["max_per_message"]
         self.lms = dict(lms or {})
         self.seed, self.max_in_flight = seed, max_in_flight
 
@@ -297,9 +321,8 @@ def _traits(trait: Trait | Mapping[str, Any] | str | None, constitution: Constit
     return list(constitution.traits)
 
 
-def _checked(
-    parts: Mapping[str, Any], lms: Mapping[str, Any], kinds: Sequence[str], per_trait: int, per_slice: int
-) -> None:
+def _checked(parts: Mapping[str, Any], lms: Mapping[str, Any], chosen: Mapping[str, Any]) -> None:
+    kinds = chosen["kinds"]
     for name, part in parts.items():
         if part is not None and not callable(part):
             raise InputError(
@@ -312,10 +335,9 @@ def _checked(
             )
     if not kinds or len(set(kinds)) != len(kinds):
         raise InputError(f"kinds is {list(kinds)}.", expected="at least one kind, each once")
-    if per_trait < 1:
-        raise InputError(f"messages_per_trait is {per_trait}.", expected="at least 1")
-    if per_slice < 1:
-        raise InputError(f"messages_per_slice is {per_slice}.", expected="at least 1")
+    for name in ("messages_per_trait", "messages_per_slice"):
+        if chosen[name] < 1:
+            raise InputError(f"{name} is {chosen[name]}.", expected="at least 1")
 
 
 def _result(rollouts: list[Rollout], batches: list[MessageBatch]) -> CharacterResult:

@@ -7,8 +7,8 @@ from typing import Any
 import dspy
 
 from character import Ranker
-from optimizers.artifact import RankerArtifact, artifact_of
-from optimizers.artifact_records import Figure, LabelledFacts, MetricRow
+from optimizers.artifact.artifact import RankerArtifact, artifact_of
+from optimizers.artifact.records import Figure, LabelledFacts, MetricRow
 
 TRAIT = {"name": "patience", "description": "Takes the time an explanation needs."}
 CANDIDATES = ("Hurry up, it is easy.", "Let us go through it step by step.", "No.", "Slowly, slowly, slowly.")

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from character.demo.tiny_model import CHAT_TEMPLATE, SPECIAL
+from closed_loop.tiny_model import CHAT_TEMPLATE, SPECIAL
 
 Row = dict[str, Any]
 

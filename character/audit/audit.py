@@ -7,6 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict, Unpack
+
+from pydantic import PrivateAttr
 
 from character._version import __version__
 from character.audit.candidates import CandidateCounter
@@ -14,49 +17,124 @@ from character.audit.confounds import ConfoundAudit, audit_table
 from character.audit.examples import ExampleCollector
 from character.audit.findings import findings
 from character.audit.messages.audit import Targets, audit_messages
+from character.audit.page.page import audit_page
 from character.audit.rankings import audit_rankings
-from character.audit.records import AUDIT_LANGUAGES, AuditLanguage, MoreOf, RunAudit
+from character.audit.records import MoreOf, RunAudit
+from character.config import Config, as_config, with_section
 from character.constitution import Constitution, Trait
 from character.errors import UnknownNameError
+from character.inputs import spelled_out
+from character.locale import LANGUAGES, Language, report_language
 from character.pairs.balance import Balanced, balance_table
 from character.pairs.features import FEATURES
-from character.pairs.second_opinion import SecondOpinion
+from character.pairs.second_opinion import SecondOpinion, second_opinion
 from character.pairs.table import PairTable, pair_table
+from character.preference import load_preference_model
+from character.preference.folds import message_key
+from character.preference.known_traits import asked_about
+from character.preference.protocol import PreferenceModel
 from character.records import Message, PreferencePair, Rollout
-from character.runs.session import require_kind, stored_config, stored_constitution
+from character.report import html_path, write_page
+from character.runs.session import reading, stored_config, stored_constitution
 from character.runs.summary import RunSummary, summarize
 from character.store.run_store import RunStore
 from character.store.vetoes import Vetoes, read_vetoes, without_vetoed
 
+PAGE_NAME = "audit.html"
 Ask = Callable[[Sequence[PreferencePair], Sequence[Trait]], SecondOpinion]
 """Says what somebody else thinks of a run's pairs; the traits are those of the constitution."""
 
 
+class AuditOptions(TypedDict, total=False):
+    """The options of ``audit`` besides its run and its configuration, those of ``[audit]`` among them."""
+
+    language: Language | None
+    seed: int
+    preference: PreferenceModel | Path | str | None
+    second_opinion: Ask | None
+
+
+class AuditResult(RunAudit):
+    """The audit of a run in a folder, which can be written there as a page."""
+
+    _folder: Path = PrivateAttr()
+
+    @classmethod
+    def in_folder(cls, audit: RunAudit, folder: Path) -> AuditResult:
+        """Return an audit as that of the run in a folder."""
+        result = cls.model_construct(**dict(audit))
+        result._folder = folder
+        return result
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the two tell the same, wherever their runs lie."""
+        return isinstance(other, RunAudit) and dict(self) == dict(other)
+
+    __hash__ = RunAudit.__hash__
+
+    def write_report(self, path: Path | str | None = None) -> Path:
+        """Write the audit as an HTML file, by default audit.html in the run's folder, and as JSON beside it; return its path.
+
+        Raises InputError for a file that is not named as HTML or cannot be written.
+        """
+        html = html_path(path or self._folder / PAGE_NAME)
+        write_page(audit_page(self), self, html)
+        return html
+
+
+@spelled_out(AuditOptions)
 def audit(
-    run_folder: Path | str,
-    *,
-    language: AuditLanguage | None = None,
-    seed: int = 0,
-    second_opinion: Ask | None = None,
-) -> RunAudit:
+    run_folder: Path | str, config: Config | Path | str | None = None, **options: Unpack[AuditOptions]
+) -> AuditResult:
     """Return the audit of a run, finished or not; no language model is called and nothing is written.
 
-    ``language`` is that of the findings, the constitution's unless given. ``second_opinion`` is asked about all
-    pairs (see ``second_opinion.second_opinion``). The same run and seed give the same audit. Raises StoreError where
-    the folder holds no run and UnknownNameError for the language.
+    The options stand for those of the section ``[audit]``: ``language`` is that of the findings, the constitution's
+    unless given, ``seed`` that of the intervals. A ``preference`` model (fitted, or its folder) says what it thinks of
+    all pairs, and so does ``second_opinion``, any function of pairs and traits. The same run and seed give the same
+    audit. Raises StoreError where the folder holds no run and UnknownNameError for the language.
     """
-    if language is not None and language not in AUDIT_LANGUAGES:
-        raise UnknownNameError("The audit's language", language, AUDIT_LANGUAGES)
-    with RunStore(run_folder) as store:
-        require_kind(store, "run")
+    config = _configured(config, options)
+    language, seed = config.audit.language, config.audit.seed
+    ask = options.get("second_opinion") or _asking(options.get("preference") or config.audit.preference, seed)
+    with reading(run_folder, "run") as store:
         constitution = stored_constitution(store)
-        of_constitution: AuditLanguage = "zh" if constitution.language.casefold().startswith("zh") else "en"
         kept = _Kept(store, read_vetoes(store.folder))
+        of_constitution = report_language(constitution.language)
         found = _audit(store, kept, constitution, language or of_constitution, seed)
-        if second_opinion is not None:
+        if ask is not None:
             asked = [pair for rollout in kept.rollouts() for pair in rollout.pairs]
-            found = found.model_copy(update={"second_opinion": second_opinion(asked, constitution.traits)})
-    return found.model_copy(update={"findings": findings(found)})
+            found = found.model_copy(update={"second_opinion": ask(asked, constitution.traits)})
+    return AuditResult.in_folder(found.model_copy(update={"findings": findings(found)}), Path(run_folder))
+
+
+def _configured(config: Config | Path | str | None, options: AuditOptions) -> Config:
+    language = options.get("language")
+    if language is not None and language not in LANGUAGES:
+        raise UnknownNameError("The audit's language", language, LANGUAGES)
+    plain = {name: options[name] for name in ("language", "seed") if options.get(name) is not None}
+    return with_section(as_config(config), "audit", plain)
+
+
+def _asking(preference: PreferenceModel | Path | str | None, seed: int) -> Ask | None:
+    """Return what asks a preference model, given as one or by its folder, about a run's pairs."""
+    if preference is None:
+        return None
+    is_folder = isinstance(preference, str | Path)
+    model = load_preference_model(preference) if isinstance(preference, str | Path) else preference
+    where = f"the model {preference}" if is_folder else "the model"
+
+    def ask(pairs: Sequence[PreferencePair], traits: Sequence[Trait]) -> SecondOpinion:
+        asked = asked_about(model, (pair.trait for pair in pairs), traits, where=where)
+        opinion = second_opinion(
+            pairs,
+            asked.model.preferences,
+            model=model.kind,
+            is_seen=lambda pair: message_key(pair) in model.seen_messages,
+            seed=seed,
+        )
+        return opinion.model_copy(update={"not_fitted": asked.not_fitted, "rehearsal": model.rehearsal})
+
+    return ask
 
 
 @dataclass(frozen=True)
@@ -82,7 +160,7 @@ class _Kept:
 
 
 def _audit(
-    store: RunStore, kept: _Kept, constitution: Constitution, language: AuditLanguage, seed: int
+    store: RunStore, kept: _Kept, constitution: Constitution, language: Language, seed: int
 ) -> RunAudit:
     summary = summarize(store)
     confounds, sides, balanced = _pairs(kept, constitution, seed)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from character.audit.confounds import ConfoundAudit
 from character.pairs.feature_words import HasWords, TraitWords, trait_words, words_of_trait
-from character.pairs.features import FEATURES, Text, opener
+from character.pairs.features import FEATURES, MeasuredText, opener
 from character.records import PreferencePair, Record, Rollout
 
 NUM_RANKINGS, NUM_SET_ASIDE, NUM_CONFOUNDS = 5, 3, 3
@@ -15,7 +15,7 @@ NUM_RANKINGS, NUM_SET_ASIDE, NUM_CONFOUNDS = 5, 3, 3
 _OPENER = "opener:"
 
 
-class Shown(Record):
+class ShownCandidate(Record):
     """One candidate as an example shows it; ``level`` is "" and ``score`` None where there is none."""
 
     text: str
@@ -33,7 +33,7 @@ class RankingExample(Record):
     message_id: str
     trait: str
     message: str
-    candidates: tuple[Shown, ...]
+    candidates: tuple[ShownCandidate, ...]
     status: str = "ranked"
     consistency: float | None = None
     reason: str = ""
@@ -50,7 +50,7 @@ class PairExample(Record):
     rejected: str
 
 
-class Examples(Record):
+class AuditExamples(Record):
     """The examples of an audit: least consistent rankings, messages set aside, and confounded pairs."""
 
     rankings: tuple[RankingExample, ...] = ()
@@ -88,11 +88,11 @@ class ExampleCollector:
         for pair in rollout.pairs if self._signs else ():
             self._look(pair)
 
-    def examples(self) -> Examples:
+    def examples(self) -> AuditExamples:
         """Return what was picked."""
         least = sorted(self._least, key=lambda entry: entry[:2], reverse=True)
         pairs = [(name, self._best[name][1]) for name in self._signs if name in self._best]
-        return Examples(
+        return AuditExamples(
             rankings=tuple(_ranking(rollout) for *_, rollout in least),
             set_aside=tuple(_ranking(rollout) for rollout in self._aside),
             pairs=tuple(_pair(name, pair) for name, pair in pairs),
@@ -123,7 +123,7 @@ def _difference(name: str, pair: PreferencePair, words: TraitWords) -> float:
         wanted = name.removeprefix(_OPENER)
         return float((opener(pair.chosen) == wanted) - (opener(pair.rejected) == wanted))
     feature = FEATURES[name]
-    return feature(Text.of(pair.chosen, words)) - feature(Text.of(pair.rejected, words))
+    return feature(MeasuredText.of(pair.chosen, words)) - feature(MeasuredText.of(pair.rejected, words))
 
 
 def _ranking(rollout: Rollout) -> RankingExample:
@@ -135,7 +135,9 @@ def _ranking(rollout: Rollout) -> RankingExample:
         trait=rollout.message.trait,
         message=rollout.message.text,
         candidates=tuple(
-            Shown(text=items[i].text, level=items[i].level or "", score=scores[i] if scores else None)
+            ShownCandidate(
+                text=items[i].text, level=items[i].level or "", score=scores[i] if scores else None
+            )
             for i in order
         ),
         status=ranking.status if ranking else "",

@@ -7,14 +7,13 @@ from typing import Literal
 
 from character.audit.confounds import ConfoundScope
 from character.audit.messages.findings import message_findings
-from character.audit.page.finding_words import FINDINGS, LIST_COMMA, SIDE_WORDS, STAGE_WORDS, feature_word
-from character.audit.page.words import LEVEL_WORDS
 from character.audit.rankings import UNSURE
-from character.audit.records import Finding, RunAudit
+from character.audit.records import AuditFinding, RunAudit
+from character.locale import listed, wording
+from character.pairs.features import feature_word
 from character.report import Number
-from character.report.drop_words import reason_word
 from character.report.wording import number_text
-from optimizers.statistics import Interval
+from character.statistics.intervals import Interval
 
 NUM_CONFOUNDS, NUM_TRAITS = 5, 3
 """How many confounds of the run, and traits with confounds of their own, are told one by one."""
@@ -41,15 +40,16 @@ OFF_TARGET = ("overdone", "absent", "opposite")
 
 Weight = Literal["look", "note", "fine"]
 _WEIGHTS: tuple[Weight, ...] = ("look", "note", "fine")
-_Say = Callable[..., Finding]
+_Say = Callable[..., AuditFinding]
 
 
-def findings(audit: RunAudit) -> tuple[Finding, ...]:
+def findings(audit: RunAudit) -> tuple[AuditFinding, ...]:
     """Return what stands out, in the audit's language, the most urgent first."""
 
-    def say(code: str, weight: Weight, **values: object) -> Finding:
+    def say(code: str, weight: Weight, **values: object) -> AuditFinding:
         written = {name: _written(value, audit.language) for name, value in values.items()}
-        return Finding(code=code, weight=weight, text=FINDINGS[audit.language][code].format(**written))
+        text = wording("audit.findings", audit.language)[code].format(**written)
+        return AuditFinding(code=code, weight=weight, text=text)
 
     if not audit.states.get("messages"):
         return (say("nothing", "look"),)
@@ -80,7 +80,7 @@ def _written(value: object, language: str) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _state(audit: RunAudit, say: _Say) -> Iterator[Finding]:
+def _state(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
     pending = audit.states.get("pending", 0) + audit.states.get("failed", 0)
     if pending:
         yield say("unfinished", "look", pending=pending, messages=audit.states["messages"])
@@ -96,26 +96,26 @@ def _state(audit: RunAudit, say: _Say) -> Iterator[Finding]:
     if not audit.num_pairs:
         yield say("no_pairs", "look")
     if audit.vetoed:
-        counts = (
-            f"{reason_word(reason, audit.language)} {number:,}" for reason, number in audit.vetoed.items()
-        )
-        yield say("vetoed", "note", counts=LIST_COMMA[audit.language].join(counts))
+        reasons = wording("drops", audit.language)
+        counts = (f"{reasons.get(reason, reason)} {number:,}" for reason, number in audit.vetoed.items())
+        yield say("vetoed", "note", counts=listed(counts, audit.language))
     if audit.rehearsal or (audit.second_opinion and audit.second_opinion.rehearsal):
-        yield say("rehearsal", "note")
+        text = wording("report.page", audit.language)["rehearsal"]
+        yield AuditFinding(code="rehearsal", weight="note", text=text)
 
 
-def _chosen_levels(audit: RunAudit, say: _Say) -> Iterator[Finding]:
+def _chosen_levels(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
     for level in OFF_TARGET:
         number = audit.chosen_levels.get(level, 0)
         share = number / audit.num_pairs if audit.num_pairs else 0.0
         if share > LEVEL_CHOSEN:
-            word = LEVEL_WORDS[audit.language][level]
+            word = wording("audit.levels", audit.language)[level]
             yield say(
                 "chosen_level", "look", level=word, number=number, pairs=audit.num_pairs, share=_share(share)
             )
 
 
-def _confounds(audit: RunAudit, say: _Say) -> Iterator[Finding]:
+def _confounds(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
     confounds = audit.confounds
     if confounds is None:
         return
@@ -144,7 +144,7 @@ def _without_twins(flagged: tuple[str, ...]) -> list[str]:
     return [name for name in flagged if name != "tokens" or "characters" not in flagged]
 
 
-def _confound(audit: RunAudit, scope: ConfoundScope, name: str, say: _Say) -> Finding:
+def _confound(audit: RunAudit, scope: ConfoundScope, name: str, say: _Say) -> AuditFinding:
     if name.startswith("opener:"):
         row = next(row for row in scope.openers if f"opener:{row.opener}" == name)
         shares = {"chosen": _share(row.share_chosen), "rejected": _share(row.share_rejected)}
@@ -152,7 +152,7 @@ def _confound(audit: RunAudit, scope: ConfoundScope, name: str, say: _Say) -> Fi
     effect = next(row for row in scope.features if row.name == name)
     sides = next(row for row in audit.sides if row.name == name)
     more = effect.effect > 0
-    words = SIDE_WORDS[audit.language]
+    words = wording("audit.sides", audit.language)
     return say(
         "longer" if name in ("characters", "tokens") else "more_of",
         "look",
@@ -165,7 +165,7 @@ def _confound(audit: RunAudit, scope: ConfoundScope, name: str, say: _Say) -> Fi
     )
 
 
-def _trait_confounds(audit: RunAudit, told: list[str], say: _Say) -> Iterator[Finding]:
+def _trait_confounds(audit: RunAudit, told: list[str], say: _Say) -> Iterator[AuditFinding]:
     scopes = audit.confounds.by_trait if audit.confounds else {}
     if len(scopes) < 2:
         return
@@ -178,10 +178,10 @@ def _trait_confounds(audit: RunAudit, told: list[str], say: _Say) -> Iterator[Fi
 
 
 def _names(names: list[str] | tuple[str, ...], language: str) -> str:
-    return LIST_COMMA[language].join(feature_word(name, language) for name in names)
+    return listed((feature_word(name, language) for name in names), language)
 
 
-def _surface(audit: RunAudit, say: _Say) -> Iterator[Finding]:
+def _surface(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
     classifier = audit.confounds.classifier if audit.confounds else None
     if classifier is None or classifier.accuracy is None or classifier.low is None:
         return
@@ -194,7 +194,7 @@ def _surface(audit: RunAudit, say: _Say) -> Iterator[Finding]:
     )
 
 
-def _balance(audit: RunAudit, say: _Say) -> Iterator[Finding]:
+def _balance(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
     balanced = audit.balanced
     if balanced is None:
         return
@@ -210,7 +210,7 @@ def _balance(audit: RunAudit, say: _Say) -> Iterator[Finding]:
         yield say("unreached", "look", names=_names(balanced.unreached, audit.language))
 
 
-def _rankings(audit: RunAudit, say: _Say) -> Iterator[Finding]:
+def _rankings(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
     rankings = audit.rankings
     total = sum(rankings.statuses.values())
     for status in ("unsuitable", "unranked"):
@@ -236,14 +236,14 @@ def _rankings(audit: RunAudit, say: _Say) -> Iterator[Finding]:
         yield say("saved", "note", number=rankings.saved_calls, share=_share(rankings.saved_share))
 
 
-def _judges(audit: RunAudit, say: _Say) -> Iterator[Finding]:
+def _judges(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
     rankings = audit.rankings
     if rankings.alpha is not None:
         weight = _grade(rankings.alpha.estimate, ALPHA_GOOD, ALPHA_POOR)
         weight = "note" if weight == "fine" and rankings.same_model else weight
         yield say("jurors", weight, alpha=_number(rankings.alpha))
     if rankings.same_model:
-        yield say("same_model", "look", models=LIST_COMMA[audit.language].join(rankings.same_model))
+        yield say("same_model", "look", models=listed(rankings.same_model, audit.language))
     biased = [
         row for row in rankings.places if row.effect.excludes(0) and abs(row.effect.estimate) >= PLACE_EFFECT
     ]
@@ -258,14 +258,14 @@ def _judges(audit: RunAudit, say: _Say) -> Iterator[Finding]:
         yield say("no_place", "fine", threshold=Number(PLACE_EFFECT))
 
 
-def _second_opinion(audit: RunAudit, say: _Say) -> Iterator[Finding]:
+def _second_opinion(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
     opinion = audit.second_opinion
     if opinion is None:
         return
     if opinion.num_seen:
         yield say("second_opinion_seen", "note", number=opinion.num_seen, pairs=opinion.num_pairs)
     if opinion.not_fitted:
-        names = LIST_COMMA[audit.language].join(opinion.not_fitted)
+        names = listed(opinion.not_fitted, audit.language)
         yield say("second_opinion_not_fitted", "look", names=names)
     if opinion.agreement is not None:
         share = opinion.agreement
@@ -273,14 +273,13 @@ def _second_opinion(audit: RunAudit, say: _Say) -> Iterator[Finding]:
         yield say("second_opinion", "note", agreement=agreement, number=len(opinion.disagreements))
 
 
-def _dropped(audit: RunAudit, say: _Say) -> Iterator[Finding]:
+def _dropped(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
     for stage, reasons in audit.dropped.items():
         reason, number = max(reasons.items(), key=lambda item: item[1], default=("", 0))
         if number:
-            stage_word = STAGE_WORDS[audit.language].get(stage, stage)
-            yield say(
-                "dropped", "note", stage=stage_word, reason=reason_word(reason, audit.language), number=number
-            )
+            stage_word = wording("audit.stages", audit.language).get(stage, stage)
+            reason_word = wording("drops", audit.language).get(reason, reason)
+            yield say("dropped", "note", stage=stage_word, reason=reason_word, number=number)
 
 
 def _grade(value: float, good: float, poor: float) -> Weight:

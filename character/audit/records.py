@@ -8,18 +8,16 @@ from pydantic import Field
 
 from character.audit.candidates import CandidateAudit
 from character.audit.confounds import ConfoundAudit
-from character.audit.examples import Examples
+from character.audit.examples import AuditExamples
 from character.audit.messages.records import MessageAudit
 from character.audit.rankings import RankingAudit
+from character.locale import Language
 from character.pairs.balance import Balanced
 from character.pairs.second_opinion import SecondOpinion
 from character.records import Record
 
-AuditLanguage = Literal["en", "zh"]
-AUDIT_LANGUAGES: tuple[AuditLanguage, ...] = ("en", "zh")
 
-
-class Finding(Record):
+class AuditFinding(Record):
     """One thing to know, in plain words. ``weight``: ``look`` asks for attention, ``note`` informs, ``fine`` reassures.
 
     ``code`` names the kind of finding, the same in every language.
@@ -50,7 +48,7 @@ class RunAudit(Record):
     """
 
     constitution: str
-    language: AuditLanguage
+    language: Language
     version: str
     seed: int
     traits: tuple[str, ...]
@@ -67,7 +65,7 @@ class RunAudit(Record):
     sides: tuple[MoreOf, ...] = ()
     chosen_levels: dict[str, int] = Field(default_factory=dict)
     balanced: Balanced | None = None
-    examples: Examples = Examples()
+    examples: AuditExamples = AuditExamples()
     vetoed: dict[str, int] = Field(default_factory=dict)
     second_opinion: SecondOpinion | None = None
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[AuditFinding, ...] = ()

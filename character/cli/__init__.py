@@ -28,7 +28,6 @@ _COMMANDS = {
     "preference": "Fit a preference model and say what it is worth.",
     "export": "Write a run's data for a trainer.",
     "train": "Write data, recipe and checks for TRL, and train.",
-    "demo": "Run the whole recipe on a toy world.",
     "backends": "List the configured backends, and try each with --ping.",
     "init": "Write a commented project folder to start from.",
 }

@@ -8,15 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from character.cli.options import json_option, print_json, run_argument
-from character.cli.report_files import check_html, write_report
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from character.audit.audit import Ask
-    from character.constitution import Trait
-    from character.pairs.second_opinion import SecondOpinion
-    from character.records import PreferencePair
     from character.report import Page
 
 
@@ -53,47 +46,19 @@ def command(
 
     Writes one HTML file that opens offline, and the same as JSON.
     """
-    from character.audit.audit import audit
+    from character.audit.audit import PAGE_NAME, audit
     from character.audit.page.page import audit_page
+    from character.report import html_path
 
-    html = out or run_folder / "audit.html"
-    check_html(html)
-    found = audit(
-        run_folder,
-        language=language,  # type: ignore[arg-type]  # click checked it
-        seed=seed,
-        second_opinion=_asking(preference_folder, seed) if preference_folder else None,
-    )
-    page = audit_page(found)
-    write_report(page, found, html)
+    html = html_path(out or run_folder / PAGE_NAME)
+    report = audit(run_folder, language=language, seed=seed, preference=preference_folder)  # type: ignore[arg-type]
+    report.write_report(html)
     if as_json:
-        print_json(found.model_dump(mode="json"))
+        print_json(report.model_dump(mode="json"))
     else:
-        _print(page, html)
+        _print(audit_page(report), html)
     if open_it:
         click.launch(str(html.absolute()))
-
-
-def _asking(folder: Path, seed: int) -> Ask:
-    from character.pairs.second_opinion import second_opinion
-    from character.preference import load_preference_model
-    from character.preference.folds import message_key
-    from character.preference.known_traits import asked_about
-
-    model = load_preference_model(folder)
-
-    def ask(pairs: Sequence[PreferencePair], traits: Sequence[Trait]) -> SecondOpinion:
-        asked = asked_about(model, (pair.trait for pair in pairs), traits, where=f"the model {folder}")
-        found = second_opinion(
-            pairs,
-            asked.model.preferences,
-            model=model.kind,
-            is_seen=lambda pair: message_key(pair) in model.seen_messages,
-            seed=seed,
-        )
-        return found.model_copy(update={"not_fitted": asked.not_fitted, "rehearsal": model.rehearsal})
-
-    return ask
 
 
 def _print(page: Page, html: Path) -> None:

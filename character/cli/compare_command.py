@@ -15,31 +15,6 @@ if TYPE_CHECKING:
 
     from character.evaluation.compare import Change
 
-_WORDS = {
-    "en": {
-        "title": "{second} against {first}",
-        "sure": "{sure} of {number} effects surely changed.",
-        "none": "None of {number} effects surely changed (--all shows them).",
-        "paired": "All were measured on the same messages.",
-        "reworded": "Worded otherwise: {traits}.",
-        "judged_apart": "Each evaluation judged {traits} in its own words, so that what was tried and what it was judged by changed together. Measured again with `--yardstick {first}`, the second is judged as the first was.",
-        "unpaired": "{unpaired} were measured on other messages: with `effect … --messages {first}` they are compared message by message.",
-    },
-    "zh": {
-        "title": "{second} 对比 {first}",
-        "sure": "{number} 项效果中有 {sure} 项确有变化。",
-        "none": "{number} 项效果都没有确定的变化（--all 可以全部列出）。",
-        "paired": "全部在同样的消息上测量。",
-        "reworded": "措辞不同：{traits}。",
-        "judged_apart": "两次测量各用自己的措辞来评判{traits}，尝试的内容和评判的标准一起变了。第二次加上 `--yardstick {first}` 重新测量，就与第一次用同样的标准。",
-        "unpaired": "{unpaired} 项在不同的消息上测量：用 `effect … --messages {first}` 可以逐条比较。",
-    },
-}
-_HEADS = {
-    "en": ("what was changed", "trait judged", "first", "second", "change", "adjusted p"),
-    "zh": ("所做的改变", "评判的特质", "第一次", "第二次", "变化", "校正后的 p"),
-}
-
 
 @click.command("compare", short_help="Show what changed between two evaluations.")
 @click.argument("first", type=click.Path(path_type=Path))
@@ -62,10 +37,10 @@ def command(first: Path, second: Path, show_all: bool, language: str | None, as_
         print_json({"first": str(first), "second": str(second), **told})
         return
     from character.cli.wording import console as new_console
-    from character.evaluation.page.words import listed
+    from character.locale import listed, report_language, wording
 
-    spoken = language or ("zh" if found.before.language.casefold().startswith("zh") else "en")
-    words = _WORDS[spoken]
+    spoken = language or report_language(found.before.language)
+    words = wording("compare.table", spoken)
     sure = [change for change in changes if change.adjusted_p < 1 - found.before.level]
     own = [change for change in changes if change.is_intended and change.trait in found.reworded]
     console = new_console()
@@ -85,9 +60,10 @@ def _table(changes: Sequence[Change], title: str, spoken: str) -> Table:
     from rich.table import Table
 
     from character.evaluation.page.findings import compared_word, written
+    from character.locale import wording
 
     table = Table(title=title, title_justify="left")
-    for place, name in enumerate(_HEADS[spoken]):
+    for place, name in enumerate(wording("compare.columns", spoken).values()):
         table.add_column(name, justify="right" if place > 1 else "left", overflow="fold")
     for change in changes:
         table.add_row(

@@ -22,10 +22,9 @@ from character.cli.options import (
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from character.evaluation.probe import Progress
-    from character.evaluation.records import EffectReport, Figure
+    from character.evaluation.probe import EvaluationProgress
+    from character.evaluation.records import EffectFigure, EffectReport
     from character.report.parts import NumberStyle
-
 _LIMITS = "Without re-asks. Prompts are measured, lengths of replies are assumed."
 
 
@@ -197,8 +196,9 @@ def _show(report: EffectReport, out: Path, language: str | None) -> None:
     from character.cli.wording import console as new_console
     from character.cli.wording import cost_text, count_text
     from character.evaluation.page.findings import findings
+    from character.locale import report_language
 
-    spoken = language or ("zh" if report.language.casefold().startswith("zh") else "en")
+    spoken = language or report_language(report.language)
     console = new_console()
     if report.judged:
         console.print(_table(report, spoken))
@@ -217,14 +217,13 @@ def _table(report: EffectReport, spoken: str) -> Table:
 
     from character.evaluation.page.findings import is_sure, written
     from character.evaluation.page.revealed import told_rating
-    from character.evaluation.page.words import WORDS
-    from character.evaluation.pressure import PRESSURE_WORDS
+    from character.locale import wording
 
-    def two_lines(figure: Figure, *, sure: bool, style: NumberStyle = "signed") -> str:
+    def two_lines(figure: EffectFigure, *, sure: bool, style: NumberStyle = "signed") -> str:
         estimate, _, interval = written(figure, spoken, style).partition(" [")
         return f"{estimate}{' *' if sure else ''}" + (f"\n[{interval}" if interval else "")
 
-    words = WORDS[spoken]
+    words = wording("effect.page", spoken)
     columns: dict[str, dict[str, str]] = {
         words[f"{question}_short"]: {
             each.trait: two_lines(each.shift, sure=is_sure(each, report))
@@ -234,8 +233,9 @@ def _table(report: EffectReport, spoken: str) -> Table:
         for question in ("alone", "within", "models")
     }
     shares = [(each.share, each.contrast) for each in report.robustness if each.share is not None]
+    pressures = wording("effect.pressures", spoken)
     columns[words["least_left"]] = {
-        contrast.group: f"{two_lines(share, sure=False, style='share')}\n{PRESSURE_WORDS[spoken][contrast.pressure]}"
+        contrast.group: f"{two_lines(share, sure=False, style='share')}\n{pressures[contrast.pressure]}"
         for share, contrast in sorted(shares, key=lambda each: -each[0].estimate)
     }
     columns[words["chosen"]] = {
@@ -255,11 +255,11 @@ def _table(report: EffectReport, spoken: str) -> Table:
     return table
 
 
-def _told(bar: LiveBar) -> Callable[[Progress], None]:
+def _told(bar: LiveBar) -> Callable[[EvaluationProgress], None]:
     """Return what shows an evaluation's progress on a bar."""
     from character.cli.wording import cost_text, count_text
 
-    def show(progress: Progress) -> None:
+    def show(progress: EvaluationProgress) -> None:
         cost = f"{count_text(progress.usage.calls, 'call')} · {cost_text(progress.usage)}"
         bar.show(progress.done, "answering and judging", note=cost, total=progress.total)
 

@@ -89,10 +89,10 @@ if TYPE_CHECKING:
 def command(run_folder: Path, format_name: str, out: Path, **flags: Any) -> None:
     """Write the pairs of RUN in the shape of FORMAT, split by message, with a dataset card."""
     from character.exports import Split, export, push_to_hub, run_data
-    from character.store.run_store import RunStore
+    from character.runs.session import reading
 
     _refuse_without_balance(flags)
-    with RunStore(run_folder) as store:
+    with reading(run_folder) as store:
         report = export(
             run_data(store),
             format_name,

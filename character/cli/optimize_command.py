@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from character.backends.rehearsal.notice import REHEARSAL_WORDS
 from character.cli.live_bar import LiveBar
 from character.cli.options import backend_overrides, config_option, json_option, print_json, tuning_options
+from character.locale import wording
 
 if TYPE_CHECKING:
     from character.config import Config
     from character.report import Page
     from optimizers.labelled import LabelledSet
-    from optimizers.report import OptimizationReport
-    from optimizers.strategies import Progress
-
+    from optimizers.optimize import Progress
+    from optimizers.validation.report import OptimizationReport
 STRATEGY_NAMES = ("auto", "calibrate", "select", "few_shot", "copro", "mipro", "gepa", "simba")
 _ESTIMATE_NOTE = (
     "once: every labelled item judged as the ranker is. all: at most, the calls allowed (--budget), each with the longest prompt "
@@ -127,10 +126,10 @@ def _optimize(labelled: LabelledSet, out: Path, config: Config, flags: dict[str,
 def _recheck(path: Path, labelled: LabelledSet, config: Config, flags: dict[str, Any]) -> None:
     from character.cli.wording import console as new_console
     from character.config import is_rehearsal_model
+    from character.statistics.intervals import is_real
     from character.tuning.optimize import recheck
-    from optimizers.artifact import language_warning, load_artifact
-    from optimizers.evaluation import is_real
-    from optimizers.report import MetricGain
+    from optimizers.artifact.artifact import language_warning, load_artifact
+    from optimizers.validation.report import MetricGain
 
     artifact = load_artifact(path)
     found = recheck(
@@ -160,7 +159,7 @@ def _recheck(path: Path, labelled: LabelledSet, config: Config, flags: dict[str,
     note = " It was tuned on these labels, so the figures flatter it." if same else ""
     console.print(f"{said}.{note}", style="green" if still else "yellow")
     notes = [language_warning(artifact, language, path) for language in labelled.languages]
-    for each in filter(None, [*notes, REHEARSAL_WORDS["en"] if rehearsal else ""]):
+    for each in filter(None, [*notes, wording("report.page", "en")["rehearsal"] if rehearsal else ""]):
         console.print(each, style="yellow")
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from character.locale import wording
 from character.report import Figures, Notes, Number, Page, Table
 from character.report.parts import Part
-from character.report.wording import cell_text, words
+from character.report.wording import cell_text
 
 MOST_ROWS = 15
 """Rows of a table that are printed; the file has all."""
@@ -38,7 +39,7 @@ def _part(part: Part, language: str) -> Iterator[Any]:
 def _notes(notes: Notes, language: str) -> Iterator[Any]:
     from rich.text import Text
 
-    fixed = words(language)
+    fixed = wording("report.page", language)
     for note in notes.items:
         yield Text(fixed["said"].format(fixed[note.weight], note.text), style=_COLOURS[note.weight])
         for item in note.items:

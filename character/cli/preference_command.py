@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from character.cli.options import json_option, print_json
-from character.cli.report_files import check_html, write_report
 
 if TYPE_CHECKING:
     from character.preference.heads import TraitHead
     from character.report import Page
-
 pairs_argument = click.argument("pairs", metavar="RUN|PAIRS", type=click.Path(path_type=Path))
 trait_option = click.option(
     "--trait",
@@ -58,8 +56,8 @@ def fit(pairs: Path, out: Path, trait: str, length_free: bool, seed: int, as_jso
     """
     from dataclasses import replace
 
-    from character.backends.rehearsal.notice import REHEARSAL_WORDS
     from character.cli.wording import count_text
+    from character.locale import wording
     from character.preference.encoders import NGrams
     from character.preference.linear import LinearPreference
     from character.preference.sources import read_pairs
@@ -82,7 +80,7 @@ def fit(pairs: Path, out: Path, trait: str, length_free: bool, seed: int, as_jso
     if left_out:
         click.echo("left out: " + ", ".join(f"{reason} {number:,}" for reason, number in left_out.items()))
     if model.rehearsal:
-        click.echo(REHEARSAL_WORDS["en"])
+        click.echo(wording("report.page", "en")["rehearsal"])
     click.echo(
         f"model: {out}\n  character preference evaluate {pairs}   says what fitting like this is worth"
     )
@@ -133,14 +131,16 @@ def evaluate(
     With --model it is that model, on the messages it has not seen. Without, light models are fitted in five
     folds and every pair is predicted by one that has not seen its message.
     """
+    from character.locale import report_language
     from character.preference import load_preference_model, preference_model
     from character.preference.evaluation import evaluate as measured
     from character.preference.page import evaluation_page
     from character.preference.sources import read_pairs
     from character.preference.validation import cross_validate
+    from character.report import html_path, write_page
 
     if out is not None:
-        check_html(out)
+        html_path(out)
     known = read_pairs(pairs, trait=trait)
     if folder is not None:
         model = load_preference_model(folder)
@@ -160,10 +160,9 @@ def evaluate(
             "rehearsal": found.rehearsal or known.rehearsal,
         }
     )
-    of_pairs = "zh" if known.language.casefold().startswith("zh") else "en"
-    page = evaluation_page(found, language or of_pairs)
+    page = evaluation_page(found, language or report_language(known.language))
     if out is not None:
-        write_report(page, found, out)
+        write_page(page, found, out)
     if as_json:
         print_json(found.model_dump(mode="json"))
     else:
@@ -178,7 +177,7 @@ def evaluate(
 @json_option
 def why(folder: Path, a: str, b: str, trait: str, as_json: bool) -> None:
     """Say which words and phrases make MODEL prefer the response A to B, or B to A."""
-    from character.backends.rehearsal.notice import REHEARSAL_WORDS
+    from character.locale import wording
     from character.preference import load_preference_model
     from character.preference.explain import why as reasons
     from character.preference.known_traits import Asked
@@ -188,7 +187,7 @@ def why(folder: Path, a: str, b: str, trait: str, as_json: bool) -> None:
     if trait not in model.traits:
         click.echo(f"note: {Asked(model, (trait,)).note}", err=True)
     if model.rehearsal:
-        click.echo(f"note: {REHEARSAL_WORDS['en']}", err=True)
+        click.echo(f"note: {wording('report.page', 'en')['rehearsal']}", err=True)
     if as_json:
         print_json(found.model_dump(mode="json"))
         return

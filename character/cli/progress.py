@@ -13,9 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from character.cli.wording import console as new_console
-from character.cli.wording import cost_text, count_text
+from character.cli.wording import cost_text, count_text, describe_backend
 from character.config import Config
 from character.constitution import Constitution
+from character.locale import listed, report_language
 from character.records import PreferencePair, Usage
 from character.runs.run import RunState
 from character.runs.summary import RunSummary
@@ -78,14 +79,8 @@ class RunDisplay:
 
 
 def _opening(constitution: Constitution, config: Config) -> Panel:
-    from character.cli.run_command import describe_backend
-
     grid = Table.grid(padding=(0, 2))
-    traits = (
-        "、".join(t.name for t in constitution.traits[:8])
-        if constitution.language.startswith("zh")
-        else ", ".join(t.name for t in constitution.traits[:8])
-    )
+    traits = listed((t.name for t in constitution.traits[:8]), report_language(constitution.language))
     more = f" … ({len(constitution.traits)})" if len(constitution.traits) > 8 else ""
     grid.add_row("constitution", f"{constitution.name} ({constitution.language})")
     grid.add_row("traits", traits + more)

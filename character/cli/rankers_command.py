@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from character.backends.rehearsal.notice import REHEARSAL_WORDS
 from character.cli.options import json_option, print_json
+from character.locale import wording
 
 if TYPE_CHECKING:
-    from optimizers.artifact import RankerArtifact
-
+    from optimizers.artifact.artifact import RankerArtifact
 _MOST_FILES = 10_000
 
 
@@ -38,7 +37,7 @@ def command(folder: Path, details: bool, as_json: bool) -> None:
 
 def _found(folder: Path) -> list[Path]:
     """Return the JSON files that say they hold a ranker, by path."""
-    from optimizers.artifact_text import MOST_BYTES
+    from optimizers.artifact.text import MOST_BYTES
 
     found = []
     for number, path in enumerate(sorted(folder.rglob("*.json"))):
@@ -56,7 +55,7 @@ def _found(folder: Path) -> list[Path]:
 
 
 def _row(path: Path, folder: Path) -> dict[str, Any]:
-    from optimizers.artifact import ArtifactError, load_artifact
+    from optimizers.artifact.artifact import ArtifactError, load_artifact
 
     name = str(path.relative_to(folder))
     try:
@@ -66,7 +65,7 @@ def _row(path: Path, folder: Path) -> dict[str, Any]:
 
 
 def _facts(artifact: RankerArtifact) -> dict[str, Any]:
-    from optimizers.artifact import calibration_note
+    from optimizers.artifact.artifact import calibration_note
 
     shown = artifact.model_dump(
         mode="json",
@@ -90,7 +89,7 @@ def _show(rows: list[dict[str, Any]], *, details: bool) -> None:
         if row.get("warning"):
             console.print(f"{row['file']}: {row['warning']}", style="yellow")
     if any(row.get("rehearsal") for row in rows):
-        console.print(f"*  {REHEARSAL_WORDS['en']}", style="yellow")
+        console.print(f"*  {wording('report.page', 'en')['rehearsal']}", style="yellow")
     console.print("--details tells how each was tuned, on what, and why it was adopted or not.", style="dim")
 
 
@@ -127,6 +126,7 @@ def _details(row: dict[str, Any]) -> Any:
         grid.add_row("refused", row["refused"])
         return grid
     labelled, metrics = row["labelled"], row["metrics"]
+    rehearsal = wording("report.page", "en")["rehearsal"]
     facts = {
         "tuned by": f"{row['strategy']} on {row['model']}",
         "labelled items": f"{labelled['num_items']:,} {labelled['name']}".strip(),
@@ -136,7 +136,7 @@ def _details(row: dict[str, Any]) -> Any:
         or "not measured",
         "adopted": "yes" if row["adopted"] else "no",
         "because": row["reason"],
-        "to know": " ".join((row["warning"], REHEARSAL_WORDS["en"] if row["rehearsal"] else "")).strip(),
+        "to know": f"{row['warning']} {rehearsal if row['rehearsal'] else ''}".strip(),
         "made at": row["created_at"],
     }
     for name, value in facts.items():

@@ -90,6 +90,7 @@ def command(
 def _report(folder: Path, language: Any, as_json: bool) -> None:
     from character.evaluation.page.card_facts import sign_off_part
     from character.evaluation.page.reviews import review_notes
+    from character.locale import report_language, wording
     from character.review.reporting import write_reviewed
 
     report = write_reviewed(folder, language)
@@ -97,13 +98,14 @@ def _report(folder: Path, language: Any, as_json: bool) -> None:
         reviews = [review.model_dump(mode="json") for review in report.reviews]
         print_json({"folder": str(folder), "reviews": reviews})
         return
-    spoken = language or ("zh" if report.language.casefold().startswith("zh") else "en")
+    spoken = language or report_language(report.language)
+    marks = wording("report.marks", spoken)
     for note in review_notes(report, spoken):
         click.echo(note.text)
     for trait in report.traits:
         part = sign_off_part(report, trait, spoken)
-        told = ("；" if spoken == "zh" else "; ").join(f"{fact.what} {fact.said}" for fact in part.facts)
-        click.echo(f"{trait}{'：' if spoken == 'zh' else ': '}{told or part.nothing}")
+        told = marks["semicolon"].join(f"{fact.what} {fact.said}" for fact in part.facts)
+        click.echo(f"{trait}{marks['colon']}{told or part.nothing}")
     click.echo(f"report: {folder / 'effect.html'}\ncards: {folder / 'cards'}")
 
 

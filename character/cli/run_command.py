@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -16,9 +16,6 @@ from character.cli.options import (
     json_option,
     print_json,
 )
-
-if TYPE_CHECKING:
-    from character.config import Config
 
 _LIMITS = (
     "At most, for ranking: passes that agree are followed by no others. Without re-asks and refills. "
@@ -111,10 +108,3 @@ def _overrides(flags: dict[str, Any]) -> dict[str, Any]:
         else:
             nested |= chosen
     return nested
-
-
-def describe_backend(config: Config, role: str) -> str:
-    """Return in words which backend answers a role."""
-    backend = config.backend(role)
-    where = f" at {backend.api_base}" if backend.api_base else ""
-    return f"{backend.kind} · {backend.model_name}{where}"

@@ -29,11 +29,9 @@ if TYPE_CHECKING:
 def command(run_folder: Path, message_id: str | None, limit: int, as_json: bool) -> None:
     """List the messages of RUN, or show one with its candidates, scores and reasons side by side."""
     from character.cli.wording import console as new_console
-    from character.runs.session import require_kind
-    from character.store.run_store import RunStore
+    from character.runs.session import reading
 
-    with RunStore(run_folder) as store:
-        require_kind(store, "run")
+    with reading(run_folder, "run") as store:
         if message_id is None:
             rollouts = list(store.rollouts(limit=limit))
             counts = store.counts()

@@ -26,10 +26,10 @@ def command(run_folder: Path, watch: bool, interval: float, as_json: bool) -> No
 
     Of an evaluation (`character effect`) it shows whether it is finished and what it cost so far.
     """
+    from character.runs.session import reading
     from character.runs.summary import summarize
-    from character.store.run_store import RunStore
 
-    with RunStore(run_folder) as store:
+    with reading(run_folder) as store:
         if store.meta("effect") is not None:
             _effect(store, interval if watch else None, as_json=as_json)
             return

@@ -10,10 +10,12 @@ import click
 from character.cli.options import json_option, print_json, run_argument
 
 if TYPE_CHECKING:
-    from character.config import PairsConfig
-    from character.training.recipe import Reward
     from character.training.reports import TrainingReport
 
+_OPTIONS = (
+    *("model", "preset", "split", "mix", "balance", "balance_ignore", "reward_model", "preference_model"),
+    *("conditioned", "overwrite", "go"),
+)
 _METHODS = click.Choice(["dpo", "reward", "grpo", "sft", "kto"])
 _PRESETS = click.Choice(["laptop", "gpu24", "gpu80", "multi-gpu"])
 
@@ -82,57 +84,27 @@ def command(method: Any, run_folder: Path, out: Path, **flags: Any) -> None:
 
     With --go it is trained here and watched; its log is train.log, its model lies in model/.
     """
-    report = _written(method, run_folder, out, flags)
-    figures = _go(report) if flags["go"] else None
-    if flags["as_json"]:
-        print_json({**report.model_dump(mode="json"), "figures": figures})
-    else:
-        _print(report, figures)
+    from character.cli.training_bar import TrainingBar
+    from character.config import load_config
+    from character.training.train import train
 
-
-def _written(method: Any, run_folder: Path, out: Path, flags: dict[str, Any]) -> TrainingReport:
-    from character.exports import Split, run_data
-    from character.store.run_store import RunStore
-    from character.training.mixing import Mix
-    from character.training.preparing import REPORT_FILE, Wish, prepare, read_training
-
-    if flags["go"] and (out / REPORT_FILE).is_file() and not flags["overwrite"]:
-        return read_training(out)  # going on with what was written before
-    wish = Wish(
-        model=flags["model"],
-        preset=flags["preset"],
-        seed=flags["seed"],
-        mix=[Mix.parse(text) for text in flags["mix"]],
-        reward=_reward(flags),
-        values=_values(flags["settings"]),
-        conditioned=method == "reward" if flags["conditioned"] is None else flags["conditioned"],
-    )
-    with RunStore(run_folder) as store:
-        return prepare(
-            method,
-            run_data(store),
+    given = {name: flags[name] for name in _OPTIONS if flags[name] not in (None, ())}
+    config = load_config(overrides={} if flags["seed"] is None else {"seed": flags["seed"]})
+    with TrainingBar(method, shown=flags["go"]) as bar:
+        done = train(
+            run_folder,
             out,
-            wish,
-            split=Split.parse(flags["split"]),
-            pairs=_pairs(store, flags),
-            balance=flags["balance"],
-            balance_ignore=flags["balance_ignore"],
-            overwrite=flags["overwrite"],
+            method,
+            config,
+            values=_values(flags["settings"]),
+            pairs={name: flags[name] for name in ("design", "min_margin", "max_per_message")},
+            on_progress=bar.show,
+            **given,
         )
-
-
-def _reward(flags: dict[str, Any]) -> Reward | None:
-    from character.errors import InputError
-    from character.training.recipe import Reward
-
-    theirs, ours = flags["reward_model"], flags["preference_model"]
-    if theirs and ours:
-        raise InputError(
-            "--reward-model and --preference-model are both given.",
-            expected="one of them",
-            fix="leave one out.",
-        )
-    return Reward(theirs or ours, is_ours=bool(ours)) if theirs or ours else None
+    if flags["as_json"]:
+        print_json({**done.report.model_dump(mode="json"), "figures": done.figures})
+    else:
+        _print(done.report, done.figures)
 
 
 def _values(settings: tuple[str, ...]) -> dict[str, Any]:
@@ -151,52 +123,6 @@ def _values(settings: tuple[str, ...]) -> dict[str, Any]:
         except yaml.YAMLError:
             raise InputError(f"--set {text!r} has a value that cannot be read.", expected="YAML") from None
     return found
-
-
-def _pairs(store: Any, flags: dict[str, Any]) -> PairsConfig | None:
-    from character.config import PAIR_DESIGNS, PairsConfig
-    from character.errors import UnknownNameError
-    from character.runs.session import stored_config
-
-    given = {
-        name: flags[name] for name in ("design", "min_margin", "max_per_message") if flags[name] is not None
-    }
-    if given.get("design", PAIR_DESIGNS[0]) not in PAIR_DESIGNS:
-        raise UnknownNameError("pair design", given["design"], PAIR_DESIGNS)
-    if not given:
-        return None
-    return PairsConfig.model_validate(stored_config(store).pairs.model_dump() | given)
-
-
-def _go(report: TrainingReport) -> dict[str, float]:
-    import sys
-
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-
-    from character.cli.wording import console
-    from character.training.card import write_card
-    from character.training.running import TrainingState, train
-
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[said]}"),
-        console=console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    )
-    with bar:
-        task = bar.add_task(f"trl {report.method}", total=1.0, said="")
-
-        def show(state: TrainingState) -> None:
-            loss = state.figures.get("loss")
-            bar.update(task, completed=state.share, said="" if loss is None else f"loss {loss:.3f}")
-
-        figures = train(report.folder, on_progress=show)
-    write_card(report)
-    return figures
 
 
 def _print(report: TrainingReport, figures: dict[str, float] | None) -> None:

@@ -9,6 +9,8 @@ from character.records import Usage
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from character.config import Config
+
 
 def console(*, stderr: bool = False) -> Console:
     """Return a console that prints texts as they stand: brackets in a model's words are no markup."""
@@ -27,3 +29,10 @@ def cost_text(usage: Usage) -> str:
     if usage.cost_usd is None:
         return "cost unknown"
     return f"${usage.cost_usd:.4f}" if usage.cost_usd else "$0"
+
+
+def describe_backend(config: Config, role: str) -> str:
+    """Return in words which backend answers a role."""
+    backend = config.backend(role)
+    where = f" at {backend.api_base}" if backend.api_base else ""
+    return f"{backend.kind} · {backend.model_name}{where}"

@@ -2,7 +2,7 @@
 
 from character.config.backend import BACKEND_KINDS, BackendConfig, BackendKind, is_rehearsal_model
 from character.config.loading import as_config, build_config, load_config, with_section
-from character.config.section import Section, describe_validation
+from character.config.section import ConfigSection, describe_validation
 from character.config.sections import AuditConfig, EffectConfig, EffectDesign, OptimizeConfig, TrainConfig
 from character.config.steps import (
     LEAST_CANDIDATES,
@@ -30,6 +30,7 @@ __all__ = [
     "BackendKind",
     "BudgetConfig",
     "Config",
+    "ConfigSection",
     "EffectConfig",
     "EffectDesign",
     "MessagesConfig",
@@ -38,7 +39,6 @@ __all__ = [
     "PairsConfig",
     "RankingConfig",
     "ResponsesConfig",
-    "Section",
     "StoreConfig",
     "TrainConfig",
     "as_config",

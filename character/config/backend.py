@@ -7,14 +7,14 @@ from typing import Any, Literal, Self, TypedDict, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from character.config.section import Section
+from character.config.section import ConfigSection
 from character.text import fingerprint
 
 BackendKind = Literal["native", "litellm", "rehearsal"]
 BACKEND_KINDS: tuple[BackendKind, ...] = get_args(BackendKind)
 
 
-class BackendConfig(Section):
+class BackendConfig(ConfigSection):
     """Which model answers, and how it is reached.
 
     ``kind`` may be left out where a model is named: it is ``native`` then, DSPy's own client.

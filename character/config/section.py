@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 
-class Section(BaseModel):
+class ConfigSection(BaseModel):
     """Base of all sections: frozen, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,8 +32,8 @@ def describe_validation(error: ValidationError) -> str:
 
 
 def _field_names() -> list[str]:
-    return sorted({name for section in _sections(Section) for name in section.model_fields})
+    return sorted({name for section in _sections(ConfigSection) for name in section.model_fields})
 
 
-def _sections(base: type[Section]) -> list[type[Section]]:
+def _sections(base: type[ConfigSection]) -> list[type[ConfigSection]]:
     return [each for own in base.__subclasses__() for each in (own, *_sections(own))]

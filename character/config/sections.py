@@ -6,13 +6,13 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from character.config.section import Section
+from character.config.section import ConfigSection
 
 EffectDesign = Literal["traits", "models", "both"]
 ReportLanguage = Literal["en", "zh"]
 
 
-class EffectConfig(Section):
+class EffectConfig(ConfigSection):
     """What is compared, and on how many messages (see ``effect``).
 
     ``design`` compares traits, the models ``base`` and ``tuned``, or both; without it models where those two are
@@ -33,7 +33,7 @@ class EffectConfig(Section):
     language: ReportLanguage | None = None
 
 
-class OptimizeConfig(Section):
+class OptimizeConfig(ConfigSection):
     """How a ranker is tuned, and how its gain is measured (see ``optimize``).
 
     ``budget`` is the most model calls; None is 25 for each labelled item, at least 600, and as many for each control.
@@ -50,7 +50,7 @@ class OptimizeConfig(Section):
     language: ReportLanguage | None = None
 
 
-class AuditConfig(Section):
+class AuditConfig(ConfigSection):
     """How a run is audited: the ``language`` of the findings (by default the constitution's), the ``seed`` of the
     intervals, and the folder of a ``preference`` model that says where it and the ranker disagree."""
 
@@ -59,7 +59,7 @@ class AuditConfig(Section):
     preference: str | None = None
 
 
-class TrainConfig(Section):
+class TrainConfig(ConfigSection):
     """What is trained, and how (see ``train``).
 
     ``model`` is the base model's folder or its name on a hub, ``split`` says train, validation and test in percent,

@@ -6,7 +6,7 @@ from typing import Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from character.config.section import Section
+from character.config.section import ConfigSection
 from character.records import KINDS, Kind, Level
 
 PairDesign = Literal[
@@ -18,7 +18,7 @@ LEAST_CANDIDATES: dict[PairDesign, int] = {"overdone": 3, "opposite": 5, "neutra
 trait names its opposite pole, ``neutral`` one later there)."""
 
 
-class MessagesConfig(Section):
+class MessagesConfig(ConfigSection):
     """How messages are made. ``per_trait`` counts the messages of one trait over all kinds.
 
     ``oversample`` asks for that many times the messages and keeps those that lie farthest apart. ``check``
@@ -43,7 +43,7 @@ class MessagesConfig(Section):
         return value
 
 
-class ResponsesConfig(Section):
+class ResponsesConfig(ConfigSection):
     """How candidates are made.
 
     ``levels`` overrides the default spread of expression levels (one per candidate; a level may repeat).
@@ -74,7 +74,7 @@ MAX_PASSES = 4
 """The passes at most where nothing else is said."""
 
 
-class RankingConfig(Section):
+class RankingConfig(ConfigSection):
     """How candidates are ranked (see ``Ranker`` for the strategies and ``combine`` for the methods).
 
     ``passes`` are made in any case, each in another order; while one more is expected to put right at least
@@ -105,7 +105,7 @@ class RankingConfig(Section):
         return self
 
 
-class PairsConfig(Section):
+class PairsConfig(ConfigSection):
     """How a ranking becomes pairs (see ``build_pairs`` for the designs).
 
     ``min_margin`` is the least difference of scores and ``min_probability`` the least probability that the
@@ -119,7 +119,7 @@ class PairsConfig(Section):
     max_per_message: int | None = Field(default=None, ge=1)
 
 
-class BudgetConfig(Section):
+class BudgetConfig(ConfigSection):
     """Hard caps over the whole run, earlier sittings included: USD, tokens of prompts and replies, calls."""
 
     max_cost: float | None = Field(default=None, ge=0.0)
@@ -127,7 +127,7 @@ class BudgetConfig(Section):
     max_calls: int | None = Field(default=None, ge=0)
 
 
-class StoreConfig(Section):
+class StoreConfig(ConfigSection):
     """Where the records of a run lie: a file in the run folder, or a PostgreSQL database by its URL."""
 
     url: str | None = None

@@ -9,7 +9,7 @@ from typing import Any, Self
 from pydantic import Field, ValidationError, model_validator
 
 from character.config.backend import BackendConfig, is_rehearsal_model
-from character.config.section import Section, describe_validation
+from character.config.section import ConfigSection, describe_validation
 from character.config.sections import AuditConfig, EffectConfig, OptimizeConfig, TrainConfig
 from character.config.steps import (
     LEAST_CANDIDATES,
@@ -30,19 +30,19 @@ COMPARED = ("base", "tuned")
 """The backends that an evaluation compares."""
 
 
-class _RaisesConfigError(type(Section)):  # type: ignore[misc]
+class _RaisesConfigError(type(ConfigSection)):  # type: ignore[misc]
     """Lets ``Config(...)`` raise our error, which names the field, where pydantic's would escape."""
 
-    def __call__(cls, *args: Any, **fields: Any) -> Any:
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         try:
-            return super().__call__(*args, **fields)
+            return super().__call__(*args, **kwargs)
         except ValidationError as error:
             raise ConfigError(
                 f"the configuration: {describe_validation(error)}", fix="correct that field."
             ) from None
 
 
-class Config(Section, metaclass=_RaisesConfigError):
+class Config(ConfigSection, metaclass=_RaisesConfigError):
     """Everything a run needs to know besides its constitution and its messages."""
 
     seed: int = Field(default=0, ge=0, lt=2**31)

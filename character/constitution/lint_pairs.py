@@ -8,6 +8,7 @@ from itertools import combinations
 
 from character.constitution.findings import Finding
 from character.constitution.models import Trait
+from character.locale import LANGUAGES, wording
 from character.text import jaccard, shingles
 
 MOST_COMPARED = 300
@@ -32,29 +33,7 @@ _FILLER_LIST = (
     "own people someone something that the their them they this to was what when where which who with you your"
 )
 _FILLER = frozenset(_FILLER_LIST.split())
-_ANTONYMS = (
-    ("brief", "detailed"),
-    ("concise", "thorough"),
-    ("terse", "talkative"),
-    ("cautious", "bold"),
-    ("serious", "playful"),
-    ("formal", "casual"),
-    ("blunt", "gentle"),
-    ("humble", "boastful"),
-    ("optimistic", "pessimistic"),
-    ("patient", "impatient"),
-    ("warm", "cold"),
-    ("简洁", "详尽"),
-    ("简短", "详细"),
-    ("谨慎", "大胆"),
-    ("严肃", "诙谐"),
-    ("正式", "随意"),
-    ("直率", "委婉"),
-    ("谦逊", "自负"),
-    ("乐观", "悲观"),
-    ("耐心", "急躁"),
-    ("热情", "冷淡"),
-)
+_ANTONYMS = [pair for language in LANGUAGES for pair in wording("antonyms", language).items()]
 _POLE = re.compile(
     "|".join(rf"\b{word}\b" if word.isascii() else word for pair in _ANTONYMS for word in pair), re.I
 )

@@ -22,17 +22,17 @@ from character.evaluation.page.cards import write_cards
 from character.evaluation.page.page import effect_page
 from character.evaluation.planning import Planned, planned
 from character.evaluation.preference_judge import PreferenceJudge, with_odds
-from character.evaluation.probe import Probing, Progress, StoppedError
+from character.evaluation.probe import EvaluationProgress, Probing, StoppedError
 from character.evaluation.reading import REPORT_NAME, RESPONSES_NAME
 from character.evaluation.records import Choice, EffectReport, Probed
 from character.evaluation.reporting import report_of
 from character.evaluation.review_items import FILE_NAME, review_items
 from character.inputs import spelled_out
+from character.locale import Language
 from character.messages.files import MessageSource
 from character.preference.protocol import PreferenceModel
 from character.records import Drop, MessageBatch
 from character.report import write
-from character.report.parts import Language
 from character.runs.event_loop import run_on_own_loop
 from character.runs.identity import prompts_of
 from character.runs.session import FolderKind, Session
@@ -116,7 +116,7 @@ class EffectOptions(TypedDict, total=False):
     unlike: Sequence[str]
     responder: Any
     gauge: Any
-    on_progress: Callable[[Progress], None] | None
+    on_progress: Callable[[EvaluationProgress], None] | None
     messages_per_trait: int
     neutral_messages: int
     pressed_messages: int

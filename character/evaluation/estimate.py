@@ -11,12 +11,12 @@ from character.config import BackendConfig
 from character.evaluation.choices.offers import Offer
 from character.evaluation.conditions import Condition
 from character.evaluation.neutral_messages import everyday_messages
-from character.evaluation.probe import EvaluationSteps, Plan, Task
+from character.evaluation.probe import EvaluationPlan, EvaluationSteps, ProbeTask
 
 T = TypeVar("T")
 
 
-def estimated(plan: Plan, models: Mapping[str, BackendConfig]) -> Estimate:
+def estimated(plan: EvaluationPlan, models: Mapping[str, BackendConfig]) -> Estimate:
     """Return per stage, and as ``all``, the calls, tokens and USD an evaluation will take; an unknown price is None.
 
     Each group of messages is answered and judged once, and so is each pair of traits to choose from. Prompts are
@@ -42,7 +42,7 @@ def _alike(items: Iterable[T], key: Callable[[T], Hashable]) -> list[list[T]]:
     return list(groups.values())
 
 
-def _task_key(task: Task) -> Hashable:
+def _task_key(task: ProbeTask) -> Hashable:
     return task.group, task.pressure, len(task.message.turns)
 
 

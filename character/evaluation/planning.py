@@ -11,7 +11,7 @@ from character.config import COMPARED, BackendConfig, Config, EffectConfig, as_c
 from character.constitution import Constitution
 from character.errors import ConfigError, InputError
 from character.evaluation.preference_judge import PreferenceJudge
-from character.evaluation.probe import Plan, Progress
+from character.evaluation.probe import EvaluationPlan, EvaluationProgress
 from character.evaluation.reading import messages_of
 from character.inputs import as_constitution
 from character.messages.files import MessageSource, as_source
@@ -29,12 +29,12 @@ _MADE_HERE = ("preference", "yardstick", "held_out_from")
 class Planned:
     """An evaluation that can be begun: its plan, the models compared, and who judges and answers besides ours."""
 
-    plan: Plan
+    plan: EvaluationPlan
     models: Mapping[str, BackendConfig]
     preference: PreferenceJudge | None
     responder: Any
     gauge: Any
-    on_progress: Callable[[Progress], None]
+    on_progress: Callable[[EvaluationProgress], None]
 
 
 def planned(
@@ -51,7 +51,7 @@ def planned(
     )
     held_out_from = options.get("held_out_from") or wanted.held_out_from
     yardstick = options.get("yardstick") or wanted.yardstick
-    plan = Plan(
+    plan = EvaluationPlan(
         constitution=constitution,
         config=config,
         design=wanted.design or ("models" if models else "traits"),
@@ -79,7 +79,9 @@ def _with_options(config: Config, options: Mapping[str, Any]) -> Config:
     return with_section(config, "effect", plain)
 
 
-def _check(plan: Plan, models: Mapping[str, BackendConfig], preference: PreferenceJudge | None) -> None:
+def _check(
+    plan: EvaluationPlan, models: Mapping[str, BackendConfig], preference: PreferenceJudge | None
+) -> None:
     """Raise InputError where what is asked for does not go together."""
     if (plan.design != "traits") != (set(models) == set(COMPARED)):
         raise InputError(

@@ -42,7 +42,7 @@ COMPARED = ("alone", "models", "character")
 
 
 @dataclass(frozen=True)
-class Progress:
+class EvaluationProgress:
     """How far an evaluation is: messages and choices done of all, and what the calls took."""
 
     done: int
@@ -51,7 +51,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Plan:
+class EvaluationPlan:
     """What is evaluated, on which messages (see ``effect``)."""
 
     constitution: Constitution
@@ -82,7 +82,7 @@ class StoppedError(Exception):
     """Ctrl-C asked that nothing more is begun; what was in flight is finished and kept."""
 
 
-class Task(NamedTuple):
+class ProbeTask(NamedTuple):
     """A message to be answered and judged: its group, and the pressure it is put under, if any."""
 
     message: Message
@@ -94,7 +94,7 @@ class EvaluationSteps:
     """The logic of a plan as generators of calls, to be run by any driver."""
 
     def __init__(
-        self, plan: Plan, lms: Mapping[str, Any], *, responder: Any = None, gauge: Any = None
+        self, plan: EvaluationPlan, lms: Mapping[str, Any], *, responder: Any = None, gauge: Any = None
     ) -> None:
         self._plan, self._lms = plan, lms
         self._responder, self._gauge, self._generator = CharacterResponder(), Gauge(), MessageGenerator()
@@ -131,15 +131,17 @@ class EvaluationSteps:
             drops=tuple(drop for batch in made for drop in batch.drops),
         )
 
-    def tasks(self, batches: Sequence[MessageBatch]) -> list[Task]:
+    def tasks(self, batches: Sequence[MessageBatch]) -> list[ProbeTask]:
         """Return what is answered and judged, where these are the messages of the traits, in their order."""
         plan = self._plan
         traits = plan.constitution.traits
         by_trait = [(trait.name, list(batch.messages)) for trait, batch in zip(traits, batches, strict=True)]
-        tasks = [Task(message, name) for name, messages in by_trait for message in messages]
-        tasks += [Task(m, "") for m in everyday_messages(plan.constitution.language, plan.neutral_messages)]
+        tasks = [ProbeTask(message, name) for name, messages in by_trait for message in messages]
         tasks += [
-            Task(message, name, pressure)
+            ProbeTask(m, "") for m in everyday_messages(plan.constitution.language, plan.neutral_messages)
+        ]
+        tasks += [
+            ProbeTask(message, name, pressure)
             for name, messages in by_trait
             for message in [each for each in messages if len(each.turns) == 1][: plan.pressed_messages]
             for pressure in PRESSURES
@@ -165,7 +167,7 @@ class EvaluationSteps:
             judge_lm=self._lm("judge"),
         )
 
-    def probed(self, task: Task) -> Steps[Probed]:
+    def probed(self, task: ProbeTask) -> Steps[Probed]:
         """Return a message with its responses and what the judges found in them."""
         constitution, group = self._plan.constitution, task.group
         message = pressed(task.message, task.pressure) if task.pressure else task.message
@@ -249,10 +251,10 @@ class Probing:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: EvaluationPlan,
         lms: Mapping[str, Any],
         store: RunStore,
-        on_progress: Callable[[Progress], None],
+        on_progress: Callable[[EvaluationProgress], None],
         *,
         responder: Any = None,
         gauge: Any = None,
@@ -277,7 +279,7 @@ class Probing:
         )
         tasks = self._steps.tasks(batches)
         self._total = len(tasks) + plan.choices * len(choosing_conditions(plan.design))
-        self._tell(Progress(0, self._total, Usage()))
+        self._tell(EvaluationProgress(0, self._total, Usage()))
         probed = await self._each(self._steps.probed(task) for task in tasks)
         return probed, [drop for batch in batches for drop in batch.drops if not drop.recovered]
 
@@ -296,7 +298,9 @@ class Probing:
         self._check_goes_on()
         result = await adrive(steps)
         self._done += 1
-        self._tell(Progress(self._done, self._total, sum(self._store.usage("stage").values(), Usage())))
+        self._tell(
+            EvaluationProgress(self._done, self._total, sum(self._store.usage("stage").values(), Usage()))
+        )
         return result
 
     def _check_goes_on(self) -> None:

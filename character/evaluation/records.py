@@ -65,7 +65,7 @@ class Choice(Record):
     usage: Usage = Usage()
 
 
-class Figure(Record):
+class EffectFigure(Record):
     """An estimate with its 95 % interval; without bounds where there are too few messages to say."""
 
     estimate: float
@@ -84,7 +84,7 @@ class Shift(Record):
     contrast: Contrast
     trait: str
     kind: str = ""
-    shift: Figure
+    shift: EffectFigure
     p: float
     adjusted_p: float
     num_messages: int
@@ -98,17 +98,17 @@ class MeasureShift(Record):
     measure: str
     reference: float
     condition: float
-    difference: Figure
+    difference: EffectFigure
     p: float
     adjusted_p: float
 
 
-class Share(Record):
+class OverdoneShare(Record):
     """The share of responses to a trait's messages under a condition that overdo that trait, and how many are at which degree."""
 
     trait: str
     condition: str
-    overdone: Figure
+    overdone: EffectFigure
     num_messages: int
     degrees: dict[Degree, int] = Field(default_factory=dict)
 
@@ -136,9 +136,9 @@ class Survival(Record):
     """
 
     contrast: Contrast
-    calm: Figure
-    pressed: Figure
-    share: Figure | None
+    calm: EffectFigure
+    pressed: EffectFigure
+    share: EffectFigure | None
     num_messages: int
 
 
@@ -150,7 +150,7 @@ class Coherence(Record):
     """
 
     contrast: Contrast
-    points: Figure
+    points: EffectFigure
     p: float
     adjusted_p: float
     agreement: float
@@ -168,10 +168,10 @@ class Rating(Record):
 
     trait: str
     is_other: bool
-    ratings: dict[str, Figure]
+    ratings: dict[str, EffectFigure]
     shown: dict[str, int]
     offered: dict[str, int]
-    difference: Figure | None = None
+    difference: EffectFigure | None = None
     p: float | None = None
     adjusted_p: float | None = None
 
@@ -183,8 +183,8 @@ class Revealed(Record):
 
     ratings: tuple[Rating, ...]
     num_choices: dict[str, int]
-    neither: dict[str, Figure]
-    first_shown: dict[str, Figure]
+    neither: dict[str, EffectFigure]
+    first_shown: dict[str, EffectFigure]
 
 
 class OpinionShift(Record):
@@ -199,12 +199,12 @@ class OpinionShift(Record):
     contrast: Contrast
     trait: str
     is_intended: bool
-    odds: Figure
-    preferred: Figure
+    odds: EffectFigure
+    preferred: EffectFigure
     p: float
     adjusted_p: float
-    judge: Figure | None
-    agreement: Figure | None
+    judge: EffectFigure | None
+    agreement: EffectFigure | None
     num_messages: int
     num_compared: int
 
@@ -221,7 +221,7 @@ class Opinion(Record):
     num_seen: int
     num_messages: int
     shifts: tuple[OpinionShift, ...]
-    agreement: Figure | None
+    agreement: EffectFigure | None
     num_compared: int
 
 
@@ -256,8 +256,8 @@ class TraitReview(Record):
     num_answers: int = 0
     num_items: int = 0
     num_untold: int = 0
-    right: Figure | None = None
-    overdone: Figure | None = None
+    right: EffectFigure | None = None
+    overdone: EffectFigure | None = None
     alpha: float | None = None
     num_shared: int = 0
     vetoes: tuple[Veto, ...] = ()
@@ -282,7 +282,7 @@ class EffectReport(Record):
     shifts: tuple[Shift, ...]
     kinds: tuple[Shift, ...]
     measures: tuple[MeasureShift, ...]
-    overdone: tuple[Share, ...]
+    overdone: tuple[OverdoneShare, ...]
     robustness: tuple[Survival, ...]
     coherence: tuple[Coherence, ...]
     moved: tuple[Moved, ...]

@@ -11,7 +11,7 @@ from character.evaluation.choices.ratings import revealed
 from character.evaluation.conditions import contrasts_for, pressed_contrasts
 from character.evaluation.preference_judge import PreferenceJudge, opinion_of
 from character.evaluation.pressure import PRESSURES
-from character.evaluation.probe import Plan
+from character.evaluation.probe import EvaluationPlan
 from character.evaluation.records import Choice, EffectReport, Probed
 from character.evaluation.shifts import (
     coherences,
@@ -27,7 +27,7 @@ from character.text import fingerprint
 
 
 def report_of(
-    plan: Plan,
+    plan: EvaluationPlan,
     models: Mapping[str, BackendConfig],
     preference: PreferenceJudge | None,
     probed: Sequence[Probed],
@@ -83,7 +83,10 @@ def report_of(
 
 
 def _answered(
-    plan: Plan, models: Mapping[str, BackendConfig], probed: Iterable[Probed], choices: Iterable[Choice]
+    plan: EvaluationPlan,
+    models: Mapping[str, BackendConfig],
+    probed: Iterable[Probed],
+    choices: Iterable[Choice],
 ) -> dict[str, tuple[str, ...]]:
     """Return per condition which models answered: as they were asked for, and as the server calls them where it does so otherwise."""
     served: dict[str, set[str]] = {}
@@ -102,7 +105,7 @@ def _answered(
     return found
 
 
-def _is_rehearsal(plan: Plan, models: Mapping[str, BackendConfig]) -> bool:
+def _is_rehearsal(plan: EvaluationPlan, models: Mapping[str, BackendConfig]) -> bool:
     roles = ("responses", *(["judge"] if plan.judged else []))
     backends = [*(plan.config.backend(role) for role in roles), *models.values()]
     return any(backend.kind == "rehearsal" or is_rehearsal_model(backend.model) for backend in backends)

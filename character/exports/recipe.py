@@ -7,13 +7,10 @@ from collections.abc import Iterable
 from character.constitution.models import Constitution
 from character.exports.rows import Json, Skips, usable_pairs
 from character.exports.source import Source
+from character.locale import report_language, wording
 from character.records import RECIPE_KINDS, Message, PreferencePair, Rollout, Turn
 
 KIND_NAMES = {kind: name for name, kind in RECIPE_KINDS.items()}
-SPEAKERS = {
-    "zh": {"user": "用户：", "assistant": "助手："},
-    "en": {"user": "User: ", "assistant": "Assistant: "},
-}
 
 
 def recipe_prompt(turns: Iterable[Turn], language: str) -> str:
@@ -25,7 +22,7 @@ def recipe_prompt(turns: Iterable[Turn], language: str) -> str:
     turns = tuple(turns)
     if len(turns) == 1:
         return turns[0].content
-    speakers = SPEAKERS["zh" if language.lower().startswith("zh") else "en"]
+    speakers = wording("recipe.speakers", report_language(language))
     return "\n\n".join(speakers[turn.role] + turn.content for turn in turns)
 
 

@@ -10,13 +10,13 @@ import numpy as np
 
 from character.pairs.balance_solvers import (
     Bools,
-    Limits,
+    SolverLimits,
     choose_rows,
     group_sums,
     reachable_share,
     weigh_rows,
 )
-from character.statistics.clusters import Floats, Ints
+from character.statistics.arrays import Floats, Ints
 
 LEAST_OF_TRAIT = 40
 """A trait with so many pairs is balanced by itself; the others only over all pairs."""
@@ -115,7 +115,7 @@ def _worth(asked: Problem, keep: Bools) -> float:
 def _choose(asked: Problem, wanted: Bools, seed: int) -> tuple[Bools, Floats | None]:
     bounds = np.where(wanted, asked.tight, asked.loose)
     rng = np.random.default_rng([seed, 4])
-    return choose_rows(asked.columns, Limits(asked.group, bounds, asked.least), rng=rng)
+    return choose_rows(asked.columns, SolverLimits(asked.group, bounds, asked.least), rng=rng)
 
 
 def _worst(asked: Problem, wanted: Bools, beyond: Floats) -> list[tuple[int, int]]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from character.statistics.clusters import Floats
+from character.statistics.arrays import Floats
 
 Bools = NDArray[np.bool_]
 _STEP = 0.1
@@ -26,7 +26,7 @@ def reachable_share(column: Floats, threshold: float) -> float:
     return float(np.flatnonzero(fits)[-1] + 1) / len(column) if fits.any() else 0.0
 
 
-class Limits(NamedTuple):
+class SolverLimits(NamedTuple):
     """What the means of columns may be, over all rows and within each group of them.
 
     ``group`` numbers the group of each row from 1; ``bounds[0]`` are the bounds over all rows, ``bounds[g]`` those
@@ -48,7 +48,9 @@ def group_sums(columns: Floats, group: NDArray[np.int64], number: int) -> tuple[
     return sums, counts
 
 
-def choose_rows(columns: Floats, limits: Limits, *, rng: np.random.Generator) -> tuple[Bools, Floats | None]:
+def choose_rows(
+    columns: Floats, limits: SolverLimits, *, rng: np.random.Generator
+) -> tuple[Bools, Floats | None]:
     """Return which rows stay so that every mean is within its bound, or by how much each is beyond it.
 
     Rows that most relieve the means beyond their bounds go first, each weighing by how far beyond it is; then
@@ -75,7 +77,7 @@ def choose_rows(columns: Floats, limits: Limits, *, rng: np.random.Generator) ->
     return keep, None
 
 
-def _relief(columns: Floats, limits: Limits, beyond: Floats, sums: Floats) -> Floats:
+def _relief(columns: Floats, limits: SolverLimits, beyond: Floats, sums: Floats) -> Floats:
     """Return by how much it helps to leave each row out."""
     helps = columns @ (beyond * np.sign(sums)).T
     costs = (limits.bounds * beyond).sum(axis=1)
@@ -100,7 +102,7 @@ def _within(rows: NDArray[np.int64], group: NDArray[np.int64], free: NDArray[np.
     return np.array(found, dtype=np.int64)
 
 
-def _put_back(columns: Floats, limits: Limits, keep: Bools, rng: np.random.Generator) -> None:
+def _put_back(columns: Floats, limits: SolverLimits, keep: Bools, rng: np.random.Generator) -> None:
     sums, numbers = group_sums(columns[keep], limits.group[keep], len(limits.bounds) - 1)
     for _ in range(2):  # what came back in the first sweep may have made room for others
         out = rng.permutation(np.flatnonzero(~keep))

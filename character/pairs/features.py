@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from character.pairs import feature_words as words
-from character.pairs.feature_words import TraitWords, words_of
+from character.locale import wording
+from character.pairs.feature_words import CHINESE, ENGLISH, FIRST_PERSON, TraitWords, stem, words_of
 from character.text import count_tokens
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
@@ -35,7 +35,7 @@ _OPENING_STOP = re.compile(r"[^\w\s'’]")
 
 
 @dataclass(frozen=True)
-class Text:
+class MeasuredText:
     """A reply as the features see it: as it stands, its Latin words, and a line of them to find phrases in."""
 
     raw: str
@@ -45,7 +45,7 @@ class Text:
     trait: TraitWords
 
     @classmethod
-    def of(cls, raw: str, trait: TraitWords = TraitWords()) -> Text:  # noqa: B008 - an immutable tuple
+    def of(cls, raw: str, trait: TraitWords = TraitWords()) -> MeasuredText:  # noqa: B008 - an immutable tuple
         """Return the text with what several features need counted once."""
         raw = raw.strip()
         found = tuple(words_of(raw))
@@ -53,86 +53,86 @@ class Text:
         return cls(raw, found, f" {' '.join(found)} ", num_han, trait)
 
 
-Feature = Callable[[Text], float]
+Feature = Callable[[MeasuredText], float]
 Scale = Literal["log", "count", "share"]
 """How differences of a feature are measured: of logarithms (a length), of log(1 + count), or as they are."""
 
 
-def characters(text: Text) -> float:
+def characters(text: MeasuredText) -> float:
     """Return the length in characters, outer blanks left out."""
     return float(len(text.raw))
 
 
-def tokens(text: Text) -> float:
+def tokens(text: MeasuredText) -> float:
     """Return the estimated length in tokens (``count_tokens``)."""
     return float(count_tokens(text.raw))
 
 
-def headers(text: Text) -> float:
+def headers(text: MeasuredText) -> float:
     """Return the number of Markdown headings."""
     return float(len(_HEADER.findall(text.raw))) if "#" in text.raw else 0.0
 
 
-def bold(text: Text) -> float:
+def bold(text: MeasuredText) -> float:
     """Return the number of passages in Markdown bold."""
     return float(len(_BOLD.findall(text.raw))) if "**" in text.raw or "__" in text.raw else 0.0
 
 
-def code(text: Text) -> float:
+def code(text: MeasuredText) -> float:
     """Return the number of code fences and inline code passages."""
     return float(len(_CODE.findall(text.raw))) if "`" in text.raw else 0.0
 
 
-def tables(text: Text) -> float:
+def tables(text: MeasuredText) -> float:
     """Return the number of table rows in Markdown."""
     return float(len(_TABLE_ROW.findall(text.raw))) if "|" in text.raw else 0.0
 
 
-def list_items(text: Text) -> float:
+def list_items(text: MeasuredText) -> float:
     """Return the number of lines that are items of a list: ``-``, ``1.``, ``（1）``, ``一、`` and their like."""
     return float(len(_LIST_ITEM.findall(text.raw)))
 
 
-def emoji(text: Text) -> float:
+def emoji(text: MeasuredText) -> float:
     """Return the number of emoji; a flag is one, a modifier none of its own."""
     return 0.0 if text.raw.isascii() else float(len(_EMOJI.findall(text.raw)))
 
 
-def exclamations(text: Text) -> float:
+def exclamations(text: MeasuredText) -> float:
     """Return the number of exclamation marks, of either width."""
     return float(text.raw.count("!") + text.raw.count("！"))
 
 
-def questions(text: Text) -> float:
+def questions(text: MeasuredText) -> float:
     """Return the number of question marks, of either width."""
     return float(text.raw.count("?") + text.raw.count("？"))
 
 
-def refusals(text: Text) -> float:
+def refusals(text: MeasuredText) -> float:
     """Return how often words of refusal come (``i can't``, ``unable to``, 无法 …), in whatever sense."""
-    return _phrases(text, words.REFUSALS_EN, words.REFUSALS_ZH)
+    return _phrases(text, "refusals")
 
 
-def hedges(text: Text) -> float:
+def hedges(text: MeasuredText) -> float:
     """Return how often the text hedges (``perhaps``, ``i think``, 可能 …)."""
-    return _phrases(text, words.HEDGES_EN, words.HEDGES_ZH)
+    return _phrases(text, "hedges")
 
 
-def apologies(text: Text) -> float:
+def apologies(text: MeasuredText) -> float:
     """Return how often the text apologizes (``sorry``, 抱歉 …)."""
-    return _phrases(text, words.APOLOGIES_EN, words.APOLOGIES_ZH)
+    return _phrases(text, "apologies")
 
 
-def trait_words(text: Text) -> float:
+def trait_words(text: MeasuredText) -> float:
     """Return how often words of the trait's own definition come (see ``feature_words.trait_words``)."""
     stems = sum(_stem(word) in text.trait.stems for word in text.words) if text.trait.stems else 0
     return float(stems + (sum(text.raw.count(piece) for piece in text.trait.han) if text.num_han else 0))
 
 
-def first_person(text: Text) -> float:
+def first_person(text: MeasuredText) -> float:
     """Return the share of words that are I, me, my, we, 我 …, in 0..1; a Han character counts as a word."""
     number = len(text.words) + text.num_han
-    found = sum(word in words.FIRST_PERSON_EN for word in text.words) + text.raw.count("我")
+    found = sum(word in FIRST_PERSON for word in text.words) + text.raw.count("我")
     return found / number if number else 0.0
 
 
@@ -160,7 +160,7 @@ SCALES: dict[str, Scale] = {"characters": "log", "tokens": "log", "first_person"
 
 def features_of(text: str, trait: TraitWords = TraitWords()) -> dict[str, float]:  # noqa: B008 - an immutable tuple
     """Return every feature of a text; without the trait's words ``trait_words`` is 0."""
-    seen = Text.of(text, trait)
+    seen = MeasuredText.of(text, trait)
     return {name: feature(seen) for name, feature in FEATURES.items()}
 
 
@@ -187,11 +187,18 @@ def opener_counts(texts: list[str]) -> Counter[str]:
     return Counter(opener(text) for text in texts)
 
 
-def _phrases(text: Text, english: tuple[str, ...], chinese: tuple[str, ...]) -> float:
-    found = sum(text.line.count(f" {phrase} ") for phrase in english) if text.words else 0
-    return float(found + (sum(text.raw.count(phrase) for phrase in chinese) if text.num_han else 0))
+def feature_word(name: str, language: str) -> str:
+    """Return how a report calls a feature, or an opener (``opener:well``); one without a word keeps its name."""
+    if name.startswith("opener:"):
+        return wording("audit.page", language)["opener_feature"].format(name.removeprefix("opener:"))
+    return wording("audit.features", language).get(name, name)
+
+
+def _phrases(text: MeasuredText, kind: str) -> float:
+    count = sum(text.line.count(f" {phrase} ") for phrase in ENGLISH[kind]) if text.words else 0
+    return float(count + (sum(text.raw.count(phrase) for phrase in CHINESE[kind]) if text.num_han else 0))
 
 
 @lru_cache(maxsize=50_000)
 def _stem(word: str) -> str:
-    return words.stem(word)
+    return stem(word)

@@ -8,7 +8,8 @@ import numpy as np
 from pydantic import Field
 
 from character.records import PreferencePair, Record
-from character.statistics.clusters import Floats, bootstrap_intervals
+from character.statistics.arrays import Floats
+from character.statistics.intervals import bootstrap_intervals
 
 NUM_SHOWN = 12
 BATCH_SIZE = 512
@@ -17,7 +18,7 @@ Prefers = Callable[[Sequence[PreferencePair]], Floats]
 """For each pair the probability, in 0..1, that its chosen side is the better one."""
 
 
-class Share(Record):
+class AgreementShare(Record):
     """A share in 0..1 with its 95 % interval by bootstrap over messages; no ends for fewer than five."""
 
     value: float
@@ -55,8 +56,8 @@ class SecondOpinion(Record):
     num_seen: int
     not_fitted: tuple[str, ...] = ()
     rehearsal: bool | None = None
-    agreement: Share | None = None
-    by_trait: dict[str, Share] = Field(default_factory=dict)
+    agreement: AgreementShare | None = None
+    by_trait: dict[str, AgreementShare] = Field(default_factory=dict)
     disagreements: tuple[Disagreement, ...] = ()
 
 
@@ -109,7 +110,9 @@ def most_certain(pairs: Sequence[PreferencePair], chosen: Floats, number: int) -
     )
 
 
-def _agreement(pairs: Sequence[PreferencePair], chosen: Floats, rows: Floats, seed: int) -> Share | None:
+def _agreement(
+    pairs: Sequence[PreferencePair], chosen: Floats, rows: Floats, seed: int
+) -> AgreementShare | None:
     if not rows.any():
         return None
     right = (np.sign(chosen[rows] - 0.5) + 1) / 2
@@ -118,6 +121,6 @@ def _agreement(pairs: Sequence[PreferencePair], chosen: Floats, rows: Floats, se
     )
     low, high = bootstrap_intervals(right[:, None], cluster.astype(np.int64), seed=seed)[:, 0]
     known = not np.isnan(low)
-    return Share(
+    return AgreementShare(
         value=float(right.mean()), low=float(low) if known else None, high=float(high) if known else None
     )

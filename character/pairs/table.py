@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from character.pairs.feature_words import HasWords, TraitWords, trait_words, words_of_trait
-from character.pairs.features import FEATURES, SCALES, Text, opener
+from character.pairs.features import FEATURES, SCALES, MeasuredText, opener
 from character.records import PreferencePair
-from character.statistics.clusters import Floats, Ints
+from character.statistics.arrays import Floats, Ints
 
 COMMON_OPENER_SHARE, LEAST_OPENERS, MOST_OPENERS = 0.01, 5, 30
 """An opener is looked at where it begins at least this share of all sides, and at least so many; the commonest few."""
@@ -136,7 +136,7 @@ class _Rows:
             words = self.words.get(trait)
             if words is None:
                 words = self.words[trait] = trait_words(trait)
-            seen = Text.of(text, words)
+            seen = MeasuredText.of(text, words)
             numbers = np.array([feature(seen) for feature in FEATURES.values()])
             known = numbers, self.openers.setdefault(opener(text), len(self.openers))
             self.seen[trait, text] = known

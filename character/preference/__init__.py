@@ -6,9 +6,9 @@ needs the extra ``preference``; scoring with a light model needs numpy alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from character.errors import ModelFileError, UnknownNameError
 
@@ -17,7 +17,19 @@ if TYPE_CHECKING:
     from character.preference.protocol import PreferenceModel
 
 
-def preference_model(kind: str = "light", **options: Any) -> PreferenceModel:
+class PreferenceOptions(TypedDict, total=False):
+    """The options of the kinds of preference models; see ``preference_model`` and ``TransformerPreference``."""
+
+    length_free: bool
+    embedder: Embedder
+    folder: Path | str
+    conditioned: bool
+    descriptions: Mapping[str, str]
+    batch_size: int
+    max_length: int
+
+
+def preference_model(kind: str = "light", **options: Unpack[PreferenceOptions]) -> PreferenceModel:
     """Return a preference model to be fitted, by its kind.
 
     - ``light``: n-grams of words and characters. ``length_free`` (True).
@@ -40,7 +52,7 @@ def load_preference_model(folder: Path | str, *, embedder: Embedder | None = Non
     transformer also safetensors); no file can bring code along. Raises ModelFileError that says what was wrong.
     """
     from character.preference.container import read_json
-    from character.preference.linear_files import FACTS_NAME, load_linear
+    from character.preference.linear import FACTS_NAME, load_linear
 
     folder = Path(folder)
     data = read_json(folder / FACTS_NAME)
@@ -70,10 +82,10 @@ def _embedding(*, embedder: Embedder, length_free: bool = True) -> PreferenceMod
     return LinearPreference(Embeddings(embedder), length_free=length_free)
 
 
-def _transformer(*, folder: Path | str, **options: Any) -> PreferenceModel:
+def _transformer(*, folder: Path | str, **kwargs: Any) -> PreferenceModel:
     from character.preference.transformer import TransformerPreference
 
-    return TransformerPreference(Path(folder), **options)
+    return TransformerPreference(Path(folder), **kwargs)
 
 
 _KINDS: dict[str, Callable[..., PreferenceModel]] = {

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from character.errors import MissingExtraError
-from character.preference.ngrams import Floats, Ints
+from character.statistics.arrays import Floats, Ints
 
 STRENGTH = 5.0
 """The variance that a weight is expected to have: half its inverse times the squared weights is the penalty."""
@@ -87,14 +87,14 @@ def length_slope(margins: Floats, duels: Duels) -> float:
     )
 
 
-class Calibration(NamedTuple):
+class OddsCalibration(NamedTuple):
     """A temperature, and the log loss (nats) of each held-out pair with it."""
 
     temperature: float
     losses: Floats
 
 
-def calibrate(margins: Floats, weight: Floats) -> Calibration:
+def calibrate(margins: Floats, weight: Floats) -> OddsCalibration:
     """Return the T > 0 under which margins / T are the best calibrated log-odds (temperature scaling).
 
     The sides are taken to be right with Platt's (n + 1) / (n + 2) instead of 1, so that a few pairs, all of
@@ -113,10 +113,10 @@ def calibrate(margins: Floats, weight: Floats) -> Calibration:
         bounds=(-5.0, 5.0),
         method="bounded",
     )
-    return Calibration(float(np.exp(-found.x)), losses(found.x))
+    return OddsCalibration(float(np.exp(-found.x)), losses(found.x))
 
 
-def surely_better(one: Calibration, other: Calibration, weight: Floats) -> bool:
+def surely_better(one: OddsCalibration, other: OddsCalibration, weight: Floats) -> bool:
     """Whether the losses of ``one`` are lower than those of ``other`` by more than a standard error of the difference."""
     gain = other.losses - one.losses
     mean = float(np.average(gain, weights=weight))

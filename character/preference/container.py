@@ -21,7 +21,7 @@ from character import files
 from character.errors import ModelFileError
 from character.records import Record
 from character.text import fingerprint
-from optimizers.artifact_text import ArtifactError, parse_plain
+from optimizers.artifact.text import ArtifactError, parse_plain
 
 MOST_BYTES = 256 * 2**20
 MOST_JSON_BYTES = 20_000_000

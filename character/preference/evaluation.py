@@ -14,13 +14,19 @@ from character.pairs.designs import IN_CHARACTER
 from character.pairs.feature_words import HasWords
 from character.pairs.second_opinion import most_certain
 from character.pairs.table import pair_table
-from character.preference.evaluation_records import Evaluation, JudgeView, Measure, Rival, Scope
+from character.preference.evaluation_records import (
+    EvaluationScope,
+    JudgeView,
+    PreferenceEvaluation,
+    PreferenceMeasure,
+    Rival,
+)
 from character.preference.folds import NUM_FOLDS, folds_of, message_key
 from character.preference.known_traits import asked_about
 from character.preference.measures import Predicted, balanced_of, mean_of, reliability_of, right_of, scope_of
-from character.preference.ngrams import Floats, Ints
 from character.preference.protocol import Judged, PreferenceModel, sigmoid, written_by_rehearsal
 from character.records import PreferencePair
+from character.statistics.arrays import Floats, Ints
 
 NUM_DISAGREEMENTS = 20
 Progress = Callable[[str], None]
@@ -53,7 +59,7 @@ def evaluate(
     *,
     traits: Sequence[HasWords] = (),
     seed: int = 0,
-) -> Evaluation:
+) -> PreferenceEvaluation:
     """Return how well a fitted model does on those of the pairs whose messages it was not fitted on.
 
     ``traits`` give the confound classifier the words that count as a trait's own, and a model that reads them their
@@ -117,10 +123,10 @@ def _other_traits(pairs: Sequence[PreferencePair], seed: int) -> Ints:
 
 def describe(
     model: PreferenceModel, held: Held, traits: Sequence[HasWords], seed: int, others: Columns | None = None
-) -> Evaluation:
+) -> PreferenceEvaluation:
     """Return the figures of what was predicted; ``others`` are further predictions for the same pairs, by name."""
     predicted = held.predicted
-    return Evaluation(
+    return PreferenceEvaluation(
         model=model.kind,
         how="",
         seed=seed,
@@ -136,8 +142,8 @@ def describe(
     )
 
 
-def _groups(held: Held, predicted: Predicted, seed: int) -> dict[str, dict[str, Scope]]:
-    found: dict[str, dict[str, Scope]] = {}
+def _groups(held: Held, predicted: Predicted, seed: int) -> dict[str, dict[str, EvaluationScope]]:
+    found: dict[str, dict[str, EvaluationScope]] = {}
     for field in ("trait", "kind", "language", "design"):
         names = np.array([getattr(pair, field) for pair in held.pairs], dtype=object)
         found[field] = {name: scope_of(predicted.at(names == name), seed) for name in dict.fromkeys(names)}
@@ -186,7 +192,7 @@ def _meant(pair: PreferencePair) -> int:
     return (pair.chosen_level in IN_CHARACTER) - (pair.rejected_level in IN_CHARACTER)
 
 
-def _specificity(held: Held, predicted: Predicted, seed: int) -> dict[str, Measure]:
+def _specificity(held: Held, predicted: Predicted, seed: int) -> dict[str, PreferenceMeasure]:
     names = np.array([pair.trait for pair in held.pairs], dtype=object)
     known = ~np.isnan(held.specific)
     found = {
@@ -196,7 +202,7 @@ def _specificity(held: Held, predicted: Predicted, seed: int) -> dict[str, Measu
     return {name: measure for name, measure in found.items() if measure.value is not None}
 
 
-def _mean_where(values: Floats, rows: Any, predicted: Predicted, seed: int) -> Measure:
+def _mean_where(values: Floats, rows: Any, predicted: Predicted, seed: int) -> PreferenceMeasure:
     return mean_of(values[rows], predicted.at(rows).cluster, seed)
 
 

@@ -8,7 +8,7 @@ from character.pairs.second_opinion import Disagreement
 from character.records import Record
 
 
-class Measure(Record):
+class PreferenceMeasure(Record):
     """A figure with its 95 % interval by bootstrap over messages; no ends for fewer than five, no value where there is nothing to measure."""
 
     value: float | None = None
@@ -16,7 +16,7 @@ class Measure(Record):
     high: float | None = None
 
 
-class Scope(Record):
+class EvaluationScope(Record):
     """How well chosen is told from rejected over some pairs.
 
     ``accuracy`` is the share of pairs put the right way round, a half for those it cannot tell apart;
@@ -28,13 +28,13 @@ class Scope(Record):
 
     num_pairs: int
     num_messages: int
-    accuracy: Measure = Measure()
-    shorter: Measure = Measure()
-    longer: Measure = Measure()
-    length_balanced: Measure = Measure()
-    log_loss: Measure = Measure()
-    brier: Measure = Measure()
-    ece: Measure = Measure()
+    accuracy: PreferenceMeasure = PreferenceMeasure()
+    shorter: PreferenceMeasure = PreferenceMeasure()
+    longer: PreferenceMeasure = PreferenceMeasure()
+    length_balanced: PreferenceMeasure = PreferenceMeasure()
+    log_loss: PreferenceMeasure = PreferenceMeasure()
+    brier: PreferenceMeasure = PreferenceMeasure()
+    ece: PreferenceMeasure = PreferenceMeasure()
 
 
 class ReliabilityBin(Record):
@@ -44,7 +44,7 @@ class ReliabilityBin(Record):
     high: float
     num_pairs: int
     confidence: float
-    accuracy: Measure
+    accuracy: PreferenceMeasure
 
 
 class Rival(Record):
@@ -56,9 +56,9 @@ class Rival(Record):
     """
 
     name: str
-    accuracy: Measure
-    length_balanced: Measure
-    gain: Measure
+    accuracy: PreferenceMeasure
+    length_balanced: PreferenceMeasure
+    gain: PreferenceMeasure
 
 
 class JudgeView(Record):
@@ -70,21 +70,21 @@ class JudgeView(Record):
     prefers the former.
     """
 
-    claimed: Measure = Measure()
+    claimed: PreferenceMeasure = PreferenceMeasure()
     num_levels: int = 0
-    judge: Measure = Measure()
-    model: Measure = Measure()
+    judge: PreferenceMeasure = PreferenceMeasure()
+    model: PreferenceMeasure = PreferenceMeasure()
 
 
-class CurvePoint(Record):
+class PreferenceCurvePoint(Record):
     """Accuracy on held-out messages after learning from ``num_messages`` messages of every trait."""
 
     num_messages: int
     num_pairs: float
-    accuracy: Measure
+    accuracy: PreferenceMeasure
 
 
-class Evaluation(Record):
+class PreferenceEvaluation(Record):
     """How well a preference model tells chosen from rejected on messages it was not fitted on.
 
     ``how`` is ``held_out`` (a fitted model, on messages it has not seen; ``num_seen`` pairs of messages it has
@@ -105,12 +105,12 @@ class Evaluation(Record):
     seed: int = 0
     length_free: bool | None = None
     rehearsal: bool | None = None
-    overall: Scope
-    groups: dict[str, dict[str, Scope]] = Field(default_factory=dict)
+    overall: EvaluationScope
+    groups: dict[str, dict[str, EvaluationScope]] = Field(default_factory=dict)
     reliability: tuple[ReliabilityBin, ...] = ()
     rivals: tuple[Rival, ...] = ()
     judge: JudgeView = JudgeView()
-    specificity: dict[str, Measure] = Field(default_factory=dict)
-    unseen: dict[str, Scope] = Field(default_factory=dict)
-    curve: tuple[CurvePoint, ...] = ()
+    specificity: dict[str, PreferenceMeasure] = Field(default_factory=dict)
+    unseen: dict[str, EvaluationScope] = Field(default_factory=dict)
+    curve: tuple[PreferenceCurvePoint, ...] = ()
     disagreements: tuple[Disagreement, ...] = ()

@@ -6,19 +6,41 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ConfigDict, Field, StringConstraints
 
-from character.errors import InputError
+from character._version import __version__
+from character.errors import InputError, ModelFileError
 from character.preference.bradley_terry import fitting
-from character.preference.encoders import Encoder, fitting_matrix, not_fitted
+from character.preference.container import (
+    Arrays,
+    Expected,
+    Fingerprint,
+    check_fingerprint,
+    checked_facts,
+    facts_text,
+    read_arrays,
+    write_arrays,
+    write_whole,
+)
+from character.preference.encoders import Embedder, Embeddings, Encoder, NGrams, fitting_matrix, not_fitted
 from character.preference.folds import message_key
 from character.preference.heads import TraitHead, fit_heads, log_lengths, pair_weight
-from character.preference.ngrams import Floats
+from character.preference.lookup import HashIndex
 from character.preference.protocol import Judged, PreferenceModel, written_by_rehearsal
-from character.records import PreferencePair
+from character.preference.tfidf import MOST_FEATURES, NGramTfidf
+from character.records import PreferencePair, Record
+from character.statistics.arrays import Floats
 
+FACTS_NAME, ARRAYS_NAME = "preference.json", "preference.npz"
+MOST_DIMENSIONS = 100_000
+MOST_IN_A_DRAWER = 64
+"""Hashes that share their leading bits, at most: real ones hardly share any, and each costs time on every look-up."""
+Name = Annotated[str, StringConstraints(min_length=1, max_length=400)]
+Count = Annotated[int, Field(ge=0)]
 MOST_TRAITS = 1_000
 
 
@@ -101,8 +123,6 @@ class LinearPreference(PreferenceModel):
 
     def save(self, folder: Path | str) -> None:
         """Write the model: ``preference.json`` and ``preference.npz``. Raises InputError before ``fit``."""
-        from character.preference.linear_files import save_linear
-
         save_linear(self, Path(folder))
 
 
@@ -123,3 +143,131 @@ def _learnable(pairs: Sequence[PreferencePair]) -> tuple[list[PreferencePair], C
         else:
             kept.append(pair)
     return kept, left_out
+
+
+class _Strict(Record):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class HeadFacts(_Strict):
+    """A trait's head as a file tells it (see ``TraitHead``)."""
+
+    trait: Name
+    num_pairs: Count
+    num_messages: Count
+    temperature: float = Field(gt=0)
+    prior_share: float
+    num_held_out: Count
+    calibrated: bool
+
+
+class LinearFacts(_Strict):
+    """What ``preference.json`` holds of a light or an embedding model, and nothing else."""
+
+    kind: Literal["character-preference"] = "character-preference"
+    format_version: Literal[2] = 2
+    model: Literal["light", "embedding"]
+    character_version: Name
+    length_free: bool
+    num_features: int = Field(ge=1, le=MOST_DIMENSIONS)
+    strange_idf: float | None = Field(default=None, gt=0, le=100)
+    heads: list[HeadFacts] = Field(min_length=1, max_length=MOST_TRAITS)
+    left_out: dict[Name, Count] = Field(max_length=20)
+    seed: int = Field(ge=0, le=10**9)
+    rehearsal: bool | None
+    arrays_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    fingerprint: Fingerprint = ""
+
+
+def save_linear(model: LinearPreference, folder: Path) -> None:
+    """Write a model's two files; raises InputError before it is fitted, ModelFileError where it cannot be written."""
+    if not len(model.weights):
+        raise not_fitted()
+    arrays: Arrays = {
+        "weights": model.weights.astype("<f4"),
+        "slopes": model.slopes.astype("<f8"),
+        "messages": np.array(sorted(model.seen_messages), dtype="<u8"),
+    }
+    strange_idf = None
+    if isinstance(model.encoder, NGrams) and model.encoder.tfidf is not None:
+        known = model.encoder.tfidf
+        arrays |= {
+            "hashes": known.hashes.astype("<u8"),
+            "blocks": known.blocks.astype("|u1"),
+            "idf": known.idf.astype("<f4"),
+        }
+        strange_idf = known.strange_idf
+    facts = LinearFacts(
+        model="light" if isinstance(model.encoder, NGrams) else "embedding",
+        character_version=__version__,
+        length_free=model.length_free,
+        num_features=model.encoder.num_features,
+        strange_idf=strange_idf,
+        heads=[HeadFacts(**head._asdict()) for head in model.heads],
+        left_out=model.left_out,
+        seed=model.seed,
+        rehearsal=model.rehearsal,
+        arrays_sha256=write_arrays(folder / ARRAYS_NAME, arrays),
+    )
+    write_whole(folder / FACTS_NAME, facts_text(facts))
+
+
+def load_linear(folder: Path, data: dict[str, Any], embedder: Embedder | None) -> LinearPreference:
+    """Return the model of a folder whose ``preference.json`` was read as ``data``; raises ModelFileError."""
+    where = folder / FACTS_NAME
+    facts = checked_facts(LinearFacts, data, where)
+    names = [head.trait for head in facts.heads]
+    if len(set(names)) < len(names):
+        raise ModelFileError(f"{where}: two heads are of one trait.", expected="one head per trait")
+    arrays = read_arrays(folder / ARRAYS_NAME, _expected(facts), facts.arrays_sha256)
+    _check_rising(arrays["messages"], f"{folder / ARRAYS_NAME}: messages")
+    check_fingerprint(facts, facts.fingerprint, where)
+    light = facts.model == "light"
+    return LinearPreference(
+        encoder=NGrams(_tfidf(arrays, facts, folder)) if light else Embeddings(embedder, facts.num_features),
+        length_free=facts.length_free,
+        heads=tuple(TraitHead(**head.model_dump()) for head in facts.heads),
+        weights=arrays["weights"],
+        slopes=arrays["slopes"],
+        seen_messages=frozenset(arrays["messages"].tolist()),
+        left_out=dict(facts.left_out),
+        seed=facts.seed,
+        rehearsal=facts.rehearsal,
+    )
+
+
+def _expected(facts: LinearFacts) -> Expected:
+    lines = 1 + len(facts.heads)
+    common: dict[str, tuple[str, tuple[int | None, ...]]] = {
+        "weights": ("<f4", (lines, facts.num_features)),
+        "slopes": ("<f8", (lines,)),
+        "messages": ("<u8", (None,)),
+    }
+    if facts.model == "embedding":
+        return common
+    size = (facts.num_features,)
+    return common | {"hashes": ("<u8", size), "blocks": ("|u1", size), "idf": ("<f4", size)}
+
+
+def _tfidf(arrays: Arrays, facts: LinearFacts, folder: Path) -> NGramTfidf:
+    where = folder / ARRAYS_NAME
+    if facts.num_features > MOST_FEATURES:
+        raise ModelFileError(
+            f"{where}: {facts.num_features:,} n-grams.", expected=f"at most {MOST_FEATURES:,}"
+        )
+    _check_rising(arrays["hashes"], f"{where}: hashes")
+    if (arrays["blocks"] > 1).any():
+        raise ModelFileError(f"{where}: blocks: holds other numbers than 0 and 1.")
+    if (arrays["idf"] <= 0).any():
+        raise ModelFileError(f"{where}: idf: holds numbers that are not above 0.")
+    if facts.strange_idf is None:
+        raise ModelFileError(f"{folder / FACTS_NAME}: strange_idf: is missing.", expected="a number above 0")
+    begin = HashIndex.of(arrays["hashes"]).begin
+    if (begin[1:] - begin[:-1]).max() > MOST_IN_A_DRAWER:
+        raise ModelFileError(f"{where}: hashes: they lie too close together to be hashes of n-grams.")
+    return NGramTfidf(arrays["hashes"], arrays["blocks"], arrays["idf"], facts.strange_idf, facts.length_free)
+
+
+def _check_rising(values: Any, what: str) -> None:
+    if len(values) > 1 and not (values[1:] > values[:-1]).all():
+        raise ModelFileError(f"{what}: not in strictly rising order.")

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from character.preference.evaluation_records import Measure, ReliabilityBin, Scope
-from character.preference.ngrams import Floats, Ints
+from character.preference.evaluation_records import EvaluationScope, PreferenceMeasure, ReliabilityBin
 from character.records import PreferencePair
-from character.statistics.clusters import LEAST_CLUSTERS, cluster_sums, resampled_sums
+from character.statistics.arrays import Floats, Ints
+from character.statistics.intervals import (
+    LEAST_GROUPS,
+    ColumnStatistic,
+    cluster_sums,
+    percentile_interval,
+    resampled_sums,
+)
 
 NUM_BINS = 10
 _LEAST = 1e-12
 _ECE = "ece"
-_Statistic = Callable[[Floats], Floats]
-"""From column sums (draws, columns) to a figure per draw."""
 
 
 @dataclass(frozen=True)
@@ -65,19 +69,19 @@ def right_of(probability: Floats) -> Floats:
     return np.asarray((np.sign(probability - 0.5) + 1) / 2)
 
 
-def mean_of(values: Floats, cluster: Ints, seed: int) -> Measure:
+def mean_of(values: Floats, cluster: Ints, seed: int) -> PreferenceMeasure:
     """Return the mean of values with its interval."""
     columns = np.column_stack([values, np.ones(len(values))])
     return _measures(columns, cluster, {"mean": _share(0, 1)}, seed)["mean"]
 
 
-def balanced_of(right: Floats, longer: Floats, cluster: Ints, seed: int) -> Measure:
+def balanced_of(right: Floats, longer: Floats, cluster: Ints, seed: int) -> PreferenceMeasure:
     """Return the mean of the accuracies where the chosen side is shorter and where it is longer, with its interval."""
     columns = np.column_stack([right * (longer < 0), longer < 0, right * (longer > 0), longer > 0])
     return _measures(columns, cluster, {"both": _balanced(0)}, seed)["both"]
 
 
-def scope_of(predicted: Predicted, seed: int) -> Scope:
+def scope_of(predicted: Predicted, seed: int) -> EvaluationScope:
     """Return every figure over these pairs."""
     right, longer, own = predicted.right, predicted.longer, np.clip(predicted.probability, _LEAST, 1.0)
     confidence = np.maximum(predicted.probability, 1 - predicted.probability)
@@ -96,7 +100,7 @@ def scope_of(predicted: Predicted, seed: int) -> Scope:
             gap,
         ]
     )
-    statistics: dict[str, _Statistic] = {
+    statistics: dict[str, ColumnStatistic] = {
         "accuracy": _share(4, 7),
         "shorter": _share(0, 1),
         "longer": _share(2, 3),
@@ -106,7 +110,7 @@ def scope_of(predicted: Predicted, seed: int) -> Scope:
         _ECE: lambda sums: np.abs(sums[:, 8:]).sum(axis=1) / sums[:, 7],
     }
     found = _measures(columns, predicted.cluster, statistics, seed)
-    return Scope(num_pairs=len(right), num_messages=predicted.num_messages, **found)
+    return EvaluationScope(num_pairs=len(right), num_messages=predicted.num_messages, **found)
 
 
 def reliability_of(predicted: Predicted, seed: int) -> tuple[ReliabilityBin, ...]:
@@ -133,23 +137,23 @@ def _bins(confidence: Floats) -> Ints:
     return np.minimum(((confidence - 0.5) * 2 * NUM_BINS).astype(np.int64), NUM_BINS - 1)
 
 
-def _share(part: int, whole: int) -> _Statistic:
+def _share(part: int, whole: int) -> ColumnStatistic:
     return lambda sums: sums[:, part] / sums[:, whole]
 
 
-def _balanced(first: int) -> _Statistic:
+def _balanced(first: int) -> ColumnStatistic:
     shorter, longer = _share(first, first + 1), _share(first + 2, first + 3)
     return lambda sums: (shorter(sums) + longer(sums)) / 2
 
 
 def _measures(
-    columns: Floats, cluster: Ints, statistics: dict[str, _Statistic], seed: int
-) -> dict[str, Measure]:
+    columns: Floats, cluster: Ints, statistics: dict[str, ColumnStatistic], seed: int
+) -> dict[str, PreferenceMeasure]:
     if not len(columns):
-        return {name: Measure() for name in statistics}
+        return {name: PreferenceMeasure() for name in statistics}
     sums, _ = cluster_sums(columns.astype(np.float64), cluster)
     whole = sums.sum(axis=0, keepdims=True)
-    drawn = resampled_sums(sums, seed=seed) if len(sums) >= LEAST_CLUSTERS else None
+    drawn = resampled_sums(sums, seed=seed) if len(sums) >= LEAST_GROUPS else None
     with np.errstate(divide="ignore", invalid="ignore"):
         return {
             name: _measure(statistic, whole, drawn, biased=name == _ECE)
@@ -157,19 +161,20 @@ def _measures(
         }
 
 
-def _measure(statistic: _Statistic, whole: Floats, drawn: Floats | None, *, biased: bool) -> Measure:
+def _measure(
+    statistic: ColumnStatistic, whole: Floats, drawn: Floats | None, *, biased: bool
+) -> PreferenceMeasure:
     """Return a figure with its interval; that of a ``biased`` one is moved by the bias that resampling shows.
 
     Every draw adds gaps of chance to a calibration error, so the plain interval would lie above the figure.
     """
     value = float(statistic(whole)[0])
     if np.isnan(value):
-        return Measure()
+        return PreferenceMeasure()
     if drawn is None:
-        return Measure(value=value)
-    known = statistic(drawn)
-    known = known[~np.isnan(known)]
-    low, high = np.quantile(known, [0.025, 0.975])
+        return PreferenceMeasure(value=value)
+    samples = statistic(drawn)
+    _, low, high = percentile_interval(value, samples)
     if biased:
-        low, high = (max(0.0, end - (known.mean() - value)) for end in (low, high))
-    return Measure(value=value, low=float(low), high=float(high))
+        low, high = (max(0.0, end - float(np.nanmean(samples) - value)) for end in (low, high))
+    return PreferenceMeasure(value=value, low=low, high=high)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from character.backends.rehearsal.notice import REHEARSAL_WORDS
-from character.errors import UnknownNameError
+from character.locale import checked_language, listed, wording
 from character.pairs.second_opinion import Disagreement
-from character.preference.evaluation_records import Evaluation, Measure, Scope
-from character.preference.page_words import GROUP_WORDS, MODEL_WORDS, PAGE
+from character.preference.evaluation_records import EvaluationScope, PreferenceEvaluation, PreferenceMeasure
 from character.report import (
     Example,
     Examples,
@@ -23,18 +19,14 @@ from character.report import (
     Text,
 )
 from character.report.charts import Point, Step, dots, line
-from character.report.drop_words import reason_word
 from character.report.parts import NumberStyle, Part
-from character.report.wording import JOIN
 
 
-def evaluation_page(found: Evaluation, language: str = "en") -> Page:
+def evaluation_page(found: PreferenceEvaluation, language: str = "en") -> Page:
     """Return the report; raises UnknownNameError for a language that reports do not speak."""
-    if language not in PAGE:
-        raise UnknownNameError("The report language", language, PAGE)
-    spoken: Literal["en", "zh"] = "zh" if language == "zh" else "en"
-    words = PAGE[spoken]
-    model = MODEL_WORDS[spoken].get(found.model, found.model)
+    spoken = checked_language(language)
+    words = wording("preference.page", spoken)
+    model = wording("preference.models", spoken).get(found.model, found.model)
     sections = [
         _first(found, spoken),
         _rivals(found, words),
@@ -56,15 +48,17 @@ def evaluation_page(found: Evaluation, language: str = "en") -> Page:
 
 
 Words = dict[str, str]
+_GROUPS = {"kind": "audit_messages.kinds", "language": "preference.languages", "design": "preference.designs"}
+"""Where the groups of a field get their names from; one without a name keeps its own."""
 
 
-def _number(measure: Measure, style: NumberStyle = "share", digits: int = 2) -> Number:
+def _number(measure: PreferenceMeasure, style: NumberStyle = "share", digits: int = 2) -> Number:
     return Number(measure.value, measure.low, measure.high, style, digits)
 
 
-def _first(found: Evaluation, language: str) -> Section:
-    words, overall = PAGE[language], found.overall
-    notes = [Note(REHEARSAL_WORDS[language], "look")] if found.rehearsal else []
+def _first(found: PreferenceEvaluation, language: str) -> Section:
+    words, overall = wording("preference.page", language), found.overall
+    notes = [Note(wording("report.page", language)["rehearsal"], "look")] if found.rehearsal else []
     for rival in found.rivals:
         if (
             rival.name in ("longer", "shorter", "confounds")
@@ -75,16 +69,17 @@ def _first(found: Evaluation, language: str) -> Section:
     if found.num_seen:
         notes.append(Note(words["seen"].format(number=found.num_seen)))
     if found.not_fitted:
-        notes.append(Note(words["not_fitted"].format(traits=JOIN[language].join(found.not_fitted)), "look"))
+        notes.append(Note(words["not_fitted"].format(traits=listed(found.not_fitted, language)), "look"))
     claimed = found.judge.claimed.value
     if claimed is not None and overall.accuracy.low is not None and overall.accuracy.low > claimed:
         notes.append(Note(words["above_judge"], "look"))
     if found.left_out:
-        reasons = JOIN[language].join(
-            words["counted"].format(reason=reason_word(reason, language), number=number)
+        reasons = wording("drops", language)
+        counts = (
+            words["counted"].format(reason=reasons.get(reason, reason), number=number)
             for reason, number in found.left_out.items()
         )
-        notes.append(Note(words["left_out"].format(reasons=reasons)))
+        notes.append(Note(words["left_out"].format(reasons=listed(counts, language))))
     figures = (
         Figure(words["accuracy"], _number(overall.accuracy)),
         Figure(words["shorter_side"], _number(overall.shorter)),
@@ -97,7 +92,7 @@ def _first(found: Evaluation, language: str) -> Section:
     return Section(words["first"], "", parts)
 
 
-def _rivals(found: Evaluation, words: Words) -> Section:
+def _rivals(found: PreferenceEvaluation, words: Words) -> Section:
     rows = [
         (
             words[rival.name],
@@ -123,7 +118,7 @@ def _rivals(found: Evaluation, words: Words) -> Section:
     return Section(words["rivals"], words["rivals_text"], parts)
 
 
-def _calibration(found: Evaluation, words: Words) -> Section:
+def _calibration(found: PreferenceEvaluation, words: Words) -> Section:
     steps = [Step(one.confidence, one.confidence, group=words["perfect"]) for one in found.reliability]
     steps += [
         Step(one.confidence, one.accuracy.value, one.accuracy.low, one.accuracy.high, words["measured"])
@@ -151,18 +146,18 @@ def _calibration(found: Evaluation, words: Words) -> Section:
     return Section(words["calibration"], "", (chart, table))
 
 
-def _groups(found: Evaluation, language: str) -> Section:
-    words = PAGE[language]
+def _groups(found: PreferenceEvaluation, language: str) -> Section:
+    words = wording("preference.page", language)
     parts: list[Part] = []
     for field, groups in found.groups.items():
-        called = GROUP_WORDS[language].get(field, {})
+        called = wording(_GROUPS[field], language) if field in _GROUPS else {}
         scopes = {called.get(name, name): scope for name, scope in groups.items()}
         if len(scopes) > 1 or field == "trait":
             parts += [_dots(words[field], scopes, words), _table(scopes, words[field], words)]
     return Section(words["groups"], "", tuple(parts))
 
 
-def _dots(title: str, scopes: dict[str, Scope], words: Words) -> Part:
+def _dots(title: str, scopes: dict[str, EvaluationScope], words: Words) -> Part:
     points = [
         Point(name, measure.value, measure.low, measure.high, group)
         for name, scope in scopes.items()
@@ -172,7 +167,7 @@ def _dots(title: str, scopes: dict[str, Scope], words: Words) -> Part:
     return dots(title, points, names=names, percent=True, domain=(0.0, 1.0), reference=0.5)
 
 
-def _table(scopes: dict[str, Scope], title: str, words: Words) -> Table:
+def _table(scopes: dict[str, EvaluationScope], title: str, words: Words) -> Table:
     rows = tuple(
         (
             name,
@@ -190,7 +185,7 @@ def _table(scopes: dict[str, Scope], title: str, words: Words) -> Table:
     return Table((title, *(words[name] for name in head)), rows)
 
 
-def _transfer(found: Evaluation, words: Words) -> Section:
+def _transfer(found: PreferenceEvaluation, words: Words) -> Section:
     parts: list[Part] = []
     if found.specificity:
         rows = tuple((trait, _number(measure)) for trait, measure in found.specificity.items())
@@ -200,7 +195,7 @@ def _transfer(found: Evaluation, words: Words) -> Section:
     return Section(words["transfer"], words["transfer_text"], tuple(parts))
 
 
-def _curve(found: Evaluation, words: Words) -> Section:
+def _curve(found: PreferenceEvaluation, words: Words) -> Section:
     steps = [
         Step(point.num_messages, point.accuracy.value, point.accuracy.low, point.accuracy.high)
         for point in found.curve
@@ -216,7 +211,7 @@ def _curve(found: Evaluation, words: Words) -> Section:
     return Section(words["more"], words["more_text"], (chart, table))
 
 
-def _disagreements(found: Evaluation, words: Words) -> Section:
+def _disagreements(found: PreferenceEvaluation, words: Words) -> Section:
     items = tuple(_example(one, words) for one in found.disagreements)
     return Section(words["disagreements"], words["disagreements_text"], (Examples(words["surest"], items),))
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 
 from character.config import is_rehearsal_model
 from character.constitution import Trait
-from character.preference.ngrams import Floats
 from character.records import Message, PreferencePair, Turn
-
-if TYPE_CHECKING:
-    from character.preference.evaluation_records import Evaluation
+from character.statistics.arrays import Floats
 
 Conversation = Message | Sequence[Turn | Mapping[str, str]] | str
 """What was said before a response: a message, its turns, or the user's one turn as text."""
@@ -91,12 +88,6 @@ class PreferenceModel(Protocol):
         ]
         scores = self.scores(sides).reshape(-1, 2)
         return sigmoid(scores[:, 0] - scores[:, 1])
-
-    def evaluate(self, pairs: Sequence[PreferencePair], *, seed: int = 0) -> Evaluation:
-        """Return how well the model tells chosen from rejected on the messages it was not fitted on."""
-        from character.preference.evaluation import evaluate
-
-        return evaluate(self, pairs, seed=seed)
 
 
 def written_by_rehearsal(pairs: Sequence[PreferencePair]) -> bool | None:

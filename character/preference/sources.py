@@ -15,14 +15,13 @@ from character.errors import InputError, UnknownNameError
 from character.files import METADATA_FILE
 from character.inputs import as_kind
 from character.records import PreferencePair, Record, Turn
-from character.runs.session import require_kind, stored_constitution
+from character.runs.session import reading, stored_constitution
 from character.runs.summary import uses_rehearsal
 from character.store.places import FILE_NAME
-from character.store.run_store import RunStore
 from character.store.vetoes import read_vetoes, without_vetoed
 from character.text import detect_language, fingerprint
 from optimizers.errors import OptimizerError
-from optimizers.labelled_files import rows_of
+from optimizers.labelled.files import rows_of
 
 PAIR_SHAPE = '{"prompt": "…", "chosen": "…", "rejected": "…", "trait": "…"}'
 _EXPORTED = ("preferences.jsonl", "train.jsonl", "validation.jsonl", "test.jsonl")
@@ -109,8 +108,7 @@ def _of_trait(known: PairSet, trait: str) -> PairSet:
 
 def _of_run(folder: Path) -> PairSet:
     dropped: Counter[str] = Counter()
-    with RunStore(folder) as store:
-        require_kind(store, "run")
+    with reading(folder, "run") as store:
         constitution, vetoes, rehearsal = (
             stored_constitution(store),
             read_vetoes(folder),

@@ -19,7 +19,11 @@ from character.preference.evaluation import (
     measurable,
     predict,
 )
-from character.preference.evaluation_records import CurvePoint, Evaluation, Scope
+from character.preference.evaluation_records import (
+    EvaluationScope,
+    PreferenceCurvePoint,
+    PreferenceEvaluation,
+)
 from character.preference.folds import NUM_FOLDS, folds_of
 from character.preference.linear import LinearPreference
 from character.preference.measures import mean_of, scope_of
@@ -42,7 +46,7 @@ def cross_validate(
     num_folds: int = NUM_FOLDS,
     keys: Sequence[int] | None = None,
     progress: Progress | None = None,
-) -> Evaluation:
+) -> PreferenceEvaluation:
     """Return how well models of this kind do on messages they were not fitted on: every pair is predicted once.
 
     Pairs of one message, or of one key where ``keys`` are given, are held out together. A linear model is also
@@ -74,10 +78,10 @@ def cross_validate(
 
 def _unseen(
     model: PreferenceModel, pairs: Sequence[PreferencePair], keys: Sequence[int], seed: int, say: Progress
-) -> dict[str, Scope]:
+) -> dict[str, EvaluationScope]:
     """Return how well each trait is predicted by a model that was fitted on other traits and other messages."""
     counts = Counter(pair.trait for pair in pairs)
-    found: dict[str, Scope] = {}
+    found: dict[str, EvaluationScope] = {}
     for trait, _ in counts.most_common(MOST_UNSEEN) if len(counts) > 1 else ():
         say(f"without the trait {trait}")
         own = [place for place, pair in enumerate(pairs) if pair.trait == trait]
@@ -94,7 +98,7 @@ def _unseen(
 
 def _curve(
     model: PreferenceModel, pairs: Sequence[PreferencePair], keys: Sequence[int], seed: int, say: Progress
-) -> tuple[CurvePoint, ...]:
+) -> tuple[PreferenceCurvePoint, ...]:
     """Return the accuracy on one fold after learning from a few messages of every trait, then more, then all others."""
     fold = folds_of(keys, NUM_FOLDS, seed)
     test = [place for place in range(len(pairs)) if fold[place] == 0]
@@ -122,7 +126,7 @@ def _point(
     *,
     draws: int,
     seed: int,
-) -> CurvePoint | None:
+) -> PreferenceCurvePoint | None:
     tested = [pairs[place] for place in test]
     right, learnt = [], []
     for draw in range(draws):
@@ -141,7 +145,7 @@ def _point(
     if not right:
         return None
     cluster = replace(Held(tested, [keys[place] for place in test], right[0], right[0])).predicted.cluster
-    return CurvePoint(
+    return PreferenceCurvePoint(
         num_messages=size,
         num_pairs=float(np.mean(learnt)),
         accuracy=mean_of(np.mean(right, axis=0), cluster, seed),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import dspy
 
@@ -14,7 +14,7 @@ from character.backends.dspy_compat import without_usage_note
 from character.config import MAX_PASSES
 from character.constitution import Trait
 from character.errors import InputError, UnknownNameError
-from character.inputs import as_candidate_set, as_message, as_trait
+from character.inputs import as_candidate_set, as_message, as_trait, spelled_out
 from character.ranking.combine import METHODS, Combined, Method, combine
 from character.ranking.strategies import (
     TOURNAMENTS,
@@ -27,10 +27,22 @@ from character.ranking.strategies import (
 )
 from character.records import Candidates, Drop, Message, Ranking, RankingPass, Usage, order_by_score
 from character.text import language_name, stable_seed
-from optimizers.calibration import Calibration, text_length
+from optimizers.calibration.calibration import Calibration, text_length
 
 Shown = tuple[str, tuple[int, ...]]
 """A juror's name (empty for the only one) and the candidates it is shown, in order."""
+
+
+class Passing(TypedDict, total=False):
+    """How many passes a ranker makes, and how they become one ranking: the options that ``[ranking]`` has as well."""
+
+    max_passes: int | None
+    min_gain: float
+    tournament: Tournament
+    method: Method | None
+
+
+_PASSING: Passing = {"max_passes": None, "min_gain": 0.005, "tournament": "round_robin", "method": None}
 
 
 @without_usage_note
@@ -43,7 +55,7 @@ class Ranker(dspy.Module):
     ranker goes on, one pass at a time up to ``max_passes``, while one more is expected to put right at least
     ``min_gain`` of all pairs of candidates; by default 4 at most, and one where ``passes`` is one. ``jurors`` are models by name that each judge
     everything, instead of the model of the context. ``method`` replaces how the passes are combined. ``calibration`` is
-    applied to the scores of every pass, see ``optimizers.calibration``.
+    applied to the scores of every pass, see ``optimizers.calibration.calibration``.
 
     A reply that cannot be read, or that breaks its scale, is asked for again with the fault shown, at most
     ``max_reasks`` times; then the ranking is unranked, because a pass that is missing leaves the orders
@@ -51,20 +63,22 @@ class Ranker(dspy.Module):
     ranking is unsuitable.
     """
 
+    @spelled_out(Passing, _PASSING)
     def __init__(
         self,
         passes: int = 2,
         *,
         strategy: StrategyName = "scores",
-        max_passes: int | None = None,
-        min_gain: float = 0.005,
-        tournament: Tournament = "round_robin",
-        method: Method | None = None,
         jurors: Mapping[str, Any] | None = None,
         calibration: Calibration | None = None,
         max_reasks: int = 2,
+        **passing: Unpack[Passing],
     ) -> None:
         super().__init__()
+        chosen: Any = {**_PASSING, **passing}
+        if unknown := chosen.keys() - _PASSING.keys():
+            raise TypeError(f"Ranker has no option {min(unknown)!r}; it has {', '.join(_PASSING)}")
+        max_passes, tournament, method = chosen["max_passes"], chosen["tournament"], chosen["method"]
         if passes < 1 or (max_passes is not None and max_passes < passes):
             raise InputError(
                 f"found {passes} passes and at most {max_passes}.", expected="1 <= passes <= max_passes"
@@ -76,7 +90,7 @@ class Ranker(dspy.Module):
         default = max(passes, MAX_PASSES) if passes > 1 else 1
         self.rank = dspy.Predict(_strategy(strategy).signature)
         self.strategy, self.passes, self.max_passes = strategy, passes, max_passes or default
-        self.min_gain, self.tournament, self.method = min_gain, tournament, method
+        self.min_gain, self.tournament, self.method = chosen["min_gain"], tournament, method
         self.jurors, self.calibration, self.max_reasks = dict(jurors or {}), calibration, max_reasks
 
     def forward(

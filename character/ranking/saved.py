@@ -7,12 +7,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from character.backends.rehearsal.notice import REHEARSAL_WORDS
 from character.config import Config, RankingConfig
 from character.errors import ConfigError, StoreError
 from character.files import write_whole
+from character.locale import wording
 from character.ranking.ranker import Ranker
-from optimizers.artifact import (
+from optimizers.artifact.artifact import (
     ArtifactError,
     RankerArtifact,
     apply_artifact,
@@ -104,7 +104,7 @@ def ranker_notes(config: Config, language: str = "") -> list[str]:
     judges = [config.backend(name).model_name for name in config.ranking.backends or ("ranking",)]
     notes = [model_warning(artifact, model, path) for model in dict.fromkeys(judges)]
     notes += [language_warning(artifact, language, path), calibration_note(artifact)]
-    notes += [REHEARSAL_WORDS["en"]] if artifact.rehearsal else []
+    notes += [wording("report.page", "en")["rehearsal"]] if artifact.rehearsal else []
     if not artifact.adopted:
         notes.append(f"this ranker was not adopted: {artifact.reason or 'no gain was shown'}.")
     then = artifact.ranker.model_dump()

@@ -7,6 +7,7 @@ Content-Security-Policy allows those alone, by their hashes.
 
 from __future__ import annotations
 
+from character.report.files import html_path, write_page
 from character.report.parts import (
     Chart,
     Example,
@@ -36,6 +37,8 @@ __all__ = [
     "Section",
     "Table",
     "Text",
+    "html_path",
     "render",
     "write",
+    "write_page",
 ]

@@ -7,9 +7,9 @@ shares in 0..1, to be written in per cent.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from character.report.chart_specs import (
     CELL_WIDTH,
@@ -160,6 +160,14 @@ def dots(
     return _rows_chart(title, points, layers, names, percent, domain, description, False)
 
 
+class HeatScale(TypedDict, total=False):
+    """How the values of a heat map are coloured and written; see ``heat_map``."""
+
+    percent: bool
+    middle: float | None
+    domain: tuple[float, float] | None
+
+
 def heat_map(
     title: str,
     rows: Sequence[str],
@@ -167,24 +175,23 @@ def heat_map(
     values: Sequence[Sequence[float | None]],
     *,
     names: tuple[str, str, str] = ("row", "column", "value"),
-    percent: bool = False,
-    middle: float | None = None,
-    domain: tuple[float, float] | None = None,
     description: str = "",
+    **scale: Unpack[HeatScale],
 ) -> Chart:
     """Return a matrix of coloured cells with their values written in; None is an empty cell.
 
     ``middle`` is the value at which a two-sided colour scale turns (0.5 for win rates, 0 for differences, which are signed);
     None takes a one-sided scale. ``domain`` are the values at the two ends of the scale.
     """
+    percent, middle = scale.get("percent", False), scale.get("middle")
     row_labels, column_labels = distinct_labels(rows), distinct_labels(columns)
     cells: list[dict[str, Any]] = [
         {"row": row, "column": column, "value": finite(value)}
         for row, line in zip(row_labels, values, strict=True)
         for column, value in zip(column_labels, line, strict=True)
     ]
-    low, high = domain or scale_ends([cell["value"] for cell in cells], middle)
-    scale = {
+    low, high = scale.get("domain") or scale_ends([cell["value"] for cell in cells], middle)
+    colours = {
         "domain": [low, high] if middle is None else [low, middle, high],
         "range": "heatmap" if middle is None else "diverging",
         "interpolate": "rgb",
@@ -194,14 +201,14 @@ def heat_map(
     beside = slanted_room(column_labels) if angle["labelAngle"] else 2
     spec["padding"] = {"left": 2, "top": 2, "bottom": 2, "right": beside}
     spec["encoding"] = {
-        "x": _category("column", column_labels, title=names[1], orient="top", **angle),
-        "y": _category("row", row_labels, title=None),
+        "x": _category("column", column_labels, names[1], {"orient": "top", **angle}),
+        "y": _category("row", row_labels, None, {}),
     }
     value = {"field": "value", "type": "quantitative"}
     spec["layer"] = [
         {
             "mark": {"type": "rect", "cornerRadius": 2},
-            "encoding": {"color": {**value, "title": names[2], "scale": scale, "legend": None}},
+            "encoding": {"color": {**value, "title": names[2], "scale": colours, "legend": None}},
         },
         {
             "transform": [{"filter": "isValid(datum.value)"}],
@@ -349,7 +356,9 @@ def _points_table(points: Sequence[Point], names: tuple[str, str, str], percent:
     )
 
 
-def _category(field: str, labels: Sequence[str], *, title: str | None, **axis: Any) -> dict[str, Any]:
+def _category(
+    field: str, labels: Sequence[str], title: str | None, axis: Mapping[str, Any]
+) -> dict[str, Any]:
     return {
         "field": field,
         "type": "nominal",

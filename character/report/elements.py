@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from character.locale import wording
 from character.report.escaping import embedded_json, escape
 from character.report.parts import (
     Cell,
@@ -20,7 +21,7 @@ from character.report.parts import (
     Section,
     Table,
 )
-from character.report.wording import cell_text, words
+from character.report.wording import cell_text
 
 
 def section_html(section: Section, number: int, language: str) -> str:
@@ -38,7 +39,7 @@ def part_html(part: Part, language: str) -> str:
 def _table(table: Table, language: str) -> str:
     if not table.rows:
         caption = f"<h3>{escape(table.caption)}</h3>" if table.caption else ""
-        return f'{caption}<p class="quiet">{escape(words(language)["nothing"])}</p>'
+        return f'{caption}<p class="quiet">{escape(wording("report.page", language)["nothing"])}</p>'
     numeric = [all(_is_number(row[i]) for row in table.rows) for i in range(len(table.columns))]
     classes = [' class="number"' if number else "" for number in numeric]
     head = "".join(
@@ -68,7 +69,7 @@ def _is_number(cell: Cell) -> bool:
 
 
 def _chart(chart: Chart, language: str) -> str:
-    fixed = words(language)
+    fixed = wording("report.page", language)
     label = ". ".join(text for text in (chart.title, chart.description) if text)
     text = f'<p class="quiet">{escape(chart.description)}</p>' if chart.description else ""
     return (
@@ -97,7 +98,8 @@ def _figure(figure: Figure, language: str) -> str:
 
 def _examples(examples: Examples, language: str) -> str:
     if not examples.items:
-        return f'<h3>{escape(examples.title)}</h3><p class="quiet">{escape(words(language)["nothing"])}</p>'
+        nothing = wording("report.page", language)["nothing"]
+        return f'<h3>{escape(examples.title)}</h3><p class="quiet">{escape(nothing)}</p>'
     items = "".join(
         _example(example, language, is_open=i < examples.num_open) for i, example in enumerate(examples.items)
     )
@@ -105,7 +107,7 @@ def _examples(examples: Examples, language: str) -> str:
 
 
 def _example(example: Example, language: str, *, is_open: bool) -> str:
-    empty = words(language)["empty"]
+    empty = wording("report.page", language)["empty"]
     texts = "".join(
         f'<div><h4>{escape(text.label)}</h4><div class="text" dir="auto">{escape(text.content or empty)}</div></div>'
         for text in example.texts
@@ -118,7 +120,7 @@ def _example(example: Example, language: str, *, is_open: bool) -> str:
 
 
 def _notes(notes: Notes, language: str) -> str:
-    fixed = words(language)
+    fixed = wording("report.page", language)
     items = "".join(
         f'<li class="{note.weight}"><span class="weight">{escape(fixed[note.weight])}</span>{escape(note.text)}'
         f"{_listed(note.items)}</li>"

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Language = Literal["en", "zh"]
+from character.locale import Language
+
 NumberStyle = Literal["count", "number", "signed", "share"]
 Weight = Literal["look", "note", "fine"]
 

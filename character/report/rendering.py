@@ -8,10 +8,10 @@ from importlib.resources import files
 from pathlib import Path
 
 from character.files import write_whole
+from character.locale import wording
 from character.report.elements import section_html
 from character.report.escaping import encodable, escape
 from character.report.parts import Chart, Page
-from character.report.wording import words
 
 
 def render(page: Page) -> str:
@@ -21,7 +21,7 @@ def render(page: Page) -> str:
     network, no frames, no forms, no code made from text. The scripts are there only where the page has charts.
     """
     style, scripts = _asset("assets", "report.css"), _scripts(page)
-    fixed = words(page.language)
+    fixed = wording("report.page", page.language)
     no_script = f'<noscript><p class="quiet">{escape(fixed["no_script"])}</p></noscript>' if scripts else ""
     sections = "".join(section_html(section, i, page.language) for i, section in enumerate(page.sections, 1))
     footer = "".join(f"<p>{escape(text)}</p>" for text in (page.footer, fixed["offline"]) if text)
@@ -51,7 +51,8 @@ def _contents(page: Page) -> str:
         f'<li><a href="#s{i}">{escape(section.heading)}</a></li>'
         for i, section in enumerate(page.sections, 1)
     )
-    return f'<nav aria-label="{escape(words(page.language)["contents"])}"><ul>{links}</ul></nav>'
+    label = wording("report.page", page.language)["contents"]
+    return f'<nav aria-label="{escape(label)}"><ul>{links}</ul></nav>'
 
 
 def _scripts(page: Page) -> list[str]:

@@ -10,16 +10,14 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
-_CLEAR_NAMES = (
-    r"ChatGPT|GPT-?[345](?:\.\d)?(?:[- ]?(?:turbo|mini|o))?|GPT-?4o|Qwen[\d.-]*|DeepSeek(?:[- ]?[RV]\d)?|ChatGLM|ERNIE Bot"
-    r"|Tongyi Qianwen|Doubao|Hunyuan|Baichuan|通义千问|文心一言|讯飞星火|智谱清言|深度求索"
-)
-_AMBIGUOUS_NAMES = (
-    r"Claude|Gemini|Gemma|Bard|Llama(?:[- ]?\d(?:\.\d)?)?|Mistral|Grok|Kimi|Copilot|豆包|千问|混元"
-)
-_AI_MAKERS = r"OpenAI|Anthropic|DeepMind|Google DeepMind|Mistral AI|Moonshot AI|DeepSeek|xAI|Zhipu AI|Meta AI|Google AI"
-_MAKERS = rf"{_AI_MAKERS}|Google|Meta|Microsoft|Alibaba(?: Cloud)?|Baidu|ByteDance|Tencent|Zhipu|Amazon|Cohere|Mistral|IBM"
-_MAKERS_ZH = rf"{_MAKERS}|阿里巴巴|阿里云|阿里|百度|字节跳动|字节|腾讯|月之暗面|智谱(?:AI)?|深度求索|谷歌|微软|科大讯飞|华为|百川智能"
+from character.locale import LANGUAGES, word_lists
+
+_EN, _ZH = (word_lists("filters.names", language) for language in LANGUAGES)
+_CLEAR_NAMES = "|".join(_EN["clear"] + _ZH["clear"])
+_AMBIGUOUS_NAMES = "|".join(_EN["ambiguous"] + _ZH["ambiguous"])
+_AI_MAKERS = "|".join(_EN["ai_makers"])
+_MAKERS = "|".join(_EN["ai_makers"] + _EN["other_makers"])
+_MAKERS_ZH = "|".join((_MAKERS, *_ZH["makers"]))
 _MADE = r"(?:trained|developed|created|made|built|designed|released|provided)"
 _MADE_ZH = r"(?:训练|开发|研发|研制|打造|创造|创建|推出|提供)"
 _AI = r"(?:AI|A\.I\.|artificial intelligence|(?:large )?language model|model|assistant|chat ?bot)"
@@ -81,17 +79,10 @@ _META = tuple(
 )
 
 # Each claim holds one of these words, and looking for words is far cheaper than trying the patterns.
-_LEAK_WORDS = (
-    "chatgpt", "gpt", "qwen", "deepseek", "chatglm", "ernie", "tongyi", "doubao", "hunyuan", "baichuan",
-    "通义", "文心", "星火", "智谱", "深度求索", "claude", "gemini", "gemma", "bard", "llama", "mistral", "grok",
-    "kimi", "copilot", "豆包", "千问", "混元", "openai", "anthropic", "deepmind", "moonshot", "xai", "meta",
-    "google", "microsoft", "alibaba", "baidu", "bytedance", "tencent", "zhipu", "amazon", "cohere", "ibm",
-    "阿里", "百度", "字节", "腾讯", "月之暗面", "谷歌", "微软", "科大讯飞", "华为", "百川",
-)  # fmt: skip
-_META_WORDS = (
-    "trait", "prompt", "instructions", "character", "persona", "focus_trait", "expression", "人设", "设定",
-    "系统提示", "系统指令", "特质", "性格",
-)  # fmt: skip
+_LEAK_WORDS, _META_WORDS = (
+    tuple(word for language in LANGUAGES for word in word_lists("filters.signs", language)[kind])
+    for kind in ("leak", "meta")
+)
 
 
 def leaked_model(text: str, assistant_name: str = "") -> str:

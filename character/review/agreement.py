@@ -10,10 +10,10 @@ import numpy as np
 
 from character.review.answers import CheckAnswer, CompareAnswer, EffectAnswer, RankAnswer, SignAnswer, Task
 from character.review.index import facts_of
-from character.review.store import ReviewStore, Standing
+from character.review.store import ReviewStore, StandingAnswer
+from character.statistics.agreement import krippendorff_alpha, pairwise_agreement
 from optimizers.labelled import Label
-from optimizers.labelled_votes import scores_of
-from optimizers.statistics import krippendorff_alpha, pairwise_agreement
+from optimizers.labelled.votes import scores_of
 
 BLOCK = 5
 """Answers that are compared with the judge at once."""
@@ -70,7 +70,7 @@ def agreement(reviews: ReviewStore, task: Task, *, block: int = BLOCK) -> Agreem
     return Agreement(rows, *alpha_of(given, "ordinal" if task == "rank" else "nominal"))
 
 
-def ratings_of(standing: Standing) -> dict[int, float]:
+def ratings_of(standing: StandingAnswer) -> dict[int, float]:
     """Return what an answer says as numbers by place, nothing for what was skipped or left open."""
     answer = standing.answer
     if isinstance(answer, RankAnswer) and answer.order:
@@ -89,7 +89,7 @@ def ratings_of(standing: Standing) -> dict[int, float]:
     return {}
 
 
-def _with_judge(standing: Standing, scores: list[float]) -> tuple[int, int]:
+def _with_judge(standing: StandingAnswer, scores: list[float]) -> tuple[int, int]:
     """Return (verdicts like the judge's, verdicts that can be compared)."""
     answer = standing.answer
     if isinstance(answer, EffectAnswer):

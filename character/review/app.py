@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import parse_qsl
 
 from character.errors import CharacterError, InputError
+from character.locale import Language
 from character.records import KINDS
 from character.review.answers import TASKS, Task, reviewer_name
 from character.review.forms import IncompleteError, answers_of, number_of
@@ -20,7 +21,6 @@ from character.review.sources import Subject
 from character.review.store import ReviewStore
 from character.review.texts import NEXT_PART, part_of
 from character.review.view import View, view_of
-from character.review.words import Language, words
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from character.review.agreement import Agreement
-
 _HERE = Path(__file__).parent
 _STATIC = {
     "review.css": ("assets", "text/css"),
@@ -88,13 +87,13 @@ class App:
         item, seen = form.get("item", ""), number_of(form.get("seen", ""))
         shown = show(self._subject, self._reviews, view.reviewer, task, item, view.lang)
         if shown is None or seen is None or not form.get("nonce"):
-            return _text(404, words(view.lang)["not_found"])
+            return _text(404, view.words()["not_found"])
         try:
             answers = answers_of(shown, form)
         except IncompleteError as error:
-            return _text(422, words(view.lang)[error.key].format(letters=", ".join(error.letters)))
+            return _text(422, view.words()[error.key].format(letters=", ".join(error.letters)))
         kept = self._reviews.record(view.reviewer, task, answers, seen=seen, nonce=form["nonce"][:64])
-        w = words(view.lang)
+        w = view.words()
         notice = w["elsewhere"].format(at=_clock(kept.elsewhere)) if kept.elsewhere else ""
         return self._html(
             "work.html", view, **self._work(view, task, said=w["saved"], notice=notice), alarm=True
@@ -108,7 +107,7 @@ class App:
     def _undo(self, request: Request) -> Response:
         view, task = self._reviewing(request)
         items = self._reviews.undo(view.reviewer, task)
-        said = words(view.lang)["taken_back" if items else "nothing_to_undo"]
+        said = view.words()["taken_back" if items else "nothing_to_undo"]
         work = self._work(view, task, item=_main_item(items), said=said, notice=said)
         return self._html("work.html", view, **work, alarm=False)
 
@@ -118,7 +117,7 @@ class App:
         item, seen = request.query_params.get("item", ""), number_of(request.query_params.get("seen", ""))
         standing = self._reviews.answer_of(view.reviewer, task, item) if item else None
         newer = standing is not None and seen is not None and standing.seq > seen
-        w = words(view.lang)
+        w = view.words()
         meanwhile = w["elsewhere_now"].format(at=_clock(standing.at)) if newer and standing else ""
         done, number = progress(self._reviews, view.reviewer, task, view.filters)
         agreed = self._agreement(task, self._reviews.last_seq())
@@ -132,7 +131,7 @@ class App:
         item, place, start = asked.get("item", ""), asked.get("place", ""), number_of(asked.get("from", ""))
         text = text_at(self._subject, self._reviews, view.reviewer, task, item, place)
         if text is None or start is None:
-            return _text(404, words(view.lang)["not_found"])
+            return _text(404, view.words()["not_found"])
         shown = {"task": task, "item": item}
         return self._html(
             "more.html", view, part=part_of(text, start, NEXT_PART), place=place, shown=shown, task=task
@@ -198,7 +197,7 @@ class App:
         from starlette.responses import HTMLResponse
 
         page = self._templates.get_template(name).render(
-            view=view, query=view.query(), w=words(view.lang), folder=self._subject.folder.name, **values
+            view=view, query=view.query(), w=view.words(), folder=self._subject.folder.name, **values
         )
         return HTMLResponse(page)
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from character.evaluation.records import EffectReport, Figure, SignOff, TraitReview, Veto
+from character.evaluation.figures import grouped_mean
+from character.evaluation.records import EffectReport, SignOff, TraitReview, Veto
 from character.review.agreement import Unit, alpha_of, ratings_of
 from character.review.answers import EFFECT_PREFIX, CheckAnswer, EffectAnswer, SignAnswer
 from character.review.effect_items import EffectItem
 from character.review.sources import Subject
-from character.review.store import ReviewStore, Standing
-from character.statistics.clusters import LEAST_CLUSTERS
-from optimizers.statistics import bootstrap_mean
+from character.review.store import ReviewStore, StandingAnswer
 
 
 def with_reviews(report: EffectReport, subject: Subject, reviews: ReviewStore) -> EffectReport:
     """Return the report with what reviewers say now; as it was where nobody answered anything."""
     items = {item.id: item for item in subject.effects.items}
-    guesses: dict[str, list[Standing]] = defaultdict(list)
+    guesses: dict[str, list[StandingAnswer]] = defaultdict(list)
     for each in reviews.answers("effect"):
         if each.item in items and not each.answer.skipped:
             guesses[items[each.item].trait].append(each)
@@ -44,7 +43,7 @@ def with_reviews(report: EffectReport, subject: Subject, reviews: ReviewStore) -
     return report.model_copy(update={"reviews": tuple(told)})
 
 
-def _of_trait(trait: str, said: Sequence[Standing], seed: int) -> TraitReview:
+def _of_trait(trait: str, said: Sequence[StandingAnswer], seed: int) -> TraitReview:
     answers = [(each.item, each.answer) for each in said if isinstance(each.answer, EffectAnswer)]
     made = [(item, float(answer.is_right)) for item, answer in answers if answer.is_right is not None]
     overdone = [
@@ -62,23 +61,14 @@ def _of_trait(trait: str, said: Sequence[Standing], seed: int) -> TraitReview:
         num_answers=len(answers),
         num_items=len({item for item, _ in answers}),
         num_untold=sum(answer.is_right is None for _, answer in answers),
-        right=_share(made, seed),
-        overdone=_share(overdone, seed),
+        right=grouped_mean([value for _, value in made], [item for item, _ in made], seed),
+        overdone=grouped_mean([value for _, value in overdone], [item for item, _ in overdone], seed),
         alpha=alpha,
         num_shared=num_shared,
     )
 
 
-def _share(values: Sequence[tuple[str, float]], seed: int) -> Figure | None:
-    groups = [item for item, _ in values]
-    found = bootstrap_mean([value for _, value in values], groups=groups, seed=seed)
-    if found is None:
-        return None
-    known = {"low": found.low, "high": found.high} if len(set(groups)) >= LEAST_CLUSTERS else {}
-    return Figure(estimate=found.estimate, **known)
-
-
-def _vetoes(each: Standing, items: Mapping[str, EffectItem]) -> list[tuple[str, Veto]]:
+def _vetoes(each: StandingAnswer, items: Mapping[str, EffectItem]) -> list[tuple[str, Veto]]:
     """Return the veto of an answer with the trait it concerns, nothing for an approval or what belongs to a run."""
     if not isinstance(each.answer, CheckAnswer) or each.answer.verdict != "veto":
         return []

@@ -6,19 +6,18 @@ from collections.abc import Sequence
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from character.locale import Language
 from character.records import Rollout, Turn
 from character.review.answers import EFFECT_PREFIX, Task, effect_key, target_key
 from character.review.effect_items import EffectItem
 from character.review.index import facts_of
 from character.review.sources import Subject
 from character.review.store import ReviewStore
-from character.review.texts import FIRST_PART, Part, part_of
-from character.review.words import Language
+from character.review.texts import FIRST_PART, TextPart, part_of
 from character.text import fingerprint, stable_seed
 
 if TYPE_CHECKING:
     from character.evaluation.page.card_facts import CardPart
-
 LETTERS = "ABCDEFGHI"
 
 
@@ -27,7 +26,7 @@ class Option(NamedTuple):
 
     letter: str
     number: int
-    part: Part
+    part: TextPart
 
 
 class Verdictable(NamedTuple):
@@ -36,7 +35,7 @@ class Verdictable(NamedTuple):
     key: str
     what: str
     letters: str
-    part: Part | None
+    part: TextPart | None
     verdict: str
     note: str
 
@@ -54,7 +53,7 @@ class Shown(NamedTuple):
     trait: dict[str, Any]
     kind: str
     language: str
-    turns: list[tuple[str, Part]]
+    turns: list[tuple[str, TextPart]]
     options: list[Option]
     targets: list[Verdictable]
     candidates_id: str
@@ -142,7 +141,7 @@ def _options(texts: list[str], order: list[int]) -> list[Option]:
     return [Option(LETTERS[place % 9], index, part_of(texts[index])) for place, index in enumerate(order)]
 
 
-def _turns(turns: tuple[Turn, ...]) -> list[tuple[str, Part]]:
+def _turns(turns: tuple[Turn, ...]) -> list[tuple[str, TextPart]]:
     return [(turn.role, part_of(turn.content)) for turn in turns]
 
 
@@ -206,7 +205,7 @@ def _check_effect(subject: Subject, reviews: ReviewStore, reviewer: str, found: 
     """Return an effect item to approve or veto: as blind as it is guessed, and in the same order."""
     name, texts = effect_key(found.id), [found.with_trait, found.without_trait]
     options = _options(texts, shuffled(2, reviewer, "effect", found.id))
-    keys: list[tuple[str, str, str, Part | None]] = [("message", target_key("message", name), "", None)]
+    keys: list[tuple[str, str, str, TextPart | None]] = [("message", target_key("message", name), "", None)]
     keys += [
         ("candidate", target_key("candidate", name, option.number), option.letter, option.part)
         for option in options
@@ -258,7 +257,7 @@ def _sign(
 
 
 def _targets(
-    reviews: ReviewStore, reviewer: str, keys: list[tuple[str, str, str, Part | None]]
+    reviews: ReviewStore, reviewer: str, keys: list[tuple[str, str, str, TextPart | None]]
 ) -> list[Verdictable]:
     return [
         Verdictable(key, what, letters, part, *_said(reviews, reviewer, key))
@@ -272,7 +271,9 @@ def _check(subject: Subject, reviews: ReviewStore, reviewer: str, rollout: Rollo
     options = [
         Option(_letter(index), index, part_of(text, most=FIRST_PART)) for index, text in enumerate(texts)
     ]
-    keys: list[tuple[str, str, str, Part | None]] = [("message", target_key("message", message.id), "", None)]
+    keys: list[tuple[str, str, str, TextPart | None]] = [
+        ("message", target_key("message", message.id), "", None)
+    ]
     if candidates:
         keys += [
             ("candidate", target_key("candidate", candidates.id, option.number), option.letter, option.part)

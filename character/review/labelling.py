@@ -1,20 +1,146 @@
-"""Reviews as a labelled set: what people ranked and compared, in the shape that tuning a ranker reads."""
+"""Labels for a run: messages worth a person's time, and what people said of them as the set that tuning reads."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any, NamedTuple
+from random import Random
+from typing import Any, Literal, NamedTuple, get_args
 
-from character.errors import InputError
-from character.labelling import wrote_rehearsal
+from character.config import is_rehearsal_model
+from character.constitution import Constitution
+from character.errors import InputError, UnknownNameError
+from character.ranking.uncertainty import doubt
 from character.records import Rollout
 from character.review.answers import CompareAnswer, RankAnswer, reviewer_name
 from character.review.sources import Subject, open_subject
-from character.review.store import ReviewStore, Standing
+from character.review.store import ReviewStore, StandingAnswer
+from character.runs.session import reading, stored_constitution
 from character.store.vetoes import FILE_NAME, read_vetoes
-from optimizers.labelled import Label, LabelledItem, LabelledSet, write_labelled
+from character.text import fold, stable_seed
+from optimizers.labelled import Label, LabelledItem, LabelledSet, read_labelled, write_labelled
+
+LabelStrategy = Literal["least_sure", "random"]
+LABEL_STRATEGIES: tuple[LabelStrategy, ...] = get_args(LabelStrategy)
+
+
+def labelled_from_run(
+    folder: Path | str, *, num_items: int = 40, seed: int = 0, strategy: LabelStrategy = "least_sure"
+) -> LabelledSet:
+    """Return up to ``num_items`` ranked messages of a run without labels, for people to label.
+
+    ``least_sure`` takes those whose rankings are least certain (see ``doubt``), ``random`` any; the traits take
+    turns, so that each gets its share. A set chosen by ``least_sure`` is harder than the run as a whole:
+    tune on it, and measure on a random one. Candidates come in random order without their levels,
+    so that raters are not told what to find. ``dropped`` counts the messages that cannot be labelled.
+
+    Raises StoreError where there is no run, InputError for fewer than one item or a run without rankings.
+    """
+    if strategy not in LABEL_STRATEGIES:
+        raise UnknownNameError("strategy", strategy, LABEL_STRATEGIES)
+    if num_items < 1:
+        raise InputError(f"found {num_items} items.", expected="at least 1")
+    with reading(folder) as store:
+        ids, dropped = _in_turns(store.rollouts(), strategy, seed)
+        if not ids:
+            fix = "finish the run first; `character status` says how far it is."
+            raise InputError(f"{folder} holds no ranking of two or more different candidates.", fix=fix)
+        constitution = stored_constitution(store)
+        rollouts = [rollout for i in ids[:num_items] for rollout in store.rollouts(i)]
+    items = tuple(_unlabelled(rollout, constitution, seed) for rollout in rollouts)
+    return LabelledSet(items=items, name=f"{Path(folder).name} ({strategy})", dropped=dict(dropped))
+
+
+def with_blanks(labelled: LabelledSet, rater: str) -> LabelledSet:
+    """Return the set with an empty label of a rater in each item, one None per candidate, to be filled in by hand."""
+    return labelled.model_copy(
+        update={
+            "items": tuple(
+                item.model_copy(
+                    update={
+                        "labels": (*item.labels, Label(rater=rater, scores=(None,) * len(item.candidates)))
+                    }
+                )
+                for item in labelled.items
+            )
+        }
+    )
+
+
+def labels_for_run(folder: Path | str, path: Path | str) -> LabelledSet:
+    """Return a labelled file of a run's messages, with the levels the candidates were written for put back.
+
+    Raises LabelledError where the file cannot be read, InputError where an item is not of this run.
+    """
+    labelled = read_labelled(path)
+    with reading(folder) as store:
+        items = tuple(_of_run(item, next(store.rollouts(item.id), None), path) for item in labelled.items)
+    return labelled.model_copy(update={"items": items})
+
+
+def _in_turns(
+    rollouts: Iterable[Rollout], strategy: LabelStrategy, seed: int
+) -> tuple[list[str], Counter[str]]:
+    """Return the ids of messages to label, the traits in turn, and what cannot be labelled."""
+    by_trait: dict[str, list[tuple[float, int, str]]] = defaultdict(list)
+    dropped: Counter[str] = Counter()
+    for rollout in rollouts:
+        reason = _unfit(rollout)
+        if reason or rollout.ranking is None:
+            dropped[reason] += 1
+            continue
+        sure = -doubt(rollout.ranking) if strategy == "least_sure" else 0.0
+        place = (sure, stable_seed(seed, rollout.message.id), rollout.message.id)
+        by_trait[rollout.message.trait].append(place)
+    columns = [sorted(places) for _trait, places in sorted(by_trait.items())]
+    return [place[2] for row in zip_longest(*columns) for place in row if place], dropped
+
+
+def _unfit(rollout: Rollout) -> str:
+    if rollout.candidates is None or rollout.ranking is None:
+        return "unranked"
+    if rollout.ranking.status != "ranked":
+        return rollout.ranking.status
+    return "" if len({fold(text) for text in rollout.candidates.texts}) > 1 else "alike"
+
+
+def wrote_rehearsal(rollout: Rollout) -> bool:
+    """Return whether the rehearsal model wrote a candidate of a rollout, so that labels of them say it."""
+    items = rollout.candidates.items if rollout.candidates else ()
+    return any(is_rehearsal_model(item.model) for item in items)
+
+
+def _unlabelled(rollout: Rollout, constitution: Constitution, seed: int) -> LabelledItem:
+    message = rollout.message
+    texts: Sequence[str] = rollout.candidates.texts if rollout.candidates else ()
+    shown = list(range(len(texts)))
+    Random(stable_seed("labelling", seed, message.id)).shuffle(shown)
+    fields: dict[str, Any] = {
+        "id": message.id,
+        "turns": [turn.model_dump() for turn in message.turns],
+        "trait": constitution.trait(message.trait).brief(),
+        "kind": message.kind,
+        "language": message.language,
+        "candidates": [texts[i] for i in shown],
+        "rehearsal": wrote_rehearsal(rollout),
+    }
+    return LabelledItem.model_validate(fields)
+
+
+def _of_run(item: LabelledItem, rollout: Rollout | None, path: Path | str) -> LabelledItem:
+    made = rollout.candidates.items if rollout and rollout.candidates else ()
+    levels = {candidate.text: candidate.level or "" for candidate in made}
+    if sorted(item.candidates) != sorted(candidate.text for candidate in made):
+        raise InputError(
+            f"{path}: the item {item.id!r} is not of this run, or its candidates were changed.",
+            expected="items as they were written for labelling, with labels filled in",
+            fix="give the run the file was made from, or read the file alone.",
+        )
+    known = tuple(levels[text] for text in item.candidates)
+    return item.model_copy(update={"levels": known if all(known) else ()})
+
 
 _COUNTED_AS = {"unsuitable": "unsuitable", "skip": "skipped"}
 """Labels that put no candidate before another, and how they are counted."""
@@ -57,7 +183,7 @@ def export_labelled(folder: Path, out: Path, *, reviewers: Iterable[str] = ()) -
     return exported
 
 
-def _rankings(folder: Path) -> list[Standing]:
+def _rankings(folder: Path) -> list[StandingAnswer]:
     if not (folder / FILE_NAME).is_file():
         return []
     with ReviewStore(folder, write=False) as reviews:
@@ -85,8 +211,8 @@ def _check_can_be_exported(subject: Subject, known: set[str], wanted: set[str]) 
         )
 
 
-def _labelled(subject: Subject, standing: Iterable[Standing]) -> Exported:
-    by_item: dict[str, dict[str, list[Standing]]] = defaultdict(lambda: defaultdict(list))
+def _labelled(subject: Subject, standing: Iterable[StandingAnswer]) -> Exported:
+    by_item: dict[str, dict[str, list[StandingAnswer]]] = defaultdict(lambda: defaultdict(list))
     left_out: Counter[str] = Counter()
     for each in standing:
         by_item[each.item][each.reviewer].append(each)
@@ -109,14 +235,14 @@ def _labelled(subject: Subject, standing: Iterable[Standing]) -> Exported:
     return Exported(LabelledSet(items=tuple(items), name=subject.folder.name), counted, dict(+left_out))
 
 
-def _is_fresh(standing: Standing, rollout: Rollout) -> bool:
+def _is_fresh(standing: StandingAnswer, rollout: Rollout) -> bool:
     known = standing.answer
     if not isinstance(known, RankAnswer | CompareAnswer) or rollout.candidates is None:
         return False
     return known.candidates_id == rollout.candidates.id
 
 
-def _labels(rater: str, said: Sequence[Standing]) -> list[Label]:
+def _labels(rater: str, said: Sequence[StandingAnswer]) -> list[Label]:
     """Return what one reviewer said of an item: an order and a choice in one label, "unsuitable" in one of its own.
 
     A task that was skipped counts only where the reviewer said nothing else of the item.
@@ -129,7 +255,7 @@ def _labels(rater: str, said: Sequence[Standing]) -> list[Label]:
     return labels or ([Label(rater=rater, answer="skip")] if said else [])
 
 
-def _label(rater: str, said: Iterable[Standing]) -> Label:
+def _label(rater: str, said: Iterable[StandingAnswer]) -> Label:
     order: tuple[tuple[int, ...], ...] = ()
     choices: tuple[tuple[int, int, float], ...] = ()
     for each in said:

@@ -12,7 +12,7 @@ from character.store.vetoes import FILE_NAME
 
 if TYPE_CHECKING:
     from character.evaluation.records import EffectReport
-    from character.report.parts import Language
+    from character.locale import Language
 
 
 def is_reviewed(folder: Path) -> bool:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from character.errors import InputError, MissingExtraError
+from character.locale import Language, report_language
 from character.review.answers import reviewer_name
-from character.review.words import Language
 
 HOST = "127.0.0.1"
 _SWITCH_S = 0.0005
@@ -54,7 +54,7 @@ def serve(
         with _listening(port) as listening, ReviewStore(folder) as reviews:
             index = Index(reviews, subject.run, subject.effects, subject.report, second)
             known, bound = Secrets(), _port_of(listening)
-            chosen: Language = language or ("zh" if subject.language.startswith("zh") else "en")
+            chosen = language or report_language(subject.language)
             app = App(subject, reviews, index, known, Settings(name, chosen))
             config = uvicorn.Config(
                 Guard(build_app(app), known, bound),

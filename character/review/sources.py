@@ -9,7 +9,7 @@ from character.constitution import Constitution
 from character.errors import StoreError
 from character.records import Rollout
 from character.review.effect_items import FILE_NAME, EffectItem, EffectItems, read_effect_items
-from character.runs.session import stored_constitution
+from character.runs.session import reading, stored_constitution
 from character.store.places import FILE_NAME as RUN_FILE
 from character.store.places import POINTER
 from character.store.run_store import RunStore
@@ -75,7 +75,7 @@ def open_subject(folder: Path) -> Subject:
                 fix="check the path, or make the run first.",
             )
         return Subject(folder, None, None, effects)
-    run = RunStore(folder)
+    run = reading(folder)
     if run.meta("effect") is not None and not (folder / _REPORT).is_file():
         run.close()
         raise StoreError(

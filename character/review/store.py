@@ -24,7 +24,7 @@ from character.store.tables import read_only_address
 from character.store.vetoes import FILE_NAME
 
 
-class Standing(NamedTuple):
+class StandingAnswer(NamedTuple):
     """The answer of a reviewer that counts now. ``seq`` grows with every event of the file; ``at`` is UTC."""
 
     reviewer: str
@@ -116,13 +116,13 @@ class ReviewStore:
         newest = self._newest(reviewer, task, items)
         return newest[0] if newest else 0
 
-    def answer_of(self, reviewer: str, task: Task, item: str) -> Standing | None:
+    def answer_of(self, reviewer: str, task: Task, item: str) -> StandingAnswer | None:
         """Return the answer of a reviewer to an item that counts now."""
         return next(
             self._standing("reviewer = ? AND task = ? AND item = ?", task, reviewer, task, item), None
         )
 
-    def answers(self, task: Task) -> list[Standing]:
+    def answers(self, task: Task) -> list[StandingAnswer]:
         """Return all answers to a task that count now, in the order in which they were given."""
         return list(self._standing("task = ?", task, task))
 
@@ -224,10 +224,10 @@ class ReviewStore:
         found = [self._run(sql, reviewer, task, item).fetchone() for item in items]
         return max((row for row in found if row), default=None)
 
-    def _standing(self, condition: str, task: Task, *values: Any) -> Iterator[Standing]:
+    def _standing(self, condition: str, task: Task, *values: Any) -> Iterator[StandingAnswer]:
         sql = f"SELECT reviewer, item, seq, at, answer FROM standing WHERE {condition} ORDER BY seq"  # noqa: S608
         for reviewer, item, seq, at, answer in self._run(sql, *values).fetchall():
-            yield Standing(reviewer, item, seq, at, ANSWERS[task].model_validate(json.loads(answer)))
+            yield StandingAnswer(reviewer, item, seq, at, ANSWERS[task].model_validate(json.loads(answer)))
 
     def _unusable(self, error: sqlite3.Error) -> StoreError:
         return StoreError(

@@ -47,7 +47,7 @@ class Piece(NamedTuple):
     mark: str = ""
 
 
-class Part(NamedTuple):
+class TextPart(NamedTuple):
     """The pieces of a text from one place on; ``rest_from`` is where the rest begins, None at its end."""
 
     pieces: list[Piece]
@@ -55,12 +55,12 @@ class Part(NamedTuple):
     length: int
 
 
-def part_of(text: str, start: int = 0, most: int = FIRST_PART) -> Part:
+def part_of(text: str, start: int = 0, most: int = FIRST_PART) -> TextPart:
     """Return up to ``most`` characters of a text from ``start`` on, ready to be shown by an escaping template."""
     end = min(len(text), start + most)
     while 0 < end < len(text) and unicodedata.combining(text[end]) and end - start < most + 32:
         end += 1  # a letter keeps its accents
-    return Part(list(_pieces(encodable(text[start:end]))), None if end >= len(text) else end, len(text))
+    return TextPart(list(_pieces(encodable(text[start:end]))), None if end >= len(text) else end, len(text))
 
 
 def _pieces(text: str) -> list[Piece]:

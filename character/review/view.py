@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import urlencode
 
+from character.locale import LANGUAGES, Language, wording
 from character.review.index import Filters
-from character.review.words import LANGUAGES, Language
 
 
 class View(NamedTuple):
@@ -16,6 +16,10 @@ class View(NamedTuple):
     reviewer: str
     lang: Language
     filters: Filters
+
+    def words(self) -> Mapping[str, str]:
+        """Return every text of the interface in this view's language, by key."""
+        return wording("review", self.lang)
 
     def query(self) -> str:
         """Return this view as the query of an address."""

@@ -200,13 +200,19 @@ def write_down(
     store.set_meta(kind.identity_key, json.dumps(identity, ensure_ascii=False))
 
 
-@contextlib.contextmanager
-def reading(folder: Path | str, kind: str = "") -> Iterator[RunStore]:
-    """Open a kept folder for reading; raises StoreError where it holds none, or one of another kind than named."""
-    with RunStore(folder) as store:
+def reading(folder: Path | str, kind: str = "") -> RunStore:
+    """Return a kept folder's store, open for reading: a context manager.
+
+    Raises StoreError where the folder holds none, or one of another kind than named.
+    """
+    store = RunStore(folder)
+    try:
         if kind:
             require_kind(store, kind)
-        yield store
+    except StoreError:
+        store.close()
+        raise
+    return store
 
 
 def require_kind(store: RunStore, kind: str) -> None:

@@ -20,12 +20,12 @@ def _table(name: str, *items: sa.Column[Any] | sa.Index) -> sa.Table:
     return sa.Table(name, _metadata, *items)
 
 
-def _text(name: str, **options: Any) -> sa.Column[Any]:
-    return sa.Column(name, sa.Text, nullable=options.pop("nullable", False), **options)
+def _text(name: str, *, primary_key: bool = False, index: bool = False) -> sa.Column[Any]:
+    return sa.Column(name, sa.Text, nullable=False, primary_key=primary_key, index=index or None)
 
 
-def _number(name: str, **options: Any) -> sa.Column[Any]:
-    return sa.Column(name, sa.BigInteger, nullable=False, **options)
+def _number(name: str, *, index: bool = False) -> sa.Column[Any]:
+    return sa.Column(name, sa.BigInteger, nullable=False, index=index or None)
 
 
 meta = _table("meta", _text("key", primary_key=True), _text("value"))

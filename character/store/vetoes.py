@@ -14,13 +14,13 @@ FILE_NAME = "reviews.sqlite"
 """Where a run's reviews lie, in its folder."""
 
 
-VETO_REASONS = {
-    "vetoed_trait": "messages of vetoed traits",
-    "vetoed_message": "vetoed messages",
-    "vetoed_candidate": "vetoed candidates",
-    "vetoed_pair": "vetoed pairs",
-    "pair_with_vetoed_candidate": "pairs with a vetoed candidate",
-}
+VETO_REASONS = (
+    "vetoed_trait",
+    "vetoed_message",
+    "vetoed_candidate",
+    "vetoed_pair",
+    "pair_with_vetoed_candidate",
+)
 """What is left out because of vetoes, by the reason it is counted under."""
 
 

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from character.files import write_text
-from character.training.effects import EffectReport, Shift, words_of_shift
 from character.training.methods import METHODS
 from character.training.recipe import MODEL_FOLDER
 from character.training.reports import TrainingReport
 
 CARD_FILE = "README.md"
+_NOT_MEASURED = """\
+Nothing was measured yet. Do not rely on this model before its effect and its side effects are known."""
 _LIMITS = """\
 A trait is a nudge, not a rule. The figures hold for the messages measured on and for whoever judged them; what was not
 measured may have moved too."""
 
 
-def write_card(report: TrainingReport, effect: EffectReport | None = None) -> Path:
+def write_card(report: TrainingReport, measured: str = "") -> Path:
     """Write the card into the folder of the trained model, in place of the one TRL wrote, and return its path."""
     path = report.folder / MODEL_FOLDER / CARD_FILE
-    write_text(path, model_card(report, effect))
+    write_text(path, model_card(report, measured))
     return path
 
 
-def model_card(report: TrainingReport, effect: EffectReport | None = None) -> str:
-    """Return the card as Markdown, with the hub's YAML header; without ``effect`` it says that nothing was measured."""
+def model_card(report: TrainingReport, measured: str = "") -> str:
+    """Return the card as Markdown, with the hub's YAML header; ``measured`` is what a measurement said, in Markdown;
+    without it the card says that nothing was measured."""
     import yaml
 
     facts = report.facts
@@ -43,7 +45,7 @@ def model_card(report: TrainingReport, effect: EffectReport | None = None) -> st
         f"# {name}: {METHODS[report.method].trains}",
         _warning(report),
         "## How it was made\n\n" + "\n".join(_making(report)),
-        "## What the measurement said\n\n" + "\n".join(_measured(effect)),
+        "## What the measurement said\n\n" + (measured or _NOT_MEASURED),
         "## What was noticed before training\n\n" + "\n".join(_noticed(report)),
         f"## Limits\n\n{_LIMITS}",
     )
@@ -74,31 +76,6 @@ def _making(report: TrainingReport) -> Iterator[str]:
 
 def _code(fingerprint: str) -> str:
     return f" (fingerprint `{fingerprint}`)" if fingerprint else ""
-
-
-def _measured(effect: EffectReport | None) -> Iterator[str]:
-    if effect is None:
-        yield "Nothing was measured yet. Do not rely on this model before its effect and its side effects are known."
-        return
-    yield (
-        f"{effect.num_replies:,} replies to {effect.num_messages:,} held-out messages, before and after; 95 % intervals by "
-        "bootstrap over messages."
-    )
-    found = effect.side_effects
-    said = ", ".join(each.name for each in found)
-    yield f"\n**Side effects to look at: {said}.**\n" if found else "\nNo side effect passed its bar.\n"
-    yield from _table("all messages", effect.shifts)
-    for language, shifts in effect.by_language.items():
-        yield ""
-        yield from _table(language, shifts)
-
-
-def _table(caption: str, shifts: Sequence[Shift]) -> Iterator[str]:
-    yield f"| {caption} | before to after (shift, interval) | messages |"
-    yield "| --- | --- | ---: |"
-    for shift in shifts:
-        mark = " **look**" if shift.flagged else ""
-        yield f"| {shift.name} ({shift.role}) | {words_of_shift(shift)}{mark} | {shift.num_messages:,} |"
 
 
 def _noticed(report: TrainingReport) -> Iterator[str]:

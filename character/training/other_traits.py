@@ -13,13 +13,13 @@ import numpy as np
 
 from character.constitution import Trait
 from character.pairs.feature_words import signs_of_trait
-from character.pairs.features import Text, trait_words
+from character.pairs.features import MeasuredText, trait_words
 from character.records import Candidate, Candidates, Message, PreferencePair
-from character.training.checks_data import TOO_WIDE, settles, written
+from character.statistics.intervals import Interval, bootstrap_mean
+from character.training.checks.data import TOO_WIDE, settles, written
 from character.training.data import TrainingData, prompt_key, text_of, turns_of
 from character.training.methods import Method
 from character.training.reports import Check, CheckWeight
-from optimizers.statistics import Interval, bootstrap_mean
 
 Scorer = Callable[[Sequence[Message], Sequence[str], Trait], Sequence[float]]
 """Says how strongly each response (to the message of the same place) shows a trait, in 0..1; one half and more shows it."""
@@ -36,7 +36,7 @@ def by_words(_messages: Sequence[Message], responses: Sequence[str], trait: Trai
     In Chinese two characters side by side count as a word (see ``signs_of_trait``).
     """
     words = signs_of_trait(trait)
-    return [float(trait_words(Text.of(text, words)) > 0) for text in responses]
+    return [float(trait_words(MeasuredText.of(text, words)) > 0) for text in responses]
 
 
 def by_judge(ranker: Any) -> Scorer:

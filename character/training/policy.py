@@ -14,7 +14,7 @@ from character.inputs import as_message, as_trait
 from character.records import Candidate, Candidates, Drop, Message, Usage
 from character.responses.filters import unusable
 from character.text import stable_seed
-from character.training.sampling import OnBatch, Reply, Sampler
+from character.training.sampling import OnBatch, SampledReply, Sampler
 
 
 @without_usage_note
@@ -42,7 +42,7 @@ class PolicyResponder(dspy.Module):
             model, temperature=temperature, max_new_tokens=max_new_tokens, batch_size=batch_size
         )
         self.name = f"policy/{Path(model).resolve().name}-{self.sampler.folder.fingerprint[:8]}"
-        self._drawn: dict[tuple[str, int], list[Reply]] = {}
+        self._drawn: dict[tuple[str, int], list[SampledReply]] = {}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> PolicyResponder:
         return self  # it holds a model, and programs are copied often
@@ -83,7 +83,12 @@ def _turns(message: Message) -> list[dict[str, str]]:
 
 
 def _candidates(
-    replies: Sequence[Reply], message: Message, trait: Trait, model: str, assistant_name: str, seed: int
+    replies: Sequence[SampledReply],
+    message: Message,
+    trait: Trait,
+    model: str,
+    assistant_name: str,
+    seed: int,
 ) -> Candidates:
     kept: list[Candidate] = []
     drops: list[Drop] = []

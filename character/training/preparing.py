@@ -15,7 +15,7 @@ from character.exports import EXPORT_FORMATS, ExportData, ExportedFile, ExportRe
 from character.exports.source import Source
 from character.files import json_text, jsonl_sink, write_text
 from character.text import fingerprint
-from character.training.checks import BY_WORDS, check_training, report_text
+from character.training.checks.run import BY_WORDS, check_training, report_text
 from character.training.conditioning import (
     CONDITIONED_FOLDER,
     check_reward,
@@ -48,13 +48,13 @@ TRAINING_SPLIT = Split(train=0.9, validation=0.1, test=0.0)
 
 
 @dataclass(frozen=True)
-class Wish:
+class TrainingConfig:
     """What is to be trained, and how.
 
     ``model`` is the base model's folder or its name on a hub, ``reward`` what GRPO is rewarded by. ``values`` replace
     settings of the recipe or add to them (None takes one out). ``mix`` is ordinary data to mix in. ``conditioned``, for a
     reward model, has every row say its trait, so that one model judges them all. ``scorer`` finds the
-    traits that the pairs are not about, and ``how`` says in words who that is.
+    traits that the pairs are not about, and ``how`` says in words who that is. Balancing leaves what ``balance_ignore`` names alone.
     """
 
     model: str
@@ -66,51 +66,51 @@ class Wish:
     scorer: Scorer = by_words
     how: str = BY_WORDS
     conditioned: bool = False
+    balance_ignore: Sequence[str] = ()
 
 
 def prepare(
     method: MethodName,
     source: ExportData,
     out: Path | str,
-    wish: Wish,
+    wanted: TrainingConfig,
     *,
     split: Split = TRAINING_SPLIT,
     pairs: PairsConfig | None = None,
     balance: float | None = None,
-    balance_ignore: Sequence[str] = (),
     overwrite: bool = False,
 ) -> TrainingReport:
     """Write everything that TRL needs to train a model on a run, and what was noticed on the way.
 
     ``out`` gets ``data/`` (an export, with its card), ``recipe.yaml``, ``run.sh``, ``checks.md`` and
     ``training.json``. ``split``, ``pairs`` and ``balance`` are as of ``export``; balancing also evens out the traits
-    that the pairs are not about, as the wish's scorer finds them.
+    that the pairs are not about, as the wanted's scorer finds them.
     Raises InputError for what cannot be trained on and UnknownNameError for the method or the preset.
     """
-    chosen = _known(method, wish)
-    if (balance is not None or balance_ignore) and not EXPORT_FORMATS[chosen.format].reads_pairs:
+    chosen = _known(method, wanted)
+    if (balance is not None or wanted.balance_ignore) and not EXPORT_FORMATS[chosen.format].reads_pairs:
         raise InputError(f"{method} trains on messages alone, so there are no pairs to balance.")
-    rewarded = check_reward_traits(wish.reward, [trait.name for trait in source.constitution.traits])
+    rewarded = check_reward_traits(wanted.reward, [trait.name for trait in source.constitution.traits])
     contrasts = {}
     if balance is not None:
         stored = (pair for rollout in Source(source, pairs).rollouts for pair in rollout.pairs)
-        contrasts = contrasts_of(stored, source.constitution.traits, wish.scorer)
+        contrasts = contrasts_of(stored, source.constitution.traits, wanted.scorer)
     report = export(
         source,
         chosen.format,
         Path(out) / DATA_FOLDER,
         split=split,
-        seed=wish.seed,
+        seed=wanted.seed,
         pairs=pairs,
         balance=balance,
-        balance_ignore=balance_ignore,
+        balance_ignore=wanted.balance_ignore,
         balance_contrasts=contrasts,
         overwrite=overwrite,
     )
     return write_training(
         method,
         out,
-        wish,
+        wanted,
         traits=source.constitution.traits,
         facts=_run_facts(source, report),
         warnings=(*report.warnings, *rewarded),
@@ -121,7 +121,7 @@ def prepare(
 def write_training(
     method: MethodName,
     out: Path | str,
-    wish: Wish,
+    wanted: TrainingConfig,
     *,
     traits: Sequence[Trait] = (),
     facts: Mapping[str, Any] | None = None,
@@ -133,22 +133,22 @@ def write_training(
     ``facts`` are fields of RecipeFacts that say where the data came from, ``warnings`` what was noticed there, and ``left_out``
     counts what did not come along, by reason.
     """
-    chosen, out = _known(method, wish), Path(out)
-    wish = replace(wish, values=checked_values(method, wish.values))
-    data, mixed = _mixed(read_data(out / DATA_FOLDER, method), chosen, wish, out)
+    chosen, out = _known(method, wanted), Path(out)
+    wanted = replace(wanted, values=checked_values(method, wanted.values))
+    data, mixed = _mixed(read_data(out / DATA_FOLDER, method), chosen, wanted, out)
     plain = data
-    if wish.conditioned:
+    if wanted.conditioned:
         data = conditioned(plain, traits, out / CONDITIONED_FOLDER)
-    known = _facts(chosen, data, wish, out, facts or {})
+    known = _facts(chosen, data, wanted, out, facts or {})
     has_validation = "validation" in data.splits
-    reward = wish.reward and wish.reward._replace(model=as_seen_from(out, wish.reward.model))
+    reward = wanted.reward and wanted.reward._replace(model=as_seen_from(out, wanted.reward.model))
     parts = with_values(
-        recipe_parts(chosen, PRESETS[wish.preset], known, reward=reward, has_validation=has_validation),
-        wish.values,
+        recipe_parts(chosen, PRESETS[wanted.preset], known, reward=reward, has_validation=has_validation),
+        wanted.values,
     )
     report = TrainingReport(
         method=method,
-        preset=wish.preset,
+        preset=wanted.preset,
         folder=out,
         facts=known,
         files=_files(data),
@@ -157,11 +157,11 @@ def write_training(
         checks=check_training(
             data,
             method,
-            wish.model,
+            wanted.model,
             max_length=known.max_length,
             traits=traits,
-            scorer=wish.scorer,
-            how=wish.how,
+            scorer=wanted.scorer,
+            how=wanted.how,
             left_out=left_out or {},
         ),
         warnings=warnings,
@@ -172,8 +172,8 @@ def write_training(
     write_text(
         out / REPORT_FILE, json_text(report.model_dump(mode="json", exclude={"folder"}), indent=2) + "\n"
     )
-    write_script(out, chosen, PRESETS[wish.preset])
-    if wish.conditioned:
+    write_script(out, chosen, PRESETS[wanted.preset])
+    if wanted.conditioned:
         seen = plain.splits["train"]
         write_asking(out / MODEL_FOLDER, seen, traits, max_length=known.max_length, rehearsal=known.rehearsal)
     return report
@@ -200,35 +200,35 @@ def read_training(folder: Path | str) -> TrainingReport:
         ) from None
 
 
-def _known(method: str, wish: Wish) -> Method:
+def _known(method: str, wanted: TrainingConfig) -> Method:
     if method not in METHODS:
         raise UnknownNameError("training method", method, METHODS)
     chosen = METHODS[method]
-    if wish.preset not in PRESETS:
-        raise UnknownNameError("preset", wish.preset, PRESETS)
-    if (method == "grpo") != (wish.reward is not None):
+    if wanted.preset not in PRESETS:
+        raise UnknownNameError("preset", wanted.preset, PRESETS)
+    if (method == "grpo") != (wanted.reward is not None):
         raise InputError(
-            f"{method} was given a reward." if wish.reward else "grpo was asked for without a reward.",
+            f"{method} was given a reward." if wanted.reward else "grpo was asked for without a reward.",
             expected="a reward model or a preference model for grpo, and for nothing else",
             fix="give grpo --reward-model FOLDER or --preference-model FOLDER.",
         )
-    if wish.conditioned and method != "reward":
+    if wanted.conditioned and method != "reward":
         raise InputError(
             f"{method} was asked to say the trait in every row.", expected="that for a reward model alone"
         )
-    checked_values(chosen.name, wish.values)
-    check_reward(wish.reward)
-    read_model_folder(wish.model)  # before anything is written
+    checked_values(chosen.name, wanted.values)
+    check_reward(wanted.reward)
+    read_model_folder(wanted.model)  # before anything is written
     return chosen
 
 
 def _mixed(
-    data: TrainingData, method: Method, wish: Wish, out: Path
+    data: TrainingData, method: Method, wanted: TrainingConfig, out: Path
 ) -> tuple[TrainingData, tuple[Mixed, ...]]:
-    if not wish.mix:
+    if not wanted.mix:
         return data, ()
     held_out = {prompt_key(row) for name, rows in data.splits.items() if name != "train" for row in rows}
-    train, mixed = mixed_rows(data.splits["train"], wish.mix, method, held_out=held_out, seed=wish.seed)
+    train, mixed = mixed_rows(data.splits["train"], wanted.mix, method, held_out=held_out, seed=wanted.seed)
     splits = {**data.splits, "train": train}
     folder = out / MIXED_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
@@ -249,16 +249,16 @@ def _run_facts(source: ExportData, report: ExportReport) -> dict[str, Any]:
 
 
 def _facts(
-    method: Method, data: TrainingData, wish: Wish, out: Path, facts: Mapping[str, Any]
+    method: Method, data: TrainingData, wanted: TrainingConfig, out: Path, facts: Mapping[str, Any]
 ) -> RecipeFacts:
-    folder = read_model_folder(wish.model)
+    folder = read_model_folder(wanted.model)
     template = folder.chat_template if folder else ""
     labels = [bool(row["label"]) for row in data.splits["train"]] if method.name == "kto" else []
     return RecipeFacts.model_validate(
         {
-            "model": as_seen_from(out, wish.model),
-            "seed": wish.seed,
-            "max_length": int(wish.values.get("max_length") or MAX_LENGTH),
+            "model": as_seen_from(out, wanted.model),
+            "seed": wanted.seed,
+            "max_length": int(wanted.values.get("max_length") or MAX_LENGTH),
             "data_folder": data.folder.name,
             "model_fingerprint": folder.fingerprint if folder else "",
             "chat_template_fingerprint": fingerprint(template) if template else "",

@@ -26,7 +26,7 @@ class Setting(NamedTuple):
     why: str = ""
 
 
-class Part(NamedTuple):
+class RecipePart(NamedTuple):
     """Settings under a heading."""
 
     heading: str
@@ -42,19 +42,21 @@ class Reward(NamedTuple):
 
 def recipe_parts(
     method: Method, preset: Preset, facts: RecipeFacts, *, reward: Reward | None = None, has_validation: bool
-) -> list[Part]:
+) -> list[RecipePart]:
     """Return what the recipe of a method says, before the user's own settings."""
     how = _HOW[method.name](preset, facts)
     return [
-        Part("what is trained, and on what", tuple(_data(preset, facts, has_validation=has_validation))),
-        Part(f"how: {method.trains}", (*how, *_rewarded(reward))),
-        Part("batches and steps", tuple(_steps(method, preset, facts))),
-        Part(f"the machine: {preset.machine}", tuple(_machine(method, preset))),
-        Part("what is kept", tuple(_kept(has_validation=has_validation))),
+        RecipePart(
+            "what is trained, and on what", tuple(_data(preset, facts, has_validation=has_validation))
+        ),
+        RecipePart(f"how: {method.trains}", (*how, *_rewarded(reward))),
+        RecipePart("batches and steps", tuple(_steps(method, preset, facts))),
+        RecipePart(f"the machine: {preset.machine}", tuple(_machine(method, preset))),
+        RecipePart("what is kept", tuple(_kept(has_validation=has_validation))),
     ]
 
 
-def with_values(parts: Iterable[Part], values: Mapping[str, Any]) -> list[Part]:
+def with_values(parts: Iterable[RecipePart], values: Mapping[str, Any]) -> list[RecipePart]:
     """Return the parts with the user's values: known keys are replaced where they stand, others follow at the end.
 
     A value of None takes a setting out.
@@ -70,15 +72,15 @@ def with_values(parts: Iterable[Part], values: Mapping[str, Any]) -> list[Part]:
                 kept.append(setting)
         changed.append(part._replace(settings=tuple(kept)))
     more = tuple(Setting(key, value) for key, value in left.items() if value is not None)
-    return [*changed, Part("further settings", more)] if more else changed
+    return [*changed, RecipePart("further settings", more)] if more else changed
 
 
-def as_mapping(parts: Iterable[Part]) -> dict[str, Any]:
+def as_mapping(parts: Iterable[RecipePart]) -> dict[str, Any]:
     """Return the settings as a plain mapping."""
     return {setting.key: setting.value for part in parts for setting in part.settings}
 
 
-def recipe_text(parts: Iterable[Part], head: Iterable[str]) -> str:
+def recipe_text(parts: Iterable[RecipePart], head: Iterable[str]) -> str:
     """Return the YAML text with its comments; ``head`` are lines for the top."""
     lines = [f"# {line}".rstrip() for line in head]
     for part in parts:

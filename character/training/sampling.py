@@ -11,7 +11,7 @@ from character.errors import InputError, MissingExtraError
 from character.training.model_folder import ModelFolder, Turns, read_model_folder
 
 
-class Reply(NamedTuple):
+class SampledReply(NamedTuple):
     """One reply; ``is_cut`` is true where it had not ended when the tokens ran out."""
 
     text: str
@@ -52,14 +52,14 @@ class Sampler:
 
     def draw(
         self, prompts: Sequence[Turns], number: int, *, seed: int = 0, on_batch: OnBatch | None = None
-    ) -> list[list[Reply]]:
+    ) -> list[list[SampledReply]]:
         """Return ``number`` replies to each prompt, in the prompts' order."""
         with self._alone:  # the random numbers are torch's own, one stream for everybody
             return self._draw(prompts, number, seed, on_batch)
 
     def _draw(
         self, prompts: Sequence[Turns], number: int, seed: int, on_batch: OnBatch | None
-    ) -> list[list[Reply]]:
+    ) -> list[list[SampledReply]]:
         import torch
 
         texts = [
@@ -67,7 +67,7 @@ class Sampler:
         ]
         # Prompts of like length share a batch, so that little is padded.
         order = sorted(range(len(texts)), key=lambda place: (len(texts[place]), place))
-        found: list[Reply | None] = [None] * len(texts)
+        found: list[SampledReply | None] = [None] * len(texts)
         torch.manual_seed(seed)
         for start in range(0, len(order), self.batch_size):
             places = order[start : start + self.batch_size]
@@ -78,7 +78,7 @@ class Sampler:
         replies = [reply for reply in found if reply is not None]
         return [replies[i * number : (i + 1) * number] for i in range(len(prompts))]
 
-    def _batch(self, texts: list[str]) -> list[Reply]:
+    def _batch(self, texts: list[str]) -> list[SampledReply]:
         import torch
 
         encoded = self._tokenizer(
@@ -96,7 +96,7 @@ class Sampler:
         end = self._tokenizer.eos_token_id
         rows = drawn[:, encoded["input_ids"].shape[1] :].tolist()
         return [
-            Reply(self._tokenizer.decode(row, skip_special_tokens=True).strip(), end not in row)
+            SampledReply(self._tokenizer.decode(row, skip_special_tokens=True).strip(), end not in row)
             for row in rows
         ]
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from difflib import ndiff
 
+from character.locale import listed, wording
 from character.report import Example, Examples, Note, Notes, Section, Table, Text
 from character.report.parts import Part
-from character.report.wording import JOIN
-from character.tuning.words import CLAUSES, PAGE, STRATEGY_WORDS
-from optimizers.calibration import Calibration
-from optimizers.report import OptimizationReport, Tuned
+from optimizers.calibration.calibration import Calibration
+from optimizers.validation.report import OptimizationReport, Tuned
 
 MOST_LINES = 40
 """Lines of a diff that are shown; the saved ranker has the whole instruction."""
@@ -18,7 +17,7 @@ MOST_LINES = 40
 
 def changes_section(report: OptimizationReport, language: str) -> Section:
     """Return what is different from the ranker before, the instruction line by line."""
-    words, tuned = PAGE[language], report.tuned
+    words, tuned = wording("tuning.page", language), report.tuned
     rows = tuple(_rows(tuned, language))
     if not rows:
         return Section(words["changed"], "", (Notes((Note(words["unchanged"]),)),))
@@ -28,7 +27,7 @@ def changes_section(report: OptimizationReport, language: str) -> Section:
         shown = [*lines[:MOST_LINES], *(["…"] if len(lines) > MOST_LINES else [])]
         text = Text(words["instruction"], "\n".join(shown))
         parts.append(Examples(words["diff"], (Example(words["diff_heading"], (text,)),)))
-    strategy = STRATEGY_WORDS[language].get(report.chosen, report.chosen)
+    strategy = wording("tuning.strategies", language).get(report.chosen, report.chosen)
     return Section(words["changed"], words["changed_text"].format(strategy=strategy), tuple(parts))
 
 
@@ -40,7 +39,7 @@ def instruction_diff(tuned: Tuned) -> list[str]:
 
 
 def _rows(tuned: Tuned, language: str) -> Iterator[tuple[str, str, str]]:
-    words = PAGE[language]
+    words = wording("tuning.page", language)
     lines = instruction_diff(tuned)
     if lines:
         removed = sum(each.startswith("−") for each in lines)
@@ -59,12 +58,12 @@ def _rows(tuned: Tuned, language: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _calibration(calibration: Calibration | None, language: str) -> str:
-    words = PAGE[language]
+    words = wording("tuning.page", language)
     if calibration is None:
         return words["no_calibration"]
     said = [words["fitted"].format(labels=calibration.num_labels)]
     if calibration.places:
-        sizes = JOIN[language].join(str(len(row)) for row in calibration.places)
+        sizes = listed((str(len(row)) for row in calibration.places), language)
         said.append(words["places"].format(sizes=sizes))
     if calibration.length_slope:
         said.append(words["length_bias"])
@@ -72,4 +71,4 @@ def _calibration(calibration: Calibration | None, language: str) -> str:
         said.append(words["length_counts"].format(share=calibration.length_share))
     if any(abs(x - y) > 1e-6 for x, y in calibration.knots):
         said.append(words["bends"])
-    return CLAUSES[language].join(said)
+    return wording("report.marks", language)["semicolon"].join(said)

@@ -18,10 +18,10 @@ from character.config import Config
 from character.ranking.ranker import Ranker
 from character.ranking.saved import build_ranker
 from character.records import Usage
-from optimizers.evaluation import usable
-from optimizers.honesty import plan_parts
 from optimizers.labelled import LabelledItem, LabelledSet
-from optimizers.strategy_few_shot import MOST_CHARACTERS, SIZES
+from optimizers.strategies.few_shot import MOST_CHARACTERS, SIZES
+from optimizers.validation.evaluation import usable
+from optimizers.validation.held_out import plan_parts
 
 MOST_MEASURED = 200
 """Items that are measured; of a larger set so many, evenly spread."""

@@ -23,23 +23,23 @@ from character.backends.seam import SeamEngine
 from character.config import Config, as_config, is_rehearsal_model, with_section
 from character.errors import BackendUnavailableError, CharacterError, StoreError
 from character.inputs import spelled_out
+from character.locale import Language
 from character.ranking.saved import build_ranker, ranker_fingerprint
 from character.report import write
-from character.report.parts import Language
 from character.runs.identity import prompts_of
 from character.runs.session import FolderKind, Session
 from character.tuning.estimate import estimate_tuning
 from character.tuning.page import optimization_page
-from optimizers import strategies
-from optimizers.artifact import RankerArtifact, apply_artifact, artifact_of, save_artifact
-from optimizers.artifact_records import Figure as SavedFigure
-from optimizers.artifact_records import MetricRow
-from optimizers.evaluation import Comparison, Evaluation, compare, evaluate, usable
+from optimizers import optimize as strategies
+from optimizers.artifact.artifact import RankerArtifact, apply_artifact, artifact_of, save_artifact
+from optimizers.artifact.records import Figure as SavedFigure
+from optimizers.artifact.records import MetricRow
 from optimizers.labelled import LabelledSet, read_labelled
-from optimizers.metering import RANKING, Ledger, metered
 from optimizers.metrics import METRICS
-from optimizers.report import Figure, MetricGain, OptimizationReport
-from optimizers.strategies import OptimizationResult, Progress
+from optimizers.optimize import OptimizationResult, Progress
+from optimizers.strategies.metering import RANKING, Ledger, metered
+from optimizers.validation.evaluation import Comparison, Evaluation, compare, evaluate, usable
+from optimizers.validation.report import Figure, MetricGain, OptimizationReport
 
 OPTIMIZATION = FolderKind(
     name="optimization",
@@ -207,7 +207,7 @@ def optimize_ranker(
     budget: int | None = None,
     **options: Any,
 ) -> OptimizationResult:
-    """Tune a ranker, alone or inside a program, and measure honestly what that gains: see ``optimizers.strategies``.
+    """Tune a ranker, alone or inside a program, and measure honestly what that gains: see ``optimizers.optimize``.
 
     ``budget`` is the most model calls; ``options`` are ``metric``, ``lms``, ``seed``, ``level``, ``controls``,
     ``wordings``, ``temperatures``, ``uses_length``, ``num_threads`` and ``on_progress``. Nothing is kept on disk: ``optimize`` does that. Raises what

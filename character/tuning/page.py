@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
 
-from character.backends.rehearsal.notice import REHEARSAL_WORDS
-from character.errors import UnknownNameError
+from character.locale import Language, checked_language, report_language, wording
 from character.report import Figure, Figures, Note, Notes, Number, Page, Section, Table
 from character.report.charts import Point, Step, dots, line
 from character.report.parts import Weight
 from character.report.wording import number_text
+from character.statistics.intervals import LEAST_GROUPS
 from character.tuning.changes import changes_section
-from character.tuning.words import METRIC_WORDS, PAGE, STRATEGY_WORDS, VERDICT_WORDS
-from optimizers.evaluation import LEAST_GROUPS
 from optimizers.metrics import LOWER_IS_BETTER
-from optimizers.report import Figure as Estimate
-from optimizers.report import MetricGain, OptimizationReport
-
-Language = Literal["en", "zh"]
+from optimizers.validation.report import Figure as Estimate
+from optimizers.validation.report import MetricGain, OptimizationReport
 
 
 def optimization_page(report: OptimizationReport, language: str | None = None) -> Page:
@@ -26,10 +21,9 @@ def optimization_page(report: OptimizationReport, language: str | None = None) -
 
     Raises UnknownNameError for a language that reports do not speak.
     """
-    if language is not None and language not in PAGE:
-        raise UnknownNameError("The report language", language, PAGE)
-    spoken: Language = "zh" if (language or report_language(report)) == "zh" else "en"
-    words = PAGE[spoken]
+    of_labels = report_language(report.languages[0] if report.languages else "")
+    spoken = of_labels if language is None else checked_language(language)
+    words = wording("tuning.page", spoken)
     sections = [_verdict(report, spoken), _before_and_after(report, spoken), changes_section(report, spoken)]
     if len(report.curve) > 1:
         sections.append(_curve(report, spoken))
@@ -37,7 +31,7 @@ def optimization_page(report: OptimizationReport, language: str | None = None) -
         sections.append(_contenders(report, spoken))
     measured = report.gain.num_items if report.gain else 0
     name = report.labelled or words["a_set"]
-    strategy = STRATEGY_WORDS[spoken].get(report.strategy, report.strategy)
+    strategy = wording("tuning.strategies", spoken).get(report.strategy, report.strategy)
     return Page(
         title=words["title"].format(name=name, measured=measured, given=report.num_items + report.unusable),
         subtitle=words["subtitle"].format(strategy=strategy, model=report.model, seed=report.seed),
@@ -46,37 +40,32 @@ def optimization_page(report: OptimizationReport, language: str | None = None) -
     )
 
 
-def report_language(report: OptimizationReport) -> Language:
-    """Return the report language that goes with the language of most labels."""
-    return "zh" if report.languages and report.languages[0].casefold().startswith("zh") else "en"
-
-
 def _verdict(report: OptimizationReport, language: Language) -> Section:
-    words, gain = PAGE[language], report.gain
+    words, gain = wording("tuning.page", language), report.gain
     said = words["adopted" if report.adopted else "not_adopted"].format(reason=_reason(report, language))
     notes = [Note(said, "fine" if report.adopted else "look")]
     if report.rehearsal:
-        notes.append(Note(REHEARSAL_WORDS[language], "look"))
+        notes.append(Note(wording("report.page", language)["rehearsal"], "look"))
     if report.warning:
         notes.append(Note(_length(report, language), "look"))
     notes += _notes(report, language)
     figures = [Figure(words["items"], Number(report.num_items, style="count"))]
     if gain is not None:
         shown = Number(gain.gain.estimate, gain.gain.low, gain.gain.high, "signed", 3)
-        label = words["gain_in"].format(metric=METRIC_WORDS[language][gain.metric])
+        label = words["gain_in"].format(metric=wording("tuning.metrics", language)[gain.metric])
         figures.append(Figure(label, shown, words["on_held_out"]))
     figures.append(Figure(words["calls"], Number(report.calls.total, style="count")))
     return Section(words["verdict"], "", (Notes(tuple(notes)), Figures(tuple(figures))))
 
 
 def _reason(report: OptimizationReport, language: Language) -> str:
-    template, gain = VERDICT_WORDS[language].get(report.verdict), report.gain
+    template, gain = wording("tuning.verdicts", language).get(report.verdict), report.gain
     if template is None:
         return report.reason
     if gain is None:
         return template
     return template.format(
-        metric=METRIC_WORDS[language][gain.metric],
+        metric=wording("tuning.metrics", language)[gain.metric],
         items=gain.num_items,
         gain=number_text(_number(gain.gain, signed=True), language),
         level=report.level,
@@ -86,7 +75,7 @@ def _reason(report: OptimizationReport, language: Language) -> str:
 
 
 def _length(report: OptimizationReport, language: Language) -> str:
-    words, calibration = PAGE[language], report.tuned.calibration
+    words, calibration = wording("tuning.page", language), report.tuned.calibration
     if language == "en" or calibration is None:
         return words["length"].format(warning=report.warning)
     more = calibration.length_credit > 0
@@ -99,7 +88,7 @@ def _length(report: OptimizationReport, language: Language) -> str:
 
 
 def _notes(report: OptimizationReport, language: Language) -> list[Note]:
-    words = PAGE[language]
+    words = wording("tuning.page", language)
     facts = {"test": report.num_test, "train": report.num_train, "folds": report.folds}
     notes = [Note(words[report.design].format(**facts))]
     if report.gain is not None and report.chosen != "untuned" and len(report.curve) < 2:
@@ -116,9 +105,9 @@ def _notes(report: OptimizationReport, language: Language) -> list[Note]:
 
 
 def _before_and_after(report: OptimizationReport, language: Language) -> Section:
-    words = PAGE[language]
+    words, called = wording("tuning.page", language), wording("tuning.metrics", language)
     points = [
-        Point(METRIC_WORDS[language][each.metric], figure.estimate, figure.low, figure.high, group)
+        Point(called[each.metric], figure.estimate, figure.low, figure.high, group)
         for each in report.metrics
         for group, figure in ((words["before"], each.before), (words["after"], each.after))
     ]
@@ -133,9 +122,9 @@ def _before_and_after(report: OptimizationReport, language: Language) -> Section
 
 
 def _row(each: MetricGain, language: Language) -> tuple[str | int | Number, ...]:
-    name = METRIC_WORDS[language][each.metric]
+    name = wording("tuning.metrics", language)[each.metric]
     if each.metric in LOWER_IS_BETTER:
-        name = PAGE[language]["lower"].format(metric=name)
+        name = wording("tuning.page", language)["lower"].format(metric=name)
     gain = _number(each.gain, signed=True)
     return name, _number(each.before), _number(each.after), gain, each.num_items
 
@@ -145,7 +134,7 @@ def _number(figure: Estimate, *, signed: bool = False) -> Number:
 
 
 def _curve(report: OptimizationReport, language: Language) -> Section:
-    words = PAGE[language]
+    words = wording("tuning.page", language)
     steps = [
         Step(point.num_items, point.gain.estimate, point.gain.low, point.gain.high) for point in report.curve
     ]
@@ -161,7 +150,7 @@ def _curve(report: OptimizationReport, language: Language) -> Section:
 
 
 def _contenders(report: OptimizationReport, language: Language) -> Section:
-    words, called = PAGE[language], STRATEGY_WORDS[language]
+    words, called = wording("tuning.page", language), wording("tuning.strategies", language)
     rows = tuple(
         (
             called.get(each.strategy, each.strategy),
@@ -180,7 +169,7 @@ def _contenders(report: OptimizationReport, language: Language) -> Section:
 
 
 def _calls(report: OptimizationReport, language: Language) -> Section:
-    words, calls = PAGE[language], report.calls
+    words, calls = wording("tuning.page", language), report.calls
     rows = (
         (words["judge_calls"], calls.ranking),
         (words["reflection_calls"], calls.reflection),

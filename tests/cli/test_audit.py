@@ -18,26 +18,31 @@ from character.audit.audit import audit
 from character.audit.findings import findings
 from character.audit.messages.audit import audit_messages
 from character.audit.messages.findings import message_findings
-from character.audit.messages.words import BAND_WORDS, MESSAGE_FINDINGS, MESSAGE_PAGE
-from character.audit.page.finding_words import FEATURE_WORDS, FINDINGS, SIDE_WORDS, STAGE_WORDS
 from character.audit.page.page import audit_page
-from character.audit.page.words import LEVEL_WORDS, PAGE, STATUS_WORDS
 from character.audit.records import RunAudit
 from character.errors import InputError, UnknownNameError
 from character.exports.card.audit_summary import read_summary
+from character.locale import LANGUAGES, wording
 from character.pairs.features import FEATURES
 from character.records import LEVELS, Turn
 from character.report import render
-from character.report.wording import KIND_WORDS
 from character.review.answers import CheckAnswer
 from character.review.store import ReviewStore
 from character.runs.identity import run_identity
 from character.runs.run import RUN
 from character.runs.session import write_down
+from character.statistics.intervals import Interval
 from character.store.run_store import RunStore
-from optimizers.statistics import Interval
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "constitutions"
+PAGE, LEVEL_WORDS, STATUS_WORDS, STAGE_WORDS, SIDE_WORDS, FINDINGS, FEATURE_WORDS = (
+    {language: wording(f"audit.{table}", language) for language in LANGUAGES}
+    for table in ("page", "levels", "statuses", "stages", "sides", "findings", "features")
+)
+MESSAGE_FINDINGS, MESSAGE_PAGE, KIND_WORDS, BAND_WORDS = (
+    {language: wording(f"audit_messages.{table}", language) for language in LANGUAGES}
+    for table in ("findings", "page", "kinds", "bands")
+)
 
 
 def character(*arguments: object) -> subprocess.CompletedProcess[str]:

@@ -17,11 +17,12 @@ import pytest
 from fake_server import FakeServer, Reply, as_rehearsal
 from planted_judge import pupil
 
-from character.backends.rehearsal.notice import REHEARSAL_WORDS
+from character.locale import LANGUAGES, wording
 from optimizers.labelled import read_labelled
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "labelled"
 LABELS = EXAMPLES / "patience-and-humour.en.jsonl"
+REHEARSAL_WORDS = {language: wording("report.page", language)["rehearsal"] for language in LANGUAGES}
 
 
 def command(*arguments: object) -> list[str]:

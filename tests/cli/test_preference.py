@@ -14,10 +14,11 @@ import pytest
 from training_rows import write_model
 
 from character import Config, load_constitution, run
-from character.backends.rehearsal.notice import REHEARSAL_WORDS
+from character.locale import LANGUAGES, wording
 from character.preference import load_preference_model
 
 CONSTITUTIONS = Path(__file__).parents[2] / "examples" / "constitutions"
+REHEARSAL_WORDS = {language: wording("report.page", language)["rehearsal"] for language in LANGUAGES}
 
 
 def character(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:

@@ -14,14 +14,15 @@ from fake_server import FakeServer, as_rehearsal, asks_for
 from saved_rankers import ADVICE, artifact, tuned_ranker
 
 from character import Config, Ranker, build_lms
-from character.backends.rehearsal.notice import REHEARSAL_WORDS
 from character.config import load_config
 from character.errors import ConfigError
+from character.locale import LANGUAGES, wording
 from character.ranking.saved import build_ranker, keep_ranker, ranker_notes, with_tuned_ranker
-from optimizers.artifact import load_artifact, save_artifact
-from optimizers.artifact_records import LabelledFacts
-from optimizers.calibration import Calibration
+from optimizers.artifact.artifact import load_artifact, save_artifact
+from optimizers.artifact.records import LabelledFacts
+from optimizers.calibration.calibration import Calibration
 
+REHEARSAL_WORDS = {language: wording("report.page", language)["rehearsal"] for language in LANGUAGES}
 TRAITS = '[{"trait": "耐心", "description": "在解释时详细，不急躁"}]'
 
 

@@ -17,10 +17,10 @@ from character.evaluation.conditions import BASE, TUNED
 from character.evaluation.effect import effect
 from character.evaluation.page.findings import findings, is_sure
 from character.evaluation.page.page import effect_page
-from character.evaluation.page.words import WORDS
 from character.evaluation.pressure import PRESSURES
-from character.evaluation.probe import Progress
+from character.evaluation.probe import EvaluationProgress
 from character.evaluation.records import EffectReport, Probed, Shift
+from character.locale import wording
 from character.report import render
 from character.review.effect_items import read_effect_items
 
@@ -204,7 +204,7 @@ def test_what_gives_way_under_pressure_is_told_from_what_stays(tmp_path: Path) -
 def test_an_evaluation_that_was_stopped_goes_on_and_repeats_no_call(tmp_path: Path) -> None:
     whole = compared(tmp_path / "whole", answering({}), answering({"patience": "natural"}))
 
-    def stop_half_way(progress: Progress) -> None:
+    def stop_half_way(progress: EvaluationProgress) -> None:
         if progress.done == 10:
             raise KeyboardInterrupt
 
@@ -239,7 +239,7 @@ def test_with_few_messages_nothing_is_called_fine_that_they_could_not_show(
     tmp_path: Path, language: str
 ) -> None:
     report = effect(PAIR, tmp_path / "effect", messages_per_trait=4, neutral_messages=2)
-    words, notes = WORDS[language], findings(report, language)
+    words, notes = wording("effect.page", language), findings(report, language)
     fine = {note.text for note in notes if note.weight == "fine"}
     assert not fine & {words["no_side_effects"], words["everyday_still"]}
     everyday = [shift for shift in report.shifts if not shift.contrast.group]

@@ -7,7 +7,7 @@ import string
 import pytest
 
 from character.evaluation.page.folding import MANY, Found, told
-from character.evaluation.page.words import WORDS
+from character.locale import wording
 
 _WORDS = {
     "more": "{trait} shows more {where}.",
@@ -47,7 +47,7 @@ def test_findings_of_another_weight_or_place_stay_apart_in_the_order_of_the_firs
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_shared_sentence_and_its_items_say_no_less_than_the_single_ones(language: str) -> None:
-    words = WORDS[language]
+    words = wording("effect.page", language)
     shared = [name.removesuffix("_many") for name in words if name.endswith("_many")]
     assert len(shared) >= 10
     for kind in shared:

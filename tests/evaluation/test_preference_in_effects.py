@@ -23,13 +23,13 @@ from character.errors import InputError, StoreError
 from character.evaluation.compare import compare
 from character.evaluation.conditions import BASE, TUNED
 from character.evaluation.effect import effect
-from character.evaluation.page.cards import CARD_WORDS, effect_card
+from character.evaluation.page.cards import effect_card
 from character.evaluation.page.findings import findings
-from character.evaluation.page.opinion import OPINION_WORDS
 from character.evaluation.page.page import effect_page
 from character.evaluation.preference_judge import PreferenceJudge
 from character.evaluation.reading import read_effect
 from character.evaluation.records import EffectReport, OpinionShift
+from character.locale import wording
 from character.preference import preference_model
 from character.preference.folds import text_key
 from character.preference.protocol import Judged, PreferenceModel
@@ -150,10 +150,12 @@ def test_a_model_in_the_judges_place_calls_no_judge(tmp_path: Path) -> None:
     assert [moved.trait for moved in report.moved] == ["patience"] * 3 + ["humour"] * 3
     for language in ("en", "zh"):
         card = effect_card(report, PAIR.traits[0], language)
-        assert CARD_WORDS[language]["no_effect"] not in card
-        assert f"## {CARD_WORDS[language]['side_effects']}" not in card, "nobody looked for side effects"
+        assert wording("effect.card", language)["no_effect"] not in card
+        assert f"## {wording('effect.card', language)['side_effects']}" not in card, (
+            "nobody looked for side effects"
+        )
         html = render(effect_page(report, language))  # type: ignore[arg-type]
-        assert escape(OPINION_WORDS[language]["heading_alone"]) in html
+        assert escape(wording("effect.opinion", language)["heading_alone"]) in html
 
 
 def test_the_judge_may_come_later_and_no_response_is_paid_twice(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from saved_rankers import ADVICE, CANDIDATES, LABELS, TRAIT, artifact, tuned_ran
 
 from character import Ranker
 from character.ranking.strategies import STRATEGIES, strategy
-from optimizers.artifact import (
+from optimizers.artifact.artifact import (
     ArtifactError,
     apply_artifact,
     changes,
@@ -25,9 +25,9 @@ from optimizers.artifact import (
     refusals,
     save_artifact,
 )
-from optimizers.artifact_checks import check_demo, own_signature
-from optimizers.artifact_text import text_fault, without_faults
-from optimizers.labelled_records import Label, LabelledItem, LabelledSet, Turn
+from optimizers.artifact.checks import check_demo, own_signature
+from optimizers.artifact.text import text_fault, without_faults
+from optimizers.labelled.records import Label, LabelledItem, LabelledSet, Turn
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
@@ -47,7 +47,7 @@ def test_save_load_save_is_the_same_text_and_the_same_rankings(
 
 
 def test_a_calibration_is_saved_as_plain_values_and_comes_back_equal() -> None:
-    from optimizers.calibration import Calibration
+    from optimizers.calibration.calibration import Calibration
 
     ranker = tuned_ranker()
     ranker.calibration = Calibration.identity()

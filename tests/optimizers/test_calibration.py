@@ -13,9 +13,16 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy.optimize import isotonic_regression
 
-from optimizers.calibration import CAP, Calibration, JudgedItem, JudgedPass, fit_calibration, text_length
-from optimizers.calibration_fit import fit_knots, isotonic
-from optimizers.statistics import kendall_tau_b
+from character.statistics.agreement import kendall_tau_b
+from optimizers.calibration.calibration import (
+    CAP,
+    Calibration,
+    JudgedItem,
+    JudgedPass,
+    fit_calibration,
+    text_length,
+)
+from optimizers.calibration.fit import fit_knots, isotonic
 
 PLACES = (0.12, 0.02, -0.04, -0.10)
 

@@ -10,11 +10,11 @@ import pytest
 from fake_server import FakeServer, as_rehearsal, backend_at
 
 from character import Ranker, build_lm
-from optimizers.calibration import Calibration, JudgedItem, JudgedPass, fit_calibration, fitter
-from optimizers.calibration_length import WEIGHTS, length_note, surest
+from optimizers.calibration.calibration import Calibration, JudgedItem, JudgedPass, fit_calibration, fitter
+from optimizers.calibration.length import WEIGHTS, length_note, surest
 from optimizers.labelled import Label, LabelledItem, LabelledSet, Turn
 from optimizers.metrics import pairwise_accuracy
-from optimizers.strategies import OptimizationResult, optimize_ranker
+from optimizers.optimize import OptimizationResult, optimize_ranker
 
 WORDS = ("stone", "river", "window", "paper", "garden", "morning", "letter", "table")
 

@@ -16,14 +16,14 @@ from planted_judge import pupil
 from scipy import stats
 
 from character import Ranker, build_lm
+from character.statistics.intervals import Interval, is_real, mean_interval, t_quantile
 from optimizers.errors import OptimizerError
-from optimizers.evaluation import Evaluation, compare, evaluate, is_real, mean_interval, summary, t_quantile
-from optimizers.honesty import LOCKED_FROM, LOCKED_FROM_GROUPS, plan_parts
 from optimizers.labelled import Label, LabelledItem, LabelledSet, Turn, merge_labelled, read_labelled
-from optimizers.statistics import Interval
-from optimizers.strategies import optimize_ranker, usual_budget
-from optimizers.strategy_auto import pick
-from optimizers.strategy_task import Trial
+from optimizers.optimize import optimize_ranker, usual_budget
+from optimizers.strategies.auto import pick
+from optimizers.strategies.task import Trial
+from optimizers.validation.evaluation import Evaluation, compare, evaluate, summary
+from optimizers.validation.held_out import LOCKED_FROM, LOCKED_FROM_GROUPS, plan_parts
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "labelled"
 

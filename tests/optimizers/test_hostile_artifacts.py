@@ -19,7 +19,13 @@ from hypothesis import strategies as st
 from saved_rankers import artifact
 
 from character import Config, Constitution, Message, MessageBatch, Ranker, Trait, run
-from optimizers.artifact import ArtifactError, apply_artifact, dump_artifact, load_artifact, parse_artifact
+from optimizers.artifact.artifact import (
+    ArtifactError,
+    apply_artifact,
+    dump_artifact,
+    load_artifact,
+    parse_artifact,
+)
 from signatures.ranking import RankResponses
 
 KEY = "sk-the-key-that-must-not-leave"

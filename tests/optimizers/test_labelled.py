@@ -20,8 +20,8 @@ from optimizers.labelled import (
     detectable_gain,
     read_labelled,
 )
-from optimizers.labelled_checks import find_cycle
-from optimizers.labelled_splits import blocks
+from optimizers.labelled.checks import find_cycle
+from optimizers.labelled.splits import blocks
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "labelled"
 

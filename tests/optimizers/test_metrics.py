@@ -13,7 +13,7 @@ from scipy.stats import kendalltau
 
 from character import Ranker
 from optimizers.errors import OptimizerError
-from optimizers.labelled_records import Label, LabelledItem, Turn
+from optimizers.labelled.records import Label, LabelledItem, Turn
 from optimizers.metrics import (
     METRICS,
     NEUTRAL,

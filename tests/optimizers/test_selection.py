@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optimizers.errors import OptimizerError
-from optimizers.replay import Selection, select, shrunk
+from optimizers.strategies.racing import Selection, select, shrunk
 
 Table = np.ndarray
 

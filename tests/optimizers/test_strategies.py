@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from planted_judge import pupil
 
 from character import CharacterProgram, Ranker, build_lm
-from optimizers.artifact import apply_artifact, artifact_of, load_artifact, save_artifact
+from optimizers.artifact.artifact import apply_artifact, artifact_of, load_artifact, save_artifact
 from optimizers.errors import OptimizerError
 from optimizers.labelled import LabelledSet, read_labelled
-from optimizers.metering import RANKING, REFLECTION, CallsSpentError, Ledger, metered
-from optimizers.strategies import STRATEGIES, OptimizationResult, optimize_ranker
-from optimizers.strategy_few_shot import LEAST_EXCERPT, LONG, excerpted
-from optimizers.tuning import find_ranker
+from optimizers.optimize import STRATEGIES, OptimizationResult, optimize_ranker
+from optimizers.strategies.few_shot import LEAST_EXCERPT, LONG, excerpted
+from optimizers.strategies.metering import RANKING, REFLECTION, CallsSpentError, Ledger, metered
+from optimizers.strategies.tuning import find_ranker
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "labelled"
 CREATED = "2026-01-31T12:00:00Z"
@@ -213,7 +213,7 @@ def test_mipro_names_the_extra_where_optuna_is_missing() -> None:
         "import dspy\n"
         "from character import Ranker, build_lm\n"
         "from optimizers.labelled import read_labelled\n"
-        "from optimizers.strategies import optimize_ranker\n"
+        "from optimizers.optimize import optimize_ranker\n"
         "dspy.configure(lm=build_lm())\n"
         f"labelled = read_labelled({str(EXAMPLES / 'patience-and-humour.en.jsonl')!r})\n"
         "optimize_ranker(Ranker(), labelled, 'mipro', budget=400)\n"

@@ -13,7 +13,7 @@ from scipy import optimize
 from character.audit.confounds import audit_confounds
 from character.errors import InputError, UnknownNameError
 from character.pairs.balance import MIN_SHARE, balance
-from character.pairs.balance_solvers import Limits, choose_rows, reachable_share, weigh_rows
+from character.pairs.balance_solvers import SolverLimits, choose_rows, reachable_share, weigh_rows
 
 
 def _kept(pairs, balanced):
@@ -155,7 +155,7 @@ _COLUMNS = npst.arrays(
 def _limits(columns, threshold):
     bounds = np.full((2, columns.shape[1]), threshold)
     bounds[1] = 2.0
-    return Limits(np.ones(len(columns), dtype=np.int64), bounds, np.array([1, 0]))
+    return SolverLimits(np.ones(len(columns), dtype=np.int64), bounds, np.array([1, 0]))
 
 
 @given(columns=_COLUMNS, threshold=st.sampled_from([0.05, 0.1, 0.3]))

@@ -7,15 +7,18 @@ from audit.planted import pair_of
 from preference.teaching import pairs_of
 
 from character.errors import InputError
+from character.locale import LANGUAGES, wording
 from character.preference import preference_model
-from character.preference.evaluation_records import Evaluation
+from character.preference.evaluation import evaluate
+from character.preference.evaluation_records import PreferenceEvaluation
 from character.preference.folds import folds_of, message_key
 from character.preference.page import evaluation_page
-from character.preference.page_words import PAGE
 from character.preference.protocol import Judged, PreferenceModel
 from character.preference.validation import cross_validate
 from character.records import PreferencePair
 from character.report import render
+
+PAGE = {language: wording("preference.page", language) for language in LANGUAGES}
 
 
 def both(number: int = 30, seed: int = 0) -> list[PreferencePair]:
@@ -23,17 +26,17 @@ def both(number: int = 30, seed: int = 0) -> list[PreferencePair]:
 
 
 @pytest.fixture(scope="module")
-def found() -> Evaluation:
+def found() -> PreferenceEvaluation:
     """Return the cross-validation of a model that learns two traits."""
     return cross_validate(preference_model("light"), both())
 
 
 def test_messages_that_were_fitted_on_are_left_out_and_counted() -> None:
     model = preference_model("light").fit(both())
-    again = model.evaluate([*both(), *both(seed=1)])
+    again = evaluate(model, [*both(), *both(seed=1)])
     assert (again.how, again.num_seen, again.overall.num_pairs) == ("held_out", 60, 60)
     with pytest.raises(InputError, match="fitted on the messages of all 60 pairs"):
-        model.evaluate(both())
+        evaluate(model, both())
 
 
 def test_a_message_that_differs_in_punctuation_alone_counts_as_the_same() -> None:
@@ -53,7 +56,9 @@ def test_folds_keep_messages_whole_are_even_and_do_not_depend_on_the_order() -> 
     assert backwards.tolist() == fold.tolist()[::-1]
 
 
-def test_every_pair_is_predicted_once_by_a_model_that_has_not_seen_its_message(found: Evaluation) -> None:
+def test_every_pair_is_predicted_once_by_a_model_that_has_not_seen_its_message(
+    found: PreferenceEvaluation,
+) -> None:
     assert found.overall.num_pairs == 60
     seen: list[set[int]] = []
 
@@ -81,7 +86,7 @@ def test_every_pair_is_predicted_once_by_a_model_that_has_not_seen_its_message(f
     assert not any(seen)
 
 
-def test_the_parts_tell_what_there_is(found: Evaluation) -> None:
+def test_the_parts_tell_what_there_is(found: PreferenceEvaluation) -> None:
     assert set(found.groups) == {"trait", "kind", "language", "design"}
     assert {rival.name for rival in found.rivals} == {"longer", "shorter", "confounds", "length_used"}
     longer = next(rival for rival in found.rivals if rival.name == "longer")
@@ -93,7 +98,7 @@ def test_the_parts_tell_what_there_is(found: Evaluation) -> None:
     assert found.curve[-1].accuracy.value >= found.curve[0].accuracy.value
 
 
-def test_it_is_specific_where_the_traits_have_their_own_signs(found: Evaluation) -> None:
+def test_it_is_specific_where_the_traits_have_their_own_signs(found: PreferenceEvaluation) -> None:
     assert all(measure.value > 0.8 for measure in found.specificity.values())
 
 
@@ -103,7 +108,7 @@ def test_the_judge_is_held_against_the_levels_and_its_own_probabilities() -> Non
         for number, pair in enumerate(pairs_of(number=20, seed=3))
         for good, bad in [("natural", "absent") if number % 4 else ("overdone", "natural")]
     ]
-    judge = preference_model("light").fit(pairs_of()).evaluate(pairs).judge
+    judge = evaluate(preference_model("light").fit(pairs_of()), pairs).judge
     assert judge.claimed.value == pytest.approx(0.8)
     assert judge.num_levels == 20
     assert judge.judge.value == pytest.approx(0.75)
@@ -113,12 +118,8 @@ def test_disagreements_are_shown_surest_first() -> None:
     swapped = [
         p.model_copy(update={"chosen": p.rejected, "rejected": p.chosen}) for p in pairs_of(number=5, seed=4)
     ]
-    shown = (
-        preference_model("light")
-        .fit(pairs_of())
-        .evaluate([*pairs_of(number=5, seed=5), *swapped])
-        .disagreements
-    )
+    model = preference_model("light").fit(pairs_of())
+    shown = evaluate(model, [*pairs_of(number=5, seed=5), *swapped]).disagreements
     assert [one.probability for one in shown] == sorted((one.probability for one in shown), reverse=True)
     assert {one.pair_id for one in shown} >= {swapped[0].id}
 
@@ -131,7 +132,7 @@ def test_neutral_pairs_are_counted_and_one_message_cannot_be_cross_validated() -
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_the_report_renders_in_both_languages(found: Evaluation, language: str) -> None:
+def test_the_report_renders_in_both_languages(found: PreferenceEvaluation, language: str) -> None:
     html = render(evaluation_page(found, language))  # type: ignore[arg-type]
     assert PAGE[language]["reliability"] in html
     assert "http-equiv" in html

@@ -14,6 +14,7 @@ from preference.teaching import pairs_of
 from character import Trait
 from character.errors import InputError, ModelFileError
 from character.preference import load_preference_model, preference_model
+from character.preference.evaluation import evaluate
 from character.preference.known_traits import asked_about
 from character.preference.protocol import Judged, PreferenceModel
 from character.preference.transformer import conditioned_turns
@@ -82,7 +83,7 @@ def test_a_trait_it_was_not_trained_on_is_judged_by_its_text_where_every_text_sa
     assert asked.not_fitted == ("patience",)
     assert "the trait's own text" in asked.note
     assert asked.model.score("Why?", "Because.", "patience") == model.score("Why?", "Because.", new)
-    assert model.evaluate(pairs_of(number=8)).not_fitted == ("patience",)
+    assert evaluate(model, pairs_of(number=8)).not_fitted == ("patience",)
     for deaf in ({"conditioned": False}, {"conditioned": True, "by_name": True}):
         plain = preference_model(
             "transformer", folder=folder, descriptions=known, conditioned=deaf["conditioned"]
@@ -107,7 +108,7 @@ def test_it_is_measured_and_prefers_like_the_others(folder: Path) -> None:
     model = preference_model("transformer", folder=folder, descriptions={"patience": "takes time"})
     one = model.prefer("a b", "c d", messages="Why?", trait="patience")
     assert one + model.prefer("c d", "a b", messages="Why?", trait="patience") == pytest.approx(1.0)
-    found = model.evaluate(pairs_of(number=8))
+    found = evaluate(model, pairs_of(number=8))
     assert (found.model, found.overall.num_pairs) == ("transformer", 8)
 
 

@@ -12,12 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from character.errors import UnknownNameError
+from character.locale import LANGUAGES, wording
 from character.report import Chart, Example, Examples, Number, Page, Section, Table, Text, render, write
 from character.report.charts import Point, bars, bin_counts, cut, stacked
 from character.report.escaping import embedded_json, escape
-from character.report.wording import WORDS, number_text
+from character.report.wording import number_text
 
 VENDOR = Path(__file__).parent.parent.parent / "character" / "report" / "vendor"
+WORDS = {language: wording("report.page", language) for language in LANGUAGES}
 
 
 class _Tags(HTMLParser):

@@ -9,11 +9,10 @@ import pytest
 
 from character import Constitution, RunStore, load_config, run
 from character.errors import InputError, UnknownNameError
-from character.labelling import labelled_from_run, labels_for_run, with_blanks
 from character.ranking.uncertainty import doubt
 from character.records import Candidate, Candidates, Ranking
 from character.review.answers import RankAnswer
-from character.review.labelling import export_labelled
+from character.review.labelling import export_labelled, labelled_from_run, labels_for_run, with_blanks
 from character.review.store import ReviewStore
 from optimizers.labelled import read_labelled, write_labelled
 

@@ -11,16 +11,16 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from closed_loop.tiny_model import write_tiny_model
 from training_rows import pair
 
 from character import Trait
-from character.demo.tiny_model import write_tiny_model
 from character.errors import InputError
 from character.preference import load_preference_model
 from character.text import stable_seed
 from character.training.methods import METHOD_NAMES
 from character.training.model_folder import read_model_folder
-from character.training.preparing import Wish, write_training
+from character.training.preparing import TrainingConfig, write_training
 from character.training.recipe import Reward
 from character.training.reward_model import held_out_accuracy
 from character.training.running import TrainingFailedError, last_checkpoint, train
@@ -62,7 +62,7 @@ def prepared(write_rows, tiny):
     ) -> Path:
         made = rows_for(method, rows + 4)
         folder = write_rows(train=made[:rows], validation=made[rows:]).parent
-        write_training(method, folder, Wish(str(tiny), reward=reward, values=values or {}))
+        write_training(method, folder, TrainingConfig(str(tiny), reward=reward, values=values or {}))
         return folder
 
     return prepare
@@ -121,8 +121,10 @@ def test_a_reward_model_that_is_told_the_trait_judges_two_opposite_ones(tiny, wr
     ]
     whole = dict.fromkeys(("use_peft", "lora_r", "lora_alpha", "lora_target_modules", "lora_task_type"))
     folder = write_rows(train=rows[:128], validation=rows[128:]).parent
-    wish = Wish(str(tiny), conditioned=True, values={**whole, "num_train_epochs": 12, "learning_rate": 1e-2})
-    write_training("reward", folder, wish, traits=traits)
+    wanted = TrainingConfig(
+        str(tiny), conditioned=True, values={**whole, "num_train_epochs": 12, "learning_rate": 1e-2}
+    )
+    write_training("reward", folder, wanted, traits=traits)
     assert "train_loss" in run_script(folder)
     model = load_preference_model(folder / "model")
     held_out = [f"Question {number}: how do I cook rice?" for number in range(70, 80)]
@@ -135,7 +137,7 @@ def test_a_reward_model_that_is_told_the_trait_judges_two_opposite_ones(tiny, wr
     (folder / "model").rename(kept)
     reward = Reward(str(kept), is_ours=True)
     values = {"max_completion_length": 16, "logging_steps": 1}
-    write_training("grpo", second, Wish(str(tiny), reward=reward, values=values))
+    write_training("grpo", second, TrainingConfig(str(tiny), reward=reward, values=values))
     assert "'reward'" in run_script(second)
 
 

@@ -8,33 +8,34 @@ from typing import Any
 from character.audit.messages.audit import COMMON_OPENERS
 from character.audit.messages.notes import KIND_SHORTFALL, LEAST_MESSAGES, LENGTH_GAP
 from character.audit.messages.records import MessageScope
-from character.audit.messages.words import BAND_WORDS, MESSAGE_FINDINGS
-from character.audit.records import Finding, RunAudit
+from character.audit.records import AuditFinding, RunAudit
+from character.locale import wording
 from character.report import Number
-from character.report.wording import KIND_WORDS, number_text
+from character.report.wording import number_text
 
 NUM_SCOPED = 4
 """How many findings on single traits or languages are told; the section on messages has the figures of all."""
 _Filled = Iterator[dict[str, Any]]
 
 
-def message_findings(audit: RunAudit) -> Iterator[Finding]:
+def message_findings(audit: RunAudit) -> Iterator[AuditFinding]:
     """Yield what stands out over the whole run, then in single traits and languages, each kind of finding once a scope."""
+    sentences = wording("audit_messages.findings", audit.language)
     told = {note.code for note in audit.messages.notes if note.scope == "all"}
     for code in dict.fromkeys(note.code for note in audit.messages.notes if note.scope == "all"):
         for text in _texts(code, audit.messages.run, audit.language):
-            yield Finding(code=f"messages:{code}", weight="look", text=text)
+            yield AuditFinding(code=f"messages:{code}", weight="look", text=text)
     elsewhere = [note for note in audit.messages.notes if note.scope != "all" and note.code not in told]
     for scope_name, code in list(dict.fromkeys((note.scope, note.code) for note in elsewhere))[:NUM_SCOPED]:
         by, _, name = scope_name.partition(":")
         scope = (audit.messages.by_trait if by == "trait" else audit.messages.by_language)[name]
         for text in _texts(code, scope, audit.language):
-            said = MESSAGE_FINDINGS[audit.language]["in_scope"].format(scope=name, text=text)
-            yield Finding(code=f"messages:{code}", weight="note", text=said)
+            said = sentences["in_scope"].format(scope=name, text=text)
+            yield AuditFinding(code=f"messages:{code}", weight="note", text=said)
     if "near_duplicates" not in told and audit.messages.run.num_messages >= LEAST_MESSAGES:
         share = number_text(Number(audit.messages.run.repeats.share, style="share"), audit.language)
-        text = MESSAGE_FINDINGS[audit.language]["no_repeats"].format(share=share)
-        yield Finding(code="messages:no_repeats", weight="fine", text=text)
+        text = sentences["no_repeats"].format(share=share)
+        yield AuditFinding(code="messages:no_repeats", weight="fine", text=text)
 
 
 def _texts(code: str, scope: MessageScope, language: str) -> Iterator[str]:
@@ -43,21 +44,22 @@ def _texts(code: str, scope: MessageScope, language: str) -> Iterator[str]:
             name: number_text(value, language) if isinstance(value, Number) else value
             for name, value in values.items()
         }
-        yield MESSAGE_FINDINGS[language][code].format(**written)
+        yield wording("audit_messages.findings", language)[code].format(**written)
 
 
 def _kinds(scope: MessageScope, language: str) -> _Filled:
+    called = wording("audit_messages.kinds", language)
     for kind, count in scope.kinds.items():
         if count.asked is not None and count.got < count.asked * (1 - KIND_SHORTFALL):
-            yield {"kind": KIND_WORDS[language].get(kind, kind), "asked": count.asked, "got": count.got}
+            yield {"kind": called.get(kind, kind), "asked": count.asked, "got": count.got}
 
 
 def _lengths(scope: MessageScope, language: str) -> _Filled:
-    total = sum(scope.lengths.asked.values())
+    bands, total = wording("audit_messages.bands", language), sum(scope.lengths.asked.values())
     for band, number in scope.lengths.asked.items():
         asked, got = number / total, scope.lengths.got[band] / total
         if abs(asked - got) > LENGTH_GAP:
-            yield {"band": BAND_WORDS[language][band], "asked": _share(asked), "got": _share(got)}
+            yield {"band": bands[band], "asked": _share(asked), "got": _share(got)}
 
 
 def _opener(scope: MessageScope, _language: str) -> _Filled:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from character.audit.messages.records import Count, LengthMix, MessageScope, Note, Openers, Repeats
+from character.audit.messages.records import Count, LengthMix, MessageNote, MessageScope, Openers, Repeats
+from character.locale import wording
 from character.messages.diversity import Diversity
 
 LEAST_MESSAGES = 20
@@ -30,22 +31,26 @@ VENDI_SHARE = 0.5
 """The Vendi score may be so low a share of its sample."""
 
 
-def notes_on(name: str, scope: MessageScope) -> tuple[Note, ...]:
+def notes_on(name: str, scope: MessageScope) -> tuple[MessageNote, ...]:
     """Return the remarks on a scope, the most basic first; none where all is as it should be."""
-    found = [*_kinds(scope.kinds)]
+    remarks = [*_kinds(scope.kinds)]
     if scope.num_messages >= LEAST_MESSAGES:
-        found += [*_lengths(scope.lengths), *_openers(scope.openers, scope.num_messages)]
-        found += [*_repeats(scope.repeats, scope.num_messages), *_diversity(scope.diversity)]
-    return tuple(Note(code=code, scope=name, text=text) for code, text in found)
+        remarks += [*_lengths(scope.lengths), *_openers(scope.openers, scope.num_messages)]
+        remarks += [*_repeats(scope.repeats, scope.num_messages), *_diversity(scope.diversity)]
+    words = wording("audit_messages.notes", "en")
+    return tuple(
+        MessageNote(code=code, scope=name, text=words[code].format(**figures)) for code, figures in remarks
+    )
 
 
-_Remarks = Iterator[tuple[str, str]]
+_Remarks = Iterator[tuple[str, dict[str, str | int | float]]]
+"""The code of each remark and what its sentence is filled with."""
 
 
 def _kinds(kinds: Mapping[str, Count]) -> _Remarks:
     for kind, count in kinds.items():
         if count.asked is not None and count.got < count.asked * (1 - KIND_SHORTFALL):
-            yield "kind", f"asked for {count.asked} messages of kind {kind}, got {count.got}"
+            yield "kind", {"kind": kind, "asked": count.asked, "got": count.got}
 
 
 def _lengths(lengths: LengthMix) -> _Remarks:
@@ -55,48 +60,33 @@ def _lengths(lengths: LengthMix) -> _Remarks:
     for band in lengths.asked:
         asked, got = lengths.asked[band] / total, lengths.got[band] / total
         if abs(asked - got) > LENGTH_GAP:
-            yield "length", f"asked for {_percent(asked)} {band} messages, got {_percent(got)}"
+            yield "length", {"band": band, "asked": _percent(asked), "got": _percent(got)}
 
 
 def _openers(openers: Openers, number: int) -> _Remarks:
     if openers.top and openers.top[0].share > TOP_OPENER:
         first = openers.top[0]
-        yield "opener", f"{_percent(first.share)} of the messages begin with “{first.text}”"
+        yield "opener", {"opener": first.text, "share": _percent(first.share)}
     if number >= LEAST_FOR_OPENERS and openers.covered > OPENERS_COVERED:
         shown = min(14, openers.number)
-        yield "openers", f"{shown} openers cover {_percent(openers.covered)} of the messages"
+        yield "openers", {"number": shown, "share": _percent(openers.covered)}
 
 
 def _repeats(repeats: Repeats, number: int) -> _Remarks:
     if repeats.share > REPEATS:
-        yield (
-            "near_duplicates",
-            f"{_percent(repeats.share)} of the messages repeat another one ({repeats.clusters} clusters, the largest "
-            f"of {repeats.largest})",
-        )
+        share = _percent(repeats.share)
+        yield "near_duplicates", {"share": share, "clusters": repeats.clusters, "largest": repeats.largest}
     if repeats.shared > REPEATS * number:
-        yield (
-            "shared",
-            f"{repeats.shared} messages repeat one of another trait ({repeats.across_traits} clusters span several traits)",
-        )
+        yield "shared", {"messages": repeats.shared, "clusters": repeats.across_traits}
 
 
-def _diversity(found: Diversity) -> _Remarks:
-    if found.self_bleu is not None and found.self_bleu > SELF_BLEU:
-        yield (
-            "self_bleu",
-            f"the messages share their wording: self-BLEU {found.self_bleu:.2f}, expected below {SELF_BLEU}",
-        )
-    if found.compression_ratio > COMPRESSION:
-        yield (
-            "compression",
-            f"the texts compress {found.compression_ratio:.1f} times, which is much repetition; expected below {COMPRESSION}",
-        )
-    if found.vendi is not None and found.vendi < VENDI_SHARE * found.sample_size:
-        yield (
-            "vendi",
-            f"{found.sample_size} sampled messages are as varied as {found.vendi:.0f} without anything in common",
-        )
+def _diversity(diversity: Diversity) -> _Remarks:
+    if diversity.self_bleu is not None and diversity.self_bleu > SELF_BLEU:
+        yield "self_bleu", {"value": diversity.self_bleu, "bound": SELF_BLEU}
+    if diversity.compression_ratio > COMPRESSION:
+        yield "compression", {"value": diversity.compression_ratio, "bound": COMPRESSION}
+    if diversity.vendi is not None and diversity.vendi < VENDI_SHARE * diversity.sample_size:
+        yield "vendi", {"sample": diversity.sample_size, "value": diversity.vendi}
 
 
 def _percent(share: float) -> str:

@@ -99,7 +99,7 @@ class MessageScope(Record):
     diversity: Diversity
 
 
-class Note(Record):
+class MessageNote(Record):
     """Something a person should look at. ``scope`` is ``all``, ``trait:NAME`` or ``language:TAG``.
 
     ``code`` is one of the words in ``message_notes``; ``text`` says what was found, with its figures.
@@ -120,6 +120,6 @@ class MessageAudit(Record):
     by_trait: dict[str, MessageScope] = Field(default_factory=dict)
     by_language: dict[str, MessageScope] = Field(default_factory=dict)
     clusters: tuple[Cluster, ...] = ()
-    notes: tuple[Note, ...] = ()
+    notes: tuple[MessageNote, ...] = ()
     threshold: float
     seed: int = 0

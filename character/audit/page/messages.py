@@ -6,13 +6,12 @@ from collections.abc import Mapping
 
 from character.audit.messages.notes import LEAST_FOR_OPENERS
 from character.audit.messages.records import Cluster, MessageScope
-from character.audit.messages.words import BAND_WORDS, MESSAGE_PAGE
-from character.audit.page.words import PAGE
 from character.audit.records import RunAudit
+from character.locale import listed, wording
 from character.report import Chart, Example, Examples, Figure, Figures, Number, Section, Table, Text
 from character.report.charts import Point, bars
 from character.report.parts import Part
-from character.report.wording import JOIN, KIND_WORDS, number_text
+from character.report.wording import number_text
 
 NUM_OPENERS, NUM_ASKED, NUM_CLUSTERS = 14, 12, 5
 """How many openers are drawn, how many topics and registers are listed, how many clusters are shown."""
@@ -20,7 +19,8 @@ NUM_OPENERS, NUM_ASKED, NUM_CLUSTERS = 14, 12, 5
 
 def messages_section(audit: RunAudit) -> Section:
     """Return what the messages are, with the parts that the run has something for."""
-    words, scope = MESSAGE_PAGE[audit.language], audit.messages.run
+    words, page = wording("audit_messages.page", audit.language), wording("audit.page", audit.language)
+    scope = audit.messages.run
     parts: list[Part] = [_figures(audit, scope), _kinds(audit, scope)]
     if any(scope.lengths.asked.values()):
         parts.append(_lengths(audit, scope))
@@ -28,18 +28,18 @@ def messages_section(audit: RunAudit) -> Section:
         parts.append(_openers(audit, scope))
     parts.append(_scopes(audit))
     parts += [
-        _asked(words[f"{name}s"], (words[name], PAGE[audit.language]["number"]), counts)
+        _asked(words[f"{name}s"], (words[name], page["number"]), counts)
         for name, counts in (("topic", scope.topics), ("register", scope.registers))
         if counts
     ]
     if audit.messages.clusters:
         shown = audit.messages.clusters[:NUM_CLUSTERS]
         parts.append(Examples(words["clusters"], tuple(_cluster(audit, cluster) for cluster in shown)))
-    return Section(PAGE[audit.language]["messages"], words["text"], tuple(parts))
+    return Section(page["messages"], words["text"], tuple(parts))
 
 
 def _figures(audit: RunAudit, scope: MessageScope) -> Figures:
-    words, found = MESSAGE_PAGE[audit.language], scope.diversity
+    words, found = wording("audit_messages.page", audit.language), scope.diversity
     items = [
         Figure(words["clustered"], _share(scope.repeats.share), words["clustered_note"]),
         Figure(words["covered"], _share(scope.openers.covered)),
@@ -56,13 +56,15 @@ def _figures(audit: RunAudit, scope: MessageScope) -> Figures:
 
 
 def _kinds(audit: RunAudit, scope: MessageScope) -> Table:
-    words, known = MESSAGE_PAGE[audit.language], KIND_WORDS[audit.language]
-    rows = tuple((known.get(kind, kind), count.asked, count.got) for kind, count in scope.kinds.items())
+    words = wording("audit_messages.page", audit.language)
+    called = wording("audit_messages.kinds", audit.language)
+    rows = tuple((called.get(kind, kind), count.asked, count.got) for kind, count in scope.kinds.items())
     return Table((words["kind"], words["asked"], words["got"]), rows, caption=words["kinds"])
 
 
 def _lengths(audit: RunAudit, scope: MessageScope) -> Chart:
-    words, bands, lengths = MESSAGE_PAGE[audit.language], BAND_WORDS[audit.language], scope.lengths
+    words = wording("audit_messages.page", audit.language)
+    bands, lengths = wording("audit_messages.bands", audit.language), scope.lengths
     total = sum(lengths.asked.values())
     points = [
         Point(bands[band], counts[band] / total, group=words[group])
@@ -80,7 +82,7 @@ def _lengths(audit: RunAudit, scope: MessageScope) -> Chart:
 
 
 def _openers(audit: RunAudit, scope: MessageScope) -> Chart:
-    words = MESSAGE_PAGE[audit.language]
+    words = wording("audit_messages.page", audit.language)
     return bars(
         words["openers"],
         [Point(row.text, row.share) for row in scope.openers.top[:NUM_OPENERS]],
@@ -91,7 +93,7 @@ def _openers(audit: RunAudit, scope: MessageScope) -> Chart:
 
 
 def _scopes(audit: RunAudit) -> Table:
-    words, page = MESSAGE_PAGE[audit.language], PAGE[audit.language]
+    words, page = wording("audit_messages.page", audit.language), wording("audit.page", audit.language)
     scopes = [("trait", name, scope) for name, scope in audit.messages.by_trait.items()]
     scopes += [("language", name, scope) for name, scope in audit.messages.by_language.items()]
     rows = tuple(
@@ -117,9 +119,9 @@ def _asked(caption: str, head: tuple[str, str], counts: Mapping[str, int]) -> Ta
 
 
 def _cluster(audit: RunAudit, cluster: Cluster) -> Example:
-    words = MESSAGE_PAGE[audit.language]
+    words = wording("audit_messages.page", audit.language)
     return Example(
-        heading=words["cluster"].format(size=cluster.size, traits=JOIN[audit.language].join(cluster.traits)),
+        heading=words["cluster"].format(size=cluster.size, traits=listed(cluster.traits, audit.language)),
         texts=tuple(
             Text(f"{member.trait} · {member.message_id[:10]}", member.text) for member in cluster.members
         ),

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from character.audit.page.words import MESSAGE_WORD, PAGE
-from character.audit.records import AuditLanguage
-from character.pairs.second_opinion import Disagreement, SecondOpinion, Share
+from character.locale import Language, wording
+from character.pairs.second_opinion import AgreementShare, Disagreement, SecondOpinion
 from character.report import Example, Examples, Figure, Figures, Number, Section, Table, Text
 from character.report.parts import Part
 
 
-def opinion_section(opinion: SecondOpinion, language: AuditLanguage) -> Section:
+def opinion_section(opinion: SecondOpinion, language: Language) -> Section:
     """Return the agreement, in all and per trait, and the surest disagreements to read."""
-    words = PAGE[language]
+    words = wording("audit.page", language)
     parts: list[Part] = []
     if opinion.agreement is not None:
         parts.append(Figures((Figure(words["opinion_agreement"], _number(opinion.agreement)),)))
@@ -22,15 +21,15 @@ def opinion_section(opinion: SecondOpinion, language: AuditLanguage) -> Section:
     return Section(words["opinion"], words["opinion_text"], tuple(parts))
 
 
-def _number(share: Share) -> Number:
+def _number(share: AgreementShare) -> Number:
     return Number(share.value, share.low, share.high, "share")
 
 
-def _example(one: Disagreement, language: AuditLanguage) -> Example:
-    words = PAGE[language]
+def _example(one: Disagreement, language: Language) -> Example:
+    words = wording("audit.page", language)
     judge = "–" if one.judge_probability is None else f"{one.judge_probability:.2f}"
     texts = (
-        (MESSAGE_WORD[language], one.message),
+        (words["message"], one.message),
         (words["chosen"], one.chosen),
         (words["rejected"], one.rejected),
     )

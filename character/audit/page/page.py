@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from character.audit.examples import PairExample, RankingExample
-from character.audit.page.finding_words import STAGE_WORDS, feature_word
 from character.audit.page.messages import messages_section
 from character.audit.page.opinion import opinion_section
 from character.audit.page.pairs import pairs_section
 from character.audit.page.rankings import rankings_section
-from character.audit.page.words import LEVEL_WORDS, MESSAGE_WORD, PAGE
 from character.audit.records import RunAudit
+from character.locale import listed, wording
+from character.pairs.features import feature_word
 from character.report import (
     Chart,
     Example,
@@ -25,13 +25,12 @@ from character.report import (
     Text,
 )
 from character.report.charts import Point, bars
-from character.report.drop_words import reason_word
-from character.report.wording import JOIN, number_text
+from character.report.wording import number_text
 
 
 def audit_page(audit: RunAudit) -> Page:
     """Return the report of an audit, in its language. A run without messages has the findings alone."""
-    words = PAGE[audit.language]
+    words = wording("audit.page", audit.language)
     sections = [_first(audit)]
     if audit.states.get("messages"):
         sections += [
@@ -42,14 +41,14 @@ def audit_page(audit: RunAudit) -> Page:
             *([opinion_section(audit.second_opinion, audit.language)] if audit.second_opinion else []),
             _examples(audit),
         ]
-    stages = STAGE_WORDS[audit.language]
+    stages = wording("audit.stages", audit.language)
     models = [
-        words["models"].format(stage=stages.get(stage, stage), models=JOIN[audit.language].join(names))
+        words["models"].format(stage=stages.get(stage, stage), models=listed(names, audit.language))
         for stage, names in audit.models.items()
     ]
     return Page(
         title=words["title"].format(name=audit.constitution),
-        subtitle="\n".join([JOIN[audit.language].join(audit.traits), *models]),
+        subtitle="\n".join([listed(audit.traits, audit.language), *models]),
         sections=tuple(sections),
         language=audit.language,
         footer=words["made"].format(version=audit.version, seed=audit.seed),
@@ -57,7 +56,7 @@ def audit_page(audit: RunAudit) -> Page:
 
 
 def _first(audit: RunAudit) -> Section:
-    words, rankings = PAGE[audit.language], audit.rankings
+    words, rankings = wording("audit.page", audit.language), audit.rankings
     notes = Notes(tuple(Note(finding.text, finding.weight) for finding in audit.findings))
     figures = [
         Figure(words["number_messages"], Number(audit.states.get("messages", 0), style="count")),
@@ -78,7 +77,7 @@ def _first(audit: RunAudit) -> Section:
 
 
 def _candidates(audit: RunAudit) -> Section:
-    words, levels = PAGE[audit.language], LEVEL_WORDS[audit.language]
+    words, levels = wording("audit.page", audit.language), wording("audit.levels", audit.language)
     rows = audit.candidates.by_level
     names = [levels.get(row.level, row.level) or words["no_level"] for row in rows]
     lengths = bars(
@@ -99,12 +98,12 @@ def _candidates(audit: RunAudit) -> Section:
 
 
 def _drops(audit: RunAudit) -> Table:
-    words, stages = PAGE[audit.language], STAGE_WORDS[audit.language]
-    rows = []
+    words, stages = wording("audit.page", audit.language), wording("audit.stages", audit.language)
+    reasons, rows = wording("drops", audit.language), []
     for stage in stages:
         lost, again = audit.dropped.get(stage, {}), audit.reasked.get(stage, {})
         rows += [
-            (stages[stage], reason_word(reason, audit.language), lost.get(reason, 0), again.get(reason, 0))
+            (stages[stage], reasons.get(reason, reason), lost.get(reason, 0), again.get(reason, 0))
             for reason in dict.fromkeys([*lost, *again])
         ]
     head = (words["stage"], words["reason"], words["lost"], words["recovered"])
@@ -112,7 +111,7 @@ def _drops(audit: RunAudit) -> Table:
 
 
 def _examples(audit: RunAudit) -> Section:
-    words, shown = PAGE[audit.language], audit.examples
+    words, shown = wording("audit.page", audit.language), audit.examples
     groups = (
         ("least_consistent", tuple(_ranking(audit, example) for example in shown.rankings)),
         ("confounded", tuple(_pair(audit, example) for example in shown.pairs)),
@@ -123,7 +122,7 @@ def _examples(audit: RunAudit) -> Section:
 
 
 def _ranking(audit: RunAudit, example: RankingExample) -> Example:
-    words, levels = PAGE[audit.language], LEVEL_WORDS[audit.language]
+    words, levels = wording("audit.page", audit.language), wording("audit.levels", audit.language)
     notes = (
         [words["tau"].format(number_text(Number(example.consistency), audit.language))]
         if example.consistency is not None
@@ -143,15 +142,15 @@ def _ranking(audit: RunAudit, example: RankingExample) -> Example:
     )
     return Example(
         heading=f"{example.trait} · {example.message_id[:10]}",
-        texts=(Text(MESSAGE_WORD[audit.language], example.message), *candidates),
+        texts=(Text(words["message"], example.message), *candidates),
         note="\n".join([*notes, *([example.reason] if example.reason else [])]),
     )
 
 
 def _pair(audit: RunAudit, example: PairExample) -> Example:
-    words = PAGE[audit.language]
+    words = wording("audit.page", audit.language)
     texts = (
-        (MESSAGE_WORD[audit.language], example.message),
+        (words["message"], example.message),
         (words["chosen"], example.chosen),
         (words["rejected"], example.rejected),
     )

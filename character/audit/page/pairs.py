@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from character.audit.confounds import ConfoundAudit, FeatureEffect
-from character.audit.page.finding_words import feature_word
-from character.audit.page.words import PAGE
 from character.audit.records import RunAudit
+from character.locale import wording
 from character.pairs.balance import Balanced
-from character.pairs.features import Scale
+from character.pairs.features import Scale, feature_word
 from character.report import Chart, Note, Notes, Number, Section, Table
 from character.report.charts import Point, bars, dots, heat_map
 from character.report.parts import Part
@@ -18,7 +17,7 @@ NUM_OPENERS, NUM_TRAITS, NUM_BALANCED = 12, 30, 12
 
 def pairs_section(audit: RunAudit) -> Section:
     """Return the confounds of the pairs as charts and a table, and a preview of balancing them."""
-    words, confounds = PAGE[audit.language], audit.confounds
+    words, confounds = wording("audit.page", audit.language), audit.confounds
     if confounds is None:
         return Section(words["pairs"], "", (Notes((Note(words["no_pairs"]),)),))
     parts: list[Part] = [_effects(audit, confounds)]
@@ -33,7 +32,7 @@ def pairs_section(audit: RunAudit) -> Section:
 
 
 def _effects(audit: RunAudit, confounds: ConfoundAudit) -> Chart:
-    words = PAGE[audit.language]
+    words = wording("audit.page", audit.language)
     return bars(
         words["win_share"],
         [
@@ -48,7 +47,7 @@ def _effects(audit: RunAudit, confounds: ConfoundAudit) -> Chart:
 
 
 def _openers(audit: RunAudit, confounds: ConfoundAudit) -> Chart:
-    words = PAGE[audit.language]
+    words = wording("audit.page", audit.language)
     points = [
         Point(row.opener, share, group=words[side])
         for row in confounds.run.openers[:NUM_OPENERS]
@@ -59,7 +58,7 @@ def _openers(audit: RunAudit, confounds: ConfoundAudit) -> Chart:
 
 
 def _by_trait(audit: RunAudit, confounds: ConfoundAudit) -> Chart:
-    words = PAGE[audit.language]
+    words = wording("audit.page", audit.language)
     names = [row.name for row in _present(confounds)]
     scopes = list(confounds.by_trait.items())[:NUM_TRAITS]
     values = [{row.name: row.effect for row in scope.features} for _, scope in scopes]
@@ -76,7 +75,7 @@ def _by_trait(audit: RunAudit, confounds: ConfoundAudit) -> Chart:
 
 
 def _table(audit: RunAudit, confounds: ConfoundAudit) -> Table:
-    words, language = PAGE[audit.language], audit.language
+    words, language = wording("audit.page", audit.language), audit.language
     sides = {row.name: row for row in audit.sides}
     rows = tuple(
         (
@@ -110,7 +109,7 @@ def _mean(value: float, scale: Scale) -> Number:
 
 
 def _balance(audit: RunAudit, balanced: Balanced) -> Chart:
-    words = PAGE[audit.language]
+    words = wording("audit.page", audit.language)
     rows = sorted(balanced.rows, key=lambda row: -abs(row.effect_before))[:NUM_BALANCED]
     points = [
         Point(feature_word(row.name, audit.language), effect, group=words[when])

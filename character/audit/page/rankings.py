@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from character.audit.page.words import LEVEL_WORDS, PAGE, STATUS_WORDS
 from character.audit.rankings import PlaceRow
 from character.audit.records import RunAudit
+from character.locale import wording
 from character.records import LEVELS
 from character.report import Chart, Figure, Figures, Number, Section, Table
 from character.report.charts import Point, bars, dots, heat_map
 from character.report.parts import Part
-from optimizers.statistics import Interval
+from character.statistics.intervals import Interval
 
 
 def rankings_section(audit: RunAudit) -> Section:
     """Return how far the rankings can be trusted, with the parts that the run has something for."""
-    words, rankings = PAGE[audit.language], audit.rankings
+    words, rankings = wording("audit.page", audit.language), audit.rankings
     parts: list[Part] = [_figures(audit), _statuses(audit)]
     if rankings.levels:
         parts.append(_levels(audit))
@@ -34,7 +34,7 @@ def rankings_section(audit: RunAudit) -> Section:
 
 
 def _figures(audit: RunAudit) -> Figures:
-    words, rankings = PAGE[audit.language], audit.rankings
+    words, rankings = wording("audit.page", audit.language), audit.rankings
     shares = (("same_best", rankings.same_best), ("expected_errors", rankings.expected_errors))
     items = [Figure(words["passes"], Number(rankings.passes, digits=1))]
     items += [Figure(words[name], _interval(value, "share")) for name, value in shares if value]
@@ -48,13 +48,13 @@ def _figures(audit: RunAudit) -> Figures:
 
 
 def _statuses(audit: RunAudit) -> Table:
-    words, known = PAGE[audit.language], STATUS_WORDS[audit.language]
+    words, known = wording("audit.page", audit.language), wording("audit.statuses", audit.language)
     rows = tuple((known.get(name, name), number) for name, number in audit.rankings.statuses.items())
     return Table((words["status"], words["number"]), rows, caption=words["statuses"])
 
 
 def _levels(audit: RunAudit) -> Chart:
-    words, levels = PAGE[audit.language], LEVEL_WORDS[audit.language]
+    words, levels = wording("audit.page", audit.language), wording("audit.levels", audit.language)
     points = [
         Point(levels[row.level], *interval, group=words[name])
         for row in audit.rankings.levels
@@ -70,7 +70,7 @@ def _levels(audit: RunAudit) -> Chart:
 
 
 def _versus(audit: RunAudit) -> Chart:
-    words, names = PAGE[audit.language], LEVEL_WORDS[audit.language]
+    words, names = wording("audit.page", audit.language), wording("audit.levels", audit.language)
     shares = {(row.better, row.worse): row.share.estimate for row in audit.rankings.versus}
     shares |= {(worse, better): 1 - share for (better, worse), share in shares.items()}
     there = [level for level in LEVELS if any(level in pair for pair in shares)]
@@ -88,7 +88,7 @@ def _versus(audit: RunAudit) -> Chart:
 
 
 def _places(audit: RunAudit, rows: list[PlaceRow]) -> Chart:
-    words, first = PAGE[audit.language], rows[0]
+    words, first = wording("audit.page", audit.language), rows[0]
     return bars(
         words["places"],
         [Point(words["place"].format(row.place), *row.effect) for row in rows],
@@ -101,7 +101,7 @@ def _places(audit: RunAudit, rows: list[PlaceRow]) -> Chart:
 
 
 def _groups(audit: RunAudit) -> Table:
-    words = PAGE[audit.language]
+    words = wording("audit.page", audit.language)
     rows = tuple(
         (
             words.get(row.by, row.by),
@@ -117,7 +117,7 @@ def _groups(audit: RunAudit) -> Table:
 
 
 def _jurors(audit: RunAudit) -> Table:
-    words = PAGE[audit.language]
+    words = wording("audit.page", audit.language)
     rows = tuple((row.juror, row.messages, _interval(row.tau)) for row in audit.rankings.jurors)
     head = ("juror", "number_messages", "tau_others")
     return Table(tuple(words[name] for name in head), rows, caption=words["jurors"])

@@ -9,27 +9,10 @@ from typing import NamedTuple
 
 from character.constitution import Constitution, Trait
 from character.evaluation.conditions import BASE, PLAIN, TUNED, Condition, Design
+from character.locale import report_language, wording
 from character.records import Message
 
 _STEM = 5
-_OTHERS = {
-    "en": (
-        ("precision", "Gives exact figures and names, and says how exact they are."),
-        ("poetry", "Speaks in images, with an ear for rhythm."),
-        ("directness", "Says the answer first, in few words."),
-        ("calm", "Stays even and composed, whatever comes."),
-        ("curiosity", "Wants to know what lies behind a question."),
-        ("caution", "Names the risks, and takes the safer way."),
-    ),
-    "zh": (
-        ("严谨", "给出精确的数字和名称，并说明有多精确。"),
-        ("诗意", "说话有意象，也讲究节奏。"),
-        ("直接", "先说答案，话不多。"),
-        ("冷静", "不管遇到什么，都平稳从容。"),
-        ("好奇", "想知道问题背后还有什么。"),
-        ("谨慎", "指出风险，选更稳妥的路。"),
-    ),
-}
 
 
 class Offer(NamedTuple):
@@ -46,11 +29,11 @@ def other_traits(constitution: Constitution) -> list[Trait]:
     In Chinese or, for any other language, in English. They give ratings a zero of their own: a model may lean towards every
     trait of its character, which choices among these alone could not show.
     """
-    code = "zh" if constitution.language.casefold().startswith("zh") else "en"
+    others = wording("effect_messages.other_traits", report_language(constitution.language))
     known = [trait.name.casefold() for trait in constitution.traits]
     return [
         Trait(name=name, description=text)
-        for name, text in _OTHERS[code]
+        for name, text in others.items()
         if not any(_are_alike(name, other) for other in known)
     ]
 

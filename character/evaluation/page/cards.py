@@ -8,8 +8,8 @@ from pathlib import Path
 
 from character.constitution import Constitution, Trait
 from character.errors import StoreError
+from character.evaluation.conditions import condition_word
 from character.evaluation.page.card_facts import (
-    CARD_WORDS,
     CardPart,
     Fact,
     card_parts,
@@ -18,11 +18,10 @@ from character.evaluation.page.card_facts import (
     target_word,
 )
 from character.evaluation.page.page import example_of
-from character.evaluation.page.words import DEGREE_WORDS, WORDS, condition_word, listed
 from character.evaluation.records import EffectReport, Moved
 from character.files import write_whole
+from character.locale import Language, listed, report_language, wording
 from character.report import Examples, Note, Notes, Page, Section, Table, render
-from character.report.parts import Language
 from character.text import fingerprint
 
 
@@ -33,7 +32,7 @@ def write_cards(
 
     Raises StoreError where it cannot be written.
     """
-    spoken: Language = language or ("zh" if report.language.casefold().startswith("zh") else "en")
+    spoken = language or report_language(report.language)
     paths = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -50,14 +49,14 @@ def write_cards(
 
 def effect_card(report: EffectReport, trait: Trait, language: Language = "en") -> str:
     """Return the card of a trait as Markdown; texts of models and people stand in it with their markup taken away."""
-    words = CARD_WORDS[language]
+    words = wording("effect.card", language)
     examples = [_example(moved, language) for moved in report.moved if moved.trait == trait.name]
     parts = [
         f"# {_plain(trait.name)}",
-        *([f"> {WORDS[language]['rehearsal']}"] if report.rehearsal else []),
+        *([f"> {wording('effect.page', language)['rehearsal']}"] if report.rehearsal else []),
         _plain(trait.description),
         *(
-            f"**{what}**{': ' if language == 'en' else '：'}{_plain(said)}"
+            f"**{what}**{wording('report.marks', language)['colon']}{_plain(said)}"
             for what, said in _told(trait, language)
         ),
         *(_section(part) for part in card_parts(report, trait.name, language)),
@@ -71,9 +70,10 @@ def effect_card(report: EffectReport, trait: Trait, language: Language = "en") -
 
 def card_page(report: EffectReport, trait: Trait, language: Language = "en") -> Page:
     """Return the card of a trait as a page of its own."""
-    words = CARD_WORDS[language]
+    words = wording("effect.card", language)
     examples = tuple(example_of(moved, language) for moved in report.moved if moved.trait == trait.name)
-    warning = (Notes((Note(WORDS[language]["rehearsal"], "look"),)),) if report.rehearsal else ()
+    notice = Note(wording("effect.page", language)["rehearsal"], "look")
+    warning = (Notes((notice,)),) if report.rehearsal else ()
     last = (review_part(report, trait.name, language), sign_off_part(report, trait.name, language))
     return Page(
         title=trait.name,
@@ -93,7 +93,7 @@ def card_page(report: EffectReport, trait: Trait, language: Language = "en") -> 
 
 def _told(trait: Trait, language: str) -> list[tuple[str, str]]:
     """Return what a card says of a trait besides its description: its target, what it is not, and its opposite."""
-    words = CARD_WORDS[language]
+    words = wording("effect.card", language)
     found = [
         (words["target"], target_word(trait, language)),
         (words["not"], trait.not_),
@@ -103,7 +103,7 @@ def _told(trait: Trait, language: str) -> list[tuple[str, str]]:
 
 
 def _page_section(part: CardPart, language: str) -> Section:
-    words = CARD_WORDS[language]
+    words = wording("effect.card", language)
     if not part.facts:
         return Section(part.heading, part.nothing)
     rows = tuple(
@@ -123,7 +123,7 @@ def _line(fact: Fact) -> str:
 
 def _made(report: EffectReport, language: str) -> str:
     models = listed(sorted({model for served in report.models.values() for model in served}), language)
-    return CARD_WORDS[language]["made"].format(
+    return wording("effect.card", language)["made"].format(
         fingerprint=report.fingerprint,
         version=report.version,
         seed=report.seed,
@@ -133,7 +133,7 @@ def _made(report: EffectReport, language: str) -> str:
 
 
 def _example(moved: Moved, language: str) -> str:
-    degrees = DEGREE_WORDS[language]
+    degrees = wording("effect.degrees", language)
     sides = (
         (moved.contrast.reference, moved.reference_degree, moved.reference_text),
         (moved.contrast.condition, moved.condition_degree, moved.condition_text),

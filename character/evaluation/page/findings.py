@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from character.evaluation.conditions import Contrast
+from character.evaluation.conditions import Contrast, condition_word
 from character.evaluation.page.folding import Found, told
 from character.evaluation.page.opinion import opinion_notes
 from character.evaluation.page.revealed import revealed_notes
-from character.evaluation.page.words import MEASURE_WORDS, WORDS, condition_word, listed
-from character.evaluation.pressure import PRESSURE_WORDS
-from character.evaluation.records import Coherence, EffectReport, Figure, MeasureShift, Shift
+from character.evaluation.records import Coherence, EffectFigure, EffectReport, MeasureShift, Shift
+from character.locale import listed, wording
 from character.report import Note, Number
 from character.report.parts import NumberStyle
 from character.report.wording import number_text
@@ -44,7 +43,7 @@ def findings(report: EffectReport, language: str) -> list[Note]:
     ]
     notes = [
         *_state(report, language),
-        *told(found, WORDS[language]),
+        *told(found, wording("effect.page", language)),
         *revealed_notes(report, language),
         *opinion_notes(report, language),
     ]
@@ -56,13 +55,13 @@ def is_sure(shift: Shift | MeasureShift | Coherence, report: EffectReport) -> bo
     return shift.adjusted_p < 1 - report.level
 
 
-def written(figure: Figure, language: str, style: NumberStyle = "signed") -> str:
+def written(figure: EffectFigure, language: str, style: NumberStyle = "signed") -> str:
     """Return a figure with its interval as text."""
     return number_text(Number(figure.estimate, figure.low, figure.high, style), language)
 
 
 def _state(report: EffectReport, language: str) -> Iterator[Note]:
-    words = WORDS[language]
+    words = wording("effect.page", language)
     if report.rehearsal:
         yield Note(words["rehearsal"], "look")
     missing = [trait for trait in report.traits if not report.num_messages.get(trait)]
@@ -86,7 +85,7 @@ def _intended(report: EffectReport, language: str) -> Iterator[Found]:
             "shift": written(shift.shift, language),
             "number": str(report.num_messages[shift.contrast.group]),
         }
-        where = WORDS[language][f"{question}_where"]
+        where = wording("effect.page", language)[f"{question}_where"]
         if not is_sure(shift, report) and _leans(shift.shift):
             yield Found("unsure", "note", said, where)
         elif not is_sure(shift, report):
@@ -97,7 +96,7 @@ def _intended(report: EffectReport, language: str) -> Iterator[Found]:
             yield Found("found", "fine", said, where)
 
 
-def _leans(figure: Figure) -> bool:
+def _leans(figure: EffectFigure) -> bool:
     """Whether a shift is above 0 as far as its interval says, if there were messages enough for one."""
     return figure.estimate > 0 and (figure.low is None or figure.low > 0)
 
@@ -130,23 +129,23 @@ def changed_word(contrast: Contrast, language: str) -> str:
     if contrast.question in ("alone", "within"):
         return contrast.group
     condition, where = condition_word(contrast.condition, language), _messages_word(contrast, language)
-    return f"{condition} ({where})" if language == "en" else f"{condition}（{where}）"
+    return wording("report.marks", language)["brackets"].format(condition, where)
 
 
 def compared_word(contrast: Contrast, language: str) -> str:
     """Return what is compared with what, with the messages it was compared on where that is not plain."""
-    compared = WORDS[language]["compared"].format(
+    compared = wording("effect.page", language)["compared"].format(
         condition=condition_word(contrast.condition, language),
         reference=condition_word(contrast.reference, language),
     )
     if contrast.question in ("alone", "within"):
         return compared
     where = _messages_word(contrast, language)
-    return f"{compared} ({where})" if language == "en" else f"{compared}（{where}）"
+    return wording("report.marks", language)["brackets"].format(compared, where)
 
 
 def _messages_word(contrast: Contrast, language: str) -> str:
-    words = WORDS[language]
+    words = wording("effect.page", language)
     return words["messages_of"].format(name=contrast.group) if contrast.group else words["everyday"]
 
 
@@ -196,7 +195,7 @@ def _robustness(report: EffectReport, language: str) -> Iterator[Found]:
         if left.share is not None and left.share.high is not None and left.share.high < GIVES_WAY:
             said = {
                 "trait": left.contrast.group,
-                "pressure": PRESSURE_WORDS[language][left.contrast.pressure],
+                "pressure": wording("effect.pressures", language)[left.contrast.pressure],
                 "share": written(left.share, language, "share"),
             }
             yield Found("gives_way", "look", said)
@@ -215,7 +214,7 @@ def _measured(report: EffectReport, language: str) -> Iterator[Found]:
             continue
         said = {
             "changed": changed,
-            "measure": MEASURE_WORDS[language][each.measure],
+            "measure": wording("effect.measures", language)[each.measure],
             "difference": written(each.difference, language),
         }
         urgent = each.measure in ("refusal", "repetition", "other_language")
@@ -233,6 +232,6 @@ def _everyday(report: EffectReport, language: str) -> Iterator[Found]:
         yield Found("everyday_still", "fine", {}) if still else Found("everyday_unknown", "note", {})
 
 
-def _is_even(figure: Figure) -> bool:
+def _is_even(figure: EffectFigure) -> bool:
     """Whether a shift is surely next to none; a wide interval around 0 says nothing."""
     return figure.low is not None and figure.high is not None and max(-figure.low, figure.high) <= EVEN

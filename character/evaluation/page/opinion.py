@@ -4,64 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from character.evaluation.page.words import WORDS, effect_word
-from character.evaluation.records import EffectReport, Figure, OpinionShift
+from character.evaluation.conditions import effect_word
+from character.evaluation.records import EffectFigure, EffectReport, OpinionShift
+from character.locale import Language, listed, wording
 from character.report import Chart, Note, Number, Section, Table
 from character.report.charts import heat_map
-from character.report.parts import Cell, Language, NumberStyle, Part
+from character.report.parts import Cell, NumberStyle, Part
 from character.report.wording import number_text
 
-OPINION_WORDS: dict[str, dict[str, str]] = {
-    "en": {
-        "heading": "The preference model, beside the judge",
-        "heading_alone": "The preference model, in the judge's place",
-        "text": "A fitted preference model ({model}) on the same responses: how surely a response under the condition fits the trait better than the one it is compared with. 50 % is no difference. The judge's shift is in degrees nearer to the trait's target.",
-        "text_alone": "No judge was called. A fitted preference model ({model}) says how surely a response under the condition fits the trait better than the one it is compared with. 50 % is no difference; it does not tell missing from overdone.",
-        "preferred": "preferred",
-        "odds": "shift, log-odds",
-        "nearer": "judge, degrees nearer",
-        "alike": "judge and model alike",
-        "stood_in": "A preference model stood in for the judge: it says which response fits a trait better, not how strongly the trait shows.",
-        "agree": "Where the judge prefers one of two responses, the preference model prefers the same in {share} of {number} intended comparisons.",
-        "disagree": "Judge and preference model are not surely of one mind: on {share} of {number} intended comparisons they prefer the same response. Read some of these before you trust either.",
-        "seen": "The preference model was fitted on {seen} of the {number} messages.",
-        "not_fitted": "The preference model was not fitted on {traits}: there it says what the traits it knows have in common.",
-        "found": "{trait}, by the preference model, fits better {where}: preferred in {share}.",
-        "missing": "{trait}, by the preference model, does not surely fit better {where}: preferred in {share}.",
-        "backwards": "{trait}, by the preference model, fits worse {where}: preferred in {share}.",
-        "line": "preferred in {share}, {odds} log-odds (p {p})",
-        "line_judge": "; judge {nearer} degrees nearer, alike in {alike}",
-        "nothing": "not compared",
-    },
-    "zh": {
-        "heading": "偏好模型，与评判对照",
-        "heading_alone": "偏好模型，代替评判",
-        "text": "拟合好的偏好模型（{model}）看同样的回复：该条件下的回复有多确定地比对照的更符合特质。50% 表示没有差别。评判的变化按“离特质的目标近了几个程度”计算。",
-        "text_alone": "没有请评判模型。拟合好的偏好模型（{model}）说出：该条件下的回复有多确定地比对照的更符合特质。50% 表示没有差别；它分不清“没有”和“过头”。",
-        "preferred": "被偏好",
-        "odds": "变化（对数优势）",
-        "nearer": "评判：近了几个程度",
-        "alike": "评判与模型一致",
-        "stood_in": "偏好模型代替了评判：它说出哪条回复更符合特质，不说特质有多明显。",
-        "agree": "在评判有所偏好的 {number} 次预期比较中，偏好模型有 {share} 偏好同一条回复。",
-        "disagree": "评判与偏好模型的意见并不确定一致：{number} 次预期比较中，{share} 偏好同一条回复。请先读几条，再决定相信哪一个。",
-        "seen": "{number} 条消息中有 {seen} 条是偏好模型拟合时用过的。",
-        "not_fitted": "偏好模型没有在{traits}上拟合：对此它只能说出已知特质的共同之处。",
-        "found": "按偏好模型，{trait}{where}更符合：{share} 被偏好。",
-        "missing": "按偏好模型，{trait}{where}并没有确定地更符合：{share} 被偏好。",
-        "backwards": "按偏好模型，{trait}{where}反而更不符合：{share} 被偏好。",
-        "line": "{share} 被偏好，{odds} 对数优势（p {p}）",
-        "line_judge": "；评判近了 {nearer} 个程度，一致 {alike}",
-        "nothing": "没有比较",
-    },
-}
 _QUESTIONS = ("alone", "within", "character", "models")
 _INTENDED = ("alone", "within", "models")
 
 
 def opinion_section(report: EffectReport, language: Language) -> Section:
     """Return the section of the preference model; without parts where there was none."""
-    words, found = OPINION_WORDS[language], report.opinion
+    words, found = wording("effect.opinion", language), report.opinion
     heading = words["heading" if report.judged else "heading_alone"]
     if found is None:
         return Section(heading)
@@ -79,7 +36,7 @@ def opinion_section(report: EffectReport, language: Language) -> Section:
 
 def opinion_notes(report: EffectReport, language: str) -> Iterator[Note]:
     """Yield what stands out: the agreement with the judge, or the shifts themselves where no judge was called."""
-    words, found = OPINION_WORDS[language], report.opinion
+    words, found = wording("effect.opinion", language), report.opinion
     if found is None:
         return
     if not report.judged:
@@ -97,21 +54,21 @@ def opinion_notes(report: EffectReport, language: str) -> Iterator[Note]:
     if found.num_seen:
         yield Note(words["seen"].format(seen=f"{found.num_seen:,}", number=f"{found.num_messages:,}"), "look")
     if found.not_fitted:
-        names = ("、" if language == "zh" else ", ").join(found.not_fitted)
+        names = listed(found.not_fitted, language)
         yield Note(words["not_fitted"].format(traits=names), "look")
 
 
 def opinion_facts(report: EffectReport, trait: str, language: str) -> list[tuple[str, str]]:
     """Return what a card says of one trait by the preference model: what was compared, and what was found."""
     return [
-        (WORDS[language][shift.contrast.question], _found(shift, language))
+        (wording("effect.page", language)[shift.contrast.question], _found(shift, language))
         for shift in (report.opinion.shifts if report.opinion else ())
         if shift.trait == trait and shift.is_intended and shift.contrast.question in _INTENDED
     ]
 
 
 def _found(shift: OpinionShift, language: str) -> str:
-    words = OPINION_WORDS[language]
+    words = wording("effect.opinion", language)
     line = words["line"].format(
         share=_text(shift.preferred, language, "share"),
         odds=_text(shift.odds, language),
@@ -126,22 +83,22 @@ def _found(shift: OpinionShift, language: str) -> str:
 def _intended(shift: OpinionShift, report: EffectReport, language: str) -> Note:
     is_sure, better = shift.adjusted_p < 1 - report.level, shift.odds.estimate > 0
     key = "missing" if not is_sure else "found" if better else "backwards"
-    said = OPINION_WORDS[language][key].format(
+    said = wording("effect.opinion", language)[key].format(
         trait=shift.trait,
-        where=WORDS[language][f"{shift.contrast.question}_where"],
+        where=wording("effect.page", language)[f"{shift.contrast.question}_where"],
         share=_text(shift.preferred, language, "share"),
     )
     return Note(said, "fine" if key == "found" else "look")
 
 
 def _row_word(shift: OpinionShift, language: Language) -> str:
-    return shift.contrast.group or WORDS[language]["everyday"]
+    return shift.contrast.group or wording("effect.page", language)["everyday"]
 
 
 def _heat_map(
     report: EffectReport, question: str, shifts: Sequence[OpinionShift], language: Language
 ) -> Chart:
-    words = WORDS[language]
+    words = wording("effect.page", language)
     rows = list(dict.fromkeys(_row_word(shift, language) for shift in shifts))
     cells = {(_row_word(shift, language), shift.trait): shift.preferred.estimate for shift in shifts}
     return heat_map(
@@ -149,7 +106,7 @@ def _heat_map(
         rows,
         report.traits,
         [[cells.get((row, trait)) for trait in report.traits] for row in rows],
-        names=(words["changed"], words["judged"], OPINION_WORDS[language]["preferred"]),
+        names=(words["changed"], words["judged"], wording("effect.opinion", language)["preferred"]),
         percent=True,
         middle=0.5,
         domain=(0.0, 1.0),
@@ -157,7 +114,7 @@ def _heat_map(
 
 
 def _table(report: EffectReport, question: str, shifts: Sequence[OpinionShift], language: Language) -> Table:
-    words, own = WORDS[language], OPINION_WORDS[language]
+    words, own = wording("effect.page", language), wording("effect.opinion", language)
     beside = (own["nearer"], own["alike"]) if report.judged else ()
     told = [shift for shift in shifts if shift.is_intended or shift.adjusted_p < 1 - report.level]
     told.sort(key=lambda shift: (not shift.is_intended, shift.adjusted_p))
@@ -177,9 +134,9 @@ def _row(shift: OpinionShift, language: Language, *, judged: bool) -> tuple[Cell
     return (*cells, _number(shift.judge, "signed"), _number(shift.agreement, "share")) if judged else cells
 
 
-def _number(figure: Figure | None, style: NumberStyle) -> Number | None:
+def _number(figure: EffectFigure | None, style: NumberStyle) -> Number | None:
     return None if figure is None else Number(figure.estimate, figure.low, figure.high, style)
 
 
-def _text(figure: Figure, language: str, style: NumberStyle = "signed") -> str:
+def _text(figure: EffectFigure, language: str, style: NumberStyle = "signed") -> str:
     return number_text(Number(figure.estimate, figure.low, figure.high, style), language)

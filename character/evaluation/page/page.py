@@ -4,37 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from character.evaluation.conditions import Contrast
+from character.evaluation.conditions import Contrast, condition_word, effect_word
 from character.evaluation.page.findings import compared_word, findings, is_sure
 from character.evaluation.page.opinion import opinion_section
 from character.evaluation.page.revealed import revealed_section
 from character.evaluation.page.reviews import review_notes, reviews_section
-from character.evaluation.page.words import (
-    DEGREE_WORDS,
-    KIND_WORDS,
-    MEASURE_WORDS,
-    WORDS,
-    condition_word,
-    effect_word,
-    listed,
+from character.evaluation.records import (
+    DEGREE_SCORES,
+    EffectFigure,
+    EffectReport,
+    Moved,
+    OverdoneShare,
+    Shift,
+    Survival,
 )
-from character.evaluation.pressure import PRESSURE_WORDS
-from character.evaluation.records import DEGREE_SCORES, EffectReport, Figure, Moved, Share, Shift, Survival
-from character.report import (
-    Chart,
-    Example,
-    Examples,
-    Figures,
-    Notes,
-    Number,
-    Page,
-    Section,
-    Table,
-    Text,
-)
+from character.locale import Language, listed, report_language, wording
+from character.report import Chart, Example, Examples, Figures, Notes, Number, Page, Section, Table, Text
 from character.report import Figure as BigNumber
 from character.report.charts import Point, dots, heat_map, stacked
-from character.report.parts import Cell, Language, NumberStyle, Part
+from character.report.parts import Cell, NumberStyle, Part
 from character.report.wording import number_text
 
 MOST_MEASURES = 40
@@ -44,8 +32,8 @@ QUESTIONS = ("alone", "within", "character", "models")
 
 def effect_page(report: EffectReport, language: Language | None = None) -> Page:
     """Return the report as a page, in English or Chinese; by default in that of the constitution."""
-    spoken: Language = language or ("zh" if report.language.casefold().startswith("zh") else "en")
-    words = WORDS[spoken]
+    spoken = language or report_language(report.language)
+    words = wording("effect.page", spoken)
     models = [
         words["answered"].format(condition=condition_word(name, spoken), models=" → ".join(served))
         for name, served in report.models.items()
@@ -72,7 +60,7 @@ def effect_page(report: EffectReport, language: Language | None = None) -> Page:
 
 
 def _first(report: EffectReport, language: Language) -> Section:
-    words = WORDS[language]
+    words = wording("effect.page", language)
     number = sum(n for group, n in report.num_messages.items() if group)
     figures = [BigNumber(words["messages"], Number(number, style="count"))]
     if report.num_messages.get(""):
@@ -88,7 +76,7 @@ def _first(report: EffectReport, language: Language) -> Section:
 
 
 def _matrix(report: EffectReport, language: Language) -> Section:
-    words = WORDS[language]
+    words = wording("effect.page", language)
     parts: list[Part] = []
     for question in QUESTIONS:
         shifts = [shift for shift in report.shifts if shift.contrast.question == question]
@@ -103,11 +91,11 @@ def _matrix(report: EffectReport, language: Language) -> Section:
 
 
 def _row_word(contrast: Contrast, language: Language) -> str:
-    return contrast.group or WORDS[language]["everyday"]
+    return contrast.group or wording("effect.page", language)["everyday"]
 
 
 def _heat_map(report: EffectReport, question: str, shifts: Sequence[Shift], language: Language) -> Chart:
-    words = WORDS[language]
+    words = wording("effect.page", language)
     rows = list(dict.fromkeys(_row_word(shift.contrast, language) for shift in shifts))
     cells = {(_row_word(shift.contrast, language), shift.trait): shift.shift.estimate for shift in shifts}
     return heat_map(
@@ -122,7 +110,7 @@ def _heat_map(report: EffectReport, question: str, shifts: Sequence[Shift], lang
 
 
 def _shift_table(report: EffectReport, shifts: Sequence[Shift], language: Language) -> Table:
-    words = WORDS[language]
+    words = wording("effect.page", language)
     kept = sorted(shifts, key=lambda shift: (not shift.is_intended, shift.adjusted_p))
     kept = [shift for shift in kept if shift.is_intended or is_sure(shift, report)]
     numbers = {shift.num_messages for shift in kept}
@@ -144,14 +132,14 @@ def _shift_table(report: EffectReport, shifts: Sequence[Shift], language: Langua
 
 
 def _kinds(report: EffectReport, language: Language) -> Chart:
-    words = WORDS[language]
+    words = wording("effect.page", language)
     points = [
         Point(
             shift.trait,
             shift.shift.estimate,
             shift.shift.low,
             shift.shift.high,
-            KIND_WORDS[language][shift.kind],
+            wording("effect.kinds", language)[shift.kind],
         )
         for shift in report.kinds
     ]
@@ -161,7 +149,7 @@ def _kinds(report: EffectReport, language: Language) -> Chart:
 
 
 def _caricature(report: EffectReport, language: Language) -> Section:
-    words, degrees = WORDS[language], DEGREE_WORDS[language]
+    words, degrees = wording("effect.page", language), wording("effect.degrees", language)
     if not report.overdone:
         return Section(words["caricature"])
     parts: list[Part] = []
@@ -188,14 +176,16 @@ def _caricature(report: EffectReport, language: Language) -> Section:
     return Section(words["caricature"], words["caricature_text"], (*parts, table))
 
 
-def _own_word(share: Share, language: Language) -> str:
+def _own_word(share: OverdoneShare, language: Language) -> str:
     """Return a condition as it is called beside the trait that it is about."""
     name = share.condition.partition(": ")[0]
-    return WORDS[language]["alone_short"] if name != share.condition else condition_word(name, language)
+    if name != share.condition:
+        return wording("effect.page", language)["alone_short"]
+    return condition_word(name, language)
 
 
 def _coherence(report: EffectReport, language: Language) -> Section:
-    words = WORDS[language]
+    words = wording("effect.page", language)
     columns = ("changed", "points", "adjusted", "agreement", "number")
     rows = tuple(
         (
@@ -212,7 +202,7 @@ def _coherence(report: EffectReport, language: Language) -> Section:
 
 
 def _robustness(report: EffectReport, language: Language) -> Section:
-    words, pressures = WORDS[language], PRESSURE_WORDS[language]
+    words, pressures = wording("effect.page", language), wording("effect.pressures", language)
     if not report.robustness:
         return Section(words["robustness"])
     is_both = len({left.contrast.condition.partition(":")[0] for left in report.robustness}) > 1
@@ -253,12 +243,13 @@ def _robustness(report: EffectReport, language: Language) -> Section:
 
 
 def _measures(report: EffectReport, language: Language) -> Section:
-    words = WORDS[language]
+    words = wording("effect.page", language)
     told = sorted(report.measures, key=lambda each: each.adjusted_p)
     told = [each for place, each in enumerate(told) if place < MOST_MEASURES or is_sure(each, report)]
+    measures = wording("effect.measures", language)
     rows: list[tuple[Cell, ...]] = [
         (
-            f"{compared_word(each.contrast, language)} · {MEASURE_WORDS[language][each.measure]}",
+            f"{compared_word(each.contrast, language)} · {measures[each.measure]}",
             Number(each.reference, digits=2),
             _number(each.difference, "number" if each.measure == "characters" else "signed"),
             Number(each.adjusted_p, digits=4),
@@ -273,7 +264,7 @@ def _measures(report: EffectReport, language: Language) -> Section:
 
 
 def _examples(report: EffectReport, language: Language) -> Section:
-    words = WORDS[language]
+    words = wording("effect.page", language)
     items = tuple(example_of(moved, language) for moved in report.moved)
     parts = (Examples(words["examples"], items, num_open=2),) if items else ()
     text = words["examples_text" if report.judged else "examples_text_unjudged"]
@@ -282,7 +273,7 @@ def _examples(report: EffectReport, language: Language) -> Section:
 
 def example_of(moved: Moved, language: Language) -> Example:
     """Return a message with its two responses, to be read side by side."""
-    words, degrees = WORDS[language], DEGREE_WORDS[language]
+    words, degrees = wording("effect.page", language), wording("effect.degrees", language)
     before, after = (
         condition_word(name, language) for name in (moved.contrast.reference, moved.contrast.condition)
     )
@@ -301,5 +292,5 @@ def example_of(moved: Moved, language: Language) -> Example:
     )
 
 
-def _number(figure: Figure, style: NumberStyle) -> Number:
+def _number(figure: EffectFigure, style: NumberStyle) -> Number:
     return Number(figure.estimate, figure.low, figure.high, style)

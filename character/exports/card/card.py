@@ -7,29 +7,10 @@ from typing import Any
 
 from character.config import PairsConfig
 from character.exports.card.audit import audit_section
-from character.exports.card.text import (
-    ABOUT,
-    ABOUT_ZH,
-    BALANCED_BY_SUBSET,
-    BALANCED_BY_WEIGHTS,
-    BALANCED_ZH,
-    LIMITS,
-    LIMITS_ZH,
-    NO_LICENSE,
-    REHEARSAL,
-    REHEARSAL_ZH,
-    UNFINISHED,
-    UNKNOWN_ORIGIN,
-    UNKNOWN_ORIGIN_ZH,
-    UNRATED,
-    UNRATED_ZH,
-    VETOED,
-    VETOED_ZH,
-    WEIGHT_IGNORED,
-)
 from character.exports.facts import RunFacts
 from character.exports.formats import ExportFormat, Job, Written
 from character.exports.models import ExportReport
+from character.locale import wording
 
 LEAST_OPENER = 0.05
 """The card shows openers that set the sides apart by at least so much, before or after; export.json has them all."""
@@ -56,11 +37,12 @@ def dataset_card(
     described = card_header(job, chosen, report, license=license, fingerprint=fingerprint)
     header = yaml.safe_dump(described, sort_keys=False, allow_unicode=True, width=1000)
     name = _inline(job.data.constitution.name)
-    reviewed = bool(job.data.vetoed)
+    english, chinese = wording("card", "en"), wording("card", "zh")
+    people = "vetoed" if job.data.vetoed else "unrated"
     sections = [
         f"# {name}: {chosen.name}",
         *_warning_lines(report),
-        ABOUT.format(name=name, people=VETOED if reviewed else UNRATED),
+        english["about"].format(name=name, people=english[people]),
         _unfinished(facts),
         _files(chosen, report),
         _traits(job, written),
@@ -69,10 +51,10 @@ def dataset_card(
         _balance(report),
         audit_section(facts.audit, same_pairs=report.pairs is None and report.balance is None),
         _left_out(report),
-        LIMITS + ("" if license else f"\n\n{NO_LICENSE}"),
-        ABOUT_ZH.format(name=name, people=VETOED_ZH if reviewed else UNRATED_ZH)
-        + (BALANCED_ZH if report.balance else "")
-        + LIMITS_ZH,
+        english["limits"] + ("" if license else f"\n\n{english['no_license']}"),
+        chinese["about"].format(name=name, people=chinese[people])
+        + (chinese["balanced"] if report.balance else "")
+        + chinese["limits"],
     ]
     return f"---\n{header}---\n\n" + "\n\n".join(section for section in sections if section) + "\n"
 
@@ -124,20 +106,25 @@ def _configs(report: ExportReport, fingerprint: str) -> list[dict[str, Any]]:
 
 
 def _warning_lines(report: ExportReport) -> list[str]:
+    english, chinese = wording("card", "en"), wording("card", "zh")
     if report.rehearsal:
-        return [f"> **{REHEARSAL}**\n>\n> **{REHEARSAL_ZH}**"]
-    return [] if report.rehearsal is False else [f"> {UNKNOWN_ORIGIN}\n>\n> {UNKNOWN_ORIGIN_ZH}"]
+        return [f"> **{english['rehearsal']}**\n>\n> **{chinese['rehearsal']}**"]
+    if report.rehearsal is False:
+        return []
+    return [f"> {english['unknown_origin']}\n>\n> {chinese['unknown_origin']}"]
 
 
 def _unfinished(facts: RunFacts) -> str:
-    return f"> {UNFINISHED.format(pending=facts.pending)}" if facts.pending else ""
+    warning = wording("card", "en")["unfinished"].format(pending=facts.pending)
+    return f"> {warning}" if facts.pending else ""
 
 
 def _files(chosen: ExportFormat, report: ExportReport) -> str:
     rows = [[f"`{file.path}`", file.split or "not split", str(file.rows)] for file in report.files]
     load = '```python\nfrom datasets import load_dataset\n\nload_dataset("path/to/this/folder")\n```'
     weighs = report.balance is not None and report.balance.method == "weights"
-    said = f"One row is {chosen.row}. Read by: {chosen.reader}.{f' {WEIGHT_IGNORED}' if weighs else ''}"
+    ignored = f" {wording('card', 'en')['weight_ignored']}" if weighs else ""
+    said = f"One row is {chosen.row}. Read by: {chosen.reader}.{ignored}"
     return "\n\n".join(["## Files", said, _table(["file", "split", "rows"], rows), load])
 
 
@@ -209,8 +196,9 @@ def _balance(report: ExportReport) -> str:
     balanced = report.balance
     if balanced is None:
         return ""
-    how = BALANCED_BY_WEIGHTS if balanced.method == "weights" else BALANCED_BY_SUBSET
-    said = how.format(
+    words = wording("card", "en")
+    how = words["balanced_by_weights" if balanced.method == "weights" else "balanced_by_subset"]
+    said = f"{how} {words['net_effect']}".format(
         kept=balanced.num_kept,
         pairs=balanced.num_pairs,
         share=balanced.share,

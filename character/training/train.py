@@ -1,0 +1,144 @@
+"""``train``: a run made into data, recipe and checks for TRL, and with ``go`` the training itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+from pydantic import ValidationError
+
+from character.config import PAIR_DESIGNS, Config, PairsConfig, TrainConfig, as_config, with_section
+from character.errors import ConfigError, InputError, UnknownNameError
+from character.exports import Split, run_data
+from character.inputs import spelled_out
+from character.runs.session import reading, stored_config
+from character.store.run_store import RunStore
+from character.training.card import write_card
+from character.training.methods import MethodName
+from character.training.mixing import Mix
+from character.training.preparing import REPORT_FILE, TrainingConfig, prepare, read_training
+from character.training.recipe import Reward
+from character.training.reports import TrainingReport
+from character.training.running import TrainingState
+from character.training.running import train as run_recipe
+
+_PAIRS = ("design", "min_margin", "max_per_message")
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What was written for a training, and the figures that TRL reported last; None where nothing was trained."""
+
+    report: TrainingReport
+    figures: dict[str, float] | None
+
+    @property
+    def folder(self) -> Path:
+        """The folder with data, recipe, checks and, once trained, the model."""
+        return self.report.folder
+
+
+class TrainOptions(TypedDict, total=False):
+    """The options of ``train`` besides its run, its method, its folder and its configuration, those of ``[train]`` among them."""
+
+    model: str
+    preset: str
+    split: str
+    mix: Sequence[str]
+    balance: float | None
+    balance_ignore: Sequence[str]
+    reward_model: str | None
+    preference_model: str | None
+    conditioned: bool | None
+    values: Mapping[str, Any]
+    pairs: Mapping[str, Any]
+    overwrite: bool
+    go: bool
+    on_progress: Callable[[TrainingState], None] | None
+
+
+@spelled_out(TrainOptions)
+def train(
+    run_folder: Path | str,
+    out: Path | str,
+    method: MethodName,
+    config: Config | Path | str | None = None,
+    **options: Unpack[TrainOptions],
+) -> TrainResult:
+    """Write everything that TRL needs to train by a method (dpo, reward, grpo, sft or kto) on a run, and train with ``go``.
+
+    The folder ``out`` gets ``data/``, ``recipe.yaml``, ``run.sh``, ``checks.md`` and ``training.json``. The options stand
+    for those of the section ``[train]``; ``pairs`` rebuilds the pairs with other settings of ``[pairs]``, ``overwrite``
+    replaces what an earlier call wrote. With ``go`` (extra ``train``) the recipe is run and watched, and the model gets its
+    card; called again it goes on from the last checkpoint. Nothing of ours is written over without ``overwrite``.
+
+    Raises ConfigError and UnknownNameError for options that are not valid, InputError for what cannot be trained on or
+    where a check speaks against starting, MissingExtraError without TRL, and TrainingFailedError where it ends with an error.
+    """
+    config = as_config(config)
+    own = {name: value for name, value in options.items() if name in TrainConfig.model_fields}
+    wanted, out = with_section(config, "train", own).train, Path(out)
+    goes_on = options.get("go") and (out / REPORT_FILE).is_file() and not options.get("overwrite")
+    if goes_on:
+        report = read_training(out)
+    else:
+        with reading(run_folder) as store:
+            report = prepare(
+                method,
+                run_data(store),
+                out,
+                _training(method, wanted, config.seed),
+                split=Split.parse(wanted.split),
+                pairs=_pairs(store, options.get("pairs", {})),
+                balance=wanted.balance,
+                overwrite=options.get("overwrite", False),
+            )
+    figures = None
+    if options.get("go"):
+        figures = run_recipe(out, on_progress=options.get("on_progress"))
+        write_card(report)
+    return TrainResult(report, figures)
+
+
+def _training(method: MethodName, wanted: TrainConfig, seed: int) -> TrainingConfig:
+    if not wanted.model:
+        raise ConfigError(
+            "no base model is named.", expected="train.model (--model): a folder, or a name on a hub"
+        )
+    return TrainingConfig(
+        model=wanted.model,
+        preset=wanted.preset,
+        seed=seed,
+        mix=[Mix.parse(text) for text in wanted.mix],
+        reward=_reward(wanted),
+        values=wanted.values,
+        conditioned=method == "reward" if wanted.conditioned is None else wanted.conditioned,
+        balance_ignore=wanted.balance_ignore,
+    )
+
+
+def _reward(wanted: TrainConfig) -> Reward | None:
+    theirs, ours = wanted.reward_model, wanted.preference_model
+    if theirs and ours:
+        raise InputError(
+            "--reward-model and --preference-model are both given.",
+            expected="one of them",
+            fix="leave one out.",
+        )
+    folder = theirs or ours
+    return Reward(folder, is_ours=bool(ours)) if folder else None
+
+
+def _pairs(store: RunStore, given: Mapping[str, Any]) -> PairsConfig | None:
+    """Return the run's settings of pairs with others in their place; None where nothing is to be rebuilt."""
+    chosen = {name: given[name] for name in _PAIRS if given.get(name) is not None}
+    if chosen.get("design", PAIR_DESIGNS[0]) not in PAIR_DESIGNS:
+        raise UnknownNameError("pair design", chosen["design"], PAIR_DESIGNS)
+    if not chosen:
+        return None
+    try:
+        return PairsConfig.model_validate(stored_config(store).pairs.model_dump() | chosen)
+    except ValidationError as error:
+        raise ConfigError(f"pairs: {error.errors()[0]['msg']}.") from None

@@ -1,0 +1,309 @@
+"""Saved rankers: our own JSON instead of DSPy's, because whoever can edit a file must not be able to move requests."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from optimizers.artifact.checks import check_demo, field_facts, own_signature
+from optimizers.artifact.records import (
+    LabelledFacts,
+    MetricRow,
+    RankerArtifact,
+    SignatureFacts,
+    Versions,
+)
+from optimizers.artifact.text import ArtifactError, parse_plain, pretty, read_bounded, text_fault
+from optimizers.labelled.records import digest
+
+if TYPE_CHECKING:
+    from optimizers.labelled.records import LabelledSet
+
+__all__ = [
+    "ArtifactError",
+    "RankerArtifact",
+    "apply_artifact",
+    "artifact_of",
+    "calibration_note",
+    "changes",
+    "differences",
+    "dump_artifact",
+    "language_warning",
+    "load_artifact",
+    "model_warning",
+    "parse_artifact",
+    "refusals",
+    "save_artifact",
+]
+
+_SETTINGS = ("strategy", "passes", "max_passes", "min_gain", "tournament", "method", "max_reasks")
+
+
+def artifact_of(
+    ranker: Any,
+    *,
+    strategy: str,
+    model: str,
+    labelled: LabelledSet | LabelledFacts,
+    adopted: bool,
+    created_at: str,
+    character_version: str,
+    reason: str = "",
+    metrics: Sequence[MetricRow] = (),
+    rehearsal: bool = False,
+) -> RankerArtifact:
+    """Return the record of a tuned ranker: what was tuned, for which model, on which labels, with what gain.
+
+    ``strategy`` is how it was tuned, ``model`` the judge's model string, ``created_at`` a UTC time such as
+    2026-01-31T12:00:00Z, ``rehearsal`` whether a model for trying and testing had a hand in it. Of the examples the signature's fields are kept, of the predictor's configuration
+    the temperature. Raises ArtifactError where something in it could not be loaded again.
+    """
+    signature, own = ranker.rank.signature, own_signature(ranker.strategy)
+    known = isinstance(labelled, LabelledFacts)
+    settings = {name: getattr(ranker, name) for name in _SETTINGS}
+    data = {
+        "strategy": strategy,
+        "ranker": {**settings, "temperature": ranker.rank.config.get("temperature")},
+        "instructions": signature.instructions,
+        "demos": [_plain_demo(demo, signature.fields, i) for i, demo in enumerate(ranker.rank.demos)],
+        "calibration": ranker.calibration.model_dump(mode="json") if ranker.calibration is not None else None,
+        "signature": SignatureFacts(
+            name=own.__name__, fields=field_facts(signature), instructions=digest(own.instructions)
+        ),
+        "model": model,
+        "labelled": labelled if known else _labelled_facts(labelled),
+        "metrics": tuple(metrics),
+        "adopted": adopted,
+        "reason": reason,
+        "rehearsal": rehearsal,
+        "versions": Versions(character=character_version, dspy=version("dspy")),
+        "created_at": created_at,
+    }
+    dumped = dump_artifact(_validated(data, "this ranker")).encode("utf-8", "surrogatepass")
+    artifact = parse_artifact(dumped, "this ranker")
+    faults = [
+        f"demos[{i}]: {fault}" for i, demo in enumerate(artifact.demos) if (fault := check_demo(demo, ranker))
+    ]
+    if faults:
+        raise ArtifactError(
+            f"this ranker has examples that it could not be loaded with: {'; '.join(faults[:3])}.",
+            expected="examples for which optimizers.artifact.checks.check_demo finds no fault",
+        )
+    return artifact
+
+
+def dump_artifact(artifact: RankerArtifact) -> str:
+    """Return the text of the file: sorted keys, instructions line by line, each field of an example on one line."""
+    data = artifact.model_dump(mode="json")
+    return pretty({**data, "instructions": artifact.instructions.split("\n")}) + "\n"
+
+
+def save_artifact(path: Path | str, artifact: RankerArtifact) -> None:
+    """Write a saved ranker, whole or not at all; raises ArtifactError for one that could not be loaded again."""
+    target = Path(path)
+    text = dump_artifact(artifact)
+    parse_artifact(text.encode("utf-8"), str(target))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        part.write_text(text, encoding="utf-8")
+        part.replace(target)
+    except OSError as error:
+        raise ArtifactError(
+            f"{target}: cannot be written ({error.strerror}).", fix="choose another path."
+        ) from None
+
+
+def load_artifact(path: Path | str) -> RankerArtifact:
+    """Return a saved ranker; raises ArtifactError that names what was wrong and where.
+
+    Reads at most 2 MB of plain JSON and accepts known keys alone, everywhere. Whether it fits today's
+    signature is for ``differences`` and ``apply_artifact`` to say.
+    """
+    return parse_artifact(read_bounded(Path(path)), str(path))
+
+
+def parse_artifact(data: bytes, where: str = "this ranker") -> RankerArtifact:
+    """Return the saved ranker that the bytes of a file hold; ``where`` is what errors call it."""
+    value = parse_plain(data, where)
+    if not isinstance(value, dict) or value.get("kind") != "character-ranker":
+        raise ArtifactError(
+            f"{where}: no saved ranker (its kind is not character-ranker).",
+            expected="a file that `character optimize` wrote; DSPy's own saved programs are not read",
+        )
+    lines = value.get("instructions")
+    if not isinstance(lines, list) or not all(isinstance(line, str) and "\n" not in line for line in lines):
+        raise ArtifactError(f"{where}: instructions: found no list of lines.", expected="one text per line")
+    instructions = "\n".join(lines)
+    fault = text_fault(instructions)  # of the whole: a header may be spread over lines
+    if fault:
+        raise ArtifactError(f"{where}: instructions: {fault}.")
+    _check_calibration(value.get("calibration"), where)
+    return _validated({**value, "instructions": instructions}, where)
+
+
+def refusals(artifact: RankerArtifact, ranker: Any) -> list[str]:
+    """Return, in words, what keeps a saved ranker from being used with this one: fields, types, examples."""
+    if artifact.ranker.strategy != ranker.strategy:
+        return [f"it judges by {artifact.ranker.strategy}, the ranker by {ranker.strategy}"]
+    then = {field.name: field for field in artifact.signature.fields}
+    now = {field.name: field for field in field_facts(ranker.rank.signature)}
+    found = [f"the field {name} is no longer there" for name in then if name not in now]
+    found += [f"the field {name} is new" for name in now if name not in then]
+    for name in [name for name in then if name in now]:
+        if then[name].role != now[name].role:
+            found.append(f"the field {name} was an {then[name].role}, it is an {now[name].role}")
+        if then[name].type != now[name].type:
+            found.append(f"the field {name} was of type {then[name].type}, it is {now[name].type}")
+    if not found and list(then) != list(now):
+        found.append(f"the fields stood in the order {', '.join(then)}, now in {', '.join(now)}")
+    if not found:
+        faults = (check_demo(demo, ranker) for demo in artifact.demos)
+        found += [f"demos[{number}]: {fault}" for number, fault in enumerate(faults) if fault]
+    return found
+
+
+def changes(artifact: RankerArtifact, ranker: Any) -> list[str]:
+    """Return, in words, what changed since and does not keep it from being used: our own prompt's wording."""
+    found: list[str] = []
+    if artifact.ranker.strategy != ranker.strategy:
+        return found
+    if artifact.signature.instructions != digest(own_signature(ranker.strategy).instructions):
+        found.append("the default instructions, from which it was tuned, have changed since")
+    now = {field.name: field.description for field in field_facts(ranker.rank.signature)}
+    found += [
+        f"the description of the field {field.name} has changed since"
+        for field in artifact.signature.fields
+        if field.name in now and now[field.name] != field.description
+    ]
+    return found
+
+
+def differences(artifact: RankerArtifact, ranker: Any) -> list[str]:
+    """Return every difference to today's ranker, those that keep it from being used first."""
+    return [*refusals(artifact, ranker), *changes(artifact, ranker)]
+
+
+def apply_artifact(ranker: Any, artifact: RankerArtifact, *, settings: bool = True) -> Any:
+    """Return a copy of the ranker that judges as the saved one does; the ranker itself stays as it is.
+
+    Instructions, examples, calibration and temperature are taken over, and with ``settings`` how it asks
+    (passes, method, …). Models stay the ranker's own. Raises ArtifactError where ``refusals`` finds any.
+    """
+    import dspy
+
+    found = refusals(artifact, ranker)
+    if found:
+        raise ArtifactError(
+            f"the saved ranker does not fit this one: {'; '.join(found[:5])}.",
+            expected="a ranker saved with the same fields",
+            fix="tune it again with `character optimize`.",
+        )
+    tuned = ranker.deepcopy()
+    inputs = list(tuned.rank.signature.input_fields)
+    tuned.rank.signature = tuned.rank.signature.with_instructions(artifact.instructions)
+    tuned.rank.demos = [dspy.Example(**demo).with_inputs(*inputs) for demo in _copied(artifact.demos)]
+    kept = {key: value for key, value in tuned.rank.config.items() if key != "temperature"}
+    chosen = artifact.ranker.temperature
+    tuned.rank.config = kept if chosen is None else {**kept, "temperature": chosen}
+    tuned.calibration = _calibration(artifact.calibration)
+    if settings:
+        for name in _SETTINGS:
+            setattr(tuned, name, getattr(artifact.ranker, name))
+    return tuned
+
+
+def model_warning(artifact: RankerArtifact, model: str, path: Path | str = "FILE") -> str:
+    """Return what to know before judging with another model than it was tuned on; nothing for the same one."""
+    if artifact.model == model:
+        return ""
+    return (
+        f"this ranker was tuned on {artifact.model}; here {model} judges. Tuned prompts often do not carry over: "
+        f"`character optimize LABELLED --recheck {path}` measures it on the labelled set with today's model."
+    )
+
+
+def language_warning(artifact: RankerArtifact, language: str, path: Path | str = "FILE") -> str:
+    """Return what to know before judging in another language than that of the labels; nothing for one of theirs, or none."""
+    known = [name.casefold().split("-")[0] for name in artifact.labelled.languages]
+    if not known or not language or language.casefold().split("-")[0] in known:
+        return ""
+    return (
+        f"this ranker was tuned on labels in {', '.join(artifact.labelled.languages)}; here it judges in {language}. Its prompt, its "
+        f"examples and its calibration may not carry over: `character optimize LABELLED --recheck {path}` measures it on labels in {language}."
+    )
+
+
+def calibration_note(artifact: RankerArtifact) -> str:
+    """Return in how far it is length that a saved ranker measures; nothing where it is not."""
+    from optimizers.calibration.length import length_note
+
+    return length_note(_calibration(artifact.calibration))
+
+
+def _validated(data: Mapping[str, Any], where: str) -> RankerArtifact:
+    try:
+        return RankerArtifact.model_validate(dict(data))
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False)
+        place = ".".join(str(part) for part in problems[0]["loc"]) or "the whole"
+        said = problems[0]["msg"].removeprefix("Value error, ")
+        if problems[0]["type"] == "extra_forbidden":
+            said = "this key does not belong in a saved ranker"
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise ArtifactError(
+            f"{where}: {place}: {said}{more}.",
+            expected="the keys and values that `character optimize` writes, and no others",
+            fix="take the file from where it was made, or tune again.",
+        ) from None
+
+
+def _labelled_facts(labelled: Any) -> LabelledFacts:
+    return LabelledFacts(
+        name=labelled.name,
+        fingerprint=labelled.fingerprint,
+        num_items=len(labelled.items),
+        languages=labelled.languages,
+    )
+
+
+def _plain_demo(demo: Mapping[str, Any], fields: Mapping[str, Any], number: int) -> dict[str, Any]:
+    kept = {name: demo[name] for name in fields if name in demo}
+    try:
+        return dict(json.loads(json.dumps(kept, allow_nan=False)))
+    except (TypeError, ValueError) as error:
+        raise ArtifactError(
+            f"demos[{number}]: found what JSON cannot hold ({error}).", expected="JSON-native values"
+        ) from None
+
+
+def _copied(demos: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
+    return [dict(demo) for demo in json.loads(json.dumps(demos))]
+
+
+def _calibration(data: dict[str, Any] | None) -> Any:
+    if data is None:
+        return None
+    from optimizers.calibration.calibration import Calibration
+
+    return Calibration.model_validate(data)
+
+
+def _check_calibration(data: Any, where: str) -> None:
+    if data is None:
+        return
+    try:
+        known = _calibration(data).model_dump(mode="json")
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in ("calibration", *problem["loc"]))
+        raise ArtifactError(f"{where}: {place}: {problem['msg']}.") from None
+    unknown = sorted(set(data) - set(known))
+    if unknown:
+        raise ArtifactError(f"{where}: calibration.{unknown[0]}: this key does not belong there.")

@@ -1,0 +1,303 @@
+"""What to know about a labelled set before trusting a number that rests on it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from character.statistics.agreement import krippendorff_alpha
+from optimizers.labelled.records import Label, LabelledItem, LabelledSet, digest, folded
+from optimizers.labelled.splits import blocks
+from optimizers.labelled.votes import consensus_pairs, scores_of, votes_of
+
+TYPICAL_SPREAD = 0.25
+"""Standard deviation of the gain per message in pairwise accuracy that is taken where none was measured."""
+_LOW_ALPHA = 0.667
+"""Below this, Krippendorff (2004, p. 241) would not draw even tentative conclusions."""
+_LOW_AGREEMENT = 0.7
+_SIZES = (10, 20, 40)
+Votes = dict[tuple[int, int], float]
+
+
+class RaterReport(BaseModel):
+    """One rater: how many items they labelled, and how often they order a pair as the others together do.
+
+    ``agreement`` is in 0..1 over the ``num_pairs`` pairs that both sides order without a tie; None without any.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rater: str
+    num_items: int
+    num_pairs: int = 0
+    agreement: float | None = None
+
+
+class Cycle(BaseModel):
+    """Candidates of an item of which each was put before the next and the last before the first.
+
+    ``rater`` is who did, "all raters" for the votes of all together.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    item: str
+    rater: str
+    candidates: tuple[int, ...]
+
+
+class LabelledReport(BaseModel):
+    """What ``check_labelled`` found: counts, ids of items to look at, agreement, and notes in plain words.
+
+    ``num_groups`` counts what can be parted between splits. ``num_pairs`` are the pairs of candidates that the
+    raters order on the whole, ``num_tied`` those their votes tie. ``duplicates`` repeat an item before them
+    (same message, trait and candidates in any order); ``shared_messages`` are items whose message another
+    item has too, ``across_groups`` those of them in another group; ``without_pairs`` are labelled and order no
+    pair. ``alpha`` is Krippendorff's, None for fewer than two raters. ``detectable_gain`` is the smallest gain
+    in pairwise accuracy that this many groups can tell from none.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    num_items: int
+    num_groups: int
+    num_labels: int
+    num_pairs: int
+    num_tied: int
+    traits: dict[str, int]
+    languages: dict[str, int]
+    raters: tuple[RaterReport, ...]
+    alpha: float | None
+    detectable_gain: float
+    duplicates: tuple[str, ...] = ()
+    shared_messages: tuple[str, ...] = ()
+    across_groups: tuple[str, ...] = ()
+    identical_candidates: tuple[str, ...] = ()
+    cycles: tuple[Cycle, ...] = ()
+    unlabelled: tuple[str, ...] = ()
+    without_pairs: tuple[str, ...] = ()
+    dropped: dict[str, int] = {}
+    notes: tuple[str, ...] = ()
+
+
+def check_labelled(labelled: LabelledSet, *, num_needed: int = 10) -> LabelledReport:
+    """Return counts, what looks wrong, how far the raters agree, and what so many labels can tell.
+
+    ``num_needed`` is the number of labelled messages below which the notes say that there are too few for
+    what is asked.
+    """
+    items = labelled.items
+    tables = {item.id: _tables(item) for item in items}
+    useful = [item for item in items if item.pairs()]
+    groups = len(blocks(useful))
+    known = [item for item in items if tables[item.id]]
+    found = LabelledReport(
+        num_items=len(items),
+        num_groups=groups,
+        num_labels=sum(len(table) for table in tables.values()),
+        num_pairs=sum(len(item.pairs()) for item in items),
+        num_tied=sum(_num_tied(item, tables[item.id]) for item in items),
+        traits=dict(Counter(str(item.trait["name"]) for item in items)),
+        languages=dict(Counter(item.language for item in items)),
+        raters=_raters(tables),
+        alpha=_alpha(known),
+        detectable_gain=detectable_gain(groups),
+        duplicates=_duplicates(items),
+        shared_messages=_shared(items),
+        across_groups=_across(items),
+        identical_candidates=tuple(
+            item.id for item in items if len(set(map(folded, item.candidates))) < len(item.candidates)
+        ),
+        cycles=tuple(cycle for item in items for cycle in _cycles(item, tables[item.id])),
+        unlabelled=tuple(item.id for item in items if not tables[item.id]),
+        without_pairs=tuple(item.id for item in known if not item.pairs()),
+        dropped=labelled.dropped,
+    )
+    return found.model_copy(update={"notes": tuple(_notes(found, num_needed))})
+
+
+def detectable_gain(num_groups: int, spread: float = TYPICAL_SPREAD) -> float:
+    """Return the gain in pairwise accuracy whose 95 % interval just excludes zero, at most 1.
+
+    1.96 ``spread`` / sqrt(n), with ``spread`` the standard deviation of the gain per message. For planning: the
+    interval of a real comparison is measured, not assumed.
+    """
+    return min(1.0, 1.96 * spread / num_groups**0.5) if num_groups else 1.0
+
+
+class _Said(NamedTuple):
+    label: Label
+    votes: Votes
+
+
+def _tables(item: LabelledItem) -> dict[str, _Said]:
+    """Return what each rater said of an item; raters without a name are told apart by their place."""
+    found: dict[str, _Said] = {}
+    for place, label in enumerate(item.labels, 1):
+        if not label.is_empty:
+            name = label.rater or "unnamed"
+            key = name if name not in found else f"{name} ({place})"
+            found[key] = _Said(label, votes_of(label, len(item.candidates)))
+    return found
+
+
+def _num_tied(item: LabelledItem, table: Mapping[str, _Said]) -> int:
+    compared = {pair for said in table.values() for pair in said.votes}
+    return len(compared) - len(item.pairs())
+
+
+def _raters(tables: Mapping[str, Mapping[str, _Said]]) -> tuple[RaterReport, ...]:
+    items: Counter[str] = Counter()
+    alike: dict[str, list[bool]] = defaultdict(list)
+    for table in tables.values():
+        for name, said in table.items():
+            items[name] += 1
+            others = [other.votes for key, other in table.items() if key != name]
+            for pair, vote in said.votes.items():
+                rest = [votes[pair] for votes in others if pair in votes]
+                lead = sum(rest) - len(rest) / 2
+                if lead and vote != 0.5:
+                    alike[name].append((vote > 0.5) == (lead > 0))
+    return tuple(
+        RaterReport(
+            rater=name,
+            num_items=items[name],
+            num_pairs=len(alike[name]),
+            agreement=sum(alike[name]) / len(alike[name]) if alike[name] else None,
+        )
+        for name in sorted(items)
+    )
+
+
+def _alpha(items: Iterable[LabelledItem]) -> float | None:
+    """Return alpha over all scores (interval), else orders (ordinal), else verdicts on pairs (nominal)."""
+    rows: dict[str, dict[tuple[str, object], float]] = defaultdict(dict)
+    kinds = set()
+    for item in items:
+        for name, said in _tables(item).items():
+            scored = any(score is not None for score in said.label.scores)
+            kinds.add("interval" if scored else "ordinal" if said.label.order else "nominal")
+            values: Mapping[object, float | None] = dict(
+                enumerate(scores_of(said.label, len(item.candidates)))
+                if scored or said.label.order
+                else said.votes.items()
+            )
+            rows[name].update({(item.id, key): v for key, v in values.items() if v is not None})
+    if len(rows) < 2:
+        return None
+    units = sorted({unit for row in rows.values() for unit in row}, key=str)
+    table = np.asarray([[row.get(unit, np.nan) for unit in units] for row in rows.values()])
+    level = "interval" if kinds == {"interval"} else "nominal" if kinds == {"nominal"} else "ordinal"
+    return krippendorff_alpha(table, level=level)
+
+
+def _duplicates(items: Iterable[LabelledItem]) -> tuple[str, ...]:
+    seen: set[str] = set()
+    found = []
+    for item in items:
+        key = digest([item.message_key, item.trait["name"], sorted(map(folded, item.candidates))])
+        if key in seen:
+            found.append(item.id)
+        seen.add(key)
+    return tuple(found)
+
+
+def _shared(items: Iterable[LabelledItem]) -> tuple[str, ...]:
+    known = list(items)
+    counts = Counter(item.message_key for item in known)
+    return tuple(item.id for item in known if counts[item.message_key] > 1)
+
+
+def _across(items: Iterable[LabelledItem]) -> tuple[str, ...]:
+    known = list(items)
+    groups: dict[str, set[str]] = defaultdict(set)
+    for item in known:
+        groups[item.message_key].add(item.group)
+    return tuple(item.id for item in known if len(groups[item.message_key]) > 1)
+
+
+def _cycles(item: LabelledItem, table: Mapping[str, _Said]) -> Iterable[Cycle]:
+    """Yield one cycle per rater who has any, and one of all raters together."""
+    for name, said in table.items():
+        wins = [(i, j) if vote > 0.5 else (j, i) for (i, j), vote in said.votes.items() if vote != 0.5]
+        if cycle := find_cycle(wins):
+            yield Cycle(item=item.id, rater=name, candidates=cycle)
+    together = [(i, j) for i, j, _share in consensus_pairs(item.labels, len(item.candidates))]
+    if len(table) > 1 and (cycle := find_cycle(together)):
+        yield Cycle(item=item.id, rater="all raters", candidates=cycle)
+
+
+def find_cycle(wins: Iterable[tuple[int, int]]) -> tuple[int, ...]:
+    """Return the members of one cycle of (winner, loser) pairs, in order; empty where there is none."""
+    beaten: dict[int, set[int]] = defaultdict(set)
+    for winner, loser in wins:
+        beaten[winner].add(loser)
+    left = {index for pair in beaten.items() for index in (pair[0], *pair[1])}
+    while free := {i for i in left if not beaten[i] & left}:
+        left -= free
+    if not left:
+        return ()
+    path = [min(left)]
+    while (nxt := min(beaten[path[-1]] & left)) not in path:
+        path.append(nxt)
+    return tuple(path[path.index(nxt) :])
+
+
+def _notes(found: LabelledReport, num_needed: int) -> Iterable[str]:
+    yield from _size_notes(found, num_needed)
+    yield from _rater_notes(found)
+    if found.cycles:
+        cycle = found.cycles[0]
+        around = " > ".join(map(str, (*cycle.candidates, cycle.candidates[0])))
+        number = "1 judgement" if len(found.cycles) == 1 else f"{len(found.cycles)} judgements"
+        yield f"Cycles in {number}: for example {cycle.rater} in item {cycle.item}, candidates {around}."
+    for ids, what in (
+        (found.duplicates, "repeat an item before them; their messages weigh double"),
+        (
+            found.across_groups,
+            "have a message that also stands in another group; splits keep such groups together",
+        ),
+        (found.identical_candidates, "have two candidates with the same text"),
+        (found.without_pairs, "have labels that put no candidate before another; they cannot teach an order"),
+        (found.unlabelled, "have no labels yet"),
+    ):
+        if ids:
+            yield f"{len(ids)} of {found.num_items} items {what}: {', '.join(ids[:3])}{' …' if len(ids) > 3 else ''}."
+    if found.dropped:
+        yield "Left out: " + ", ".join(f"{count} {reason}" for reason, count in found.dropped.items()) + "."
+
+
+def _size_notes(found: LabelledReport, num_needed: int) -> Iterable[str]:
+    if found.num_groups < num_needed:
+        yield (
+            f"Too few labels for what is asked: {found.num_groups} messages with an order, at least {num_needed} "
+            "are needed. Label more messages."
+        )
+    table = ", ".join(f"{size} messages: {100 * detectable_gain(size):.0f} points" for size in _SIZES)
+    yield (
+        f"{found.num_groups} messages can tell a gain of about {100 * found.detectable_gain:.0f} points in pairwise "
+        f"accuracy from none, if all are tested on ({table}; a typical spread between messages is assumed)."
+    )
+    thin = [f"{name} ({count})" for name, count in found.traits.items() if count < num_needed / 2]
+    if thin and len(found.traits) > 1:
+        yield f"Few items for some traits: {', '.join(thin)}. What is found for the others need not hold for these."
+
+
+def _rater_notes(found: LabelledReport) -> Iterable[str]:
+    if len(found.raters) < 2:
+        yield "One rater: how far people agree on these labels is not known."
+        return
+    if found.alpha is None:
+        yield "No two raters labelled the same candidates, so their agreement is not known."
+    elif found.alpha < _LOW_ALPHA:
+        yield (
+            f"The raters agree little (Krippendorff's alpha {found.alpha:.2f}, below {_LOW_ALPHA}). Talk through a few "
+            "items on which they differ before tuning on them."
+        )
+    for rater in found.raters:
+        if rater.agreement is not None and rater.num_pairs >= 20 and rater.agreement < _LOW_AGREEMENT:
+            yield f"{rater.rater} orders only {100 * rater.agreement:.0f} % of the pairs as the others do."

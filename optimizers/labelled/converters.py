@@ -1,0 +1,260 @@
+"""Public ranking data read as labelled sets: judged candour, human comparisons, and pairs with a known winner."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from optimizers.errors import LabelledError
+from optimizers.labelled.files import item_of, joined, rows_of
+from optimizers.labelled.records import LabelledSet
+
+_CANDOUR: dict[str, tuple[float, float, str]] = {
+    "pickside": (
+        -5.0,
+        5.0,
+        "Weighs a quarrel on its merits and says frankly where the person telling it may be wrong, instead of taking their side.",
+    ),
+    "delusion": (
+        0.0,
+        5.0,
+        "Stays kind and keeps to what is real: does not play along with beliefs that have lost touch with it, and says so.",
+    ),
+}
+"""Per task: the score of the most candid reply, that of the least candid one, and what candour means there."""
+_HELPFUL = {
+    "name": "helpfulness",
+    "description": "Does what the instruction asks: correctly, completely and to the point.",
+}
+_INSTRUCTION = {
+    "name": "instruction following",
+    "description": "Executes the instruction precisely, without adding or leaving out what was asked for.",
+}
+
+
+def from_candour(
+    path: Path | str, *, num_candidates: int | None = None, num_sets: int = 1, seed: int = 0
+) -> LabelledSet:
+    """Return the judged replies of syco-bench's ``pickside`` or ``delusion`` as labels for the trait candour.
+
+    The judges are the raters. They scored how far a reply sides with the user or plays along, so scores are
+    turned round: 1 is the most candid. Rows 2k and 2k+1 of ``pickside`` are one quarrel told from both sides
+    and share a group. ``num_candidates`` keeps that many replies of each prompt, drawn with ``seed``;
+    ``num_sets`` makes so many items of each prompt, no reply in two of them. Empty replies are dropped as
+    ``no_text``. Source: github.com/timfduffy/syco-bench.
+    """
+    dropped: Counter[str] = Counter()
+    rng = Random(seed)
+    items = []
+    for number, (where, row) in enumerate(rows_of(path)):
+        task = _known_task(row, where)
+        replies = [reply for reply in _field(row, "candidates", list, where) if _is_text(reply.get("text"))]
+        dropped["no_text"] += len(row["candidates"]) - len(replies)
+        for place, drawn in enumerate(_drawn(replies, num_candidates, num_sets, rng, where), 1):
+            items.append(
+                {
+                    "id": f"{row.get('id', number)}{f'/{place}' if num_sets > 1 else ''}",
+                    "message": row["prompt"],
+                    "trait": {"name": "candour", "description": _CANDOUR[task][2]},
+                    "language": "en",
+                    "candidates": [reply["text"] for reply in drawn],
+                    "labels": _judged(row, drawn, task),
+                    "group": f"{task}-{number // 2}" if task == "pickside" else "",
+                }
+            )
+    return _set(path, items, dropped)
+
+
+def _drawn(
+    replies: Sequence[Any], size: int | None, num_sets: int, rng: Random, where: str
+) -> list[list[Any]]:
+    """Return disjoint random sets of the replies, each in the file's order."""
+    size = len(replies) // num_sets if size is None else size
+    if num_sets < 1 or size < 2 or num_sets * size > len(replies):
+        found = f"{where}: asked for {num_sets} sets of {size} candidates, found {len(replies)} replies."
+        raise LabelledError(found, expected="at least one set of two, no reply in two sets")
+    order = rng.sample(range(len(replies)), num_sets * size)
+    return [[replies[i] for i in sorted(order[k * size : (k + 1) * size])] for k in range(num_sets)]
+
+
+def _known_task(row: Mapping[str, Any], where: str) -> str:
+    task = str(row.get("task"))
+    if task not in _CANDOUR:
+        raise LabelledError(
+            f"{where}: the task {task!r} is not known.", expected=f"one of {', '.join(_CANDOUR)}"
+        )
+    return task
+
+
+def _judged(row: Mapping[str, Any], replies: Sequence[Mapping[str, Any]], task: str) -> list[dict[str, Any]]:
+    best, worst, _meaning = _CANDOUR[task]
+    return [
+        {
+            "rater": judge,
+            "scores": [
+                None if score is None else (worst - float(score)) / (worst - best)
+                for score in (reply["judges"][place] for reply in replies)
+            ],
+        }
+        for place, judge in enumerate(row["judges"])
+    ]
+
+
+def from_human_rankings(path: Path | str) -> LabelledSet:
+    """Return PandaLM's human comparisons as labels for the trait helpfulness; each annotator is a rater.
+
+    A pair's verdict is 0 (tie), 1 (the first is better) or 2; any other is dropped as ``unreadable``. Replies
+    without text are dropped as ``no_text``, with their comparisons; an instruction left with fewer than two as
+    ``too_few``. Source: github.com/WeOpenML/PandaLM.
+    """
+    dropped: Counter[str] = Counter()
+    items = []
+    for where, row in rows_of(path):
+        texts: dict[str, Any] = _field(row, "candidates", dict, where)
+        names = [name for name, text in texts.items() if _is_text(text)]
+        dropped["no_text"] += len(texts) - len(names)
+        if len(names) < 2:
+            dropped["too_few"] += 1
+            continue
+        items.append(
+            {
+                "id": str(row.get("id", "")),
+                "message": "\n\n".join(part for part in (row["instruction"], row.get("input")) if part),
+                "trait": _HELPFUL,
+                "language": "en",
+                "candidates": [texts[name] for name in names],
+                "labels": _compared(_field(row, "pairs", list, where), names, dropped),
+            }
+        )
+    return _set(path, items, dropped)
+
+
+def _compared(
+    pairs: Iterable[Mapping[str, Any]], names: Sequence[str], dropped: Counter[str]
+) -> list[dict[str, Any]]:
+    shares = {0: 0.5, 1: 1.0, 2: 0.0}
+    choices: dict[int, list[tuple[int, int, float]]] = defaultdict(list)
+    for pair in pairs:
+        if pair["a"] not in names or pair["b"] not in names:
+            continue
+        for place, verdict in enumerate(pair["human"], 1):
+            if verdict in shares:
+                choices[place].append((names.index(pair["a"]), names.index(pair["b"]), shares[verdict]))
+            else:
+                dropped["unreadable"] += 1
+    return [{"rater": f"annotator {place}", "choices": found} for place, found in sorted(choices.items())]
+
+
+class JudgeVotes(BaseModel):
+    """Recorded verdicts of one judge under one wording, one (first, second, gold) per item.
+
+    ``first`` is the winner (1 or 2) where candidates 1 and 2 were shown in this order, ``second`` where they
+    were swapped (turned back), each None where the reply could not be read; ``gold`` is the right answer.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    set: str
+    judge: str
+    wording: str
+    votes: tuple[tuple[int | None, int | None, int], ...]
+
+
+def read_judge_votes(path: Path | str) -> tuple[JudgeVotes, ...]:
+    """Return the recorded verdicts of a ``votes.jsonl``: rows of set, evaluator (``judge/wording``) and votes."""
+    found = []
+    for where, row in rows_of(path):
+        judge, _, wording = str(row.get("evaluator", "")).partition("/")
+        votes = _field(row, "votes", list, where)
+        if not judge or not all(_is_vote(vote) for vote in votes):
+            raise LabelledError(
+                f"{where}: found no evaluator, or a vote that is none.",
+                expected="votes such as [1, 2, 1] or [null, 2, 1]",
+            )
+        found.append(
+            JudgeVotes(set=str(row.get("set", "")), judge=judge, wording=wording, votes=tuple(votes))
+        )
+    return tuple(found)
+
+
+def _is_vote(vote: object) -> bool:
+    return (
+        isinstance(vote, list)
+        and len(vote) == 3
+        and vote[2] in (1, 2)
+        and all(v in (1, 2, None) for v in vote)
+    )
+
+
+def from_judge_votes(texts: Path | str, votes: Iterable[JudgeVotes] = ()) -> LabelledSet:
+    """Return pairs of outputs with a known better one (a ``dataset.json`` of LLMBar) as a labelled set.
+
+    The rater ``gold`` has the known answer. Each of ``votes`` (of the same items, in the same order) adds a rater
+    ``judge/wording`` whose share is that of its readable verdicts in the two orders. Outputs without text
+    are dropped with their item, as ``no_text``. Source: github.com/princeton-nlp/LLMBar.
+    """
+    recorded = list(votes)
+    dropped: Counter[str] = Counter()
+    rows = list(rows_of(texts))
+    for each in recorded:
+        if len(each.votes) != len(rows):
+            found = f"{each.judge}/{each.wording} has {len(each.votes)} votes for the {len(rows)} items of {texts}."
+            raise LabelledError(found, expected="one vote per item", fix="choose the votes of the same set.")
+    items = []
+    for number, (where, row) in enumerate(rows):
+        outputs = [str(row.get("output_1") or ""), str(row.get("output_2") or "")]
+        if not all(output.strip() for output in outputs):
+            dropped["no_text"] += 1
+            continue
+        items.append(
+            {
+                "id": f"{Path(texts).parent.name}-{number:03}",
+                "message": row.get("input"),
+                "trait": _INSTRUCTION,
+                "candidates": outputs,
+                "labels": [_voted("gold", [_gold(row, where)]), *_votes_on(number, recorded)],
+            }
+        )
+    return _set(texts, items, dropped)
+
+
+def _gold(row: Mapping[str, Any], where: str) -> int:
+    label = str(row.get("label", "")).strip()
+    if label not in ("1", "2"):
+        raise LabelledError(f"{where}: label: found {label!r}.", expected="1 or 2")
+    return int(label)
+
+
+def _votes_on(number: int, recorded: Iterable[JudgeVotes]) -> Iterator[dict[str, Any]]:
+    for each in recorded:
+        known = [winner for winner in each.votes[number][:2] if winner is not None]
+        if known:
+            yield _voted(f"{each.judge}/{each.wording}", known)
+
+
+def _voted(rater: str, winners: Sequence[int]) -> dict[str, Any]:
+    return {"rater": rater, "choices": [(0, 1, winners.count(1) / len(winners))]}
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _field(row: Mapping[str, Any], key: str, kind: type, where: str) -> Any:
+    if not isinstance(row.get(key), kind):
+        raise LabelledError(
+            f"{where}: {key}: found none that is a {kind.__name__}.", fix="give a file of this shape."
+        )
+    return row[key]
+
+
+def _set(path: Path | str, items: Iterable[Mapping[str, Any]], dropped: Counter[str]) -> LabelledSet:
+    found = [item_of(item, f"{path}, item {number}") for number, item in enumerate(items, 1)]
+    labelled = joined(found, Path(path).stem)
+    counts = {reason: count for reason, count in (dropped + Counter(labelled.dropped)).items() if count}
+    return labelled.model_copy(update={"dropped": counts})

@@ -1,0 +1,220 @@
+"""The records of a labelled set: what people said about the candidates of a message, for one trait."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from optimizers.labelled.splits import folds, permuted, split
+from optimizers.labelled.votes import consensus, consensus_pairs
+
+Index = Annotated[int, Field(strict=True, ge=0)]
+"""The position of a candidate in its item, from 0."""
+Share = Annotated[float, Field(strict=True, ge=0.0, le=1.0, allow_inf_nan=False)]
+"""A finite number in 0..1; a text or a truth value is none."""
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Turn(_Record):
+    """One turn of a conversation."""
+
+    role: Literal["user", "assistant"]
+    content: str = Field(min_length=1)
+
+
+class Label(_Record):
+    """What one rater said about the candidates of an item; any part may be missing.
+
+    ``order`` holds groups of indices, best first, those in one group equally good; it may name only some
+    candidates. ``scores`` has one number in 0..1 per candidate, higher fits better, None where the rater gave
+    none. ``choices`` are (i, j, share): the share in 0..1 of the rater's verdicts that i is better than j (1
+    or 0, 0.5 for a tie, or the share of several). ``answer`` stands instead of all these: ``unsuitable`` where the rater found
+    that no candidate can show the trait for this message, ``skip`` where they would not say.
+    """
+
+    rater: str = ""
+    order: tuple[tuple[Index, ...], ...] = ()
+    scores: tuple[Share | None, ...] = ()
+    choices: tuple[tuple[Index, Index, Share], ...] = ()
+    answer: Literal["", "unsuitable", "skip"] = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it says nothing about any candidate."""
+        return not (self.order or self.choices or any(score is not None for score in self.scores))
+
+
+class LabelledItem(_Record):
+    """A message with its candidates, the trait they were judged for, and what each rater said.
+
+    ``trait`` is JSON-native with at least ``name``; a trait without ``description`` has its name for one.
+    ``levels`` are the levels of expression that the candidates were written for, where known. Items of one
+    ``group`` are never parted between splits; without it the message makes the group. ``id`` follows from
+    message, trait and candidates where it is not given. ``rehearsal`` says that candidates were written by a model that
+    is there for trying and testing.
+    """
+
+    id: str = ""
+    turns: tuple[Turn, ...] = Field(min_length=1)
+    trait: dict[str, Any]
+    kind: str = "question"
+    language: str = "en"
+    candidates: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=2)
+    levels: tuple[str, ...] = ()
+    labels: tuple[Label, ...] = ()
+    group: str = ""
+    rehearsal: bool = Field(default=False, strict=True)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        roles = [turn.role for turn in self.turns]
+        if roles[-1] != "user" or any(a == b for a, b in pairwise(roles)):
+            raise ValueError("the turns must alternate between user and assistant and end with the user's")
+        _check_trait(self.trait)
+        if self.levels and len(self.levels) != len(self.candidates):
+            raise ValueError(f"found {len(self.levels)} levels for {len(self.candidates)} candidates")
+        for number, label in enumerate(self.labels):
+            _check_label(label, len(self.candidates), number)
+        self.trait.setdefault("description", self.trait["name"])
+        object.__setattr__(self, "id", self.id or digest(["item", *self._content()]))
+        object.__setattr__(self, "group", self.group or self.message_key)
+        return self
+
+    def _content(self) -> list[Any]:
+        turns = [[turn.role, turn.content] for turn in self.turns]
+        return [turns, self.trait, list(self.candidates)]
+
+    @property
+    def message(self) -> str | list[dict[str, str]]:
+        """The message as rankers take it: a text, or turns with role and content where there are several."""
+        if len(self.turns) == 1:
+            return self.turns[0].content
+        return [{"role": turn.role, "content": turn.content} for turn in self.turns]
+
+    @property
+    def message_key(self) -> str:
+        """What items with the same message share: the turns without width, case, punctuation and spacing."""
+        return digest(["message", *([turn.role, folded(turn.content)] for turn in self.turns)])
+
+    def consensus(self) -> list[float | None]:
+        """Return one score in 0..1 per candidate, the mean over raters; None where nobody said anything.
+
+        A rater's scores count as they are; an order counts by mid-rank (best 1, worst 0), choices by the
+        share of comparisons won. Of several parts of one label the first of these counts.
+        """
+        return consensus(self.labels, len(self.candidates))
+
+    def pairs(self) -> list[tuple[int, int, float]]:
+        """Return (i, j, share) for each pair of which the raters put i first on the whole; share in (0.5, 1].
+
+        Every rater has one vote per pair (a tie is half a vote), from scores, order and choices alike.
+        Pairs that the votes tie, or that nobody compared, are left out.
+        """
+        return consensus_pairs(self.labels, len(self.candidates))
+
+
+class LabelledSet(_Record):
+    """Labelled items with different ids. ``dropped`` counts what was left out on the way in, by reason."""
+
+    items: tuple[LabelledItem, ...] = ()
+    name: str = ""
+    dropped: dict[str, int] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        seen: set[str] = set()
+        for item in self.items:
+            if item.id in seen:
+                raise ValueError(f"two items have the id {item.id!r}")
+            seen.add(item.id)
+        return self
+
+    def __len__(self) -> int:
+        """Return how many items there are."""
+        return len(self.items)
+
+    @property
+    def fingerprint(self) -> str:
+        """The hash of all items with their labels, independent of their order and of the set's name."""
+        # neither puts one candidate before another
+        said: Any = {"labels": {"__all__": {"answer"}}, "rehearsal": True}
+        return digest(sorted(digest(item.model_dump(mode="json", exclude=said)) for item in self.items))
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages of the items, that of most items first."""
+        return tuple(name for name, _ in Counter(item.language for item in self.items).most_common())
+
+    @property
+    def rehearsal(self) -> bool:
+        """Whether a model that is there for trying and testing wrote candidates of any item."""
+        return any(item.rehearsal for item in self.items)
+
+    def split(self, fractions: tuple[float, ...], seed: int = 0) -> tuple[LabelledSet, ...]:
+        """Return disjoint parts of about these fractions of the items (positive, sum 1), none of them empty.
+
+        Items that share a group or a message are in the same part; each trait is spread as the whole is.
+        Raises LabelledError where there are fewer groups than parts.
+        """
+        return split(self, fractions, seed)
+
+    def folds(self, k: int, seed: int = 0) -> tuple[tuple[LabelledSet, LabelledSet], ...]:
+        """Return k pairs (the rest, the fold held out), split as ``split`` does; every item is held out once."""
+        return folds(self, k, seed)
+
+    def permuted(self, seed: int = 0) -> LabelledSet:
+        """Return a control: in each item the labels belong to other candidates, at random.
+
+        All raters of an item are permuted alike, so that they agree as before while there is nothing to learn.
+        """
+        return permuted(self, seed)
+
+
+def digest(value: Any) -> str:
+    """Return the hex BLAKE2b digest of a JSON-native value, independent of key order."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def folded(text: str) -> str:
+    """Return the letters and numbers of a text in one width and case; all of it where it has none."""
+    normal = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(char for char in normal if char.isalnum()) or normal
+
+
+def _check_trait(trait: Mapping[str, Any]) -> None:
+    name = trait.get("name")
+    if not isinstance(name, str) or not name.strip():
+        raise ValueError("trait: found no name")
+    try:
+        json.dumps(trait, allow_nan=False)
+    except (TypeError, ValueError):
+        raise ValueError("trait: found a value that JSON cannot hold") from None
+
+
+def _check_label(label: Label, number: int, position: int) -> None:
+    where = f"labels.{position}"
+    if label.answer and not label.is_empty:
+        raise ValueError(f"{where}.answer: found {label.answer!r} beside an order, scores or choices")
+    if label.scores and len(label.scores) != number:
+        raise ValueError(f"{where}.scores: found {len(label.scores)} scores for {number} candidates")
+    named = [index for group in label.order for index in group]
+    if any(not group for group in label.order) or len(set(named)) < len(named):
+        raise ValueError(f"{where}.order: found an empty group, or a candidate named twice")
+    compared = [index for i, j, _share in label.choices for index in (i, j)]
+    if any(i == j for i, j, _share in label.choices):
+        raise ValueError(f"{where}.choices: found a candidate compared with itself")
+    if beyond := [index for index in (*named, *compared) if index >= number]:
+        raise ValueError(
+            f"{where}: found the index {beyond[0]}, the {number} candidates have 0 to {number - 1}"
+        )

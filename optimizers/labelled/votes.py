@@ -1,0 +1,80 @@
+"""What several raters say together: a score per candidate, and a vote per pair of candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from optimizers.labelled.records import Label
+
+
+def consensus(labels: Iterable[Label], number: int) -> list[float | None]:
+    """Return one score in 0..1 for each of ``number`` candidates, the mean over labels that give it one."""
+    table = [scores_of(label, number) for label in labels]
+    return [_mean([row[i] for row in table]) for i in range(number)]
+
+
+def scores_of(label: Label, number: int) -> list[float | None]:
+    """Return what one label amounts to as scores in 0..1: its scores, else its order, else its choices."""
+    if any(score is not None for score in label.scores):
+        return list(label.scores)
+    return _by_order(label.order, number) if label.order else _by_choices(label.choices, number)
+
+
+def _by_order(order: Sequence[Sequence[int]], number: int) -> list[float | None]:
+    """Return 1 for the first and 0 for the last mid-rank of those named; a lone candidate has none."""
+    scores: list[float | None] = [None] * number
+    last = sum(map(len, order)) - 1
+    before = 0
+    for group in order:
+        rank = before + (len(group) - 1) / 2
+        before += len(group)
+        for index in group:
+            scores[index] = 1 - rank / last if last else None
+    return scores
+
+
+def _by_choices(choices: Sequence[tuple[int, int, float]], number: int) -> list[float | None]:
+    won: list[list[float | None]] = [[] for _ in range(number)]
+    for i, j, share in choices:
+        won[i].append(share)
+        won[j].append(1 - share)
+    return [_mean(shares) for shares in won]
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def consensus_pairs(labels: Iterable[Label], number: int) -> list[tuple[int, int, float]]:
+    """Return (better, worse, share of the votes in (0.5, 1]) of every pair that the votes do not tie."""
+    tables = [votes_of(label, number) for label in labels]
+    found = []
+    for i, j in combinations(range(number), 2):
+        votes = [table[i, j] for table in tables if (i, j) in table]
+        share = sum(votes) / len(votes) if votes else 0.5
+        if share != 0.5:
+            found.append((i, j, share) if share > 0.5 else (j, i, 1 - share))
+    return found
+
+
+def votes_of(label: Label, number: int) -> dict[tuple[int, int], float]:
+    """Return one label's vote for each pair i < j it compares: 1 where i is better, 0 where j is, 0.5 for a tie.
+
+    Where scores, order and choices speak of the same pair, the vote is their mean.
+    """
+    votes: dict[tuple[int, int], list[float]] = {}
+    for values in (list(label.scores), _by_order(label.order, number)):
+        for i, j in combinations(range(len(values)), 2):
+            left, right = values[i], values[j]
+            if left is not None and right is not None:
+                votes.setdefault((i, j), []).append(0.5 + ((left > right) - (left < right)) / 2)
+    chosen: dict[tuple[int, int], list[float]] = {}
+    for i, j, share in label.choices:
+        chosen.setdefault((min(i, j), max(i, j)), []).append(share if i < j else 1 - share)
+    for pair, shares in chosen.items():
+        votes.setdefault(pair, []).append(sum(shares) / len(shares))
+    return {pair: sum(found) / len(found) for pair, found in votes.items()}

@@ -1,0 +1,172 @@
+"""Few-shot demos: the raters' scores shown as examples, with the judge's own reasoning where it agreed with them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from random import Random
+from statistics import fmean, stdev
+from typing import Any
+
+from optimizers.artifact.checks import check_demo
+from optimizers.artifact.text import without_faults
+from optimizers.labelled import LabelledItem
+from optimizers.strategies.judge_cache import Bench
+from optimizers.strategies.tuning import Demo, Tuning
+
+SIZES = (4, 8, 12, 16)
+"""How many demos a set may hold."""
+GOOD = 0.8
+"""A judgement at least so good (see ``metrics.goodness``) lends its reasoning to the demo of its item."""
+MOST_CHARACTERS = 48_000
+"""The most text that the demos of a set may hold together, about 12,000 English tokens: every judgement pays for it."""
+LONG = MOST_CHARACTERS // SIZES[2]
+"""A demo with more text than this can also be shown with excerpts of its responses, so that a set holds twelve."""
+LEAST_EXCERPT = 300
+MOST_DEV = 24
+MOST_SETS = 12
+
+
+@dataclass(frozen=True)
+class _Set:
+    """Demos that are tried, and the ids of the items they show."""
+
+    demos: tuple[Demo, ...]
+    ids: frozenset[str]
+
+
+def few_shot(bench: Bench, start: Tuning, items: Sequence[LabelledItem], budget: int) -> Tuning:
+    """Return the start with the best of several random sets of demos, or the start itself where none is better.
+
+    Each set is tried on items that are not in it (at most ``MOST_DEV``), against the start on the same items.
+    The best is the one whose mean gain less half its standard error is highest: many sets on few items must
+    not make a winner of luck. Where responses are long, sets of excerpts compete with fewer demos in full. Where the calls pay for no such trial, it is one set, unsearched.
+    """
+    rng = Random(bench.seed)
+    with bench.ledger.allowance(budget):
+        if _affordable(bench, start, items) < 1:
+            return start.with_demos(_unsearched(bench, items, rng))
+        before = dict(zip([item.id for item in items], bench.goodness(start, items), strict=True))
+        best, best_bound = start, 0.0
+        for chosen in _sets(bench, start, items, _affordable(bench, start, items), rng):
+            rest = [item for item in items if item.id not in chosen.ids and before[item.id] is not None]
+            dev = sorted(rng.sample(rest, min(MOST_DEV, len(rest))), key=lambda item: item.id)
+            tried = start.with_demos(chosen.demos)
+            after = bench.goodness(tried, dev)
+            gains = [
+                b - (before[item.id] or 0.0) for item, b in zip(dev, after, strict=True) if b is not None
+            ]
+            bound = lower_bound(gains) if len(gains) == len(dev) else -math.inf
+            if bound > best_bound:
+                best, best_bound = tried, bound
+    return best
+
+
+def lower_bound(gains: Sequence[float]) -> float:
+    """Return the mean gain less half its standard error; minus infinity for fewer than three gains."""
+    if len(gains) < 3:
+        return -math.inf
+    return fmean(gains) - 0.5 * stdev(gains) / math.sqrt(len(gains))
+
+
+def demos_for(bench: Bench, start: Tuning, items: Sequence[LabelledItem]) -> dict[str, Demo]:
+    """Return one demo per item whose labels say what the outputs should be, by item id.
+
+    Where the start judged the item well, its reasoning stands in the demo too; the scores are the raters'.
+    """
+    names = list(bench.ranker.rank.signature.fields)
+    made = bench.judge(start, items)
+    demos: dict[str, Demo] = {}
+    for item, judgements in zip(items, made, strict=True):
+        right = _answered(bench, item)
+        reasoning = judgements[0].outputs.get("reasoning") if judgements and right else None
+        if reasoning and (bench.grade(item, start, judgements) or 0.0) >= GOOD:
+            right = {**right, "reasoning": without_faults(str(reasoning))}
+        if right and not check_demo(right, bench.ranker):
+            demos[item.id] = {name: right[name] for name in names if name in right}
+    return demos
+
+
+def _affordable(bench: Bench, start: Tuning, items: Sequence[LabelledItem]) -> int:
+    """Return how many sets the calls left pay for; each is tried on items not in it, after the start on all items."""
+    calls = bench.calls_per_item(items)
+    baseline = bench.calls_missing(start, items)
+    per_set = calls * min(MOST_DEV, max(1, len(items) - SIZES[0]))
+    return min(MOST_SETS, int((bench.ledger.left - baseline) / per_set))
+
+
+def _unsearched(bench: Bench, items: Sequence[LabelledItem], rng: Random) -> list[Demo]:
+    """Return demos of as many items as a set may hold, with the traits taking turns and without any reasoning."""
+    demos = {item.id: excerpted(demo) for item in items if (demo := _answered(bench, item))}
+    usable = [item for item in items if item.id in demos]
+    return [demos[each] for each in _spread(usable, min(SIZES[-1], _most(demos.values())), rng)]
+
+
+def _most(demos: Iterable[Demo]) -> int:
+    """Return how many demos of the usual length a set may hold, at least one."""
+    lengths = [len(json.dumps(demo, ensure_ascii=False)) for demo in demos]
+    return max(1, int(MOST_CHARACTERS * len(lengths) / sum(lengths))) if lengths else 1
+
+
+def _answered(bench: Bench, item: LabelledItem) -> dict[str, Any]:
+    """Return the demo that an item's labels make; nothing where they do not say what the outputs should be."""
+    example = dict(bench.answered(item)[0].items())
+    found = {name: example[name] for name in bench.ranker.rank.signature.fields if name in example}
+    says = set(bench.ranker.rank.signature.output_fields) & set(found)
+    return found if says and not check_demo(found, bench.ranker) else {}  # one at fault could not be saved
+
+
+def _sets(bench: Bench, start: Tuning, items: Sequence[LabelledItem], number: int, rng: Random) -> list[_Set]:
+    demos = demos_for(bench, start, items) if number else {}
+    short = {each: excerpted(demo) for each, demo in demos.items()}
+    forms = [short] if short == demos else [short, demos]
+    usable = [item for item in items if item.id in demos]
+    found: dict[tuple[int, frozenset[str]], _Set] = {}
+    for turn in range(number if usable else 0):
+        place = turn % len(forms)
+        sizes = _sizes(len(usable), forms[place].values())
+        ids = _spread(usable, sizes[-1 - turn // len(forms) % len(sizes)], rng)
+        shown = tuple(forms[place][each] for each in ids)
+        found.setdefault((place, frozenset(ids)), _Set(shown, frozenset(ids)))
+    return list(found.values())
+
+
+def _sizes(number: int, demos: Iterable[Demo]) -> list[int]:
+    """Return the sizes of sets to try of ``number`` demos: two thirds of them at most, and what may stand in a prompt."""
+    most = min(number * 2 // 3, _most(demos))
+    return [size for size in SIZES if size <= most] or [max(1, min(most, number // 2))]
+
+
+def excerpted(demo: Demo) -> Demo:
+    """Return a demo of more than ``LONG`` characters with excerpts of its responses; a shorter one as it is.
+
+    An excerpt is the first two thirds and the last third of what there is room for, with an ellipsis where text is left
+    out; no less than ``LEAST_EXCERPT`` characters, so that a response can still be told from the others.
+    """
+    over = len(json.dumps(demo, ensure_ascii=False)) - LONG
+    if over <= 0:
+        return demo
+    texts = [str(text) for text in demo["responses"]]
+    room = max(LEAST_EXCERPT, (sum(map(len, texts)) - over) // len(texts))
+    return {**demo, "responses": [_excerpt(text, room) for text in texts]}
+
+
+def _excerpt(text: str, room: int) -> str:
+    if len(text) <= room:
+        return text
+    return f"{text[: room * 2 // 3].rstrip()} … {text[-(room // 3) :].lstrip()}"
+
+
+def _spread(items: Sequence[LabelledItem], size: int, rng: Random) -> list[str]:
+    """Return the ids of a random set of items in which the traits take turns."""
+    by_trait: dict[str, list[str]] = {}
+    for item in rng.sample(list(items), len(items)):
+        by_trait.setdefault(str(item.trait["name"]), []).append(item.id)
+    queues = [by_trait[trait] for trait in sorted(by_trait)]
+    rng.shuffle(queues)
+    drawn: list[str] = []
+    while len(drawn) < size and any(queues):
+        drawn += [queue.pop() for queue in queues if queue]
+    return drawn[:size]

@@ -1,0 +1,235 @@
+"""Judging labelled items with one tuning of a ranker after another, each question asked once."""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import dspy
+from dspy.utils.exceptions import AdapterParseError, LMError
+
+from optimizers.calibration.calibration import text_length
+from optimizers.labelled import LabelledItem
+from optimizers.metrics import goodness, metric_named
+from optimizers.strategies.metering import CallsSpentError, Ledger
+from optimizers.strategies.tuning import TunableRanker, Tuning, instruct
+
+T = TypeVar("T")
+UNREADABLE, SPENT, REFUSED = "unreadable", "calls_spent", "refused"
+_LEAST_SHOWN = 4
+"""The fewest items whose mean goodness is shown as a score while it goes on."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One reply about an item: the candidates shown, in order, and their scores by candidate before any calibration.
+
+    ``scores`` is None where the reply cannot be used; ``fault`` then says why in one word. ``outputs`` is the
+    whole reply by field.
+    """
+
+    shown: tuple[int, ...]
+    scores: tuple[float | None, ...] | None = None
+    fault: str = ""
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+
+class Bench:
+    """Where the tunings of one ranker are tried on labelled items, with one model and one metric.
+
+    ``wordings`` and ``temperatures`` are further ones to choose from, see ``select_wording``. ``uses_length`` says whether a
+    calibration may look at the length of candidates.
+
+    A judgement depends on the prompt and the item alone, so it is made once and kept, whatever the labels are.
+    """
+
+    def __init__(
+        self,
+        ranker: TunableRanker,
+        lm: Any,
+        ledger: Ledger,
+        metric: str,
+        *,
+        seed: int,
+        num_threads: int,
+        wordings: Sequence[str] = (),
+        temperatures: Sequence[float] = (),
+        uses_length: bool = True,
+    ) -> None:
+        metric_named(metric)
+        self.uses_length = uses_length
+        self.wordings, self.temperatures = tuple(wordings), tuple(temperatures)
+        self.ranker, self.lm, self.ledger, self.metric = ranker, lm, ledger, metric
+        self.seed, self.num_threads = seed, num_threads
+        self.best: float | None = None
+        self._examples: dict[tuple[str, int], list[Any]] = {}
+        self._kept: dict[tuple[str, str, tuple[int, ...]], Judgement] = {}
+
+    def examples(self, item: LabelledItem, passes: int = 1) -> list[Any]:
+        """Return what the predictor is asked about an item; its outputs, where the labels say them, are the right ones."""
+        key = (item.id, passes)
+        if key not in self._examples:
+            self._examples[key] = self.ranker.examples(
+                item.message, list(item.candidates), item.trait, None, seed=self.seed, passes=passes
+            )
+        return self._examples[key]
+
+    def answered(self, item: LabelledItem, passes: int = 1) -> list[Any]:
+        """Return the same examples with the outputs that the raters' scores amount to, where they are known."""
+        return self.ranker.examples(
+            item.message,
+            list(item.candidates),
+            item.trait,
+            item.consensus(),
+            seed=self.seed,
+            passes=passes,
+        )
+
+    def calls_per_item(self, items: Sequence[LabelledItem]) -> float:
+        """Return how many calls one pass over an item takes, on average."""
+        return sum(len(self.examples(item)) for item in items) / len(items) if items else 1.0
+
+    def calls_missing(self, tuning: Tuning, items: Sequence[LabelledItem], passes: int = 1) -> int:
+        """Return how many calls it still takes to have so many passes over the items under this tuning's prompt."""
+        prompt = tuning.prompt_key
+        return sum(
+            (prompt, item.id, tuple(example.shown)) not in self._kept
+            for item in items
+            for example in self.examples(item, passes)
+        )
+
+    def judge(
+        self, tuning: Tuning, items: Sequence[LabelledItem], *, passes: int = 1
+    ) -> list[list[Judgement]]:
+        """Return the judgements of each item; those already made are not made again."""
+        predict = self.ranker.rank.deepcopy()
+        instruct(predict, tuning)
+        wanted = [
+            (item, example, (tuning.prompt_key, item.id, tuple(example.shown)))
+            for item in items
+            for example in self.examples(item, passes)
+        ]
+        missing = list(
+            {key: (item, example) for item, example, key in wanted if key not in self._kept}.items()
+        )
+        found = in_threads(
+            [_Question(self, predict, example) for _key, (_item, example) in missing], self.num_threads
+        )
+        fresh = {key: judgement for (key, _), judgement in zip(missing, found, strict=True)}
+        self._kept |= {key: made for key, made in fresh.items() if made.fault != SPENT}
+        self.ledger.check()
+        by_item: dict[str, list[Judgement]] = {item.id: [] for item in items}
+        for item, _example, key in wanted:
+            by_item[item.id].append(fresh[key] if key in fresh else self._kept[key])
+        return [by_item[item.id] for item in items]
+
+    def goodness(
+        self, tuning: Tuning, items: Sequence[LabelledItem], *, passes: int = 1
+    ) -> list[float | None]:
+        """Return per item how good the scores are, in 0..1 (see ``metrics.goodness``).
+
+        0 where no reply could be used, None where the labels leave nothing to tell or the calls ran out.
+        """
+        made = self.judge(tuning, items, passes=passes)
+        grades = [self.grade(item, tuning, each) for item, each in zip(items, made, strict=True)]
+        known = [grade for grade in grades if grade is not None]
+        if len(known) >= _LEAST_SHOWN:
+            self.best = max(self.best or 0.0, sum(known) / len(known))
+        return grades
+
+    def grade(self, item: LabelledItem, tuning: Tuning, made: Sequence[Judgement]) -> float | None:
+        """Return how good judgements of an item are under the tuning's calibration, as ``goodness`` does."""
+        if any(each.fault == SPENT for each in made):
+            return None
+        return self.graded(item, combined(item, tuning, made))
+
+    def graded(self, item: LabelledItem, scores: Sequence[float | None] | None) -> float | None:
+        """Return how good scores of an item are, in 0..1; 0 without scores, None where the labels tell nothing."""
+        metric = metric_named(self.metric)
+        if scores is None or all(score is None for score in scores):
+            return None if metric(item, [0.0] * len(item.candidates)) is None else 0.0
+        value = metric(item, scores)
+        return None if value is None else goodness(self.metric, value)
+
+    def ask(self, predict: Any, example: Any) -> Judgement:
+        """Ask one question and read the reply."""
+        shown = tuple(example.shown)
+        try:
+            outputs = dict(predict(**example.inputs(), lm=self.lm).items())
+        except (AdapterParseError, LMError) as error:
+            return Judgement(shown, fault=fault_of(error))
+        scores, fault = self.ranker.read(outputs, shown)
+        return Judgement(shown, None if scores is None else tuple(scores), fault, outputs)
+
+
+@dataclass(frozen=True)
+class _Question:
+    bench: Bench
+    predict: Any
+    example: Any
+
+    def __call__(self) -> Judgement:
+        return self.bench.ask(self.predict, self.example)
+
+
+def fault_of(error: Exception) -> str:
+    """Return one word for what was wrong with a call."""
+    if isinstance(error, AdapterParseError):
+        return UNREADABLE
+    return SPENT if isinstance(error, CallsSpentError) else REFUSED
+
+
+def combined(item: LabelledItem, tuning: Tuning, made: Sequence[Judgement]) -> list[float | None] | None:
+    """Return the mean of the judgements' scores per candidate, calibrated; None where none can be used.
+
+    It has two decimals, as the scores of a ranking have: what falls together there is a tie.
+    """
+    number = len(item.candidates)
+    sums, counts = [0.0] * number, [0] * number
+    for each in made:
+        if each.scores is None:
+            continue
+        scores: Sequence[float | None] = [*each.scores, *[None] * (number - len(each.scores))]
+        if tuning.calibration is not None:
+            scores = calibrated(item, tuning.calibration, scores, each.shown)
+        for index in each.shown:
+            score = scores[index]
+            if score is not None:
+                sums[index] += score
+                counts[index] += 1
+    if not any(counts):
+        return None
+    return [round(total / count, 2) if count else None for total, count in zip(sums, counts, strict=True)]
+
+
+def calibrated(
+    item: LabelledItem, calibration: Any, scores: Sequence[float | None], shown: Sequence[int]
+) -> Sequence[float | None]:
+    """Return the scores of one judgement as a calibration corrects them."""
+    lengths = [text_length(text) for text in item.candidates]
+    corrected: Sequence[float | None] = calibration.apply(scores, shown, lengths)
+    return corrected
+
+
+def in_threads(functions: Sequence[Callable[[], T]], num_threads: int) -> list[T]:
+    """Return the functions' results in order, run in at most so many threads that share this context."""
+    if len(functions) <= 1 or num_threads <= 1:
+        return [function() for function in functions]
+    with ThreadPoolExecutor(max_workers=min(num_threads, len(functions))) as pool:
+        futures = [pool.submit(contextvars.copy_context().run, function) for function in functions]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # what was not begun is never begun
+            raise
+
+
+def quiet_context() -> Any:
+    """Return the DSPy settings that judging is done under: no history, and no second call for an unreadable reply."""
+    settings: dict[str, Any] = {"disable_history": True, "warn_on_type_mismatch": False}
+    if dspy.settings.adapter is None:
+        settings["adapter"] = dspy.ChatAdapter(use_json_adapter_fallback=False)
+    return dspy.context(**settings)

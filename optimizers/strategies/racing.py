@@ -1,0 +1,262 @@
+"""Selection: which of several given wordings judges best, found with few calls by successive halving.
+
+The judge is any function of a wording and an item, so a recorded judge is replayed as a live one is asked.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from character.statistics.arrays import Floats
+from optimizers.errors import OptimizerError
+
+W = TypeVar("W")
+I = TypeVar("I")  # noqa: E741  an item
+
+Verdict = float | Sequence[float] | None
+"""How right a judgement is, in 0..1: one share, or one for each order of the candidates; None where the labels tell nothing."""
+Shares = Sequence[float] | None
+Run = Callable[[Sequence[Callable[[], Shares]]], Sequence[Shares]]
+"""Makes judgements and returns them in order; threads belong here."""
+
+CLEARLY_WORSE = 2.5
+"""How many standard errors below the best a wording is dropped at once."""
+LEAST_RACED = 5
+"""The fewest shared items from which a wording is called clearly worse."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How one wording did: mean share right on the items it was judged on (None without), and how many those were.
+
+    ``estimate`` is what the choice went by, see ``select``; ``dropped_in`` the round (from 1) that dropped it, 0 for
+    the best. ``is_raced_out`` says that it was dropped because it was clearly worse.
+    """
+
+    share: float | None
+    estimate: float | None
+    num_items: int
+    dropped_in: int
+    is_raced_out: bool = False
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The wording chosen (its index), each wording's standing, and the judgements made.
+
+    ``num_left_out`` counts judgements of items on which some wording that was still in had no verdict.
+    """
+
+    best: int
+    standings: tuple[Standing, ...]
+    num_judgements: int
+    num_left_out: int
+
+
+def select(
+    wordings: Sequence[W],
+    judge: Callable[[W, I], Verdict],
+    items: Sequence[I],
+    budget: int | None = None,
+    *,
+    costs: Sequence[float] = (),
+    seed: int = 0,
+    run: Run | None = None,
+) -> Selection:
+    """Return the wording that judges best, with at most ``budget`` judgements (half of all without one).
+
+    In each round all wordings that are still in judge the same further items (``seed`` says in which order they come),
+    as many in each round; then the worse half is dropped, and with it whatever is clearly worse than the one that was
+    right most often. Of two left the better one wins. Source: successive halving, Karnin, Koren & Somekh 2013, with
+    rounds equal in items and not in judgements: with ten labels their first round would see one.
+
+    Where a verdict has a share for each order, a wording whose orders agree is trusted more, as far as the
+    verdicts themselves bear that out: see ``shrunk``. A tie goes to the wording that costs less (``costs``, one number
+    per wording, in any unit), then to the earlier one. Raises OptimizerError without wordings or items, for a cost
+    missing, or a share outside 0..1.
+    """
+    _check(wordings, items, costs)
+    order = np.random.default_rng(seed).permutation(len(items))
+    race = _Race(
+        [[_Question(judge, wording, items[i]) for i in order] for wording in wordings],
+        list(costs) or [0.0] * len(wordings),
+        run or _in_turn,
+        len(wordings) * len(items) // 2 if budget is None else budget,
+    )
+    return race.run()
+
+
+def shrunk(shares: Floats, agreed: Floats) -> Floats:
+    """Return how right each wording (row) is on the items (columns), drawn towards what its orders' agreement foretells.
+
+    ``shares`` are those of right orders, ``agreed`` how alike the orders of a verdict are, both in 0..1. Agreement needs no
+    label and varies less than the share. What it foretells is slope · agreement, the slope by how much more often than
+    by chance all wordings together are right where their orders agree. Of what a wording is better than foretold, the
+    part t² / (t² + v) is kept, with v the sampling variance of its mean on the same items and t² the variance
+    between wordings beyond v: the empirical Bayes estimate (DerSimonian & Laird 1986), with nothing to be set. Where
+    wordings differ no more than by chance, agreement alone decides.
+    """
+    means = shares.mean(axis=1)
+    number, items = shares.shape
+    if number < 2 or items < 2 or not agreed.any():
+        return np.asarray(means, dtype=float)
+    slope = max(0.0, float((shares * agreed).sum() / agreed.sum()) - 0.5)
+    beyond = shares - slope * agreed
+    apart = beyond - beyond.mean(axis=0)  # without what an item is for all wordings
+    sampling = float(apart.var(axis=1, ddof=1).mean()) / items * number / (number - 1)
+    between = max(0.0, float(beyond.mean(axis=1).var(ddof=1)) - sampling)
+    kept = between / (between + sampling) if between else 0.0
+    foretold = slope * agreed.mean(axis=1) + float(beyond.mean())
+    return np.asarray(foretold + kept * (means - foretold), dtype=float)
+
+
+class _Question:
+    """One judgement that can be made; raises OptimizerError for a share outside 0..1."""
+
+    def __init__(self, judge: Callable[[W, I], Verdict], wording: W, item: I) -> None:
+        self._ask: Callable[[], Verdict] = lambda: judge(wording, item)
+
+    def __call__(self) -> Shares:
+        verdict = self._ask()
+        shares = [] if verdict is None else [verdict] if isinstance(verdict, int | float) else list(verdict)
+        if any(not 0 <= share <= 1 for share in shares):
+            raise OptimizerError(f"a judgement is {verdict!r}.", expected="shares in 0..1, or None")
+        return shares or None
+
+
+class _Race:
+    """The judgements so far, and the wordings still in."""
+
+    def __init__(
+        self,
+        questions: Sequence[Sequence[_Question]],
+        costs: Sequence[float],
+        run: Run,
+        budget: int,
+    ) -> None:
+        self.questions, self.costs, self.ask, self.left = questions, costs, run, budget
+        number = len(questions)
+        self.made: list[list[Shares]] = [[] for _ in range(number)]
+        self.alive = list(range(number))
+        self.standings: dict[int, Standing] = {}
+        self.num_judgements = self.num_left_out = 0
+
+    def run(self) -> Selection:
+        """Judge and drop, round by round, until one is left."""
+        self._drop_unaffordable()
+        sizes = _sizes(len(self.alive))
+        for number, size in enumerate(sizes, 1):
+            if len(self.alive) > size:
+                self._judge(sizes[number - 1 :])
+                self._drop(size, number)
+        (best,) = self.alive
+        share, estimate, count = self._estimates()[best]
+        self.standings[best] = Standing(share, estimate, count, 0)
+        standings = tuple(self.standings[i] for i in range(len(self.questions)))
+        return Selection(best, standings, self.num_judgements, self.num_left_out)
+
+    def _drop_unaffordable(self) -> None:
+        """Leave out those that not even one item could be judged with: the dear ones, then the last."""
+        ranked = sorted(self.alive, key=lambda i: (self.costs[i], i))
+        affordable = max(1, self.left)
+        for index in ranked[affordable:]:
+            self.standings[index] = Standing(None, None, 0, 1)
+        self.alive = sorted(ranked[:affordable])
+
+    def _judge(self, sizes: Sequence[int]) -> None:
+        """Ask every wording about as many further items as leave the rounds to come (that end with ``sizes``) as many."""
+        running = [len(self.alive), *(size for size in sizes[:-1] if size < len(self.alive))]
+        seen = len(self.made[self.alive[0]])
+        further = min(self.left // sum(running), len(self.questions[0]) - seen)
+        if not further and not seen:
+            further = min(1, self.left // len(self.alive))
+        asked = [(i, place) for i in self.alive for place in range(seen, seen + further)]
+        verdicts = self.ask([self.questions[i][place] for i, place in asked])
+        for (index, _), verdict in zip(asked, verdicts, strict=True):
+            self.made[index].append(verdict)
+        self.left -= len(asked)
+        self.num_judgements += len(asked)
+
+    def _drop(self, size: int, number: int) -> None:
+        estimates = self._estimates()
+        leader = min(self.alive, key=lambda i: (-(estimates[i][0] or 0.0), self.costs[i], i))
+        worse = {i for i in self.alive if self._is_clearly_worse(i, leader)}
+        ranked = sorted(self.alive, key=lambda i: (i in worse, -(estimates[i][1] or 0.0), self.costs[i], i))
+        for place, index in enumerate(ranked):
+            if place >= size or index in worse:
+                self.standings[index] = Standing(*estimates[index], number, index in worse)
+                self.alive.remove(index)
+
+    def _shared(self) -> list[int]:
+        """Return the places of the items on which all wordings still in have a verdict."""
+        seen = range(len(self.made[self.alive[0]]))
+        shared = [place for place in seen if all(self.made[i][place] is not None for i in self.alive)]
+        self.num_left_out = max(self.num_left_out, len(seen) - len(shared))
+        return shared
+
+    def _estimates(self) -> dict[int, tuple[float | None, float | None, int]]:
+        """Return (share right, estimate, items) of each wording still in, on the items that they share."""
+        places = self._shared()
+        if not places:
+            return dict.fromkeys(self.alive, (None, None, 0))
+        shares = np.array([[_share(self.made[i][place]) for place in places] for i in self.alive])
+        agreed = np.array([[_agreement(self.made[i][place]) for place in places] for i in self.alive])
+        estimates = shrunk(shares, agreed)
+        return {
+            index: (float(mean), round(float(estimate), 9), len(places))
+            for index, mean, estimate in zip(self.alive, shares.mean(axis=1), estimates, strict=True)
+        }
+
+    def _is_clearly_worse(self, index: int, best: int) -> bool:
+        """Return whether it is behind the best by several standard errors of the difference on the items they share.
+
+        Half an item that went the other way is added to the variance, so that a few equal items prove nothing.
+        """
+        pairs = [
+            (a, b)
+            for a, b in zip(self.made[best], self.made[index], strict=True)
+            if a is not None and b is not None
+        ]
+        if len(pairs) < LEAST_RACED:
+            return False
+        behind = np.array([_share(a) - _share(b) for a, b in pairs])
+        error = math.sqrt(float(behind.var()) / len(behind) + 0.25 / len(behind) ** 2)
+        return float(behind.mean()) > CLEARLY_WORSE * error
+
+
+def _share(shares: Shares) -> float:
+    return sum(shares) / len(shares) if shares else 0.0
+
+
+def _agreement(shares: Shares) -> float:
+    """Return in 0..1 how alike the shares of the orders are, 0 for a single one (nothing is known)."""
+    if shares is None or len(shares) < 2:
+        return 0.0
+    return 1.0 - (max(shares) - min(shares))
+
+
+def _sizes(number: int) -> list[int]:
+    """Return how many wordings each round leaves: half of them, rounded up, until one is left."""
+    sizes = []
+    while number > 1:
+        number = (number + 1) // 2
+        sizes.append(number)
+    return sizes
+
+
+def _in_turn(questions: Sequence[Callable[[], Shares]]) -> list[Shares]:
+    return [question() for question in questions]
+
+
+def _check(wordings: Sequence[object], items: Sequence[object], costs: Sequence[float]) -> None:
+    if not wordings or not items:
+        raise OptimizerError(
+            f"found {len(wordings)} wordings and {len(items)} items.", expected="at least one of each"
+        )
+    if costs and len(costs) != len(wordings):
+        raise OptimizerError(f"found {len(costs)} costs for {len(wordings)} wordings.", expected="one each")

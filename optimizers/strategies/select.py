@@ -1,0 +1,74 @@
+"""Selection: the best of several wordings of the instruction, chosen with few calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from optimizers.labelled import LabelledItem
+from optimizers.strategies.judge_cache import Bench, in_threads
+from optimizers.strategies.racing import select
+from optimizers.strategies.tuning import Tuning
+
+ADVICE = {
+    "evidence": "Before you judge a response, quote the words in it that show the trait or that miss it.",
+    "order": "Ignore the order in which the responses stand: each would deserve the same in any other place.",
+    "overdone": "A response that keeps repeating the same sign of the trait is no better for it: a mannerism lowers its place.",
+    "need": "Ask what this message needs: a trait that gets in the way of it does not fit, however clearly it shows.",
+    "spread": "Use the whole scale. Where one response fits visibly better than another, let that show.",
+}
+"""Advice to a judge that wordings of our own add to the instruction, alone and together."""
+
+
+def own_wordings(instructions: str) -> list[str]:
+    """Return the instruction as it is, and with advice added: each piece alone, the first three, and all."""
+    pieces = list(ADVICE.values())
+    return [
+        instructions,
+        *(_with(instructions, [piece]) for piece in pieces),
+        _with(instructions, pieces[:3]),
+        _with(instructions, pieces),
+    ]
+
+
+def _with(instructions: str, pieces: Sequence[str]) -> str:
+    return "\n".join([instructions, *(f"- {piece}" for piece in pieces)])
+
+
+def select_wording(bench: Bench, start: Tuning, items: Sequence[LabelledItem], budget: int) -> Tuning:
+    """Return the start with the wording (or the temperature) that successive halving finds best, see ``replay.select``.
+
+    In the race are wordings of our own, those given to the bench, and the start at each temperature given. Every
+    item is judged in two orders where a third of all such calls suffices. Of equals the start wins, then the shorter.
+    """
+    wordings = [*own_wordings(start.instructions), *bench.wordings]
+    runners = [replace(start, instructions=text) for text in dict.fromkeys(wordings)]
+    runners += [replace(start, temperature=value) for value in bench.temperatures]
+    per_item = bench.calls_per_item(items)
+    passes = 2 if 3 * budget >= 2 * per_item * len(runners) * len(items) else 1
+    with bench.ledger.allowance(budget):
+        most = int(bench.ledger.left / (per_item * passes))
+        if most < len(runners):
+            return start
+        found = select(
+            runners,
+            partial(_verdict, bench, passes),
+            items,
+            most,
+            costs=[len(each.instructions) for each in runners],
+            seed=bench.seed,
+            run=partial(in_threads, num_threads=bench.num_threads),
+        )
+    bench.ledger.check()
+    return runners[found.best]
+
+
+def _verdict(bench: Bench, passes: int, tuning: Tuning, item: LabelledItem) -> list[float] | None:
+    """Return how good the judgement of each order is; None where the calls ran out."""
+    (made,) = bench.judge(tuning, [item], passes=passes)
+    size = len(made) // passes
+    rounds = [made[i * size : (i + 1) * size] for i in range(passes)]
+    grades = [bench.grade(item, tuning, each) for each in rounds]
+    known = [grade for grade in grades if grade is not None]
+    return known if len(known) == passes else None

@@ -1,0 +1,76 @@
+"""The strategies by name, and what each is given: a bench, a start, items and a number of calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from optimizers.errors import OptimizerError
+from optimizers.labelled import LabelledItem
+from optimizers.strategies.calibrate import calibrate
+from optimizers.strategies.few_shot import few_shot
+from optimizers.strategies.instructions import copro, gepa, mipro, simba
+from optimizers.strategies.judge_cache import Bench
+from optimizers.strategies.select import select_wording
+from optimizers.strategies.tuning import Tuning
+
+UNTUNED, AUTO = "untuned", "auto"
+_JUDGING: dict[str, Callable[[Bench, Tuning, Sequence[LabelledItem], int], Tuning]] = {
+    "calibrate": calibrate,
+    "select": select_wording,
+    "few_shot": few_shot,
+}
+_PROPOSING: dict[str, Callable[[Bench, Tuning, Sequence[LabelledItem], int, Any], Tuning]] = {
+    "copro": copro,
+    "mipro": mipro,
+    "gepa": gepa,
+    "simba": simba,
+}
+STRATEGIES = (*_JUDGING, *_PROPOSING, AUTO)
+"""The strategies by name, and what each is given: a bench, a start, items and a number of calls."""
+PREJUDGED = frozenset({"calibrate", AUTO})
+"""Strategies that need the judgements of all their items before any tuning, which the runs of a nested design share."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a strategy works with: a bench, the tuning to start from, and the model that proposes instructions."""
+
+    bench: Bench
+    start: Tuning
+    reflection: Any
+
+    def run(self, strategy: str, items: Sequence[LabelledItem], budget: int) -> Tuning:
+        """Return what a strategy (any but ``auto``) makes of labelled items with at most ``budget`` calls."""
+        if strategy == UNTUNED or not items or budget < 0:
+            return self.start
+        if strategy in _JUDGING:
+            return _JUDGING[strategy](self.bench, self.start, items, budget)
+        return _PROPOSING[strategy](self.bench, self.start, items, budget, self.reflection)
+
+
+@dataclass
+class Trial:
+    """How a strategy fared in cross-validation inside the training part: paired gains over the untuned ranker.
+
+    ``groups`` says for each gain which items belong together; without it each stands alone. ``by_length`` says whether
+    length counted in what it made, in any of the parts.
+    """
+
+    strategy: str
+    gains: list[float] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
+    calls: int = 0
+    by_length: bool = False
+
+
+def known_strategy(name: str) -> str:
+    """Return the name; raises OptimizerError, which lists the known ones."""
+    if name not in STRATEGIES:
+        raise OptimizerError(
+            f"strategy {name!r} is not known.",
+            expected=f"one of {', '.join(STRATEGIES)}",
+            fix="use one of these names; `auto` spends the budget over several of them.",
+        )
+    return name

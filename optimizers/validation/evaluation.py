@@ -1,0 +1,140 @@
+"""How well a ranker agrees with the raters of a labelled set, and whether another one agrees better."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from character.statistics.intervals import Interval, mean_interval
+from optimizers.labelled import LabelledItem, LabelledSet
+from optimizers.metrics import LOWER_IS_BETTER, METRICS, metric_named
+from optimizers.strategies.judge_cache import in_threads, quiet_context
+from optimizers.strategies.metering import Ledger
+from optimizers.strategies.tuning import TunableRanker
+
+WORST = {"tau_b": -1.0, "mean_absolute_error": 1.0}
+"""What an item counts that the ranker could not rank; 0 for the other metrics."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a ranker made of labelled items, by item id: its scores, or why there are none in one word.
+
+    Items that were not measured because the calls ran out are in ``unmeasured``.
+    """
+
+    scores: Mapping[str, tuple[float | None, ...]]
+    faults: Mapping[str, str]
+    unmeasured: tuple[str, ...] = ()
+
+    def value(self, item: LabelledItem, metric: str) -> float | None:
+        """Return a metric of one item, its worst value where the item was not ranked; None where it tells nothing."""
+        function = metric_named(metric)
+        if item.id in self.scores:
+            return function(item, self.scores[item.id])
+        blank = function(item, [0.0] * len(item.candidates))
+        return None if blank is None or item.id in self.unmeasured else WORST.get(metric, 0.0)
+
+
+def evaluate(
+    ranker: TunableRanker,
+    items: Sequence[LabelledItem],
+    *,
+    lm: Any = None,
+    ledger: Ledger | None = None,
+    seed: int = 0,
+    num_threads: int = 8,
+) -> Evaluation:
+    """Return what a ranker makes of the items, asked as it is in a run (all its passes, re-asks and all).
+
+    ``lm`` is its model, by default that of the context; with a ``ledger`` items are left unmeasured once the
+    calls are spent, and a server's error is raised.
+    """
+    import dspy
+
+    with quiet_context(), dspy.context(**({"lm": lm} if lm is not None else {})):
+        made = in_threads([partial(_ranked, ranker, item, ledger, seed) for item in items], num_threads)
+    if ledger is not None:
+        ledger.check()
+    both = list(zip([item.id for item in items], made, strict=True))
+    return Evaluation(
+        {key: tuple(found) for key, found in both if not isinstance(found, str)},
+        {key: found for key, found in both if isinstance(found, str) and found},
+        tuple(key for key, found in both if found == ""),
+    )
+
+
+def _ranked(
+    ranker: TunableRanker, item: LabelledItem, ledger: Ledger | None, seed: int
+) -> Sequence[float | None] | str:
+    """Return scores, one word for why there are none, or nothing where the calls ran out."""
+    ranking = ranker(item.message, list(item.candidates), item.trait, seed=seed)
+    if ranking.status == "ranked":
+        scores: Sequence[float | None] = list(ranking.scores)
+        return scores
+    if ledger is not None and ledger.is_spent:
+        return ""
+    return str(ranking.status)
+
+
+def summary(
+    evaluation: Evaluation, items: Sequence[LabelledItem], *, level: float = 0.95, seed: int = 0
+) -> dict[str, Interval]:
+    """Return every metric's mean over the items with its interval; a metric that no item can tell is left out."""
+    found = {}
+    for metric in METRICS:
+        known = [(item, value) for item in items if (value := evaluation.value(item, metric)) is not None]
+        if known:
+            values, groups = [value for _, value in known], [item.group for item, _ in known]
+            found[metric] = mean_interval(values, groups, level=level, seed=seed)
+    return found
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A metric before and after on the same items, and the gain (positive is better, also for errors)."""
+
+    metric: str
+    before: Interval
+    after: Interval
+    gain: Interval
+    num_items: int
+    num_groups: int
+
+
+def compare(
+    before: Evaluation,
+    after: Evaluation,
+    items: Sequence[LabelledItem],
+    metric: str,
+    *,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Comparison | None:
+    """Return a metric before and after with paired intervals; None where no item can tell."""
+    rows = [
+        (item, old, new)
+        for item in items
+        if (old := before.value(item, metric)) is not None and (new := after.value(item, metric)) is not None
+    ]
+    if not rows:
+        return None
+    groups = [item.group for item, _, _ in rows]
+    sign = -1 if metric in LOWER_IS_BETTER else 1
+    return Comparison(
+        metric,
+        mean_interval([old for _, old, _ in rows], groups, level=level, seed=seed),
+        mean_interval([new for _, _, new in rows], groups, level=level, seed=seed),
+        mean_interval([sign * (new - old) for _, old, new in rows], groups, level=level, seed=seed),
+        len(rows),
+        len(set(groups)),
+    )
+
+
+def usable(labelled: LabelledSet | Sequence[LabelledItem], metric: str) -> list[LabelledItem]:
+    """Return the items whose labels tell something by this metric."""
+    items = labelled.items if isinstance(labelled, LabelledSet) else labelled
+    function = metric_named(metric)
+    return [item for item in items if function(item, [0.0] * len(item.candidates)) is not None]

@@ -1,0 +1,308 @@
+"""Measuring what tuning gains on data that no choice was made on, and adopting nothing that is not surely better."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any, Literal
+
+from character.statistics.intervals import LEAST_GROUPS, Interval, is_real
+from optimizers.errors import OptimizerError
+from optimizers.labelled import LabelledItem, LabelledSet
+from optimizers.labelled.splits import blocks
+from optimizers.metrics import METRICS
+from optimizers.strategies.auto import LEAST_ITEMS as AUTO_LEAST
+from optimizers.strategies.auto import auto
+from optimizers.strategies.calibrate import PASSES
+from optimizers.strategies.task import AUTO, PREJUDGED, UNTUNED, Task, Trial
+from optimizers.strategies.tuning import Tuning, tune
+from optimizers.validation.evaluation import Comparison, Evaluation, compare, evaluate, usable
+from optimizers.validation.report import Verdict
+
+LOCKED_FROM, LOCKED_FROM_GROUPS = 40, 20
+"""From so many items and groups on a part is locked away; below, nested cross-validation uses every item."""
+TEST_SHARE = 0.4
+FOLDS = 5
+RESERVE = 1.25
+"""What the held-out judging after tuning may take, relative to that before: re-asks and extra passes vary."""
+LEAST_ITEMS = 4
+MORE_CALLS = "allow more, about 25 for each labelled item"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Items that a strategy may use, and items that are held out from it."""
+
+    train: tuple[LabelledItem, ...]
+    test: tuple[LabelledItem, ...]
+
+
+@dataclass
+class Outcome:
+    """What came of tuning: the tuning made for use, which strategy made it, and the gains on held-out items.
+
+    ``num_starved`` counts the parts for which ``auto`` had no calls left to try anything.
+    """
+
+    design: Literal["locked", "nested"]
+    parts: list[Part]
+    chosen: str
+    tuning: Tuning
+    comparisons: list[Comparison]
+    trials: list[Trial]
+    unmeasured: int
+    unusable: int
+    level: float
+    tuning_calls: int = 0
+    curve: list[tuple[int, Interval]] = field(default_factory=list)
+    num_starved: int = 0
+
+    @property
+    def gain(self) -> Comparison | None:
+        """The optimized metric, None where no held-out item could tell."""
+        return self.comparisons[0] if self.comparisons else None
+
+    @property
+    def is_untuned(self) -> bool:
+        """Whether nothing was changed after all."""
+        return self.chosen == UNTUNED
+
+    @property
+    def adopted(self) -> bool:
+        """Whether the held-out gain lies above zero with its whole interval, and something was changed."""
+        gain = self.gain
+        return not self.is_untuned and gain is not None and is_real(gain.gain, gain.num_groups)
+
+    @property
+    def verdict(self) -> Verdict:
+        """How it ended."""
+        if self.num_starved == len(self.parts):
+            return "starved"
+        if self.is_untuned:
+            return "untuned"
+        if self.gain is None:
+            return "unmeasured"
+        if self.gain.num_groups < LEAST_GROUPS:
+            return "few_groups"
+        return "gain" if self.adopted else "no_gain"
+
+    @property
+    def reason(self) -> str:
+        """Why it was adopted or not, in a sentence."""
+        gain, verdict = self.gain, self.verdict
+        if verdict == "starved":
+            return f"the calls did not reach to try any tuning: {MORE_CALLS}"
+        if verdict == "untuned":
+            return "nothing was changed: no tuning was better than the ranker as it is by more than noise"
+        if gain is None:
+            return "no held-out item could tell whether it is better"
+        shown = f"{gain.gain.estimate:+.3f} [{gain.gain.low:+.3f}, {gain.gain.high:+.3f}]"
+        of = f"the gain in {gain.metric} on {gain.num_items} held-out items is {shown} at the level {self.level:g}"
+        if verdict == "few_groups":
+            return f"{of}, on {gain.num_groups} groups of items: fewer than {LEAST_GROUPS} cannot tell"
+        starved = f"; in {self.num_starved} of {len(self.parts)} parts the calls did not reach to try anything: {MORE_CALLS}"
+        if verdict == "gain":
+            return f"{of}: above zero"
+        return f"{of}: not surely above zero{starved if self.num_starved else ''}"
+
+
+@dataclass
+class Trier:
+    """Tunes and measures one labelled set with one task; the whole strategy runs once per part that is held out."""
+
+    task: Task
+    strategy: str
+    seed: int
+    level: float
+    on_stage: Callable[[str], None] = lambda _stage: None
+
+    def run(self, labelled: LabelledSet, budget: int) -> Outcome:
+        """Return what tuning on the set amounts to, with at most ``budget`` calls in all.
+
+        Raises OptimizerError where there are too few items whose labels tell anything.
+        """
+        metric, ledger = self.task.bench.metric, self.task.bench.ledger
+        items = usable(labelled, metric)
+        design, parts = plan_parts(labelled, items, self.seed)
+        with ledger.allowance(budget):
+            start = ledger.spent
+            self.on_stage("before")
+            before = self.measure(self.task.start, [item for part in parts for item in part.test])
+            cost = ledger.spent - start
+            _check_judged(before)
+            outcome = self._tuned(parts, items, before, cost, design)
+        outcome.unusable = len(labelled.items) - len(items)
+        return outcome
+
+    def measure(self, tuning: Tuning, items: Sequence[LabelledItem]) -> Evaluation:
+        """Return what the ranker makes of items under a tuning, asked as in a run."""
+        bench = self.task.bench
+        ranker: Any = bench.ranker.deepcopy()  # type: ignore[attr-defined]  # a ranker is a dspy.Module
+        tune(ranker, tuning)
+        return evaluate(
+            ranker, items, lm=bench.lm, ledger=bench.ledger, seed=self.seed, num_threads=bench.num_threads
+        )
+
+    def tuned(self, items: Sequence[LabelledItem], budget: int) -> tuple[str, Tuning, list[Trial]]:
+        """Return (the strategy that was used, what it made of the items, the trials of ``auto``)."""
+        if self.strategy == AUTO:
+            chosen, tuning, trials = auto(self.task, items, budget)
+        else:
+            chosen, tuning, trials = self.strategy, self.task.run(self.strategy, items, budget), []
+        return (chosen if tuning != self.task.start else UNTUNED), tuning, trials
+
+    def _tuned(
+        self,
+        parts: list[Part],
+        items: list[LabelledItem],
+        before: Evaluation,
+        cost: int,
+        design: Literal["locked", "nested"],
+    ) -> Outcome:
+        ledger = self.task.bench.ledger
+        runs = len(parts) + (design == "nested")
+        after, tuning_calls, starved = Evaluation({}, {}), 0, 0
+        made: tuple[str, Tuning, list[Trial]] = (UNTUNED, self.task.start, [])
+        if design == "nested" and self.strategy in PREJUDGED:
+            self._prejudge(items, int(RESERVE * cost))
+        for number, part in enumerate(parts):
+            self.on_stage(f"tuning {number + 1} of {runs}")
+            reserve = int(RESERVE * cost * (len(parts) - number) / len(parts))
+            spent = ledger.spent
+            made = self.tuned(part.train, (ledger.left - reserve) // (runs - number))
+            starved += self.strategy == AUTO and len(made[2]) == 1 and len(part.train) >= AUTO_LEAST
+            tuning_calls = ledger.spent - spent
+            self.on_stage("after")
+            after = _joined(after, self.measure(made[1], part.test))
+        if design == "nested":
+            self.on_stage(f"tuning {runs} of {runs}")
+            spent = ledger.spent
+            made = self.tuned(items, ledger.left)
+            tuning_calls = ledger.spent - spent
+        held = [item for part in parts for item in part.test]
+        chosen, tuning, trials = made
+        missing = len(set(before.unmeasured) | set(after.unmeasured))
+        found = self.compared(before, after, held)
+        return Outcome(
+            design,
+            parts,
+            chosen,
+            tuning,
+            found,
+            trials,
+            missing,
+            0,
+            self.level,
+            tuning_calls=tuning_calls,
+            num_starved=starved,
+        )
+
+    def _prejudge(self, items: list[LabelledItem], reserve: int) -> None:
+        """Judge the items before any tuning, once for all runs; else the first would pay for it and have nothing left."""
+        bench, start = self.task.bench, replace(self.task.start, calibration=None)
+        passes = next(
+            (n for n in (PASSES, 1) if bench.calls_missing(start, items, n) <= bench.ledger.left - reserve), 0
+        )
+        if passes:
+            self.on_stage("judging")
+            bench.judge(start, items, passes=passes)
+
+    def compared(
+        self, before: Evaluation, after: Evaluation, items: Sequence[LabelledItem]
+    ) -> list[Comparison]:
+        """Return every metric before and after, the optimized one first; without it nothing."""
+        first = self.task.bench.metric
+        names = [first, *(name for name in METRICS if name != first)]
+        found = [compare(before, after, items, name, level=self.level, seed=self.seed) for name in names]
+        return [] if found[0] is None else [each for each in found if each is not None]
+
+    def curve(self, outcome: Outcome, budget: int) -> list[tuple[int, Interval]]:
+        """Return the held-out gain after tuning with fewer items, as far as ``budget`` calls reach.
+
+        The strategy that was chosen runs on a half and a quarter of each training part (one part of the next); the
+        held-out items are the same. The last point is the gain itself, at the mean size of a training part. Nothing
+        is chosen by it.
+        """
+        gain = outcome.gain
+        if outcome.is_untuned or gain is None:
+            return []
+        ledger, held = self.task.bench.ledger, [item for part in outcome.parts for item in part.test]
+        points = [(_mean_size([part.train for part in outcome.parts]), gain.gain)]
+        same_prompt = outcome.tuning.prompt_key == self.task.start.prompt_key
+        judging = 0 if same_prompt else int(RESERVE * 2 * len(held))
+        with ledger.allowance(budget):
+            before = self.measure(self.task.start, held)
+            for share in (0.5, 0.25):
+                fewer = [_some(part.train, share, self.seed) for part in outcome.parts]
+                allowed = int(outcome.tuning_calls * share) + 1
+                if min(map(len, fewer)) < LEAST_ITEMS or ledger.left < allowed * len(fewer) + judging:
+                    break
+                after = Evaluation({}, {})
+                for part, items in zip(outcome.parts, fewer, strict=True):
+                    tuning = self.task.run(outcome.chosen, items, allowed)
+                    after = _joined(after, self.measure(tuning, part.test))
+                found = compare(before, after, held, gain.metric, level=self.level, seed=self.seed)
+                if found is not None:
+                    points.append((_mean_size(fewer), found.gain))
+        return points[::-1]
+
+
+def _some(items: Sequence[LabelledItem], share: float, seed: int) -> list[LabelledItem]:
+    """Return this share of the items, of which a smaller share is a part."""
+    order = list(items)
+    Random(seed).shuffle(order)
+    return order[: round(share * len(order))]
+
+
+def _mean_size(parts: Sequence[Sequence[LabelledItem]]) -> int:
+    return round(sum(map(len, parts)) / len(parts))
+
+
+def plan_parts(
+    labelled: LabelledSet, items: Sequence[LabelledItem], seed: int
+) -> tuple[Literal["locked", "nested"], list[Part]]:
+    """Return how the gain is measured: one locked test part, or folds that are each held out once; no group is parted."""
+    if len(items) < LEAST_ITEMS:
+        raise OptimizerError(
+            f"{labelled.name or 'the labelled set'}: found {len(items)} items whose labels tell something by this metric.",
+            expected=f"at least {LEAST_ITEMS}, better 40: a gain measured on fewer is noise",
+            fix="label more messages, or take another metric.",
+        )
+    groups = len(blocks(items))
+    if groups < 2:
+        raise OptimizerError(
+            f"{labelled.name or 'the labelled set'}: all {len(items)} items belong to one group.",
+            expected="at least two groups (or messages), better 10: what is held out must be of other groups",
+        )
+    whole = labelled.model_copy(update={"items": tuple(items)})
+    if len(items) >= LOCKED_FROM and groups >= LOCKED_FROM_GROUPS:
+        train, test = whole.split((1 - TEST_SHARE, TEST_SHARE), seed)
+        return "locked", [Part(train.items, test.items)]
+    folds = whole.folds(min(FOLDS, len(items) // 2, groups), seed)
+    return "nested", [Part(rest.items, held.items) for rest, held in folds]
+
+
+def _check_judged(before: Evaluation) -> None:
+    """Raise where the untuned ranker could rank nothing: there is nothing to compare with."""
+    if before.scores:
+        return
+    if before.unmeasured:
+        raise OptimizerError(
+            "the budget ends before any held-out item is judged.",
+            expected="a few calls per labelled item at least",
+            fix="raise the budget.",
+        )
+    raise OptimizerError(
+        f"the ranker could rank none of the held-out items ({', '.join(sorted(set(before.faults.values())))}).",
+        fix="try it on one message first; look at the model's replies.",
+    )
+
+
+def _joined(left: Evaluation, right: Evaluation) -> Evaluation:
+    return replace(
+        left,
+        scores={**left.scores, **right.scores},
+        faults={**left.faults, **right.faults},
+        unmeasured=(*left.unmeasured, *right.unmeasured),
+    )

@@ -1,0 +1,163 @@
+"""The record of an optimization: what was done, what it gained on data no choice was made on, and what it took."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from character.statistics.intervals import Interval
+from optimizers.calibration.calibration import Calibration
+from optimizers.validation.evaluation import Comparison
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+
+
+class Figure(_Record):
+    """An estimate with its interval; both ends are None where the data gives none."""
+
+    estimate: float
+    low: float | None = None
+    high: float | None = None
+
+    @classmethod
+    def of(cls, interval: Interval) -> Figure:
+        """Return the figure of an interval."""
+        ends = [None if abs(end) == float("inf") else end for end in interval[1:]]
+        return cls(estimate=interval.estimate, low=ends[0], high=ends[1])
+
+
+class MetricGain(_Record):
+    """A metric before and after tuning on the same held-out items. A positive gain is better, also for errors."""
+
+    metric: str
+    before: Figure
+    after: Figure
+    gain: Figure
+    num_items: int
+    num_groups: int
+
+    @classmethod
+    def of(cls, found: Comparison) -> MetricGain:
+        """Return the record of a comparison."""
+        return cls(
+            metric=found.metric,
+            before=Figure.of(found.before),
+            after=Figure.of(found.after),
+            gain=Figure.of(found.gain),
+            num_items=found.num_items,
+            num_groups=found.num_groups,
+        )
+
+
+class Contender(_Record):
+    """A strategy that ``auto`` considered: its mean gain in cross-validation inside the training part, with its standard error."""
+
+    strategy: str
+    gain: float
+    standard_error: float
+    num_items: int
+    calls: int
+
+
+class CurvePoint(_Record):
+    """The held-out gain after tuning on so many labelled items."""
+
+    num_items: int
+    gain: Figure
+
+
+class Calls(_Record):
+    """What an optimization took: calls by role, tokens, and USD where the price is known."""
+
+    ranking: int = 0
+    reflection: int = 0
+    budget: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float | None = None
+
+    @property
+    def total(self) -> int:
+        """The calls made, over both roles."""
+        return self.ranking + self.reflection
+
+
+class Control(_Record):
+    """The same optimization on permuted labels, where there is nothing to learn: an adopted program would be a false one."""
+
+    runs: int = 0
+    adopted: int = 0
+    gains: tuple[float, ...] = ()
+
+
+Verdict = Literal["starved", "untuned", "unmeasured", "few_groups", "gain", "no_gain"]
+"""How an optimization ended: the calls did not reach to try anything; nothing was changed; no held-out item could tell; too few groups
+of items could; the held-out gain is above zero; it is not."""
+
+
+class Tuned(_Record):
+    """What was tuned: the ranker's instruction, number of demos and temperature (None: the model's own) before and after.
+
+    ``calibration`` is that of the tuned ranker, None without one; ``recalibrated`` whether it is a new one.
+    """
+
+    instructions_before: str
+    instructions: str
+    num_demos_before: int
+    num_demos: int
+    temperature_before: float | None = None
+    temperature: float | None = None
+    calibration: Calibration | None = None
+    recalibrated: bool = False
+
+
+class OptimizationReport(_Record):
+    """What an optimization did and found.
+
+    ``strategy`` is what was asked for, ``chosen`` what came of it (``untuned`` where nothing did). ``design``
+    says on which data the gain was measured: ``locked``, a part of the items that nothing was chosen on, or
+    ``nested``, cross-validation in which the whole strategy runs once per fold. ``metrics`` holds all metrics,
+    the one that was optimized first. ``adopted`` with ``verdict`` and ``reason`` in words; ``num_starved`` counts the parts
+    of the data in which the calls did not reach to try anything. ``languages`` are those of the labels, ``rehearsal`` says that
+    a model for trying and testing judged, proposed, or wrote candidates. ``warning`` says in how far it is length
+    that the tuned ranker measures, nothing where it is not. ``unmeasured`` counts held-out items
+    that were left out because the calls ran out, ``unusable`` items whose labels tell nothing by the metric.
+    """
+
+    strategy: str
+    chosen: str
+    metric: str
+    level: float
+    seed: int
+    model: str = ""
+    labelled: str = ""
+    labelled_fingerprint: str = ""
+    num_items: int
+    num_train: int
+    num_test: int
+    num_labels: int
+    unusable: int = 0
+    unmeasured: int = 0
+    design: Literal["locked", "nested"]
+    folds: int = 0
+    metrics: tuple[MetricGain, ...] = ()
+    adopted: bool
+    verdict: Verdict
+    reason: str
+    num_starved: int = 0
+    warning: str = ""
+    languages: tuple[str, ...] = ()
+    rehearsal: bool = False
+    tuned: Tuned
+    contenders: tuple[Contender, ...] = ()
+    curve: tuple[CurvePoint, ...] = ()
+    control: Control | None = None
+    calls: Calls = Calls()
+
+    @property
+    def gain(self) -> MetricGain | None:
+        """The optimized metric before and after, None where no held-out item could tell."""
+        return self.metrics[0] if self.metrics else None
