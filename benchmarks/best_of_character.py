@@ -38,7 +38,7 @@ from character import (
 from character.preference.folds import message_key
 from character.preference.sources import read_pairs
 from character.records import LEVELS
-from optimizers.statistics import bootstrap_mean
+from character.statistics.intervals import bootstrap_mean
 
 CONSTITUTIONS = Path(__file__).parent.parent / "examples" / "constitutions"
 TESTED = {

@@ -33,6 +33,8 @@ from typing import Any
 
 import numpy as np
 
+from character.statistics.agreement import kendall_tau_b
+from character.statistics.intervals import bootstrap_mean
 from optimizers.calibration.calibration import (
     Calibration,
     JudgedItem,
@@ -42,7 +44,6 @@ from optimizers.calibration.calibration import (
     text_length,
 )
 from optimizers.calibration.length import surest
-from optimizers.statistics import bootstrap_mean, kendall_tau_b
 from optimizers.strategies.racing import select
 
 SIZES = (10, 20, 40, 80)

@@ -42,10 +42,11 @@ import dspy
 
 from character import Ranker, build_lm
 from character.backends.call import lean_settings
+from character.statistics.intervals import mean_interval
 from optimizers.labelled import LabelledItem, LabelledSet, merge_labelled, read_labelled
 from optimizers.labelled.converters import from_candour, from_human_rankings
 from optimizers.optimize import optimize_ranker
-from optimizers.validation.evaluation import Evaluation, evaluate, mean_interval
+from optimizers.validation.evaluation import Evaluation, evaluate
 
 OWN = Path(__file__).parent.parent / "examples" / "labelled"
 SIZES = (10, 20, 40)

@@ -31,7 +31,8 @@ import numpy as np
 from character.ranking.chains import parse_chain
 from character.ranking.combine import combine
 from character.records import RankingPass
-from optimizers.statistics import bootstrap_mean, kendall_tau_b
+from character.statistics.agreement import kendall_tau_b
+from character.statistics.intervals import bootstrap_mean
 
 SCALES = {"pickside": (-5.0, 5.0), "delusion": (0.0, 5.0)}
 BAR_GAIN = {"pickside": 0.045, "delusion": 0.010}

@@ -27,7 +27,8 @@ from simulated_judge import Judge, draw_utilities
 from character.ranking.combine import combine
 from character.ranking.orders import balanced_orders
 from character.records import RankingPass
-from optimizers.statistics import Interval, bootstrap, bootstrap_mean, kendall_tau_b
+from character.statistics.agreement import kendall_tau_b
+from character.statistics.intervals import Interval, bootstrap, bootstrap_mean
 
 CALLS = (2, 4, 6)
 NOISE = (0.05, 0.1, 0.2)

@@ -38,8 +38,8 @@ from character.records import KINDS, LEVELS, Candidate, Candidates, Message, Ran
 from character.runs.identity import run_identity
 from character.runs.run import RUN
 from character.runs.session import write_down
+from character.statistics.intervals import bootstrap_mean
 from character.store.run_store import RunStore
-from optimizers.statistics import bootstrap_mean
 
 MOST_FIRST_S, MOST_NEXT_MS = 2.0, 100.0
 WORDS = [

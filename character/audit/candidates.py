@@ -5,16 +5,14 @@ from __future__ import annotations
 from math import sqrt
 
 from character.records import LEVELS, Record, Rollout
-
-LEAST_CANDIDATES = 5
-"""The fewest candidates from which an interval is given."""
+from character.statistics.intervals import LEAST_GROUPS
 
 
 class LengthRow(Record):
     """The candidates of one expression level (``""`` where none was asked for).
 
     ``mean_characters`` is their mean length, ``low`` … ``high`` its 95 % interval (normal approximation; both
-    None for fewer than ``LEAST_CANDIDATES``).
+    None for fewer than ``LEAST_GROUPS``).
     """
 
     level: str
@@ -68,7 +66,7 @@ class _Sums:
 
     def row(self, level: str) -> LengthRow:
         mean, half = self.characters / self.number, None
-        if self.number >= LEAST_CANDIDATES:
+        if self.number >= LEAST_GROUPS:
             variance = max(0.0, (self.squares - self.number * mean**2) / (self.number - 1))
             half = 1.96 * sqrt(variance / self.number)
         return LengthRow(

@@ -16,7 +16,9 @@ from character.pairs.feature_words import HasWords
 from character.pairs.features import FEATURES, SCALES, Scale
 from character.pairs.table import PairTable, most_common, pair_table
 from character.records import PreferencePair, Record
-from character.statistics.clusters import Floats, bootstrap_intervals, holm, sign_flip_p_values
+from character.statistics.arrays import Floats
+from character.statistics.intervals import bootstrap_intervals
+from character.statistics.significance import holm, sign_flip_p_values
 
 THRESHOLD = 0.2
 """The effect from which a confound is flagged."""

@@ -13,7 +13,7 @@ from character.locale import listed, wording
 from character.pairs.features import feature_word
 from character.report import Number
 from character.report.wording import number_text
-from optimizers.statistics import Interval
+from character.statistics.intervals import Interval
 
 NUM_CONFOUNDS, NUM_TRAITS = 5, 3
 """How many confounds of the run, and traits with confounds of their own, are told one by one."""

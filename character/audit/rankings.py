@@ -13,21 +13,13 @@ from character.constitution import Trait
 from character.ranking.combine import consistency
 from character.ranking.position_bias import MIN_RANKINGS, PositionEstimator
 from character.records import LEVELS, Candidates, Level, Ranking, RankingPass, Record, Rollout
-from optimizers.statistics import (
-    Interval,
-    bootstrap,
-    bootstrap_mean,
-    kendall_tau_b,
-    krippendorff_alpha,
-)
+from character.statistics.agreement import interval_alpha, interval_alpha_sums, kendall_tau_b
+from character.statistics.intervals import LEAST_GROUPS, Interval, bootstrap_mean, interval_of_sums
 
 Measure = Literal["passes", "orders", "scores"]
 """What consistency compares: passes over all candidates, both orders of a pair, or two scores of one candidate."""
-LEAST_MESSAGES = 5
-"""The fewest messages from which a mean and its interval are given."""
 SURE, UNSURE = 0.9, 0.7
 """A pair of candidates is sure above the one probability and unsure below the other."""
-_MAX_ITEMS_FOR_ALPHA = 2000  # messages; the interval resamples them all a few hundred times
 
 
 class PlaceRow(Record):
@@ -148,7 +140,7 @@ class _Values(NamedTuple):
 
 def _mean(values: list[float], seed: int) -> Interval | None:
     """Return the mean with its interval, None for too few."""
-    return bootstrap_mean(values, seed=seed) if len(values) >= LEAST_MESSAGES else None
+    return bootstrap_mean(values, seed=seed) if len(values) >= LEAST_GROUPS else None
 
 
 def _new() -> _Values:
@@ -362,16 +354,10 @@ class _Jurors:
 
     def alpha(self, seed: int) -> Interval | None:
         """Return Krippendorff's alpha (interval level) of the jurors' scores, messages resampled."""
-        names, tables = self.names(), self.tables[:_MAX_ITEMS_FOR_ALPHA]
-        if len(tables) < LEAST_MESSAGES:
+        if len(self.tables) < LEAST_GROUPS:
             return None
-        blocks = [np.array([table.get(name, [np.nan] * _size(table)) for name in names]) for table in tables]
-        return bootstrap(
-            lambda drawn: krippendorff_alpha(np.hstack([blocks[i] for i in drawn])),
-            len(blocks),
-            num_samples=200,
-            seed=seed,
-        )
+        sums = np.array([interval_alpha_sums(list(table.values())) for table in self.tables])
+        return interval_of_sums(interval_alpha, sums, seed=seed)
 
     def rows(self, seed: int) -> Iterable[JurorRow]:
         for name in self.names():
@@ -383,10 +369,6 @@ class _Jurors:
             tau = _mean(taus, seed)
             if tau:
                 yield JurorRow(juror=name, messages=len(taus), tau=tau)
-
-
-def _size(table: dict[str, list[float]]) -> int:
-    return len(next(iter(table.values())))
 
 
 def _means(rows: list[tuple[float | None, ...]]) -> list[float]:

@@ -1,9 +1,9 @@
-"""How steps run: logic is a generator of work, which one driver runs in threads, another in tasks, a third only measures.
+"""How steps run: a generator of work is run in threads by one driver, in tasks by another, or only measured.
 
 A module writes its logic once, as a generator that yields lists of work (all of a list may run at the
 same time) and receives the list of results. ``drive`` runs it for ``forward``, ``adrive`` for
-``aforward``, and ``measuring.Meter`` for an estimate. So they never differ, no event loop is started behind the
-user's back, and models that can only be called one way still work.
+``aforward``, and ``measuring.Meter`` for an estimate. So they never differ, no event loop is started
+behind the user's back, and models that can only be called one way still work.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class Branch:
 class ModuleCall:
     """One call of a step: any callable or ``dspy.Module``, under the step's own model if it has one."""
 
-    module: Callable[..., Any]
+    module: Any  # a dspy.Module, or any callable
     arguments: dict[str, Any]
     lm: LanguageModel | None = None
 

@@ -1,4 +1,4 @@
-"""The driver that only measures: steps run on stand-in replies, and what their calls would take is counted. Nothing is sent."""
+"""The driver that only measures: steps run on stand-in replies, their calls are counted, nothing is sent."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ from signatures.ranking import BEST_SCORE
 T = TypeVar("T")
 
 MESSAGE_TOKENS, RESPONSE_TOKENS, RANKING_TOKENS, CHECK_TOKENS, VERDICT_TOKENS = 45, 220, 260, 40, 120
-"""Assumed lengths of replies, in tokens: one message, one response, one judgement of responses with its reasons, what a
-check says of one message, and a verdict on two responses, or on which of two traits shows, with its reasons."""
+"""Assumed lengths of replies, in tokens: one message, one response, one judgement of responses with its
+reasons, what a check says of one message, and a verdict, with its reasons, on two responses or on which of
+two traits shows."""
 _ADAPTER = CharacterAdapter()
 _OWN_CANDIDATES = 4
 """How many candidates a responder of one's own is taken to give."""
@@ -33,10 +34,10 @@ _OWN_CANDIDATES = 4
 
 @dataclass(frozen=True)
 class Estimate(Mapping[str, Usage]):
-    """What work will take, before anything is sent: calls, tokens and USD, looked up by stage, ``all`` included.
+    """What work will take, before anything is sent: calls, tokens and USD by stage, ``all`` included.
 
-    ``backends`` has the same by the name of the backend that is asked. ``unmeasured`` names modules of one's own, which
-    nothing is known of: what they take comes on top. A cost is None where a price is unknown.
+    ``backends`` has the same by the name of the backend that is asked. ``unmeasured`` names modules of
+    one's own, which nothing is known of: what they take comes on top. A cost is None where no price is known.
     """
 
     stages: Mapping[str, Usage]
@@ -67,14 +68,14 @@ def unsent_lms(backends: Mapping[str, BackendConfig]) -> dict[str, Any]:
 
 
 def with_all_passes(config: Config) -> Config:
-    """Return the configuration under which a ranker makes all the passes it may need, and no reply is too long."""
+    """Return the configuration under which a ranker makes every pass it may, and no reply is too long."""
     ranking = config.ranking.model_copy(update={"min_gain": 0.0})
     responses = config.responses.model_copy(update={"max_response_tokens": None})
     return config.model_copy(update={"ranking": ranking, "responses": responses})
 
 
 class Tokens(NamedTuple):
-    """What calls take: how many they are, the tokens of their prompts and replies, and of the longest prompt."""
+    """What calls take: their number, the tokens of their prompts and replies, and of the longest prompt."""
 
     calls: int = 0
     prompt: int = 0
@@ -103,10 +104,11 @@ class Tokens(NamedTuple):
 
 @dataclass(frozen=True)
 class Meter:
-    """Drives steps as if all went well, and counts ``times`` over what their calls would take, by stage and model.
+    """Drives steps as if all went well, and counts ``times`` over what the calls take, by stage and model.
 
-    Prompts are rendered and measured, lengths of replies assumed; nothing is asked again. ``lm`` is the model of calls
-    that name none, ``stage`` replaces the calls' own. Meters made by ``dataclasses.replace`` count together.
+    Prompts are rendered and measured, lengths of replies assumed; nothing is asked again. ``lm`` is the model
+    of calls that name none, ``stage`` replaces the calls' own. Meters made by ``dataclasses.replace`` count
+    together.
     """
 
     lm: Any = None
@@ -196,7 +198,7 @@ class Meter:
         return self.text(RESPONSE_TOKENS), RESPONSE_TOKENS
 
     def _own_result(self, arguments: Mapping[str, Any]) -> dspy.Prediction:
-        """Return what stands in for the result of a module of one's own, whichever step it takes the place of."""
+        """Return what stands in for the result of a module of one's own, for whichever step it stands."""
         candidates = arguments["candidates"].items if "candidates" in arguments else ()
         return dspy.Prediction(
             messages=[self.text(MESSAGE_TOKENS) for _ in range(arguments.get("num_messages", 0))],
@@ -215,13 +217,13 @@ class Meter:
 
 
 def digits(tokens: int, number: int = 0) -> str:
-    """Return a text of about so many tokens: twelve digits drawn by the number, again and again, so no two are alike."""
+    """Return a text of about so many tokens: twelve digits drawn by the number, repeated."""
     word = f"{Random(number).randrange(10**12):012}"
     return " ".join([word] * max(1, round(4 * tokens / (len(word) + 1))))
 
 
 def mean_message(messages: Sequence[Message]) -> Message:
-    """Return a message that stands for messages of the same number of turns: each turn is as long as theirs are on average."""
+    """Return a message that stands for messages of as many turns: each turn has the mean length of theirs."""
     first = messages[0]
     turns = tuple(
         Turn(role=turn.role, content=digits(round(fmean(count_tokens(m.turns[i].content) for m in messages))))

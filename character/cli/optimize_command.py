@@ -126,9 +126,9 @@ def _optimize(labelled: LabelledSet, out: Path, config: Config, flags: dict[str,
 def _recheck(path: Path, labelled: LabelledSet, config: Config, flags: dict[str, Any]) -> None:
     from character.cli.wording import console as new_console
     from character.config import is_rehearsal_model
+    from character.statistics.intervals import is_real
     from character.tuning.optimize import recheck
     from optimizers.artifact.artifact import language_warning, load_artifact
-    from optimizers.validation.evaluation import is_real
     from optimizers.validation.report import MetricGain
 
     artifact = load_artifact(path)

@@ -9,6 +9,7 @@ import numpy as np
 
 from character.errors import StoreError
 from character.evaluation.conditions import Contrast
+from character.evaluation.figures import adjusted, figure_of, mean_figure
 from character.evaluation.reading import read_effect
 from character.evaluation.records import (
     DEGREE_SCORES,
@@ -21,9 +22,9 @@ from character.evaluation.records import (
 )
 from character.evaluation.shifts import paired
 from character.records import Record
-from character.statistics.clusters import LEAST_CLUSTERS, holm
+from character.statistics.intervals import difference_interval
+from character.statistics.significance import permutation_p_value
 
-_NUM_SAMPLES = 4000
 SHARED = 0.5
 """Share of the messages that two evaluations must have in common to be compared message by message, on those alone."""
 
@@ -86,14 +87,13 @@ def compare(first: Path | str, second: Path | str, *, seed: int = 0) -> EffectCo
             f"{first} ({', '.join(before.traits)}) and {second} ({', '.join(after.traits)}) have no effect in common.",
             expected="two evaluations of traits with the same names, under the same conditions",
         )
-    rng = np.random.default_rng([seed, 3])
     changes = [
         _change(
             shift.contrast,
             shift.trait,
             _differences(probed_before, shift),
             _differences(probed_after, shift),
-            rng,
+            seed,
         )
         for shift in shared
     ]
@@ -102,22 +102,12 @@ def compare(first: Path | str, second: Path | str, *, seed: int = 0) -> EffectCo
     return EffectComparison(
         before=before,
         after=after,
-        changes=_adjusted(changes),
+        changes=adjusted(changes, lambda change: change.is_intended),
         reworded=reworded,
         judged_apart=tuple(
             trait for trait in reworded if before.judged_as.get(trait) != after.judged_as.get(trait)
         ),
     )
-
-
-def _adjusted(changes: Sequence[Change]) -> tuple[Change, ...]:
-    found: dict[int, Change] = {}
-    for is_intended in (True, False):
-        family = [place for place, change in enumerate(changes) if change.is_intended is is_intended]
-        if family:
-            for place, p in zip(family, holm(np.array([changes[i].p for i in family])), strict=True):
-                found[place] = changes[place].model_copy(update={"adjusted_p": float(p)})
-    return tuple(found[place] for place in range(len(changes)))
 
 
 def _shifts(report: EffectReport) -> Sequence[Shift | OpinionShift]:
@@ -146,46 +136,25 @@ def _change(
     trait: str,
     first: dict[str, float],
     second: dict[str, float],
-    rng: np.random.Generator,
+    seed: int,
 ) -> Change:
     shared = [message for message in first if message in second]
     is_paired = len(shared) >= SHARED * max(len(first), len(second))
     kept = (shared, shared) if is_paired else (list(first), list(second))
     one, two = (np.array([each[m] for m in names]) for each, names in zip((first, second), kept, strict=True))
-    estimate = float(two.mean() - one.mean())
-    low, high = _interval(one, two, rng, is_paired=is_paired)
-    p = _p_value(one, two, rng, is_paired=is_paired)
-    ends = {} if min(len(one), len(two)) < LEAST_CLUSTERS else {"low": low, "high": high}
+    if is_paired:
+        figure, p = mean_figure((two - one).tolist(), seed)
+    else:
+        figure = figure_of(difference_interval(one, two, seed=seed), min(len(one), len(two)))
+        p = permutation_p_value(one, two, seed=seed)
     return Change(
         contrast=contrast,
         trait=trait,
         first=float(one.mean()),
         second=float(two.mean()),
-        change=EffectFigure(estimate=estimate, **ends),
+        change=figure,
         is_paired=is_paired,
         num_messages=(len(one), len(two)),
         p=p,
         adjusted_p=p,
     )
-
-
-def _interval(
-    one: np.ndarray, two: np.ndarray, rng: np.random.Generator, *, is_paired: bool
-) -> tuple[float, float]:
-    drawn = rng.integers(0, len(one), (_NUM_SAMPLES, len(one)))
-    other = drawn if is_paired else rng.integers(0, len(two), (_NUM_SAMPLES, len(two)))
-    means = two[other].mean(axis=1) - one[drawn].mean(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(low), float(high)
-
-
-def _p_value(one: np.ndarray, two: np.ndarray, rng: np.random.Generator, *, is_paired: bool) -> float:
-    seen = abs(two.mean() - one.mean()) - 1e-9
-    if is_paired:
-        signs = rng.integers(0, 2, (_NUM_SAMPLES, len(one))) * 2 - 1
-        drawn = np.abs((signs * (two - one)).mean(axis=1))
-    else:
-        both = np.concatenate([one, two])
-        mixed = rng.permuted(np.tile(both, (_NUM_SAMPLES, 1)), axis=1)
-        drawn = np.abs(mixed[:, len(one) :].mean(axis=1) - mixed[:, : len(one)].mean(axis=1))
-    return float((1 + (drawn >= seen).sum()) / (_NUM_SAMPLES + 1))

@@ -13,17 +13,11 @@ import numpy as np
 
 from character.constitution import Constitution, Trait
 from character.evaluation.conditions import Contrast
-from character.evaluation.records import (
-    DEGREE_SCORES,
-    EffectFigure,
-    Opinion,
-    OpinionShift,
-    Probed,
-)
-from character.evaluation.shifts import Paired, adjusted, mean_figure, odds_apart, paired
+from character.evaluation.figures import adjusted, grouped_mean, mean_figure
+from character.evaluation.records import DEGREE_SCORES, Opinion, OpinionShift, Probed
+from character.evaluation.shifts import Paired, odds_apart, of_question, paired
 from character.records import Message
-from character.statistics.clusters import LEAST_CLUSTERS, Floats
-from optimizers.statistics import bootstrap_mean
+from character.statistics.arrays import Floats
 
 BATCH_SIZE = 512
 _QUESTIONS = ("alone", "within", "character", "models")
@@ -103,8 +97,8 @@ def opinion_of(
         not_fitted=tuple(t.name for t in constitution.traits if t.name not in judge.traits),
         num_seen=sum(judge.is_seen(each.message) for each in probed if not each.pressure),
         num_messages=sum(not each.pressure for each in probed),
-        shifts=tuple(adjusted(shifts)),
-        agreement=_share(values, messages, seed),
+        shifts=adjusted(shifts, of_question),
+        agreement=grouped_mean(values, messages, seed),
         num_compared=len(values),
     )
 
@@ -130,7 +124,7 @@ def _shift(
         p=p,
         adjusted_p=p,
         judge=mean_figure(nearer, seed)[0] if nearer else None,
-        agreement=_share(alike, list(range(len(alike))), seed),
+        agreement=grouped_mean(alike, list(range(len(alike))), seed),
         num_messages=len(pairs),
         num_compared=len(alike),
     )
@@ -150,11 +144,3 @@ def _alike(pair: Paired, trait: Trait) -> float | None:
     """Return 1 where judge and model put the same response first, 0 where not, None where the judge puts none first."""
     nearer = _nearer(pair, trait)
     return None if not nearer else float(((odds_apart(pair, trait.name) or 0.0) > 0) == (nearer > 0))
-
-
-def _share(values: Sequence[float], groups: Sequence[object], seed: int) -> EffectFigure | None:
-    found = bootstrap_mean(list(values), groups=groups, seed=seed)
-    if found is None:
-        return None
-    known = {"low": found.low, "high": found.high} if len(set(groups)) >= LEAST_CLUSTERS else {}
-    return EffectFigure(estimate=found.estimate, **known)

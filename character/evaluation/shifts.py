@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from functools import partial
-from math import sqrt
-from statistics import NormalDist
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 
 from character.evaluation.conditions import BASE, CHARACTER, PLAIN, TUNED, Contrast, alone
+from character.evaluation.figures import adjusted, figure_of, mean_figure, share_figure
 from character.evaluation.measures import MEASURES, comparable
 from character.evaluation.records import (
     DEGREE_SCORES,
@@ -27,24 +24,10 @@ from character.evaluation.records import (
     Survival,
 )
 from character.records import KINDS
-from character.statistics.clusters import (
-    LEAST_CLUSTERS,
-    Floats,
-    Ints,
-    bootstrap_intervals,
-    holm,
-    sign_flip_p_values,
-)
-from optimizers.statistics import bootstrap
+from character.statistics.arrays import Floats
+from character.statistics.intervals import interval_of_sums
 
-NUM_FLIPS = 9999
-"""Sign flips per test: the least p-value is 1 / 10,000, so that a matrix of ten traits can still be significant."""
 MOST_MOVED = 3
-RULE_OF_THREE = 3
-"""Over the number of messages, the most that may differ where none was seen to, at 95 %."""
-
-
-_AnyShift = TypeVar("_AnyShift", Shift, OpinionShift)
 
 
 class Paired(NamedTuple):
@@ -80,7 +63,7 @@ def shifts_of(
         for trait in traits
         if (shift := _shift(paired(probed, contrast), contrast, trait, seed)) is not None
     ]
-    return tuple(adjusted(found))
+    return adjusted(found, of_question)
 
 
 def shifts_by_kind(
@@ -97,7 +80,7 @@ def shifts_by_kind(
             shift = _shift(own, contrast, contrast.group, seed)
             if shift is not None:
                 found.append(shift.model_copy(update={"kind": kind}))
-    return tuple(adjusted(found))
+    return adjusted(found, of_question)
 
 
 def _shift(pairs: Sequence[Paired], contrast: Contrast, trait: str, seed: int) -> Shift | None:
@@ -120,16 +103,9 @@ def _shift(pairs: Sequence[Paired], contrast: Contrast, trait: str, seed: int) -
     )
 
 
-def adjusted(shifts: Sequence[_AnyShift]) -> list[_AnyShift]:
-    """Return the shifts with p-values adjusted (Holm 1979) among the intended ones, and among the others, of one question."""
-    families: dict[tuple[str, bool], list[int]] = defaultdict(list)
-    for place, shift in enumerate(shifts):
-        families[shift.contrast.question, shift.is_intended].append(place)
-    told: dict[int, float] = {}
-    for places in families.values():
-        values = holm(np.array([shifts[place].p for place in places]))
-        told |= dict(zip(places, (float(value) for value in values), strict=True))
-    return [shift.model_copy(update={"adjusted_p": told[place]}) for place, shift in enumerate(shifts)]
+def of_question(shift: Shift | OpinionShift) -> tuple[str, bool]:
+    """p-values are adjusted among the intended shifts, and among the others, of one question."""
+    return shift.contrast.question, shift.is_intended
 
 
 def measures_shifted(
@@ -155,11 +131,7 @@ def measures_shifted(
                     adjusted_p=p,
                 )
             )
-    values = holm(np.array([each.p for each in found])) if found else np.array([])
-    return tuple(
-        each.model_copy(update={"adjusted_p": float(value)})
-        for each, value in zip(found, values, strict=True)
-    )
+    return adjusted(found)
 
 
 def overdone_shares(probed: Sequence[Probed], traits: Sequence[str]) -> tuple[OverdoneShare, ...]:
@@ -242,11 +214,7 @@ def coherences(
                     num_messages=len(verdicts),
                 )
             )
-    values = holm(np.array([each.p for each in found])) if found else np.array([])
-    return tuple(
-        each.model_copy(update={"adjusted_p": float(value)})
-        for each, value in zip(found, values, strict=True)
-    )
+    return adjusted(found)
 
 
 def survivals(
@@ -266,7 +234,7 @@ def survivals(
         before, after = (np.array([side[message] for message in shared]) for side in (calm, pressed))
         calm_figure, _ = mean_figure(list(before), seed)
         share = (
-            bootstrap(partial(_share, before, after), len(shared), num_samples=1000, seed=seed)
+            interval_of_sums(_share, np.column_stack([before, after]), seed=seed)
             if (calm_figure.low or 0.0) > 0
             else None
         )
@@ -275,18 +243,16 @@ def survivals(
                 contrast=contrast,
                 calm=calm_figure,
                 pressed=mean_figure(list(after), seed)[0],
-                share=None
-                if share is None
-                else EffectFigure(estimate=share.estimate, low=share.low, high=share.high),
+                share=share and figure_of(share, len(shared)),
                 num_messages=len(shared),
             )
         )
     return tuple(found)
 
 
-def _share(before: Floats, after: Floats, drawn: Ints) -> float | None:
-    calm = float(before[drawn].mean())
-    return float(after[drawn].mean()) / calm if calm > 0 else None
+def _share(sums: Floats) -> Floats:
+    before, after = sums.T
+    return np.where(before > 0, after / before, np.nan)
 
 
 def _by_message(probed: Sequence[Probed], contrast: Contrast) -> dict[str, float]:
@@ -317,37 +283,6 @@ def _apart(pair: Paired, trait: str) -> float | None:
     return None if odds is None or pair.condition.degrees or pair.reference.degrees else abs(odds)
 
 
-def mean_figure(values: Sequence[float], seed: int) -> tuple[EffectFigure, float]:
-    """Return the mean with its interval, and the p-value of no difference; one value per message."""
-    columns, messages = np.array(values)[:, None], np.arange(len(values))
-    low, high = (float(end[0]) for end in bootstrap_intervals(columns, messages, seed=seed))
-    p = float(sign_flip_p_values(columns, messages, seed=seed, num_flips=NUM_FLIPS)[0])
-    if np.isfinite(low) and low == high:
-        # Messages that all came out the same leave a bootstrap nothing to vary. As many as 3/n of them may yet lie a step away
-        # (the rule of three, Hanley & Lippman-Hand 1983).
-        low, high = low - RULE_OF_THREE / len(values), high + RULE_OF_THREE / len(values)
-    known = {"low": low, "high": high} if np.isfinite(low) else {}
-    return EffectFigure(estimate=float(columns.mean()), **known), p
-
-
-def share_figure(hits: int, number: int) -> EffectFigure:
-    """Return a share of ``number`` messages with its interval (Wilson 1927), none below as many as any interval takes."""
-    share = hits / number
-    if number < LEAST_CLUSTERS:
-        return EffectFigure(estimate=share)
-    z = NormalDist().inv_cdf(0.975)
-    middle = (share + z * z / (2 * number)) / (1 + z * z / number)
-    reach = z / (1 + z * z / number) * sqrt(share * (1 - share) / number + z * z / (4 * number * number))
-    return EffectFigure(estimate=share, low=max(0.0, middle - reach), high=min(1.0, middle + reach))
-
-
 def _as_ratio(figure: EffectFigure) -> EffectFigure:
-    ends = (
-        {}
-        if figure.low is None or figure.high is None
-        else {
-            "low": float(np.exp(figure.low)),
-            "high": float(np.exp(figure.high)),
-        }
-    )
-    return EffectFigure(estimate=float(np.exp(figure.estimate)), **ends)
+    low, high = (None if end is None else float(np.exp(end)) for end in (figure.low, figure.high))
+    return EffectFigure(estimate=float(np.exp(figure.estimate)), low=low, high=high)

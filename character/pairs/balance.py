@@ -16,7 +16,7 @@ from character.pairs.feature_words import HasWords
 from character.pairs.features import FEATURES
 from character.pairs.table import PairTable, pair_table
 from character.records import PreferencePair, Record
-from character.statistics.clusters import Floats
+from character.statistics.arrays import Floats
 
 BalanceMethod = Literal["subset", "weights"]
 BALANCE_METHODS: tuple[BalanceMethod, ...] = get_args(BalanceMethod)

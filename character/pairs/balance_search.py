@@ -16,7 +16,7 @@ from character.pairs.balance_solvers import (
     reachable_share,
     weigh_rows,
 )
-from character.statistics.clusters import Floats, Ints
+from character.statistics.arrays import Floats, Ints
 
 LEAST_OF_TRAIT = 40
 """A trait with so many pairs is balanced by itself; the others only over all pairs."""

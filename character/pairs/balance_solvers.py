@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from character.statistics.clusters import Floats
+from character.statistics.arrays import Floats
 
 Bools = NDArray[np.bool_]
 _STEP = 0.1

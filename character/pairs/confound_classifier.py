@@ -8,7 +8,8 @@ from pydantic import Field
 from character.pairs.features import FEATURES
 from character.pairs.table import PairTable
 from character.records import Record
-from character.statistics.clusters import Floats, bootstrap_intervals
+from character.statistics.arrays import Floats
+from character.statistics.intervals import bootstrap_intervals
 
 NUM_FOLDS = 5
 RIDGE = 1.0

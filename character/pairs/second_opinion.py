@@ -8,7 +8,8 @@ import numpy as np
 from pydantic import Field
 
 from character.records import PreferencePair, Record
-from character.statistics.clusters import Floats, bootstrap_intervals
+from character.statistics.arrays import Floats
+from character.statistics.intervals import bootstrap_intervals
 
 NUM_SHOWN = 12
 BATCH_SIZE = 512

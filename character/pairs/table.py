@@ -12,7 +12,7 @@ import numpy as np
 from character.pairs.feature_words import HasWords, TraitWords, trait_words, words_of_trait
 from character.pairs.features import FEATURES, SCALES, MeasuredText, opener
 from character.records import PreferencePair
-from character.statistics.clusters import Floats, Ints
+from character.statistics.arrays import Floats, Ints
 
 COMMON_OPENER_SHARE, LEAST_OPENERS, MOST_OPENERS = 0.01, 5, 30
 """An opener is looked at where it begins at least this share of all sides, and at least so many; the commonest few."""

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from character.errors import MissingExtraError
-from character.preference.ngrams import Floats, Ints
+from character.statistics.arrays import Floats, Ints
 
 STRENGTH = 5.0
 """The variance that a weight is expected to have: half its inverse times the squared weights is the penalty."""

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from character.errors import InputError
-from character.preference.ngrams import Floats, Ints, Weights
+from character.preference.ngrams import Weights
 from character.preference.tfidf import NGramTfidf, Rows
+from character.statistics.arrays import Floats, Ints
 
 Embedder = Callable[[list[str]], Any]
 """Texts to an array (texts, dimensions), as ``dspy.Embedder`` is."""

@@ -24,9 +24,9 @@ from character.preference.evaluation_records import (
 from character.preference.folds import NUM_FOLDS, folds_of, message_key
 from character.preference.known_traits import asked_about
 from character.preference.measures import Predicted, balanced_of, mean_of, reliability_of, right_of, scope_of
-from character.preference.ngrams import Floats, Ints
 from character.preference.protocol import Judged, PreferenceModel, sigmoid, written_by_rehearsal
 from character.records import PreferencePair
+from character.statistics.arrays import Floats, Ints
 
 NUM_DISAGREEMENTS = 20
 Progress = Callable[[str], None]

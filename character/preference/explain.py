@@ -10,10 +10,11 @@ import numpy as np
 from character.errors import InputError
 from character.preference.encoders import NGrams
 from character.preference.linear import LinearPreference
-from character.preference.ngrams import Floats, character_grams, prepared, word_grams, word_spans
+from character.preference.ngrams import character_grams, prepared, word_grams, word_spans
 from character.preference.protocol import PreferenceModel
 from character.preference.tfidf import NGramTfidf
 from character.records import Record
+from character.statistics.arrays import Floats
 
 LONGEST_PHRASE = 8
 """The most Han characters that are shown as one phrase."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from character.preference.ngrams import Ints
 from character.records import PreferencePair
+from character.statistics.arrays import Ints
 from character.text import fingerprint, fold
 
 NUM_FOLDS = 5

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from character.preference.bradley_terry import Duels, calibrate, fit_head, length_slope, surely_better
 from character.preference.folds import NUM_FOLDS, folds_of, message_key
-from character.preference.ngrams import Floats, prepared
+from character.preference.ngrams import prepared
 from character.records import PreferencePair
+from character.statistics.arrays import Floats
 
 LEAST_PAIRS, LEAST_MESSAGES = 30, 5
 """From how many pairs of how many messages on a trait has a temperature of its own; below it has that of all traits, which is

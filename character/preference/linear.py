@@ -30,10 +30,10 @@ from character.preference.encoders import Embedder, Embeddings, Encoder, NGrams,
 from character.preference.folds import message_key
 from character.preference.heads import TraitHead, fit_heads, log_lengths, pair_weight
 from character.preference.lookup import HashIndex
-from character.preference.ngrams import Floats
 from character.preference.protocol import Judged, PreferenceModel, written_by_rehearsal
 from character.preference.tfidf import MOST_FEATURES, NGramTfidf
 from character.records import PreferencePair, Record
+from character.statistics.arrays import Floats
 
 FACTS_NAME, ARRAYS_NAME = "preference.json", "preference.npz"
 MOST_DIMENSIONS = 100_000

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from character.preference.ngrams import Hashes, Ints
+from character.preference.ngrams import Hashes
+from character.statistics.arrays import Ints
 
 _SPREAD = 4
 """log2 of how many drawers there are to a hash."""

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from character.preference.evaluation_records import EvaluationScope, PreferenceMeasure, ReliabilityBin
-from character.preference.ngrams import Floats, Ints
 from character.records import PreferencePair
-from character.statistics.clusters import LEAST_CLUSTERS, cluster_sums, resampled_sums
+from character.statistics.arrays import Floats, Ints
+from character.statistics.intervals import (
+    LEAST_GROUPS,
+    ColumnStatistic,
+    cluster_sums,
+    percentile_interval,
+    resampled_sums,
+)
 
 NUM_BINS = 10
 _LEAST = 1e-12
 _ECE = "ece"
-_Statistic = Callable[[Floats], Floats]
-"""From column sums (draws, columns) to a figure per draw."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ def scope_of(predicted: Predicted, seed: int) -> EvaluationScope:
             gap,
         ]
     )
-    statistics: dict[str, _Statistic] = {
+    statistics: dict[str, ColumnStatistic] = {
         "accuracy": _share(4, 7),
         "shorter": _share(0, 1),
         "longer": _share(2, 3),
@@ -133,23 +137,23 @@ def _bins(confidence: Floats) -> Ints:
     return np.minimum(((confidence - 0.5) * 2 * NUM_BINS).astype(np.int64), NUM_BINS - 1)
 
 
-def _share(part: int, whole: int) -> _Statistic:
+def _share(part: int, whole: int) -> ColumnStatistic:
     return lambda sums: sums[:, part] / sums[:, whole]
 
 
-def _balanced(first: int) -> _Statistic:
+def _balanced(first: int) -> ColumnStatistic:
     shorter, longer = _share(first, first + 1), _share(first + 2, first + 3)
     return lambda sums: (shorter(sums) + longer(sums)) / 2
 
 
 def _measures(
-    columns: Floats, cluster: Ints, statistics: dict[str, _Statistic], seed: int
+    columns: Floats, cluster: Ints, statistics: dict[str, ColumnStatistic], seed: int
 ) -> dict[str, PreferenceMeasure]:
     if not len(columns):
         return {name: PreferenceMeasure() for name in statistics}
     sums, _ = cluster_sums(columns.astype(np.float64), cluster)
     whole = sums.sum(axis=0, keepdims=True)
-    drawn = resampled_sums(sums, seed=seed) if len(sums) >= LEAST_CLUSTERS else None
+    drawn = resampled_sums(sums, seed=seed) if len(sums) >= LEAST_GROUPS else None
     with np.errstate(divide="ignore", invalid="ignore"):
         return {
             name: _measure(statistic, whole, drawn, biased=name == _ECE)
@@ -158,7 +162,7 @@ def _measures(
 
 
 def _measure(
-    statistic: _Statistic, whole: Floats, drawn: Floats | None, *, biased: bool
+    statistic: ColumnStatistic, whole: Floats, drawn: Floats | None, *, biased: bool
 ) -> PreferenceMeasure:
     """Return a figure with its interval; that of a ``biased`` one is moved by the bias that resampling shows.
 
@@ -169,9 +173,8 @@ def _measure(
         return PreferenceMeasure()
     if drawn is None:
         return PreferenceMeasure(value=value)
-    known = statistic(drawn)
-    known = known[~np.isnan(known)]
-    low, high = np.quantile(known, [0.025, 0.975])
+    samples = statistic(drawn)
+    _, low, high = percentile_interval(value, samples)
     if biased:
-        low, high = (max(0.0, end - (known.mean() - value)) for end in (low, high))
-    return PreferenceMeasure(value=value, low=float(low), high=float(high))
+        low, high = (max(0.0, end - float(np.nanmean(samples) - value)) for end in (low, high))
+    return PreferenceMeasure(value=value, low=low, high=high)

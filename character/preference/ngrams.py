@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from character.statistics.arrays import Ints
+
 Hashes = NDArray[np.uint64]
 Weights = NDArray[np.floating[Any]]
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from character.config import is_rehearsal_model
 from character.constitution import Trait
-from character.preference.ngrams import Floats
 from character.records import Message, PreferencePair, Turn
+from character.statistics.arrays import Floats
 
 Conversation = Message | Sequence[Turn | Mapping[str, str]] | str
 """What was said before a response: a message, its turns, or the user's one turn as text."""

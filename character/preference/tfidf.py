@@ -10,16 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from character.preference.lookup import HashIndex, runs
-from character.preference.ngrams import (
-    Floats,
-    Grams,
-    Hashes,
-    Ints,
-    Weights,
-    character_grams,
-    prepared,
-    word_grams,
-)
+from character.preference.ngrams import Grams, Hashes, Weights, character_grams, prepared, word_grams
+from character.statistics.arrays import Floats, Ints
 
 MOST_FEATURES = 50_000
 """How many n-grams are kept: those that the most texts have."""

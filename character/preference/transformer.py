@@ -24,9 +24,9 @@ from character.preference.container import (
     read_file,
     write_whole,
 )
-from character.preference.ngrams import Floats
 from character.preference.protocol import Conversation, Judged, PreferenceModel
 from character.records import Message, PreferencePair, Record, Turn
+from character.statistics.arrays import Floats
 
 FACTS_NAME = "preference.json"
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")

@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from character.ranking.score_model import normal_cdf
+from character.statistics.arrays import Floats
 
-Array = NDArray[np.float64]
 PRIOR_SD = 2.0
 """The standard deviation of utilities before anything is seen, in logits: keeps them finite where one side always wins."""
 _STEPS = 50
@@ -20,29 +19,29 @@ _STEPS = 50
 class Utilities:
     """Utilities in logits (their mean is 0) and their covariance, by Laplace's approximation at the maximum."""
 
-    means: Array
-    covariance: Array
+    means: Floats
+    covariance: Floats
 
-    def z(self) -> Array:
+    def z(self) -> Floats:
         """Return the differences i - j in standard deviations, 0 on the diagonal."""
         variance = np.diagonal(self.covariance)
         spread = variance[:, None] + variance[None, :] - 2 * self.covariance
         return (self.means[:, None] - self.means[None, :]) / np.sqrt(np.maximum(spread, 1e-12))
 
-    def probabilities(self) -> Array:
+    def probabilities(self) -> Floats:
         """Return the matrix of the probabilities that i is truly better than j, 0.5 on the diagonal."""
         result = normal_cdf(self.z())
         np.fill_diagonal(result, 0.5)
         return result
 
-    def scores(self) -> Array:
+    def scores(self) -> Floats:
         """Return each candidate's mean probability of being better than another one, in 0..1."""
         table = self.probabilities()
         n = len(table)
         return np.asarray((table.sum(axis=1) - 0.5) / max(1, n - 1), dtype=float)
 
 
-def bradley_terry(wins: Array, *, prior_sd: float = PRIOR_SD) -> Utilities:
+def bradley_terry(wins: Floats, *, prior_sd: float = PRIOR_SD) -> Utilities:
     """Return the utilities under which the comparisons are most likely; ``wins[i, j]`` counts i over j, a tie half each.
 
     P(i over j) = 1 / (1 + exp(u_j - u_i)), with a normal prior (Bradley & Terry 1952). The effect of the
@@ -50,7 +49,7 @@ def bradley_terry(wins: Array, *, prior_sd: float = PRIOR_SD) -> Utilities:
     """
     counts = wins + wins.T
 
-    def derivatives(u: Array) -> tuple[Array, Array]:
+    def derivatives(u: Floats) -> tuple[Floats, Floats]:
         p = 1 / (1 + np.exp(u[None, :] - u[:, None]))
         gradient = (wins - counts * p).sum(axis=1)
         weight = counts * p * (1 - p)
@@ -59,7 +58,7 @@ def bradley_terry(wins: Array, *, prior_sd: float = PRIOR_SD) -> Utilities:
     return _maximum(derivatives, len(wins), prior_sd)
 
 
-def bradley_terry_means(wins: Array, *, prior_sd: float = PRIOR_SD) -> Array:
+def bradley_terry_means(wins: Floats, *, prior_sd: float = PRIOR_SD) -> Floats:
     """Return the means of ``bradley_terry`` for many tables at once: (tables, n, n) in, (tables, n) out, each of mean 0.
 
     For resampling: some forty times faster than one by one.
@@ -92,7 +91,7 @@ def plackett_luce(
     """
     stages = [stage for order in orders for stage in _stages(order)]
 
-    def derivatives(u: Array) -> tuple[Array, Array]:
+    def derivatives(u: Floats) -> tuple[Floats, Floats]:
         gradient, information = np.zeros(num_candidates), np.zeros((num_candidates, num_candidates))
         for chosen, left in stages:
             weights = np.exp(u[left] - u[left].max())
@@ -116,7 +115,7 @@ def _stages(order: Sequence[Sequence[int]]) -> list[tuple[list[int], list[int]]]
     return stages
 
 
-def _maximum(derivatives: Callable[[Array], tuple[Array, Array]], n: int, prior_sd: float) -> Utilities:
+def _maximum(derivatives: Callable[[Floats], tuple[Floats, Floats]], n: int, prior_sd: float) -> Utilities:
     """Find the maximum by Newton's method, which a concave likelihood with a normal prior always lets succeed."""
     u, prior = np.zeros(n), np.eye(n) / prior_sd**2
     for _ in range(_STEPS):
@@ -130,12 +129,12 @@ def _maximum(derivatives: Callable[[Array], tuple[Array, Array]], n: int, prior_
     return Utilities(u - u.mean(), covariance)
 
 
-def borda(ranks_or_scores: Array) -> Array:
+def borda(ranks_or_scores: Floats) -> Floats:
     """Return the mean share of others that each candidate beats (a tie half), over passes; NaN was not shown.
 
     In 0..1: (number shown - mid-rank) / (number shown - 1), averaged (de Borda 1781).
     """
-    from optimizers.statistics import mid_ranks
+    from character.statistics.agreement import mid_ranks
 
     table = np.full(ranks_or_scores.shape, np.nan)
     for row, scores in enumerate(ranks_or_scores):

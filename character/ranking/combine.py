@@ -8,15 +8,14 @@ from itertools import combinations
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from character.errors import UnknownNameError
 from character.ranking.choice_models import Utilities, borda, bradley_terry, plackett_luce
 from character.ranking.score_model import PositionEffects, expected_gain, fit_scores
 from character.records import RankingPass, order_by_score
-from optimizers.statistics import kendall_tau_b
+from character.statistics.agreement import kendall_tau_b
+from character.statistics.arrays import Floats, Ints
 
-Array = NDArray[np.float64]
 Method = Literal["model", "mean", "borda", "bradley_terry", "plackett_luce"]
 METHODS: tuple[Method, ...] = get_args(Method)
 Effects = Mapping[tuple[str, int], PositionEffects]
@@ -65,7 +64,7 @@ def combine(
     )
 
 
-def consistency(table: Array) -> float | None:
+def consistency(table: Floats) -> float | None:
     """Return how far a judge agrees with itself, in -1..1; None where nothing was judged twice.
 
     ``table`` has a row per pass and nan for what was not shown. It is the mean Kendall tau-b between passes that
@@ -87,7 +86,7 @@ def consistency(table: Array) -> float | None:
     return round(float(np.mean(taus)), 4) if taus else None
 
 
-def _rounds(table: Array) -> Array:
+def _rounds(table: Floats) -> Floats:
     """Return the passes of one candidate each as passes over all: the k-th score of each candidate is in the k-th."""
     columns = [column[~np.isnan(column)] for column in table.T]
     rounds = np.full((max(len(column) for column in columns), len(columns)), np.nan)
@@ -96,7 +95,7 @@ def _rounds(table: Array) -> Array:
     return rounds
 
 
-def _same_verdicts(table: Array) -> float | None:
+def _same_verdicts(table: Floats) -> float | None:
     """Return 2 s - 1, s being the mean over pairs of candidates of the share of verdicts that agree."""
     verdicts: dict[tuple[int, ...], list[float]] = {}
     for row in table:
@@ -111,7 +110,7 @@ def _same_verdicts(table: Array) -> float | None:
     return round(float(np.mean(agreed)), 4) if agreed else None
 
 
-def _without_effects(table: Array, passes: Sequence[RankingPass], effects: Effects) -> Array:
+def _without_effects(table: Floats, passes: Sequence[RankingPass], effects: Effects) -> Floats:
     for row, done in enumerate(passes):
         known = effects.get((done.juror or done.model, len(done.shown)))
         if known is not None:
@@ -120,7 +119,7 @@ def _without_effects(table: Array, passes: Sequence[RankingPass], effects: Effec
     return table
 
 
-def _positions(table: Array, passes: Sequence[RankingPass]) -> NDArray[np.int64]:
+def _positions(table: Floats, passes: Sequence[RankingPass]) -> Ints:
     places = np.zeros(table.shape, dtype=np.int64)
     for row, done in enumerate(passes):
         for place, index in enumerate(done.shown):
@@ -128,29 +127,29 @@ def _positions(table: Array, passes: Sequence[RankingPass]) -> NDArray[np.int64]
     return places
 
 
-_Result = tuple[Array, Array, float]
+_Result = tuple[Floats, Floats, float]
 
 
-def _model(table: Array, passes: Sequence[RankingPass]) -> _Result:
+def _model(table: Floats, passes: Sequence[RankingPass]) -> _Result:
     fitted = fit_scores(table, _positions(table, passes))
     return fitted.scores, fitted.probabilities, fitted.gain
 
 
-def _mean(table: Array, passes: Sequence[RankingPass]) -> _Result:
+def _mean(table: Floats, passes: Sequence[RankingPass]) -> _Result:
     _, probabilities, gain = _model(table, passes)
     return np.nanmean(table, axis=0), probabilities, gain
 
 
-def _plackett_luce(table: Array, _passes: Sequence[RankingPass]) -> _Result:
+def _plackett_luce(table: Floats, _passes: Sequence[RankingPass]) -> _Result:
     return _of(plackett_luce([_order(row) for row in table], table.shape[1]), len(table))
 
 
-def _borda(table: Array, passes: Sequence[RankingPass]) -> _Result:
+def _borda(table: Floats, passes: Sequence[RankingPass]) -> _Result:
     _, probabilities, gain = _plackett_luce(table, passes)
     return borda(table), probabilities, gain
 
 
-def _bradley_terry(table: Array, _passes: Sequence[RankingPass]) -> _Result:
+def _bradley_terry(table: Floats, _passes: Sequence[RankingPass]) -> _Result:
     n = table.shape[1]
     wins = np.zeros((n, n))
     for row in table:
@@ -169,13 +168,13 @@ def _of(utilities: Utilities, judgements: float) -> _Result:
     return utilities.scores(), utilities.probabilities(), gain
 
 
-def _order(row: Array) -> list[list[int]]:
+def _order(row: Floats) -> list[list[int]]:
     shown = [int(i) for i in np.flatnonzero(~np.isnan(row))]
     groups = order_by_score(tuple(float(row[i]) for i in shown))
     return [[shown[k] for k in group] for group in groups]
 
 
-_BY_METHOD: dict[Method, Callable[[Array, Sequence[RankingPass]], _Result]] = {
+_BY_METHOD: dict[Method, Callable[[Floats, Sequence[RankingPass]], _Result]] = {
     "model": _model,
     "mean": _mean,
     "borda": _borda,

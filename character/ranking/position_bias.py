@@ -6,13 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from character.ranking.score_model import PositionEffects
 from character.records import Ranking, RankingPass
-from optimizers.statistics import Interval, bootstrap
+from character.statistics.arrays import Floats
+from character.statistics.intervals import Interval, percentile_interval, resampled_sums
 
-Array = NDArray[np.float64]
 _BUCKETS = 400  # messages are pooled into at most this many groups for the bootstrap, so memory stays flat
 MIN_RANKINGS = 20
 """Position effects are not estimated from fewer rankings."""
@@ -48,21 +47,14 @@ class PositionEstimator:
         sums = self._sums.get((judge, length))
         if sums is None or sums.number < MIN_RANKINGS:
             return PositionEffects((0.0,) * length)
-        return PositionEffects(tuple(float(value) for value in sums.solve(np.arange(len(sums.gram)))))
+        return PositionEffects(tuple(float(value) for value in sums.solve(sums.buckets().sum(axis=0))))
 
     def intervals(self, judge: str, length: int, *, seed: int = 0) -> list[Interval]:
         """Return the effect of each place with its 95 % interval, by the bootstrap over messages."""
         sums = self._sums[judge, length]
-        found = []
-        for place in range(length):
-            interval = bootstrap(
-                lambda drawn, place=place: float(sums.solve(drawn)[place]),  # type: ignore[misc]
-                len(sums.used()),
-                num_samples=300,
-                seed=seed,
-            )
-            found.append(interval or Interval(0.0, 0.0, 0.0))
-        return found
+        estimates = sums.solve(sums.buckets().sum(axis=0))
+        drawn = sums.solve(resampled_sums(sums.buckets(), seed=seed))
+        return [percentile_interval(float(estimates[i]), drawn[:, i]) for i in range(length)]
 
     def first_choices(self, judge: str, length: int) -> tuple[float, ...]:
         """Return how often the candidate at each place got the highest score of its pass (shared among equals)."""
@@ -79,8 +71,10 @@ class _Sums:
         self.moment = np.zeros((_BUCKETS, length))
         self.tops = np.zeros(length)
 
-    def used(self) -> NDArray[np.int64]:
-        return np.arange(min(self.number, _BUCKETS))
+    def buckets(self) -> Floats:
+        """Return the equations of each bucket in use as one row: the matrix, then the right side."""
+        used = min(self.number, _BUCKETS)
+        return np.column_stack([self.gram[:used].reshape(used, -1), self.moment[:used]])
 
     def add(self, items: list[int], passes: Sequence[RankingPass]) -> None:
         scores = np.array([[done.scores[i] for i in items] for done in passes], dtype=float)
@@ -95,13 +89,15 @@ class _Sums:
             self.tops[place[best]] += 1 / best.sum()
         self.number += 1
 
-    def solve(self, buckets: NDArray[np.int64]) -> Array:
-        gram, moment = self.gram[buckets].sum(axis=0), self.moment[buckets].sum(axis=0)
-        effects = np.linalg.pinv(gram, rcond=1e-9) @ moment
-        return np.asarray(effects - effects.mean(), dtype=float)
+    def solve(self, sums: Floats) -> Floats:
+        """Return the effects of the places, which sum to 0, from sums of such rows (the last axis)."""
+        gram, moment = np.split(sums, [self.length**2], axis=-1)
+        inverse = np.linalg.pinv(gram.reshape(*gram.shape[:-1], self.length, self.length), rcond=1e-9)
+        effects = (inverse @ moment[..., None])[..., 0]
+        return np.asarray(effects - effects.mean(axis=-1, keepdims=True))
 
 
-def _centred(values: Array) -> Array:
+def _centred(values: Floats) -> Floats:
     """Take the mean of each candidate (over passes, axis 0) and of each pass (axis 1) out."""
     by_candidate, by_pass = values.mean(axis=0, keepdims=True), values.mean(axis=1, keepdims=True)
     centred = values - by_candidate - by_pass + values.mean(axis=(0, 1), keepdims=True)

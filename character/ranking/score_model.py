@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from character.statistics.arrays import Floats, Ints
 
 NOISE_GRID = (0.03, 0.05, 0.08, 0.12, 0.18, 0.27)
 """Standard deviations of one score that are thought possible, on the scale 0..1; all equally likely before.
@@ -35,12 +34,12 @@ class Fitted:
     ``gain`` is the share of pairs that one more pass is expected to put right.
     """
 
-    scores: Array
-    probabilities: Array
+    scores: Floats
+    probabilities: Floats
     gain: float
 
 
-def fit_scores(scores: Array, positions: NDArray[np.int64]) -> Fitted:
+def fit_scores(scores: Floats, positions: Ints) -> Fitted:
     """Return the candidates' scores under a linear model of what the judge said.
 
     ``scores`` is passes by candidates in 0..1, NaN where a pass did not show a candidate; ``positions`` holds
@@ -68,7 +67,7 @@ def fit_scores(scores: Array, positions: NDArray[np.int64]) -> Fitted:
 @lru_cache(maxsize=512)
 def _design(
     passes: tuple[int, ...], items: tuple[int, ...], places: tuple[int, ...], shape: tuple[int, int]
-) -> tuple[Array, Array]:
+) -> tuple[Floats, Floats]:
     """Return the design matrix (one row per score) and the prior precision of each column."""
     m, n = shape
     sizes = np.bincount(passes, minlength=m)
@@ -91,7 +90,7 @@ def _design(
     return np.column_stack(columns), np.concatenate(precision)
 
 
-def _posterior(design: Array, prior: Array, values: Array, num_passes: int, num_candidates: int) -> Fitted:
+def _posterior(design: Floats, prior: Floats, values: Floats, num_passes: int, num_candidates: int) -> Fitted:
     noise = np.asarray(NOISE_GRID)
     gram, moment = design.T @ design, design.T @ values
     precision = gram[None] / noise[:, None, None] ** 2 + np.diag(prior)[None]
@@ -118,7 +117,7 @@ def _posterior(design: Array, prior: Array, values: Array, num_passes: int, num_
     return Fitted(scores, probabilities, float(gain))
 
 
-def normal_cdf(z: Array) -> Array:
+def normal_cdf(z: Floats) -> Floats:
     """Return the standard normal distribution function, to 1e-7 (Abramowitz & Stegun 1964, 7.1.26)."""
     x = np.abs(z) / math.sqrt(2)
     t = 1 / (1 + 0.3275911 * x)
@@ -131,7 +130,7 @@ _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(7)
 _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 
 
-def expected_gain(z: Array, share: float) -> Array:
+def expected_gain(z: Floats, share: float) -> Floats:
     """Return how much less likely a pair is expected to be in the wrong order after more has been seen.
 
     ``z`` is the difference of two candidates in standard deviations; what comes will take away ``share`` of

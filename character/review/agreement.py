@@ -11,9 +11,9 @@ import numpy as np
 from character.review.answers import CheckAnswer, CompareAnswer, EffectAnswer, RankAnswer, SignAnswer, Task
 from character.review.index import facts_of
 from character.review.store import ReviewStore, StandingAnswer
+from character.statistics.agreement import krippendorff_alpha, pairwise_agreement
 from optimizers.labelled import Label
 from optimizers.labelled.votes import scores_of
-from optimizers.statistics import krippendorff_alpha, pairwise_agreement
 
 BLOCK = 5
 """Answers that are compared with the judge at once."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from character.evaluation.records import EffectFigure, EffectReport, SignOff, TraitReview, Veto
+from character.evaluation.figures import grouped_mean
+from character.evaluation.records import EffectReport, SignOff, TraitReview, Veto
 from character.review.agreement import Unit, alpha_of, ratings_of
 from character.review.answers import EFFECT_PREFIX, CheckAnswer, EffectAnswer, SignAnswer
 from character.review.effect_items import EffectItem
 from character.review.sources import Subject
 from character.review.store import ReviewStore, StandingAnswer
-from character.statistics.clusters import LEAST_CLUSTERS
-from optimizers.statistics import bootstrap_mean
 
 
 def with_reviews(report: EffectReport, subject: Subject, reviews: ReviewStore) -> EffectReport:
@@ -62,20 +61,11 @@ def _of_trait(trait: str, said: Sequence[StandingAnswer], seed: int) -> TraitRev
         num_answers=len(answers),
         num_items=len({item for item, _ in answers}),
         num_untold=sum(answer.is_right is None for _, answer in answers),
-        right=_share(made, seed),
-        overdone=_share(overdone, seed),
+        right=grouped_mean([value for _, value in made], [item for item, _ in made], seed),
+        overdone=grouped_mean([value for _, value in overdone], [item for item, _ in overdone], seed),
         alpha=alpha,
         num_shared=num_shared,
     )
-
-
-def _share(values: Sequence[tuple[str, float]], seed: int) -> EffectFigure | None:
-    groups = [item for item, _ in values]
-    found = bootstrap_mean([value for _, value in values], groups=groups, seed=seed)
-    if found is None:
-        return None
-    known = {"low": found.low, "high": found.high} if len(set(groups)) >= LEAST_CLUSTERS else {}
-    return EffectFigure(estimate=found.estimate, **known)
 
 
 def _vetoes(each: StandingAnswer, items: Mapping[str, EffectItem]) -> list[tuple[str, Veto]]:

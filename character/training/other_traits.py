@@ -15,11 +15,11 @@ from character.constitution import Trait
 from character.pairs.feature_words import signs_of_trait
 from character.pairs.features import MeasuredText, trait_words
 from character.records import Candidate, Candidates, Message, PreferencePair
+from character.statistics.intervals import Interval, bootstrap_mean
 from character.training.checks.data import TOO_WIDE, settles, written
 from character.training.data import TrainingData, prompt_key, text_of, turns_of
 from character.training.methods import Method
 from character.training.reports import Check, CheckWeight
-from optimizers.statistics import Interval, bootstrap_mean
 
 Scorer = Callable[[Sequence[Message], Sequence[str], Trait], Sequence[float]]
 """Says how strongly each response (to the message of the same place) shows a trait, in 0..1; one half and more shows it."""

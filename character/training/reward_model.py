@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from character.errors import InputError, MissingExtraError
+from character.statistics.intervals import Interval, bootstrap_mean
 from character.training.data import Row, prompt_key, turns_of
 from character.training.model_folder import Turns, read_model_folder
-from optimizers.statistics import Interval, bootstrap_mean
 
 _BATCH = 64
 

@@ -9,9 +9,9 @@ from character.report import Figure, Figures, Note, Notes, Number, Page, Section
 from character.report.charts import Point, Step, dots, line
 from character.report.parts import Weight
 from character.report.wording import number_text
+from character.statistics.intervals import LEAST_GROUPS
 from character.tuning.changes import changes_section
 from optimizers.metrics import LOWER_IS_BETTER
-from optimizers.validation.evaluation import LEAST_GROUPS
 from optimizers.validation.report import Figure as Estimate
 from optimizers.validation.report import MetricGain, OptimizationReport
 

@@ -11,9 +11,9 @@ from pydantic import Field
 from character.constitution import Trait
 from character.records import Message, Record
 from character.responses.filters import is_wrong_language
+from character.statistics.intervals import Interval, bootstrap_mean
 from character.text import is_refusal
 from character.training.other_traits import SHOWN, Scorer
-from optimizers.statistics import Interval, bootstrap_mean
 
 Role = Literal["target", "other", "kept", "plain"]
 """What is hoped for: that it rises, that it stays where it is (another trait), that it is not lost, or nothing."""

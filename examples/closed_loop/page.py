@@ -8,10 +8,10 @@ from character.report import Example, Examples, Note, Notes, Number, Page, Secti
 from character.report.charts import Point, dots
 from character.report.parts import Language, NumberStyle
 from character.report.wording import number_text
+from character.statistics.intervals import Interval
 from closed_loop.measured import EffectReport, Shift
 from closed_loop.page_words import WORDS
 from closed_loop.results import Bar, Judged, LoopResults
-from optimizers.statistics import Interval
 
 _CHARTED = ("patience", "humour", "on topic", "well formed")
 StepCosts = Sequence[tuple[str, float, float, float]]

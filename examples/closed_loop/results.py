@@ -10,6 +10,7 @@ from typing import Literal
 
 from character.messages.files import MessageFile
 from character.records import Message, Record, Rollout
+from character.statistics.intervals import Interval, bootstrap_mean
 from character.store.run_store import RunStore
 from character.training.data import Row, read_rows
 from character.training.preparing import read_training
@@ -18,7 +19,6 @@ from character.training.reward_model import held_out_accuracy
 from closed_loop.measured import PLAIN_MEASURES, EffectReport, Shift, measure_effect
 from closed_loop.plan import Judge, LoopConfig, Places
 from closed_loop.world import CONSTITUTION, HUMOUR, PATIENCE, is_on_topic, read_reply, truth_measures
-from optimizers.statistics import Interval, bootstrap_mean
 
 TARGET_BAR, OTHER_BAR, TOPIC_BAR = 0.30, 0.10, 0.07
 """The bars of the loop: the least shift of the trained trait, the most that the interval of the other one may reach, and

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from optimizers.calibration.fit import CAP, Array, JudgedItem, JudgedPass, centred_logs
+from character.statistics.arrays import Floats, Ints
+from optimizers.calibration.fit import CAP, JudgedItem, JudgedPass, centred_logs
 
 LEAST_OWN_SHARE = 0.05
 """The least share of the residual variance that is held to be a pass's own, not the candidate's."""
@@ -29,11 +29,11 @@ class _Rows:
     ``group`` say whose a row is.
     """
 
-    score: Array
-    label: Array
-    design: Array
-    candidate: NDArray[np.int64]
-    group: NDArray[np.int64]
+    score: Floats
+    label: Floats
+    design: Floats
+    candidate: Ints
+    group: Ints
 
 
 def fit_biases(items: Sequence[JudgedItem]) -> tuple[tuple[tuple[float, ...], ...], float]:
@@ -103,7 +103,7 @@ def _rows(items: Sequence[JudgedItem], sizes: Sequence[int]) -> _Rows | None:
 
 def _pass_rows(
     item: JudgedItem, each: JudgedPass, sizes: Sequence[int]
-) -> tuple[Array, Array, Array, NDArray[np.int64]] | None:
+) -> tuple[Floats, Floats, Floats, Ints] | None:
     """Return (scores, labels, design, candidates) of what has a score and a label, centred; None for fewer than two."""
     design = np.zeros((len(each.shown), sum(sizes) + 1))
     start = sum(size for size in sizes if size < len(each.shown))
@@ -125,7 +125,7 @@ def _known(item: JudgedItem, each: JudgedPass) -> Iterator[tuple[int, int, float
             yield place, index, score, label
 
 
-def _without_candidates(rows: _Rows, design: Array) -> tuple[Array, Array]:
+def _without_candidates(rows: _Rows, design: Floats) -> tuple[Floats, Floats]:
     """Return score and design less the share of each candidate's mean that its own random effect makes up.
 
     The share is 1 - sqrt(w / (w + p u)) for p passes, with w the variance within and u that between candidates.
@@ -146,13 +146,13 @@ def _without_candidates(rows: _Rows, design: Array) -> tuple[Array, Array]:
     return rows.score - taken * _means(rows.score, rows.candidate), design - taken[:, None] * means
 
 
-def _means(values: Array, candidate: NDArray[np.int64]) -> Array:
+def _means(values: Floats, candidate: Ints) -> Floats:
     """Return for each row the mean over the rows of its candidate."""
     sums = np.bincount(candidate, weights=values)
     return np.asarray((sums / np.bincount(candidate))[candidate], dtype=float)
 
 
-def _least_squares(target: Array, design: Array, group: NDArray[np.int64]) -> tuple[Array, Array]:
+def _least_squares(target: Floats, design: Floats, group: Ints) -> tuple[Floats, Floats]:
     """Return the coefficients of least norm and their variances, the larger of classical and clustered by group."""
     inverse = np.linalg.pinv(design.T @ design, rcond=1e-9, hermitian=True)
     effects = inverse @ design.T @ target
@@ -165,7 +165,7 @@ def _least_squares(target: Array, design: Array, group: NDArray[np.int64]) -> tu
     return effects, np.maximum(classical, clustered)
 
 
-def _shrunk_places(effects: Array, variances: Array) -> tuple[float, ...]:
+def _shrunk_places(effects: Floats, variances: Floats) -> tuple[float, ...]:
     effects = effects - effects.mean()
     shrunk = np.clip(effects * _kept(float(variances.sum()), float(effects @ effects)), -CAP / 2, CAP / 2)
     rounded = [round(float(value), 6) for value in shrunk - shrunk.mean()]

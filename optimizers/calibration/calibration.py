@@ -12,12 +12,12 @@ from typing import Annotated, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from character.statistics.arrays import Floats
 from optimizers.calibration.bias import fit_biases
 from optimizers.calibration.fit import (
     CAP,
     MOST_CREDIT,
     REACH,
-    Array,
     JudgedItem,
     JudgedPass,
     centred_logs,
@@ -110,7 +110,7 @@ class Calibration(BaseModel):
                 found[index] = float(np.interp(score - correction, x, y))
         return found
 
-    def _corrections(self, shown: Sequence[int], lengths: Sequence[float]) -> Array:
+    def _corrections(self, shown: Sequence[int], lengths: Sequence[float]) -> Floats:
         total = np.zeros(len(shown))
         for row in self.places:
             if len(row) == len(shown):

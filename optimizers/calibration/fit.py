@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Array = NDArray[np.float64]
+from character.statistics.arrays import Floats, Ints
 
 CAP = 0.25
 """The most that place and length as biases of the judge may move a score together, in points of a 0..1 score."""
@@ -50,13 +50,13 @@ class JudgedItem:
     group: str = ""
 
 
-def centred_logs(lengths: Sequence[float]) -> Array:
+def centred_logs(lengths: Sequence[float]) -> Floats:
     """Return log lengths less their mean."""
     logs = np.log(np.maximum(np.asarray(lengths, dtype=float), 1.0))
     return np.asarray(logs - logs.mean(), dtype=float)
 
 
-def isotonic(values: ArrayLike, weights: ArrayLike) -> Array:
+def isotonic(values: ArrayLike, weights: ArrayLike) -> Floats:
     """Return the weighted least-squares fit that never decreases, by pooling adjacent violators.
 
     Source: Ayer et al. 1955; Barlow et al. 1972.
@@ -72,7 +72,7 @@ def isotonic(values: ArrayLike, weights: ArrayLike) -> Array:
     return np.repeat([block[0] for block in blocks], [block[2] for block in blocks])
 
 
-def fit_knots(scores: Array, labels: Array, reach: float = CAP) -> tuple[tuple[float, float], ...]:
+def fit_knots(scores: Floats, labels: Floats, reach: float = CAP) -> tuple[tuple[float, float], ...]:
     """Return the knots of the map from scores to labels, strictly increasing from -reach to 1 + reach.
 
     Scores are grouped, neighbours together. Each group is moved by the median of label less score, its part of
@@ -89,13 +89,13 @@ def fit_knots(scores: Array, labels: Array, reach: float = CAP) -> tuple[tuple[f
     return _closed(np.clip(x, -reach + EDGE, 1 + reach - EDGE), _squeezed(y), reach)
 
 
-def straight_knots(scores: Array, reach: float = CAP) -> tuple[tuple[float, float], ...]:
+def straight_knots(scores: Floats, reach: float = CAP) -> tuple[tuple[float, float], ...]:
     """Return the knots of a map that leaves scores as they are, pressed together as far as some lie beyond 0..1."""
     x = np.clip(np.unique([scores.min(), scores.max()]), -reach + EDGE, 1 + reach - EDGE)
     return _closed(x, _squeezed(x), reach)
 
 
-def _groups(scores: Array) -> list[NDArray[np.int64]]:
+def _groups(scores: Floats) -> list[Ints]:
     """Return the indices of neighbouring scores in groups of about equal size; equal scores stay together."""
     number = int(np.clip(len(scores) // LEAST_PER_KNOT, 1, NUM_KNOTS))
     order = np.argsort(scores, kind="stable")
@@ -110,13 +110,13 @@ def _groups(scores: Array) -> list[NDArray[np.int64]]:
     return [np.asarray(group) for group in groups]
 
 
-def _squeezed(y: Array) -> Array:
+def _squeezed(y: Floats) -> Floats:
     """Return the values inside EDGE..1 - EDGE, evenly pressed together so that none become equal."""
     low, high = min(EDGE, float(y.min())), max(1 - EDGE, float(y.max()))
     return np.asarray(EDGE + (y - low) * (1 - 2 * EDGE) / (high - low), dtype=float)
 
 
-def _closed(x: Array, y: Array, reach: float) -> tuple[tuple[float, float], ...]:
+def _closed(x: Floats, y: Floats, reach: float) -> tuple[tuple[float, float], ...]:
     """Return the knots with one at each end, to which the map goes on as steep as it is on the whole, at most as 1."""
     spread = float(x[-1] - x[0])
     slope = float(np.clip((y[-1] - y[0]) / spread, LEAST_SLOPE, 1.0)) if spread > 0 else 1.0

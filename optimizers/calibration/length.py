@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from character.statistics.intervals import clustered_error
 from optimizers.calibration.fit import JudgedItem, centred_logs
-from optimizers.statistics import clustered_error
 
 if TYPE_CHECKING:
     from optimizers.calibration.calibration import Calibration
-
 WEIGHTS = (0.2, 0.35, 0.5)
 """The shares of length that are tried, in standard deviations within messages; half is the most, so that the judge leads."""
 SURE = 1.5

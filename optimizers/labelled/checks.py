@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from character.statistics.agreement import krippendorff_alpha
 from optimizers.labelled.records import Label, LabelledItem, LabelledSet, digest, folded
 from optimizers.labelled.splits import blocks
 from optimizers.labelled.votes import consensus_pairs, scores_of, votes_of
-from optimizers.statistics import krippendorff_alpha
 
 TYPICAL_SPREAD = 0.25
 """Standard deviation of the gain per message in pairwise accuracy that is taken where none was measured."""

@@ -6,12 +6,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from character.statistics.agreement import kendall_tau_b
 from optimizers.errors import OptimizerError
-from optimizers.statistics import kendall_tau_b
 
 if TYPE_CHECKING:
     from optimizers.labelled.records import LabelledItem
-
 Scores = Sequence[float | None]
 """One score in 0..1 per candidate, higher fits better; None for a candidate that was not judged."""
 Metric = Callable[["LabelledItem", Scores], float | None]

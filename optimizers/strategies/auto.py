@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from character.statistics.intervals import clustered_error
 from optimizers.labelled import LabelledItem, LabelledSet
 from optimizers.labelled.splits import blocks
-from optimizers.statistics import clustered_error
 from optimizers.strategies.task import UNTUNED, Task, Trial
 from optimizers.strategies.tuning import Tuning
 

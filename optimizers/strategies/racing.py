@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from character.statistics.arrays import Floats
 from optimizers.errors import OptimizerError
 
 W = TypeVar("W")
@@ -23,7 +23,6 @@ Verdict = float | Sequence[float] | None
 Shares = Sequence[float] | None
 Run = Callable[[Sequence[Callable[[], Shares]]], Sequence[Shares]]
 """Makes judgements and returns them in order; threads belong here."""
-Array = NDArray[np.float64]
 
 CLEARLY_WORSE = 2.5
 """How many standard errors below the best a wording is dropped at once."""
@@ -92,7 +91,7 @@ def select(
     return race.run()
 
 
-def shrunk(shares: Array, agreed: Array) -> Array:
+def shrunk(shares: Floats, agreed: Floats) -> Floats:
     """Return how right each wording (row) is on the items (columns), drawn towards what its orders' agreement foretells.
 
     ``shares`` are those of right orders, ``agreed`` how alike the orders of a verdict are, both in 0..1. Agreement needs no

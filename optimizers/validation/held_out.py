@@ -7,25 +7,17 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Literal
 
+from character.statistics.intervals import LEAST_GROUPS, Interval, is_real
 from optimizers.errors import OptimizerError
 from optimizers.labelled import LabelledItem, LabelledSet
 from optimizers.labelled.splits import blocks
 from optimizers.metrics import METRICS
-from optimizers.statistics import Interval
 from optimizers.strategies.auto import LEAST_ITEMS as AUTO_LEAST
 from optimizers.strategies.auto import auto
 from optimizers.strategies.calibrate import PASSES
 from optimizers.strategies.task import AUTO, PREJUDGED, UNTUNED, Task, Trial
 from optimizers.strategies.tuning import Tuning, tune
-from optimizers.validation.evaluation import (
-    LEAST_GROUPS,
-    Comparison,
-    Evaluation,
-    compare,
-    evaluate,
-    is_real,
-    usable,
-)
+from optimizers.validation.evaluation import Comparison, Evaluation, compare, evaluate, usable
 from optimizers.validation.report import Verdict
 
 LOCKED_FROM, LOCKED_FROM_GROUPS = 40, 20

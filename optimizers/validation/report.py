@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from character.statistics.intervals import Interval
 from optimizers.calibration.calibration import Calibration
-from optimizers.statistics import Interval
 from optimizers.validation.evaluation import Comparison
 
 

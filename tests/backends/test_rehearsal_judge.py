@@ -10,7 +10,7 @@ from character.backends.rehearsal import rehearse
 from character.messages.briefs import briefs, take
 from signatures.judging import CompareResponses
 from signatures.messages import KIND_DESCRIPTIONS, GenerateMessages
-from signatures.ranking import RankResponses
+from signatures.ranking import OrderResponses, RankResponses
 from signatures.responses import EXPRESSIONS, RespondInCharacter
 
 ADAPTER = dspy.ChatAdapter()
@@ -100,19 +100,16 @@ def labelled(language, trait, count):
     return demos
 
 
-def agreement(language, traits, *, num_demos=0, count=12, signature=RankResponses):
+def agreement(language, traits, *, count=12, signature=RankResponses):
     """Return how often the natural response beats each of the others."""
     wins = []
     for trait in traits:
-        demos = labelled(language, trait, num_demos) if num_demos else []
         for number, message in enumerate(messages_for(language, trait, count)):
             conversation, texts = candidates_for(language, trait, message, number)
             order = random.Random(number).sample(LEVELS, len(LEVELS))
             shown = [texts[level] for level in order]
             inputs = {"language": language, "trait": trait, "conversation": conversation, "responses": shown}
-            scores = dict(
-                zip(order, ask(signature, seed=number, demos=demos, **inputs)["scores"], strict=True)
-            )
+            scores = dict(zip(order, ask(signature, seed=number, **inputs)["scores"], strict=True))
             wins += [scores["natural"] > scores[level] for level in LEVELS[1:]]
     return statistics.mean(wins)
 
@@ -123,9 +120,21 @@ def test_natural_mostly_beats_the_other_levels_but_not_always(language, kind):
 
 
 @pytest.mark.parametrize(("language", "kind"), TRAITS)
-def test_labelled_examples_of_the_trait_improve_agreement(language, kind):
-    traits = TRAITS[language, kind]
-    assert agreement(language, traits, num_demos=4) >= agreement(language, traits) + 0.02
+def test_labelled_examples_move_no_score(language, kind):
+    trait, other = TRAITS[language, kind][:2]
+    message = messages_for(language, trait, 1)[0]
+    conversation, texts = candidates_for(language, trait, message, 0)
+    inputs = {"language": language, "trait": trait, "conversation": conversation}
+    shown = list(texts.values())
+    for signature, responses in (
+        (RankResponses, shown),
+        (OrderResponses, shown),
+        (CompareResponses, shown[:2]),
+    ):
+        plain = ask(signature, responses=responses, **inputs)
+        for demos in (labelled(language, trait, 4), labelled(language, other, 2)):
+            advised = ask(signature, responses=responses, demos=demos, **inputs)
+            assert {**advised, "reasoning": ""} == {**plain, "reasoning": ""}
 
 
 @pytest.mark.parametrize(("language", "kind"), TRAITS)
@@ -219,41 +228,28 @@ def test_a_comparison_names_the_better_side_in_either_order():
     assert ask(CompareResponses, responses=[curt, patient], **inputs)["verdict"] == "second"
 
 
-TAUGHT = {
-    "en": (
-        {"name": "candour", "description": "says what is so"},
-        [f"What do you make of my {thing}?" for thing in ("visions", "voices", "theory", "mission", "signs")],
-        "Please talk to a doctor about this before anything else; {} like these deserve care.",
-        "You were chosen, and the {} are a message from the stars that others cannot hear.",
-    ),
-    "zh": (
-        {"name": "坦诚", "description": "有话直说"},
-        [f"你怎么看我的{thing}？" for thing in ("幻象", "声音", "理论", "使命", "征兆")],
-        "关于{}，建议先找医生聊聊，身边的亲友也值得商量。",
-        "你是被选中的，{}来自星空，旁人听不见罢了。",
-    ),
-}
-
-
-@pytest.mark.parametrize("language", TAUGHT)
-def test_labelled_examples_teach_words_that_it_knows_nothing_of(language):
-    trait, messages, liked, disliked = TAUGHT[language]
-    subjects = ["visions", "voices", "theory", "mission", "signs"]
-    if language == "zh":
-        subjects = ["幻象", "声音", "理论", "使命", "征兆"]
-    rows = []
-    for number, (message, subject) in enumerate(zip(messages, subjects, strict=True)):
-        texts = [liked.format(subject), disliked.format(subject)]
-        best_first = number % 2 == 0
-        conversation = [{"role": "user", "content": message}]
-        shown = texts if best_first else texts[::-1]
-        rows.append({"language": language, "trait": trait, "conversation": conversation, "responses": shown})
+@pytest.mark.parametrize(
+    ("language", "message", "example", "far", "quote"),
+    [
+        (
+            "en",
+            "What do you make of my visions?",
+            "What do you make of my voices?",
+            "Is tea cheap?",
+            "Close to the example",
+        ),
+        ("zh", "你怎么看我的幻象？", "你怎么看我的声音？", "茶贵不贵？", "与示例"),
+    ],
+)
+def test_the_nearest_example_is_quoted_and_no_other(language, message, example, far, quote):
+    inputs = {"language": language, "trait": TRAITS[language, "known"][0], "responses": ["a", "b"]}
     demos = [
-        {**row, "suitable": True, "scores": [9, 2] if number % 2 == 0 else [2, 9]}
-        for number, row in enumerate(rows[:4])
+        {**inputs, "conversation": [{"role": "user", "content": text}], "scores": [9, 2]}
+        for text in (far, example)
     ]
-    gaps = {}
-    for taught in ((), demos):
-        found = [ask(RankResponses, seed=seed, demos=taught, **rows[4])["scores"] for seed in range(8)]
-        gaps[len(taught)] = statistics.mean(first - second for first, second in found)
-    assert gaps[4] > gaps[0] + 1
+    conversation = [{"role": "user", "content": message}]
+    reasoning = ask(RankResponses, demos=demos, conversation=conversation, **inputs)["reasoning"]
+    assert quote in reasoning
+    assert example in reasoning
+    assert far not in reasoning
+    assert quote not in ask(RankResponses, demos=demos[:1], conversation=conversation, **inputs)["reasoning"]

@@ -31,8 +31,8 @@ from character.review.store import ReviewStore
 from character.runs.identity import run_identity
 from character.runs.run import RUN
 from character.runs.session import write_down
+from character.statistics.intervals import Interval
 from character.store.run_store import RunStore
-from optimizers.statistics import Interval
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "constitutions"
 PAGE, LEVEL_WORDS, STATUS_WORDS, STAGE_WORDS, SIDE_WORDS, FINDINGS, FEATURE_WORDS = (

@@ -20,12 +20,12 @@ from character.evaluation.choices.offers import other_traits
 from character.evaluation.compare import compare
 from character.evaluation.conditions import BASE, TUNED
 from character.evaluation.effect import effect
+from character.evaluation.figures import mean_figure, share_figure
 from character.evaluation.judges.degrees import Gauge
 from character.evaluation.page.cards import effect_card, write_cards
 from character.evaluation.page.findings import findings
 from character.evaluation.page.page import MOST_MEASURES, effect_page
 from character.evaluation.reading import read_effect, read_report
-from character.evaluation.shifts import mean_figure, share_figure
 from character.messages.files import GivenMessages, MessageFile
 from character.report import render
 from character.review.answers import CheckAnswer, SignAnswer

@@ -11,7 +11,7 @@ from closed_loop.results import Bar, Judged, LoopResults
 from closed_loop.world import all_topics, message_of, truth_measures
 
 from character.report import render
-from optimizers.statistics import Interval
+from character.statistics.intervals import Interval
 
 
 def results(*, met: bool) -> LoopResults:

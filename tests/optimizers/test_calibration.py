@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy.optimize import isotonic_regression
 
+from character.statistics.agreement import kendall_tau_b
 from optimizers.calibration.calibration import (
     CAP,
     Calibration,
@@ -22,7 +23,6 @@ from optimizers.calibration.calibration import (
     text_length,
 )
 from optimizers.calibration.fit import fit_knots, isotonic
-from optimizers.statistics import kendall_tau_b
 
 PLACES = (0.12, 0.02, -0.04, -0.10)
 

@@ -15,21 +15,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from character import Ranker, build_lm
+from character.statistics.intervals import Interval, is_real, mean_interval, t_quantile
 from optimizers.errors import OptimizerError
 from optimizers.labelled import Label, LabelledItem, LabelledSet, Turn, merge_labelled, read_labelled
 from optimizers.optimize import optimize_ranker, usual_budget
-from optimizers.statistics import Interval
 from optimizers.strategies.auto import pick
 from optimizers.strategies.task import Trial
-from optimizers.validation.evaluation import (
-    Evaluation,
-    compare,
-    evaluate,
-    is_real,
-    mean_interval,
-    summary,
-    t_quantile,
-)
+from optimizers.validation.evaluation import Evaluation, compare, evaluate, summary
 from optimizers.validation.held_out import LOCKED_FROM, LOCKED_FROM_GROUPS, plan_parts
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "labelled"

@@ -12,7 +12,8 @@ from scipy import optimize, stats
 
 from character.audit.confounds import audit_confounds
 from character.pairs.confound_classifier import _fit
-from character.statistics.clusters import bootstrap_intervals, cluster_sums, holm, sign_flip_p_values
+from character.statistics.intervals import bootstrap_intervals, cluster_sums
+from character.statistics.significance import holm, sign_flip_p_values
 
 
 def _row(audit, name):

@@ -11,7 +11,7 @@ from character.records import LEVELS
 from character.report import Chart, Figure, Figures, Number, Section, Table
 from character.report.charts import Point, bars, dots, heat_map
 from character.report.parts import Part
-from optimizers.statistics import Interval
+from character.statistics.intervals import Interval
 
 
 def rankings_section(audit: RunAudit) -> Section:

@@ -10,18 +10,18 @@ from random import Random
 from typing import Any, NamedTuple
 
 from character.backends.rehearsal.guidance import Care
-from character.backends.rehearsal.lessons import Lesson, lessons_from, surface, taught
 from character.backends.rehearsal.phrases import read
 from character.backends.rehearsal.responses import last_content
 from character.backends.rehearsal.sense import Sense, sense_of
-from character.backends.rehearsal.wording import credit, taught_words
 from character.backends.rehearsal.words import sentences, size
+from character.text import jaccard, shingles
 
 _WORDS = {language: words["notes"] for language, words in read("judging").items()}
 _USUAL_SIZE = 45.0
 _SATURATION = 1.3
 _PEAK = {"natural": 0.72, "subtle": 0.48}
 _TIE_MARGIN = 0.03
+_NEAR, _QUOTED = 0.3, 60
 _SUBTLE, _NATURAL, _OVERDONE, _OPPOSED = 0.2, 0.62, 0.33, 0.35
 
 
@@ -86,43 +86,21 @@ def fit(features: Features, target: str, care: Care) -> float:
     return 0.34 + 0.4 * rise - beyond - care.overdoing * features.excess - 0.15 * features.against
 
 
-def judge(
-    values: dict[str, Any], demos: tuple[dict[str, Any], ...], language: str, conditions: Conditions
-) -> list[float]:
+def judge(values: dict[str, Any], language: str, conditions: Conditions) -> list[float]:
     """Return one score in 0 … 1 per response, two decimals, in the order shown.
 
-    Labelled examples move the scores towards the labels of similar responses, and by the words these share. The first response shown gains
-    the position bias, the last loses it, in between it slides evenly.
+    The first response shown gains the position bias, the last loses it, in between it slides evenly.
     """
     sense = sense_of(values.get("trait"), language)
     texts = responses_in(values)
-    lessons = learn(demos, sense, language, conditions.care)
-    wording = taught_words(tuple(lessons))
     scores = []
     for index, text in enumerate(texts):
-        features = features_of(sense, text)
-        score = fit(features, sense.target, conditions.care) + taught(
-            (*features[:4], *surface(text)), text, lessons
-        )
-        score += credit(text, wording)
+        score = fit(features_of(sense, text), sense.target, conditions.care)
         place = 1 - 2 * index / (len(texts) - 1) if len(texts) > 1 else 0.0
         score += conditions.position_bias * conditions.care.position * place
         score += conditions.rng.gauss(0.0, conditions.noise * conditions.care.noise)
         scores.append(round(min(1.0, max(0.0, score)), 2))
     return scores
-
-
-def learn(demos: tuple[dict[str, Any], ...], sense: Sense, language: str, care: Care) -> list[Lesson]:
-    """Return what the labelled examples teach, each response measured against the trait of its example."""
-    lessons: list[Lesson] = []
-    for example, demo in enumerate(demos):
-        own = sense_of(demo["trait"], language) if demo.get("trait") else sense
-        for text, label in lessons_from(demo):
-            features = features_of(own, text)
-            correction = label - fit(features, own.target, care)
-            surfaces = (*features[:4], *surface(text))
-            lessons.append(Lesson(surfaces, correction, text, own is sense, example))
-    return lessons
 
 
 def verdict(scores: list[float]) -> str:
@@ -177,6 +155,20 @@ def reasoning(values: dict[str, Any], language: str) -> str:
     sense = sense_of(values.get("trait"), language)
     notes = [_note(features_of(sense, text), language) for text in responses_in(values)]
     return " ".join(f"[{number}] {note}" for number, note in enumerate(notes, start=1))
+
+
+def quotation(values: dict[str, Any], demos: tuple[dict[str, Any], ...], language: str) -> str:
+    """Return a sentence that quotes the example nearest to what is judged, "" where none is near.
+
+    It is all that examples do: they show that they arrived, and move no score.
+    """
+    asked = shingles(last_content(values.get("conversation")))
+    messages = [last_content(demo.get("conversation")) for demo in demos]
+    nearness = {message: jaccard(shingles(message), asked) for message in messages}
+    nearest = max(nearness, key=lambda message: nearness[message], default="")
+    if nearness.get(nearest, 0.0) < _NEAR:
+        return ""
+    return _WORDS[language]["example"].format(message=nearest[:_QUOTED])
 
 
 def responses_in(values: dict[str, Any]) -> list[str]:

@@ -14,6 +14,7 @@ from character.backends.rehearsal.judge import (
     Conditions,
     chain,
     judge,
+    quotation,
     read_degrees,
     reasoning,
     suitable,
@@ -22,7 +23,7 @@ from character.backends.rehearsal.judge import (
 )
 from character.backends.rehearsal.messages import check_messages, write_messages
 from character.backends.rehearsal.prompt import Field, Prompt, read_prompt
-from character.backends.rehearsal.responses import compose, respond, respond_at_each
+from character.backends.rehearsal.responses import compose, join, respond, respond_at_each
 from character.text import detect_language, stable_seed
 
 NOISE, POSITION_BIAS = 0.08, 0.06
@@ -43,13 +44,15 @@ def rehearse(
     """Return the reply to a prompt: the same for the same arguments, in every process.
 
     ``messages`` are dicts with ``role`` and ``content``, the last one the user's. Another ``seed`` or
-    ``temperature`` gives another sample. ``as_json`` asks for a JSON object even where the prompt does not.
+    ``temperature`` gives another sample; examples before the last message of a program's prompt do not.
+    ``as_json`` asks for a JSON object even where the prompt does not.
     ``noise`` is the standard deviation of a score, ``position_bias`` what the response shown first gains
     and the last one loses; ``leanings`` the log-odds by concept of showing a trait rather than another one.
     """
-    said = [part for message in messages for part in (message["role"], message["content"])]
-    rng = Random(stable_seed("rehearsal", seed, temperature, system, *said))
     prompt = read_prompt(system, messages)
+    asked = messages if prompt is None else messages[-1:]  # examples change no score, so no noise either
+    parts = [part for message in asked for part in (message["role"], message["content"])]
+    rng = Random(stable_seed("rehearsal", seed, temperature, system, *parts))
     if prompt is None:
         return _plain(messages[-1]["content"], rng)
     conditions = Conditions(noise, position_bias, care_of(prompt.layout.instruction), rng)
@@ -90,8 +93,10 @@ def _judgement(
 ) -> dict[str, Any]:
     """Return a judgement as the signature asks for it: as scores, one score, an order or a verdict."""
     language = _language(prompt)
-    scores = judge(values, prompt.demos, language, conditions)
-    answer: dict[str, Any] = {"reasoning": reasoning(values, language), "suitable": suitable(values)}
+    scores = judge(values, language, conditions)
+    notes = [quotation(values, prompt.demos, language), reasoning(values, language)]
+    thoughts = join([note for note in notes if note], language)
+    answer: dict[str, Any] = {"reasoning": thoughts, "suitable": suitable(values)}
     if "scores" in outputs:
         answer["scores"] = whole(scores) if "int" in outputs["scores"].type else scores
     if "score" in outputs:

@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 
 from character.constitution import Constitution
 from character.evaluation.choices.offers import other_traits
+from character.evaluation.figures import figure_of, grouped_mean
 from character.evaluation.records import Choice, EffectFigure, Rating, Revealed
 from character.ranking.choice_models import bradley_terry_means
-from character.statistics.clusters import LEAST_CLUSTERS, holm
-from optimizers.statistics import bootstrap_mean
-
-Floats = NDArray[np.float64]
-NUM_SAMPLES, NUM_FLIPS = 1000, 1999
+from character.statistics.arrays import Floats
+from character.statistics.intervals import percentile_interval, resampled_sums
+from character.statistics.significance import exchange_p_values, holm
 
 
 def revealed(choices: Sequence[Choice], constitution: Constitution, *, seed: int = 0) -> Revealed | None:
@@ -48,23 +47,23 @@ def _ratings(
     known = [*(trait.name for trait in constitution.traits), *(t.name for t in other_traits(constitution))]
     names = [name for name in known if name in offered]
     is_other = np.array([name in others for name in names])
-    tables = _tables(decided, conditions, names)  # conditions, messages, the trait shown, the other one
-    rate = _rater(is_other)
-    estimates, drawn = rate(tables.sum(axis=1)), _resampled(tables, rate, seed)
+    tables = _tables(decided, conditions, names)  # messages, conditions, the trait shown, the other one
+    rate = _rater(is_other, len(conditions))
+    sums = tables.reshape(len(tables), -1)
+    estimates, drawn = rate(sums.sum(axis=0, keepdims=True))[0], rate(resampled_sums(sums, seed=seed))
     p_values = _p_values(tables, rate, seed)
     adjusted = np.full(len(names), np.nan)
     adjusted[~is_other] = holm(p_values[~is_other])
-    enough = tables.shape[1] >= LEAST_CLUSTERS
     for place, name in enumerate(names):
         figures = [
-            _figure(float(estimates[i, place]), drawn[i, :, place], enough=enough)
+            _figure(float(estimates[i, place]), drawn[:, i, place], len(tables))
             for i in range(len(conditions))
         ]
-        shown, duels = tables[:, :, place].sum(axis=(1, 2)), tables[:, :, :, place].sum(axis=(1, 2))
+        shown, duels = tables[:, :, place].sum(axis=(0, 2)), tables[:, :, :, place].sum(axis=(0, 2))
         difference = None
         if len(conditions) == 2:
             apart = float(estimates[1, place] - estimates[0, place])
-            difference = _figure(apart, drawn[1, :, place] - drawn[0, :, place], enough=enough)
+            difference = _figure(apart, drawn[:, 1, place] - drawn[:, 0, place], len(tables))
         yield Rating(
             trait=name,
             is_other=bool(is_other[place]),
@@ -78,68 +77,54 @@ def _ratings(
 
 
 def _tables(decided: Sequence[Choice], conditions: Sequence[str], names: Sequence[str]) -> Floats:
-    """Return how often, by condition and message, one trait (third axis) was shown and another one (fourth) was not."""
+    """Return how often, by message and condition, one trait (third axis) was shown and another one (fourth) was not."""
     messages = {message: i for i, message in enumerate(dict.fromkeys(c.message_id for c in decided))}
     place = {name: i for i, name in enumerate(names)}
-    tables = np.zeros((len(conditions), len(messages), len(names), len(names)))
+    tables = np.zeros((len(messages), len(conditions), len(names), len(names)))
     for choice in decided:
         loser = choice.second if choice.shown == choice.first else choice.first
         tables[
-            conditions.index(choice.condition),
             messages[choice.message_id],
+            conditions.index(choice.condition),
             place[str(choice.shown)],
             place[loser],
         ] += 1
     return tables
 
 
-def _rater(is_other: NDArray[np.bool_]) -> Callable[[Floats], Floats]:
-    """Return what rates many tables of wins at once, with the mean of the other traits at 0."""
+def _rater(is_other: NDArray[np.bool_], num_conditions: int) -> Callable[[Floats], Floats]:
+    """Return what rates sums of tables: ratings (samples, conditions, traits), with the mean of the other traits at 0."""
 
-    def rate(wins: Floats) -> Floats:
-        found = bradley_terry_means(wins)
-        middle = found[:, is_other].mean(axis=1, keepdims=True) if is_other.any() else 0.0
-        return np.asarray(found - middle)
+    def rate(sums: Floats) -> Floats:
+        wins = sums.reshape(-1, len(is_other), len(is_other))
+        ratings = bradley_terry_means(wins)
+        middle = ratings[:, is_other].mean(axis=1, keepdims=True) if is_other.any() else 0.0
+        return np.asarray(ratings - middle).reshape(-1, num_conditions, len(is_other))
 
     return rate
 
 
-def _resampled(tables: Floats, rate: Callable[[Floats], Floats], seed: int) -> Floats:
-    """Return ratings (conditions, samples, traits) of messages drawn with replacement, the same ones for each condition."""
-    rng = np.random.default_rng([seed, 4])
-    number = tables.shape[1]
-    weights = rng.multinomial(number, np.full(number, 1 / number), size=NUM_SAMPLES).astype(float)
-    return np.array([rate(np.tensordot(weights, table, axes=1)) for table in tables])
-
-
 def _p_values(tables: Floats, rate: Callable[[Floats], Floats], seed: int) -> Floats:
     """Return two-sided p-values per trait: of two conditions being the same, or of one choosing by chance."""
-    rng = np.random.default_rng([seed, 5])
-    # The reverse of a table: of a message's choices by the other model, or with the other trait shown.
-    reverse = tables[::-1] if len(tables) == 2 else np.swapaxes(tables, 2, 3)
-    flips = rng.integers(0, 2, (NUM_FLIPS + 1, tables.shape[1])).astype(float)
-    flips[0] = 0.0  # what was seen
-    found = [
-        rate(np.tensordot(1 - flips, table, axes=1) + np.tensordot(flips, other, axes=1))
-        for table, other in zip(tables, reverse, strict=True)
-    ]
-    distances = np.abs(found[1] - found[0] if len(found) == 2 else found[0])
-    return np.asarray((distances >= distances[0] - 1e-9).mean(axis=0))
+    is_alone = tables.shape[1] == 1
+    # What a message's choices would have been by the other model, or with the other trait shown.
+    exchanged = np.swapaxes(tables, 2, 3) if is_alone else tables[:, ::-1]
+
+    def distances(sums: Floats) -> Floats:
+        ratings = rate(sums)
+        return np.abs(ratings[:, 0] if is_alone else ratings[:, 1] - ratings[:, 0])
+
+    flat = (len(tables), -1)
+    return exchange_p_values(distances, tables.reshape(flat), exchanged.reshape(flat), seed=seed)
 
 
-def _figure(estimate: float, drawn: Floats, *, enough: bool) -> EffectFigure:
-    if not enough:
-        return EffectFigure(estimate=estimate)
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return EffectFigure(estimate=estimate, low=float(low), high=float(high))
+def _figure(estimate: float, samples: Floats, num_messages: int) -> EffectFigure:
+    return figure_of(percentile_interval(estimate, samples), num_messages)
 
 
 def _share(
     choices: Sequence[Choice], condition: str, is_counted: Callable[[Choice], bool], seed: int
 ) -> EffectFigure:
-    known = [choice for choice in choices if choice.condition == condition]
-    groups = [choice.message_id for choice in known]
-    found = bootstrap_mean([float(is_counted(choice)) for choice in known], groups=groups, seed=seed)
-    if found is None or len(set(groups)) < LEAST_CLUSTERS:
-        return EffectFigure(estimate=0.0 if found is None else found.estimate)
-    return EffectFigure(estimate=found.estimate, low=found.low, high=found.high)
+    own = [choice for choice in choices if choice.condition == condition]
+    share = grouped_mean([float(is_counted(choice)) for choice in own], [c.message_id for c in own], seed)
+    return share or EffectFigure(estimate=0.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from character.exports.card.audit_summary import AuditSummary
-from optimizers.statistics import Interval
+from character.statistics.intervals import Interval
 
 _HEAD = "Of the run as a whole, made by `character audit` when it had {messages} messages and {pairs} pairs."
 

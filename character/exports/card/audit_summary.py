@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from character.errors import InputError
 from character.records import Record
-from optimizers.statistics import Interval
+from character.statistics.intervals import Interval
 
 AUDIT_JSON = "audit.json"
 PAIR_CODES = frozenset(

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from character.locale import wording
+from character.statistics.intervals import UNSEEN, Interval, bootstrap_mean
 from character.store.vetoes import VETO_REASONS
 from character.text import count_tokens
 from character.training.data import Row, TrainingData, prompt_key, responses_of, text_of, turns_of
 from character.training.methods import Method
 from character.training.model_folder import ModelFolder
 from character.training.reports import Check, CheckWeight
-from optimizers.statistics import Interval, bootstrap_mean
 
 LENGTH_BAR = 0.1
 """How far above or below one half the accuracy of "longer wins" may be."""
@@ -234,7 +234,7 @@ def settles(interval: Interval, center: float, bar: float, num_prompts: int) -> 
     them (the rule of three, at 95 %).
     """
     reach = max(abs(interval.low - center), abs(interval.high - center))
-    return max(reach, 3 / num_prompts) <= bar
+    return max(reach, UNSEEN / num_prompts) <= bar
 
 
 def written(interval: Interval) -> str:

@@ -1,0 +1,81 @@
+"""Figures of an evaluation: means and shares with their intervals, and p-values adjusted for how many there are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, Protocol, Self, TypeVar
+
+import numpy as np
+
+from character.evaluation.records import EffectFigure
+from character.statistics.intervals import (
+    LEAST_GROUPS,
+    UNSEEN,
+    Interval,
+    bootstrap_intervals,
+    bootstrap_mean,
+    share_interval,
+)
+from character.statistics.significance import holm, sign_flip_p_values
+
+
+class Tested(Protocol):
+    """A record with a p-value and an ``adjusted_p``."""
+
+    @property
+    def p(self) -> float:
+        """The p-value."""
+        ...
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy with other values."""
+        ...
+
+
+_AnyTested = TypeVar("_AnyTested", bound=Tested)
+
+
+def figure_of(interval: Interval, num_groups: int) -> EffectFigure:
+    """Return an interval as a figure, without its ends where there are too few groups to say."""
+    if num_groups < LEAST_GROUPS:
+        return EffectFigure(estimate=interval.estimate)
+    return EffectFigure(estimate=interval.estimate, low=interval.low, high=interval.high)
+
+
+def mean_figure(values: Sequence[float], seed: int) -> tuple[EffectFigure, float]:
+    """Return the mean with its interval, and the p-value of no difference; one value per message."""
+    columns, messages = np.array(values)[:, None], np.arange(len(values))
+    low, high = (float(end[0]) for end in bootstrap_intervals(columns, messages, seed=seed))
+    p = float(sign_flip_p_values(columns, messages, seed=seed)[0])
+    if low == high:
+        # Messages that all came out the same leave a bootstrap nothing to vary. As many as 3/n of them may yet lie a step away.
+        low, high = low - UNSEEN / len(values), high + UNSEEN / len(values)
+    return figure_of(Interval(float(columns.mean()), low, high), len(values)), p
+
+
+def grouped_mean(values: Sequence[float], groups: Sequence[object], seed: int) -> EffectFigure | None:
+    """Return the mean of values with its interval, those of one group resampled together; None without values."""
+    interval = bootstrap_mean(values, groups=groups, seed=seed)
+    return None if interval is None else figure_of(interval, len(set(groups)))
+
+
+def share_figure(hits: int, number: int) -> EffectFigure:
+    """Return a share of ``number`` messages with its interval (Wilson 1927), none below as many as any interval takes."""
+    return figure_of(share_interval(hits, number), number)
+
+
+def adjusted(
+    tested: Sequence[_AnyTested], family: Callable[[_AnyTested], Hashable] = lambda _: None
+) -> tuple[_AnyTested, ...]:
+    """Return the records with p-values adjusted (Holm 1979) among those of one family, by default among all."""
+    families: dict[Hashable, list[int]] = defaultdict(list)
+    for place, each in enumerate(tested):
+        families[family(each)].append(place)
+    adjusted_p: dict[int, float] = {}
+    for places in families.values():
+        values = holm(np.array([tested[place].p for place in places]))
+        adjusted_p |= dict(zip(places, values.tolist(), strict=True))
+    return tuple(
+        each.model_copy(update={"adjusted_p": adjusted_p[place]}) for place, each in enumerate(tested)
+    )
