@@ -11,7 +11,6 @@ from character.cli.options import backend_overrides, config_option, json_option,
 from character.locale import wording
 
 if TYPE_CHECKING:
-    from character.config import BackendConfig, Config
     from optimizers.labelled import LabelledSet
 
 
@@ -47,86 +46,19 @@ def command(
     measured with each backend.
     """
     from character.config import load_config
+    from character.tuning.evaluate_ranker import evaluate_ranker
     from optimizers.labelled import read_labelled
 
     seed = {} if flags["seed"] is None else {"seed": flags["seed"]}
     config = load_config(config_path, overrides={**backend_overrides(flags), **seed})
-    known = read_labelled(labelled)
-    rows = [
-        _row(known, config, name, backend, path, flags["level"] or config.optimize.level)
-        for name, backend in _backends(config, backends)
-        for path in (None, *rankers)
-    ]
+    labels = read_labelled(labelled)
+    level = flags["level"] or config.optimize.level
+    rows = evaluate_ranker(labels, config, rankers=rankers, backends=backends, level=level)
     if flags["as_json"]:
-        print_json({"labelled": known.name, "items": len(known), "rows": rows})
+        shown = [row.model_dump() for row in rows]
+        print_json({"labelled": labels.name, "items": len(labels), "rows": shown})
     else:
-        _show(rows, known)
-
-
-def _backends(config: Config, names: tuple[str, ...]) -> list[tuple[str, BackendConfig]]:
-    from character.config import BackendConfig
-    from character.errors import UnknownNameError
-
-    if not names:
-        backend = config.backend("ranking")
-        return [(backend.model_name, backend)]
-    found = []
-    for name in names:
-        if name in config.backends:
-            found.append((name, config.backends[name]))
-        elif "/" in name:
-            found.append((name, BackendConfig(model=name)))
-        else:
-            raise UnknownNameError("backend", name, config.backends)
-    return found
-
-
-def _row(
-    labelled: LabelledSet, config: Config, name: str, backend: BackendConfig, path: Path | None, level: float
-) -> dict[str, Any]:
-    from collections import Counter
-
-    from character.backends import build_lm
-    from character.config import is_rehearsal_model
-    from character.ranking.saved import build_ranker
-    from character.tuning.optimize import measure
-    from optimizers.artifact.artifact import (
-        apply_artifact,
-        calibration_note,
-        language_warning,
-        load_artifact,
-        model_warning,
-    )
-    from optimizers.validation.evaluation import summary
-    from optimizers.validation.report import Figure
-
-    ranker = build_ranker(config.ranking.model_copy(update={"backends": ()}), {})
-    warning = ""
-    if path is not None:
-        artifact = load_artifact(path)
-        ranker = apply_artifact(ranker, artifact)
-        same = artifact.labelled.fingerprint == labelled.fingerprint
-        notes = (
-            "it was tuned on these labels, so the figures flatter it." if same else "",
-            model_warning(artifact, backend.model_name, path),
-            *(language_warning(artifact, language, path) for language in labelled.languages),
-            calibration_note(artifact),
-        )
-        warning = " ".join(f"{path}: {note}" for note in notes if note)
-    found = measure(ranker, labelled, build_lm(backend), seed=config.seed, num_threads=config.concurrency)
-    rehearsal = labelled.rehearsal or is_rehearsal_model(backend.model_name)
-    figures = summary(found.evaluation, labelled.items, level=level, seed=config.seed)
-    return {
-        "backend": name,
-        "ranker": "as configured" if path is None else str(path),
-        "warning": warning,
-        "rehearsal": rehearsal,
-        "metrics": {metric: Figure.of(interval).model_dump() for metric, interval in figures.items()},
-        "ranked": len(found.evaluation.scores),
-        "not_ranked": dict(Counter(found.evaluation.faults.values())),
-        "calls": found.calls,
-        "tokens": found.tokens,
-    }
+        _show([row.model_dump() for row in rows], labels)
 
 
 def _show(rows: list[dict[str, Any]], labelled: LabelledSet) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -17,21 +18,23 @@ from character.exports.files import staged_folder
 from character.exports.formats import EXPORT_FORMATS, ExportFormat, Job, Written
 from character.exports.models import ExportData, ExportReport, Split
 from character.exports.rows import usable_pairs
+from character.exports.run_data import run_data
 from character.exports.source import Source
 from character.exports.splits import requested_splits
 from character.files import METADATA_FILE, digest_of, json_text, write_text
 from character.locale import wording
 from character.pairs.balance import Balanced, BalanceMethod, Contrasts, balance_table
 from character.pairs.table import pair_table
+from character.runs.session import reading
 
 CARD_FILE = "README.md"
 DEFAULT_SPLIT = Split()
 
 
 def export(
-    dataset: ExportData,
+    dataset: ExportData | Path | str,
     format: str,
-    out: Path,
+    out: Path | str,
     *,
     split: Split = DEFAULT_SPLIT,
     include_margin: bool = False,
@@ -45,7 +48,7 @@ def export(
     balance_contrasts: Contrasts = MappingProxyType({}),
     without_position_effects: bool = False,
 ) -> ExportReport:
-    """Write a run in one format (a name of ``EXPORT_FORMATS``) into the folder ``out``, with a dataset card.
+    """Write a run (its folder, or its data) in one format, a name of ``EXPORT_FORMATS``, into ``out``, with a dataset card.
 
     ``split`` is 90/5/5 unless given, dealt out by message with ``seed``. ``include_margin`` adds the column
     ``margin``, which TRL's and OpenRLHF's reward losses subtract from the difference of rewards. ``license`` is an
@@ -66,28 +69,35 @@ def export(
     """
     if format not in EXPORT_FORMATS:
         raise UnknownNameError("export format", format, EXPORT_FORMATS)
-    chosen = EXPORT_FORMATS[format]
-    facts = read_facts(dataset.manifest)
-    balance_ignore = tuple(balance_ignore)
-    _refuse_contradictions(
-        balance,
-        balance_method,
-        (*balance_ignore, *balance_contrasts),
-        without_effects=without_position_effects,
-        rebuilds=pairs is not None,
-    )
-    weighs = balance is not None and balance_method == "weights"
-    _refuse_without_pairs(chosen, rebuilds=pairs is not None, balances=balance is not None, weighs=weighs)
-    source = Source(dataset, pairs, without_position_effects=without_position_effects)
-    job = Job(source, split, seed, include_margin and chosen.takes_margin, include_weight=weighs)
-    with staged_folder(Path(out), overwrite=overwrite) as folder:
-        balanced = _balance(source, balance, balance_method, balance_ignore, balance_contrasts, seed)
-        written = chosen.write(job, folder)
-        _refuse_nothing(chosen, written, source)
-        report = _report(chosen, job, written, facts, out=Path(out), margin_asked=include_margin)
-        report = _with_pairs(report, pairs, balanced, source.position_effects)
-        _write_card(folder, job, chosen, written, report, facts, license)
-    return report
+    with contextlib.ExitStack() as stack:
+        data = _data(dataset, stack)
+        chosen = EXPORT_FORMATS[format]
+        facts = read_facts(data.manifest)
+        _refuse_contradictions(
+            balance,
+            balance_method,
+            (*(balance_ignore := tuple(balance_ignore)), *balance_contrasts),
+            without_effects=without_position_effects,
+            rebuilds=pairs is not None,
+        )
+        weighs = balance is not None and balance_method == "weights"
+        _refuse_without_pairs(chosen, rebuilds=pairs is not None, balances=balance is not None, weighs=weighs)
+        source = Source(data, pairs, without_position_effects=without_position_effects)
+        job = Job(source, split, seed, include_margin and chosen.takes_margin, include_weight=weighs)
+        with staged_folder(Path(out), overwrite=overwrite) as folder:
+            balanced = _balance(source, balance, balance_method, balance_ignore, balance_contrasts, seed)
+            written = chosen.write(job, folder)
+            _refuse_nothing(chosen, written, source)
+            report = _report(chosen, job, written, facts, out=Path(out), margin_asked=include_margin)
+            report = _with_pairs(report, pairs, balanced, source.position_effects)
+            _write_card(folder, job, chosen, written, report, facts, license)
+        return report
+
+
+def _data(dataset: ExportData | Path | str, stack: contextlib.ExitStack) -> ExportData:
+    if isinstance(dataset, ExportData):
+        return dataset
+    return run_data(stack.enter_context(reading(dataset, "run")))
 
 
 def _write_card(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from character.config import is_rehearsal_model
 from character.records import PreferencePair, Record, Usage
-from character.runs.session import require_kind, stored_config, stored_constitution
+from character.runs.session import reading, require_kind, stored_config, stored_constitution
 from character.store.run_store import RunStore
 
 REHEARSAL_NOTE = "made by the rehearsal backend: for trying and testing, not for training"
@@ -37,8 +39,12 @@ class RunSummary(Record):
     advice: str = ""
 
 
-def summarize(store: RunStore) -> RunSummary:
-    """Return the figures of a run, finished or not; raises StoreError where the folder holds something else."""
+def summarize(run: RunStore | Path | str) -> RunSummary:
+    """Return the figures of a run (its folder, or its open store), finished or not; raises StoreError where it is none."""
+    if not isinstance(run, RunStore):
+        with reading(run, "run") as store:
+            return summarize(store)
+    store = run
     require_kind(store, "run")
     constitution, config = stored_constitution(store), stored_config(store)
     counts, models = store.counts(), store.models()

@@ -1,4 +1,4 @@
-"""The traits that were not asked for: how far each tells chosen from rejected, by words, by a judge, or by what you like.
+"""The traits that were not asked for: how far each tells chosen from rejected, by words or by a judge.
 
 A judge that also likes jokes gives pairs whose chosen sides joke more. A reward model learns that with everything else
 and its held-out accuracy stays high, because the held-out pairs lean the same way. It has to be looked for.
@@ -23,9 +23,9 @@ from character.training.reports import Check, CheckWeight
 
 SHOWN = 0.5
 EFFECT_BAR = 0.1
-"""The difference of rates between the sides from which another trait is flagged, where its interval excludes 0."""
+"""The difference of rates between the sides that flags another trait, where its interval excludes 0."""
 LEAST_SHOWN = 0.02
-"""A trait whose words are found in a smaller share of all sides was hardly looked for: nothing is said of it."""
+"""A trait whose words are in a smaller share of all sides was hardly looked for: nothing is said of it."""
 
 
 class TraitScorer(NamedTuple):
@@ -51,8 +51,9 @@ BY_WORDS = TraitScorer(_score_by_words, "by the words of its definition")
 def by_judge(ranker: Any) -> TraitScorer:
     """Return a scorer that asks a ranker about the trait, with all responses to a message in one list.
 
-    ``ranker`` is a Ranker or anything else called as one; the model is that of DSPy's context. Responses to a message
-    that it could not rank count as not showing the trait, and so do single ones that it scores below one half.
+    ``ranker`` is a Ranker or anything else called as one; the model is that of DSPy's context. Responses to a
+    message that it could not rank count as not showing the trait, and so do single ones that it scores below
+    one half.
     """
 
     def score(messages: Sequence[Message], responses: Sequence[str], trait: Trait) -> list[float]:

@@ -9,9 +9,10 @@ from typing import Any
 
 import dspy
 import pytest
-from fake_server import FakeServer, as_rehearsal, backend_at
+from fake_server import FakeServer, backend_at
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from planted_judge import pupil
 from scipy import stats
 
 from character import Ranker, build_lm
@@ -66,7 +67,7 @@ def test_no_item_and_no_group_is_both_tuned_on_and_held_out(number: int, num_gro
 
 
 def test_the_locked_part_is_asked_about_only_by_the_ranker_before_and_after(both: LabelledSet) -> None:
-    with FakeServer(as_rehearsal) as server, dspy.context(lm=build_lm(backend_at(server))):
+    with FakeServer(pupil(both)) as server, dspy.context(lm=build_lm(backend_at(server))):
         result = optimize_ranker(Ranker(), both, "few_shot", budget=500, num_threads=1)
     _, parts = plan_parts(both, both.items, 0)
     held = {each.candidates[0] for each in parts[0].test}
@@ -80,7 +81,7 @@ def test_the_locked_part_is_asked_about_only_by_the_ranker_before_and_after(both
 
 
 def test_a_gain_is_adopted_on_our_own_labels_and_the_tuned_ranker_has_it(both: LabelledSet) -> None:
-    with dspy.context(lm=build_lm()):
+    with FakeServer(pupil(both)) as server, dspy.context(lm=build_lm(backend_at(server))):
         result = optimize_ranker(Ranker(), both, "few_shot", budget=600, num_threads=1)
     assert result.report.adopted
     assert result.report.design == "locked"
@@ -90,10 +91,17 @@ def test_a_gain_is_adopted_on_our_own_labels_and_the_tuned_ranker_has_it(both: L
     assert result.report.gain.gain.low > 0
 
 
+def test_a_judge_that_examples_do_not_move_is_left_untuned(both: LabelledSet) -> None:
+    with dspy.context(lm=build_lm()):
+        result = optimize_ranker(Ranker(), both, "few_shot", budget=600, num_threads=1)
+    assert not result.report.adopted
+    assert result.program.rank.demos == []
+
+
 def test_permuted_labels_are_not_adopted_and_the_program_stays_untuned(both: LabelledSet) -> None:
     adopted = 0
     for seed in range(5):
-        with dspy.context(lm=build_lm()):
+        with FakeServer(pupil(both)) as server, dspy.context(lm=build_lm(backend_at(server))):
             result = optimize_ranker(
                 Ranker(), both.permuted(seed), "few_shot", budget=300, seed=seed, num_threads=1
             )
@@ -114,7 +122,7 @@ def test_the_control_runs_on_permuted_labels_within_the_same_budget(both: Labell
 
 
 def test_the_learning_curve_ends_at_the_whole_training_part(both: LabelledSet) -> None:
-    with dspy.context(lm=build_lm()):
+    with FakeServer(pupil(both)) as server, dspy.context(lm=build_lm(backend_at(server))):
         report = optimize_ranker(Ranker(), both, "few_shot", budget=900, num_threads=1).report
     sizes = [point.num_items for point in report.curve]
     assert sizes == sorted(sizes)

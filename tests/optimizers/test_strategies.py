@@ -14,6 +14,7 @@ import pytest
 from fake_server import FakeServer, Reply, backend_at
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from planted_judge import pupil
 
 from character import CharacterProgram, Ranker, build_lm
 from optimizers.artifact.artifact import apply_artifact, artifact_of, load_artifact, save_artifact
@@ -44,6 +45,12 @@ def tuned(program: Any, labelled: LabelledSet, strategy: str, budget: int = 300)
     """Tune with the rehearsal model, in one thread."""
     with dspy.context(lm=build_lm()):
         return optimize_ranker(program, labelled, strategy, budget=budget, num_threads=1)
+
+
+def taught(program: Any, labelled: LabelledSet, budget: int, seed: int = 0) -> OptimizationResult:
+    """Tune with few-shot demos and a judge that learns from them, in one thread."""
+    with FakeServer(pupil(labelled)) as server, dspy.context(lm=build_lm(backend_at(server))):
+        return optimize_ranker(program, labelled, "few_shot", budget=budget, seed=seed, num_threads=1)
 
 
 def without_ranker(program: Any) -> str:
@@ -114,11 +121,7 @@ def test_the_same_seed_gives_the_same_tuning_whatever_the_number_of_threads(few:
 
 
 def test_another_seed_may_choose_other_demos(labelled: LabelledSet) -> None:
-    with dspy.context(lm=build_lm()):
-        found = [
-            optimize_ranker(Ranker(), labelled, "few_shot", budget=400, seed=seed, num_threads=1).tuning.demos
-            for seed in range(3)
-        ]
+    found = [taught(Ranker(), labelled, 400, seed).tuning.demos for seed in range(3)]
     assert len({json.dumps(demos) for demos in found}) > 1
 
 
@@ -133,7 +136,7 @@ def test_what_optimizers_print_does_not_reach_the_terminal_and_their_threads_end
 
 
 def test_demos_carry_the_raters_scores_and_the_signatures_fields_alone(labelled: LabelledSet) -> None:
-    tuning = tuned(Ranker(), labelled, "few_shot", 500).tuning
+    tuning = taught(Ranker(), labelled, 500).tuning
     assert tuning.demos
     fields = set(Ranker().rank.signature.fields)
     by_candidates = {item.candidates: item for item in labelled.items}
@@ -167,7 +170,7 @@ def test_more_demos_of_long_responses_fit_with_excerpts_and_survive_saving(
         for item in labelled.items
     ]
     long = labelled.model_copy(update={"items": tuple(items)})
-    result = tuned(Ranker(), long, "few_shot", 600)
+    result = taught(Ranker(), long, 600)
     assert len(result.tuning.demos) >= 8  # in full there would be room for two
     assert any(" … " in text for demo in result.tuning.demos for text in demo["responses"])
     artifact = artifact_of(

@@ -168,7 +168,7 @@ def quotation(values: dict[str, Any], demos: tuple[dict[str, Any], ...], languag
     nearest = max(nearness, key=lambda message: nearness[message], default="")
     if nearness.get(nearest, 0.0) < _NEAR:
         return ""
-    return _WORDS[language]["example"].format(message=nearest[:_QUOTED])
+    return str(_WORDS[language]["example"].format(message=nearest[:_QUOTED]))
 
 
 def responses_in(values: dict[str, Any]) -> list[str]:

@@ -1,0 +1,112 @@
+"""``evaluate_ranker``: how well rankers agree with people, on several backends side by side."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from character.backends import build_lm
+from character.config import BackendConfig, Config, as_config, is_rehearsal_model
+from character.errors import UnknownNameError
+from character.ranking.saved import build_ranker
+from character.records import Record
+from character.tuning.optimize import measure
+from optimizers.artifact.artifact import (
+    apply_artifact,
+    calibration_note,
+    language_warning,
+    load_artifact,
+    model_warning,
+)
+from optimizers.labelled import LabelledSet, read_labelled
+from optimizers.validation.evaluation import summary
+from optimizers.validation.report import Figure
+
+
+class RankerFigures(Record):
+    """One ranker on one backend: its metrics with their intervals, what it could not rank by reason, and what it took.
+
+    Each metric is ``estimate``, ``low`` and ``high``; ``warning`` says what flatters or belittles the figures.
+    """
+
+    backend: str
+    ranker: str
+    warning: str
+    rehearsal: bool
+    metrics: dict[str, dict[str, float | None]]
+    ranked: int
+    not_ranked: dict[str, int]
+    calls: int
+    tokens: int
+
+
+def evaluate_ranker(
+    labelled: LabelledSet | Path | str,
+    config: Config | Path | str | None = None,
+    *,
+    rankers: Sequence[Path | str] = (),
+    backends: Sequence[str] = (),
+    level: float = 0.95,
+) -> list[RankerFigures]:
+    """Return how well rankers agree with the labels of a set, one row for each ranker on each backend.
+
+    The ranker of the configuration comes first, then those of the files ``rankers``. ``backends`` names backends of the
+    configuration, or models by their strings; without it the one for ranking answers. Nothing is tuned or kept. Raises
+    UnknownNameError for a backend, and what a run raises where a server fails.
+    """
+    labels = labelled if isinstance(labelled, LabelledSet) else read_labelled(Path(labelled))
+    config = as_config(config)
+    return [
+        _figures(labels, config, name, backend, path, level)
+        for name, backend in _backends(config, backends)
+        for path in (None, *rankers)
+    ]
+
+
+def _backends(config: Config, names: Sequence[str]) -> list[tuple[str, BackendConfig]]:
+    if not names:
+        backend = config.backend("ranking")
+        return [(backend.model_name, backend)]
+    chosen = []
+    for name in names:
+        if name not in config.backends and "/" not in name:
+            raise UnknownNameError("backend", name, config.backends)
+        chosen.append((name, config.backends.get(name) or BackendConfig(model=name)))
+    return chosen
+
+
+def _figures(
+    labels: LabelledSet,
+    config: Config,
+    name: str,
+    backend: BackendConfig,
+    path: Path | str | None,
+    level: float,
+) -> RankerFigures:
+    ranker = build_ranker(config.ranking.model_copy(update={"backends": ()}), {})
+    warning = ""
+    if path is not None:
+        artifact = load_artifact(path)
+        ranker = apply_artifact(ranker, artifact)
+        same = artifact.labelled.fingerprint == labels.fingerprint
+        notes = (
+            "it was tuned on these labels, so the figures flatter it." if same else "",
+            model_warning(artifact, backend.model_name, path),
+            *(language_warning(artifact, language, path) for language in labels.languages),
+            calibration_note(artifact),
+        )
+        warning = " ".join(f"{path}: {note}" for note in notes if note)
+    measured = measure(ranker, labels, build_lm(backend), seed=config.seed, num_threads=config.concurrency)
+    figures = summary(measured.evaluation, labels.items, level=level, seed=config.seed)
+    return RankerFigures(
+        backend=name,
+        ranker="as configured" if path is None else str(path),
+        warning=warning,
+        rehearsal=labels.rehearsal or is_rehearsal_model(backend.model_name),
+        metrics={metric: Figure.of(interval).model_dump() for metric, interval in figures.items()},
+        ranked=len(measured.evaluation.scores),
+        not_ranked=dict(Counter(measured.evaluation.faults.values())),
+        calls=measured.calls,
+        tokens=measured.tokens,
+    )
