@@ -11,6 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from closed_loop.reward_model import held_out_accuracy
 from closed_loop.tiny_model import write_tiny_model
 from training_rows import pair
 
@@ -22,7 +23,6 @@ from character.text import stable_seed
 from character.training.methods import METHOD_NAMES
 from character.training.model_folder import read_model_folder
 from character.training.preparing import write_training
-from character.training.reward_model import held_out_accuracy
 from character.training.running import TrainingFailedError, last_checkpoint, train
 from character.training.sampling import Sampler
 from character.training.trl_settings import checked_values
