@@ -8,7 +8,6 @@ from typing import Any
 
 from character.constitution import Trait
 from character.errors import InputError
-from character.files import jsonl_sink
 from character.preference import load_preference_model
 from character.preference.folds import text_key
 from character.preference.known_traits import asked_about
@@ -19,7 +18,7 @@ from character.preference.transformer import (
     trait_text,
     write_facts,
 )
-from character.training.data import TrainingData, turns_of
+from character.training.data import TrainingData, turns_of, write_data
 from character.training.model_folder import read_model_folder
 from character.training.recipe import Reward
 
@@ -33,13 +32,8 @@ def conditioned(data: TrainingData, traits: Sequence[Trait], folder: Path) -> Tr
     the constitution does not have, because the model could not be told what it means.
     """
     texts = {trait.name: trait_text(trait) for trait in traits}
-    splits = {name: [_told(row, texts) for row in rows] for name, rows in data.splits.items()}
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, rows in splits.items():
-        with jsonl_sink(folder / f"{name}.jsonl") as write:
-            for row in rows:
-                write(row)
-    return TrainingData(folder, splits)
+    splits = {name: [_with_trait(row, texts) for row in rows] for name, rows in data.splits.items()}
+    return write_data(folder, splits)
 
 
 def write_asking(
@@ -96,7 +90,7 @@ def check_reward_traits(reward: Reward | None, names: Sequence[str]) -> tuple[st
     return (f"{reward.model} was not fitted on {', '.join(asked.not_fitted)}: its rewards say little there.",)
 
 
-def _told(row: dict[str, Any], texts: dict[str, str]) -> dict[str, Any]:
+def _with_trait(row: dict[str, Any], texts: dict[str, str]) -> dict[str, Any]:
     name = row.get("trait")
     if not name:
         return row

@@ -10,6 +10,7 @@ from typing import Any
 
 from character.errors import InputError
 from character.exports.models import SPLIT_NAMES, SplitName
+from character.files import jsonl_sink
 from character.text import fingerprint, fold
 from character.training.methods import METHODS, MethodName
 
@@ -49,6 +50,16 @@ def read_data(folder: Path | str, method: MethodName) -> TrainingData:
         raise InputError(
             f"{folder} has no rows to train on.", expected="a file train.jsonl with at least one row"
         )
+    return TrainingData(folder, splits)
+
+
+def write_data(folder: Path, splits: dict[SplitName, list[dict[str, Any]]]) -> TrainingData:
+    """Write rows into a folder, one file for each split, and return them as the data that lie there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, rows in splits.items():
+        with jsonl_sink(folder / f"{name}.jsonl") as write:
+            for row in rows:
+                write(row)
     return TrainingData(folder, splits)
 
 

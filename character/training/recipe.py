@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from character.config import TrainConfig
+from character.errors import InputError
 from character.training.methods import Method
 from character.training.presets import Preset
 from character.training.reports import RecipeFacts
@@ -38,6 +40,19 @@ class Reward(NamedTuple):
 
     model: str
     is_ours: bool
+
+
+def reward_of(config: TrainConfig) -> Reward | None:
+    """Return what a configuration rewards GRPO by, None where it names nothing; raises InputError where it names two."""
+    theirs, ours = config.reward_model, config.preference_model
+    if theirs and ours:
+        raise InputError(
+            "--reward-model and --preference-model are both given.",
+            expected="one of them",
+            fix="leave one out.",
+        )
+    folder = theirs or ours
+    return Reward(folder, is_ours=bool(ours)) if folder else None
 
 
 def recipe_parts(

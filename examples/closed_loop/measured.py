@@ -8,12 +8,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from character.constitution import Trait
 from character.records import Message, Record
 from character.responses.filters import is_wrong_language
 from character.statistics.intervals import Interval, bootstrap_mean
 from character.text import is_refusal
-from character.training.other_traits import SHOWN, Scorer
 
 Role = Literal["target", "other", "kept", "plain"]
 """What is hoped for: that it rises, that it stays where it is (another trait), that it is not lost, or nothing."""
@@ -74,15 +72,6 @@ class EffectReport(Record):
     def side_effects(self) -> tuple[Shift, ...]:
         """The shifts to look at, over all messages."""
         return tuple(each for each in self.shifts if each.flagged)
-
-
-def shows(trait: Trait, role: Role, scorer: Scorer) -> Measure:
-    """Return the measure of how often replies show a trait, as a scorer finds it."""
-
-    def of(messages: Sequence[Message], replies: Sequence[str]) -> list[float]:
-        return [float(value >= SHOWN) for value in scorer(messages, replies, trait)]
-
-    return Measure(trait.name, role, of)
 
 
 def _wrong_language(messages: Sequence[Message], replies: Sequence[str]) -> list[float]:

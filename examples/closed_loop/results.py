@@ -15,9 +15,9 @@ from character.store.run_store import RunStore
 from character.training.data import Row, read_rows
 from character.training.preparing import read_training
 from character.training.reports import Check
-from character.training.reward_model import held_out_accuracy
 from closed_loop.measured import PLAIN_MEASURES, EffectReport, Shift, measure_effect
 from closed_loop.plan import Judge, LoopConfig, Places
+from closed_loop.reward_model import held_out_accuracy
 from closed_loop.world import CONSTITUTION, HUMOUR, PATIENCE, is_on_topic, read_reply, truth_measures
 
 TARGET_BAR, OTHER_BAR, TOPIC_BAR = 0.30, 0.10, 0.07
