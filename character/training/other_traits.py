@@ -1,7 +1,8 @@
-"""The traits that were not asked for: how far each tells chosen from rejected, by words, by a judge, or by what you like.
+"""The traits that were not asked for: how far each tells chosen from rejected, by words or by a judge.
 
-A judge that also likes jokes gives pairs whose chosen sides joke more. A reward model learns that with everything
-else and its held-out accuracy stays high, because the held-out pairs lean the same way. It has to be looked for.
+A judge that also likes jokes gives pairs whose chosen sides joke more. A reward model learns that with
+everything else and its held-out accuracy stays high, because the held-out pairs lean the same way. It has to
+be looked for.
 """
 
 from __future__ import annotations
@@ -22,16 +23,17 @@ from character.training.methods import Method
 from character.training.reports import Check, CheckWeight
 
 Scorer = Callable[[Sequence[Message], Sequence[str], Trait], Sequence[float]]
-"""Says how strongly each response (to the message of the same place) shows a trait, in 0..1; one half and more shows it."""
+"""Says how strongly each response (to the message of the same place) shows a trait, in 0..1; from one half
+on it shows it."""
 SHOWN = 0.5
 EFFECT_BAR = 0.1
-"""The difference of rates between the sides from which another trait is flagged, where its interval excludes 0."""
+"""The difference of rates between the sides that flags another trait, where its interval excludes 0."""
 LEAST_SHOWN = 0.02
-"""A trait whose words are found in a smaller share of all sides was hardly looked for: nothing is said of it."""
+"""A trait whose words are in a smaller share of all sides was hardly looked for: nothing is said of it."""
 
 
 def by_words(_messages: Sequence[Message], responses: Sequence[str], trait: Trait) -> list[float]:
-    """Say 1 where a response has a word of the trait's own name and definition, else 0: coarse, and asks nobody.
+    """Say 1 where a response has a word of the trait's name and definition, else 0: coarse, and asks nobody.
 
     In Chinese two characters side by side count as a word (see ``signs_of_trait``).
     """
@@ -42,8 +44,9 @@ def by_words(_messages: Sequence[Message], responses: Sequence[str], trait: Trai
 def by_judge(ranker: Any) -> Scorer:
     """Return a scorer that asks a ranker about the trait, with all responses to a message in one list.
 
-    ``ranker`` is a Ranker or anything else called as one; the model is that of DSPy's context. Responses to a message
-    that it could not rank count as not showing the trait, and so do single ones that it scores below one half.
+    ``ranker`` is a Ranker or anything else called as one; the model is that of DSPy's context. Responses to a
+    message that it could not rank count as not showing the trait, and so do single ones that it scores below
+    one half.
     """
 
     def score(messages: Sequence[Message], responses: Sequence[str], trait: Trait) -> list[float]:
@@ -72,7 +75,7 @@ def _judged(ranker: Any, message: Message, texts: list[str], trait: Trait) -> li
 def contrasts_of(
     pairs: Iterable[PreferencePair], traits: Sequence[Trait], scorer: Scorer
 ) -> dict[str, dict[str, float]]:
-    """Return, by ``trait:NAME`` and pair id, 1 where the chosen side alone shows another trait, -1 where the rejected does.
+    """Return, by ``trait:NAME`` and pair id, the side that alone shows another trait: 1 chosen, -1 rejected.
 
     It is what balancing takes as ``contrasts``.
     """
@@ -120,7 +123,7 @@ def _check(name: str, chosen: Any, rejected: Any, keys: list[str], how: str, lea
     difference = bootstrap_mean(chosen.astype(float) - rejected.astype(float), groups=keys)
     if difference is None:
         raise ValueError("there are no rows")
-    said = f"{name} shows in {chosen.mean():.0%} of the chosen and {rejected.mean():.0%} of the rejected sides, {how}"
+    shares = f"{chosen.mean():.0%} of the chosen and {rejected.mean():.0%} of the rejected sides"
     weight, advice = _verdict(difference, len(set(keys)))
     if (chosen.mean() + rejected.mean()) / 2 < least:
         weight, advice = (
@@ -131,7 +134,7 @@ def _check(name: str, chosen: Any, rejected: Any, keys: list[str], how: str, lea
     return Check(
         code=f"other_trait:{name}",
         weight=weight,
-        text=f"{said} (difference {spread}). {advice}",
+        text=f"{name} shows in {shares}, {how} (difference {spread}). {advice}",
         numbers={
             "chosen": float(chosen.mean()),
             "rejected": float(rejected.mean()),
@@ -145,8 +148,8 @@ def _check(name: str, chosen: Any, rejected: Any, keys: list[str], how: str, lea
 def _verdict(difference: Interval, num_prompts: int) -> tuple[CheckWeight, str]:
     if difference.excludes(0.0) and abs(difference.estimate) >= EFFECT_BAR:
         return "look", (
-            "A model would learn it too, and its accuracy on such pairs would not tell: balance the pairs (--balance), or judge "
-            "again."
+            "A model would learn it too, and its accuracy on such pairs would not tell: "
+            "balance the pairs (--balance), or judge again."
         )
     if not settles(difference, 0.0, EFFECT_BAR, num_prompts):
         return "note", TOO_WIDE

@@ -1,6 +1,8 @@
 """Tune a policy on pairs that it wrote itself, and measure what moved. Needs the extra `train`; minutes on a laptop.
 
-The steps of `python examples/closed_loop` by hand, run from this folder's parent: `python -m closed_loop.by_hand`. For a policy of your own, put its folder in place of POLICY and your
+    python examples/closed_loop/by_hand.py [FOLDER]
+
+The steps of `python examples/closed_loop` by hand. For a policy of your own, put its folder in place of POLICY and your
 ranker's backend in place of the rehearsal model; its truth is then whoever judges the replies.
 """
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from character.locale import Language
 from character.report import Example, Examples, Note, Notes, Number, Page, Section, Table, Text
 from character.report.charts import Point, dots
-from character.report.parts import Language, NumberStyle
+from character.report.parts import NumberStyle
 from character.report.wording import number_text
 from character.statistics.intervals import Interval
 from closed_loop.measured import EffectReport, Shift

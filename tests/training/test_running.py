@@ -27,7 +27,7 @@ def training(write_rows, model):
 def test_starting_the_command_line_imports_no_trainer():
     code = (
         "import sys; from character.cli import cli; c = cli.make_context('character', ['train', '--help'], "
-        "resilient_parsing=True); cli.get_command(c, 'train'); cli.get_command(c, 'demo'); "
+        "resilient_parsing=True); cli.get_command(c, 'train'); "
         "print(*{'torch', 'trl', 'transformers', 'datasets', 'dspy'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
