@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Unpack
 
+from optimizers.artifact.records import MetricFigure
 from optimizers.calibration.length import length_note
 from optimizers.errors import OptimizerError
 from optimizers.labelled import LabelledSet
@@ -23,7 +24,6 @@ from optimizers.validation.report import (
     Contender,
     Control,
     LearningCurvePoint,
-    MetricFigure,
     MetricGain,
     OptimizationReport,
     Tuned,
