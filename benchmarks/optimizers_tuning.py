@@ -1,12 +1,13 @@
 """What tuning a ranker gains from 10, 20 and 40 labels, and whether it leaves alone what it cannot better.
 
-    python benchmarks/optimizers_tuning.py --data DIR [--quick] [--splits N] [--json]
+    python benchmarks/optimizers_tuning.py --data DIR [--judge rehearsal] [--quick] [--splits N] [--json]
 
 (Called `optimizers.py` it would hide the package `optimizers` from itself: a script's folder comes first on the path.)
 
 DIR holds `candour` (timfduffy/syco-bench: real replies scored by three judges) and `human-rankings` (WeOpenML/PandaLM).
-The judge is the rehearsal model, which learns from demos and heeds some advice: this measures the machinery and its
-honesty, not what a real model gains.
+The judge has a gain planted in it (`planted_judge.py`): without demos it is the rehearsal model, and every demo brings its
+scores nearer to the raters'. With `--judge rehearsal` it is the rehearsal model as it is, which heeds some advice in its
+instructions and no demo. Both measure the machinery and its honesty, not what a real model gains.
 
 In every split a few items are labelled; the test is items of other messages. The tuning sees the labelled ones alone, has
 the calls that `character optimize` allows by default (600, 1,000 with 40 labels), and decides by itself what to adopt; measured on the test is what
@@ -17,8 +18,9 @@ messages over all splits.
   measures length;
 - `auto` in all splits; the same on permuted labels, where anything adopted is adopted falsely.
 
-Exits 1 where `auto` is surely below the untuned ranker anywhere, not surely above it with 40 labels on our own labelled
-messages and on delusion, or where more than one in twenty runs on permuted labels is adopted. Two processes share the work.
+Exits 1 where `auto` is surely below the untuned ranker anywhere, where it does not surely find the planted gain with 40 labels
+on our own labelled messages and on delusion, or where more than one in twenty runs on permuted labels is adopted. Two
+processes share the work.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ from statistics import fmean
 from typing import Any
 
 import dspy
+from planted_judge import pupil_lm
 
 from character import Ranker, build_lm
 from character.backends.call import lean_settings
@@ -150,9 +153,11 @@ def drawn(labelled: LabelledSet, number: int, seed: int) -> tuple[LabelledSet, l
 _at_work: dict[str, Any] = {}
 
 
-def prepare(data: Path) -> None:
+def prepare(data: Path, judge: str) -> None:
     """Read the data and build the judge, once per process."""
-    _at_work.update(lm=build_lm(journal=Memory()), sets=datasets(data))
+    sets = datasets(data)
+    lm = build_lm(journal=Memory()) if judge == "rehearsal" else pupil_lm(list(sets.values()))
+    _at_work.update(lm=lm, sets=sets)
 
 
 def done(job: Job) -> Run:
@@ -188,10 +193,10 @@ def measured(lm: Any, ranker: Any, items: list[LabelledItem]) -> RankerEvaluatio
         return evaluate(ranker, items, lm=lm, num_threads=1)
 
 
-def all_done(jobs: Sequence[Job], data: Path) -> Iterator[Run]:
+def all_done(jobs: Sequence[Job], data: Path, judge: str) -> Iterator[Run]:
     """Yield what comes of the jobs, in order, from two processes."""
     spawn = multiprocessing.get_context("spawn")  # DSPy holds locks and threads that do not survive a fork
-    with ProcessPoolExecutor(2, mp_context=spawn, initializer=prepare, initargs=(data,)) as pool:
+    with ProcessPoolExecutor(2, mp_context=spawn, initializer=prepare, initargs=(data, judge)) as pool:
         yield from pool.map(done, jobs)
 
 
@@ -225,7 +230,9 @@ def control_of(runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def failures(rows: list[dict[str, Any]], controls: list[dict[str, Any]]) -> Iterator[str]:
+def failures(
+    rows: list[dict[str, Any]], controls: list[dict[str, Any]], *, is_planted: bool
+) -> Iterator[str]:
     """Yield every bar that is not met."""
     for row in rows:
         if row["strategy"] != "auto":
@@ -234,7 +241,7 @@ def failures(rows: list[dict[str, Any]], controls: list[dict[str, Any]]) -> Iter
         _, _, low, high = row["pairwise_accuracy"]
         if high < 0:
             yield f"{where}: surely below the untuned ranker"
-        if row["data"] in ABOVE_AT_40 and row["labels"] == 40 and low <= 0:
+        if is_planted and row["data"] in ABOVE_AT_40 and row["labels"] == 40 and low <= 0:
             yield f"{where}: not surely above the untuned ranker"
     adopted, splits = (sum(each[key] for each in controls) for key in ("adopted", "splits"))
     if adopted > max(1, splits / 20):
@@ -276,6 +283,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--judge", choices=("planted", "rehearsal"), default="planted")
     parser.add_argument("--splits", type=int, default=20)
     parser.add_argument("--quick", action="store_true", help="few splits of the small sets, within 50 s")
     parser.add_argument("--only", nargs="*", help="these data sets alone")
@@ -287,14 +295,18 @@ def main() -> None:
     others = asked.strategies if asked.strategies is not None else ["few_shot"] if asked.quick else OTHERS
     jobs = planned(names, sizes, others, splits)
     rows, controls = [], []
-    by_cell = groupby(all_done(jobs, asked.data), key=lambda run: (*run.job.cell, run.job.is_permuted))
+    by_cell = groupby(
+        all_done(jobs, asked.data, asked.judge), key=lambda run: (*run.job.cell, run.job.is_permuted)
+    )
     for (*_, is_permuted), runs in by_cell:
         made = (control_of if is_permuted else row_of)(list(runs))
         (controls if is_permuted else rows).append(made)
         print(json.dumps(made), file=sys.stderr, flush=True)
-    missed = list(failures(rows, controls))
+    missed = list(failures(rows, controls, is_planted=asked.judge == "planted"))
     if asked.json:
-        print(json.dumps({"rows": rows, "controls": controls, "missed": missed}, indent=2))
+        print(
+            json.dumps({"judge": asked.judge, "rows": rows, "controls": controls, "missed": missed}, indent=2)
+        )
     else:
         show(rows, controls)
         for each in missed:

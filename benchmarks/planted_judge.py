@@ -41,8 +41,8 @@ class PupilEngine(RehearsalEngine):
         if prompt is None or own is None:
             return reply
         share = MOST * min(len(prompt.demos), ENOUGH) / ENOUGH
-        right = [self.scores[text] for text in prompt.values["responses"]]
-        scores = [round(share * r + (1 - share) * o) for r, o in zip(right, json.loads(own[0]), strict=True)]
+        pairs = zip(prompt.values["responses"], json.loads(own[0]), strict=True)
+        scores = [round(score + share * (self.scores.get(text, score) - score)) for text, score in pairs]
         return reply._replace(text=_SCORES.sub(json.dumps(scores), reply.text))
 
 
