@@ -38,7 +38,8 @@ class TrainingData:
 def read_data(folder: Path | str, method: MethodName) -> TrainingData:
     """Return the data that lies in a folder as ``train.jsonl``, ``validation.jsonl`` and ``test.jsonl``.
 
-    Raises InputError where there is no train split, a line is no JSON object or a column of the method is missing.
+    Raises InputError where there is no train split, a line is no JSON object or a column of the method is
+    missing.
     """
     folder = Path(folder)
     splits = {

@@ -2,8 +2,9 @@
 
     python examples/closed_loop/by_hand.py [FOLDER]
 
-The steps of `python examples/closed_loop` by hand. For a policy of your own, put its folder in place of POLICY and your
-ranker's backend in place of the rehearsal model; its truth is then whoever judges the replies.
+The steps of `python examples/closed_loop` by hand. For a policy of your own, put its folder in place of
+POLICY and your ranker's backend in place of the rehearsal model; its truth is then whoever judges the
+replies.
 """
 
 import sys

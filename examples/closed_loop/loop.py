@@ -60,10 +60,9 @@ def closed_loop(
 ) -> LoopResults:
     """Run the closed loop in a folder, or go on with it, and return what it found; the page is in ``language``.
 
-    Steps whose outputs are complete are not done again. ``workers`` steps run at once, each on one thread. Ctrl-C ends
-    those that run and raises KeyboardInterrupt.
-    Raises MissingExtraError without TRL, InputError where the folder holds another loop, and StepFailedError where
-    a step fails.
+    Steps whose outputs are complete are not done again. ``workers`` steps run at once, each on one thread.
+    Ctrl-C ends those that run and raises KeyboardInterrupt. Raises MissingExtraError without TRL, InputError
+    where the folder holds another loop, and StepFailedError where a step fails.
     """
     _refuse_without_trl()
     places = Places(Path(out))

@@ -34,8 +34,8 @@ class Measure(NamedTuple):
 class Shift(Record):
     """One measure before and after: means over replies, and their difference with its 95 % interval.
 
-    The interval is by bootstrap over messages, replies to one message together. ``flagged`` says that the shift
-    is a side effect to look at: its interval excludes 0 and it passes the bar of its role.
+    The interval is by bootstrap over messages, replies to one message together. ``flagged`` says that the
+    shift is a side effect to look at: its interval excludes 0 and it passes the bar of its role.
     """
 
     name: str

@@ -15,8 +15,8 @@ Judge = Literal["judge", "truth", "biased"]
 class LoopSize(Record):
     """How large the loop is. ``topics`` is per language; each is asked about in eight ways.
 
-    ``sft_replies`` is the number of replies to each message that the policy learns the language from, ``held_out`` the
-    share of messages kept for measuring, ``measured`` the replies to each of those.
+    ``sft_replies`` is the number of replies to each message that the policy learns the language from,
+    ``held_out`` the share of messages kept for measuring, ``measured`` the replies to each of those.
     """
 
     topics: int = 42

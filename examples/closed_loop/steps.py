@@ -149,7 +149,8 @@ def _same_candidates(places: Places) -> Any:
 def tune(name: str, places: Places, config: LoopConfig) -> None:
     """Train by the method that a step's name begins with, on the pairs of the judge that it ends with.
 
-    Pairs are balanced, but for the biased judge's, whose bias is to be seen; GRPO is rewarded by the judge's reward model.
+    Pairs are balanced, but for the biased judge's, whose bias is to be seen; GRPO is rewarded by the judge's
+    reward model.
     """
     import dspy
 

@@ -1,8 +1,9 @@
 """The toy world: a grammar of messages and replies in two languages, and the truth about every reply.
 
-Replies show patience or not and humour or not, each for itself. Because replies are made of known sentences, what a
-reply shows can be read off without a judge. That is all this world is for: it proves that the machinery moves what it
-says it moves and measures what it says it measures. A trait of a real model is no list of sentences.
+Replies show patience or not and humour or not, each for itself. Because replies are made of known sentences,
+what a reply shows can be read off without a judge. That is all this world is for: it proves that the
+machinery moves what it says it moves and measures what it says it measures. A trait of a real model is no
+list of sentences.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ class Topic(NamedTuple):
 class Reading(NamedTuple):
     """What a reply truly holds: the topic it is about, how many sentences show each trait, and how many it has.
 
-    ``unknown`` counts sentences that are no sentences of the grammar: a model that lost its language makes such.
+    ``unknown`` counts sentences that are no sentences of the grammar: a model that lost its language makes
+    such.
     """
 
     topic: str
