@@ -63,7 +63,7 @@ def write_asking(
 
 
 def check_reward(reward: Reward | None) -> None:
-    """Refuse a conditioned reward model as TRL's own, which would not tell it the trait, and an unreadable folder."""
+    """Refuse a conditioned reward model as TRL's, which would not tell it the trait; and a broken folder."""
     if reward is not None and not reward.is_ours and (Path(reward.model) / FACTS_NAME).is_file():
         raise InputError(
             f"{reward.model} is a reward model that must be told the trait, and TRL would not.",
@@ -75,7 +75,7 @@ def check_reward(reward: Reward | None) -> None:
 
 
 def check_reward_traits(reward: Reward | None, names: Sequence[str]) -> tuple[str, ...]:
-    """Return what to know of the traits that our preference model is to reward; raises what reading it raises.
+    """Return what to know of the traits that our preference model is to reward; raises as reading it does.
 
     Raises InputError where it was fitted on none of them: every reply would be rewarded for something else.
     Of a trait it was not fitted on even a conditioned model is told the name alone.

@@ -16,7 +16,7 @@ from character.training.reports import Mixed
 
 
 class Mix(NamedTuple):
-    """A file of ordinary rows in the method's shape, and the share that they make of the training rows, in 0..1."""
+    """A file of ordinary rows in the method's shape, and their share of the rows trained on, in 0..1."""
 
     file: Path
     share: float

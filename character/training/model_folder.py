@@ -1,4 +1,4 @@
-"""A model that lies in a folder: its tokenizer and chat template, read without loading a model or any library for it."""
+"""A model in a folder: its tokenizer and chat template, read without loading a model or a library."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class RecipeFacts(Record):
 
 
 class Mixed(Record):
-    """Ordinary data that was mixed in: its ``share`` of the training rows (0..1), what was left out and why."""
+    """Ordinary data that was mixed in: its ``share`` of the rows (0..1), and what was left out and why."""
 
     file: str
     share: float

@@ -1,4 +1,4 @@
-"""Replies drawn from a model in a folder: many at once, on the processor or a GPU, the same for the same seed."""
+"""Replies drawn from a model in a folder: many at once, on CPU or GPU, the same for the same seed."""
 
 from __future__ import annotations
 

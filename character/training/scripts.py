@@ -1,4 +1,4 @@
-"""What stands around a recipe: the lines at its top, the script that runs it, and names as the recipe sees them."""
+"""What stands around a recipe: the lines at its top, the script that runs it, names as it sees them."""
 
 from __future__ import annotations
 

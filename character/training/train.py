@@ -27,7 +27,7 @@ _PAIRS = ("design", "min_margin", "max_per_message")
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What was written for a training, and the figures that TRL reported last, None where nothing was trained."""
+    """What was written for a training, and the figures that TRL reported last, None without training."""
 
     report: TrainingReport
     figures: dict[str, float] | None

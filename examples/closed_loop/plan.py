@@ -9,7 +9,7 @@ from character.errors import InputError
 from character.records import Record
 
 Judge = Literal["judge", "truth", "biased"]
-"""Whose rankings a policy is tuned on: our ranker's, the grammar's own truth, or a ranker that also likes jokes."""
+"""Whose rankings a policy is tuned on: our ranker's, the truth's, or those of one that also likes jokes."""
 
 
 class LoopSize(Record):

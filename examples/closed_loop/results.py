@@ -172,7 +172,7 @@ def _shows(text: str) -> bool:
 
 
 def agreement(rollouts: Sequence[Rollout]) -> Interval:
-    """Return how often rankings order candidates right of which one truly shows patience and the other does not."""
+    """Return how often rankings order right two candidates of which one truly shows patience."""
     values: list[float] = []
     groups: list[str] = []
     for rollout in rollouts:
@@ -202,7 +202,7 @@ def _parameters(folder: Path) -> int:
 
 
 def _samples(messages: Sequence[Message], replies: dict[str, list[list[str]]]) -> Iterator[dict[str, str]]:
-    """Yield a few messages in both languages with the first reply of every model, on-topic ones of the base first."""
+    """Yield a few messages in both languages with the first reply of every model, the base's on topic."""
     shown: dict[str, int] = {}
     for place, message in enumerate(messages):
         if shown.get(message.language, 0) < 2 and is_on_topic(message, replies["base"][place][0]):

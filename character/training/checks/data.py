@@ -61,8 +61,8 @@ def shapes(data: TrainingData, _method: Method) -> Iterator[Check]:
         yield Check(
             code="mixed_shapes",
             weight="stop",
-            text=f"{_rows(len(mixed))} hold a prompt as text and a response as a list of turns, or the other way "
-            "round; TRL crashes on that. Write both as lists of turns.",
+            text=f"{_rows(len(mixed))} hold a prompt as text and a response as a list of turns, or the other "
+            "way round; TRL crashes on that. Write both as lists of turns.",
             numbers={"rows": len(mixed)},
         )
 
@@ -74,8 +74,8 @@ def columns(data: TrainingData, method: Method) -> Iterator[Check]:
         yield Check(
             code="images",
             weight="stop",
-            text=f"{_rows(pictured)} have a column of images. TRL then wants a model that sees, and fails on any "
-            "other. Take the column out.",
+            text=f"{_rows(pictured)} have a column of images. TRL then wants a model that sees, and fails on "
+            "any other. Take the column out.",
             numbers={"rows": pictured},
         )
     with_margin = sum("margin" in row for row in data.rows)
@@ -121,8 +121,8 @@ def shared_prompts(data: TrainingData, _method: Method) -> Iterator[Check]:
         yield Check(
             code="shared_prompts",
             weight="look",
-            text=f"Prompts are in two splits at once ({where}). Figures on held-out rows would be too good: split "
-            "by message, as character does.",
+            text=f"Prompts are in two splits at once ({where}). Figures on held-out rows would be too good: "
+            "split by message, as character does.",
             numbers={"prompts": float(sum(counts.values()))},
         )
     elif len(names) > 1:

@@ -1,4 +1,4 @@
-"""Checks of the base model's folder: a chat template that is there and does what training takes for granted."""
+"""Checks of the base model's folder: a chat template is there and does what training takes for granted."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def _prefix(data: TrainingData, model: ModelFolder) -> Iterator[Check]:
             code="template_prefix",
             weight="stop",
             text="The chat template writes a prompt that ends otherwise than the same prompt within a "
-            f"conversation (…{prompt[-40:]!r}), so the model would be trained after a context that it never sees. "
-            "Give it a template whose generation prompt is how the assistant's turn begins.",
+            f"conversation (…{prompt[-40:]!r}), so the model would be trained after a context that it never "
+            "sees. Give it a template whose generation prompt is how the assistant's turn begins.",
             numbers={"rows": len(broken)},
         )
     else:
@@ -77,9 +77,9 @@ def padding(model: ModelFolder | None) -> Iterator[Check]:
         yield Check(
             code="pad_is_eos",
             weight="look",
-            text=f"The padding token is the end token ({pad!r}). Where padding is left out of the loss, the end is "
-            "too, and the model may not learn to stop: give it a padding token of its own, and look at what the "
-            "replies end with.",
+            text=f"The padding token is the end token ({pad!r}). Where padding is left out of the loss, the "
+            "end is too, and the model may not learn to stop: give it a padding token of its own, and look "
+            "at what the replies end with.",
         )
     elif pad is None and model.tokenizer is not None:
         yield Check(
