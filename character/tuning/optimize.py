@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -199,22 +199,35 @@ def _with_cost(report: OptimizationReport, config: Config, cost: float | None) -
     return report.model_copy(update={"calls": calls, "rehearsal": report.rehearsal or rehearsal})
 
 
+class TuningOptions(TypedDict, total=False):
+    """The options of ``optimize_ranker``; see ``optimizers.optimize``."""
+
+    budget: int | None
+    metric: str
+    lms: Mapping[str, Any] | None
+    seed: int
+    level: float
+    controls: int
+    wordings: Sequence[str]
+    temperatures: Sequence[float]
+    uses_length: bool
+    num_threads: int
+    on_progress: Callable[[Progress], None] | None
+
+
+@spelled_out(TuningOptions)
 def optimize_ranker(
     program_or_ranker: Any,
     labelled: LabelledSet,
     strategy: str = "auto",
-    *,
-    budget: int | None = None,
-    **options: Any,
+    **options: Unpack[TuningOptions],
 ) -> OptimizationResult:
     """Tune a ranker, alone or inside a program, and measure honestly what that gains: see ``optimizers.optimize``.
 
-    ``budget`` is the most model calls; ``options`` are ``metric``, ``lms``, ``seed``, ``level``, ``controls``,
-    ``wordings``, ``temperatures``, ``uses_length``, ``num_threads`` and ``on_progress``. Nothing is kept on disk: ``optimize`` does that. Raises what
-    ``optimize`` raises.
+    ``budget`` is the most model calls. Nothing is kept on disk: ``optimize`` does that. Raises what ``optimize`` raises.
     """
     with _clear_errors(), dspy.context(**lean_settings()):
-        return strategies.optimize_ranker(program_or_ranker, labelled, strategy, budget=budget, **options)
+        return strategies.optimize_ranker(program_or_ranker, labelled, strategy, **options)
 
 
 def judge_name(config: Config) -> str:

@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 from fake_server import FakeServer, Reply, as_rehearsal
+from planted_judge import pupil
 
 from character.locale import LANGUAGES, wording
+from optimizers.labelled import read_labelled
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "labelled"
 LABELS = EXAMPLES / "patience-and-humour.en.jsonl"
@@ -275,13 +277,23 @@ def test_the_report_speaks_the_language_of_the_labels_and_names_the_rehearsal_mo
     for shown in (page, done.stdout):
         assert "24 条标注中测量了 24 条" in shown
         assert REHEARSAL_WORDS["zh"] in shown.replace("\n", "")
-        assert "提示词中的示例" in shown
     assert json.loads((out / "ranker.json").read_text(encoding="utf-8"))["rehearsal"] is True
     again = character(
         *("optimize", ZH_LABELS, "--strategy", "few_shot", "--budget", 300, "--out", out, "--language", "en")
     )
     assert "measured on 24 of 24 labelled items" in again.stdout
     assert REHEARSAL_WORDS["en"] in " ".join(again.stdout.split())
+
+
+def test_examples_that_a_judge_learns_from_are_adopted_and_shown(tmp_path: Path, server: FakeServer) -> None:
+    server.script = pupil(read_labelled(ZH_LABELS))
+    out = tmp_path / "tuned"
+    options = ["--strategy", "few_shot", "--budget", 300, "--out", out, *at(server)]
+    done = character("optimize", ZH_LABELS, *options)
+    assert done.returncode == 0, done.stderr
+    for shown in ((out / "report.html").read_text(encoding="utf-8"), done.stdout):
+        assert "提示词中的示例" in shown
+    assert json.loads((out / "report.json").read_text(encoding="utf-8"))["adopted"] is True
 
 
 def test_a_real_judge_is_not_called_rehearsal_unless_the_labelled_candidates_were(

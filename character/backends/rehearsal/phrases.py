@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
-LANGUAGES = ("en", "zh")
+from character.locale import LANGUAGES
 
 
 class Phrases(NamedTuple):
