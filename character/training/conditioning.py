@@ -28,8 +28,8 @@ CONDITIONED_FOLDER = "conditioned"
 def conditioned(data: TrainingData, traits: Sequence[Trait], folder: Path) -> TrainingData:
     """Write the rows with their trait's text before the user's first turn into a folder, and return them.
 
-    A row whose trait is empty, as ordinary rows that are mixed in, stays as it is. Raises InputError for a trait that
-    the constitution does not have, because the model could not be told what it means.
+    A row whose trait is empty, as ordinary rows that are mixed in, stays as it is. Raises InputError for a
+    trait that the constitution does not have, because the model could not be told what it means.
     """
     texts = {trait.name: trait_text(trait) for trait in traits}
     splits = {name: [_with_trait(row, texts) for row in rows] for name, rows in data.splits.items()}
@@ -46,9 +46,9 @@ def write_asking(
 ) -> None:
     """Write into the folder of a model that is to be trained how it must be asked, and which messages it saw.
 
-    With that file the folder is a preference model: ``load_preference_model`` reads it, and an evaluation leaves
-    those messages out. ``rows`` are those trained on, as they are without their trait; ``rehearsal`` says whether the rehearsal
-    model had a hand in them.
+    With that file the folder is a preference model: ``load_preference_model`` reads it, and an evaluation
+    leaves those messages out. ``rows`` are those trained on, as they are without their trait; ``rehearsal``
+    says whether the rehearsal model had a hand in them.
     """
     seen = frozenset(
         text_key(turns[-1]["content"]) for row in rows if (turns := turns_of(row["prompt"], "user"))
@@ -63,7 +63,7 @@ def write_asking(
 
 
 def check_reward(reward: Reward | None) -> None:
-    """Refuse a conditioned reward model as TRL's own reward, which would not tell it the trait, and a folder that cannot be read."""
+    """Refuse a conditioned reward model as TRL's, which would not tell it the trait; and a broken folder."""
     if reward is not None and not reward.is_ours and (Path(reward.model) / FACTS_NAME).is_file():
         raise InputError(
             f"{reward.model} is a reward model that must be told the trait, and TRL would not.",
@@ -75,10 +75,10 @@ def check_reward(reward: Reward | None) -> None:
 
 
 def check_reward_traits(reward: Reward | None, names: Sequence[str]) -> tuple[str, ...]:
-    """Return what to know of the traits that a preference model of ours is to reward; raises what reading it raises.
+    """Return what to know of the traits that our preference model is to reward; raises as reading it does.
 
-    Raises InputError where it was fitted on none of them: every reply would be rewarded for something else. Of a trait it
-    was not fitted on even a conditioned model is told the name alone.
+    Raises InputError where it was fitted on none of them: every reply would be rewarded for something else.
+    Of a trait it was not fitted on even a conditioned model is told the name alone.
     """
     if reward is None or not reward.is_ours:
         return ()

@@ -1,7 +1,8 @@
 """The traits that were not asked for: how far each tells chosen from rejected, by words or by a judge.
 
-A judge that also likes jokes gives pairs whose chosen sides joke more. A reward model learns that with everything else
-and its held-out accuracy stays high, because the held-out pairs lean the same way. It has to be looked for.
+A judge that also likes jokes gives pairs whose chosen sides joke more. A reward model learns that with
+everything else and its held-out accuracy stays high, because the held-out pairs lean the same way. It has to
+be looked for.
 """
 
 from __future__ import annotations
@@ -29,15 +30,15 @@ LEAST_SHOWN = 0.02
 
 
 class TraitScorer(NamedTuple):
-    """Who finds a trait in responses: ``score`` says how strongly each response, to the message of the same place, shows
-    the trait, in 0..1 (one half and more shows it), and ``how`` in words who that is."""
+    """Who finds a trait in responses: ``score`` says how strongly each response, to the message of the same
+    place, shows the trait, in 0..1 (one half and more shows it), and ``how`` in words who that is."""
 
     score: Callable[[Sequence[Message], Sequence[str], Trait], Sequence[float]]
     how: str
 
 
 def _score_by_words(_messages: Sequence[Message], responses: Sequence[str], trait: Trait) -> list[float]:
-    """Say 1 where a response has a word of the trait's own name and definition, else 0: coarse, and asks nobody.
+    """Say 1 where a response has a word of the trait's name and definition, else 0: coarse, and asks nobody.
 
     In Chinese two characters side by side count as a word (see ``signs_of_trait``).
     """
@@ -82,8 +83,8 @@ def _judged(ranker: Any, message: Message, texts: list[str], trait: Trait) -> li
 def contrasts_of(
     pairs: Iterable[PreferencePair], traits: Sequence[Trait], scorer: TraitScorer
 ) -> dict[str, dict[str, float]]:
-    """Return what balancing takes as ``contrasts``: by ``trait:NAME`` and pair id, 1 where the chosen side alone shows
-    another trait, -1 where the rejected does."""
+    """Return what balancing takes as ``contrasts``: by ``trait:NAME`` and pair id, 1 where the chosen side
+    alone shows another trait, -1 where the rejected does."""
     pairs = list(pairs)
     contrasts: dict[str, dict[str, float]] = {}
     for trait in traits:
@@ -154,8 +155,8 @@ def _check(name: str, chosen: Any, rejected: Any, keys: list[str], scorer: Trait
 def _verdict(difference: Interval, num_prompts: int) -> tuple[CheckWeight, str]:
     if difference.excludes(0.0) and abs(difference.estimate) >= EFFECT_BAR:
         return "look", (
-            "A model would learn it too, and its accuracy on such pairs would not tell: balance the pairs (--balance), "
-            "or judge again."
+            "A model would learn it too, and its accuracy on such pairs would not tell: "
+            "balance the pairs (--balance), or judge again."
         )
     if not settles(difference, 0.0, EFFECT_BAR, num_prompts):
         return "note", TOO_WIDE

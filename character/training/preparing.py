@@ -60,9 +60,10 @@ def prepare(
 ) -> TrainingReport:
     """Write everything that TRL needs to train a model on a run, and what was noticed on the way.
 
-    ``out`` gets ``data/`` (an export, with its card), ``recipe.yaml``, ``run.sh``, ``checks.md`` and ``training.json``.
-    ``pairs`` is as of ``export``. Balancing also evens out the traits that the pairs are not about, as ``scorer`` finds
-    them. Raises InputError for what cannot be trained on and UnknownNameError for the method or the preset.
+    ``out`` gets ``data/`` (an export, with its card), ``recipe.yaml``, ``run.sh``, ``checks.md`` and
+    ``training.json``. ``pairs`` is as of ``export``. Balancing also evens out the traits that the pairs are
+    not about, as ``scorer`` finds them. Raises InputError for what cannot be trained on and UnknownNameError
+    for the method or the preset.
     """
     chosen, split = _checked(method, config), Split.parse(config.split)
     if (config.balance is not None or config.balance_ignore) and not EXPORT_FORMATS[
@@ -112,8 +113,8 @@ def write_training(
 ) -> TrainingReport:
     """Write recipe, script and checks for data that lie in ``out/data`` already, in the method's shape.
 
-    ``facts`` are fields of RecipeFacts that say where the data came from; ``exported`` tells what was noticed when they
-    were written, and what did not come along.
+    ``facts`` are fields of RecipeFacts that say where the data came from; ``exported`` tells what was noticed
+    when they were written, and what did not come along.
     """
     chosen, out = _checked(method, config), Path(out)
     plain, mixed = _mixed(read_data(out / DATA_FOLDER, method), chosen, config, seed, out)

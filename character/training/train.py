@@ -27,7 +27,7 @@ _PAIRS = ("design", "min_margin", "max_per_message")
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What was written for a training, and the figures that TRL reported last; None where nothing was trained."""
+    """What was written for a training, and the figures that TRL reported last, None without training."""
 
     report: TrainingReport
     figures: dict[str, float] | None
@@ -39,7 +39,7 @@ class TrainResult:
 
 
 class TrainOptions(TypedDict, total=False):
-    """The options of ``train`` besides its run, its method, its folder and its configuration, those of ``[train]`` among them."""
+    """The options of ``train``, those of ``[train]`` among them."""
 
     model: str
     preset: str
@@ -65,15 +65,17 @@ def train(
     config: Config | Path | str | None = None,
     **options: Unpack[TrainOptions],
 ) -> TrainResult:
-    """Write everything that TRL needs to train by a method (dpo, reward, grpo, sft or kto) on a run, and train with ``go``.
+    """Write all that TRL needs to train by dpo, reward, grpo, sft or kto on a run, and train with ``go``.
 
-    The folder ``out`` gets ``data/``, ``recipe.yaml``, ``run.sh``, ``checks.md`` and ``training.json``. The options stand
-    for those of the section ``[train]``; ``pairs`` rebuilds the pairs with other settings of ``[pairs]``, ``overwrite``
-    replaces what an earlier call wrote. With ``go`` (extra ``train``) the recipe is run and watched, and the model gets its
-    card; called again it goes on from the last checkpoint. Nothing of ours is written over without ``overwrite``.
+    The folder ``out`` gets ``data/``, ``recipe.yaml``, ``run.sh``, ``checks.md`` and ``training.json``. The
+    options stand for those of the section ``[train]``; ``pairs`` rebuilds the pairs with other settings of
+    ``[pairs]``, ``overwrite`` replaces what an earlier call wrote. With ``go`` (extra ``train``) the recipe
+    is run and watched, and the model gets its card; called again it goes on from the last checkpoint. Nothing
+    of ours is written over without ``overwrite``.
 
-    Raises ConfigError and UnknownNameError for options that are not valid, InputError for what cannot be trained on or
-    where a check speaks against starting, MissingExtraError without TRL, and TrainingFailedError where it ends with an error.
+    Raises ConfigError and UnknownNameError for options that are not valid, InputError for what cannot be
+    trained on or where a check speaks against starting, MissingExtraError without TRL, and
+    TrainingFailedError where it ends with an error.
     """
     own = {name: value for name, value in options.items() if name in TrainConfig.model_fields}
     config, out = with_section(as_config(config), "train", own), Path(out)

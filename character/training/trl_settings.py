@@ -1,4 +1,4 @@
-"""The settings that TRL knows, by method, and what their values may be: so that a slip is found before training starts."""
+"""The settings that TRL knows, by method, and what their values may be: a slip is found before it trains."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _KINDS = {
 def checked_values(method: MethodName, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings of a method as TRL takes them; a number that YAML reads as a text (1e-5) becomes one.
 
-    None takes a setting out of the recipe, whatever its name. Raises InputError for a name that TRL does not have, and
-    for a value that is not of its kind or out of its range.
+    None takes a setting out of the recipe, whatever its name. Raises InputError for a name that TRL does not
+    have, and for a value that is not of its kind or out of its range.
     """
     kinds = _kinds_of_settings(method)
     for name, value in values.items():
@@ -47,7 +47,7 @@ def _kinds_of_settings(method: MethodName) -> dict[str, str]:
 
 @cache
 def _read() -> dict[str, dict[str, str]]:
-    """Return the names of settings, apart by blanks: by method (``every`` for those of all) and by kind of value."""
+    """Return names of settings, apart by blanks, by method (``every`` for those of all) and kind of value."""
     return tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
 

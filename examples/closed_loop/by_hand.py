@@ -1,9 +1,10 @@
-"""Tune a policy on pairs that it wrote itself, and measure what moved. Needs the extra `train`; minutes on a laptop.
+"""Tune a policy on pairs that it wrote itself, and measure what moved. Minutes on a laptop.
 
-    python examples/closed_loop/by_hand.py [FOLDER]
+    python examples/closed_loop/by_hand.py [FOLDER]        (extra `train`)
 
-The steps of `python examples/closed_loop` by hand. For a policy of your own, put its folder in place of POLICY and your
-ranker's backend in place of the rehearsal model; its truth is then whoever judges the replies.
+The steps of `python examples/closed_loop` by hand. For a policy of your own, put its folder in place of
+POLICY and your ranker's backend in place of the rehearsal model; its truth is then whoever judges the
+replies.
 """
 
 import sys

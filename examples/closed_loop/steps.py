@@ -1,4 +1,4 @@
-"""The steps of the closed loop, each a function that reads files and writes files; each runs in a process of its own."""
+"""The steps of the closed loop: each reads files, writes files, and runs in a process of its own."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ _MAX_TOKENS = 96
 _NO_LORA = dict.fromkeys(("use_peft", "lora_r", "lora_alpha", "lora_target_modules", "lora_task_type"))
 """A model this small is trained whole."""
 _BALANCE = 0.02
-"""How far a feature or another trait may set the sides apart: at .1 the other trait was crowded out by .08 with one of three seeds."""
+"""How far a feature or another trait may set the sides apart: at .1 the other trait was crowded out by .08
+with one of three seeds."""
 _SETTINGS: dict[str, Any] = {
     **_NO_LORA,
     "per_device_train_batch_size": 16,
@@ -134,7 +135,7 @@ _PAIRS: dict[str, Any] = {"design": "all", "min_margin": 0.15, "min_probability"
 
 
 def _same_candidates(places: Places) -> Any:
-    """Return a responder that hands out the candidates of the first run again, so that only the judge differs."""
+    """Return a responder that hands out the first run's candidates again, so that only the judge differs."""
     from character.store.run_store import RunStore
 
     with RunStore(places.run("judge")) as store:
@@ -149,7 +150,8 @@ def _same_candidates(places: Places) -> Any:
 def tune(name: str, places: Places, config: LoopConfig) -> None:
     """Train by the method that a step's name begins with, on the pairs of the judge that it ends with.
 
-    Pairs are balanced, but for the biased judge's, whose bias is to be seen; GRPO is rewarded by the judge's reward model.
+    Pairs are balanced, but for the biased judge's, whose bias is to be seen; GRPO is rewarded by the judge's
+    reward model.
     """
     import dspy
 

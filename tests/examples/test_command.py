@@ -1,4 +1,4 @@
-"""The README's command starts the closed loop; without TRL it says what to install, and the old command names the new one."""
+"""The README's command starts the closed loop, without TRL says what to install; the old command names it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a tuned model does otherwise than its base: shifts with intervals by message, and the card that says so."""
+"""What a tuned model does otherwise than its base: shifts with intervals by message, and the card on them."""
 
 from __future__ import annotations
 

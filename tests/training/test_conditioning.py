@@ -1,4 +1,4 @@
-"""A reward model that is told the trait: its rows, what its folder says, and what would train or ask it wrongly."""
+"""A reward model that is told the trait: its rows, its folder, and what would train or ask it wrongly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TRL is run and watched. Where it is not installed that is said; the rest is shown on a process that acts like it."""
+"""TRL is run and watched; where it is not installed that is said."""
 
 from __future__ import annotations
 

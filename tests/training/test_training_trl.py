@@ -1,4 +1,4 @@
-"""TRL itself trains from the recipes as they are, without a network, on a tiny model; it is watched, stopped, gone on with."""
+"""TRL itself trains from the recipes as they are, offline, on a tiny model; it is watched and stopped."""
 
 from __future__ import annotations
 

@@ -29,8 +29,8 @@ def check_training(
     """Return what speaks for and against training on this data from this base model, the gravest first.
 
     ``traits`` are all that the character has: each is looked for in the pairs of the others, by ``scorer``.
-    ``max_length`` is the recipe's. ``left_out`` counts what of a run did not come into the data, by reason. Nothing is
-    changed and no model is loaded.
+    ``max_length`` is the recipe's. ``left_out`` counts what of a run did not come into the data, by reason.
+    Nothing is changed and no model is loaded.
     """
     folder = read_model_folder(model)
     checks = [*data_checks.left_out(left_out or {}), *_checks(data, method, model, folder, max_length)]
