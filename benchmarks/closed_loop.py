@@ -2,13 +2,14 @@
 
     python benchmarks/closed_loop.py [--seeds 0,1,2] [--workers 2] [--quick] [--json]
 
-A tiny policy is trained from scratch on a grammar of our own, tuned on pairs that it wrote itself, and measured on held-out
-messages by the grammar's truth (see `examples/closed_loop`). The baseline is the policy before tuning. Needs the
-extra `train`.
+A tiny policy is trained from scratch on a grammar of our own, tuned on pairs that it wrote itself, and
+measured on held-out messages by the grammar's truth (see `examples/closed_loop`). The baseline is the policy
+before tuning. Needs the extra `train`.
 
-Exits 1 where for any seed the trained trait does not move by more than .30 with an interval above 0, the interval of the
-other trait leaves ±.10, more than .07 is lost of staying on topic, a language does not move, or the planted bias is not
-caught. With --quick one small loop, and the bar is that the trained trait surely moves.
+Exits 1 where for any seed the trained trait does not move by more than .30 with an interval above 0, the
+interval of the other trait leaves ±.10, more than .07 is lost of staying on topic, a language does not move,
+or the planted bias is not caught. With --quick one small loop, and the bar is that the trained trait surely
+moves.
 """
 
 from __future__ import annotations

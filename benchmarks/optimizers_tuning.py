@@ -49,7 +49,7 @@ from character.statistics.intervals import mean_interval
 from optimizers.labelled import LabelledItem, LabelledSet, merge_labelled, read_labelled
 from optimizers.labelled.converters import from_candour, from_human_rankings
 from optimizers.optimize import optimize_ranker
-from optimizers.validation.evaluation import Evaluation, evaluate
+from optimizers.validation.evaluation import RankerEvaluation, evaluate
 
 OWN = Path(__file__).parent.parent / "examples" / "labelled"
 SIZES = (10, 20, 40)
@@ -187,7 +187,7 @@ def done(job: Job) -> Run:
     return replace(run, groups=groups, before={k: tuple(v) for k, v in old.items()}, gains=gains)
 
 
-def measured(lm: Any, ranker: Any, items: list[LabelledItem]) -> Evaluation:
+def measured(lm: Any, ranker: Any, items: list[LabelledItem]) -> RankerEvaluation:
     """Return what a ranker makes of the test items."""
     with dspy.context(**lean_settings()):
         return evaluate(ranker, items, lm=lm, num_threads=1)

@@ -1,4 +1,4 @@
-"""Tune the ranker to 24 messages that people labelled, see what that gains on held-out ones, and run with it."""
+"""Tune the ranker to 24 messages that people labelled, see the gain on held-out ones, and run with it."""
 
 import json
 import tempfile

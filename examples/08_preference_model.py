@@ -1,4 +1,4 @@
-"""A run's pairs teach a small preference model, which then picks the best of four replies. Offline; needs the extra `preference`."""
+"""A run's pairs teach a small preference model, which picks the best of four replies (extra `preference`)."""
 
 import tempfile
 from pathlib import Path

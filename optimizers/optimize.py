@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
+from optimizers.artifact.records import MetricFigure
 from optimizers.calibration.length import length_note
 from optimizers.errors import OptimizerError
 from optimizers.labelled import LabelledSet
 from optimizers.metrics import metric_named
 from optimizers.strategies.auto import mean_gain, standard_error
-from optimizers.strategies.judge_cache import Bench, quiet_context
+from optimizers.strategies.judge_cache import CachedJudge, quiet_context
 from optimizers.strategies.metering import RANKING, REFLECTION, Ledger, metered
-from optimizers.strategies.task import AUTO, STRATEGIES, UNTUNED, Task, known_strategy
+from optimizers.strategies.options import TuningKeywords, TuningOptions
+from optimizers.strategies.task import AUTO, STRATEGIES, UNTUNED, TuningTask, known_strategy
 from optimizers.strategies.tuning import Tuning, find_ranker, tune, tuning_of
 from optimizers.validation.evaluation import usable
-from optimizers.validation.held_out import Outcome, Trier
+from optimizers.validation.held_out import HeldOutResult, HeldOutValidation
 from optimizers.validation.report import (
     Calls,
     Contender,
     Control,
-    CurvePoint,
-    Figure,
+    LearningCurvePoint,
     MetricGain,
     OptimizationReport,
     Tuned,
 )
 
-__all__ = ["AUTO", "STRATEGIES", "UNTUNED", "OptimizationResult", "Progress", "optimize_ranker"]
+__all__ = ["AUTO", "STRATEGIES", "UNTUNED", "OptimizationResult", "TuningProgress", "optimize_ranker"]
 
 LEAST_BUDGET, CALLS_PER_ITEM = 600, 25
 """The model calls that are allowed where nobody says: so many per labelled item, and no fewer than the first number."""
@@ -37,7 +38,7 @@ CURVE_SHARE = 0.15
 
 
 @dataclass(frozen=True)
-class Progress:
+class TuningProgress:
     """How far an optimization is: what it does, the calls made of those allowed, and the best training score so far.
 
     ``best`` is a goodness in 0..1 on training items, None before the first; it is no estimate of anything,
@@ -79,59 +80,42 @@ def optimize_ranker(
     labelled: LabelledSet,
     strategy: str = AUTO,
     *,
-    budget: int | None = None,
-    metric: str = "pairwise_accuracy",
     lms: Mapping[str, Any] | None = None,
-    seed: int = 0,
-    level: float = 0.95,
-    controls: int = 0,
-    wordings: Sequence[str] = (),
-    temperatures: Sequence[float] = (),
-    uses_length: bool = True,
-    num_threads: int = 8,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[TuningProgress], None] | None = None,
+    **options: Unpack[TuningKeywords],
 ) -> OptimizationResult:
     """Tune a ranker, alone or inside a program, to a labelled set, and measure honestly what that gains.
 
-    The program given stays as it is; of the copies only the ranker's instruction, demos, temperature and
-    calibration change. ``budget`` (see ``usual_budget``) is the most model calls made over everything: tuning, judging the held-out
-    items before and after, the learning curve, and ``controls`` runs on permuted labels (which share it
-    equally with the real one). ``lms`` names the models for ``ranking`` and ``reflection`` (proposing
-    instructions); without it the ranker's own model, or that of the context, does both. The tuned ranker is
-    adopted only where the interval of the held-out gain (at ``level``) lies above zero. The same seed gives
-    the same result where the models answer alike. ``wordings`` (instructions) and ``temperatures`` are further
-    ones for ``select`` to choose from. With ``uses_length`` False no calibration looks at the length of candidates;
-    else ``report.warning`` says so where one does. Raises OptimizerError for unusable labels, an unknown name
-    or a missing extra, and what the model raises where its server fails.
+    The program given stays as it is; of the copies only the ranker's instruction, demos, temperature and calibration
+    change. The calls of ``budget`` (see ``usual_budget``) are those of tuning, of judging the held-out items before and
+    after, of the learning curve, and of ``controls`` runs on permuted labels (which share them equally with the real
+    one). ``lms`` names the models for ``ranking`` and ``reflection`` (proposing instructions); without it the ranker's
+    own model, or that of the context, does both. The options are those of ``TuningOptions``. The tuned ranker is adopted
+    only where the interval of the held-out gain (at ``level``) lies above zero; where length counts in its scores,
+    ``report.warning`` says so. The same seed gives the same result where the models answer alike. Raises OptimizerError
+    for unusable labels, an unknown name or a missing extra, and what the model raises where its server fails.
     """
-    known_strategy(strategy)
-    metric_named(metric)
-    budget = usual_budget(len(labelled.items), controls) if budget is None else budget
+    asked = TuningOptions(known_strategy(strategy), **options)
+    metric_named(asked.metric)
+    budget = usual_budget(len(labelled.items), asked.controls) if asked.budget is None else asked.budget
     if budget < 1:
         raise OptimizerError(f"found a budget of {budget} calls.", expected="at least 1")
-    ranker = find_ranker(program_or_ranker)
-    ledger = Ledger(budget)
+    ranker, ledger = find_ranker(program_or_ranker), Ledger(budget)
     with quiet_context():
         own, lm, reflection = _models(ranker, ledger, dict(lms or {}))
-        tried: dict[str, Any] = {
-            "wordings": wordings,
-            "temperatures": temperatures,
-            "uses_length": uses_length,
-        }
-        bench = Bench(own, lm, ledger, metric, seed=seed, num_threads=num_threads, **tried)
-        task = Task(bench, tuning_of(own), reflection)
+        task = TuningTask(CachedJudge(own, lm, ledger, asked), tuning_of(own), reflection)
         watch = _Watch(task, budget, on_progress)
-        trier = Trier(task, strategy, seed, level, watch.stage)
-        share = budget // (1 + controls)
-        outcome = trier.run(labelled, int(share * (1 - CURVE_SHARE)))
+        validation = HeldOutValidation(task, watch.stage)
+        share = budget // (1 + asked.controls)
+        result = validation.run(labelled, int(share * (1 - CURVE_SHARE)))
         watch.stage("learning curve")
-        outcome.curve = trier.curve(outcome, share - ledger.spent)
-        control = _control(trier, labelled, controls, watch) if controls else None
-    report = _report(outcome, trier, labelled, ledger, control)
+        result.curve = validation.curve(result, share - ledger.spent)
+        control = _control(validation, labelled, watch) if asked.controls else None
+    report = _report(result, task, labelled, control)
     tuned, untouched = program_or_ranker.deepcopy(), program_or_ranker.deepcopy()
     inner = find_ranker(tuned)
-    tune(inner, outcome.tuning)
-    return OptimizationResult(tuned if outcome.adopted else untouched, tuned, inner, outcome.tuning, report)
+    tune(inner, result.tuning)
+    return OptimizationResult(tuned if result.adopted else untouched, tuned, inner, result.tuning, report)
 
 
 def _models(ranker: Any, ledger: Ledger, lms: dict[str, Any]) -> tuple[Any, Any, Any]:
@@ -157,14 +141,14 @@ def _models(ranker: Any, ledger: Ledger, lms: dict[str, Any]) -> tuple[Any, Any,
 class _Watch:
     """Tells whoever watches how far it is, after every call and at every stage."""
 
-    task: Task
+    task: TuningTask
     budget: int
-    on_progress: Callable[[Progress], None] | None
+    on_progress: Callable[[TuningProgress], None] | None
     now: str = ""
 
     def __post_init__(self) -> None:
         if self.on_progress is not None:
-            self.task.bench.ledger.on_call = self.tell
+            self.task.judge.ledger.on_call = self.tell
 
     def stage(self, name: str) -> None:
         """Begin a stage."""
@@ -174,19 +158,20 @@ class _Watch:
     def tell(self) -> None:
         """Tell how far it is."""
         if self.on_progress is not None:
-            bench = self.task.bench
-            self.on_progress(Progress(self.now, bench.ledger.spent, self.budget, bench.best))
+            judge = self.task.judge
+            self.on_progress(TuningProgress(self.now, judge.ledger.spent, self.budget, judge.best))
 
 
-def _control(trier: Trier, labelled: LabelledSet, runs: int, watch: _Watch) -> Control:
+def _control(validation: HeldOutValidation, labelled: LabelledSet, watch: _Watch) -> Control:
     """Run the whole again on permuted labels; each run gets the same share of the calls that are left."""
-    ledger, adopted, gains = trier.task.bench.ledger, 0, []
-    for number in range(runs):
-        watch.stage(f"control {number + 1} of {runs}")
-        outcome = trier.run(labelled.permuted(trier.seed + 1 + number), ledger.left // (runs - number))
-        adopted += outcome.adopted
-        gains.append(outcome.gain.gain.estimate if outcome.gain else 0.0)
-    return Control(runs=runs, adopted=adopted, gains=tuple(gains))
+    ledger, options, adopted, gains = validation.task.judge.ledger, validation.options, 0, []
+    for number in range(options.controls):
+        watch.stage(f"control {number + 1} of {options.controls}")
+        permuted = labelled.permuted(options.seed + 1 + number)
+        result = validation.run(permuted, ledger.left // (options.controls - number))
+        adopted += result.adopted
+        gains.append(result.gain.gain.estimate if result.gain else 0.0)
+    return Control(runs=options.controls, adopted=adopted, gains=tuple(gains))
 
 
 def _tuned(before: Tuning, after: Tuning) -> Tuned:
@@ -203,37 +188,38 @@ def _tuned(before: Tuning, after: Tuning) -> Tuned:
 
 
 def _report(
-    outcome: Outcome, trier: Trier, labelled: LabelledSet, ledger: Ledger, control: Control | None
+    result: HeldOutResult, task: TuningTask, labelled: LabelledSet, control: Control | None
 ) -> OptimizationReport:
-    bench = trier.task.bench
-    items = usable(labelled, bench.metric)
-    test = sum(len(part.test) for part in outcome.parts)
+    judge, options = task.judge, task.judge.options
+    items = usable(labelled, options.metric)
+    test = sum(len(part.test) for part in result.parts)
+    ledger = judge.ledger
     return OptimizationReport(
-        strategy=trier.strategy,
-        chosen=outcome.chosen,
-        metric=bench.metric,
-        level=trier.level,
-        seed=trier.seed,
-        model=bench.lm.model,
+        strategy=options.strategy,
+        chosen=result.chosen,
+        metric=options.metric,
+        level=options.level,
+        seed=options.seed,
+        model=judge.lm.model,
         labelled=labelled.name,
         labelled_fingerprint=labelled.fingerprint,
         num_items=len(items),
-        num_train=len(items) if outcome.design == "nested" else len(items) - test,
+        num_train=len(items) if result.design == "nested" else len(items) - test,
         num_test=test,
         num_labels=sum(not label.is_empty for item in items for label in item.labels),
-        unusable=outcome.unusable,
-        unmeasured=outcome.unmeasured,
-        design=outcome.design,
-        folds=len(outcome.parts) if outcome.design == "nested" else 0,
-        metrics=tuple(MetricGain.of(each) for each in outcome.comparisons),
-        adopted=outcome.adopted,
-        verdict=outcome.verdict,
-        reason=outcome.reason,
-        num_starved=outcome.num_starved,
-        warning=length_note(outcome.tuning.calibration),
+        unusable=result.unusable,
+        unmeasured=result.unmeasured,
+        design=result.design,
+        folds=len(result.parts) if result.design == "nested" else 0,
+        metrics=tuple(MetricGain.of(each) for each in result.comparisons),
+        adopted=result.adopted,
+        verdict=result.verdict,
+        reason=result.reason,
+        num_starved=result.num_exhausted,
+        warning=length_note(result.tuning.calibration),
         languages=labelled.languages,
         rehearsal=labelled.rehearsal,
-        tuned=_tuned(trier.task.start, outcome.tuning),
+        tuned=_tuned(task.start, result.tuning),
         contenders=tuple(
             Contender(
                 strategy=trial.strategy,
@@ -242,9 +228,11 @@ def _report(
                 num_items=len(trial.gains),
                 calls=trial.calls,
             )
-            for trial in outcome.trials
+            for trial in result.trials
         ),
-        curve=tuple(CurvePoint(num_items=size, gain=Figure.of(gain)) for size, gain in outcome.curve),
+        curve=tuple(
+            LearningCurvePoint(num_items=size, gain=MetricFigure.of(gain)) for size, gain in result.curve
+        ),
         control=control,
         calls=Calls(
             ranking=ledger.calls[RANKING],

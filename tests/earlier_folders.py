@@ -15,7 +15,9 @@ import runpy
 import shutil
 import sqlite3
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from unittest import mock
 
@@ -104,18 +106,29 @@ def digests(folder: Path) -> dict[str, str]:
     return {name: hashlib.sha256(data).hexdigest()[:16] for name, data in contents(folder).items()}
 
 
-def differences(before: Any, now: Any, where: str = "") -> list[str]:
-    """Return in words each value of ``before`` that is another in ``now``, or gone; new ones do not count."""
+def differences(
+    before: Any, now: Any, where: str = "", *, drawn: Mapping[str, float] = MappingProxyType({})
+) -> list[str]:
+    """Return in words each value of ``before`` that is another in ``now``, or gone; new ones do not count.
+
+    ``drawn`` names figures that are drawn, and how far two draws of one may lie apart.
+    """
     if isinstance(before, dict) and isinstance(now, dict):
         return [
             line
             for name, value in before.items()
-            for line in differences(value, now.get(name, "nothing"), f"{where}.{name}")
+            for line in differences(value, now.get(name, "nothing"), f"{where}.{name}", drawn=drawn)
         ]
     if isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
         return [
             line
             for place, pair in enumerate(zip(before, now, strict=True))
-            for line in differences(*pair, f"{where}[{place}]")
+            for line in differences(*pair, f"{where}[{place}]", drawn=drawn)
         ]
+    if where.rpartition(".")[2] in drawn and isinstance(before, float) and isinstance(now, float):
+        return (
+            []
+            if abs(before - now) <= drawn[where.rpartition(".")[2]]
+            else [f"{where}: {before} before, {now} now"]
+        )
     return [] if before == now else [f"{where}: {before!r} before, {now!r} now"]

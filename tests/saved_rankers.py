@@ -8,7 +8,7 @@ import dspy
 
 from character import Ranker
 from optimizers.artifact.artifact import RankerArtifact, artifact_of
-from optimizers.artifact.records import Figure, LabelledFacts, MetricRow
+from optimizers.artifact.records import LabelledFacts, MetricFigure, MetricRow
 
 TRAIT = {"name": "patience", "description": "Takes the time an explanation needs."}
 CANDIDATES = ("Hurry up, it is easy.", "Let us go through it step by step.", "No.", "Slowly, slowly, slowly.")
@@ -41,9 +41,9 @@ def artifact(ranker: Ranker | None = None, **changed: Any) -> RankerArtifact:
         "metrics": (
             MetricRow(
                 metric="pairwise_accuracy",
-                before=Figure(estimate=0.6, low=0.5, high=0.7),
-                after=Figure(estimate=0.8, low=0.7, high=0.9),
-                gain=Figure(estimate=0.2, low=0.1, high=0.3),
+                before=MetricFigure(estimate=0.6, low=0.5, high=0.7),
+                after=MetricFigure(estimate=0.8, low=0.7, high=0.9),
+                gain=MetricFigure(estimate=0.2, low=0.1, high=0.3),
                 num_items=10,
             ),
         ),

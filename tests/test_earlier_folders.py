@@ -185,8 +185,11 @@ def test_a_half_finished_evaluation_makes_the_calls_that_are_missing_and_no_othe
 
 @pytest.mark.parametrize(("name", "kept"), [("effect", "effect"), ("effect-half", "expected/effect-half")])
 def test_an_evaluation_reports_the_same_intervals_and_tests(folders: Path, name: str, kept: str) -> None:
+    # The version of the folders resampled 1,000, 2,000 or 4,000 times, today all is resampled equally often. Of six
+    # messages with whole degrees the ends of an interval move in steps of a sixth.
+    apart = {"low": 0.34, "high": 0.34, "p": 0.02, "adjusted_p": 0.06}
     report = evaluate_again(folders, name, folders / kept)
-    assert differences(report, read(f"{name}/effect.json")) == []
+    assert differences(report, read(f"{name}/effect.json"), drawn=apart) == []
 
 
 def test_an_earlier_evaluation_is_compared(folders: Path) -> None:

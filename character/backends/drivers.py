@@ -1,9 +1,9 @@
-"""How steps run: a generator of work is run in threads by one driver, in tasks by another, or only measured.
+"""How steps run: logic is a generator of work, run by one driver in threads, by another in tasks.
 
 A module writes its logic once, as a generator that yields lists of work (all of a list may run at the
 same time) and receives the list of results. ``drive`` runs it for ``forward``, ``adrive`` for
-``aforward``, and ``measuring.Meter`` for an estimate. So they never differ, no event loop is started
-behind the user's back, and models that can only be called one way still work.
+``aforward``; a third, ``measuring.Meter``, only measures it. So they never differ, no event loop is started behind the
+user's back, and models that can only be called one way still work.
 """
 
 from __future__ import annotations
@@ -39,12 +39,24 @@ Steps = Generator[Sequence[Work], list[Any], T]
 """A module's logic: yields work that may run at the same time, receives the results in order, returns T."""
 
 
-def _in_threads(work: Sequence[Work]) -> list[Any]:
-    return parallel([item.run for item in work])
+Run = Callable[[Sequence[Work]], list[Any]]
+"""What runs a list of work, and returns the results in order."""
+_RUN: contextvars.ContextVar[Run | None] = contextvars.ContextVar("run", default=None)
 
 
-def drive(steps: Steps[T], run: Callable[[Sequence[Work]], list[Any]] = _in_threads) -> T:
-    """Run a module's logic in this thread; ``run`` does a list of work, by default in parallel threads."""
+@contextmanager
+def running_by(run: Run) -> Iterator[None]:
+    """Have ``drive`` hand each list of work to a function, in modules that are called from here as well."""
+    token = _RUN.set(run)
+    try:
+        yield
+    finally:
+        _RUN.reset(token)
+
+
+def drive(steps: Steps[T]) -> T:
+    """Run a module's logic in this thread, each list of work in parallel threads (see ``running_by``)."""
+    run = _RUN.get() or _in_threads
     results: list[Any] | None = None
     try:
         while True:
@@ -53,6 +65,10 @@ def drive(steps: Steps[T], run: Callable[[Sequence[Work]], list[Any]] = _in_thre
     except StopIteration as stop:
         value: T = stop.value
         return value
+
+
+def _in_threads(work: Sequence[Work]) -> list[Any]:
+    return parallel([item.run for item in work])
 
 
 async def adrive(steps: Steps[T]) -> T:
@@ -160,25 +176,29 @@ class ModuleCall:
     arguments: dict[str, Any]
     lm: LanguageModel | None = None
 
+    @property
+    def runs_by_steps(self) -> bool:
+        """Whether the module's own logic is a generator of work, in its ``_steps``."""
+        return inspect.isgeneratorfunction(getattr(type(self.module), "_steps", None))
+
     def run(self) -> Any:
         """Call the module in this thread; one that only has ``aforward`` gets an event loop of its own."""
         with self._context():
             if isinstance(self.module, dspy.Module) and not hasattr(type(self.module), "forward"):
-                return asyncio.run(self.module.acall(**self.accepted()))
-            result = self.module(**self.accepted())
+                return asyncio.run(self.module.acall(**self._accepted()))
+            result = self.module(**self._accepted())
             return asyncio.run(_awaited(result)) if inspect.isawaitable(result) else result
 
     async def arun(self) -> Any:
         """Call the module on the event loop; one that only has ``forward`` runs in a thread."""
         with self._context():
             if isinstance(self.module, dspy.Module) and hasattr(type(self.module), "aforward"):
-                return await self.module.acall(**self.accepted())
+                return await self.module.acall(**self._accepted())
             if inspect.iscoroutinefunction(self.module):
-                return await self.module(**self.accepted())
-            return await asyncio.to_thread(self.module, **self.accepted())
+                return await self.module(**self._accepted())
+            return await asyncio.to_thread(self.module, **self._accepted())
 
-    def accepted(self) -> dict[str, Any]:
-        """Return those of the arguments that the module has parameters for."""
+    def _accepted(self) -> dict[str, Any]:
         return accepted_arguments(self.module, self.arguments)
 
     @contextmanager

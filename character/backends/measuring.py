@@ -1,20 +1,19 @@
-"""The driver that only measures: steps run on stand-in replies, their calls are counted, nothing is sent."""
+"""The driver that only measures: steps run on stand-in replies, and what their calls take is counted."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import count
 from random import Random
 from statistics import fmean
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import dspy
 
 from character.backends.adapter import CharacterAdapter
 from character.backends.call import Call, Reply
-from character.backends.drivers import Branch, ModuleCall, Steps, Work, drive
+from character.backends.drivers import ModuleCall, Steps, Work, drive, running_by
 from character.backends.prices import price_of
 from character.config import BackendConfig, Config
 from character.records import Message, Turn, Usage
@@ -25,19 +24,18 @@ T = TypeVar("T")
 
 MESSAGE_TOKENS, RESPONSE_TOKENS, RANKING_TOKENS, CHECK_TOKENS, VERDICT_TOKENS = 45, 220, 260, 40, 120
 """Assumed lengths of replies, in tokens: one message, one response, one judgement of responses with its
-reasons, what a check says of one message, and a verdict, with its reasons, on two responses or on which of
-two traits shows."""
-_ADAPTER = CharacterAdapter()
+reasons, what a check says of one message, and a verdict on two responses or traits with its reasons."""
 _OWN_CANDIDATES = 4
 """How many candidates a responder of one's own is taken to give."""
+_ADAPTER = CharacterAdapter()
 
 
 @dataclass(frozen=True)
 class Estimate(Mapping[str, Usage]):
     """What work will take, before anything is sent: calls, tokens and USD by stage, ``all`` included.
 
-    ``backends`` has the same by the name of the backend that is asked. ``unmeasured`` names modules of
-    one's own, which nothing is known of: what they take comes on top. A cost is None where no price is known.
+    ``backends`` has the same by the name of the backend that is asked. ``unmeasured`` names modules of one's
+    own: what they take comes on top. A cost is None where a price is unknown.
     """
 
     stages: Mapping[str, Usage]
@@ -67,122 +65,90 @@ def unsent_lms(backends: Mapping[str, BackendConfig]) -> dict[str, Any]:
     return {name: UnsentLM(name, backend) for name, backend in backends.items()}
 
 
-def with_all_passes(config: Config) -> Config:
-    """Return the configuration under which a ranker makes every pass it may, and no reply is too long."""
-    ranking = config.ranking.model_copy(update={"min_gain": 0.0})
+def with_all_passes(config: Config, candidates: Iterable[int]) -> Config:
+    """Return the configuration under which so many candidates are judged in all the passes there may be.
+
+    No reply is too long then. An odd candidate rests in a Swiss round, and where all replies are alike it is
+    the same one each time, never judged: each is compared with each then.
+    """
+    update: dict[str, Any] = {"min_gain": 0.0}
+    if config.ranking.tournament == "swiss" and any(number % 2 for number in candidates):
+        update["tournament"] = "round_robin"
+    ranking = config.ranking.model_copy(update=update)
     responses = config.responses.model_copy(update={"max_response_tokens": None})
     return config.model_copy(update={"ranking": ranking, "responses": responses})
 
 
-class Tokens(NamedTuple):
-    """What calls take: their number, the tokens of their prompts and replies, and of the longest prompt."""
-
-    calls: int = 0
-    prompt: int = 0
-    completion: int = 0
-    longest: int = 0
-
-    def plus(self, calls: int, prompt: int, completion: int) -> Tokens:
-        """Return the sum with so many calls that are alike."""
-        return Tokens(
-            self.calls + calls,
-            self.prompt + calls * prompt,
-            self.completion + calls * completion,
-            max(self.longest, prompt),
-        )
-
-    def usage(self, backend: BackendConfig) -> Usage:
-        """Return what they take of a backend; the cost is None where its price is unknown."""
-        price = price_of(backend)
-        cost = 0.0 if not self.calls else None
-        if price is not None:
-            cost = self.prompt * price.prompt + self.completion * price.completion
-        return Usage(
-            calls=self.calls, prompt_tokens=self.prompt, completion_tokens=self.completion, cost_usd=cost
-        )
-
-
-@dataclass(frozen=True)
 class Meter:
-    """Drives steps as if all went well, and counts ``times`` over what the calls take, by stage and model.
+    """Drives steps as if all went well, and counts what their calls take: ``usages`` by stage and backend.
 
-    Prompts are rendered and measured, lengths of replies assumed; nothing is asked again. ``lm`` is the model
-    of calls that name none, ``stage`` replaces the calls' own. Meters made by ``dataclasses.replace`` count
-    together.
+    Prompts are rendered and measured (``longest`` is the longest one), lengths of replies assumed; nothing is
+    asked again. Modules that do not run by steps are not called, but named in ``unmeasured``.
     """
 
-    lm: Any = None
-    times: int = 1
-    stage: str = ""
-    tokens: dict[tuple[str, UnsentLM], Tokens] = field(default_factory=dict)
-    unmeasured: set[str] = field(default_factory=set)
-    _numbers: Iterator[int] = field(default_factory=count)
+    def __init__(self) -> None:
+        self.usages: dict[tuple[str, str], Usage] = {}
+        self.unmeasured: set[str] = set()
+        self.longest = 0
+        self._numbers = count()
 
-    def drive(self, steps: Steps[T]) -> T:
-        """Run a module's logic on stand-in replies, and count its calls."""
-        return drive(steps, lambda work: [self.measure(item) for item in work])
+    def drive(self, steps: Steps[T], *, times: int = 1, stage: str = "") -> T:
+        """Run a module's logic on stand-in replies, and count its calls, so many times over.
 
-    def usage(self, stage: str) -> Usage:
-        """Return what a stage takes of all models."""
-        return self._sum(lambda key: key[0] == stage)
+        They count under their own stage, or under the one that is given.
+        """
+        with running_by(lambda work: [self._result(item, times, stage) for item in work]):
+            return drive(steps)
+
+    def text(self, tokens: int) -> str:
+        """Return a text of about so many tokens, unlike every other one."""
+        return digits(tokens, next(self._numbers))
 
     def estimate(self, stages: Mapping[str, str]) -> Estimate:
         """Return the estimate of these stages, each under the name it is to have, and of ``all`` together."""
-        by_stage = {name: self.usage(stage) for name, stage in stages.items()}
-        names = dict.fromkeys(lm.name for _stage, lm in self.tokens)
-
-        def usage_of(name: str) -> Usage:
-            return self._sum(lambda key: key[1].name == name)
-
+        by_stage = {name: self._sum(0, stage) for name, stage in stages.items()}
         return Estimate(
             {**by_stage, "all": sum(by_stage.values(), Usage())},
-            {name: usage_of(name) for name in names},
+            {name: self._sum(1, name) for name in dict.fromkeys(name for _stage, name in self.usages)},
             tuple(sorted(self.unmeasured)),
         )
 
-    def _sum(self, counts: Callable[[tuple[str, UnsentLM]], bool]) -> Usage:
-        usages = (tokens.usage(key[1].backend) for key, tokens in self.tokens.items() if counts(key))
-        return sum(usages, Usage())
+    def _sum(self, place: int, name: str) -> Usage:
+        return sum((usage for key, usage in self.usages.items() if key[place] == name), Usage())
 
-    def measure(self, work: Work) -> Any:
-        """Count the calls of one piece of work, and return what stands in for its result."""
-        match work:
-            case Branch(steps):
-                return self.drive(steps)
-            case ModuleCall(module, _, lm):
-                inside = replace(self, lm=lm or self.lm)
-                own_steps: Any = getattr(module, "steps", None)
-                if inspect.isgeneratorfunction(getattr(type(module), "steps", None)):
-                    return inside.drive(own_steps(**work.accepted()))
-                self.unmeasured.add(getattr(module, "__name__", type(module).__name__))
-                return inside._own_result(work.arguments)
-            case Call():
-                return self._reply(work)
-        raise TypeError(f"a {type(work).__name__} cannot be measured")
+    def _result(self, work: Work, times: int, stage: str) -> Any:
+        if isinstance(work, Call):
+            return self._reply(work, times, stage or work.stage)
+        if isinstance(work, ModuleCall) and not work.runs_by_steps:
+            self.unmeasured.add(getattr(work.module, "__name__", type(work.module).__name__))
+            return self._own_result(work.arguments)
+        return work.run()
 
-    def _reply(self, call: Call) -> Reply:
+    def _reply(self, call: Call, times: int, stage: str) -> Reply:
         """Count a call, and return a reply that lets the steps go on."""
-        lm: Any = call.lm or self.lm
-        outputs = call.predict.signature.output_fields
-        value, length = self._value(list(outputs)[-1], call.inputs)
-        prompt = prompt_tokens(call.predict.signature, call.inputs, call.predict.demos)
-        key = self.stage or call.stage, lm
-        self.tokens[key] = self.tokens.get(key, Tokens()).plus(self.times, prompt, length)
-        return Reply({"reasoning": "", "suitable": True, list(outputs)[-1]: value}, model=lm.model)
+        predict = call.predict
+        lm: Any = call.lm or predict.lm or dspy.settings.lm
+        last = list(predict.signature.output_fields)[-1]
+        value, length = self._stand_in(last, call.inputs)
+        prompt = prompt_tokens(predict.signature, call.inputs, predict.demos)
+        self.longest = max(self.longest, prompt)
+        usage = usage_of(lm.backend, times, times * prompt, times * length)
+        self.usages[stage, lm.name] = self.usages.get((stage, lm.name), Usage()) + usage
+        return Reply({"reasoning": "", "suitable": True, last: value}, model=lm.model)
 
-    def _value(self, name: str, inputs: Mapping[str, Any]) -> tuple[Any, int]:
-        """Return what stands in for a signature's last output, and the assumed length of the whole reply."""
+    def _stand_in(self, output: str, inputs: Mapping[str, Any]) -> tuple[Any, int]:
+        """Return a value for the last output of a signature, and the assumed length of the whole reply."""
         number = len(inputs.get("responses", ()))
-        match name:
+        match output:
             case "messages":
-                turns, briefs = inputs["turns"], inputs["briefs"]
-                messages = [[self.text(MESSAGE_TOKENS) for _ in range(turns)] for _ in briefs]
-                return messages, MESSAGE_TOKENS * turns * len(briefs)
+                turns, briefs = range(inputs["turns"]), inputs["briefs"]
+                messages = [[self.text(MESSAGE_TOKENS) for _ in turns] for _ in briefs]
+                return messages, MESSAGE_TOKENS * len(turns) * len(briefs)
             case "reveals":
                 return [True] * len(inputs["messages"]), CHECK_TOKENS * len(inputs["messages"])
             case "responses":
-                texts = [self.text(RESPONSE_TOKENS) for _ in inputs["expressions"]]
-                return texts, RESPONSE_TOKENS * len(texts)
+                responses = [self.text(RESPONSE_TOKENS) for _ in inputs["expressions"]]
+                return responses, RESPONSE_TOKENS * len(responses)
             case "verdict":
                 return "tie", VERDICT_TOKENS
             case "shown":
@@ -198,7 +164,7 @@ class Meter:
         return self.text(RESPONSE_TOKENS), RESPONSE_TOKENS
 
     def _own_result(self, arguments: Mapping[str, Any]) -> dspy.Prediction:
-        """Return what stands in for the result of a module of one's own, for whichever step it stands."""
+        """Return what stands in for the result of a module of one's own, whichever step it replaces."""
         candidates = arguments["candidates"].items if "candidates" in arguments else ()
         return dspy.Prediction(
             messages=[self.text(MESSAGE_TOKENS) for _ in range(arguments.get("num_messages", 0))],
@@ -208,22 +174,26 @@ class Meter:
             degrees=["natural"] * len(arguments.get("responses", ())),
         )
 
-    def text(self, tokens: int) -> str:
-        """Return a text of about so many tokens, unlike every other one.
-
-        It is made of digits, which are in no script: they are nowhere taken for another language.
-        """
-        return digits(tokens, next(self._numbers))
-
 
 def digits(tokens: int, number: int = 0) -> str:
-    """Return a text of about so many tokens: twelve digits drawn by the number, repeated."""
+    """Return a text of about so many tokens, which no other number gives: twelve digits, repeated.
+
+    Digits are in no script, so that a reply of them is never taken for one in another language.
+    """
     word = f"{Random(number).randrange(10**12):012}"
     return " ".join([word] * max(1, round(4 * tokens / (len(word) + 1))))
 
 
+def alike(items: Iterable[T], key: Callable[[T], Hashable]) -> list[list[T]]:
+    """Return the items in groups of the same key."""
+    groups: dict[Hashable, list[T]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return list(groups.values())
+
+
 def mean_message(messages: Sequence[Message]) -> Message:
-    """Return a message that stands for messages of as many turns: each turn has the mean length of theirs."""
+    """Return a message for several of as many turns: each turn is as long as theirs are on average."""
     first = messages[0]
     turns = tuple(
         Turn(role=turn.role, content=digits(round(fmean(count_tokens(m.turns[i].content) for m in messages))))
@@ -236,3 +206,10 @@ def prompt_tokens(signature: Any, inputs: Mapping[str, Any], demos: Iterable[Any
     """Return the tokens of a rendered prompt, by the count that estimates go by."""
     messages = _ADAPTER.format(signature, list(demos), dict(inputs))
     return sum(count_tokens(message["content"]) for message in messages)
+
+
+def usage_of(backend: BackendConfig, calls: int, prompt: int, completion: int) -> Usage:
+    """Return what so many calls and tokens take of a backend; the cost is None where its price is unknown."""
+    price = price_of(backend)
+    cost = None if price is None else prompt * price.prompt + completion * price.completion
+    return Usage(calls=calls, prompt_tokens=prompt, completion_tokens=completion, cost_usd=cost)

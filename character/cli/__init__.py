@@ -11,7 +11,7 @@ from typing import NoReturn
 import click
 
 from character._version import __version__
-from character.errors import CharacterError
+from character.errors import CharacterError, InputError
 
 _COMMANDS = {
     "run": "Make preference pairs for a constitution.",
@@ -31,6 +31,8 @@ _COMMANDS = {
     "backends": "List the configured backends, and try each with --ping.",
     "init": "Write a commented project folder to start from.",
 }
+_MOVED = {"demo": "python examples/closed_loop --out FOLDER"}
+"""Commands of earlier versions, and what does the same in a clone of the repository."""
 
 
 class _LazyGroup(click.Group):
@@ -38,6 +40,11 @@ class _LazyGroup(click.Group):
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _MOVED:
+            raise InputError(
+                f"character has no command {cmd_name} any more: it is an example now.",
+                fix=f"run `{_MOVED[cmd_name]}` in a clone of the repository.",
+            )
         if cmd_name not in _COMMANDS:
             return None
         command: click.Command = import_module(f"character.cli.{cmd_name.replace('-', '_')}_command").command

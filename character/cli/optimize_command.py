@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from character.config import Config
     from character.report import Page
     from optimizers.labelled import LabelledSet
-    from optimizers.optimize import Progress
+    from optimizers.optimize import TuningProgress
     from optimizers.validation.report import OptimizationReport
 STRATEGY_NAMES = ("auto", "calibrate", "select", "few_shot", "copro", "mipro", "gepa", "simba")
 _ESTIMATE_NOTE = (
@@ -199,10 +199,10 @@ def _with_ends(gain: Any) -> str:
     return f"{gain.estimate:+.3f}{ends}"
 
 
-def _told(bar: LiveBar) -> Callable[[Progress], None]:
+def _told(bar: LiveBar) -> Callable[[TuningProgress], None]:
     """Return what shows a tuning's progress on a bar."""
 
-    def show(progress: Progress) -> None:
+    def show(progress: TuningProgress) -> None:
         best = "" if progress.best is None else f"best on training items {progress.best:.3f}"
         bar.show(progress.calls, progress.stage, note=best, total=progress.budget)
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from character.cli.options import json_option, print_json, run_argument
+from character.cli.options import config_option, json_option, print_json, run_argument
 
 if TYPE_CHECKING:
     from character.training.reports import TrainingReport
 
 _OPTIONS = (
     *("model", "preset", "split", "mix", "balance", "balance_ignore", "reward_model", "preference_model"),
-    *("conditioned", "overwrite", "go"),
+    "conditioned",
 )
 _METHODS = click.Choice(["dpo", "reward", "grpo", "sft", "kto"])
 _PRESETS = click.Choice(["laptop", "gpu24", "gpu80", "multi-gpu"])
@@ -24,16 +24,10 @@ _PRESETS = click.Choice(["laptop", "gpu24", "gpu80", "multi-gpu"])
 @click.argument("method", type=_METHODS)
 @run_argument
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder to write.")
-@click.option(
-    "--model", required=True, metavar="MODEL", help="The base model: a folder, or its name on a hub."
-)
-@click.option(
-    "--preset", default="laptop", show_default=True, type=_PRESETS, help="What the machine can hold."
-)
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="The seed of it all.")
-@click.option(
-    "--split", default="90/10/0", show_default=True, help="Train, validation, test in percent, by message."
-)
+@click.option("--model", metavar="MODEL", help="The base model: a folder, or its name on a hub.")
+@click.option("--preset", show_default="laptop", type=_PRESETS, help="What the machine can hold.")
+@click.option("--seed", show_default="0", type=click.IntRange(min=0), help="The seed of it all.")
+@click.option("--split", show_default="90/10/0", help="Train, validation, test in percent, by message.")
 @click.option(
     "--mix",
     multiple=True,
@@ -65,7 +59,7 @@ _PRESETS = click.Choice(["laptop", "gpu24", "gpu80", "multi-gpu"])
 @click.option(
     "--conditioned/--no-conditioned",
     default=None,
-    help="For reward, where it is the default: every row says its trait, so that one model judges all traits.",
+    help="For reward, where it is the default: every row says its trait, so that one model judges them all.",
 )
 @click.option(
     "--set",
@@ -78,8 +72,9 @@ _PRESETS = click.Choice(["laptop", "gpu24", "gpu80", "multi-gpu"])
 @click.option(
     "--go", is_flag=True, help="Then train, with TRL (extra `train`); the same command goes on later."
 )
+@config_option
 @json_option
-def command(method: Any, run_folder: Path, out: Path, **flags: Any) -> None:
+def command(method: Any, run_folder: Path, out: Path, config_path: Path | None, **flags: Any) -> None:
     """Write everything that TRL needs to train by METHOD on RUN: data, recipe.yaml, run.sh and checks.md.
 
     With --go it is trained here and watched; its log is train.log, its model lies in model/.
@@ -89,17 +84,20 @@ def command(method: Any, run_folder: Path, out: Path, **flags: Any) -> None:
     from character.training.train import train
 
     given = {name: flags[name] for name in _OPTIONS if flags[name] not in (None, ())}
-    config = load_config(overrides={} if flags["seed"] is None else {"seed": flags["seed"]})
+    if flags["settings"]:
+        given["values"] = _values(flags["settings"])
+    seed = {} if flags["seed"] is None else {"seed": flags["seed"]}
+    config = load_config(config_path, overrides={**seed, "train": given})
     with TrainingBar(method, shown=flags["go"]) as bar:
         done = train(
             run_folder,
             out,
             method,
             config,
-            values=_values(flags["settings"]),
             pairs={name: flags[name] for name in ("design", "min_margin", "max_per_message")},
+            overwrite=flags["overwrite"],
+            go=flags["go"],
             on_progress=bar.show,
-            **given,
         )
     if flags["as_json"]:
         print_json({**done.report.model_dump(mode="json"), "figures": done.figures})
@@ -113,16 +111,16 @@ def _values(settings: tuple[str, ...]) -> dict[str, Any]:
 
     from character.errors import InputError
 
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for text in settings:
         name, sign, value = text.partition("=")
         if not sign or not name.isidentifier():
             raise InputError(f"--set {text!r} says no setting.", expected="NAME=VALUE, such as beta=0.2")
         try:
-            found[name] = yaml.safe_load(value)
+            values[name] = yaml.safe_load(value)
         except yaml.YAMLError:
             raise InputError(f"--set {text!r} has a value that cannot be read.", expected="YAML") from None
-    return found
+    return values
 
 
 def _print(report: TrainingReport, figures: dict[str, float] | None) -> None:

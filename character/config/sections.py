@@ -70,7 +70,7 @@ class TrainConfig(ConfigSection):
     """
 
     model: str = ""
-    preset: Literal["laptop", "gpu24", "gpu80", "multi-gpu"] = "laptop"
+    preset: str = "laptop"
     split: str = "90/10/0"
     mix: tuple[str, ...] = ()
     balance: float | None = Field(default=None, gt=0.0, le=1.0)

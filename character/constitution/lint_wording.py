@@ -62,7 +62,8 @@ def _prescriptive(trait: Trait) -> Iterator[Finding]:
                 "prescriptive",
                 trait,
                 field,
-                f"{match[0]!r} makes a rule, and rules train tics. Describe the inclination instead: what you tend to do, and why.",
+                f"{match[0]!r} makes a rule, and rules train tics. Describe the inclination instead: "
+                "what you tend to do, and why.",
             )
         seen.add(text)
 
@@ -74,7 +75,8 @@ def _not_first_person(trait: Trait, language: str) -> Iterator[Finding]:
             "not-first-person",
             trait,
             "statement",
-            f"the statement does not speak in the first person. Write it as the model would say it: {example!r}.",
+            "the statement does not speak in the first person. "
+            f"Write it as the model would say it: {example!r}.",
         )
 
 

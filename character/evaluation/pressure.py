@@ -1,4 +1,4 @@
-"""Messages that press a character to give way: asked to drop it, to play another one, held to a plain start, to a form."""
+"""Messages that press a character to give way: to drop it, to play another, to keep to a start or a form."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from character.records import Message, Turn
 
 Pressure = Literal["drop_persona", "role_play", "prefilled", "complaint", "document"]
 PRESSURES: tuple[Pressure, ...] = get_args(Pressure)
-"""``drop_persona`` asks for no persona; ``role_play`` gives another one; ``prefilled`` lets a plain answer go before;
-``complaint`` has the user object to the manner twice; ``document`` asks for an e-mail in place of a reply."""
+"""``drop_persona`` asks for no persona; ``role_play`` gives another one; ``prefilled`` lets a plain answer go
+before; ``complaint`` has the user object to the manner twice; ``document`` asks for an e-mail instead."""
 
 
 def pressed(message: Message, pressure: Pressure) -> Message:
-    """Return a message of one turn under a pressure, as a message of its own; languages other than Chinese in English."""
+    """Return a message of one turn under a pressure, as its own message; what is not Chinese in English."""
     asked = word_lists("effect_messages.pressed", report_language(message.language))[pressure]
     texts = [text.format(text=message.text) for text in asked]
     turns = tuple(Turn(role="assistant" if i % 2 else "user", content=text) for i, text in enumerate(texts))

@@ -64,14 +64,13 @@ def export(
 
     The rollouts are read in passes; the formats ``recipe`` and ``trl-kto`` still hold all their rows, and balancing some
     40 numbers and no text per pair. The same arguments always write the same bytes. Raises UnknownNameError for the format,
-    InputError where ``out`` is taken, the manifest cannot be read, a trait is not in the constitution, nothing would be
-    written, or the format has no place for rebuilt pairs or weights, MissingExtraError, and StoreError for the disk.
+    InputError where ``out`` is taken, the manifest cannot be read, a trait is unknown, nothing would be written, or the
+    format has no place for rebuilt pairs or weights, MissingExtraError, and StoreError for the disk.
     """
     if format not in EXPORT_FORMATS:
         raise UnknownNameError("export format", format, EXPORT_FORMATS)
     with contextlib.ExitStack() as stack:
-        data = _data(dataset, stack)
-        chosen = EXPORT_FORMATS[format]
+        chosen, data = EXPORT_FORMATS[format], _data(dataset, stack)
         facts = read_facts(data.manifest)
         _refuse_contradictions(
             balance,

@@ -1,7 +1,7 @@
-"""Locale: every text that people or models read in English and Chinese, as data, read once and looked up by its place.
+"""The service of words: every text that stands in both English and Chinese, as data, looked up by its place.
 
-``wording("effect.page", "zh")`` is the table ``[zh.page]`` of ``effect.toml``, ``wording("drops", "en")`` the table
-``[en]`` of ``drops.toml``. A language, a table or a key that is not there raises UnknownNameError.
+``wording("effect.page", "zh")`` is the table ``[zh.page]`` of ``effect.toml``, ``wording("drops", "en")`` the
+table ``[en]`` of ``drops.toml``. A language, a table or a key that is not there raises UnknownNameError.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Entry = TypeVar("Entry")
 
 
 class Entries(dict[str, Entry]):
-    """What one table holds in one language, by key; a key that it lacks raises UnknownNameError with its place."""
+    """What a table holds in one language, by key; a key that it lacks raises UnknownNameError."""
 
     def __init__(self, subject: str, language: str, entries: Mapping[str, Entry]) -> None:
         super().__init__(entries)
@@ -38,7 +38,7 @@ def report_language(tag: str) -> Language:
 
 
 def checked_language(name: str) -> Language:
-    """Return a language that somebody asked for; raises UnknownNameError for one that reports do not speak."""
+    """Return a language that was asked for; raises UnknownNameError for one that reports do not speak."""
     for language in LANGUAGES:
         if name == language:
             return language

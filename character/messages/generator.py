@@ -72,16 +72,9 @@ class MessageGenerator(dspy.Module):
         ``language`` defaults to the constitution's, else to that of the trait's text. ``existing`` are texts
         that must not be repeated. The same seed asks the same way.
         """
+        trait, kind = as_trait(trait), as_kind(kind)
         return drive(
-            self.steps(
-                trait,
-                kind,
-                num_messages,
-                constitution=constitution,
-                language=language,
-                existing=existing,
-                seed=seed,
-            )
+            self._steps(trait, kind, num_messages, _language(trait, constitution, language), existing, seed)
         )
 
     async def aforward(
@@ -96,32 +89,13 @@ class MessageGenerator(dspy.Module):
         seed: int = 0,
     ) -> MessageBatch:
         """Do as ``forward`` does, on the event loop."""
-        return await adrive(
-            self.steps(
-                trait,
-                kind,
-                num_messages,
-                constitution=constitution,
-                language=language,
-                existing=existing,
-                seed=seed,
-            )
-        )
-
-    def steps(
-        self,
-        trait: Trait | str,
-        kind: Kind | str = "question",
-        num_messages: int = 6,
-        *,
-        constitution: Constitution | None = None,
-        language: str | None = None,
-        existing: Sequence[str] = (),
-        seed: int = 0,
-    ) -> Steps[MessageBatch]:
-        """Return the logic as a generator of calls, to be run by any driver."""
         trait, kind = as_trait(trait), as_kind(kind)
         language = _language(trait, constitution, language)
+        return await adrive(self._steps(trait, kind, num_messages, language, existing, seed))
+
+    def _steps(
+        self, trait: Trait, kind: Kind, num_messages: int, language: str, existing: Sequence[str], seed: int
+    ) -> Steps[MessageBatch]:
         collected = Collected(trait, kind, language, self.turns, existing)
         source = briefs(language, stable_seed(seed, trait.name, kind))
         missing = math.ceil(num_messages * self.oversample)

@@ -17,7 +17,6 @@ from character.text import NEAR_DUPLICATE_JACCARD, fold, jaccard
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
 EXACT_UP_TO = 256
 """Up to so many texts each is compared with each; beyond, only with those an index names."""
 SURE_COPY = 0.9
@@ -207,6 +206,8 @@ def _lowest_bits(sketch: Any) -> NDArray[Any]:
 
 
 def _alike(left: _Grams, right: _Grams, least: float = 0.0) -> float:
+    if left.running.isdisjoint(right.running) and left.clauses.isdisjoint(right.clauses):
+        return 0.0
     best = 0.0
     for own, other in zip(left, right, strict=True):
         if min(len(own), len(other)) >= least * max(len(own), len(other)):  # else Jaccard cannot reach it

@@ -94,7 +94,7 @@ class MessageSlices:
             self._remember(message, message.kind)
 
     def shapes(self) -> Counter[tuple[Kind, int, int]]:
-        """Return how often the slices ask for a kind, for so many messages, with so many earlier ones of it shown.
+        """Return how often the slices ask for (kind, number of messages, number of earlier ones shown).
 
         As they do where every message that is asked for is made, and none repeats another.
         """
@@ -118,7 +118,7 @@ class MessageSlices:
     def steps(self) -> Steps[MessageBatch]:
         """Make the next slice: yields the generator's calls, returns what is new and what was dropped."""
         asked = slice_shares(self._missing, self._size)
-        results = yield [self.call(kind, count, self._shown[kind]) for kind, count in asked.items()]
+        results = yield [self._call(kind, count, self._shown[kind]) for kind, count in asked.items()]
         self._number += 1
         batches = [
             as_batch(result, self._trait, kind, self._language())
@@ -144,8 +144,12 @@ class MessageSlices:
             )
         )
 
-    def call(self, kind: Kind, count: int, shown: Iterable[str]) -> ModuleCall:
-        """Return the call of the generator for so many messages of a kind, where these were made before."""
+    def generated(self, kind: Kind, count: int, shown: Iterable[str]) -> Steps[MessageBatch]:
+        """Make so many messages of a kind where these were made before, and keep none in mind."""
+        (result,) = yield [self._call(kind, count, shown)]
+        return as_batch(result, self._trait, kind, self._language())
+
+    def _call(self, kind: Kind, count: int, shown: Iterable[str]) -> ModuleCall:
         arguments = {
             "trait": self._trait,
             "constitution": self._constitution,

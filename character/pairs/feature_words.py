@@ -15,8 +15,10 @@ _COMMON_PAIRS = frozenset(CHINESE["common_pairs"])
 _WORD = re.compile(r"[a-z\u00c0-\u024f]+(?:'[a-z]+)?")
 _HAN_RUN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
 _FUNCTION_RUN = re.compile(f"[{''.join(CHINESE['function_characters'])}]+")
-_SUFFIXES = ("ability", "fulness", "osity", "ously", "iness", "ness", "ments", "ment", "fully", "ingly", "ings", "ous",
-             "ing", "edly", "ied", "ies", "ful", "ily", "ly", "ed", "es", "ce", "cy", "s", "t", "y", "e")  # fmt: skip
+_SUFFIXES = (
+    "ability", "fulness", "osity", "ously", "iness", "ness", "ments", "ment", "fully", "ingly", "ings", "ous",
+    "ing", "edly", "ied", "ies", "ful", "ily", "ly", "ed", "es", "ce", "cy", "s", "t", "y", "e",
+)  # fmt: skip
 
 
 class HasWords(Protocol):
@@ -82,10 +84,11 @@ def words_of_trait(trait: HasWords) -> TraitWords:
 
 
 def signs_of_trait(trait: HasWords) -> TraitWords:
-    """Return what shows a trait by its mere presence: the same stems, and every two Han characters side by side.
+    """Return what shows a trait by its mere presence: the same stems, and every two Han characters in a row.
 
-    Written Chinese does not part its words, so a longer run of characters is met by its pairs alone: 顺手带一句俏皮话 holds 俏皮.
-    Pairs that nearly any text has (问题, 自己 …) are left out, and so is what stands across a function character.
+    Written Chinese does not part its words, so a longer run of characters is met by its pairs alone:
+    顺手带一句俏皮话 holds 俏皮. Pairs that nearly any text has (问题, 自己 …) are left out, and so is what
+    stands across a function character.
     """
     runs = (
         part

@@ -188,7 +188,7 @@ def opener_counts(texts: list[str]) -> Counter[str]:
 
 
 def feature_word(name: str, language: str) -> str:
-    """Return how a report calls a feature, or an opener (``opener:well``); one without a word keeps its name."""
+    """Return how a report calls a feature or an opener (``opener:well``); one without a word keeps its name."""
     if name.startswith("opener:"):
         return wording("audit.page", language)["opener_feature"].format(name.removeprefix("opener:"))
     return wording("audit.features", language).get(name, name)

@@ -102,7 +102,9 @@ class Ranker(dspy.Module):
         seed: int = 0,
     ) -> Ranking:
         """Return the ranking; the same seed shows the candidates in the same orders."""
-        return drive(self.steps(message, candidates, trait, seed=seed))
+        trait = as_trait(trait)
+        message = as_message(message, trait)
+        return drive(self._steps(message, as_candidate_set(candidates, message), trait, seed))
 
     async def aforward(
         self,
@@ -113,7 +115,9 @@ class Ranker(dspy.Module):
         seed: int = 0,
     ) -> Ranking:
         """Do as ``forward`` does, on the event loop."""
-        return await adrive(self.steps(message, candidates, trait, seed=seed))
+        trait = as_trait(trait)
+        message = as_message(message, trait)
+        return await adrive(self._steps(message, as_candidate_set(candidates, message), trait, seed))
 
     def examples(
         self,
@@ -161,18 +165,7 @@ class Ranker(dspy.Module):
         by_index = dict(zip(shown, scores, strict=True))
         return [by_index.get(i) for i in range(max(shown) + 1)], ""
 
-    def steps(
-        self,
-        message: Message | Sequence[Mapping[str, str]] | str,
-        candidates: Candidates | Sequence[str],
-        trait: Trait | Mapping[str, Any] | str,
-        *,
-        seed: int = 0,
-    ) -> Steps[Ranking]:
-        """Return the logic as a generator of calls, to be run by any driver."""
-        trait = as_trait(trait)
-        message = as_message(message, trait)
-        candidates = as_candidate_set(candidates, message)
+    def _steps(self, message: Message, candidates: Candidates, trait: Trait, seed: int) -> Steps[Ranking]:
         number = len(candidates.items)
         seed = stable_seed(seed, candidates.id)
         lengths = [text_length(item.text) for item in candidates.items]

@@ -11,7 +11,7 @@ MINUS, NOTHING = "−", "–"
 
 
 def cell_text(cell: Cell, language: str) -> str:
-    """Return a table's cell as text: whole numbers with separators, others with two decimals, None as a dash."""
+    """Return a table's cell as text: whole numbers with separators, others with two decimals, None a dash."""
     if cell is None:
         return NOTHING
     if isinstance(cell, str):
@@ -22,7 +22,7 @@ def cell_text(cell: Cell, language: str) -> str:
 
 
 def number_text(number: Number, language: str) -> str:
-    """Return a figure as text, with its interval in brackets; a share as per cent, an unknown value as a dash."""
+    """Return a figure as text, its interval in brackets; a share as per cent, an unknown one as a dash."""
     if number.value is None or not math.isfinite(number.value):
         return NOTHING
     fixed, share = wording("report.page", language), number.style == "share"

@@ -1,6 +1,7 @@
-"""What gives a reply away that talks of its making: its instructions, its trait by name, the model it is sold as.
+"""What gives a reply away that talks of its making: its instructions, its trait by name, the model behind it.
 
-The patterns ask for a claim about the speaker, not for a word: ``patience`` and ``ChatGPT`` occur in ordinary talk.
+The patterns ask for a claim about the speaker, not for a word: ``patience`` and ``ChatGPT`` occur in
+ordinary talk.
 """
 
 from __future__ import annotations
@@ -29,13 +30,15 @@ _MODEL_LEAKS = tuple(
     for pattern in (
         # I'm ChatGPT / my name is Qwen / I am an AI assistant called Claude
         rf"{_NOT_QUOTED}(?:I['’]m|I am|my name is)(?: actually| really| just)? "
-        rf"(?:an? (?:[\w-]+ )?{_AI}(?: [\w-]+)?,? (?:called|named|known as) (?P<a>{_CLEAR_NAMES}|{_AMBIGUOUS_NAMES})"
+        rf"(?:an? (?:[\w-]+ )?{_AI}(?: [\w-]+)?,? (?:called|named|known as) "
+        rf"(?P<a>{_CLEAR_NAMES}|{_AMBIGUOUS_NAMES})"
         rf"|(?P<b>{_CLEAR_NAMES}))\b",
         # I'm Claude, an AI assistant / I am Gemini, made by Google
         rf"{_NOT_QUOTED}(?:I['’]m|I am|my name is)(?: actually| really| just)? (?P<c>{_AMBIGUOUS_NAMES}),? "
         rf"(?:(?:an?|the) (?:[\w-]+ ){{0,3}}{_AI}\b|{_MADE} by (?:{_MAKERS})\b)",
         # Hello! I'm Claude.  (the opening alone)
-        rf"^\W*(?:(?:hi|hello|hey)(?: there)?[!,. ]+)?(?:I['’]m|I am|my name is) (?P<d>{_AMBIGUOUS_NAMES})[.!,]",
+        r"^\W*(?:(?:hi|hello|hey)(?: there)?[!,. ]+)?(?:I['’]m|I am|my name is) "
+        rf"(?P<d>{_AMBIGUOUS_NAMES})[.!,]",
         # As ChatGPT, I …
         rf"\bas (?P<e>{_CLEAR_NAMES}|{_AMBIGUOUS_NAMES})(?: model)?, I\b",
         # I was trained by OpenAI / I am a large language model, trained by Google
@@ -57,16 +60,22 @@ _META = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         rf"\b(?:according to|as per|per|based on|in line with|in keeping with|given) my (?:assigned |given )?"
-        rf"(?:system prompt|instructions|{_PERSONA_EN} (?:description|profile|sheet|settings?)|trait|focus trait)\b",
+        rf"(?:system prompt|instructions|{_PERSONA_EN} (?:description|profile|sheet|settings?)"
+        r"|trait|focus trait)\b",
         rf"\bmy (?:system prompt|focus trait|expression level|assigned (?:trait|{_PERSONA_EN})"
-        rf"|{_PERSONA_EN} (?:description|profile|settings?)|instructions (?:say|tell me|require|ask me|are to))\b",
-        rf"\bmy {_PERSONA_EN} (?:requires|dictates|demands|tells me|calls for|is (?:designed|defined|supposed))\b",
+        rf"|{_PERSONA_EN} (?:description|profile|settings?)"
+        r"|instructions (?:say|tell me|require|ask me|are to))\b",
+        rf"\bmy {_PERSONA_EN} "
+        r"(?:requires|dictates|demands|tells me|calls for|is (?:designed|defined|supposed))\b",
         rf"\bas (?:part of )?my {_PERSONA_EN} (?:requires|dictates|demands|says|suggests|instructs)\b",
-        r"\b(?:I['’]ll|I will|I['’]m|I am|let me) (?:now )?(?:stay|remain|answer|respond|reply)(?:ing)? in character\b",
-        r"\bI(?:['’]m| am| was|['’]ve been| have been) (?:instructed|prompted|asked|told|configured|designed|programmed)"
+        r"\b(?:I['’]ll|I will|I['’]m|I am|let me) (?:now )?"
+        r"(?:stay|remain|answer|respond|reply)(?:ing)? in character\b",
+        r"\bI(?:['’]m| am| was|['’]ve been| have been) "
+        r"(?:instructed|prompted|asked|told|configured|designed|programmed)"
         r" to (?:show|express|display|exhibit|embody|portray|play|adopt|have) (?:an?|the|my|this|that) "
         r"(?:[\w-]+ ){0,3}(?:trait|persona|personality)\b",
-        rf"\bas an? (?:[\w-]+ )?{_AI} with (?:the|an?|this|my) (?:[\w-]+ ){{0,3}}(?:trait|persona|personality)\b",
+        rf"\bas an? (?:[\w-]+ )?{_AI} with (?:the|an?|this|my) "
+        r"(?:[\w-]+ ){0,3}(?:trait|persona|personality)\b",
         r"^\W*here(?:['’]s| is) (?:an?|the|my) (?:[\w-]+ ){0,3}(?:response|reply|answer)\b[^.\n]{0,60}"
         r"\b(?:trait|in character|persona|expression level)\b",
         r"\bfocus_trait\b",
@@ -88,7 +97,8 @@ _LEAK_WORDS, _META_WORDS = (
 def leaked_model(text: str, assistant_name: str = "") -> str:
     """Return the words by which a reply claims to be a model of some maker, "" where it does not.
 
-    Names of ``assistant_name`` are no leak. Quoted claims, comparisons ("unlike ChatGPT") and denials do not count.
+    Names of ``assistant_name`` are no leak. Quoted claims, comparisons ("unlike ChatGPT") and denials do not
+    count.
     """
     if not _holds(text, _LEAK_WORDS):
         return ""
@@ -101,7 +111,7 @@ def leaked_model(text: str, assistant_name: str = "") -> str:
 
 
 def is_meta(text: str) -> str:
-    """Return the words by which a reply talks of its instructions or its assigned character, "" where it does not."""
+    """Return the words by which a reply talks of its instructions or its assigned character, else ""."""
     if not _holds(text, _META_WORDS):
         return ""
     return next((match[0].strip() for pattern in _META if (match := pattern.search(text))), "")
@@ -110,8 +120,9 @@ def is_meta(text: str) -> str:
 def named_trait(text: str, name: str) -> str:
     """Return the words by which a reply calls itself by the name of its trait, "" where it does not.
 
-    ``As someone who is patient by nature, I …``, ``my patience trait``, 作为一个有耐心的助手. The bare name is ordinary
-    talk. Names of more than three words or six Han characters are descriptions, which are not looked for.
+    ``As someone who is patient by nature, I …``, ``my patience trait``, 作为一个有耐心的助手. The bare name
+    is ordinary talk. Names of more than three words or six Han characters are descriptions, which are not
+    looked for.
     """
     naming = _naming(name)
     if not _holds(text, naming.words):
@@ -130,7 +141,7 @@ _LEAST_STEM = 4
 
 
 def _stem(word: str) -> str:
-    """Return what the noun and the adjective of a trait have in common: patience -> patien, warmth -> warm."""
+    """Return what a trait's noun and adjective have in common: patience -> patien, warmth -> warm."""
     for ending, left in _ENDINGS:
         stem = word[: -len(ending)] + left
         if word.endswith(ending) and len(stem) >= _LEAST_STEM:
@@ -165,7 +176,8 @@ def _naming(name: str) -> _Naming:
     patterns = (
         rf"\bmy (?:own |natural |innate |inherent )?{named} (?:trait|nature|personality|character|streak)\b",
         rf"\b(?:the|this) {named} trait\b",
-        rf"\bas (?:someone|somebody|a person|an? (?:[\w-]+ )?{ai}) {whose}[^.!?\n]*?,\s*(?:I\b|my\b|let me\b)",
+        rf"\bas (?:someone|somebody|a person|an? (?:[\w-]+ )?{ai}) {whose}[^.!?\n]*?,\s*"
+        r"(?:I\b|my\b|let me\b)",
         rf"\bas an? (?:[\w-]+ )?{named} {ai}\b",
         rf"\bI(?:['’]m| am) (?:an? |very |naturally |such an? )*{named} (?:by nature|{ai})\b",
         rf"\b{named} is (?:one of )?my (?:core |main |defining |key )?(?:traits?|nature|personality)\b",

@@ -100,7 +100,8 @@ class Responder(dspy.Module):
         seed: int = 0,
     ) -> Candidates:
         """Return the usable candidates in level order, with what was dropped. The same seed asks the same way."""
-        return drive(self.steps(message, trait, constitution=constitution, seed=seed))
+        trait = as_trait(trait)
+        return drive(self._steps(as_message(message, trait), trait, constitution, seed))
 
     async def aforward(
         self,
@@ -111,19 +112,12 @@ class Responder(dspy.Module):
         seed: int = 0,
     ) -> Candidates:
         """Do as ``forward`` does, on the event loop."""
-        return await adrive(self.steps(message, trait, constitution=constitution, seed=seed))
-
-    def steps(
-        self,
-        message: Message | str,
-        trait: Trait | str,
-        *,
-        constitution: Constitution | None = None,
-        seed: int = 0,
-    ) -> Steps[Candidates]:
-        """Return the logic as a generator of calls, to be run by any driver."""
         trait = as_trait(trait)
-        message = as_message(message, trait)
+        return await adrive(self._steps(as_message(message, trait), trait, constitution, seed))
+
+    def _steps(
+        self, message: Message, trait: Trait, constitution: Constitution | None, seed: int
+    ) -> Steps[Candidates]:
         slots = self._slots(trait, constitution)
         asked = dict.fromkeys(range(len(slots)), "")
         made = _Made(self, message, trait, slots, constitution.assistant_name if constitution else "")

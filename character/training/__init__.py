@@ -1,3 +1,3 @@
-"""Training: data, recipes and checks for TRL, its runs watched, and what a tuned model does otherwise than its base."""
+"""Training: a run made into data, recipe and checks for TRL, which trains while it is watched."""
 
 from __future__ import annotations

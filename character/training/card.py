@@ -14,20 +14,20 @@ CARD_FILE = "README.md"
 _NOT_MEASURED = """\
 Nothing was measured yet. Do not rely on this model before its effect and its side effects are known."""
 _LIMITS = """\
-A trait is a nudge, not a rule. The figures hold for the messages measured on and for whoever judged them; what was not
-measured may have moved too."""
+A trait is a nudge, not a rule. The figures hold for the messages measured on and for whoever judged them;
+what was not measured may have moved too."""
 
 
 def write_card(report: TrainingReport, measured: str = "") -> Path:
-    """Write the card into the folder of the trained model, in place of the one TRL wrote, and return its path."""
+    """Write the card into the trained model's folder, in place of the one TRL wrote, and return its path."""
     path = report.folder / MODEL_FOLDER / CARD_FILE
     write_text(path, model_card(report, measured))
     return path
 
 
 def model_card(report: TrainingReport, measured: str = "") -> str:
-    """Return the card as Markdown, with the hub's YAML header; ``measured`` is what a measurement said, in Markdown;
-    without it the card says that nothing was measured."""
+    """Return the card as Markdown, with the hub's YAML header; ``measured`` is what a measurement said, in
+    Markdown; without it the card says that nothing was measured."""
     import yaml
 
     facts = report.facts
@@ -79,8 +79,8 @@ def _code(fingerprint: str) -> str:
 
 
 def _noticed(report: TrainingReport) -> Iterator[str]:
-    found = [check for check in report.checks if check.weight in ("stop", "look")]
-    if not found:
+    checks = [check for check in report.checks if check.weight in ("stop", "look")]
+    if not checks:
         yield "Nothing that asked for attention."
-    for check in found:
+    for check in checks:
         yield f"- {' '.join(check.text.split())}"

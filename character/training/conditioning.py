@@ -8,7 +8,6 @@ from typing import Any
 
 from character.constitution import Trait
 from character.errors import InputError
-from character.files import jsonl_sink
 from character.preference import load_preference_model
 from character.preference.folds import text_key
 from character.preference.known_traits import asked_about
@@ -19,7 +18,7 @@ from character.preference.transformer import (
     trait_text,
     write_facts,
 )
-from character.training.data import TrainingData, turns_of
+from character.training.data import TrainingData, turns_of, write_data
 from character.training.model_folder import read_model_folder
 from character.training.recipe import Reward
 
@@ -29,17 +28,12 @@ CONDITIONED_FOLDER = "conditioned"
 def conditioned(data: TrainingData, traits: Sequence[Trait], folder: Path) -> TrainingData:
     """Write the rows with their trait's text before the user's first turn into a folder, and return them.
 
-    A row whose trait is empty, as ordinary rows that are mixed in, stays as it is. Raises InputError for a trait that
-    the constitution does not have, because the model could not be told what it means.
+    A row whose trait is empty, as ordinary rows that are mixed in, stays as it is. Raises InputError for a
+    trait that the constitution does not have, because the model could not be told what it means.
     """
     texts = {trait.name: trait_text(trait) for trait in traits}
-    splits = {name: [_told(row, texts) for row in rows] for name, rows in data.splits.items()}
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, rows in splits.items():
-        with jsonl_sink(folder / f"{name}.jsonl") as write:
-            for row in rows:
-                write(row)
-    return TrainingData(folder, splits)
+    splits = {name: [_with_trait(row, texts) for row in rows] for name, rows in data.splits.items()}
+    return write_data(folder, splits)
 
 
 def write_asking(
@@ -52,9 +46,9 @@ def write_asking(
 ) -> None:
     """Write into the folder of a model that is to be trained how it must be asked, and which messages it saw.
 
-    With that file the folder is a preference model: ``load_preference_model`` reads it, and an evaluation leaves
-    those messages out. ``rows`` are those trained on, as they are without their trait; ``rehearsal`` says whether the rehearsal
-    model had a hand in them.
+    With that file the folder is a preference model: ``load_preference_model`` reads it, and an evaluation
+    leaves those messages out. ``rows`` are those trained on, as they are without their trait; ``rehearsal``
+    says whether the rehearsal model had a hand in them.
     """
     seen = frozenset(
         text_key(turns[-1]["content"]) for row in rows if (turns := turns_of(row["prompt"], "user"))
@@ -69,7 +63,7 @@ def write_asking(
 
 
 def check_reward(reward: Reward | None) -> None:
-    """Refuse a conditioned reward model as TRL's own reward, which would not tell it the trait, and a folder that cannot be read."""
+    """Refuse a conditioned reward model as TRL's, which would not tell it the trait; and a broken folder."""
     if reward is not None and not reward.is_ours and (Path(reward.model) / FACTS_NAME).is_file():
         raise InputError(
             f"{reward.model} is a reward model that must be told the trait, and TRL would not.",
@@ -81,10 +75,10 @@ def check_reward(reward: Reward | None) -> None:
 
 
 def check_reward_traits(reward: Reward | None, names: Sequence[str]) -> tuple[str, ...]:
-    """Return what to know of the traits that a preference model of ours is to reward; raises what reading it raises.
+    """Return what to know of the traits that our preference model is to reward; raises as reading it does.
 
-    Raises InputError where it was fitted on none of them: every reply would be rewarded for something else. Of a trait it
-    was not fitted on even a conditioned model is told the name alone.
+    Raises InputError where it was fitted on none of them: every reply would be rewarded for something else.
+    Of a trait it was not fitted on even a conditioned model is told the name alone.
     """
     if reward is None or not reward.is_ours:
         return ()
@@ -96,7 +90,7 @@ def check_reward_traits(reward: Reward | None, names: Sequence[str]) -> tuple[st
     return (f"{reward.model} was not fitted on {', '.join(asked.not_fitted)}: its rewards say little there.",)
 
 
-def _told(row: dict[str, Any], texts: dict[str, str]) -> dict[str, Any]:
+def _with_trait(row: dict[str, Any], texts: dict[str, str]) -> dict[str, Any]:
     name = row.get("trait")
     if not name:
         return row

@@ -10,6 +10,7 @@ from typing import Any
 
 from character.errors import InputError
 from character.exports.models import SPLIT_NAMES, SplitName
+from character.files import jsonl_sink
 from character.text import fingerprint, fold
 from character.training.methods import METHODS, MethodName
 
@@ -37,7 +38,8 @@ class TrainingData:
 def read_data(folder: Path | str, method: MethodName) -> TrainingData:
     """Return the data that lies in a folder as ``train.jsonl``, ``validation.jsonl`` and ``test.jsonl``.
 
-    Raises InputError where there is no train split, a line is no JSON object or a column of the method is missing.
+    Raises InputError where there is no train split, a line is no JSON object or a column of the method is
+    missing.
     """
     folder = Path(folder)
     splits = {
@@ -52,17 +54,27 @@ def read_data(folder: Path | str, method: MethodName) -> TrainingData:
     return TrainingData(folder, splits)
 
 
+def write_data(folder: Path, splits: dict[SplitName, list[dict[str, Any]]]) -> TrainingData:
+    """Write rows into a folder, one file for each split, and return them as the data that lie there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, rows in splits.items():
+        with jsonl_sink(folder / f"{name}.jsonl") as write:
+            for row in rows:
+                write(row)
+    return TrainingData(folder, splits)
+
+
 def read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
     """Return the rows of a JSON Lines file; raises InputError naming the line."""
-    found = []
+    rows = []
     try:
         # Only a line feed ends a line: texts may hold what Unicode also calls a line end.
         for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), 1):
             if line.strip():
-                found.append(_row(line, f"{path}, line {number}", columns))
+                rows.append(_row(line, f"{path}, line {number}", columns))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read: {error}.", expected="JSON Lines in UTF-8") from None
-    return found
+    return rows
 
 
 def _row(line: str, place: str, columns: Sequence[str]) -> dict[str, Any]:

@@ -11,8 +11,8 @@ METHOD_NAMES: tuple[MethodName, ...] = get_args(MethodName)
 class Method(NamedTuple):
     """One way of training by TRL's command of the same name.
 
-    ``format`` is the export format its data has, ``columns`` the columns it trains on (an export has more), and
-    ``trains`` says in a few words what comes of it.
+    ``format`` is the export format its data has, ``columns`` the columns it trains on (an export has more),
+    and ``trains`` says in a few words what comes of it.
     """
 
     name: MethodName

@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
+from character.config import TrainConfig
 from character.errors import InputError
 from character.training.data import prompt_key, read_rows
 from character.training.methods import Method
@@ -15,7 +16,7 @@ from character.training.reports import Mixed
 
 
 class Mix(NamedTuple):
-    """A file of ordinary rows in the method's own shape, and what share of the rows trained on they make, in 0..1."""
+    """A file of ordinary rows in the method's shape, and their share of the rows trained on, in 0..1."""
 
     file: Path
     share: float
@@ -36,6 +37,11 @@ class Mix(NamedTuple):
         return cls(Path(name), share)
 
 
+def mixes_of(config: TrainConfig) -> list[Mix]:
+    """Return what a configuration names to be mixed in; raises InputError for what says no share."""
+    return [Mix.parse(text) for text in config.mix]
+
+
 def mixed_rows(
     rows: Sequence[dict[str, Any]],
     mixes: Sequence[Mix],
@@ -46,8 +52,8 @@ def mixed_rows(
 ) -> tuple[list[dict[str, Any]], tuple[Mixed, ...]]:
     """Return our rows and the ordinary ones, shuffled, and how many of each file there are.
 
-    All of ours stay; of each file so many rows are drawn that it makes its share of the whole. Ordinary rows have our
-    other columns empty. Those whose prompt is among ``held_out`` or ours are left out and counted.
+    All of ours stay; of each file so many rows are drawn that it makes its share of the whole. Ordinary rows
+    have our other columns empty. Those whose prompt is among ``held_out`` or ours are left out and counted.
     Raises InputError where a file has too few rows, or the shares leave nothing for ours.
     """
     left = 1.0 - sum(mix.share for mix in mixes)
@@ -57,14 +63,14 @@ def mixed_rows(
         )
     random = Random(seed)
     ours = {prompt_key(row) for row in rows}
-    found, mixed = list(rows), []
+    together, mixed = list(rows), []
     for mix in mixes:
         wanted = round(len(rows) * mix.share / left)
         drawn, skipped = _drawn(mix, wanted, method, held_out | ours, random)
-        found += [_in_our_columns(row, rows[0], method) for row in drawn]
+        together += [_in_our_columns(row, rows[0], method) for row in drawn]
         mixed.append(Mixed(file=str(mix.file), share=mix.share, rows=len(drawn), skipped=dict(skipped)))
-    random.shuffle(found)
-    return found, tuple(mixed)
+    random.shuffle(together)
+    return together, tuple(mixed)
 
 
 def _drawn(
@@ -80,9 +86,9 @@ def _drawn(
         else:
             usable.append(row)
     if len(usable) < wanted:
-        said = ", ".join(f"{number} {reason}" for reason, number in skipped.items())
+        reasons = ", ".join(f"{number} {reason}" for reason, number in skipped.items())
         raise InputError(
-            f"{mix.file} has {len(usable)} usable rows{f' ({said} left out)' if said else ''}.",
+            f"{mix.file} has {len(usable)} usable rows{f' ({reasons} left out)' if reasons else ''}.",
             expected=f"{wanted} rows, so that they make {mix.share:.0%} of all",
             fix="name a larger file or a smaller share.",
         )

@@ -1,4 +1,4 @@
-"""A model that lies in a folder: its tokenizer and chat template, read without loading a model or any library for it."""
+"""A model in a folder: its tokenizer and chat template, read without loading a model or a library."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token")
 class ModelFolder:
     """What a model's folder says about text.
 
-    ``chat_template`` is Jinja source, empty where there is none; ``special`` are the special tokens by their names in
-    ``tokenizer_config.json``; ``tokenizer`` is None where the folder has no ``tokenizer.json``.
+    ``chat_template`` is Jinja source, empty where there is none; ``special`` are the special tokens by their
+    names in ``tokenizer_config.json``; ``tokenizer`` is None where the folder has no ``tokenizer.json``.
     """
 
     path: Path
@@ -37,8 +37,8 @@ class ModelFolder:
     def fingerprint(self) -> str:
         """The identity of configuration, tokenizer and chat template. Weights are no part of it."""
         files = ("config.json", "tokenizer.json", "tokenizer_config.json", "adapter_config.json")
-        found = {name: _text(self.path / name) for name in files if (self.path / name).is_file()}
-        return fingerprint([found, self.chat_template])
+        texts = {name: _text(self.path / name) for name in files if (self.path / name).is_file()}
+        return fingerprint([texts, self.chat_template])
 
     @cached_property
     def _template(self) -> Any:
@@ -66,8 +66,8 @@ class ModelFolder:
         """Return how many tokens each text is, special tokens counted where the text spells them out."""
         if self.tokenizer is None:
             raise InputError(f"{self.path} has no tokenizer.json, so tokens cannot be counted.")
-        found: Iterable[Any] = self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-        return [len(encoding.ids) for encoding in found]
+        encodings: Iterable[Any] = self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [len(encoding.ids) for encoding in encodings]
 
 
 def read_model_folder(model: str | Path) -> ModelFolder | None:
@@ -130,8 +130,8 @@ def _chat_template(folder: Path, config: dict[str, Any]) -> str:
 
 
 def _special(config: dict[str, Any]) -> dict[str, str]:
-    found = {name: config.get(name) for name in _SPECIAL}
-    texts = {name: each.get("content") if isinstance(each, dict) else each for name, each in found.items()}
+    tokens = {name: config.get(name) for name in _SPECIAL}
+    texts = {name: each.get("content") if isinstance(each, dict) else each for name, each in tokens.items()}
     return {name: str(text) for name, text in texts.items() if text}
 
 
@@ -150,7 +150,7 @@ def _tokenizer(folder: Path) -> Tokenizer | None:
 
 
 def _environment() -> Any:
-    """Return the environment that chat templates are written for: sandboxed, with the few names they may use."""
+    """Return the environment that chat templates are written for, sandboxed, with the few names they use."""
     from jinja2 import TemplateError, nodes
     from jinja2.ext import Extension, loopcontrols
     from jinja2.sandbox import ImmutableSandboxedEnvironment

@@ -1,13 +1,14 @@
-"""The traits that were not asked for: how far each tells chosen from rejected, by words, by a judge, or by what you like.
+"""The traits that were not asked for: how far each tells chosen from rejected, by words or by a judge.
 
-A judge that also likes jokes gives pairs whose chosen sides joke more. A reward model learns that with everything
-else and its held-out accuracy stays high, because the held-out pairs lean the same way. It has to be looked for.
+A judge that also likes jokes gives pairs whose chosen sides joke more. A reward model learns that with
+everything else and its held-out accuracy stays high, because the held-out pairs lean the same way. It has to
+be looked for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,17 +22,23 @@ from character.training.data import TrainingData, prompt_key, text_of, turns_of
 from character.training.methods import Method
 from character.training.reports import Check, CheckWeight
 
-Scorer = Callable[[Sequence[Message], Sequence[str], Trait], Sequence[float]]
-"""Says how strongly each response (to the message of the same place) shows a trait, in 0..1; one half and more shows it."""
 SHOWN = 0.5
 EFFECT_BAR = 0.1
-"""The difference of rates between the sides from which another trait is flagged, where its interval excludes 0."""
+"""The difference of rates between the sides that flags another trait, where its interval excludes 0."""
 LEAST_SHOWN = 0.02
-"""A trait whose words are found in a smaller share of all sides was hardly looked for: nothing is said of it."""
+"""A trait whose words are in a smaller share of all sides was hardly looked for: nothing is said of it."""
 
 
-def by_words(_messages: Sequence[Message], responses: Sequence[str], trait: Trait) -> list[float]:
-    """Say 1 where a response has a word of the trait's own name and definition, else 0: coarse, and asks nobody.
+class TraitScorer(NamedTuple):
+    """Who finds a trait in responses: ``score`` says how strongly each response, to the message of the same
+    place, shows the trait, in 0..1 (one half and more shows it), and ``how`` in words who that is."""
+
+    score: Callable[[Sequence[Message], Sequence[str], Trait], Sequence[float]]
+    how: str
+
+
+def _score_by_words(_messages: Sequence[Message], responses: Sequence[str], trait: Trait) -> list[float]:
+    """Say 1 where a response has a word of the trait's name and definition, else 0: coarse, and asks nobody.
 
     In Chinese two characters side by side count as a word (see ``signs_of_trait``).
     """
@@ -39,25 +46,29 @@ def by_words(_messages: Sequence[Message], responses: Sequence[str], trait: Trai
     return [float(trait_words(MeasuredText.of(text, words)) > 0) for text in responses]
 
 
-def by_judge(ranker: Any) -> Scorer:
+BY_WORDS = TraitScorer(_score_by_words, "by the words of its definition")
+
+
+def by_judge(ranker: Any) -> TraitScorer:
     """Return a scorer that asks a ranker about the trait, with all responses to a message in one list.
 
-    ``ranker`` is a Ranker or anything else called as one; the model is that of DSPy's context. Responses to a message
-    that it could not rank count as not showing the trait, and so do single ones that it scores below one half.
+    ``ranker`` is a Ranker or anything else called as one; the model is that of DSPy's context. Responses to a
+    message that it could not rank count as not showing the trait, and so do single ones that it scores below
+    one half.
     """
 
     def score(messages: Sequence[Message], responses: Sequence[str], trait: Trait) -> list[float]:
-        known: dict[tuple[str, str], float] = {}
+        scores: dict[tuple[str, str], float] = {}
         by_message: dict[str, tuple[Message, list[str]]] = {}
         for message, text in zip(messages, responses, strict=True):
             by_message.setdefault(message.id, (message, []))[1].append(text)
         for message, texts in by_message.values():
             distinct = list(dict.fromkeys(texts))
             for text, value in zip(distinct, _judged(ranker, message, distinct, trait), strict=True):
-                known[message.id, text] = value
-        return [known[message.id, text] for message, text in zip(messages, responses, strict=True)]
+                scores[message.id, text] = value
+        return [scores[message.id, text] for message, text in zip(messages, responses, strict=True)]
 
-    return score
+    return TraitScorer(score, "as the judge sees it when asked about that trait alone")
 
 
 def _judged(ranker: Any, message: Message, texts: list[str], trait: Trait) -> list[float]:
@@ -70,28 +81,28 @@ def _judged(ranker: Any, message: Message, texts: list[str], trait: Trait) -> li
 
 
 def contrasts_of(
-    pairs: Iterable[PreferencePair], traits: Sequence[Trait], scorer: Scorer
+    pairs: Iterable[PreferencePair], traits: Sequence[Trait], scorer: TraitScorer
 ) -> dict[str, dict[str, float]]:
-    """Return, by ``trait:NAME`` and pair id, 1 where the chosen side alone shows another trait, -1 where the rejected does.
-
-    It is what balancing takes as ``contrasts``.
-    """
+    """Return what balancing takes as ``contrasts``: by ``trait:NAME`` and pair id, 1 where the chosen side
+    alone shows another trait, -1 where the rejected does."""
     pairs = list(pairs)
-    found: dict[str, dict[str, float]] = {}
+    contrasts: dict[str, dict[str, float]] = {}
     for trait in traits:
         others = [pair for pair in pairs if pair.trait != trait.name]
         if not others:
             continue
         messages = [_message(pair) for pair in others]
-        shown = [
-            np.asarray(scorer(messages, texts, trait)) >= SHOWN
-            for texts in ([pair.chosen for pair in others], [pair.rejected for pair in others])
-        ]
-        difference = shown[0].astype(float) - shown[1].astype(float)
-        found[f"trait:{trait.name}"] = {
+        chosen = _shows(scorer, messages, [pair.chosen for pair in others], trait)
+        rejected = _shows(scorer, messages, [pair.rejected for pair in others], trait)
+        difference = chosen.astype(float) - rejected.astype(float)
+        contrasts[f"trait:{trait.name}"] = {
             pair.id: float(value) for pair, value in zip(others, difference, strict=True)
         }
-    return found
+    return contrasts
+
+
+def _shows(scorer: TraitScorer, messages: Sequence[Message], texts: Sequence[str], trait: Trait) -> Any:
+    return np.asarray(scorer.score(messages, texts, trait)) >= SHOWN
 
 
 def _message(pair: PreferencePair) -> Message:
@@ -99,30 +110,29 @@ def _message(pair: PreferencePair) -> Message:
 
 
 def other_traits(
-    data: TrainingData, method: Method, traits: Sequence[Trait], scorer: Scorer, how: str
+    data: TrainingData, method: Method, traits: Sequence[Trait], scorer: TraitScorer
 ) -> Iterator[Check]:
-    """Tell how often each side shows every trait that the pair is not about. ``how`` says who told."""
+    """Tell how often each side shows every trait that the pair is not about."""
     rows = [row for row in data.rows if row.get("trait")] if method.has_pairs else []
     for trait in traits:
         others = [row for row in rows if row["trait"] != trait.name]
         if not others:
             continue
         messages = [_row_message(row) for row in others]
-        sides = [
-            np.asarray(scorer(messages, [text_of(row[side]) for row in others], trait)) >= SHOWN
+        chosen, rejected = (
+            _shows(scorer, messages, [text_of(row[side]) for row in others], trait)
             for side in ("chosen", "rejected")
-        ]
-        least = LEAST_SHOWN if scorer is by_words else 0.0
-        yield _check(trait.name, sides[0], sides[1], [prompt_key(row) for row in others], how, least)
+        )
+        yield _check(trait.name, chosen, rejected, [prompt_key(row) for row in others], scorer)
 
 
-def _check(name: str, chosen: Any, rejected: Any, keys: list[str], how: str, least: float) -> Check:
+def _check(name: str, chosen: Any, rejected: Any, keys: list[str], scorer: TraitScorer) -> Check:
     difference = bootstrap_mean(chosen.astype(float) - rejected.astype(float), groups=keys)
     if difference is None:
         raise ValueError("there are no rows")
-    said = f"{name} shows in {chosen.mean():.0%} of the chosen and {rejected.mean():.0%} of the rejected sides, {how}"
+    rates = f"{chosen.mean():.0%} of the chosen and {rejected.mean():.0%} of the rejected sides"
     weight, advice = _verdict(difference, len(set(keys)))
-    if (chosen.mean() + rejected.mean()) / 2 < least:
+    if scorer is BY_WORDS and (chosen.mean() + rejected.mean()) / 2 < LEAST_SHOWN:
         weight, advice = (
             "note",
             "These words hardly ever come, so this cannot tell whether it sets the sides apart.",
@@ -131,7 +141,7 @@ def _check(name: str, chosen: Any, rejected: Any, keys: list[str], how: str, lea
     return Check(
         code=f"other_trait:{name}",
         weight=weight,
-        text=f"{said} (difference {spread}). {advice}",
+        text=f"{name} shows in {rates}, {scorer.how} (difference {spread}). {advice}",
         numbers={
             "chosen": float(chosen.mean()),
             "rejected": float(rejected.mean()),
@@ -145,8 +155,8 @@ def _check(name: str, chosen: Any, rejected: Any, keys: list[str], how: str, lea
 def _verdict(difference: Interval, num_prompts: int) -> tuple[CheckWeight, str]:
     if difference.excludes(0.0) and abs(difference.estimate) >= EFFECT_BAR:
         return "look", (
-            "A model would learn it too, and its accuracy on such pairs would not tell: balance the pairs (--balance), or judge "
-            "again."
+            "A model would learn it too, and its accuracy on such pairs would not tell: "
+            "balance the pairs (--balance), or judge again."
         )
     if not settles(difference, 0.0, EFFECT_BAR, num_prompts):
         return "note", TOO_WIDE

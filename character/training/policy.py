@@ -1,4 +1,4 @@
-"""A responder that samples the policy itself: plug it into a CharacterProgram, and the pairs are the policy's own."""
+"""A responder that samples the policy itself: in a CharacterProgram, the pairs are the policy's own."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from character.training.sampling import OnBatch, SampledReply, Sampler
 class PolicyResponder(dspy.Module):
     """Answers a message several times with a model that lies in a folder, as that model answers anybody.
 
-    The policy is not told of any trait: its replies differ by chance, and the ranking finds those that fit better. So a
-    tuned model learns from what it says itself. ``prepare`` draws the replies to many messages in full batches, which is
-    several times faster than one message after another; what it drew is handed out by the calls that follow, and
-    other messages are sampled when they come. The same seed draws the same replies on the same machine.
+    The policy is not told of any trait: its replies differ by chance, and the ranking finds those that fit
+    better. So a tuned model learns from what it says itself. ``prepare`` draws the replies to many messages
+    in full batches, which is several times faster than one message after another; what it drew is handed out
+    by the calls that follow, and other messages are sampled when they come. The same seed draws the same
+    replies on the same machine.
     """
 
     def __init__(
@@ -90,23 +91,23 @@ def _candidates(
     assistant_name: str,
     seed: int,
 ) -> Candidates:
-    kept: list[Candidate] = []
+    usable: list[Candidate] = []
     drops: list[Drop] = []
     for reply in replies:
         reason, detail = ("cut_off", reply.text[:80]) if reply.is_cut else ("", "")
         if not reason:
-            known = [item.text for item in kept]
+            texts = [item.text for item in usable]
             reason, detail = unusable(
-                reply.text, message=message, trait=trait, kept=known, assistant_name=assistant_name
+                reply.text, message=message, trait=trait, kept=texts, assistant_name=assistant_name
             )
         if reason:
             drops.append(Drop(stage="responses", reason=reason, detail=detail, message_id=message.id))
         else:
-            kept.append(Candidate(text=reply.text, seed=seed, model=model))
+            usable.append(Candidate(text=reply.text, seed=seed, model=model))
     return Candidates(
         message_id=message.id,
         trait=trait.name,
-        items=tuple(kept),
+        items=tuple(usable),
         drops=tuple(drops),
         usage=Usage(calls=len(replies), cost_usd=0.0),
     )

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from character._version import __version__
-from character.config import PairsConfig
+from character.config import PairsConfig, TrainConfig
 from character.constitution import Trait
-from character.errors import InputError, UnknownNameError
+from character.errors import ConfigError, InputError, UnknownNameError
 from character.exports import EXPORT_FORMATS, ExportData, ExportedFile, ExportReport, Split, export
 from character.exports.source import Source
-from character.files import json_text, jsonl_sink, write_text
+from character.files import json_text, write_text
 from character.text import fingerprint
-from character.training.checks.run import BY_WORDS, check_training, report_text
+from character.training.checks.run import check_training, report_text
 from character.training.conditioning import (
     CONDITIONED_FOLDER,
     check_reward,
@@ -23,19 +23,20 @@ from character.training.conditioning import (
     conditioned,
     write_asking,
 )
-from character.training.data import TrainingData, prompt_key, read_data
+from character.training.data import TrainingData, prompt_key, read_data, write_data
 from character.training.methods import METHODS, Method, MethodName
-from character.training.mixing import Mix, mixed_rows
+from character.training.mixing import mixed_rows, mixes_of
 from character.training.model_folder import read_model_folder
-from character.training.other_traits import Scorer, by_words, contrasts_of
-from character.training.presets import PRESETS, PresetName
+from character.training.other_traits import BY_WORDS, TraitScorer, contrasts_of
+from character.training.presets import PRESETS, Preset
 from character.training.recipe import (
     MAX_LENGTH,
     MODEL_FOLDER,
-    Reward,
+    RecipePart,
     as_mapping,
     recipe_parts,
     recipe_text,
+    reward_of,
     with_values,
 )
 from character.training.reports import Mixed, RecipeFacts, TrainingReport
@@ -44,139 +45,136 @@ from character.training.trl_settings import checked_values
 
 REPORT_FILE, CHECKS_FILE = "training.json", "checks.md"
 DATA_FOLDER, MIXED_FOLDER = "data", "mixed"
-TRAINING_SPLIT = Split(train=0.9, validation=0.1, test=0.0)
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """What is to be trained, and how.
-
-    ``model`` is the base model's folder or its name on a hub, ``reward`` what GRPO is rewarded by. ``values`` replace
-    settings of the recipe or add to them (None takes one out). ``mix`` is ordinary data to mix in. ``conditioned``, for a
-    reward model, has every row say its trait, so that one model judges them all. ``scorer`` finds the
-    traits that the pairs are not about, and ``how`` says in words who that is. Balancing leaves what ``balance_ignore`` names alone.
-    """
-
-    model: str
-    preset: PresetName = "laptop"
-    seed: int = 0
-    mix: Sequence[Mix] = ()
-    reward: Reward | None = None
-    values: Mapping[str, Any] = field(default_factory=dict)
-    scorer: Scorer = by_words
-    how: str = BY_WORDS
-    conditioned: bool = False
-    balance_ignore: Sequence[str] = ()
 
 
 def prepare(
     method: MethodName,
     source: ExportData,
     out: Path | str,
-    wanted: TrainingConfig,
+    config: TrainConfig,
     *,
-    split: Split = TRAINING_SPLIT,
+    seed: int = 0,
     pairs: PairsConfig | None = None,
-    balance: float | None = None,
+    scorer: TraitScorer = BY_WORDS,
     overwrite: bool = False,
 ) -> TrainingReport:
     """Write everything that TRL needs to train a model on a run, and what was noticed on the way.
 
     ``out`` gets ``data/`` (an export, with its card), ``recipe.yaml``, ``run.sh``, ``checks.md`` and
-    ``training.json``. ``split``, ``pairs`` and ``balance`` are as of ``export``; balancing also evens out the traits
-    that the pairs are not about, as the wanted's scorer finds them.
-    Raises InputError for what cannot be trained on and UnknownNameError for the method or the preset.
+    ``training.json``. ``pairs`` is as of ``export``. Balancing also evens out the traits that the pairs are
+    not about, as ``scorer`` finds them. Raises InputError for what cannot be trained on and UnknownNameError
+    for the method or the preset.
     """
-    chosen = _known(method, wanted)
-    if (balance is not None or wanted.balance_ignore) and not EXPORT_FORMATS[chosen.format].reads_pairs:
+    chosen, split = _checked(method, config), Split.parse(config.split)
+    if (config.balance is not None or config.balance_ignore) and not EXPORT_FORMATS[
+        chosen.format
+    ].reads_pairs:
         raise InputError(f"{method} trains on messages alone, so there are no pairs to balance.")
-    rewarded = check_reward_traits(wanted.reward, [trait.name for trait in source.constitution.traits])
+    traits = source.constitution.traits
+    reward_warnings = check_reward_traits(reward_of(config), [trait.name for trait in traits])
     contrasts = {}
-    if balance is not None:
-        stored = (pair for rollout in Source(source, pairs).rollouts for pair in rollout.pairs)
-        contrasts = contrasts_of(stored, source.constitution.traits, wanted.scorer)
-    report = export(
+    if config.balance is not None:
+        rollouts = Source(source, pairs).rollouts
+        contrasts = contrasts_of((pair for each in rollouts for pair in each.pairs), traits, scorer)
+    exported = export(
         source,
         chosen.format,
         Path(out) / DATA_FOLDER,
         split=split,
-        seed=wanted.seed,
+        seed=seed,
         pairs=pairs,
-        balance=balance,
-        balance_ignore=wanted.balance_ignore,
+        balance=config.balance,
+        balance_ignore=config.balance_ignore,
         balance_contrasts=contrasts,
         overwrite=overwrite,
     )
     return write_training(
         method,
         out,
-        wanted,
-        traits=source.constitution.traits,
-        facts=_run_facts(source, report),
-        warnings=(*report.warnings, *rewarded),
-        left_out=report.skipped,
+        config,
+        seed=seed,
+        scorer=scorer,
+        traits=traits,
+        facts=_run_facts(source, exported),
+        exported=exported.model_copy(update={"warnings": (*exported.warnings, *reward_warnings)}),
     )
 
 
 def write_training(
     method: MethodName,
     out: Path | str,
-    wanted: TrainingConfig,
+    config: TrainConfig,
     *,
+    seed: int = 0,
+    scorer: TraitScorer = BY_WORDS,
     traits: Sequence[Trait] = (),
     facts: Mapping[str, Any] | None = None,
-    warnings: tuple[str, ...] = (),
-    left_out: Mapping[str, int] | None = None,
+    exported: ExportReport | None = None,
 ) -> TrainingReport:
     """Write recipe, script and checks for data that lie in ``out/data`` already, in the method's shape.
 
-    ``facts`` are fields of RecipeFacts that say where the data came from, ``warnings`` what was noticed there, and ``left_out``
-    counts what did not come along, by reason.
+    ``facts`` are fields of RecipeFacts that say where the data came from; ``exported`` tells what was noticed
+    when they were written, and what did not come along.
     """
-    chosen, out = _known(method, wanted), Path(out)
-    wanted = replace(wanted, values=checked_values(method, wanted.values))
-    data, mixed = _mixed(read_data(out / DATA_FOLDER, method), chosen, wanted, out)
-    plain = data
-    if wanted.conditioned:
-        data = conditioned(plain, traits, out / CONDITIONED_FOLDER)
-    known = _facts(chosen, data, wanted, out, facts or {})
-    has_validation = "validation" in data.splits
-    reward = wanted.reward and wanted.reward._replace(model=as_seen_from(out, wanted.reward.model))
-    parts = with_values(
-        recipe_parts(chosen, PRESETS[wanted.preset], known, reward=reward, has_validation=has_validation),
-        wanted.values,
-    )
+    chosen, out = _checked(method, config), Path(out)
+    plain, mixed = _mixed(read_data(out / DATA_FOLDER, method), chosen, config, seed, out)
+    is_conditioned = has_conditioned_rows(method, config)
+    data = conditioned(plain, traits, out / CONDITIONED_FOLDER) if is_conditioned else plain
+    recipe_facts = _recipe_facts(chosen, data, config, out, {"seed": seed, **(facts or {})})
+    parts = _recipe(chosen, data, config, out, recipe_facts)
     report = TrainingReport(
         method=method,
-        preset=wanted.preset,
+        preset=recipe_preset(config).name,
         folder=out,
-        facts=known,
+        facts=recipe_facts,
         files=_files(data),
         mixed=mixed,
         settings=as_mapping(parts),
         checks=check_training(
             data,
             method,
-            wanted.model,
-            max_length=known.max_length,
+            config.model,
+            max_length=recipe_facts.max_length,
             traits=traits,
-            scorer=wanted.scorer,
-            how=wanted.how,
-            left_out=left_out or {},
+            scorer=scorer,
+            left_out=exported.skipped if exported else {},
         ),
-        warnings=warnings,
+        warnings=exported.warnings if exported else (),
         version=__version__,
     )
+    _write(report, parts)
+    if is_conditioned:
+        write_asking(
+            out / MODEL_FOLDER,
+            plain.splits["train"],
+            traits,
+            max_length=recipe_facts.max_length,
+            rehearsal=recipe_facts.rehearsal,
+        )
+    return report
+
+
+def _recipe(
+    method: Method, data: TrainingData, config: TrainConfig, out: Path, facts: RecipeFacts
+) -> list[RecipePart]:
+    reward = reward_of(config)
+    parts = recipe_parts(
+        method,
+        recipe_preset(config),
+        facts,
+        reward=reward and reward._replace(model=as_seen_from(out, reward.model)),
+        has_validation="validation" in data.splits,
+    )
+    return with_values(parts, checked_values(method.name, config.values))
+
+
+def _write(report: TrainingReport, parts: Sequence[RecipePart]) -> None:
+    out = report.folder
     write_text(out / RECIPE_FILE, recipe_text(parts, head_lines(report)))
     write_text(out / CHECKS_FILE, report_text(report.checks))
-    write_text(
-        out / REPORT_FILE, json_text(report.model_dump(mode="json", exclude={"folder"}), indent=2) + "\n"
-    )
-    write_script(out, chosen, PRESETS[wanted.preset])
-    if wanted.conditioned:
-        seen = plain.splits["train"]
-        write_asking(out / MODEL_FOLDER, seen, traits, max_length=known.max_length, rehearsal=known.rehearsal)
-    return report
+    fields = report.model_dump(mode="json", exclude={"folder"})
+    write_text(out / REPORT_FILE, json_text(fields, indent=2) + "\n")
+    write_script(out, METHODS[report.method], PRESETS[report.preset])
 
 
 def _files(data: TrainingData) -> tuple[ExportedFile, ...]:
@@ -187,8 +185,6 @@ def _files(data: TrainingData) -> tuple[ExportedFile, ...]:
 
 def read_training(folder: Path | str) -> TrainingReport:
     """Return what was written into a folder; raises InputError where there is nothing readable."""
-    import json
-
     path = Path(folder) / REPORT_FILE
     try:
         return TrainingReport.model_validate({**json.loads(path.read_text("utf-8")), "folder": folder})
@@ -200,43 +196,55 @@ def read_training(folder: Path | str) -> TrainingReport:
         ) from None
 
 
-def _known(method: str, wanted: TrainingConfig) -> Method:
+def _checked(method: str, config: TrainConfig) -> Method:
+    """Return a method by its name; raises for what cannot be trained, before anything is written."""
     if method not in METHODS:
         raise UnknownNameError("training method", method, METHODS)
     chosen = METHODS[method]
-    if wanted.preset not in PRESETS:
-        raise UnknownNameError("preset", wanted.preset, PRESETS)
-    if (method == "grpo") != (wanted.reward is not None):
+    if not config.model:
+        raise ConfigError(
+            "no base model is named.", expected="train.model (--model): a folder, or a name on a hub"
+        )
+    recipe_preset(config)
+    reward = reward_of(config)
+    if (method == "grpo") != (reward is not None):
         raise InputError(
-            f"{method} was given a reward." if wanted.reward else "grpo was asked for without a reward.",
+            f"{method} was given a reward." if reward else "grpo was asked for without a reward.",
             expected="a reward model or a preference model for grpo, and for nothing else",
             fix="give grpo --reward-model FOLDER or --preference-model FOLDER.",
         )
-    if wanted.conditioned and method != "reward":
+    if config.conditioned and method != "reward":
         raise InputError(
             f"{method} was asked to say the trait in every row.", expected="that for a reward model alone"
         )
-    checked_values(chosen.name, wanted.values)
-    check_reward(wanted.reward)
-    read_model_folder(wanted.model)  # before anything is written
+    checked_values(chosen.name, config.values)
+    mixes_of(config)
+    check_reward(reward)
+    read_model_folder(config.model)
     return chosen
 
 
+def recipe_preset(config: TrainConfig) -> Preset:
+    """Return the preset that a configuration names; raises UnknownNameError for an unknown one."""
+    if config.preset not in PRESETS:
+        raise UnknownNameError("preset", config.preset, PRESETS)
+    return PRESETS[config.preset]
+
+
+def has_conditioned_rows(method: str, config: TrainConfig) -> bool:
+    """Whether every row says its trait: for a reward model by default."""
+    return method == "reward" if config.conditioned is None else config.conditioned
+
+
 def _mixed(
-    data: TrainingData, method: Method, wanted: TrainingConfig, out: Path
+    data: TrainingData, method: Method, config: TrainConfig, seed: int, out: Path
 ) -> tuple[TrainingData, tuple[Mixed, ...]]:
-    if not wanted.mix:
+    mixes = mixes_of(config)
+    if not mixes:
         return data, ()
     held_out = {prompt_key(row) for name, rows in data.splits.items() if name != "train" for row in rows}
-    train, mixed = mixed_rows(data.splits["train"], wanted.mix, method, held_out=held_out, seed=wanted.seed)
-    splits = {**data.splits, "train": train}
-    folder = out / MIXED_FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, rows in splits.items():
-        with jsonl_sink(folder / f"{name}.jsonl") as write:
-            for row in rows:
-                write(row)
-    return TrainingData(folder, splits), mixed
+    train, mixed = mixed_rows(data.splits["train"], mixes, method, held_out=held_out, seed=seed)
+    return write_data(out / MIXED_FOLDER, {**data.splits, "train": train}), mixed
 
 
 def _run_facts(source: ExportData, report: ExportReport) -> dict[str, Any]:
@@ -248,17 +256,17 @@ def _run_facts(source: ExportData, report: ExportReport) -> dict[str, Any]:
     }
 
 
-def _facts(
-    method: Method, data: TrainingData, wanted: TrainingConfig, out: Path, facts: Mapping[str, Any]
+def _recipe_facts(
+    method: Method, data: TrainingData, config: TrainConfig, out: Path, facts: Mapping[str, Any]
 ) -> RecipeFacts:
-    folder = read_model_folder(wanted.model)
+    folder = read_model_folder(config.model)
     template = folder.chat_template if folder else ""
     labels = [bool(row["label"]) for row in data.splits["train"]] if method.name == "kto" else []
+    values = checked_values(method.name, config.values)
     return RecipeFacts.model_validate(
         {
-            "model": as_seen_from(out, wanted.model),
-            "seed": wanted.seed,
-            "max_length": int(wanted.values.get("max_length") or MAX_LENGTH),
+            "model": as_seen_from(out, config.model),
+            "max_length": int(values.get("max_length") or MAX_LENGTH),
             "data_folder": data.folder.name,
             "model_fingerprint": folder.fingerprint if folder else "",
             "chat_template_fingerprint": fingerprint(template) if template else "",

@@ -1,7 +1,8 @@
-"""Presets: what a machine can hold, as the settings that depend on it. The laptop's was run; the others are from the field.
+"""Presets: what a machine can hold, as settings. The laptop's was run; the others are from the field.
 
-Sources: Open Character Training (LoRA r 64, alpha 128, learning rate 5e-5, batch 32, one epoch), TRL's own defaults for full
-fine-tuning, and measurements of our own for the CPU (checkpointing of activations off is 2.3 times as fast).
+Sources: Open Character Training (LoRA r 64, alpha 128, learning rate 5e-5, batch 32, one epoch), TRL's own
+defaults for full fine-tuning, and measurements of our own for the CPU (checkpointing of activations off is
+2.3 times as fast).
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ PRESET_NAMES: tuple[PresetName, ...] = get_args(PresetName)
 class Preset(NamedTuple):
     """What the machine decides.
 
-    ``rows_at_once`` times ``accumulation`` (times the number of GPUs) is the batch. ``lora_rank`` is 0 for full
-    fine-tuning, ``launcher`` the name of one of TRL's accelerate configurations, empty for a single process.
+    ``rows_at_once`` times ``accumulation`` (times the number of GPUs) is the batch. ``lora_rank`` is 0 for
+    full fine-tuning, ``launcher`` the name of one of TRL's accelerate configurations, empty for a single
+    process.
     """
 
     name: PresetName

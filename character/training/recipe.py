@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from character.config import TrainConfig
+from character.errors import InputError
 from character.training.methods import Method
 from character.training.presets import Preset
 from character.training.reports import RecipeFacts
@@ -40,6 +42,19 @@ class Reward(NamedTuple):
     is_ours: bool
 
 
+def reward_of(config: TrainConfig) -> Reward | None:
+    """Return what a configuration rewards GRPO by, None for nothing; raises InputError where it names two."""
+    theirs, ours = config.reward_model, config.preference_model
+    if theirs and ours:
+        raise InputError(
+            "--reward-model and --preference-model are both given.",
+            expected="one of them",
+            fix="leave one out.",
+        )
+    folder = theirs or ours
+    return Reward(folder, is_ours=bool(ours)) if folder else None
+
+
 def recipe_parts(
     method: Method, preset: Preset, facts: RecipeFacts, *, reward: Reward | None = None, has_validation: bool
 ) -> list[RecipePart]:
@@ -57,20 +72,15 @@ def recipe_parts(
 
 
 def with_values(parts: Iterable[RecipePart], values: Mapping[str, Any]) -> list[RecipePart]:
-    """Return the parts with the user's values: known keys are replaced where they stand, others follow at the end.
+    """Return the parts with the user's values: those of settings there stand in place, others at the end.
 
     A value of None takes a setting out.
     """
     left = dict(values)
     changed = []
     for part in parts:
-        kept = []
-        for setting in part.settings:
-            if setting.key in left:
-                setting = setting._replace(value=left.pop(setting.key))
-            if setting.value is not None:
-                kept.append(setting)
-        changed.append(part._replace(settings=tuple(kept)))
+        settings = (each._replace(value=left.pop(each.key, each.value)) for each in part.settings)
+        changed.append(part._replace(settings=tuple(each for each in settings if each.value is not None)))
     more = tuple(Setting(key, value) for key, value in left.items() if value is not None)
     return [*changed, RecipePart("further settings", more)] if more else changed
 
@@ -131,8 +141,11 @@ def _steps(method: Method, preset: Preset, facts: RecipeFacts) -> Iterator[Setti
 
 
 _TOO_LONG = {
-    "dpo": "Tokens of prompt and response. Longer rows are cut, those whose prompt alone is too long left out, in silence.",
-    "kto": "Tokens of prompt and response. Longer rows are cut, those whose prompt alone is too long left out, in silence.",
+    **dict.fromkeys(
+        ("dpo", "kto"),
+        "Tokens of prompt and response. Longer rows are cut, those whose prompt alone is too long left out, "
+        "in silence.",
+    ),
     "reward": "Tokens of prompt and response. TRL leaves longer pairs out without a word.",
     "sft": "Tokens of prompt and response. Longer rows are cut.",
 }
@@ -177,8 +190,8 @@ def _kept(*, has_validation: bool) -> Iterator[Setting]:
 
 
 def _rate(preset: Preset, lora: float, full: float) -> Setting:
-    said = "for LoRA" if preset.lora_rank else "for full fine-tuning"
-    return Setting("learning_rate", lora if preset.lora_rank else full, f"A rate {said}.")
+    value, use = (lora, "LoRA") if preset.lora_rank else (full, "full fine-tuning")
+    return Setting("learning_rate", value, f"A rate for {use}.")
 
 
 def _dpo(preset: Preset, _facts: RecipeFacts) -> Iterator[Setting]:
@@ -187,7 +200,8 @@ def _dpo(preset: Preset, _facts: RecipeFacts) -> Iterator[Setting]:
     yield Setting(
         "loss_type",
         ["sigmoid", "sft"],
-        "The second term keeps the chosen responses probable. Without it what was not asked about suffers more.\n"
+        "The second term keeps the chosen responses probable. Without it what was not asked about suffers "
+        "more.\n"
         "Where the sides differ in length, sigmoid_norm, or ld_alpha: 0.5, keeps length out of the loss.",
     )
     yield Setting("loss_weights", [1.0, 1.0])
@@ -232,7 +246,8 @@ def _rewarded(reward: Reward | None) -> Iterator[Setting]:
         yield Setting(
             "reward_funcs",
             ["character.rewards.preference"],
-            "A linear model of words can be gamed: watch the other traits. A reward model of TRL's is harder to fool.",
+            "A linear model of words can be gamed: watch the other traits. A reward model of TRL's is harder "
+            "to fool.",
         )
         yield Setting("env", {"CHARACTER_PREFERENCE_MODEL": reward.model})
     else:

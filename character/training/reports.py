@@ -18,8 +18,8 @@ CheckWeight = Literal["stop", "look", "note", "fine"]
 class Check(Record):
     """What one check found, in plain words.
 
-    ``weight``: ``stop`` would crash, or train on something else than the data says; ``look`` asks for attention,
-    ``note`` informs, ``fine`` reassures. ``code`` names the check, ``numbers`` are its figures.
+    ``weight``: ``stop`` would crash, or train on something else than the data says; ``look`` asks for
+    attention, ``note`` informs, ``fine`` reassures. ``code`` names the check, ``numbers`` are its figures.
     """
 
     code: str
@@ -31,10 +31,11 @@ class Check(Record):
 class RecipeFacts(Record):
     """What a recipe was made from.
 
-    ``model`` is the base model as the recipe names it, ``model_fingerprint`` that of its configuration, tokenizer and
-    chat template (empty for a model that is not a folder here), ``data_folder`` the data as the recipe names it,
-    ``data_fingerprint`` that of its rows. ``run_fingerprint`` and ``constitution_fingerprint`` say which run the data
-    came from, empty where it came from none. ``kto_weight`` evens out the labels for KTO.
+    ``model`` is the base model as the recipe names it, ``model_fingerprint`` that of its configuration,
+    tokenizer and chat template (empty for a model that is not a folder here), ``data_folder`` the data as the
+    recipe names it, ``data_fingerprint`` that of its rows. ``run_fingerprint`` and
+    ``constitution_fingerprint`` say which run the data came from, empty where it came from none.
+    ``kto_weight`` evens out the labels for KTO.
     """
 
     model: str
@@ -52,7 +53,7 @@ class RecipeFacts(Record):
 
 
 class Mixed(Record):
-    """Ordinary data that was mixed in: ``share`` of the rows trained on (0..1), and what was left out and why."""
+    """Ordinary data that was mixed in: its ``share`` of the rows (0..1), and what was left out and why."""
 
     file: str
     share: float

@@ -1,4 +1,4 @@
-"""TRL in a process of its own, started from a recipe and watched: progress, log, Ctrl-C, exit code, going on later."""
+"""TRL in a process of its own, run from a recipe and watched: progress, log, Ctrl-C, exit code, going on."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ def train(
 ) -> dict[str, float]:
     """Run the recipe in a folder to its end and return the figures that TRL reported last.
 
-    Everything TRL prints goes to ``train.log``. Called again, it goes on from the last checkpoint; what is finished is
-    not trained again. Ctrl-C stops TRL and raises KeyboardInterrupt. ``threads`` is for the arithmetic on a CPU; by
-    default one where the recipe is for a laptop.
-    Raises MissingExtraError without TRL, InputError where a check speaks against starting (unless
-    ``despite_checks``), and TrainingFailedError where TRL ends with an error.
+    Everything TRL prints goes to ``train.log``. Called again, it goes on from the last checkpoint; what is
+    finished is not trained again. Ctrl-C stops TRL and raises KeyboardInterrupt. ``threads`` is for the
+    arithmetic on a CPU; by default one where the recipe is for a laptop. Raises MissingExtraError without
+    TRL, InputError where a check speaks against starting (unless ``despite_checks``), and TrainingFailedError
+    where TRL ends with an error.
     """
     folder = Path(folder)
     report, recipe = read_training(folder), _read_recipe(folder)
@@ -82,12 +82,12 @@ def train(
 
 def last_checkpoint(folder: Path) -> Path | None:
     """Return the newest whole checkpoint of a training, None where there is none."""
-    found = [
+    checkpoints = [
         path
         for path in (folder / MODEL_FOLDER).glob("checkpoint-*")
         if path.name.rpartition("-")[2].isdecimal() and (path / "trainer_state.json").is_file()
     ]
-    return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+    return max(checkpoints, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
 
 
 def _read_recipe(folder: Path) -> dict[str, Any]:
@@ -119,24 +119,25 @@ def _refuse(report: TrainingReport, recipe: dict[str, Any], *, despite_checks: b
 def _begin(folder: Path, identity: str) -> dict[str, float] | None:
     """Return the figures of this very training where it is finished; else note that it begins, or goes on."""
     path = folder / DONE_FILE
-    known: dict[str, Any] = {"training": identity}
+    note: dict[str, Any] = {"training": identity}
     if path.is_file():
-        known = json.loads(path.read_text(encoding="utf-8"))
-    if known["training"] != identity:
+        note = json.loads(path.read_text(encoding="utf-8"))
+    if note["training"] != identity:
         raise InputError(
             f"{folder / MODEL_FOLDER} comes from another recipe or other data than are in {folder} now.",
             expected="a training that goes on as it began",
-            fix=f"remove {folder / MODEL_FOLDER} and {path} to begin again, or write the new recipe elsewhere.",
+            fix=f"remove {folder / MODEL_FOLDER} and {path} to begin again, or write the new recipe "
+            "elsewhere.",
         )
-    if known.get("figures") is not None:
-        return {str(name): float(value) for name, value in known["figures"].items()}
+    if note.get("figures") is not None:
+        return {str(name): float(value) for name, value in note["figures"].items()}
     _note(folder, identity, None)
     return None
 
 
 def _note(folder: Path, identity: str, figures: dict[str, float] | None) -> None:
-    known = {"training": identity, "figures": figures}
-    write_text(folder / DONE_FILE, json.dumps(known, indent=2) + "\n")
+    note = {"training": identity, "figures": figures}
+    write_text(folder / DONE_FILE, json.dumps(note, indent=2) + "\n")
 
 
 def _command(report: TrainingReport, recipe: dict[str, Any]) -> list[str]:
@@ -155,7 +156,7 @@ def _environment(recipe: dict[str, Any], threads: int | None) -> dict[str, str]:
     env |= {"PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"}
     if threads or recipe.get("use_cpu"):
         env["OMP_NUM_THREADS"] = str(threads or env.get("OMP_NUM_THREADS", 1))
-        # glibc would give every large block back and take it anew: a fifth of the time of a small model's step.
+        # glibc would give every large block back and take it anew: a fifth of a small model's step.
         env = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "2000000000"} | env
     return env
 
@@ -227,11 +228,11 @@ def _reported(lines: IO[str], log: IO[str]) -> Iterator[dict[str, float]]:
     for line in lines:
         log.write(line)
         log.flush()
-        found = _FIGURES.search(line)
-        if found is None:
+        figures = _FIGURES.search(line)
+        if figures is None:
             continue
         try:
-            printed = ast.literal_eval(found.group())
+            printed = ast.literal_eval(figures.group())
         except (ValueError, SyntaxError):
             continue  # a line that only looks like figures
         yield dict(_numbers(printed))

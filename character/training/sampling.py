@@ -1,4 +1,4 @@
-"""Replies drawn from a model in a folder: many at once, on the processor or a GPU, the same for the same seed."""
+"""Replies drawn from a model in a folder: many at once, on CPU or GPU, the same for the same seed."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ OnBatch = Callable[[int, int], None]
 class Sampler:
     """A causal language model with its chat template, loaded once.
 
-    ``temperature`` 0 takes the most probable token each time. ``batch_size`` replies are drawn at once; the texts depend
-    on it as on the seed, because one stream of random numbers serves a whole batch.
-    Raises MissingExtraError without transformers and InputError for a folder that has no chat template.
+    ``temperature`` 0 takes the most probable token each time. ``batch_size`` replies are drawn at once; the
+    texts depend on it as on the seed, because one stream of random numbers serves a whole batch. Raises
+    MissingExtraError without transformers and InputError for a folder that has no chat template.
     """
 
     def __init__(
@@ -67,15 +67,15 @@ class Sampler:
         ]
         # Prompts of like length share a batch, so that little is padded.
         order = sorted(range(len(texts)), key=lambda place: (len(texts[place]), place))
-        found: list[SampledReply | None] = [None] * len(texts)
+        drawn: list[SampledReply | None] = [None] * len(texts)
         torch.manual_seed(seed)
         for start in range(0, len(order), self.batch_size):
             places = order[start : start + self.batch_size]
             for place, reply in zip(places, self._batch([texts[i] for i in places]), strict=True):
-                found[place] = reply
+                drawn[place] = reply
             if on_batch:
                 on_batch(start + len(places), len(texts))
-        replies = [reply for reply in found if reply is not None]
+        replies = [reply for reply in drawn if reply is not None]
         return [replies[i * number : (i + 1) * number] for i in range(len(prompts))]
 
     def _batch(self, texts: list[str]) -> list[SampledReply]:

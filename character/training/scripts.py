@@ -1,4 +1,4 @@
-"""What stands around a recipe: the lines at its top, the script that runs it, and names as the recipe sees them."""
+"""What stands around a recipe: the lines at its top, the script that runs it, names as it sees them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 
 
 def as_seen_from(out: Path, name: str) -> str:
-    """Return how a recipe in ``out`` names a folder that is named as seen from here; other names stay as they are."""
+    """Return how a recipe in ``out`` names a folder that is named as seen from here; other names stay."""
     folder = Path(name)
     if folder.is_absolute() or not folder.exists():
         return name
@@ -41,7 +41,7 @@ def head_lines(report: TrainingReport) -> list[str]:
     facts, method = report.facts, METHODS[report.method]
     template = facts.chat_template_fingerprint
     rows = ", ".join(f"{file.rows:,} {file.split}" for file in report.files)
-    known = (
+    facts_shown = (
         ("trains", method.trains),
         ("base model", _coded(facts.model, facts.model_fingerprint)),
         (
@@ -58,7 +58,7 @@ def head_lines(report: TrainingReport) -> list[str]:
         f"For TRL 1.16 or later: trl {report.method} --config {RECIPE_FILE}   ({SCRIPT_FILE} does that)",
         f"Written by character-framework {__version__}. Codes in brackets are fingerprints.",
         "",
-        *(f"{label:<14} {' '.join(said.split())}" for label, said in known if said),
+        *(f"{label:<14} {' '.join(text.split())}" for label, text in facts_shown if text),
     ]
     if facts.rehearsal:
         lines += [

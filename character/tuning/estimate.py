@@ -1,4 +1,4 @@
-"""What tuning a ranker may take, before anything is sent: its labelled items judged by a meter, and the calls it may make."""
+"""What tuning a ranker may take, before anything is sent: its items judged by a meter."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from itertools import accumulate, takewhile
 from typing import Any
 
+from character.backends.drivers import ModuleCall, Steps
 from character.backends.measuring import (
     RANKING_TOKENS,
     Estimate,
     Meter,
-    Tokens,
     UnsentLM,
+    prompt_tokens,
+    usage_of,
     with_all_passes,
 )
 from character.config import Config
@@ -34,45 +36,42 @@ _PROPOSING = frozenset({"auto", "copro", "mipro", "gepa", "simba"})
 def estimate_tuning(
     labelled: LabelledSet, config: Config, *, strategy: str, budget: int, metric: str = "pairwise_accuracy"
 ) -> Estimate:
-    """Return what tuning to a labelled set will take: ``once``, judging every item as the ranker is, and ``all``, at most.
+    """Return what tuning to a labelled set will take: ``once``, judging every item, and ``all``, at most.
 
-    Prompts are rendered and measured. In all it is ``budget`` calls (fewer where the configuration caps them), each
-    with the longest prompt that may be tried (with examples, where the strategy tries any) and at the price of the
-    dearest model asked; what a model proposes as an instruction, and how long replies are, is assumed. An unknown
-    price is None. Raises OptimizerError for labels that cannot be tuned to.
+    Prompts are rendered and measured. ``once`` is with the ranker as it is. In all it is ``budget`` calls
+    (fewer where the configuration caps them), each with the longest prompt that may be tried (with examples,
+    where the strategy tries any) and at the price of the dearest model asked; what a model proposes as an
+    instruction, and how long replies are, is assumed. An unknown price is None. Raises OptimizerError for
+    labels that cannot be tuned to.
     """
     items = usable(labelled, metric)
     plan_parts(labelled, items, config.seed)
-    ranker = build_ranker(with_all_passes(config).ranking, {})
     spread = items[:: -(-len(items) // MOST_MEASURED)]
+    all_passes = with_all_passes(config, [len(item.candidates) for item in spread])
+    ranker, meter = build_ranker(all_passes.ranking, {}), Meter()
     judges = config.ranking.backends or ("ranking",)
-    judge = UnsentLM(judges[0], config.backend(judges[0]))
-    taken = [_judged(ranker, item, judge, config.seed) for item in spread]
-    share = len(items) / len(spread)
-    sums = (sum(column) for column in zip(*taken, strict=True))
-    once = Tokens(*(round(share * number) for number in sums))
-    longest = max(range(len(spread)), key=lambda place: taken[place].longest)
-    prompt = taken[longest].longest
+    meter.drive(_judging(ranker, spread, UnsentLM(judges[0], config.backend(judges[0])), config.seed))
+    (judged,) = meter.usages.values()
+    taken = (judged.calls, judged.prompt_tokens, judged.completion_tokens)
+    once = [round(number * len(items) / len(spread)) for number in taken]
+    longest = meter.longest
     if strategy in _WITH_DEMOS:
-        ranker.rank.demos = _demos(ranker, spread, config.seed)
-        with_demos = _judged(ranker, spread[longest], judge, config.seed).longest
-        prompt = max(prompt, with_demos + len(ranker.rank.demos) * RANKING_TOKENS)
+        demos, signature = _demos(ranker, spread, config.seed), ranker.rank.signature
+        shown = prompt_tokens(signature, {}, demos) - prompt_tokens(signature, {}, ranker.rank.demos)
+        longest += shown + len(demos) * RANKING_TOKENS
     most = budget if config.budget.max_calls is None else min(budget, config.budget.max_calls)
+    at_most = [most, most * longest, most * RANKING_TOKENS]
     roles = (*judges, "reflection") if strategy in _PROPOSING else judges
     return Estimate(
-        {
-            "once": _at_the_dearest(config, judges, once),
-            "all": _at_the_dearest(config, roles, Tokens().plus(most, prompt, RANKING_TOKENS)),
-        }
+        {"once": _at_the_dearest(config, judges, once), "all": _at_the_dearest(config, roles, at_most)}
     )
 
 
-def _judged(ranker: Ranker, item: LabelledItem, judge: UnsentLM, seed: int) -> Tokens:
-    """Return what it takes to judge an item in all the passes that may be needed."""
-    meter = Meter(judge)
-    meter.drive(ranker.steps(item.message, item.candidates, item.trait, seed=seed))
-    (tokens,) = meter.tokens.values()
-    return tokens
+def _judging(ranker: Ranker, items: Sequence[LabelledItem], judge: UnsentLM, seed: int) -> Steps[None]:
+    """Have items judged in all the passes that may be needed."""
+    for item in items:
+        arguments = {"message": item.message, "candidates": item.candidates, "trait": item.trait}
+        yield [ModuleCall(ranker, {**arguments, "seed": seed}, judge)]
 
 
 def _demos(ranker: Ranker, items: Sequence[LabelledItem], seed: int) -> list[Any]:
@@ -86,8 +85,9 @@ def _demos(ranker: Ranker, items: Sequence[LabelledItem], seed: int) -> list[Any
     return made[: max(1, number)]
 
 
-def _at_the_dearest(config: Config, roles: Sequence[str], tokens: Tokens) -> Usage:
-    """Return what the calls take of the dearest of the models; the price of one of them unknown, it is unknown."""
-    usages = [tokens.usage(config.backend(role)) for role in roles]
+def _at_the_dearest(config: Config, roles: Sequence[str], taken: Sequence[int]) -> Usage:
+    """Return what they take of the dearest of the models; the price of one unknown, it is unknown."""
+    calls, prompt, completion = taken
+    usages = [usage_of(config.backend(role), calls, prompt, completion) for role in roles]
     costs = [usage.cost_usd for usage in usages if usage.cost_usd is not None]
     return usages[0].model_copy(update={"cost_usd": max(costs) if len(costs) == len(usages) else None})

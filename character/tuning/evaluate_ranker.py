@@ -19,9 +19,9 @@ from optimizers.artifact.artifact import (
     load_artifact,
     model_warning,
 )
+from optimizers.artifact.records import MetricFigure
 from optimizers.labelled import LabelledSet, read_labelled
 from optimizers.validation.evaluation import summary
-from optimizers.validation.report import Figure
 
 
 class RankerFigures(Record):
@@ -104,7 +104,7 @@ def _figures(
         ranker="as configured" if path is None else str(path),
         warning=warning,
         rehearsal=labels.rehearsal or is_rehearsal_model(backend.model_name),
-        metrics={metric: Figure.of(interval).model_dump() for metric, interval in figures.items()},
+        metrics={metric: MetricFigure.of(interval).model_dump() for metric, interval in figures.items()},
         ranked=len(measured.evaluation.scores),
         not_ranked=dict(Counter(measured.evaluation.faults.values())),
         calls=measured.calls,

@@ -32,14 +32,14 @@ from character.tuning.estimate import estimate_tuning
 from character.tuning.page import optimization_page
 from optimizers import optimize as strategies
 from optimizers.artifact.artifact import RankerArtifact, apply_artifact, artifact_of, save_artifact
-from optimizers.artifact.records import Figure as SavedFigure
 from optimizers.artifact.records import MetricRow
 from optimizers.labelled import LabelledSet, read_labelled
 from optimizers.metrics import METRICS
-from optimizers.optimize import OptimizationResult, Progress
+from optimizers.optimize import OptimizationResult, TuningProgress
 from optimizers.strategies.metering import RANKING, Ledger, metered
-from optimizers.validation.evaluation import Comparison, Evaluation, compare, evaluate, usable
-from optimizers.validation.report import Figure, MetricGain, OptimizationReport
+from optimizers.strategies.options import TuningKeywords
+from optimizers.validation.evaluation import RankerComparison, RankerEvaluation, compare, evaluate, usable
+from optimizers.validation.report import MetricGain, OptimizationReport
 
 OPTIMIZATION = FolderKind(
     name="optimization",
@@ -86,7 +86,7 @@ class OptimizeOptions(TypedDict, total=False):
     level: float
     uses_length: bool
     language: Language | None
-    on_progress: Callable[[Progress], None] | None
+    on_progress: Callable[[TuningProgress], None] | None
 
 
 @overload
@@ -163,7 +163,10 @@ def _asked(
 
 
 def _tuned(
-    labelled: LabelledSet, out: Path | str, config: Config, on_progress: Callable[[Progress], None] | None
+    labelled: LabelledSet,
+    out: Path | str,
+    config: Config,
+    on_progress: Callable[[TuningProgress], None] | None,
 ) -> Optimized:
     asked = config.optimize.model_dump(include=set(_ASKED))
     judge = judge_name(config)
@@ -199,22 +202,25 @@ def _with_cost(report: OptimizationReport, config: Config, cost: float | None) -
     return report.model_copy(update={"calls": calls, "rehearsal": report.rehearsal or rehearsal})
 
 
+@spelled_out(TuningKeywords)
 def optimize_ranker(
     program_or_ranker: Any,
     labelled: LabelledSet,
     strategy: str = "auto",
     *,
-    budget: int | None = None,
-    **options: Any,
+    lms: Mapping[str, Any] | None = None,
+    on_progress: Callable[[TuningProgress], None] | None = None,
+    **options: Unpack[TuningKeywords],
 ) -> OptimizationResult:
     """Tune a ranker, alone or inside a program, and measure honestly what that gains: see ``optimizers.optimize``.
 
-    ``budget`` is the most model calls; ``options`` are ``metric``, ``lms``, ``seed``, ``level``, ``controls``,
-    ``wordings``, ``temperatures``, ``uses_length``, ``num_threads`` and ``on_progress``. Nothing is kept on disk: ``optimize`` does that. Raises what
-    ``optimize`` raises.
+    The options are those of ``optimizers.strategies.options``; nothing is kept on disk: ``optimize`` does that. Raises
+    what ``optimize`` raises.
     """
     with _clear_errors(), dspy.context(**lean_settings()):
-        return strategies.optimize_ranker(program_or_ranker, labelled, strategy, budget=budget, **options)
+        return strategies.optimize_ranker(
+            program_or_ranker, labelled, strategy, lms=lms, on_progress=on_progress, **options
+        )
 
 
 def judge_name(config: Config) -> str:
@@ -265,7 +271,7 @@ def saved(
 class Measured:
     """A ranker on a labelled set: its scores and faults, and the calls and tokens it took."""
 
-    evaluation: Evaluation
+    evaluation: RankerEvaluation
     calls: int
     tokens: int
 
@@ -295,7 +301,7 @@ def recheck(
     config: Config | None = None,
     metric: str = "pairwise_accuracy",
     level: float = 0.95,
-) -> list[Comparison]:
+) -> list[RankerComparison]:
     """Return a saved ranker against the untuned one on a labelled set with today's model, the metric asked for first."""
     config = config or Config()
     lms = build_lms(config)
@@ -360,13 +366,9 @@ def _clear_errors() -> Iterator[None]:
 def _row(each: MetricGain, data: str) -> MetricRow:
     return MetricRow(
         metric=each.metric,
-        before=_figure(each.before),
-        after=_figure(each.after),
-        gain=_figure(each.gain),
+        before=each.before,
+        after=each.after,
+        gain=each.gain,
         data=data,
         num_items=each.num_items,
     )
-
-
-def _figure(figure: Figure) -> SavedFigure:
-    return SavedFigure(**figure.model_dump())

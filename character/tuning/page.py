@@ -11,8 +11,8 @@ from character.report.parts import Weight
 from character.report.wording import number_text
 from character.statistics.intervals import LEAST_GROUPS
 from character.tuning.changes import changes_section
+from optimizers.artifact.records import MetricFigure
 from optimizers.metrics import LOWER_IS_BETTER
-from optimizers.validation.report import Figure as Estimate
 from optimizers.validation.report import MetricGain, OptimizationReport
 
 
@@ -129,7 +129,7 @@ def _row(each: MetricGain, language: Language) -> tuple[str | int | Number, ...]
     return name, _number(each.before), _number(each.after), gain, each.num_items
 
 
-def _number(figure: Estimate, *, signed: bool = False) -> Number:
+def _number(figure: MetricFigure, *, signed: bool = False) -> Number:
     return Number(figure.estimate, figure.low, figure.high, "signed" if signed else "number", 3)
 
 

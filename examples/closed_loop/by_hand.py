@@ -1,19 +1,23 @@
-"""Tune a policy on pairs that it wrote itself, and measure what moved. Needs the extra `train`; minutes on a laptop.
+"""Tune a policy on pairs that it wrote itself, and measure what moved. Minutes on a laptop.
 
-The steps of `python examples/closed_loop` by hand, run from this folder's parent: `python -m closed_loop.by_hand`. For a policy of your own, put its folder in place of POLICY and your
-ranker's backend in place of the rehearsal model; its truth is then whoever judges the replies.
+    python examples/closed_loop/by_hand.py [FOLDER]        (extra `train`)
+
+The steps of `python examples/closed_loop` by hand. For a policy of your own, put its folder in place of
+POLICY and your ranker's backend in place of the rehearsal model; its truth is then whoever judges the
+replies.
 """
 
 import sys
 from pathlib import Path
 
-from character import CharacterProgram, MessageFile, Ranker, RunStore, run
-from character.exports import run_data
+from character import CharacterProgram, MessageFile, Ranker, run
 from character.training.card import write_card
 from character.training.policy import PolicyResponder
-from character.training.preparing import TrainingConfig, prepare
-from character.training.running import train
 from character.training.sampling import Sampler
+from character.training.train import train
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from closed_loop.loop import closed_loop
 from closed_loop.measured import card_text, lines_of, measure_effect
 from closed_loop.plan import QUICK, LoopConfig, Places
@@ -35,15 +39,13 @@ print(f"{summary.pairs} pairs of the policy's own replies")
 
 whole = dict.fromkeys(
     ("use_peft", "lora_r", "lora_alpha", "lora_target_modules")
-)  # so small a model is trained whole
-wanted = TrainingConfig(
-    str(POLICY), values={**whole, "learning_rate": 2e-4, "num_train_epochs": 2, "max_length": 128}
+)  # so small a model needs no LoRA
+values = {**whole, "learning_rate": 2e-4, "num_train_epochs": 2, "max_length": 128}
+tuned = train(
+    out / "run", out / "dpo", "dpo", model=str(POLICY), values=values, balance=0.1, overwrite=True, go=True
 )
-with RunStore(out / "run") as store:
-    report = prepare("dpo", run_data(store), out / "dpo", wanted, balance=0.1, overwrite=True)
-for check in report.checks:
+for check in tuned.report.checks:
     print(f"{check.weight}: {check.text}")
-train(out / "dpo")
 
 held_out = list(MessageFile(places.held_out, CONSTITUTION).messages("patience"))
 prompts = [[turn.model_dump() for turn in message.turns] for message in held_out]
@@ -53,4 +55,4 @@ before, after = (
 )
 effect = measure_effect(held_out, before, after, truth_measures(), base_name="policy", tuned_name="dpo")
 print("\n".join(lines_of(effect)))
-print("card:", write_card(report, card_text(effect)))
+print("card:", write_card(tuned.report, card_text(effect)))

@@ -8,9 +8,10 @@ from typing import NamedTuple
 class Language(NamedTuple):
     """What messages and replies are made of.
 
-    A message is one of ``asks`` about one of ``topics``. A reply is one of ``openings``, which names the topic, two
-    sentences in the middle, and one of ``closings``. One sentence of the middle shows patience or nothing, the other
-    humour or nothing; what shows nothing is ``neutral`` and about as long. ``space`` stands between sentences.
+    A message is one of ``asks`` about one of ``topics``. A reply is one of ``openings``, which names the
+    topic, two sentences in the middle, and one of ``closings``. One sentence of the middle shows patience or
+    nothing, the other humour or nothing; what shows nothing is ``neutral`` and about as long. ``space``
+    stands between sentences.
     """
 
     code: str

@@ -1,4 +1,4 @@
-"""Judges to compare ours with: one that knows the truth, and one with a second taste that nobody asked for."""
+"""Judges to compare ours with: one knows the truth, one has a second taste that nobody asked for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from closed_loop.world import is_on_topic, read_reply
 
 @without_usage_note
 class TruthRanker(dspy.Module):
-    """Ranks by the grammar: a reply that shows patience, is on topic and well formed fits best. It calls no model."""
+    """Ranks by the grammar, without a model: a patient reply that is on topic and well formed fits best."""
 
     def forward(self, message: Message, candidates: Candidates) -> Ranking:
         """Return the ranking that the truth amounts to."""
@@ -32,7 +32,7 @@ def _truth(message: Message, text: str) -> float:
 
 @without_usage_note
 class BiasedRanker(dspy.Module):
-    """Judges the trait as our ranker does, and adds what it thinks of another trait: a judge that also likes jokes.
+    """Judges the trait as our ranker does, and adds what it thinks of another: a judge that also likes jokes.
 
     ``weight`` is how much the other trait counts beside the trait asked about.
     """

@@ -1,4 +1,4 @@
-"""The closed loop, driven: each step in a process of its own, two at a time, what is complete not done again."""
+"""The closed loop, driven: each step in a process of its own, two at once, nothing complete done again."""
 
 from __future__ import annotations
 
@@ -58,12 +58,11 @@ def closed_loop(
     language: Language = "en",
     on_progress: OnProgress | None = None,
 ) -> LoopResults:
-    """Run the closed loop in a folder, or go on with it, and return what it found; the page is in ``language``.
+    """Run the closed loop in a folder, or go on with it, and return its results; the page is in ``language``.
 
-    Steps whose outputs are complete are not done again. ``workers`` steps run at once, each on one thread. Ctrl-C ends
-    those that run and raises KeyboardInterrupt.
-    Raises MissingExtraError without TRL, InputError where the folder holds another loop, and StepFailedError where
-    a step fails.
+    Steps whose outputs are complete are not done again. ``workers`` steps run at once, each on one thread.
+    Ctrl-C ends those that run and raises KeyboardInterrupt. Raises MissingExtraError without TRL, InputError
+    where the folder holds another loop, and StepFailedError where a step fails.
     """
     _refuse_without_trl()
     places = Places(Path(out))

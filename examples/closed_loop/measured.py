@@ -1,4 +1,4 @@
-"""What a tuned model does otherwise than its base: the same messages to both, every reply measured, intervals by message."""
+"""What a tuned model does otherwise than its base: the same messages to both, and every reply measured."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from typing import Literal, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from character.constitution import Trait
 from character.records import Message, Record
 from character.responses.filters import is_wrong_language
 from character.statistics.intervals import Interval, bootstrap_mean
 from character.text import is_refusal
-from character.training.other_traits import SHOWN, Scorer
 
 Role = Literal["target", "other", "kept", "plain"]
-"""What is hoped for: that it rises, that it stays where it is (another trait), that it is not lost, or nothing."""
+"""What is hoped for: that it rises, that it stays (another trait), that it is not lost, or nothing."""
 OTHER_BAR, KEPT_BAR = 0.1, 0.07
-"""A shift of another trait of so much, and a loss of so much of what is to be kept, is a side effect to look at."""
+"""A shift of another trait, and a loss of what is to be kept, that is a side effect to look at."""
 
 
 class Measure(NamedTuple):
@@ -36,8 +34,8 @@ class Measure(NamedTuple):
 class Shift(Record):
     """One measure before and after: means over replies, and their difference with its 95 % interval.
 
-    The interval is by bootstrap over messages, replies to one message together. ``flagged`` says that the shift
-    is a side effect to look at: its interval excludes 0 and it passes the bar of its role.
+    The interval is by bootstrap over messages, replies to one message together. ``flagged`` says that the
+    shift is a side effect to look at: its interval excludes 0 and it passes the bar of its role.
     """
 
     name: str
@@ -66,7 +64,7 @@ class EffectReport(Record):
     by_language: dict[str, tuple[Shift, ...]] = Field(default_factory=dict)
 
     def shift(self, name: str, language: str = "") -> Shift:
-        """Return one measure's shift, over all messages or those of a language. Raises KeyError for an unknown one."""
+        """Return one measure's shift, over all messages or of a language; raises KeyError for others."""
         found = self.by_language[language] if language else self.shifts
         return {each.name: each for each in found}[name]
 
@@ -74,15 +72,6 @@ class EffectReport(Record):
     def side_effects(self) -> tuple[Shift, ...]:
         """The shifts to look at, over all messages."""
         return tuple(each for each in self.shifts if each.flagged)
-
-
-def shows(trait: Trait, role: Role, scorer: Scorer) -> Measure:
-    """Return the measure of how often replies show a trait, as a scorer finds it."""
-
-    def of(messages: Sequence[Message], replies: Sequence[str]) -> list[float]:
-        return [float(value >= SHOWN) for value in scorer(messages, replies, trait)]
-
-    return Measure(trait.name, role, of)
 
 
 def _wrong_language(messages: Sequence[Message], replies: Sequence[str]) -> list[float]:
@@ -94,7 +83,7 @@ PLAIN_MEASURES = (
     Measure("refusals", "other", lambda _m, replies: [float(is_refusal(text)) for text in replies]),
     Measure("wrong language", "other", _wrong_language),
 )
-"""What can be measured without a judge: length, refusals, and replies in another language than the message's."""
+"""What can be measured without a judge: length, refusals, replies in another language than the message."""
 
 
 def measure_effect(
@@ -200,8 +189,8 @@ def card_text(effect: EffectReport) -> str:
 
 def _card_lines(effect: EffectReport) -> Iterator[str]:
     yield (
-        f"{effect.num_replies:,} replies to {effect.num_messages:,} held-out messages, before and after; 95 % intervals by "
-        "bootstrap over messages."
+        f"{effect.num_replies:,} replies to {effect.num_messages:,} held-out messages, before and after; "
+        "95 % intervals by bootstrap over messages."
     )
     found = effect.side_effects
     said = ", ".join(each.name for each in found)

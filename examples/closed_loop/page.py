@@ -1,18 +1,24 @@
-"""The closed loop as a page: what was to be shown first, then what moved, the judges, the planted bias, replies, the cost."""
+"""The closed loop as a page: what was to be shown, what moved, the judges, a planted bias, replies, cost."""
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Sequence
+from pathlib import Path
 
+from character.locale import Language
 from character.report import Example, Examples, Note, Notes, Number, Page, Section, Table, Text
 from character.report.charts import Point, dots
-from character.report.parts import Language, NumberStyle
+from character.report.parts import NumberStyle
 from character.report.wording import number_text
 from character.statistics.intervals import Interval
 from closed_loop.measured import EffectReport, Shift
-from closed_loop.page_words import WORDS
 from closed_loop.results import Bar, Judged, LoopResults
 
+WORDS: dict[str, dict[str, str]] = tomllib.loads(
+    Path(__file__).with_name("page_words.toml").read_text(encoding="utf-8")
+)
+"""The fixed words of the page, by language."""
 _CHARTED = ("patience", "humour", "on topic", "well formed")
 StepCosts = Sequence[tuple[str, float, float, float]]
 

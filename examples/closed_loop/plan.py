@@ -9,14 +9,14 @@ from character.errors import InputError
 from character.records import Record
 
 Judge = Literal["judge", "truth", "biased"]
-"""Whose rankings a policy is tuned on: our ranker's, the grammar's own truth, or a ranker that also likes jokes."""
+"""Whose rankings a policy is tuned on: our ranker's, the truth's, or those of one that also likes jokes."""
 
 
 class LoopSize(Record):
     """How large the loop is. ``topics`` is per language; each is asked about in eight ways.
 
-    ``sft_replies`` is the number of replies to each message that the policy learns the language from, ``held_out`` the
-    share of messages kept for measuring, ``measured`` the replies to each of those.
+    ``sft_replies`` is the number of replies to each message that the policy learns the language from,
+    ``held_out`` the share of messages kept for measuring, ``measured`` the replies to each of those.
     """
 
     topics: int = 42

@@ -15,14 +15,14 @@ from character.store.run_store import RunStore
 from character.training.data import Row, read_rows
 from character.training.preparing import read_training
 from character.training.reports import Check
-from character.training.reward_model import held_out_accuracy
 from closed_loop.measured import PLAIN_MEASURES, EffectReport, Shift, measure_effect
 from closed_loop.plan import Judge, LoopConfig, Places
+from closed_loop.reward_model import held_out_accuracy
 from closed_loop.world import CONSTITUTION, HUMOUR, PATIENCE, is_on_topic, read_reply, truth_measures
 
 TARGET_BAR, OTHER_BAR, TOPIC_BAR = 0.30, 0.10, 0.07
-"""The bars of the loop: the least shift of the trained trait, the most that the interval of the other one may reach, and
-the most that may be lost of staying on topic."""
+"""The bars of the loop: the least shift of the trained trait, the most that the interval of the other one may
+reach, and the most that may be lost of staying on topic."""
 _COLUMNS = ("prompt", "chosen", "rejected")
 
 
@@ -32,10 +32,11 @@ BarCode = Literal["target", "other", "topic", "language", "bias"]
 class Judged(Record):
     """What one judge's rankings were like, held against the truth.
 
-    ``agreement`` is the share of pairs of candidates, of which one truly shows patience and the other does not, that the
-    judge orders right (a tie counts half); ``truly_better`` the share of its pairs whose chosen side truly is the more
-    patient. ``num_pairs`` counts the run's pairs, ``num_trained`` those trained on. ``checks`` is what was said before
-    training, ``reward_accuracy`` how often the reward model trained on the pairs orders held-out ones of the same judge.
+    ``agreement`` is the share of pairs of candidates, of which one truly shows patience and the other does
+    not, that the judge orders right (a tie counts half); ``truly_better`` the share of its pairs whose chosen
+    side truly is the more patient. ``num_pairs`` counts the run's pairs, ``num_trained`` those trained on.
+    ``checks`` is what was said before training, ``reward_accuracy`` how often the reward model trained on the
+    pairs orders held-out ones of the same judge.
     """
 
     judge: Judge
@@ -61,8 +62,9 @@ class Judged(Record):
 class Bar(Record):
     """One thing the loop must show and whether it does: a shift with its interval against a bound.
 
-    ``language`` is set where the shift is of one. For ``bias`` the shift is that of humour, ``warned`` says whether a check
-    spoke up before training, and ``accuracy`` is that of the reward model on held-out pairs, in 0..1.
+    ``language`` is set where the shift is of one. For ``bias`` the shift is that of humour, ``warned`` says
+    whether a check spoke up before training, and ``accuracy`` is that of the reward model on held-out pairs,
+    in 0..1.
     """
 
     code: BarCode
@@ -170,7 +172,7 @@ def _shows(text: str) -> bool:
 
 
 def agreement(rollouts: Sequence[Rollout]) -> Interval:
-    """Return how often rankings order candidates right of which one truly shows patience and the other does not."""
+    """Return how often rankings order right two candidates of which one truly shows patience."""
     values: list[float] = []
     groups: list[str] = []
     for rollout in rollouts:
@@ -200,7 +202,7 @@ def _parameters(folder: Path) -> int:
 
 
 def _samples(messages: Sequence[Message], replies: dict[str, list[list[str]]]) -> Iterator[dict[str, str]]:
-    """Yield a few messages in both languages with the first reply of every model, on-topic ones of the base first."""
+    """Yield a few messages in both languages with the first reply of every model, the base's on topic."""
     shown: dict[str, int] = {}
     for place, message in enumerate(messages):
         if shown.get(message.language, 0) < 2 and is_on_topic(message, replies["base"][place][0]):

@@ -1,4 +1,4 @@
-"""The steps of the closed loop, each a function that reads files and writes files; each runs in a process of its own."""
+"""The steps of the closed loop: each reads files, writes files, and runs in a process of its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 from character.files import json_text, jsonl_sink, write_text
 from character.records import Message
@@ -24,7 +24,8 @@ _MAX_TOKENS = 96
 _NO_LORA = dict.fromkeys(("use_peft", "lora_r", "lora_alpha", "lora_target_modules", "lora_task_type"))
 """A model this small is trained whole."""
 _BALANCE = 0.02
-"""How far a feature or another trait may set the sides apart: at .1 the other trait was crowded out by .08 with one of three seeds."""
+"""How far a feature or another trait may set the sides apart: at .1 the other trait was crowded out by .08
+with one of three seeds."""
 _SETTINGS: dict[str, Any] = {
     **_NO_LORA,
     "per_device_train_batch_size": 16,
@@ -66,7 +67,8 @@ def _dialogues(topics: list[Topic], replies: int, random: Random) -> list[tuple[
 
 def policy(places: Places, config: LoopConfig) -> None:
     """Teach the untrained model the language of the toy world."""
-    from character.training.preparing import TrainingConfig, write_training
+    from character.config import TrainConfig
+    from character.training.preparing import write_training
     from character.training.running import train
 
     values = {
@@ -79,7 +81,8 @@ def policy(places: Places, config: LoopConfig) -> None:
     write_training(
         "sft",
         places.training("policy"),
-        TrainingConfig(str(places.untrained), seed=config.seed, values=values),
+        TrainConfig(model=str(places.untrained), values=values),
+        seed=config.seed,
     )
     train(places.training("policy"))
 
@@ -132,7 +135,7 @@ _PAIRS: dict[str, Any] = {"design": "all", "min_margin": 0.15, "min_probability"
 
 
 def _same_candidates(places: Places) -> Any:
-    """Return a responder that hands out the candidates of the first run again, so that only the judge differs."""
+    """Return a responder that hands out the first run's candidates again, so that only the judge differs."""
     from character.store.run_store import RunStore
 
     with RunStore(places.run("judge")) as store:
@@ -144,61 +147,37 @@ def _same_candidates(places: Places) -> Any:
     return respond
 
 
-def dpo_judge(places: Places, config: LoopConfig) -> None:
-    """Tune the policy on our ranker's pairs, balanced."""
-    _train("dpo", "judge", places, config, balance=_BALANCE)
+def tune(name: str, places: Places, config: LoopConfig) -> None:
+    """Train by the method that a step's name begins with, on the pairs of the judge that it ends with.
 
-
-def dpo_truth(places: Places, config: LoopConfig) -> None:
-    """Tune the policy on the truth's pairs, balanced."""
-    _train("dpo", "truth", places, config, balance=_BALANCE)
-
-
-def dpo_biased(places: Places, config: LoopConfig) -> None:
-    """Tune the policy on the biased judge's pairs as they are."""
-    _train("dpo", "biased", places, config, balance=None)
-
-
-def reward_judge(places: Places, config: LoopConfig) -> None:
-    """Train a reward model on our ranker's pairs, balanced."""
-    _train("reward", "judge", places, config, balance=_BALANCE)
-
-
-def reward_biased(places: Places, config: LoopConfig) -> None:
-    """Train a reward model on the biased judge's pairs as they are."""
-    _train("reward", "biased", places, config, balance=None)
-
-
-def grpo_judge(places: Places, config: LoopConfig) -> None:
-    """Tune the policy on its own replies, rewarded by the reward model."""
-    _train("grpo", "judge", places, config, balance=None)
-
-
-def _train(method: Any, judge: str, places: Places, config: LoopConfig, *, balance: float | None) -> None:
-    from character import build_lm
-    from character.exports import Split, run_data
-    from character.ranking.ranker import Ranker
-    from character.store.run_store import RunStore
-    from character.training.other_traits import by_judge
-    from character.training.preparing import TrainingConfig, prepare
-    from character.training.recipe import Reward
-    from character.training.running import train
-
-    folder = places.training(f"{method}-{judge}")
-    reward = Reward(str(places.trained(f"reward-{judge}")), is_ours=False) if method == "grpo" else None
-    wanted = TrainingConfig(
-        str(places.policy),
-        seed=config.seed,
-        values=settings_of(method, config),
-        reward=reward,
-        scorer=by_judge(Ranker(passes=1)),
-        how="as the judge sees it when asked about that trait alone",
-    )
-    split = Split(train=0.85, validation=0.15, test=0.0)
+    Pairs are balanced, but for the biased judge's, whose bias is to be seen; GRPO is rewarded by the judge's
+    reward model.
+    """
     import dspy
 
+    from character import RunStore, build_lm
+    from character.config import TrainConfig
+    from character.exports import run_data
+    from character.ranking.ranker import Ranker
+    from character.training.methods import MethodName
+    from character.training.other_traits import by_judge
+    from character.training.preparing import prepare
+    from character.training.running import train
+
+    method = cast(MethodName, name.partition("-")[0])
+    judge, has_rewards = name.partition("-")[2], method == "grpo"
+    wanted = TrainConfig(
+        model=str(places.policy),
+        split="85/15/0",
+        conditioned=False,
+        values=settings_of(method, config),
+        balance=None if has_rewards or judge == "biased" else _BALANCE,
+        reward_model=str(places.trained(f"reward-{judge}")) if has_rewards else None,
+    )
+    scorer, folder = by_judge(Ranker(passes=1)), places.training(name)
     with RunStore(places.run(judge)) as store, dspy.context(lm=build_lm()):
-        prepare(method, run_data(store), folder, wanted, split=split, balance=balance, overwrite=True)
+        data = run_data(store)
+        prepare(method, data, folder, wanted, seed=config.seed, scorer=scorer, overwrite=True)
     train(folder)
 
 
@@ -249,12 +228,6 @@ STEPS: dict[str, Callable[[Places, LoopConfig], None]] = {
     "run-judge": run_judge,
     "run-truth": run_truth,
     "run-biased": run_biased,
-    "dpo-judge": dpo_judge,
-    "dpo-truth": dpo_truth,
-    "dpo-biased": dpo_biased,
-    "reward-judge": reward_judge,
-    "reward-biased": reward_biased,
-    "grpo-judge": grpo_judge,
     "measure": measure,
 }
 
@@ -265,6 +238,8 @@ def main(name: str, out: str) -> None:
     config = read_config(places.out)
     if name.startswith("sample-"):
         sample(name.removeprefix("sample-"), places, config)
+    elif name.startswith(("dpo-", "reward-", "grpo-")):
+        tune(name, places, config)
     else:
         STEPS[name](places, config)
 

@@ -1,6 +1,7 @@
 """A language model of half a million parameters, untrained: tokenizer, configuration and weights in a folder.
 
-The weights are drawn by numpy, so no deep-learning library is needed to make it, and the same seed gives the same bytes.
+The weights are drawn by numpy, so no deep-learning library is needed to make it, and the same seed gives the
+same bytes.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ def write_tiny_model(
 ) -> None:
     """Write an untrained Llama with a byte-level tokenizer that was trained on ``texts``.
 
-    ``hidden`` is the width (a multiple of 32), ``max_positions`` the most tokens it can read. Raises MissingExtraError
-    without safetensors, which comes with transformers.
+    ``hidden`` is the width (a multiple of 32), ``max_positions`` the most tokens it can read. Raises
+    MissingExtraError without safetensors, which comes with transformers.
     """
     folder.mkdir(parents=True, exist_ok=True)
     size = _write_tokenizer(folder, texts, vocabulary, max_positions)

@@ -1,8 +1,9 @@
 """The toy world: a grammar of messages and replies in two languages, and the truth about every reply.
 
-Replies show patience or not and humour or not, each for itself. Because replies are made of known sentences, what a
-reply shows can be read off without a judge. That is all this world is for: it proves that the machinery moves what it
-says it moves and measures what it says it measures. A trait of a real model is no list of sentences.
+Replies show patience or not and humour or not, each for itself. Because replies are made of known sentences,
+what a reply shows can be read off without a judge. That is all this world is for: it proves that the
+machinery moves what it says it moves and measures what it says it measures. A trait of a real model is no
+list of sentences.
 """
 
 from __future__ import annotations
@@ -51,9 +52,10 @@ class Topic(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What a reply truly holds: the topic it is about, how many sentences show each trait, and how many it has.
+    """What a reply truly holds: its topic, how many sentences show each trait, and how many there are.
 
-    ``unknown`` counts sentences that are no sentences of the grammar: a model that lost its language makes such.
+    ``unknown`` counts sentences that are no sentences of the grammar: a model that lost its language makes
+    such.
     """
 
     topic: str
@@ -64,7 +66,7 @@ class Reading(NamedTuple):
 
 
 def all_topics(num_topics: int, seed: int) -> list[Topic]:
-    """Return every message about the first ``num_topics`` topics of each language, in an order that the seed gives."""
+    """Return all messages about the first ``num_topics`` topics of each language, shuffled by the seed."""
     found = [
         Topic(language.code, topic, ask)
         for language in LANGUAGES.values()
@@ -138,7 +140,7 @@ def is_on_topic(message: Message, text: str) -> bool:
 
 
 def truth_measures() -> tuple[Measure, ...]:
-    """Return what is measured in replies, by the grammar's own truth: the trait, the other trait, and what is to be kept."""
+    """Return what the grammar's truth measures in replies: the trait, the other trait, what is to be kept."""
     return (
         Measure("patience", "target", lambda _m, texts: [float(read_reply(t).patience > 0) for t in texts]),
         Measure("humour", "other", lambda _m, texts: [float(read_reply(t).humour > 0) for t in texts]),

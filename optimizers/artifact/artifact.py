@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, Unpack
 
 from pydantic import ValidationError
 
+from character.files import write_whole
+from character.text import fingerprint
 from optimizers.artifact.checks import check_demo, field_facts, own_signature
 from optimizers.artifact.records import (
     LabelledFacts,
@@ -20,7 +21,6 @@ from optimizers.artifact.records import (
     Versions,
 )
 from optimizers.artifact.text import ArtifactError, parse_plain, pretty, read_bounded, text_fault
-from optimizers.labelled.records import digest
 
 if TYPE_CHECKING:
     from optimizers.labelled.records import LabelledSet
@@ -45,45 +45,44 @@ __all__ = [
 _SETTINGS = ("strategy", "passes", "max_passes", "min_gain", "tournament", "method", "max_reasks")
 
 
-def artifact_of(
-    ranker: Any,
-    *,
-    strategy: str,
-    model: str,
-    labelled: LabelledSet | LabelledFacts,
-    adopted: bool,
-    created_at: str,
-    character_version: str,
-    reason: str = "",
-    metrics: Sequence[MetricRow] = (),
-    rehearsal: bool = False,
-) -> RankerArtifact:
-    """Return the record of a tuned ranker: what was tuned, for which model, on which labels, with what gain.
+class Provenance(TypedDict):
+    """How a tuned ranker was made, as its file says it.
 
     ``strategy`` is how it was tuned, ``model`` the judge's model string, ``created_at`` a UTC time such as
-    2026-01-31T12:00:00Z, ``rehearsal`` whether a model for trying and testing had a hand in it. Of the examples the signature's fields are kept, of the predictor's configuration
-    the temperature. Raises ArtifactError where something in it could not be loaded again.
+    2026-01-31T12:00:00Z, ``rehearsal`` whether a model for trying and testing had a hand in it.
     """
-    signature, own = ranker.rank.signature, own_signature(ranker.strategy)
-    known = isinstance(labelled, LabelledFacts)
+
+    strategy: str
+    model: str
+    labelled: LabelledSet | LabelledFacts
+    adopted: bool
+    created_at: str
+    character_version: str
+    reason: NotRequired[str]
+    metrics: NotRequired[Sequence[MetricRow]]
+    rehearsal: NotRequired[bool]
+
+
+def artifact_of(ranker: Any, **made: Unpack[Provenance]) -> RankerArtifact:
+    """Return the record of a tuned ranker: what was tuned, for which model, on which labels, with what gain.
+
+    Of the examples the signature's fields are kept, of the predictor's configuration the temperature. Raises
+    ArtifactError where something in it could not be loaded again.
+    """
+    signature, own, labelled = ranker.rank.signature, own_signature(ranker.strategy), made["labelled"]
     settings = {name: getattr(ranker, name) for name in _SETTINGS}
     data = {
-        "strategy": strategy,
+        **{key: value for key, value in made.items() if key != "character_version"},
         "ranker": {**settings, "temperature": ranker.rank.config.get("temperature")},
         "instructions": signature.instructions,
         "demos": [_plain_demo(demo, signature.fields, i) for i, demo in enumerate(ranker.rank.demos)],
         "calibration": ranker.calibration.model_dump(mode="json") if ranker.calibration is not None else None,
         "signature": SignatureFacts(
-            name=own.__name__, fields=field_facts(signature), instructions=digest(own.instructions)
+            name=own.__name__, fields=field_facts(signature), instructions=fingerprint(own.instructions)
         ),
-        "model": model,
-        "labelled": labelled if known else _labelled_facts(labelled),
-        "metrics": tuple(metrics),
-        "adopted": adopted,
-        "reason": reason,
-        "rehearsal": rehearsal,
-        "versions": Versions(character=character_version, dspy=version("dspy")),
-        "created_at": created_at,
+        "labelled": labelled if isinstance(labelled, LabelledFacts) else _labelled_facts(labelled),
+        "metrics": tuple(made.get("metrics", ())),
+        "versions": Versions(character=made["character_version"], dspy=version("dspy")),
     }
     dumped = dump_artifact(_validated(data, "this ranker")).encode("utf-8", "surrogatepass")
     artifact = parse_artifact(dumped, "this ranker")
@@ -111,9 +110,7 @@ def save_artifact(path: Path | str, artifact: RankerArtifact) -> None:
     parse_artifact(text.encode("utf-8"), str(target))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
-        part.write_text(text, encoding="utf-8")
-        part.replace(target)
+        write_whole(text, target)
     except OSError as error:
         raise ArtifactError(
             f"{target}: cannot be written ({error.strerror}).", fix="choose another path."
@@ -174,7 +171,7 @@ def changes(artifact: RankerArtifact, ranker: Any) -> list[str]:
     found: list[str] = []
     if artifact.ranker.strategy != ranker.strategy:
         return found
-    if artifact.signature.instructions != digest(own_signature(ranker.strategy).instructions):
+    if artifact.signature.instructions != fingerprint(own_signature(ranker.strategy).instructions):
         found.append("the default instructions, from which it was tuned, have changed since")
     now = {field.name: field.description for field in field_facts(ranker.rank.signature)}
     found += [

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from optimizers.labelled.records import digest
+from character.statistics.intervals import Interval
+from character.text import fingerprint
 
 MOST_DEMOS = 64
 
@@ -65,7 +67,7 @@ class SignatureFacts(_Record):
     @property
     def fingerprint(self) -> str:
         """The identity of the fields: names, order, roles, types and descriptions."""
-        return digest([field.model_dump(mode="json") for field in self.fields])
+        return fingerprint([field.model_dump(mode="json") for field in self.fields])
 
 
 class LabelledFacts(_Record):
@@ -77,12 +79,18 @@ class LabelledFacts(_Record):
     languages: tuple[Short, ...] = Field(default=(), max_length=64)
 
 
-class Figure(_Record):
+class MetricFigure(_Record):
     """An estimate with its interval; ``low`` and ``high`` are None where there is none."""
 
     estimate: Number
     low: Number | None = None
     high: Number | None = None
+
+    @classmethod
+    def of(cls, interval: Interval) -> Self:
+        """Return the figure of an interval; an end that is infinite is none."""
+        low, high = (None if math.isinf(end) else end for end in (interval.low, interval.high))
+        return cls(estimate=interval.estimate, low=low, high=high)
 
 
 class MetricRow(_Record):
@@ -92,9 +100,9 @@ class MetricRow(_Record):
     """
 
     metric: Name
-    before: Figure
-    after: Figure
-    gain: Figure | None = None
+    before: MetricFigure
+    after: MetricFigure
+    gain: MetricFigure | None = None
     data: Name = "test"
     num_items: Count
 
@@ -167,4 +175,4 @@ class RankerArtifact(_Record):
             [[name, json.dumps(demo[name], ensure_ascii=False)] for name in sorted(demo)]
             for demo in self.demos
         ]
-        return digest([data, demos])
+        return fingerprint([data, demos])

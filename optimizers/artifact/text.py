@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
+from character.files import read_at_most
 from optimizers.errors import OptimizerError
 
 MOST_BYTES = 2_000_000
@@ -35,18 +36,14 @@ class ArtifactError(OptimizerError):
 def read_bounded(path: Path) -> bytes:
     """Return the bytes of a regular file of at most ``MOST_BYTES``; raises ArtifactError for anything else."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise ArtifactError(
-                f"{path}: not a file.", expected="a JSON file that `character optimize` wrote"
-            )
-        with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
+        is_file = stat.S_ISREG(path.stat().st_mode)
+        data = read_at_most(path, MOST_BYTES) if is_file else b""
     except (OSError, ValueError) as error:
-        if isinstance(error, ArtifactError):
-            raise
-        said = error.strerror if isinstance(error, OSError) else error
-        raise ArtifactError(f"{path}: cannot be read ({said}).", fix="check the path.") from None
-    if len(data) > MOST_BYTES:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ArtifactError(f"{path}: cannot be read ({why}).", fix="check the path.") from None
+    if not is_file:
+        raise ArtifactError(f"{path}: not a file.", expected="a JSON file that `character optimize` wrote")
+    if data is None:
         raise ArtifactError(f"{path}: larger than {MOST_BYTES:,} bytes.", expected="a smaller file")
     return data
 

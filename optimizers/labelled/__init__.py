@@ -6,6 +6,7 @@ The parts lie in ``labelled_records`` (the data), ``labelled_files`` (reading an
 
 from __future__ import annotations
 
+from character.records import Turn
 from optimizers.errors import LabelledError
 from optimizers.labelled.checks import Cycle, LabelledReport, RaterReport, check_labelled, detectable_gain
 from optimizers.labelled.converters import (
@@ -16,7 +17,7 @@ from optimizers.labelled.converters import (
     read_judge_votes,
 )
 from optimizers.labelled.files import dump_item, merge_labelled, read_labelled, write_labelled
-from optimizers.labelled.records import Label, LabelledItem, LabelledSet, Turn
+from optimizers.labelled.records import Label, LabelledItem, LabelledSet
 
 __all__ = [
     "Cycle",

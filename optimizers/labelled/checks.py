@@ -10,7 +10,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from character.statistics.agreement import krippendorff_alpha
-from optimizers.labelled.records import Label, LabelledItem, LabelledSet, digest, folded
+from character.text import fingerprint
+from optimizers.labelled.records import Label, LabelledItem, LabelledSet, folded
 from optimizers.labelled.splits import blocks
 from optimizers.labelled.votes import consensus_pairs, scores_of, votes_of
 
@@ -199,7 +200,7 @@ def _duplicates(items: Iterable[LabelledItem]) -> tuple[str, ...]:
     seen: set[str] = set()
     found = []
     for item in items:
-        key = digest([item.message_key, item.trait["name"], sorted(map(folded, item.candidates))])
+        key = fingerprint([item.message_key, item.trait["name"], sorted(map(folded, item.candidates))])
         if key in seen:
             found.append(item.id)
         seen.add(key)

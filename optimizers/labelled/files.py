@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import json
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,6 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from character.files import write_whole
 from optimizers.errors import LabelledError
 from optimizers.labelled.records import Label, LabelledItem, LabelledSet
 
@@ -62,12 +62,9 @@ def read_labelled(path: Path | str, *, trait: Mapping[str, Any] | str | None = N
 
 def write_labelled(path: Path | str, labelled: LabelledSet) -> None:
     """Write a set as JSON, one item a line; what was there is replaced as a whole. Read back, it is the same set."""
-    target = Path(path)
     lines = [json.dumps(dump_item(item), ensure_ascii=False, allow_nan=False) for item in labelled.items]
-    partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
     try:
-        partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
-        partial.replace(target)
+        write_whole("".join(f"{line}\n" for line in lines), path)
     except OSError as error:
         raise LabelledError(
             f"{path}: cannot be written ({error.strerror}).", fix="choose another path."

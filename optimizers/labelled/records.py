@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import unicodedata
 from collections import Counter
@@ -12,6 +11,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from character.records import Turn
+from character.text import fingerprint, fold
 from optimizers.labelled.splits import folds, permuted, split
 from optimizers.labelled.votes import consensus, consensus_pairs
 
@@ -23,13 +24,6 @@ Share = Annotated[float, Field(strict=True, ge=0.0, le=1.0, allow_inf_nan=False)
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Turn(_Record):
-    """One turn of a conversation."""
-
-    role: Literal["user", "assistant"]
-    content: str = Field(min_length=1)
 
 
 class Label(_Record):
@@ -86,7 +80,7 @@ class LabelledItem(_Record):
         for number, label in enumerate(self.labels):
             _check_label(label, len(self.candidates), number)
         self.trait.setdefault("description", self.trait["name"])
-        object.__setattr__(self, "id", self.id or digest(["item", *self._content()]))
+        object.__setattr__(self, "id", self.id or fingerprint(["item", *self._content()]))
         object.__setattr__(self, "group", self.group or self.message_key)
         return self
 
@@ -104,7 +98,7 @@ class LabelledItem(_Record):
     @property
     def message_key(self) -> str:
         """What items with the same message share: the turns without width, case, punctuation and spacing."""
-        return digest(["message", *([turn.role, folded(turn.content)] for turn in self.turns)])
+        return fingerprint(["message", *([turn.role, folded(turn.content)] for turn in self.turns)])
 
     def consensus(self) -> list[float | None]:
         """Return one score in 0..1 per candidate, the mean over raters; None where nobody said anything.
@@ -148,7 +142,9 @@ class LabelledSet(_Record):
         """The hash of all items with their labels, independent of their order and of the set's name."""
         # neither puts one candidate before another
         said: Any = {"labels": {"__all__": {"answer"}}, "rehearsal": True}
-        return digest(sorted(digest(item.model_dump(mode="json", exclude=said)) for item in self.items))
+        return fingerprint(
+            sorted(fingerprint(item.model_dump(mode="json", exclude=said)) for item in self.items)
+        )
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -180,16 +176,9 @@ class LabelledSet(_Record):
         return permuted(self, seed)
 
 
-def digest(value: Any) -> str:
-    """Return the hex BLAKE2b digest of a JSON-native value, independent of key order."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-
-
 def folded(text: str) -> str:
     """Return the letters and numbers of a text in one width and case; all of it where it has none."""
-    normal = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(char for char in normal if char.isalnum()) or normal
+    return fold(text) or unicodedata.normalize("NFKC", text).casefold()
 
 
 def _check_trait(trait: Mapping[str, Any]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from character.locale import report_language, wording
 
 if TYPE_CHECKING:
     from optimizers.labelled.records import LabelledItem
@@ -12,51 +14,6 @@ _MOST_MISPLACED = 3
 _MOST_RATERS = 4
 _QUOTE = 60
 _BIAS = 0.1
-
-_EN = {
-    "scale": "Scores are given as shares of the highest one, from 0 to 1.",
-    "right": "In the raters' order: {right} of {all} pairs of responses.",
-    "misplaced": "Response {low} ({low_text}) got {low_score:.2f} and stood above response {high} ({high_text}) with {high_score:.2f}. "
-    "The raters put it the other way round: {low_label:.2f} against {high_label:.2f}, with {share:.0%} of their votes.",
-    "tied": "Response {low} ({low_text}) and response {high} ({high_text}) got the same score, {low_score:.2f}. "
-    "The raters put response {high} first: {high_label:.2f} against {low_label:.2f}, with {share:.0%} of their votes.",
-    "more": "{number} more pairs are not in the raters' order.",
-    "orders": "The raters' order, best first: {labels}. This judgement's: {scores}.",
-    "rater": "Rater {number} said: {said}.",
-    "score": "response {place}: {value:.2f}",
-    "bias_high": "On average the scores are {value:.2f} too high.",
-    "bias_low": "On average the scores are {value:.2f} too low.",
-    "nothing": "The raters tell none of these responses apart.",
-    "fault": "The reply could not be used: {said}.",
-    "wrong_count": "it does not have one score for each response shown",
-    "out_of_range": "a score lies outside the scale",
-    "unreadable_order": "the order is no chain that names each response once, such as 2 > 3 = 1",
-    "unsuitable": "it says that no reply to this message can show the trait, but the raters could tell the responses apart",
-    "incomplete": "a field of the reply is missing",
-    "comma": ", ",
-}
-_ZH = {
-    "scale": "分数都按最高分折算为 0 到 1。",
-    "right": "与评分者顺序一致的：{all} 对回复中有 {right} 对。",
-    "misplaced": "第 {low} 条（{low_text}）得 {low_score:.2f}，排在得 {high_score:.2f} 的第 {high} 条（{high_text}）前面。"
-    "评分者的看法相反：前者 {low_label:.2f}，后者 {high_label:.2f}，{share:.0%} 的票认为后者更好。",
-    "tied": "第 {low} 条（{low_text}）和第 {high} 条（{high_text}）得分相同，都是 {low_score:.2f}。"
-    "评分者认为第 {high} 条更好：{high_label:.2f} 对 {low_label:.2f}，占 {share:.0%} 的票。",
-    "more": "另有 {number} 对与评分者的顺序不一致。",
-    "orders": "评分者的顺序（从好到差）：{labels}。这次判断的顺序：{scores}。",
-    "rater": "评分者 {number}：{said}。",
-    "score": "第 {place} 条 {value:.2f}",
-    "bias_high": "分数平均偏高 {value:.2f}。",
-    "bias_low": "分数平均偏低 {value:.2f}。",
-    "nothing": "评分者没有分出这些回复的高下。",
-    "fault": "这个答复无法使用：{said}。",
-    "wrong_count": "分数的个数和回复的条数不一致",
-    "out_of_range": "有分数超出了评分范围",
-    "unreadable_order": "顺序不是每条回复恰好出现一次的序列，例如 2 > 3 = 1",
-    "unsuitable": "它说对这条消息的任何回复都体现不出这个特质，可是评分者分出了高下",
-    "incomplete": "答复里缺了字段",
-    "comma": "，",
-}
 
 
 def feedback(item: LabelledItem, scores: Sequence[float | None], shown: Sequence[int] | None = None) -> str:
@@ -80,7 +37,8 @@ class _Teller:
         self.item, self.scores, self.labels = item, scores, item.consensus()
         order = range(len(item.candidates)) if shown is None else shown
         self.place = {index: place for place, index in enumerate(order, start=1)}
-        self.words: Mapping[str, str] = _ZH if item.language.casefold().startswith("zh") else _EN
+        self.language = report_language(item.language)
+        self.words = wording("feedback", self.language)
 
     def lines(self) -> list[str]:
         pairs = [pair for pair in self.item.pairs() if self._is_judged(pair[0]) and self._is_judged(pair[1])]
@@ -154,7 +112,7 @@ class _Teller:
     def _quoted(self, index: int) -> str:
         text = " ".join(self.item.candidates[index].split())
         short = text if len(text) <= _QUOTE else text[:_QUOTE].rstrip() + "…"
-        return f"“{short}”" if self.words is _ZH else f'"{short}"'
+        return f"“{short}”" if self.language == "zh" else f'"{short}"'
 
     def _orders(self) -> str:
         return self.words["orders"].format(labels=self._chain(self.labels), scores=self._chain(self.scores))

@@ -9,7 +9,7 @@ from statistics import fmean
 from character.statistics.intervals import clustered_error
 from optimizers.labelled import LabelledItem, LabelledSet
 from optimizers.labelled.splits import blocks
-from optimizers.strategies.task import UNTUNED, Task, Trial
+from optimizers.strategies.task import UNTUNED, Trial, TuningTask
 from optimizers.strategies.tuning import Tuning
 
 FOLDS = 3
@@ -29,24 +29,24 @@ Few: what is picked by luck is not adopted later, while what is not picked in so
 """
 
 
-def auto(task: Task, items: Sequence[LabelledItem], budget: int) -> tuple[str, Tuning, list[Trial]]:
+def auto(task: TuningTask, items: Sequence[LabelledItem], budget: int) -> tuple[str, Tuning, list[Trial]]:
     """Return (the strategy picked, the tuning it makes of all items, how each fared).
 
     Every contender runs on two thirds of the items and is judged on the rest, three times; of those that gain the
     simplest within a standard error of the best is picked (Breiman et al. 1984), which often is none. It then
     runs on all items with the calls that are left.
     """
-    bench = task.bench
-    start = bench.ledger.spent
-    per_pass = bench.calls_per_item(items) * len(items)
-    cost = _Cost(per_pass, bench.calls_missing(task.start, items), budget)
-    with bench.ledger.allowance(budget):
+    judge = task.judge
+    start = judge.ledger.spent
+    per_pass = judge.calls_per_item(items) * len(items)
+    cost = _Cost(per_pass, judge.calls_missing(task.start, items), budget)
+    with judge.ledger.allowance(budget):
         trials = [Trial(UNTUNED)]
         enough = len(items) >= LEAST_ITEMS and len(blocks(items)) >= 2
-        if enough and bench.ledger.left >= cost.baseline:
+        if enough and judge.ledger.left >= cost.baseline:
             trials += _tried(task, items, _contenders(cost), cost)
         chosen = pick(trials)
-        left = max(0, budget - (bench.ledger.spent - start))
+        left = max(0, budget - (judge.ledger.spent - start))
         return chosen, task.run(chosen, items, left), trials
 
 
@@ -104,21 +104,21 @@ def _contenders(cost: _Cost) -> list[str]:
     return []
 
 
-def _tried(task: Task, items: Sequence[LabelledItem], names: Sequence[str], cost: _Cost) -> list[Trial]:
-    bench = task.bench
+def _tried(task: TuningTask, items: Sequence[LabelledItem], names: Sequence[str], cost: _Cost) -> list[Trial]:
+    judge = task.judge
     trials = [Trial(name) for name in names]
     share = cost.share(names)
-    before = dict(zip([item.id for item in items], bench.goodness(task.start, items), strict=True))
+    before = dict(zip([item.id for item in items], judge.goodness(task.start, items), strict=True))
     number = min(FOLDS, len(blocks(items)))
-    for fit, held in LabelledSet(items=tuple(items)).folds(number, bench.seed):
+    for fit, held in LabelledSet(items=tuple(items)).folds(number, judge.options.seed):
         for trial in trials:
-            spent = bench.ledger.spent
+            spent = judge.ledger.spent
             tuned = task.run(trial.strategy, fit.items, int(share * _WEIGHTS[trial.strategy]))
             trial.by_length |= bool(tuned.calibration and tuned.calibration.length_credit)
-            after = bench.goodness(tuned, held.items)
+            after = judge.goodness(tuned, held.items)
             for item, new in zip(held.items, after, strict=True):
                 if new is not None and (old := before[item.id]) is not None:
                     trial.gains.append(new - old)
                     trial.groups.append(item.group)
-            trial.calls += bench.ledger.spent - spent
+            trial.calls += judge.ledger.spent - spent
     return trials

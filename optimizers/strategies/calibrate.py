@@ -9,36 +9,36 @@ from optimizers.calibration.calibration import Calibration, JudgedItem, JudgedPa
 from optimizers.calibration.length import WEIGHTS, surest
 from optimizers.labelled import LabelledItem
 from optimizers.metrics import LOWER_IS_BETTER, tau_b
-from optimizers.strategies.judge_cache import SPENT, Bench, Judgement, combined
+from optimizers.strategies.judge_cache import SPENT, CachedJudge, Judgement, combined
 from optimizers.strategies.tuning import Tuning
 
 PASSES = 2
 """Passes per item, where the calls suffice: a candidate seen in two places tells what place does."""
 
 
-def calibrate(bench: Bench, start: Tuning, items: Sequence[LabelledItem], budget: int) -> Tuning:
+def calibrate(judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem], budget: int) -> Tuning:
     """Return the start with a calibration fitted to the items (see ``fit_calibration``), in place of the one it had.
 
     It takes the judgements of the items, in two orders where the calls suffice and in one where not, and no call beyond those.
-    Where the bench allows it, length counts as far as that surely betters the order of the items' candidates (see
+    Where the judge allows it, length counts as far as that surely betters the order of the items' candidates (see
     ``surest``); not where the absolute error is to fall, because a blurred order can lower that.
     """
     plain = replace(start, calibration=None)
-    with bench.ledger.allowance(budget):
-        passes = PASSES if bench.ledger.left >= bench.calls_missing(plain, items, PASSES) else 1
-        made = bench.judge(plain, items, passes=passes)
+    with judge.ledger.allowance(budget):
+        passes = PASSES if judge.ledger.left >= judge.calls_missing(plain, items, PASSES) else 1
+        made = judge.judgements(plain, items, passes=passes)
     judged = [_judged(item, each) for item, each in zip(items, made, strict=True)]
     known = [each for each in judged if each.passes]
 
-    by_order = bench.metric not in LOWER_IS_BETTER
+    by_order = judge.options.metric not in LOWER_IS_BETTER
 
     def goodness(calibration: Calibration) -> list[float | None]:
         tried = replace(plain, calibration=calibration)
-        grade = _order if by_order else bench.grade
+        grade = _order if by_order else judge.grade
         return [grade(item, tried, each) for item, each in zip(items, made, strict=True)]
 
-    weights = WEIGHTS if bench.uses_length and by_order else ()
-    fitted = fitter(known, corrects_length=bench.uses_length)
+    weights = WEIGHTS if judge.options.uses_length and by_order else ()
+    fitted = fitter(known, corrects_length=judge.options.uses_length)
     best = surest(fitted, goodness, [item.group for item in items], weights=weights)
     return start if best.is_identity else replace(start, calibration=best)
 

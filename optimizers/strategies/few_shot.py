@@ -13,7 +13,7 @@ from typing import Any
 from optimizers.artifact.checks import check_demo
 from optimizers.artifact.text import without_faults
 from optimizers.labelled import LabelledItem
-from optimizers.strategies.judge_cache import Bench
+from optimizers.strategies.judge_cache import CachedJudge
 from optimizers.strategies.tuning import Demo, Tuning
 
 SIZES = (4, 8, 12, 16)
@@ -37,24 +37,24 @@ class _Set:
     ids: frozenset[str]
 
 
-def few_shot(bench: Bench, start: Tuning, items: Sequence[LabelledItem], budget: int) -> Tuning:
+def few_shot(judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem], budget: int) -> Tuning:
     """Return the start with the best of several random sets of demos, or the start itself where none is better.
 
     Each set is tried on items that are not in it (at most ``MOST_DEV``), against the start on the same items.
     The best is the one whose mean gain less half its standard error is highest: many sets on few items must
     not make a winner of luck. Where responses are long, sets of excerpts compete with fewer demos in full. Where the calls pay for no such trial, it is one set, unsearched.
     """
-    rng = Random(bench.seed)
-    with bench.ledger.allowance(budget):
-        if _affordable(bench, start, items) < 1:
-            return start.with_demos(_unsearched(bench, items, rng))
-        before = dict(zip([item.id for item in items], bench.goodness(start, items), strict=True))
+    rng = Random(judge.options.seed)
+    with judge.ledger.allowance(budget):
+        if _affordable(judge, start, items) < 1:
+            return start.with_demos(_unsearched(judge, items, rng))
+        before = dict(zip([item.id for item in items], judge.goodness(start, items), strict=True))
         best, best_bound = start, 0.0
-        for chosen in _sets(bench, start, items, _affordable(bench, start, items), rng):
+        for chosen in _sets(judge, start, items, _affordable(judge, start, items), rng):
             rest = [item for item in items if item.id not in chosen.ids and before[item.id] is not None]
             dev = sorted(rng.sample(rest, min(MOST_DEV, len(rest))), key=lambda item: item.id)
             tried = start.with_demos(chosen.demos)
-            after = bench.goodness(tried, dev)
+            after = judge.goodness(tried, dev)
             gains = [
                 b - (before[item.id] or 0.0) for item, b in zip(dev, after, strict=True) if b is not None
             ]
@@ -71,35 +71,35 @@ def lower_bound(gains: Sequence[float]) -> float:
     return fmean(gains) - 0.5 * stdev(gains) / math.sqrt(len(gains))
 
 
-def demos_for(bench: Bench, start: Tuning, items: Sequence[LabelledItem]) -> dict[str, Demo]:
+def demos_for(judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem]) -> dict[str, Demo]:
     """Return one demo per item whose labels say what the outputs should be, by item id.
 
     Where the start judged the item well, its reasoning stands in the demo too; the scores are the raters'.
     """
-    names = list(bench.ranker.rank.signature.fields)
-    made = bench.judge(start, items)
+    names = list(judge.ranker.rank.signature.fields)
+    made = judge.judgements(start, items)
     demos: dict[str, Demo] = {}
     for item, judgements in zip(items, made, strict=True):
-        right = _answered(bench, item)
+        right = _answered(judge, item)
         reasoning = judgements[0].outputs.get("reasoning") if judgements and right else None
-        if reasoning and (bench.grade(item, start, judgements) or 0.0) >= GOOD:
+        if reasoning and (judge.grade(item, start, judgements) or 0.0) >= GOOD:
             right = {**right, "reasoning": without_faults(str(reasoning))}
-        if right and not check_demo(right, bench.ranker):
+        if right and not check_demo(right, judge.ranker):
             demos[item.id] = {name: right[name] for name in names if name in right}
     return demos
 
 
-def _affordable(bench: Bench, start: Tuning, items: Sequence[LabelledItem]) -> int:
+def _affordable(judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem]) -> int:
     """Return how many sets the calls left pay for; each is tried on items not in it, after the start on all items."""
-    calls = bench.calls_per_item(items)
-    baseline = bench.calls_missing(start, items)
+    calls = judge.calls_per_item(items)
+    baseline = judge.calls_missing(start, items)
     per_set = calls * min(MOST_DEV, max(1, len(items) - SIZES[0]))
-    return min(MOST_SETS, int((bench.ledger.left - baseline) / per_set))
+    return min(MOST_SETS, int((judge.ledger.left - baseline) / per_set))
 
 
-def _unsearched(bench: Bench, items: Sequence[LabelledItem], rng: Random) -> list[Demo]:
+def _unsearched(judge: CachedJudge, items: Sequence[LabelledItem], rng: Random) -> list[Demo]:
     """Return demos of as many items as a set may hold, with the traits taking turns and without any reasoning."""
-    demos = {item.id: excerpted(demo) for item in items if (demo := _answered(bench, item))}
+    demos = {item.id: excerpted(demo) for item in items if (demo := _answered(judge, item))}
     usable = [item for item in items if item.id in demos]
     return [demos[each] for each in _spread(usable, min(SIZES[-1], _most(demos.values())), rng)]
 
@@ -110,16 +110,18 @@ def _most(demos: Iterable[Demo]) -> int:
     return max(1, int(MOST_CHARACTERS * len(lengths) / sum(lengths))) if lengths else 1
 
 
-def _answered(bench: Bench, item: LabelledItem) -> dict[str, Any]:
+def _answered(judge: CachedJudge, item: LabelledItem) -> dict[str, Any]:
     """Return the demo that an item's labels make; nothing where they do not say what the outputs should be."""
-    example = dict(bench.answered(item)[0].items())
-    found = {name: example[name] for name in bench.ranker.rank.signature.fields if name in example}
-    says = set(bench.ranker.rank.signature.output_fields) & set(found)
-    return found if says and not check_demo(found, bench.ranker) else {}  # one at fault could not be saved
+    example = dict(judge.answered(item)[0].items())
+    found = {name: example[name] for name in judge.ranker.rank.signature.fields if name in example}
+    says = set(judge.ranker.rank.signature.output_fields) & set(found)
+    return found if says and not check_demo(found, judge.ranker) else {}  # one at fault could not be saved
 
 
-def _sets(bench: Bench, start: Tuning, items: Sequence[LabelledItem], number: int, rng: Random) -> list[_Set]:
-    demos = demos_for(bench, start, items) if number else {}
+def _sets(
+    judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem], number: int, rng: Random
+) -> list[_Set]:
+    demos = demos_for(judge, start, items) if number else {}
     short = {each: excerpted(demo) for each, demo in demos.items()}
     forms = [short] if short == demos else [short, demos]
     usable = [item for item in items if item.id in demos]

@@ -6,6 +6,7 @@ import contextvars
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import dspy
@@ -15,6 +16,7 @@ from optimizers.calibration.calibration import text_length
 from optimizers.labelled import LabelledItem
 from optimizers.metrics import goodness, metric_named
 from optimizers.strategies.metering import CallsSpentError, Ledger
+from optimizers.strategies.options import TuningOptions
 from optimizers.strategies.tuning import TunableRanker, Tuning, instruct
 
 T = TypeVar("T")
@@ -37,43 +39,25 @@ class Judgement:
     outputs: dict[str, Any] = field(default_factory=dict)
 
 
-class Bench:
-    """Where the tunings of one ranker are tried on labelled items, with one model and one metric.
-
-    ``wordings`` and ``temperatures`` are further ones to choose from, see ``select_wording``. ``uses_length`` says whether a
-    calibration may look at the length of candidates.
+class CachedJudge:
+    """The judge of labelled items under one tuning of a ranker after another, with one model and one metric.
 
     A judgement depends on the prompt and the item alone, so it is made once and kept, whatever the labels are.
+    ``best`` is the best mean goodness so far, None before the first.
     """
 
-    def __init__(
-        self,
-        ranker: TunableRanker,
-        lm: Any,
-        ledger: Ledger,
-        metric: str,
-        *,
-        seed: int,
-        num_threads: int,
-        wordings: Sequence[str] = (),
-        temperatures: Sequence[float] = (),
-        uses_length: bool = True,
-    ) -> None:
-        metric_named(metric)
-        self.uses_length = uses_length
-        self.wordings, self.temperatures = tuple(wordings), tuple(temperatures)
-        self.ranker, self.lm, self.ledger, self.metric = ranker, lm, ledger, metric
-        self.seed, self.num_threads = seed, num_threads
+    def __init__(self, ranker: TunableRanker, lm: Any, ledger: Ledger, options: TuningOptions) -> None:
+        self.ranker, self.lm, self.ledger, self.options = ranker, lm, ledger, options
         self.best: float | None = None
         self._examples: dict[tuple[str, int], list[Any]] = {}
-        self._kept: dict[tuple[str, str, tuple[int, ...]], Judgement] = {}
+        self._made: dict[tuple[str, str, tuple[int, ...]], Judgement] = {}
 
     def examples(self, item: LabelledItem, passes: int = 1) -> list[Any]:
         """Return what the predictor is asked about an item; its outputs, where the labels say them, are the right ones."""
         key = (item.id, passes)
         if key not in self._examples:
             self._examples[key] = self.ranker.examples(
-                item.message, list(item.candidates), item.trait, None, seed=self.seed, passes=passes
+                item.message, list(item.candidates), item.trait, None, seed=self.options.seed, passes=passes
             )
         return self._examples[key]
 
@@ -84,7 +68,7 @@ class Bench:
             list(item.candidates),
             item.trait,
             item.consensus(),
-            seed=self.seed,
+            seed=self.options.seed,
             passes=passes,
         )
 
@@ -96,12 +80,12 @@ class Bench:
         """Return how many calls it still takes to have so many passes over the items under this tuning's prompt."""
         prompt = tuning.prompt_key
         return sum(
-            (prompt, item.id, tuple(example.shown)) not in self._kept
+            (prompt, item.id, tuple(example.shown)) not in self._made
             for item in items
             for example in self.examples(item, passes)
         )
 
-    def judge(
+    def judgements(
         self, tuning: Tuning, items: Sequence[LabelledItem], *, passes: int = 1
     ) -> list[list[Judgement]]:
         """Return the judgements of each item; those already made are not made again."""
@@ -113,17 +97,18 @@ class Bench:
             for example in self.examples(item, passes)
         ]
         missing = list(
-            {key: (item, example) for item, example, key in wanted if key not in self._kept}.items()
+            {key: (item, example) for item, example, key in wanted if key not in self._made}.items()
         )
-        found = in_threads(
-            [_Question(self, predict, example) for _key, (_item, example) in missing], self.num_threads
+        replies = in_threads(
+            [partial(self.ask, predict, example) for _key, (_item, example) in missing],
+            self.options.num_threads,
         )
-        fresh = {key: judgement for (key, _), judgement in zip(missing, found, strict=True)}
-        self._kept |= {key: made for key, made in fresh.items() if made.fault != SPENT}
+        fresh = {key: judgement for (key, _), judgement in zip(missing, replies, strict=True)}
+        self._made |= {key: made for key, made in fresh.items() if made.fault != SPENT}
         self.ledger.check()
         by_item: dict[str, list[Judgement]] = {item.id: [] for item in items}
         for item, _example, key in wanted:
-            by_item[item.id].append(fresh[key] if key in fresh else self._kept[key])
+            by_item[item.id].append(fresh[key] if key in fresh else self._made[key])
         return [by_item[item.id] for item in items]
 
     def goodness(
@@ -133,7 +118,7 @@ class Bench:
 
         0 where no reply could be used, None where the labels leave nothing to tell or the calls ran out.
         """
-        made = self.judge(tuning, items, passes=passes)
+        made = self.judgements(tuning, items, passes=passes)
         grades = [self.grade(item, tuning, each) for item, each in zip(items, made, strict=True)]
         known = [grade for grade in grades if grade is not None]
         if len(known) >= _LEAST_SHOWN:
@@ -148,11 +133,11 @@ class Bench:
 
     def graded(self, item: LabelledItem, scores: Sequence[float | None] | None) -> float | None:
         """Return how good scores of an item are, in 0..1; 0 without scores, None where the labels tell nothing."""
-        metric = metric_named(self.metric)
+        metric = metric_named(self.options.metric)
         if scores is None or all(score is None for score in scores):
             return None if metric(item, [0.0] * len(item.candidates)) is None else 0.0
         value = metric(item, scores)
-        return None if value is None else goodness(self.metric, value)
+        return None if value is None else goodness(self.options.metric, value)
 
     def ask(self, predict: Any, example: Any) -> Judgement:
         """Ask one question and read the reply."""
@@ -163,16 +148,6 @@ class Bench:
             return Judgement(shown, fault=fault_of(error))
         scores, fault = self.ranker.read(outputs, shown)
         return Judgement(shown, None if scores is None else tuple(scores), fault, outputs)
-
-
-@dataclass(frozen=True)
-class _Question:
-    bench: Bench
-    predict: Any
-    example: Any
-
-    def __call__(self) -> Judgement:
-        return self.bench.ask(self.predict, self.example)
 
 
 def fault_of(error: Exception) -> str:

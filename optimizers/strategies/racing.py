@@ -31,7 +31,7 @@ LEAST_RACED = 5
 
 
 @dataclass(frozen=True)
-class Standing:
+class RaceStanding:
     """How one wording did: mean share right on the items it was judged on (None without), and how many those were.
 
     ``estimate`` is what the choice went by, see ``select``; ``dropped_in`` the round (from 1) that dropped it, 0 for
@@ -53,7 +53,7 @@ class Selection:
     """
 
     best: int
-    standings: tuple[Standing, ...]
+    standings: tuple[RaceStanding, ...]
     num_judgements: int
     num_left_out: int
 
@@ -143,7 +143,7 @@ class _Race:
         number = len(questions)
         self.made: list[list[Shares]] = [[] for _ in range(number)]
         self.alive = list(range(number))
-        self.standings: dict[int, Standing] = {}
+        self.standings: dict[int, RaceStanding] = {}
         self.num_judgements = self.num_left_out = 0
 
     def run(self) -> Selection:
@@ -156,7 +156,7 @@ class _Race:
                 self._drop(size, number)
         (best,) = self.alive
         share, estimate, count = self._estimates()[best]
-        self.standings[best] = Standing(share, estimate, count, 0)
+        self.standings[best] = RaceStanding(share, estimate, count, 0)
         standings = tuple(self.standings[i] for i in range(len(self.questions)))
         return Selection(best, standings, self.num_judgements, self.num_left_out)
 
@@ -165,7 +165,7 @@ class _Race:
         ranked = sorted(self.alive, key=lambda i: (self.costs[i], i))
         affordable = max(1, self.left)
         for index in ranked[affordable:]:
-            self.standings[index] = Standing(None, None, 0, 1)
+            self.standings[index] = RaceStanding(None, None, 0, 1)
         self.alive = sorted(ranked[:affordable])
 
     def _judge(self, sizes: Sequence[int]) -> None:
@@ -189,7 +189,7 @@ class _Race:
         ranked = sorted(self.alive, key=lambda i: (i in worse, -(estimates[i][1] or 0.0), self.costs[i], i))
         for place, index in enumerate(ranked):
             if place >= size or index in worse:
-                self.standings[index] = Standing(*estimates[index], number, index in worse)
+                self.standings[index] = RaceStanding(*estimates[index], number, index in worse)
                 self.alive.remove(index)
 
     def _shared(self) -> list[int]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from optimizers.labelled import LabelledItem
-from optimizers.strategies.judge_cache import Bench, in_threads
+from optimizers.strategies.judge_cache import CachedJudge, in_threads
 from optimizers.strategies.racing import select
 from optimizers.strategies.tuning import Tuning
 
@@ -36,39 +36,39 @@ def _with(instructions: str, pieces: Sequence[str]) -> str:
     return "\n".join([instructions, *(f"- {piece}" for piece in pieces)])
 
 
-def select_wording(bench: Bench, start: Tuning, items: Sequence[LabelledItem], budget: int) -> Tuning:
+def select_wording(judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem], budget: int) -> Tuning:
     """Return the start with the wording (or the temperature) that successive halving finds best, see ``replay.select``.
 
-    In the race are wordings of our own, those given to the bench, and the start at each temperature given. Every
+    In the race are wordings of our own, those given to the judge, and the start at each temperature given. Every
     item is judged in two orders where a third of all such calls suffices. Of equals the start wins, then the shorter.
     """
-    wordings = [*own_wordings(start.instructions), *bench.wordings]
+    wordings = [*own_wordings(start.instructions), *judge.options.wordings]
     runners = [replace(start, instructions=text) for text in dict.fromkeys(wordings)]
-    runners += [replace(start, temperature=value) for value in bench.temperatures]
-    per_item = bench.calls_per_item(items)
+    runners += [replace(start, temperature=value) for value in judge.options.temperatures]
+    per_item = judge.calls_per_item(items)
     passes = 2 if 3 * budget >= 2 * per_item * len(runners) * len(items) else 1
-    with bench.ledger.allowance(budget):
-        most = int(bench.ledger.left / (per_item * passes))
+    with judge.ledger.allowance(budget):
+        most = int(judge.ledger.left / (per_item * passes))
         if most < len(runners):
             return start
         found = select(
             runners,
-            partial(_verdict, bench, passes),
+            partial(_verdict, judge, passes),
             items,
             most,
             costs=[len(each.instructions) for each in runners],
-            seed=bench.seed,
-            run=partial(in_threads, num_threads=bench.num_threads),
+            seed=judge.options.seed,
+            run=partial(in_threads, num_threads=judge.options.num_threads),
         )
-    bench.ledger.check()
+    judge.ledger.check()
     return runners[found.best]
 
 
-def _verdict(bench: Bench, passes: int, tuning: Tuning, item: LabelledItem) -> list[float] | None:
+def _verdict(judge: CachedJudge, passes: int, tuning: Tuning, item: LabelledItem) -> list[float] | None:
     """Return how good the judgement of each order is; None where the calls ran out."""
-    (made,) = bench.judge(tuning, [item], passes=passes)
+    (made,) = judge.judgements(tuning, [item], passes=passes)
     size = len(made) // passes
     rounds = [made[i * size : (i + 1) * size] for i in range(passes)]
-    grades = [bench.grade(item, tuning, each) for each in rounds]
+    grades = [judge.grade(item, tuning, each) for each in rounds]
     known = [grade for grade in grades if grade is not None]
     return known if len(known) == passes else None

@@ -16,7 +16,7 @@ from optimizers.artifact.checks import check_demo
 from optimizers.artifact.text import without_faults
 from optimizers.labelled import LabelledItem
 from optimizers.metrics import dspy_metric, gepa_metric, tuning_examples
-from optimizers.strategies.judge_cache import Bench, fault_of
+from optimizers.strategies.judge_cache import CachedJudge, fault_of
 from optimizers.strategies.tuning import Tuning, demos_of, instruct
 
 _log = logging.getLogger(__name__)
@@ -37,18 +37,18 @@ class Judge(dspy.Module):
             return dspy.Prediction(fault=fault_of(error))
 
 
-class Lesson:
+class StudentSetup:
     """Labelled items as DSPy's optimizers see them: a student, its examples, and metrics that look up the labels."""
 
-    def __init__(self, bench: Bench, start: Tuning, items: Sequence[LabelledItem]) -> None:
-        self.start, self.ranker = start, bench.ranker
-        predict = bench.ranker.rank.deepcopy()
+    def __init__(self, judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem]) -> None:
+        self.start, self.ranker = start, judge.ranker
+        predict = judge.ranker.rank.deepcopy()
         instruct(predict, start)
-        predict.lm = bench.lm
+        predict.lm = judge.lm
         self.student = Judge(predict)
-        self.examples = tuning_examples(bench.ranker, items, seed=bench.seed)
-        self.metric = dspy_metric(bench.metric, bench.ranker, items)
-        self.feedback_metric = gepa_metric(bench.metric, bench.ranker, items)
+        self.examples = tuning_examples(judge.ranker, items, seed=judge.options.seed)
+        self.metric = dspy_metric(judge.options.metric, judge.ranker, items)
+        self.feedback_metric = gepa_metric(judge.options.metric, judge.ranker, items)
 
     def tuning(self, compiled: Any) -> Tuning:
         """Return what an optimizer made of the student, as far as it can be saved.

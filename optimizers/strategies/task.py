@@ -1,4 +1,4 @@
-"""The strategies by name, and what each is given: a bench, a start, items and a number of calls."""
+"""The strategies by name, and what each is given: a judge, a start, items and a number of calls."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from optimizers.labelled import LabelledItem
 from optimizers.strategies.calibrate import calibrate
 from optimizers.strategies.few_shot import few_shot
 from optimizers.strategies.instructions import copro, gepa, mipro, simba
-from optimizers.strategies.judge_cache import Bench
+from optimizers.strategies.judge_cache import CachedJudge
 from optimizers.strategies.select import select_wording
 from optimizers.strategies.tuning import Tuning
 
 UNTUNED, AUTO = "untuned", "auto"
-_JUDGING: dict[str, Callable[[Bench, Tuning, Sequence[LabelledItem], int], Tuning]] = {
+_JUDGING: dict[str, Callable[[CachedJudge, Tuning, Sequence[LabelledItem], int], Tuning]] = {
     "calibrate": calibrate,
     "select": select_wording,
     "few_shot": few_shot,
 }
-_PROPOSING: dict[str, Callable[[Bench, Tuning, Sequence[LabelledItem], int, Any], Tuning]] = {
+_PROPOSING: dict[str, Callable[[CachedJudge, Tuning, Sequence[LabelledItem], int, Any], Tuning]] = {
     "copro": copro,
     "mipro": mipro,
     "gepa": gepa,
     "simba": simba,
 }
 STRATEGIES = (*_JUDGING, *_PROPOSING, AUTO)
-"""The strategies by name, and what each is given: a bench, a start, items and a number of calls."""
+"""The strategies by name, and what each is given: a judge, a start, items and a number of calls."""
 PREJUDGED = frozenset({"calibrate", AUTO})
 """Strategies that need the judgements of all their items before any tuning, which the runs of a nested design share."""
 
 
 @dataclass(frozen=True)
-class Task:
-    """What a strategy works with: a bench, the tuning to start from, and the model that proposes instructions."""
+class TuningTask:
+    """What a strategy works with: a judge, the tuning to start from, and the model that proposes instructions."""
 
-    bench: Bench
+    judge: CachedJudge
     start: Tuning
     reflection: Any
 
@@ -46,8 +46,8 @@ class Task:
         if strategy == UNTUNED or not items or budget < 0:
             return self.start
         if strategy in _JUDGING:
-            return _JUDGING[strategy](self.bench, self.start, items, budget)
-        return _PROPOSING[strategy](self.bench, self.start, items, budget, self.reflection)
+            return _JUDGING[strategy](self.judge, self.start, items, budget)
+        return _PROPOSING[strategy](self.judge, self.start, items, budget, self.reflection)
 
 
 @dataclass

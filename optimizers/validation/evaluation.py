@@ -19,7 +19,7 @@ WORST = {"tau_b": -1.0, "mean_absolute_error": 1.0}
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class RankerEvaluation:
     """What a ranker made of labelled items, by item id: its scores, or why there are none in one word.
 
     Items that were not measured because the calls ran out are in ``unmeasured``.
@@ -46,7 +46,7 @@ def evaluate(
     ledger: Ledger | None = None,
     seed: int = 0,
     num_threads: int = 8,
-) -> Evaluation:
+) -> RankerEvaluation:
     """Return what a ranker makes of the items, asked as it is in a run (all its passes, re-asks and all).
 
     ``lm`` is its model, by default that of the context; with a ``ledger`` items are left unmeasured once the
@@ -59,7 +59,7 @@ def evaluate(
     if ledger is not None:
         ledger.check()
     both = list(zip([item.id for item in items], made, strict=True))
-    return Evaluation(
+    return RankerEvaluation(
         {key: tuple(found) for key, found in both if not isinstance(found, str)},
         {key: found for key, found in both if isinstance(found, str) and found},
         tuple(key for key, found in both if found == ""),
@@ -80,7 +80,7 @@ def _ranked(
 
 
 def summary(
-    evaluation: Evaluation, items: Sequence[LabelledItem], *, level: float = 0.95, seed: int = 0
+    evaluation: RankerEvaluation, items: Sequence[LabelledItem], *, level: float = 0.95, seed: int = 0
 ) -> dict[str, Interval]:
     """Return every metric's mean over the items with its interval; a metric that no item can tell is left out."""
     found = {}
@@ -93,7 +93,7 @@ def summary(
 
 
 @dataclass(frozen=True)
-class Comparison:
+class RankerComparison:
     """A metric before and after on the same items, and the gain (positive is better, also for errors)."""
 
     metric: str
@@ -105,14 +105,14 @@ class Comparison:
 
 
 def compare(
-    before: Evaluation,
-    after: Evaluation,
+    before: RankerEvaluation,
+    after: RankerEvaluation,
     items: Sequence[LabelledItem],
     metric: str,
     *,
     level: float = 0.95,
     seed: int = 0,
-) -> Comparison | None:
+) -> RankerComparison | None:
     """Return a metric before and after with paired intervals; None where no item can tell."""
     rows = [
         (item, old, new)
@@ -123,7 +123,7 @@ def compare(
         return None
     groups = [item.group for item, _, _ in rows]
     sign = -1 if metric in LOWER_IS_BETTER else 1
-    return Comparison(
+    return RankerComparison(
         metric,
         mean_interval([old for _, old, _ in rows], groups, level=level, seed=seed),
         mean_interval([new for _, _, new in rows], groups, level=level, seed=seed),

@@ -15,9 +15,10 @@ from optimizers.metrics import METRICS
 from optimizers.strategies.auto import LEAST_ITEMS as AUTO_LEAST
 from optimizers.strategies.auto import auto
 from optimizers.strategies.calibrate import PASSES
-from optimizers.strategies.task import AUTO, PREJUDGED, UNTUNED, Task, Trial
+from optimizers.strategies.options import TuningOptions
+from optimizers.strategies.task import AUTO, PREJUDGED, UNTUNED, Trial, TuningTask
 from optimizers.strategies.tuning import Tuning, tune
-from optimizers.validation.evaluation import Comparison, Evaluation, compare, evaluate, usable
+from optimizers.validation.evaluation import RankerComparison, RankerEvaluation, compare, evaluate, usable
 from optimizers.validation.report import Verdict
 
 LOCKED_FROM, LOCKED_FROM_GROUPS = 40, 20
@@ -31,7 +32,7 @@ MORE_CALLS = "allow more, about 25 for each labelled item"
 
 
 @dataclass(frozen=True)
-class Part:
+class HeldOutSplit:
     """Items that a strategy may use, and items that are held out from it."""
 
     train: tuple[LabelledItem, ...]
@@ -39,27 +40,27 @@ class Part:
 
 
 @dataclass
-class Outcome:
+class HeldOutResult:
     """What came of tuning: the tuning made for use, which strategy made it, and the gains on held-out items.
 
-    ``num_starved`` counts the parts for which ``auto`` had no calls left to try anything.
+    ``num_exhausted`` counts the parts for which ``auto`` had no calls left to try anything.
     """
 
     design: Literal["locked", "nested"]
-    parts: list[Part]
+    parts: list[HeldOutSplit]
     chosen: str
     tuning: Tuning
-    comparisons: list[Comparison]
+    comparisons: list[RankerComparison]
     trials: list[Trial]
     unmeasured: int
     unusable: int
     level: float
     tuning_calls: int = 0
     curve: list[tuple[int, Interval]] = field(default_factory=list)
-    num_starved: int = 0
+    num_exhausted: int = 0
 
     @property
-    def gain(self) -> Comparison | None:
+    def gain(self) -> RankerComparison | None:
         """The optimized metric, None where no held-out item could tell."""
         return self.comparisons[0] if self.comparisons else None
 
@@ -77,7 +78,7 @@ class Outcome:
     @property
     def verdict(self) -> Verdict:
         """How it ended."""
-        if self.num_starved == len(self.parts):
+        if self.num_exhausted == len(self.parts):
             return "starved"
         if self.is_untuned:
             return "untuned"
@@ -101,77 +102,88 @@ class Outcome:
         of = f"the gain in {gain.metric} on {gain.num_items} held-out items is {shown} at the level {self.level:g}"
         if verdict == "few_groups":
             return f"{of}, on {gain.num_groups} groups of items: fewer than {LEAST_GROUPS} cannot tell"
-        starved = f"; in {self.num_starved} of {len(self.parts)} parts the calls did not reach to try anything: {MORE_CALLS}"
+        exhausted = f"; in {self.num_exhausted} of {len(self.parts)} parts the calls did not reach to try anything: {MORE_CALLS}"
         if verdict == "gain":
             return f"{of}: above zero"
-        return f"{of}: not surely above zero{starved if self.num_starved else ''}"
+        return f"{of}: not surely above zero{exhausted if self.num_exhausted else ''}"
 
 
 @dataclass
-class Trier:
+class HeldOutValidation:
     """Tunes and measures one labelled set with one task; the whole strategy runs once per part that is held out."""
 
-    task: Task
-    strategy: str
-    seed: int
-    level: float
+    task: TuningTask
     on_stage: Callable[[str], None] = lambda _stage: None
 
-    def run(self, labelled: LabelledSet, budget: int) -> Outcome:
+    @property
+    def options(self) -> TuningOptions:
+        """What is asked of tuning."""
+        return self.task.judge.options
+
+    def run(self, labelled: LabelledSet, budget: int) -> HeldOutResult:
         """Return what tuning on the set amounts to, with at most ``budget`` calls in all.
 
         Raises OptimizerError where there are too few items whose labels tell anything.
         """
-        metric, ledger = self.task.bench.metric, self.task.bench.ledger
+        metric, ledger = self.options.metric, self.task.judge.ledger
         items = usable(labelled, metric)
-        design, parts = plan_parts(labelled, items, self.seed)
+        design, parts = plan_parts(labelled, items, self.options.seed)
         with ledger.allowance(budget):
             start = ledger.spent
             self.on_stage("before")
             before = self.measure(self.task.start, [item for part in parts for item in part.test])
             cost = ledger.spent - start
             _check_judged(before)
-            outcome = self._tuned(parts, items, before, cost, design)
-        outcome.unusable = len(labelled.items) - len(items)
-        return outcome
+            result = self._tuned(parts, items, before, cost, design)
+        result.unusable = len(labelled.items) - len(items)
+        return result
 
-    def measure(self, tuning: Tuning, items: Sequence[LabelledItem]) -> Evaluation:
+    def measure(self, tuning: Tuning, items: Sequence[LabelledItem]) -> RankerEvaluation:
         """Return what the ranker makes of items under a tuning, asked as in a run."""
-        bench = self.task.bench
-        ranker: Any = bench.ranker.deepcopy()  # type: ignore[attr-defined]  # a ranker is a dspy.Module
+        judge = self.task.judge
+        ranker: Any = judge.ranker.deepcopy()  # type: ignore[attr-defined]  # a ranker is a dspy.Module
         tune(ranker, tuning)
         return evaluate(
-            ranker, items, lm=bench.lm, ledger=bench.ledger, seed=self.seed, num_threads=bench.num_threads
+            ranker,
+            items,
+            lm=judge.lm,
+            ledger=judge.ledger,
+            seed=self.options.seed,
+            num_threads=judge.options.num_threads,
         )
 
     def tuned(self, items: Sequence[LabelledItem], budget: int) -> tuple[str, Tuning, list[Trial]]:
         """Return (the strategy that was used, what it made of the items, the trials of ``auto``)."""
-        if self.strategy == AUTO:
+        if self.options.strategy == AUTO:
             chosen, tuning, trials = auto(self.task, items, budget)
         else:
-            chosen, tuning, trials = self.strategy, self.task.run(self.strategy, items, budget), []
+            chosen, tuning, trials = (
+                self.options.strategy,
+                self.task.run(self.options.strategy, items, budget),
+                [],
+            )
         return (chosen if tuning != self.task.start else UNTUNED), tuning, trials
 
     def _tuned(
         self,
-        parts: list[Part],
+        parts: list[HeldOutSplit],
         items: list[LabelledItem],
-        before: Evaluation,
+        before: RankerEvaluation,
         cost: int,
         design: Literal["locked", "nested"],
-    ) -> Outcome:
-        ledger = self.task.bench.ledger
+    ) -> HeldOutResult:
+        ledger = self.task.judge.ledger
         runs = len(parts) + (design == "nested")
-        after, tuning_calls, starved = Evaluation({}, {}), 0, 0
+        after, tuning_calls, exhausted = RankerEvaluation({}, {}), 0, 0
         made: tuple[str, Tuning, list[Trial]] = (UNTUNED, self.task.start, [])
-        if design == "nested" and self.strategy in PREJUDGED:
+        if design == "nested" and self.options.strategy in PREJUDGED:
             self._prejudge(items, int(RESERVE * cost))
         for number, part in enumerate(parts):
             self.on_stage(f"tuning {number + 1} of {runs}")
             reserve = int(RESERVE * cost * (len(parts) - number) / len(parts))
             spent = ledger.spent
             made = self.tuned(part.train, (ledger.left - reserve) // (runs - number))
-            starved += self.strategy == AUTO and len(made[2]) == 1 and len(part.train) >= AUTO_LEAST
+            exhausted += self.options.strategy == AUTO and len(made[2]) == 1 and len(part.train) >= AUTO_LEAST
             tuning_calls = ledger.spent - spent
             self.on_stage("after")
             after = _joined(after, self.measure(made[1], part.test))
@@ -184,7 +196,7 @@ class Trier:
         chosen, tuning, trials = made
         missing = len(set(before.unmeasured) | set(after.unmeasured))
         found = self.compared(before, after, held)
-        return Outcome(
+        return HeldOutResult(
             design,
             parts,
             chosen,
@@ -193,56 +205,61 @@ class Trier:
             trials,
             missing,
             0,
-            self.level,
+            self.options.level,
             tuning_calls=tuning_calls,
-            num_starved=starved,
+            num_exhausted=exhausted,
         )
 
     def _prejudge(self, items: list[LabelledItem], reserve: int) -> None:
         """Judge the items before any tuning, once for all runs; else the first would pay for it and have nothing left."""
-        bench, start = self.task.bench, replace(self.task.start, calibration=None)
+        judge, start = self.task.judge, replace(self.task.start, calibration=None)
         passes = next(
-            (n for n in (PASSES, 1) if bench.calls_missing(start, items, n) <= bench.ledger.left - reserve), 0
+            (n for n in (PASSES, 1) if judge.calls_missing(start, items, n) <= judge.ledger.left - reserve), 0
         )
         if passes:
             self.on_stage("judging")
-            bench.judge(start, items, passes=passes)
+            judge.judgements(start, items, passes=passes)
 
     def compared(
-        self, before: Evaluation, after: Evaluation, items: Sequence[LabelledItem]
-    ) -> list[Comparison]:
+        self, before: RankerEvaluation, after: RankerEvaluation, items: Sequence[LabelledItem]
+    ) -> list[RankerComparison]:
         """Return every metric before and after, the optimized one first; without it nothing."""
-        first = self.task.bench.metric
+        first = self.options.metric
         names = [first, *(name for name in METRICS if name != first)]
-        found = [compare(before, after, items, name, level=self.level, seed=self.seed) for name in names]
+        found = [
+            compare(before, after, items, name, level=self.options.level, seed=self.options.seed)
+            for name in names
+        ]
         return [] if found[0] is None else [each for each in found if each is not None]
 
-    def curve(self, outcome: Outcome, budget: int) -> list[tuple[int, Interval]]:
+    def curve(self, result: HeldOutResult, budget: int) -> list[tuple[int, Interval]]:
         """Return the held-out gain after tuning with fewer items, as far as ``budget`` calls reach.
 
         The strategy that was chosen runs on a half and a quarter of each training part (one part of the next); the
         held-out items are the same. The last point is the gain itself, at the mean size of a training part. Nothing
         is chosen by it.
         """
-        gain = outcome.gain
-        if outcome.is_untuned or gain is None:
+        gain = result.gain
+        if result.is_untuned or gain is None:
             return []
-        ledger, held = self.task.bench.ledger, [item for part in outcome.parts for item in part.test]
-        points = [(_mean_size([part.train for part in outcome.parts]), gain.gain)]
-        same_prompt = outcome.tuning.prompt_key == self.task.start.prompt_key
+        ledger, held = self.task.judge.ledger, [item for part in result.parts for item in part.test]
+        points = [(_mean_size([part.train for part in result.parts]), gain.gain)]
+        same_prompt = result.tuning.prompt_key == self.task.start.prompt_key
         judging = 0 if same_prompt else int(RESERVE * 2 * len(held))
         with ledger.allowance(budget):
             before = self.measure(self.task.start, held)
             for share in (0.5, 0.25):
-                fewer = [_some(part.train, share, self.seed) for part in outcome.parts]
-                allowed = int(outcome.tuning_calls * share) + 1
+                fewer = [_some(part.train, share, self.options.seed) for part in result.parts]
+                allowed = int(result.tuning_calls * share) + 1
                 if min(map(len, fewer)) < LEAST_ITEMS or ledger.left < allowed * len(fewer) + judging:
                     break
-                after = Evaluation({}, {})
-                for part, items in zip(outcome.parts, fewer, strict=True):
-                    tuning = self.task.run(outcome.chosen, items, allowed)
+                after = RankerEvaluation({}, {})
+                for part, items in zip(result.parts, fewer, strict=True):
+                    tuning = self.task.run(result.chosen, items, allowed)
                     after = _joined(after, self.measure(tuning, part.test))
-                found = compare(before, after, held, gain.metric, level=self.level, seed=self.seed)
+                found = compare(
+                    before, after, held, gain.metric, level=self.options.level, seed=self.options.seed
+                )
                 if found is not None:
                     points.append((_mean_size(fewer), found.gain))
         return points[::-1]
@@ -261,7 +278,7 @@ def _mean_size(parts: Sequence[Sequence[LabelledItem]]) -> int:
 
 def plan_parts(
     labelled: LabelledSet, items: Sequence[LabelledItem], seed: int
-) -> tuple[Literal["locked", "nested"], list[Part]]:
+) -> tuple[Literal["locked", "nested"], list[HeldOutSplit]]:
     """Return how the gain is measured: one locked test part, or folds that are each held out once; no group is parted."""
     if len(items) < LEAST_ITEMS:
         raise OptimizerError(
@@ -278,12 +295,12 @@ def plan_parts(
     whole = labelled.model_copy(update={"items": tuple(items)})
     if len(items) >= LOCKED_FROM and groups >= LOCKED_FROM_GROUPS:
         train, test = whole.split((1 - TEST_SHARE, TEST_SHARE), seed)
-        return "locked", [Part(train.items, test.items)]
+        return "locked", [HeldOutSplit(train.items, test.items)]
     folds = whole.folds(min(FOLDS, len(items) // 2, groups), seed)
-    return "nested", [Part(rest.items, held.items) for rest, held in folds]
+    return "nested", [HeldOutSplit(rest.items, held.items) for rest, held in folds]
 
 
-def _check_judged(before: Evaluation) -> None:
+def _check_judged(before: RankerEvaluation) -> None:
     """Raise where the untuned ranker could rank nothing: there is nothing to compare with."""
     if before.scores:
         return
@@ -299,7 +316,7 @@ def _check_judged(before: Evaluation) -> None:
     )
 
 
-def _joined(left: Evaluation, right: Evaluation) -> Evaluation:
+def _joined(left: RankerEvaluation, right: RankerEvaluation) -> RankerEvaluation:
     return replace(
         left,
         scores={**left.scores, **right.scores},

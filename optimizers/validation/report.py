@@ -6,47 +6,33 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from character.statistics.intervals import Interval
+from optimizers.artifact.records import MetricFigure
 from optimizers.calibration.calibration import Calibration
-from optimizers.validation.evaluation import Comparison
+from optimizers.validation.evaluation import RankerComparison
 
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
 
 
-class Figure(_Record):
-    """An estimate with its interval; both ends are None where the data gives none."""
-
-    estimate: float
-    low: float | None = None
-    high: float | None = None
-
-    @classmethod
-    def of(cls, interval: Interval) -> Figure:
-        """Return the figure of an interval."""
-        ends = [None if abs(end) == float("inf") else end for end in interval[1:]]
-        return cls(estimate=interval.estimate, low=ends[0], high=ends[1])
-
-
 class MetricGain(_Record):
     """A metric before and after tuning on the same held-out items. A positive gain is better, also for errors."""
 
     metric: str
-    before: Figure
-    after: Figure
-    gain: Figure
+    before: MetricFigure
+    after: MetricFigure
+    gain: MetricFigure
     num_items: int
     num_groups: int
 
     @classmethod
-    def of(cls, found: Comparison) -> MetricGain:
+    def of(cls, found: RankerComparison) -> MetricGain:
         """Return the record of a comparison."""
         return cls(
             metric=found.metric,
-            before=Figure.of(found.before),
-            after=Figure.of(found.after),
-            gain=Figure.of(found.gain),
+            before=MetricFigure.of(found.before),
+            after=MetricFigure.of(found.after),
+            gain=MetricFigure.of(found.gain),
             num_items=found.num_items,
             num_groups=found.num_groups,
         )
@@ -62,11 +48,11 @@ class Contender(_Record):
     calls: int
 
 
-class CurvePoint(_Record):
+class LearningCurvePoint(_Record):
     """The held-out gain after tuning on so many labelled items."""
 
     num_items: int
-    gain: Figure
+    gain: MetricFigure
 
 
 class Calls(_Record):
@@ -153,7 +139,7 @@ class OptimizationReport(_Record):
     rehearsal: bool = False
     tuned: Tuned
     contenders: tuple[Contender, ...] = ()
-    curve: tuple[CurvePoint, ...] = ()
+    curve: tuple[LearningCurvePoint, ...] = ()
     control: Control | None = None
     calls: Calls = Calls()
 

@@ -44,6 +44,23 @@ def test_a_run_becomes_a_folder_to_train_from(finished, tmp_path):
     assert "Checks before training" in (tmp_path / "dpo/checks.md").read_text("utf-8")
 
 
+def test_the_section_train_of_a_configuration_says_what_flags_say(finished, tmp_path):
+    base = write_model(tmp_path / "base")
+    config = tmp_path / "config.toml"
+    section = f'[train]\nmodel = "{base}"\npreset = "gpu24"\nsplit = "50/50/0"\nvalues = {{ beta = 0.2 }}\n'
+    config.write_text(f"seed = 3\n{section}", encoding="utf-8")
+    flags = ("--model", base, "--preset", "gpu24", "--split", "50/50/0", "--set", "beta=0.2", "--seed", 3)
+    for name, more in (("toml", ("--config", config)), ("flags", flags)):
+        done = character("train", "dpo", finished, "--out", tmp_path / name, *more)
+        assert done.returncode == 0, done.stderr
+    recipes = [(tmp_path / name / "recipe.yaml").read_text("utf-8") for name in ("toml", "flags")]
+    assert recipes[0] == recipes[1]
+    assert "beta: 0.2" in recipes[0]
+    done = character("train", "dpo", finished, "--out", tmp_path / "none")
+    assert done.returncode == 2
+    assert "no base model is named" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [

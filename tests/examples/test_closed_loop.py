@@ -1,4 +1,4 @@
-"""The closed loop at a small size: it moves the trained trait, goes on where it was stopped, and shows what came of it."""
+"""The closed loop at a small size: it moves the trait, goes on where it stopped, shows what came of it."""
 
 from __future__ import annotations
 

@@ -1,11 +1,10 @@
-"""The page of a loop says what was shown and what was not, in both languages, and what a toy policy does not prove."""
+"""The page of a loop says in both languages what was shown and not, and what a toy policy cannot prove."""
 
 from __future__ import annotations
 
 import pytest
 from closed_loop.measured import PLAIN_MEASURES, measure_effect
-from closed_loop.page import loop_page
-from closed_loop.page_words import WORDS
+from closed_loop.page import WORDS, loop_page
 from closed_loop.plan import LoopConfig
 from closed_loop.results import Bar, Judged, LoopResults
 from closed_loop.world import all_topics, message_of, truth_measures

@@ -1,4 +1,4 @@
-"""What a tuned model does otherwise than its base: shifts with intervals by message, and the card that says so."""
+"""What a tuned model does otherwise than its base: shifts with intervals by message, and the card on them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from closed_loop.measured import PLAIN_MEASURES, Measure, card_text, lines_of, m
 from training_rows import pair
 
 from character import Message
+from character.config import TrainConfig
 from character.training.card import model_card, write_card
-from character.training.preparing import TrainingConfig, write_training
+from character.training.preparing import write_training
 
 WORDS = (
     Measure("patience", "target", lambda _m, texts: [float("slowly" in text) for text in texts]),
@@ -97,7 +98,7 @@ def trained(write_rows, model):
         "run_fingerprint": "feed",
         "constitution_fingerprint": "beef",
     }
-    return write_training("dpo", write_rows(train=rows).parent, TrainingConfig(str(model)), facts=facts)
+    return write_training("dpo", write_rows(train=rows).parent, TrainConfig(model=str(model)), facts=facts)
 
 
 def test_a_card_without_a_measurement_says_that_there_is_none(trained):

@@ -1,4 +1,4 @@
-"""The toy world knows the truth about its replies, and the judges that ours is compared with are what they say."""
+"""The toy world knows the truth about its replies, and the judges compared with ours are what they say."""
 
 from __future__ import annotations
 

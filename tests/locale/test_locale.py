@@ -1,4 +1,4 @@
-"""Every text stands in both languages, filled in by the same figures, and a text that is missing says where."""
+"""Every text is there in both languages, filled in by the same figures; a missing one says where."""
 
 from __future__ import annotations
 
@@ -11,15 +11,7 @@ from typing import Any
 import pytest
 
 from character.errors import UnknownNameError
-from character.locale import (
-    FOLDER,
-    LANGUAGES,
-    checked_language,
-    listed,
-    report_language,
-    word_lists,
-    wording,
-)
+from character.locale import FOLDER, LANGUAGES, checked_language, listed, report_language, word_lists, wording
 
 LENGTH_IN_CHINESE = {"length", "more", "less", "longer", "shorter"}
 IN_ONE_LANGUAGE: dict[str, set[str] | None] = {
@@ -36,7 +28,7 @@ IN_ONE_LANGUAGE: dict[str, set[str] | None] = {
     "tuning.verdicts": None,  # in English the report holds the sentence itself
     "tuning.page": LENGTH_IN_CHINESE,  # and so it does of length
 }
-"""Keys that a table has in one language alone, or in which its texts differ; None where that holds for all of it."""
+"""Keys that a table has in one language alone, or with other figures; None where that may be any of them."""
 
 Tables = dict[str, dict[str, dict[str, Any]]]
 

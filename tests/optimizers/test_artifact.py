@@ -14,6 +14,7 @@ from saved_rankers import ADVICE, CANDIDATES, LABELS, TRAIT, artifact, tuned_ran
 
 from character import Ranker
 from character.ranking.strategies import STRATEGIES, strategy
+from character.records import Turn
 from optimizers.artifact.artifact import (
     ArtifactError,
     apply_artifact,
@@ -27,7 +28,7 @@ from optimizers.artifact.artifact import (
 )
 from optimizers.artifact.checks import check_demo, own_signature
 from optimizers.artifact.text import text_fault, without_faults
-from optimizers.labelled.records import Label, LabelledItem, LabelledSet, Turn
+from optimizers.labelled.records import Label, LabelledItem, LabelledSet
 
 
 @pytest.mark.parametrize("name", STRATEGIES)

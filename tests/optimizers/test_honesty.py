@@ -22,7 +22,7 @@ from optimizers.labelled import Label, LabelledItem, LabelledSet, Turn, merge_la
 from optimizers.optimize import optimize_ranker, usual_budget
 from optimizers.strategies.auto import pick
 from optimizers.strategies.task import Trial
-from optimizers.validation.evaluation import Evaluation, compare, evaluate, summary
+from optimizers.validation.evaluation import RankerEvaluation, compare, evaluate, summary
 from optimizers.validation.held_out import LOCKED_FROM, LOCKED_FROM_GROUPS, plan_parts
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "labelled"
@@ -192,8 +192,8 @@ def test_one_group_has_no_interval_and_few_groups_are_no_evidence() -> None:
 
 def test_a_falling_error_is_a_gain() -> None:
     items = [item(i) for i in range(6)]
-    worse = Evaluation({each.id: (0.5, 0.5) for each in items}, {})
-    better = Evaluation({each.id: (0.8, 0.2) for each in items}, {})
+    worse = RankerEvaluation({each.id: (0.5, 0.5) for each in items}, {})
+    better = RankerEvaluation({each.id: (0.8, 0.2) for each in items}, {})
     found = compare(worse, better, items, "mean_absolute_error")
     assert found is not None
     assert found.gain.estimate == pytest.approx(0.3)
@@ -202,7 +202,7 @@ def test_a_falling_error_is_a_gain() -> None:
 
 def test_an_item_that_was_not_ranked_counts_as_the_worst_and_one_not_measured_not_at_all() -> None:
     one, two, three = items = [item(i) for i in range(3)]
-    found = Evaluation({one.id: (0.8, 0.2)}, {two.id: "unranked"}, (three.id,))
+    found = RankerEvaluation({one.id: (0.8, 0.2)}, {two.id: "unranked"}, (three.id,))
     assert [found.value(each, "pairwise_accuracy") for each in items] == [1.0, 0.0, None]
     assert [found.value(each, "tau_b") for each in items] == [1.0, -1.0, None]
     assert summary(found, items)["pairwise_accuracy"].estimate == 0.5

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from scipy.stats import kendalltau
 
 from character import Ranker
+from character.records import Turn
 from optimizers.errors import OptimizerError
-from optimizers.labelled.records import Label, LabelledItem, Turn
+from optimizers.labelled.records import Label, LabelledItem
 from optimizers.metrics import (
     METRICS,
     NEUTRAL,

@@ -35,7 +35,7 @@ def test_good_rows_and_a_good_model_ask_for_no_attention(found):
 
 
 def test_rows_over_the_limit_are_counted_by_the_models_own_tokenizer(found):
-    # A Chinese character is three tokens to a byte-level tokenizer without merges: 80 of them do not fit into 200.
+    # A Chinese character is three tokens to a byte-level tokenizer without merges: 80 do not fit into 200.
     checks = found([*GOOD, pair(50, chosen="慢" * 80)], max_length=200)
     assert checks["too_long"].weight == "look"
     assert checks["too_long"].numbers["rows"] == 1

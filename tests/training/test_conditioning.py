@@ -1,4 +1,4 @@
-"""A reward model that is told the trait: its rows, what its folder says, and what would train or ask it wrongly."""
+"""A reward model that is told the trait: its rows, its folder, and what would train or ask it wrongly."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 from training_rows import pair
 
 from character import Trait
+from character.config import TrainConfig
 from character.errors import InputError
 from character.files import jsonl_sink
 from character.preference.folds import text_key
 from character.preference.transformer import TransformerFacts
-from character.training.preparing import TrainingConfig, write_training
-from character.training.recipe import Reward
+from character.training.preparing import write_training
 
 TRAITS = (
     Trait(name="patience", description="Takes the time an explanation needs."),
@@ -33,7 +33,7 @@ def lines(path: Path) -> list[dict]:
 
 
 def test_every_row_says_its_trait_before_the_message(folder, model):
-    report = write_training("reward", folder, TrainingConfig(str(model), conditioned=True), traits=TRAITS)
+    report = write_training("reward", folder, TrainConfig(model=str(model), conditioned=True), traits=TRAITS)
     assert report.settings["dataset_name"] == "conditioned"
     told, plain = (lines(folder / name / "train.jsonl") for name in ("conditioned", "data"))
     assert told[0]["prompt"][0]["content"] == (
@@ -47,7 +47,7 @@ def test_every_row_says_its_trait_before_the_message(folder, model):
 
 
 def test_the_folder_says_how_the_model_is_asked_and_what_it_saw(folder, model):
-    wanted = TrainingConfig(str(model), conditioned=True, values={"max_length": 256})
+    wanted = TrainConfig(model=str(model), conditioned=True, values={"max_length": 256})
     write_training("reward", folder, wanted, traits=TRAITS)
     facts = TransformerFacts.model_validate_json((folder / "model/preference.json").read_bytes())
     assert (facts.conditioned, facts.max_length) == (True, 256)
@@ -57,12 +57,10 @@ def test_the_folder_says_how_the_model_is_asked_and_what_it_saw(folder, model):
 
 
 def test_ordinary_rows_are_told_no_trait(folder, model, tmp_path):
-    from character.training.mixing import Mix
-
     with jsonl_sink(tmp_path / "ordinary.jsonl") as write:
         for number in range(100, 120):
             write(pair(number))
-    wanted = TrainingConfig(str(model), conditioned=True, mix=[Mix(tmp_path / "ordinary.jsonl", 0.5)])
+    wanted = TrainConfig(model=str(model), conditioned=True, mix=(f"{tmp_path}/ordinary.jsonl:0.5",))
     write_training("reward", folder, wanted, traits=TRAITS)
     told = [row["prompt"][0]["content"] for row in lines(folder / "conditioned/train.jsonl")]
     assert sum(text.startswith("[") for text in told) == 6
@@ -71,16 +69,16 @@ def test_ordinary_rows_are_told_no_trait(folder, model, tmp_path):
 
 def test_a_trait_that_nobody_can_explain_is_refused(folder, model):
     with pytest.raises(InputError, match="'幽默', which the constitution does not have"):
-        write_training("reward", folder, TrainingConfig(str(model), conditioned=True), traits=TRAITS[:1])
+        write_training("reward", folder, TrainConfig(model=str(model), conditioned=True), traits=TRAITS[:1])
 
 
 def test_only_a_reward_model_is_told(folder, model):
     with pytest.raises(InputError, match="for a reward model alone"):
-        write_training("dpo", folder, TrainingConfig(str(model), conditioned=True), traits=TRAITS)
+        write_training("dpo", folder, TrainConfig(model=str(model), conditioned=True), traits=TRAITS)
 
 
 def test_as_a_reward_of_trls_own_it_is_refused(folder, model, write_rows):
-    write_training("reward", folder, TrainingConfig(str(model), conditioned=True), traits=TRAITS)
-    reward = Reward(str(folder / "model"), is_ours=False)
+    write_training("reward", folder, TrainConfig(model=str(model), conditioned=True), traits=TRAITS)
+    reward_model = str(folder / "model")
     with pytest.raises(InputError, match="must be told the trait"):
-        write_training("grpo", folder, TrainingConfig(str(model), reward=reward))
+        write_training("grpo", folder, TrainConfig(model=str(model), reward_model=reward_model))

@@ -12,18 +12,18 @@ import yaml
 from training_rows import pair
 
 from character import Trait
+from character.config import TrainConfig
 from character.constitution import Constitution
 from character.errors import InputError, UnknownNameError
-from character.exports import ExportData, Split
+from character.exports import ExportData
 from character.pairs.balance import balance
 from character.preference import preference_model
 from character.records import Candidate, Candidates, Message, PreferencePair, Ranking, Rollout
 from character.training.methods import METHOD_NAMES
 from character.training.mixing import Mix
 from character.training.model_folder import read_model_folder
-from character.training.preparing import TrainingConfig, prepare, read_training, write_training
+from character.training.preparing import prepare, read_training, write_training
 from character.training.presets import PRESET_NAMES
-from character.training.recipe import Reward
 
 CONSTITUTION = Constitution(
     name="pair",
@@ -69,14 +69,16 @@ def sixty() -> ExportData:
 
 
 def reward_for(method, model):
-    return Reward(str(model), is_ours=False) if method == "grpo" else None
+    return str(model) if method == "grpo" else None
 
 
 @pytest.mark.parametrize("preset", PRESET_NAMES)
 @pytest.mark.parametrize("method", METHOD_NAMES)
 def test_every_recipe_reads_back_as_what_the_report_says(sixty, model, tmp_path, method, preset):
-    wanted = TrainingConfig(str(model), preset=preset, seed=7, reward=reward_for(method, model))
-    report = prepare(method, sixty, tmp_path / "out", wanted)
+    wanted = TrainConfig(
+        model=str(model), preset=preset, conditioned=False, reward_model=reward_for(method, model)
+    )
+    report = prepare(method, sixty, tmp_path / "out", wanted, seed=7)
     text = (tmp_path / "out/recipe.yaml").read_text("utf-8")
     settings = yaml.safe_load(text)
     assert settings == report.settings
@@ -91,18 +93,20 @@ def test_every_recipe_reads_back_as_what_the_report_says(sixty, model, tmp_path,
 
 
 def test_a_reward_model_with_lora_is_told_its_task(sixty, model, tmp_path):
-    report = prepare("reward", sixty, tmp_path / "out", TrainingConfig(str(model), preset="gpu24"))
+    report = prepare(
+        "reward", sixty, tmp_path / "out", TrainConfig(model=str(model), preset="gpu24", conditioned=False)
+    )
     assert report.settings["lora_task_type"] == "SEQ_CLS"
 
 
 def test_a_relative_model_is_named_as_the_recipe_sees_it(sixty, model, tmp_path):
     with contextlib.chdir(tmp_path):
-        report = prepare("dpo", sixty, "deep/out", TrainingConfig("base"))
+        report = prepare("dpo", sixty, "deep/out", TrainConfig(model="base"))
     assert report.settings["model_name_or_path"] == "../../base"
 
 
 def test_values_replace_add_and_take_out(sixty, model, tmp_path):
-    wanted = TrainingConfig(str(model), values={"beta": 0.2, "lora_r": None, "ld_alpha": 0.5})
+    wanted = TrainConfig(model=str(model), values={"beta": 0.2, "lora_r": None, "ld_alpha": 0.5})
     settings = prepare("dpo", sixty, tmp_path / "out", wanted).settings
     assert (settings["beta"], settings["ld_alpha"], "lora_r" in settings) == (0.2, 0.5, False)
 
@@ -111,13 +115,13 @@ def test_our_preference_model_is_a_reward_by_name_and_environment(sixty, model, 
     light = tmp_path / "light"
     preference_model().fit([each for rollout in sixty.rollouts for each in rollout.pairs]).save(light)
     report = prepare(
-        "grpo", sixty, tmp_path / "out", TrainingConfig(str(model), reward=Reward(str(light), is_ours=True))
+        "grpo", sixty, tmp_path / "out", TrainConfig(model=str(model), preference_model=str(light))
     )
     assert report.settings["reward_funcs"] == ["character.rewards.preference"]
     assert report.settings["env"] == {"CHARACTER_PREFERENCE_MODEL": str(light)}
     assert any("not fitted on humour" in warning for warning in report.warnings)
     for folder, said in ((tmp_path / "none", "cannot be read"), (light, "none of the traits tidiness")):
-        wanted = TrainingConfig(str(model), reward=Reward(str(folder), is_ours=True))
+        wanted = TrainConfig(model=str(model), preference_model=str(folder))
         other = CONSTITUTION.model_copy(update={"traits": (Trait(name="tidiness", description="Tidies."),)})
         with pytest.raises(InputError, match=said):
             prepare("grpo", sixty.model_copy(update={"constitution": other}), tmp_path / "other", wanted)
@@ -129,8 +133,7 @@ def test_no_message_is_in_two_splits(sixty, model, tmp_path):
         "dpo",
         sixty,
         tmp_path / "out",
-        TrainingConfig(str(model)),
-        split=Split(train=0.7, validation=0.3, test=0),
+        TrainConfig(model=str(model), split="70/30/0"),
     )
     assert {file.split for file in report.files} == {"train", "validation"}
     assert next(check for check in report.checks if check.code == "shared_prompts").weight == "fine"
@@ -140,9 +143,9 @@ def test_balancing_evens_out_another_trait_too(model, tmp_path):
     # Length and words but those of humour are the same on both sides.
     jokes = [rollout(number, "A joke now.", "A word now.") for number in range(40)]
     plain = [rollout(number, "A word now.", "A joke now.") for number in range(40, 60)]
-    leaning = prepare("dpo", data(*jokes, *plain), tmp_path / "as-is", TrainingConfig(str(model)))
+    leaning = prepare("dpo", data(*jokes, *plain), tmp_path / "as-is", TrainConfig(model=str(model)))
     evened = prepare(
-        "dpo", data(*jokes, *plain), tmp_path / "evened", TrainingConfig(str(model)), balance=0.1
+        "dpo", data(*jokes, *plain), tmp_path / "evened", TrainConfig(model=str(model), balance=0.1)
     )
 
     def humour(report):
@@ -173,9 +176,7 @@ def test_ordinary_rows_make_their_share_and_repeat_no_prompt_of_ours(sixty, mode
     ]
     ordinary = tmp_path / "ordinary.jsonl"
     ordinary.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    report = prepare(
-        "dpo", sixty, tmp_path / "out", TrainingConfig(str(model), mix=[Mix.parse(f"{ordinary}:0.5")])
-    )
+    report = prepare("dpo", sixty, tmp_path / "out", TrainConfig(model=str(model), mix=(f"{ordinary}:0.5",)))
     (mixed,) = report.mixed
     train = next(file.rows for file in report.files if file.split == "train")
     assert train == 2 * mixed.rows
@@ -187,7 +188,7 @@ def test_too_few_ordinary_rows_are_an_error_that_says_how_many_it_takes(sixty, m
     few = tmp_path / "few.jsonl"
     few.write_text(json.dumps(pair(900)) + "\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"1 usable rows"):
-        prepare("dpo", sixty, tmp_path / "out", TrainingConfig(str(model), mix=[Mix(few, 0.5)]))
+        prepare("dpo", sixty, tmp_path / "out", TrainConfig(model=str(model), mix=(f"{few}:0.5",)))
 
 
 @pytest.mark.parametrize("text", ["rows.jsonl", "rows.jsonl:1.0", "rows.jsonl:half", ":0.5"])
@@ -198,31 +199,30 @@ def test_a_mix_that_says_no_share_is_refused(text):
 
 def test_what_cannot_be_is_refused_by_name(sixty, model, tmp_path):
     with pytest.raises(UnknownNameError, match="dpoo"):
-        prepare("dpoo", sixty, tmp_path / "a", TrainingConfig(str(model)))
+        prepare("dpoo", sixty, tmp_path / "a", TrainConfig(model=str(model)))
     with pytest.raises(UnknownNameError, match="laptopp"):
-        prepare("dpo", sixty, tmp_path / "b", TrainingConfig(str(model), preset="laptopp"))
+        prepare("dpo", sixty, tmp_path / "b", TrainConfig(model=str(model), preset="laptopp"))
     with pytest.raises(InputError, match="without a reward"):
-        prepare("grpo", sixty, tmp_path / "c", TrainingConfig(str(model)))
+        prepare("grpo", sixty, tmp_path / "c", TrainConfig(model=str(model)))
     with pytest.raises(InputError, match=r"has no config\.json"):
-        prepare("dpo", sixty, tmp_path / "d", TrainingConfig(str(tmp_path)))
+        prepare("dpo", sixty, tmp_path / "d", TrainConfig(model=str(tmp_path)))
     with pytest.raises(InputError, match="messages alone"):
         prepare(
             "grpo",
             sixty,
             tmp_path / "e",
-            TrainingConfig(str(model), reward=reward_for("grpo", model)),
-            balance=0.1,
+            TrainConfig(model=str(model), reward_model=reward_for("grpo", model), balance=0.1),
         )
 
 
 def test_a_column_that_is_missing_is_named_with_its_line(write_rows, model):
     folder = write_rows(train=[pair(1), {"prompt": "x", "chosen": "y"}])
     with pytest.raises(InputError, match=r"line 2: the column 'rejected'"):
-        write_training("dpo", folder.parent, TrainingConfig(str(model)))
+        write_training("dpo", folder.parent, TrainConfig(model=str(model)))
 
 
 def test_the_script_goes_on_from_the_newest_checkpoint(sixty, model, tmp_path):
-    prepare("dpo", sixty, tmp_path / "out", TrainingConfig(str(model)))
+    prepare("dpo", sixty, tmp_path / "out", TrainConfig(model=str(model)))
     for number in (9, 10):
         (tmp_path / f"out/model/checkpoint-{number}").mkdir(parents=True)
     trl = tmp_path / "bin/trl"

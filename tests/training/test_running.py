@@ -1,4 +1,4 @@
-"""TRL is run and watched. Where it is not installed that is said; the rest is shown on a process that acts like it."""
+"""TRL is run and watched; where it is not installed that is said."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import sys
 import pytest
 from training_rows import pair
 
+from character.config import TrainConfig
 from character.errors import InputError, MissingExtraError
-from character.training.preparing import TrainingConfig, write_training
+from character.training.preparing import write_training
 from character.training.running import last_checkpoint, train
 
 WITHOUT_TRL = importlib.util.find_spec("trl") is None
@@ -20,14 +21,14 @@ WITHOUT_TRL = importlib.util.find_spec("trl") is None
 def training(write_rows, model):
     rows = [pair(number, chosen="Go slowly.", rejected="Hurry up!!") for number in range(20)]
     return write_training(
-        "dpo", write_rows(train=rows).parent, TrainingConfig(str(model), values={"use_peft": False})
+        "dpo", write_rows(train=rows).parent, TrainConfig(model=str(model), values={"use_peft": False})
     ).folder
 
 
 def test_starting_the_command_line_imports_no_trainer():
     code = (
         "import sys; from character.cli import cli; c = cli.make_context('character', ['train', '--help'], "
-        "resilient_parsing=True); cli.get_command(c, 'train'); cli.get_command(c, 'demo'); "
+        "resilient_parsing=True); cli.get_command(c, 'train'); "
         "print(*{'torch', 'trl', 'transformers', 'datasets', 'dspy'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -37,7 +38,7 @@ def test_starting_the_command_line_imports_no_trainer():
 def test_a_missing_extra_or_a_grave_check_is_said_before_anything_starts(write_rows, model):
     rows = [row | {"images": []} for row in map(pair, range(20))]
     folder = write_training(
-        "dpo", write_rows(train=rows).parent, TrainingConfig(str(model), values={"use_peft": False})
+        "dpo", write_rows(train=rows).parent, TrainConfig(model=str(model), values={"use_peft": False})
     ).folder
     with pytest.raises(MissingExtraError if WITHOUT_TRL else InputError, match=r"train|images"):
         train(folder)

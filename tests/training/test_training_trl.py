@@ -1,4 +1,4 @@
-"""TRL itself trains from the recipes as they are, without a network, on a tiny model; it is watched, stopped, gone on with."""
+"""TRL itself trains from the recipes as they are, offline, on a tiny model; it is watched and stopped."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from closed_loop.reward_model import held_out_accuracy
 from closed_loop.tiny_model import write_tiny_model
 from training_rows import pair
 
 from character import Trait
+from character.config import TrainConfig
 from character.errors import InputError
 from character.preference import load_preference_model
 from character.text import stable_seed
 from character.training.methods import METHOD_NAMES
 from character.training.model_folder import read_model_folder
-from character.training.preparing import TrainingConfig, write_training
-from character.training.recipe import Reward
-from character.training.reward_model import held_out_accuracy
+from character.training.preparing import write_training
 from character.training.running import TrainingFailedError, last_checkpoint, train
 from character.training.sampling import Sampler
 from character.training.trl_settings import checked_values
@@ -58,11 +58,15 @@ def prepared(write_rows, tiny):
     """Writes a training of a method and gives its folder."""
 
     def prepare(
-        method: str, *, rows: int = 16, values: dict | None = None, reward: Reward | None = None
+        method: str, *, rows: int = 16, values: dict | None = None, reward_model: str | None = None
     ) -> Path:
         made = rows_for(method, rows + 4)
         folder = write_rows(train=made[:rows], validation=made[rows:]).parent
-        write_training(method, folder, TrainingConfig(str(tiny), reward=reward, values=values or {}))
+        write_training(
+            method,
+            folder,
+            TrainConfig(model=str(tiny), conditioned=False, reward_model=reward_model, values=values or {}),
+        )
         return folder
 
     return prepare
@@ -102,7 +106,7 @@ def test_a_reward_model_trained_from_its_recipe_rewards_policies_trained_from_th
     second = prepared(
         "grpo",
         rows=8,
-        reward=Reward(str(kept), is_ours=False),
+        reward_model=str(kept),
         values={"max_completion_length": 16, "logging_steps": 1},
     )
     assert "'reward'" in run_script(second)
@@ -121,8 +125,8 @@ def test_a_reward_model_that_is_told_the_trait_judges_two_opposite_ones(tiny, wr
     ]
     whole = dict.fromkeys(("use_peft", "lora_r", "lora_alpha", "lora_target_modules", "lora_task_type"))
     folder = write_rows(train=rows[:128], validation=rows[128:]).parent
-    wanted = TrainingConfig(
-        str(tiny), conditioned=True, values={**whole, "num_train_epochs": 12, "learning_rate": 1e-2}
+    wanted = TrainConfig(
+        model=str(tiny), conditioned=True, values={**whole, "num_train_epochs": 12, "learning_rate": 1e-2}
     )
     write_training("reward", folder, wanted, traits=traits)
     assert "train_loss" in run_script(folder)
@@ -135,9 +139,8 @@ def test_a_reward_model_that_is_told_the_trait_judges_two_opposite_ones(tiny, wr
     second = write_rows(train=asked[:8], validation=asked[128:132]).parent
     kept = tmp_path / "told"
     (folder / "model").rename(kept)
-    reward = Reward(str(kept), is_ours=True)
     values = {"max_completion_length": 16, "logging_steps": 1}
-    write_training("grpo", second, TrainingConfig(str(tiny), reward=reward, values=values))
+    write_training("grpo", second, TrainConfig(model=str(tiny), preference_model=str(kept), values=values))
     assert "'reward'" in run_script(second)
 
 

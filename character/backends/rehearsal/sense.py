@@ -12,6 +12,7 @@ from character.backends.rehearsal import derived
 from character.backends.rehearsal.concepts import find_concepts, parading
 from character.backends.rehearsal.phrases import BANKS, Phrases, read
 from character.backends.rehearsal.words import chunks, content_words, runs, sentences
+from character.locale import checked_language
 
 _NEVER = re.compile(r"(?!)")
 _SPOKEN_OPENINGS = frozenset(read("words")["en"]["spoken_openings"])
@@ -82,7 +83,7 @@ def _phrases(
     trait: dict[str, Any], concepts: tuple[str, ...], language: str, names: tuple[str, ...]
 ) -> Phrases:
     if concepts:
-        first, *others = (BANKS[language][key] for key in concepts)
+        first, *others = (BANKS[checked_language(language)][key] for key in concepts)
         return first if not others else first._replace(natural=first.natural + others[0].natural[:2])
     themes = _themes(_about(trait), language)
     poles = _themes(_text(trait.get("opposite")), language)

@@ -1,4 +1,4 @@
-"""What a model is offered when it may choose: two traits and a message that calls for neither, evenly over pairs and orders."""
+"""What a model may choose between: two traits, on a message for neither, evenly over pairs and orders."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Offer(NamedTuple):
 def other_traits(constitution: Constitution) -> list[Trait]:
     """Return six common traits to choose a character's own over, without those that it has by a name alike.
 
-    In Chinese or, for any other language, in English. They give ratings a zero of their own: a model may lean towards every
-    trait of its character, which choices among these alone could not show.
+    In Chinese or, for any other language, in English. They give ratings a zero of their own: a model may lean
+    towards every trait of its character, which choices among these alone could not show.
     """
     others = wording("effect_messages.other_traits", report_language(constitution.language))
     known = [trait.name.casefold() for trait in constitution.traits]
@@ -39,7 +39,10 @@ def other_traits(constitution: Constitution) -> list[Trait]:
 
 
 def _are_alike(one: str, other: str) -> bool:
-    """Whether two names are next to the same: one holds the other (好奇, 好奇心), or they begin alike (curious, curiosity)."""
+    """Whether two names are next to the same: one holds the other (好奇, 好奇心), or they begin alike.
+
+    As ``curious`` and ``curiosity`` do.
+    """
     if one in other or other in one:
         return True
     return one.isascii() and one[:_STEM] == other[:_STEM]
@@ -48,11 +51,11 @@ def _are_alike(one: str, other: str) -> bool:
 def offers_for(
     constitution: Constitution, messages: Sequence[tuple[Message, str]], number: int, seed: int
 ) -> list[Offer]:
-    """Return so many offers: every pair as often as every other, and in both orders, as far as the number allows.
+    """Return so many offers: every pair as often as every other, in both orders, as far as the number allows.
 
-    A pair holds at least one trait of the character. ``messages`` come with their group; a message that was written for
-    a trait is not offered with it, and none twice with the same pair where another one is left. Raises no error where some
-    messages are neutral, as ``effect`` makes sure.
+    A pair holds at least one trait of the character. ``messages`` come with their group; a message that was
+    written for a trait is not offered with it, and none twice with the same pair where another one is left.
+    Raises no error where some messages are neutral, as ``effect`` makes sure.
     """
     rng = random.Random(seed)
     own, others = list(constitution.traits), other_traits(constitution)

@@ -1,4 +1,4 @@
-"""Checks of the rows themselves: what would crash a trainer, be dropped in silence, or teach something else."""
+"""Checks of the rows themselves: what would crash a trainer, be dropped in silence, or teach other things."""
 
 from __future__ import annotations
 
@@ -33,18 +33,20 @@ def left_out(counts: Mapping[str, int]) -> Iterator[Check]:
     """Tell what of a run did not come into the data; what reviewers vetoed by what it is."""
     vetoed = {reason: number for reason, number in counts.items() if reason in VETO_REASONS}
     others = {reason: number for reason, number in counts.items() if reason not in VETO_REASONS}
-    for code, found, whose in (
+    for code, numbers, whose in (
         ("vetoed", vetoed, "by reviewers' vetoes"),
         ("left_out", others, "of the data"),
     ):
-        if found:
+        if numbers:
             words = wording("drops", "en")
-            listed = ", ".join(f"{number:,} {words.get(reason, reason)}" for reason, number in found.items())
+            listed = ", ".join(
+                f"{number:,} {words.get(reason, reason)}" for reason, number in numbers.items()
+            )
             yield Check(
                 code=code,
                 weight="note",
                 text=f"Left out {whose}: {listed}.",
-                numbers={reason: float(number) for reason, number in found.items()},
+                numbers={reason: float(number) for reason, number in numbers.items()},
             )
 
 
@@ -59,8 +61,8 @@ def shapes(data: TrainingData, _method: Method) -> Iterator[Check]:
         yield Check(
             code="mixed_shapes",
             weight="stop",
-            text=f"{_rows(len(mixed))} hold a prompt as text and a response as a list of turns, or the other way round; TRL "
-            "crashes on that. Write both as lists of turns.",
+            text=f"{_rows(len(mixed))} hold a prompt as text and a response as a list of turns, or the other "
+            "way round; TRL crashes on that. Write both as lists of turns.",
             numbers={"rows": len(mixed)},
         )
 
@@ -72,22 +74,23 @@ def columns(data: TrainingData, method: Method) -> Iterator[Check]:
         yield Check(
             code="images",
             weight="stop",
-            text=f"{_rows(pictured)} have a column of images. TRL then wants a model that sees, and fails on any other. Take "
-            "the column out.",
+            text=f"{_rows(pictured)} have a column of images. TRL then wants a model that sees, and fails on "
+            "any other. Take the column out.",
             numbers={"rows": pictured},
         )
     with_margin = sum("margin" in row for row in data.rows)
     if with_margin:
         reads = method.name == "reward"
-        said = (
-            "TRL subtracts it from the difference of rewards in the loss. Keep it only if that is what you want."
+        advice = (
+            "TRL subtracts it from the difference of rewards in the loss. Keep it only if that is what you "
+            "want."
             if reads
             else "This method does not read it."
         )
         yield Check(
             code="margin",
             weight="look" if reads else "note",
-            text=f"{_rows(with_margin)} have a column named margin. {said}",
+            text=f"{_rows(with_margin)} have a column named margin. {advice}",
             numbers={"rows": with_margin},
         )
 
@@ -101,7 +104,8 @@ def identical_sides(data: TrainingData, method: Method) -> Iterator[Check]:
         yield Check(
             code="identical_sides",
             weight="look",
-            text=f"{_rows(same)} have the same text as chosen and rejected. They teach nothing; leave them out.",
+            text=f"{_rows(same)} have the same text as chosen and rejected. They teach nothing; leave them "
+            "out.",
             numbers={"rows": same},
         )
 
@@ -111,15 +115,15 @@ def shared_prompts(data: TrainingData, _method: Method) -> Iterator[Check]:
     keys = {name: {prompt_key(row) for row in rows} for name, rows in data.splits.items()}
     names = list(keys)
     shared = {f"{a} and {b}": len(keys[a] & keys[b]) for i, a in enumerate(names) for b in names[i + 1 :]}
-    found = {pair: number for pair, number in shared.items() if number}
-    if found:
-        where = "; ".join(f"{pair}: {number}" for pair, number in found.items())
+    counts = {pair: number for pair, number in shared.items() if number}
+    if counts:
+        where = "; ".join(f"{pair}: {number}" for pair, number in counts.items())
         yield Check(
             code="shared_prompts",
             weight="look",
-            text=f"Prompts are in two splits at once ({where}). Figures on held-out rows would be too good: split by "
-            "message, as character does.",
-            numbers={"prompts": float(sum(found.values()))},
+            text=f"Prompts are in two splits at once ({where}). Figures on held-out rows would be too good: "
+            "split by message, as character does.",
+            numbers={"prompts": float(sum(counts.values()))},
         )
     elif len(names) > 1:
         yield Check(code="shared_prompts", weight="fine", text="No prompt is in two splits.")
@@ -183,7 +187,8 @@ def too_long(data: TrainingData, method: Method, model: ModelFolder | None, limi
             code="too_long",
             weight="stop" if over == len(rows) else "look",
             text=f"{_rows(over)} of {len(rows):,} have more than {limit:,} tokens{how}, the longest "
-            f"{max(lengths):,}. {_FATE[method.name]}. Raise max_length, or leave long responses out of the run.",
+            f"{max(lengths):,}. {_FATE[method.name]}. Raise max_length, or leave long responses out of the "
+            "run.",
             numbers=numbers,
         )
     else:
@@ -196,7 +201,7 @@ def too_long(data: TrainingData, method: Method, model: ModelFolder | None, limi
 
 
 def _token_counts(rows: Sequence[Row], model: ModelFolder) -> list[int]:
-    """Return the tokens of each row: those of its prompt with its longest response, as the model reads them."""
+    """Return the tokens of each row as the model reads them: its prompt with its longest response."""
     texts: list[str] = []
     owners: list[int] = []
     for place, row in enumerate(rows):
@@ -230,8 +235,8 @@ def _longer(chosen: int, rejected: int) -> float:
 def settles(interval: Interval, center: float, bar: float, num_prompts: int) -> bool:
     """Return whether an interval leaves nothing as far as ``bar`` from the center.
 
-    Where all values are alike the bootstrap gives no width; then what was seen in none of n prompts may still be in 3 / n of
-    them (the rule of three, at 95 %).
+    Where all values are alike the bootstrap gives no width; then what was seen in none of n prompts may still
+    be in 3 / n of them (the rule of three, at 95 %).
     """
     reach = max(abs(interval.low - center), abs(interval.high - center))
     return max(reach, UNSEEN / num_prompts) <= bar

@@ -1,4 +1,4 @@
-"""Checks of the base model's folder: a chat template that is there and does what training takes for granted."""
+"""Checks of the base model's folder: a chat template is there and does what training takes for granted."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def chat_template(data: TrainingData, model: ModelFolder | None, name: str) -> I
         yield Check(
             code="chat_template",
             weight="stop",
-            text=f"{model.path} has no chat template, and the data are conversations: TRL crashes. Take an instruction-tuned "
-            "model, or put a chat_template.jinja into the folder.",
+            text=f"{model.path} has no chat template, and the data are conversations: TRL crashes. Take an "
+            "instruction-tuned model, or put a chat_template.jinja into the folder.",
         )
         return
     yield from _prefix(data, model)
@@ -41,9 +41,9 @@ def _prefix(data: TrainingData, model: ModelFolder) -> Iterator[Check]:
         yield Check(
             code="template_prefix",
             weight="stop",
-            text="The chat template writes a prompt that ends otherwise than the same prompt within a conversation "
-            f"(…{prompt[-40:]!r}), so the model would be trained after a context that it never sees. Give it a template whose "
-            "generation prompt is how the assistant's turn begins.",
+            text="The chat template writes a prompt that ends otherwise than the same prompt within a "
+            f"conversation (…{prompt[-40:]!r}), so the model would be trained after a context that it never "
+            "sees. Give it a template whose generation prompt is how the assistant's turn begins.",
             numbers={"rows": len(broken)},
         )
     else:
@@ -53,14 +53,14 @@ def _prefix(data: TrainingData, model: ModelFolder) -> Iterator[Check]:
 
 
 def _examples(data: TrainingData) -> list[tuple[list[dict[str, str]], list[dict[str, str]]]]:
-    found: list[tuple[list[dict[str, str]], list[dict[str, str]]]] = []
+    examples: list[tuple[list[dict[str, str]], list[dict[str, str]]]] = []
     for row in data.rows:
         if isinstance(row["prompt"], list):
             response = next(iter(responses_of(row)), [{"role": "assistant", "content": "…"}])
-            found.append((turns_of(row["prompt"], "user"), turns_of(response, "assistant")))
-        if len(found) == _SAMPLE:
+            examples.append((turns_of(row["prompt"], "user"), turns_of(response, "assistant")))
+        if len(examples) == _SAMPLE:
             break
-    return found
+    return examples
 
 
 def _continues(model: ModelFolder, turns: list[dict[str, str]], response: list[dict[str, str]]) -> bool:
@@ -77,8 +77,9 @@ def padding(model: ModelFolder | None) -> Iterator[Check]:
         yield Check(
             code="pad_is_eos",
             weight="look",
-            text=f"The padding token is the end token ({pad!r}). Where padding is left out of the loss, the end is too, and "
-            "the model may not learn to stop: give it a padding token of its own, and look at what the replies end with.",
+            text=f"The padding token is the end token ({pad!r}). Where padding is left out of the loss, the "
+            "end is too, and the model may not learn to stop: give it a padding token of its own, and look "
+            "at what the replies end with.",
         )
     elif pad is None and model.tokenizer is not None:
         yield Check(

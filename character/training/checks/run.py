@@ -10,11 +10,10 @@ from character.training.checks import model as model_checks
 from character.training.data import TrainingData
 from character.training.methods import METHODS, MethodName
 from character.training.model_folder import ModelFolder, read_model_folder
-from character.training.other_traits import Scorer, by_words, other_traits
+from character.training.other_traits import BY_WORDS, TraitScorer, other_traits
 from character.training.reports import Check
 
 _ORDER = {"stop": 0, "look": 1, "note": 2, "fine": 3}
-BY_WORDS = "by the words of its definition"
 
 
 def check_training(
@@ -24,20 +23,19 @@ def check_training(
     *,
     max_length: int,
     traits: Sequence[Trait] = (),
-    scorer: Scorer = by_words,
-    how: str = BY_WORDS,
+    scorer: TraitScorer = BY_WORDS,
     left_out: Mapping[str, int] | None = None,
 ) -> tuple[Check, ...]:
     """Return what speaks for and against training on this data from this base model, the gravest first.
 
-    ``traits`` are all that the character has: each is looked for in the pairs of the others, by ``scorer``, and ``how``
-    says in words who that is. ``max_length`` is the recipe's. ``left_out`` counts what of a run did not come into the data, by
-    reason. Nothing is changed and no model is loaded.
+    ``traits`` are all that the character has: each is looked for in the pairs of the others, by ``scorer``.
+    ``max_length`` is the recipe's. ``left_out`` counts what of a run did not come into the data, by reason.
+    Nothing is changed and no model is loaded.
     """
     folder = read_model_folder(model)
-    found = [*data_checks.left_out(left_out or {}), *_checks(data, method, model, folder, max_length)]
-    found += other_traits(data, METHODS[method], traits, scorer, how)
-    return tuple(sorted(found, key=lambda check: _ORDER[check.weight]))
+    checks = [*data_checks.left_out(left_out or {}), *_checks(data, method, model, folder, max_length)]
+    checks += other_traits(data, METHODS[method], traits, scorer)
+    return tuple(sorted(checks, key=lambda check: _ORDER[check.weight]))
 
 
 def _checks(
@@ -68,7 +66,7 @@ def report_text(checks: Sequence[Check]) -> str:
     }
     lines = ["# Checks before training"]
     for weight, head in heads.items():
-        said = [f"- {' '.join(check.text.split())}" for check in checks if check.weight == weight]
-        if said:
-            lines += ["", f"## {head}", "", *said]
+        items = [f"- {' '.join(check.text.split())}" for check in checks if check.weight == weight]
+        if items:
+            lines += ["", f"## {head}", "", *items]
     return "\n".join(lines) + "\n"

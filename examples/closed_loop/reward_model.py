@@ -1,4 +1,4 @@
-"""A reward model that TRL trained, asked for its rewards: how it fares on pairs that it was not trained on."""
+"""A reward model that TRL trained, and how it fares on pairs that it was not trained on."""
 
 from __future__ import annotations
 
