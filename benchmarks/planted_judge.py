@@ -1,6 +1,6 @@
 """A judge with a gain planted in it: every example in its prompt brings its scores nearer to the raters'.
 
-The rehearsal model, as which it judges without examples, heeds none. What finds a gain is measured with this one.
+Without examples it judges as the rehearsal model does, which heeds none. It measures whether a gain is found.
 """
 
 from __future__ import annotations

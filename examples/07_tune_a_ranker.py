@@ -15,7 +15,8 @@ for text, score in zip(item.candidates, item.consensus(), strict=True):
 
 with tempfile.TemporaryDirectory() as folder:
     out = Path(folder)
-    # The rehearsal model judges here; name a real one with load_config(overrides={"backends": …}).
+    # The rehearsal model judges here and heeds no examples, so nothing is adopted; name a real one with
+    # load_config(overrides={"backends": …}).
     tuned = optimize(labelled, out / "tuned", strategy="few_shot", budget=600)
     gain = tuned.report.gain
     print(f"{gain.metric} on held-out messages: {gain.before.estimate:.2f} -> {gain.after.estimate:.2f}")

@@ -38,12 +38,12 @@ def leaning(trait: Any, leanings: Mapping[str, float]) -> float:
 
 def tell_trait(values: dict[str, Any], language: str, conditions: Conditions) -> dict[str, Any]:
     """Return which of two traits shows more strongly in a response, "neither" where none does or both do."""
-    found = [
+    readings = [
         features_of(sense_of(trait, language), str(values.get("response", ""))) for trait in _pair(values)
     ]
     noise = conditions.noise * conditions.care.noise
-    first, second = (each.strength + conditions.rng.gauss(0.0, noise) for each in found)
-    return {"reasoning": _noted(found, language), "shown": _shown(first, second)}
+    first, second = (each.strength + conditions.rng.gauss(0.0, noise) for each in readings)
+    return {"reasoning": _noted(readings, language), "shown": _shown(first, second)}
 
 
 def _shown(first: float, second: float) -> str:
@@ -58,10 +58,10 @@ def _pair(values: dict[str, Any]) -> tuple[Any, Any]:
     return (*traits, "", "")[:2]
 
 
-def _noted(found: list[Features], language: str) -> str:
+def _noted(readings: list[Features], language: str) -> str:
     words = _WORDS[language]
     lines = [
         words["trait"].format(number=number, words=" · ".join(each.seen[:4]) or words["unseen"])
-        for number, each in enumerate(found, start=1)
+        for number, each in enumerate(readings, start=1)
     ]
     return join(lines, language)

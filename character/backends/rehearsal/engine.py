@@ -163,7 +163,7 @@ def _read(request: lm15.Request) -> tuple[str, list[dict[str, str]]]:
     system = request.system or ""
     if not isinstance(system, str):
         system = "".join(part.text for part in system)
-    said = [{"role": message.role, "content": message.text or ""} for message in request.messages]
-    developer = [message["content"] for message in said if message["role"] == "developer"]
-    messages = [message for message in said if message["role"] != "developer"]
-    return "\n".join(part for part in (system, *developer) if part), messages or said
+    contents = [{"role": message.role, "content": message.text or ""} for message in request.messages]
+    developer = [message["content"] for message in contents if message["role"] == "developer"]
+    messages = [message for message in contents if message["role"] != "developer"]
+    return "\n".join(part for part in (system, *developer) if part), messages or contents

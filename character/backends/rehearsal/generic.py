@@ -56,9 +56,9 @@ def _instruction_in(prompt: Prompt) -> str:
     for name in sorted(named, key=lambda name: ("attempt" not in name, "basic" not in name, name)):
         text = str(prompt.values[name]).strip()
         attempts = _ATTEMPT.findall(text)
-        found = attempts[-1] if attempts else fenced(text) or text
-        if found.strip():
-            return "\n".join(line.strip() for line in found.strip().splitlines())
+        instruction = attempts[-1] if attempts else fenced(text) or text
+        if instruction.strip():
+            return "\n".join(line.strip() for line in instruction.strip().splitlines())
     return ""
 
 

@@ -180,11 +180,11 @@ def responses_in(values: dict[str, Any]) -> list[str]:
 def _note(features: Features, language: str) -> str:
     words = _WORDS[language]
     seen, opposed = (_listed(each, words) for each in (features.seen, features.opposed))
-    shown = words["seen"].format(words=seen) if seen else words["unseen"]
+    line = words["seen"].format(words=seen) if seen else words["unseen"]
     often = words["often"] if features.excess > 0.4 else ""
     against = words["opposed"].format(words=opposed) if opposed else ""
-    return f"{shown}{often}{against}{words['stop']}"
+    return f"{line}{often}{against}{words['stop']}"
 
 
-def _listed(found: tuple[str, ...], words: dict[str, str]) -> str:
-    return words["between"].join(words["word"].format(word=word) for word in found[:4])
+def _listed(cues: tuple[str, ...], words: dict[str, str]) -> str:
+    return words["between"].join(words["word"].format(word=word) for word in cues[:4])

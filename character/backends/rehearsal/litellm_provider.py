@@ -39,9 +39,11 @@ def _handler() -> Any:
 
 
 def _answer(messages: list[Any], params: dict[str, Any]) -> dict[str, Any]:
-    said = [{"role": message["role"], "content": _text(message.get("content"))} for message in messages]
-    system = "\n".join(message["content"] for message in said if message["role"] in ("system", "developer"))
-    turns = [message for message in said if message["role"] not in ("system", "developer")]
+    sections = [{"role": message["role"], "content": _text(message.get("content"))} for message in messages]
+    system = "\n".join(
+        message["content"] for message in sections if message["role"] in ("system", "developer")
+    )
+    turns = [message for message in sections if message["role"] not in ("system", "developer")]
     answer = RehearsalEngine().answer(
         system,
         turns,

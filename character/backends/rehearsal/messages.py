@@ -48,13 +48,13 @@ def write_messages(values: dict[str, Any], language: str, rng: Random) -> list[s
     """
     phrases = sense_of(values.get("trait"), language).phrases
     kind, turns = _kind(str(values.get("kind", ""))), _turns(values.get("turns"))
-    known = [_grams(str(text)) for text in values.get("existing_messages") or []]
+    earlier = [_grams(str(text)) for text in values.get("existing_messages") or []]
     given = values.get("briefs")
     messages: list[str | list[str]] = []
     for brief in given if isinstance(given, list) else []:
         scene = _scene(brief if isinstance(brief, dict) else {"topic": str(brief)}, kind, phrases, language)
-        message = _fresh(scene, turns, known, rng)
-        known.append(_grams(_key(message)))
+        message = _fresh(scene, turns, earlier, rng)
+        earlier.append(_grams(_key(message)))
         messages.append(message)
     return messages
 
@@ -68,8 +68,8 @@ def check_messages(values: dict[str, Any], language: str, rng: Random) -> dict[s
     trait, messages = values.get("trait"), values.get("messages")
     name = str(trait.get("name", "")) if isinstance(trait, dict) else ""
     may_name = "reflect" in str(values.get("kind", "")).casefold()
-    shown = [str(message) for message in messages] if isinstance(messages, list) else []
-    reveals = [_passes(text, "" if may_name else name.casefold(), rng) for text in shown]
+    texts = [str(message) for message in messages] if isinstance(messages, list) else []
+    reveals = [_passes(text, "" if may_name else name.casefold(), rng) for text in texts]
     words = _CHECKS[language]
     lines = [
         words["message"].format(number=number, verdict=words["passes" if passes else "fails"])
@@ -84,11 +84,11 @@ def _passes(text: str, name: str, rng: Random) -> bool:
     return says_something and not fussy and not (name and name in text.casefold())
 
 
-def _fresh(scene: Scene, turns: int, known: list[frozenset[str]], rng: Random) -> str | list[str]:
+def _fresh(scene: Scene, turns: int, earlier: list[frozenset[str]], rng: Random) -> str | list[str]:
     for _ in range(_ATTEMPTS):
         message = _message(scene, turns, rng)
         own = _grams(_key(message))
-        if all(jaccard(own, other) < _ALIKE for other in known):
+        if all(jaccard(own, other) < _ALIKE for other in earlier):
             break
     return message
 
@@ -97,11 +97,11 @@ def _message(scene: Scene, turns: int, rng: Random) -> str | list[str]:
     first = _first_turn(scene, rng)
     if turns == 1:
         return first
-    said = [first]
-    while len(said) < turns:
-        said.append(compose(said[-1], None, "absent", scene.language, rng))
-        said.append(_fill(rng.choice(scene.grammar.followups), _choose(scene, rng)))
-    return said
+    texts = [first]
+    while len(texts) < turns:
+        texts.append(compose(texts[-1], None, "absent", scene.language, rng))
+        texts.append(_fill(rng.choice(scene.grammar.followups), _choose(scene, rng)))
+    return texts
 
 
 def _first_turn(scene: Scene, rng: Random) -> str:
@@ -191,8 +191,8 @@ def _scene(brief: dict[str, Any], kind: str, phrases: Phrases, language: str) ->
 def _length(text: str) -> str:
     """Return short, medium or long by the word that comes first ("long: a short paragraph" is long)."""
     places = {"short": _SHORT.search(text), "medium": _MEDIUM.search(text), "long": _LONG.search(text)}
-    found = {name: match.start() for name, match in places.items() if match}
-    return min(found, key=lambda name: found[name]) if found else "medium"
+    starts = {name: match.start() for name, match in places.items() if match}
+    return min(starts, key=lambda name: starts[name]) if starts else "medium"
 
 
 def _nominal(topic: str) -> str:

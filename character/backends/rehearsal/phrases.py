@@ -85,7 +85,7 @@ def _bank(language: str) -> dict[str, Phrases]:
     }
 
 
-BANKS = {language: _bank(language) for language in LANGUAGES}
+BANKS: dict[str, dict[str, Phrases]] = {language: _bank(language) for language in LANGUAGES}
 """The phrases of every concept, by language."""
 GRAMMARS = {language: Grammar(**parts) for language, parts in read("grammar").items()}
 REPLIES = {language: Replies(**parts) for language, parts in read("replies").items()}

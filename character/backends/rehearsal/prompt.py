@@ -90,8 +90,8 @@ def read_values(text: str, fields: tuple[Field, ...]) -> dict[str, Any]:
     names = [field.name for field in fields]
     values: dict[str, Any] = {}
     position, expected = 0, 0
-    while expected < len(fields) and (found := _next_header(text, position, names, expected)):
-        index, start, _ = found
+    while expected < len(fields) and (header := _next_header(text, position, names, expected)):
+        index, start, _ = header
         following = _next_header(text, start, names, index + 1)
         end = following[2] if following else len(text)
         values[names[index]], position = _value(text, start, end, fields[index].type)

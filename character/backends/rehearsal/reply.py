@@ -56,16 +56,18 @@ def rehearse(
     if prompt is None:
         return _plain(messages[-1]["content"], rng)
     conditions = Conditions(noise, position_bias, care_of(prompt.layout.instruction), rng)
-    known = _known(prompt, conditions, leanings)
+    outputs = _task_outputs(prompt, conditions, leanings)
     language = _language(prompt)
     answer = {
-        field.name: known[field.name] if field.name in known else generic.fill(field, prompt, language, rng)
+        field.name: outputs[field.name]
+        if field.name in outputs
+        else generic.fill(field, prompt, language, rng)
         for field in prompt.layout.outputs
     }
     return _as_json(answer) if as_json or prompt.layout.json else _as_chat(answer)
 
 
-def _known(prompt: Prompt, conditions: Conditions, leanings: Mapping[str, float]) -> dict[str, Any]:
+def _task_outputs(prompt: Prompt, conditions: Conditions, leanings: Mapping[str, float]) -> dict[str, Any]:
     """Return the outputs of the tasks that are known, told apart by their fields; empty for any other."""
     values, language = prompt.values, _language(prompt)
     outputs = {field.name: field for field in prompt.layout.outputs}
@@ -104,9 +106,9 @@ def _judgement(
     if "order" in outputs:
         answer["order"] = chain(whole(scores))
     if "verdict" in outputs:
-        said = verdict(scores) if answer["suitable"] else "unsuitable"
+        better = verdict(scores) if answer["suitable"] else "unsuitable"
         allowed = outputs["verdict"].allowed
-        answer["verdict"] = said if not allowed or said in allowed else allowed[0]
+        answer["verdict"] = better if not allowed or better in allowed else allowed[0]
     return answer
 
 

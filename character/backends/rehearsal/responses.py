@@ -29,9 +29,9 @@ def respond(values: dict[str, Any], language: str, rng: Random) -> str:
     message = last_content(turns)
     if "expression" not in values:
         return _in_character(message, values.get("character"), language, rng)
-    found = _LEVEL.search(str(values["expression"]).casefold())
+    level = _LEVEL.search(str(values["expression"]).casefold())
     sense = sense_of(focus(values), language)
-    return compose(message, sense, found[0] if found else "natural", language, rng)
+    return compose(message, sense, level[0] if level else "natural", language, rng)
 
 
 def _in_character(message: str, character: Any, language: str, rng: Random) -> str:
@@ -111,8 +111,10 @@ def _natural(parts: list[str], phrases: Phrases, rng: Random) -> list[str]:
 def _overdone(parts: list[str], phrases: Phrases, rng: Random) -> list[str]:
     # A mannerism after nearly every sentence, from a small stock, so that it comes back.
     stock = rng.sample(phrases.overdone, min(2, len(phrases.overdone)))
-    shown = _insert(parts, rng.sample(phrases.natural, rng.randint(1, 2)), rng)
-    return [part for sentence in shown for part in (sentence, rng.choice(stock))[: 1 + (rng.random() < 0.85)]]
+    sentences = _insert(parts, rng.sample(phrases.natural, rng.randint(1, 2)), rng)
+    return [
+        part for sentence in sentences for part in (sentence, rng.choice(stock))[: 1 + (rng.random() < 0.85)]
+    ]
 
 
 def _opposite(parts: list[str], phrases: Phrases, rng: Random) -> list[str]:

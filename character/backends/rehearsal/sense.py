@@ -93,11 +93,11 @@ def _phrases(
 def _themes(text: str, language: str) -> tuple[str, ...]:
     """Return up to six noun-like phrases of a description, best first."""
     if language == "zh":
-        found = [chunk for chunk in chunks(text) if len(chunk) <= 6] or [chunk[:4] for chunk in chunks(text)]
-        return tuple(dict.fromkeys(found))[:6]
+        words = [chunk for chunk in chunks(text) if len(chunk) <= 6] or [chunk[:4] for chunk in chunks(text)]
+        return tuple(dict.fromkeys(words))[:6]
     text = re.sub(r"^\s*\w+s\s+", "", text)  # "talks about …": the verb of a description is no theme
     split = [(part, runs(part)) for part in _PREPOSITION.split(text)[1:]]
-    nouns = [found[0] for part, found in split if found and part.startswith(found[0][0])]
+    nouns = [words[0] for part, words in split if words and part.startswith(words[0][0])]
     candidates = nouns if len(nouns) >= 2 else [*nouns, *runs(text)]
     return tuple(dict.fromkeys(" ".join(run[:2]).lower() for run in candidates if len(run[0]) > 2))[:6]
 
@@ -106,8 +106,8 @@ def _spoken(trait: dict[str, Any], names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the sentences of the examples that read like something said, not like a description."""
     given = trait.get("examples") or ()
     quoted = [part for text in given for part in re.findall(r"[“「\"]([^”」\"]{4,})[”」\"]", str(text))]
-    said = quoted or [line for text in given for line in sentences(str(text)) if _is_said(line)]
-    return _unlike(tuple(said), names)
+    lines = quoted or [line for text in given for line in sentences(str(text)) if _is_said(line)]
+    return _unlike(tuple(lines), names)
 
 
 def _is_said(sentence: str) -> bool:
@@ -118,8 +118,8 @@ def _is_said(sentence: str) -> bool:
 
 def _unlike(words: Iterable[str], taken: Iterable[str]) -> tuple[str, ...]:
     """Return the words that do not contain one of the taken ones and are not contained in one."""
-    known = [word.casefold() for word in taken if word]
-    return tuple(word for word in words if not any(k in word.casefold() for k in known))
+    folded = [word.casefold() for word in taken if word]
+    return tuple(word for word in words if not any(k in word.casefold() for k in folded))
 
 
 def _text(value: Any) -> str:
@@ -129,9 +129,9 @@ def _text(value: Any) -> str:
 
 
 def _pattern(words: Iterable[str]) -> re.Pattern[str]:
-    kept = sorted({word.casefold() for word in words if word.strip()}, key=lambda word: (-len(word), word))
-    if not kept:
+    ordered = sorted({word.casefold() for word in words if word.strip()}, key=lambda word: (-len(word), word))
+    if not ordered:
         return _NEVER
     return re.compile(
-        "|".join(rf"(?<![a-z]){re.escape(w)}" if w[0].isascii() else re.escape(w) for w in kept)
+        "|".join(rf"(?<![a-z]){re.escape(w)}" if w[0].isascii() else re.escape(w) for w in ordered)
     )

@@ -44,13 +44,13 @@ def sentences(text: str) -> list[str]:
 
 def runs(text: str) -> list[list[str]]:
     """Return the runs of English content words that no function word or stop breaks up, as lists of words."""
-    found: list[list[str]] = [[]]
+    stretches: list[list[str]] = [[]]
     for token in _WORD_OR_BREAK.findall(text):
         if token.casefold() in _STOP_EN or not token[0].isalpha():
-            found.append([])
+            stretches.append([])
         else:
-            found[-1].append(token)
-    return [run for run in found if run]
+            stretches[-1].append(token)
+    return [run for run in stretches if run]
 
 
 def chunks(text: str) -> list[str]:
@@ -80,10 +80,10 @@ def _phrases(sentence: str, language: str) -> list[tuple[str, bool]]:
     """Return the content phrases of a sentence, each with whether a marker of the subject comes before it."""
     if language == "zh":
         return [(chunk[:8], bool(_MARKED_ZH.search(sentence.split(chunk)[0]))) for chunk in chunks(sentence)]
-    found = [run[:4] for run in runs(sentence)]
+    stretches = [run[:4] for run in runs(sentence)]
     return [
         (" ".join(run).lower(), bool(_MARKED_EN.search(sentence.split(run[0])[0])))
-        for run in found
+        for run in stretches
         if len(run[0]) > 1
     ]
 
@@ -96,16 +96,16 @@ def content_words(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """
     denied = [*_NEGATION_ZH.findall(text)]
     plain = _NEGATION_ZH.sub("，", text)
-    kept = [part for chunk in chunks(plain) for part in _short(chunk)]
+    affirmed = [part for chunk in chunks(plain) for part in _short(chunk)]
     negative = False
     for token in _WORD_OR_BREAK.findall(plain):
         word = token.casefold()
         if word in _NEGATION_EN or not token[0].isalpha():
             negative = word in _NEGATION_EN
         elif word not in _STOP_EN and len(word) > 2:
-            (denied if negative else kept).append(word[:6])
+            (denied if negative else affirmed).append(word[:6])
             negative = False
-    return tuple(dict.fromkeys(kept)), tuple(dict.fromkeys(denied))
+    return tuple(dict.fromkeys(affirmed)), tuple(dict.fromkeys(denied))
 
 
 def _short(chunk: str) -> list[str]:
