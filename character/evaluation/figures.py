@@ -49,7 +49,7 @@ def mean_figure(values: Sequence[float], seed: int) -> tuple[EffectFigure, float
     low, high = (float(end[0]) for end in bootstrap_intervals(columns, messages, seed=seed))
     p = float(sign_flip_p_values(columns, messages, seed=seed)[0])
     if low == high:
-        # Messages that all came out the same leave a bootstrap nothing to vary. As many as 3/n of them may yet lie a step away.
+        # Messages that all came out the same leave a bootstrap nothing to vary; 3/n may yet lie a step away.
         low, high = low - UNSEEN / len(values), high + UNSEEN / len(values)
     return figure_of(Interval(float(columns.mean()), low, high), len(values)), p
 

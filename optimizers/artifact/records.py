@@ -152,19 +152,20 @@ class RankerArtifact(_Record):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        known = {field.name for field in self.signature.fields}
+        names = {field.name for field in self.signature.fields}
         for number, demo in enumerate(self.demos):
-            unknown = sorted(set(demo) - known)
+            unknown = sorted(set(demo) - names)
             if unknown:
                 raise ValueError(
-                    f"demos[{number}] has the field {unknown[0]!r}, which the signature lacks (it has {', '.join(sorted(known))})"
+                    f"demos[{number}] has the field {unknown[0]!r}, which the signature lacks "
+                    f"(it has {', '.join(sorted(names))})"
                 )
-        found = self.signature_fingerprint or self.signature.fingerprint
-        if found != self.signature.fingerprint:
+        stated = self.signature_fingerprint or self.signature.fingerprint
+        if stated != self.signature.fingerprint:
             raise ValueError(
-                f"signature_fingerprint is {found!r}, the fields amount to {self.signature.fingerprint!r}"
+                f"signature_fingerprint is {stated!r}, the fields amount to {self.signature.fingerprint!r}"
             )
-        object.__setattr__(self, "signature_fingerprint", found)
+        object.__setattr__(self, "signature_fingerprint", stated)
         return self
 
     @property

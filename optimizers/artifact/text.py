@@ -158,12 +158,12 @@ def _depth(text: str) -> int:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for key, value in pairs:
-        if key in found:
+        if key in fields:
             raise ArtifactError(f"the key {key[:60]!r} occurs twice.", expected="each key once")
-        found[key] = value
-    return found
+        fields[key] = value
+    return fields
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -58,12 +58,12 @@ def fit_biases(items: Sequence[JudgedItem]) -> tuple[tuple[tuple[float, ...], ..
 def _places(rows: _Rows, sizes: Sequence[int]) -> tuple[tuple[float, ...], ...]:
     target, design = _without_candidates(rows, np.column_stack([rows.design, rows.label]))
     effects, variances = _least_squares(target, design, rows.group)
-    found, start = [], 0
+    rows_of_places, start = [], 0
     for size in sizes:
         part = slice(start, start + size)
-        found.append(_shrunk_places(effects[part], variances[part]))
+        rows_of_places.append(_shrunk_places(effects[part], variances[part]))
         start += size
-    return tuple(row for row in found if row)
+    return tuple(row for row in rows_of_places if row)
 
 
 def _length_slope(rows: _Rows) -> float:
@@ -110,10 +110,10 @@ def _pass_rows(
     design[:, start : start + len(each.shown)] = np.eye(len(each.shown))
     if len(item.lengths):
         design[:, -1] = centred_logs([item.lengths[i] for i in each.shown])
-    found = list(_known(item, each))
-    if len(found) < 2:
+    judged = list(_known(item, each))
+    if len(judged) < 2:
         return None
-    place, shown, scores, labels = (np.asarray(column) for column in zip(*found, strict=True))
+    place, shown, scores, labels = (np.asarray(column) for column in zip(*judged, strict=True))
     design = design[place]
     return scores - scores.mean(), labels - labels.mean(), design - design.mean(axis=0), shown
 

@@ -28,7 +28,6 @@ from optimizers.calibration.length import length_credit
 
 __all__ = ["CAP", "Calibration", "JudgedItem", "JudgedPass", "fit_calibration", "fitter", "text_length"]
 
-Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Share = Annotated[float, Field(strict=True, ge=0.0, le=1.0, allow_inf_nan=False)]
 Corrected = Annotated[float, Field(strict=True, ge=-REACH, le=1.0 + REACH, allow_inf_nan=False)]
 Effect = Annotated[float, Field(strict=True, ge=-CAP, le=CAP, allow_inf_nan=False)]
@@ -102,13 +101,13 @@ class Calibration(BaseModel):
         ``shown`` are the indices of the candidates in the order shown, ``lengths`` one positive length per candidate
         (see ``text_length``; without them no length is corrected). None, and what was not shown, stays None.
         """
-        found: list[float | None] = [None] * len(scores)
+        calibrated: list[float | None] = [None] * len(scores)
         x, y = zip(*self.knots, strict=True)
         for index, correction in zip(shown, self._corrections(shown, lengths), strict=True):
             score = scores[index]
             if score is not None:
-                found[index] = float(np.interp(score - correction, x, y))
-        return found
+                calibrated[index] = float(np.interp(score - correction, x, y))
+        return calibrated
 
     def _corrections(self, shown: Sequence[int], lengths: Sequence[float]) -> Floats:
         total = np.zeros(len(shown))
@@ -165,20 +164,20 @@ def _mapped(
     biases: Calibration, means: Sequence[Sequence[float | None]], items: Sequence[JudgedItem], bends: bool
 ) -> Calibration:
     """Return the calibration with the map from mean scores to labels, or to themselves."""
-    known = [
+    pairs = [
         (score, label)
         for row, item in zip(means, items, strict=True)
         for score, label in zip(row, item.labels, strict=True)
         if score is not None and label is not None
     ]
-    if not known:
+    if not pairs:
         return Calibration.identity()
     if not bends and biases.is_identity:
         return biases
-    scores, labels = (np.asarray(column) for column in zip(*known, strict=True))
+    scores, labels = (np.asarray(column) for column in zip(*pairs, strict=True))
     reach = REACH if biases.length_credit else CAP
     knots = fit_knots(scores, labels, reach) if bends else straight_knots(scores, reach)
-    return biases.model_copy(update={"knots": knots, "num_labels": len(known)})
+    return biases.model_copy(update={"knots": knots, "num_labels": len(pairs)})
 
 
 def _credited(
@@ -194,11 +193,11 @@ def _credited(
 
 def _mean_scores(biases: Calibration, item: JudgedItem) -> list[float | None]:
     """Return each candidate's mean corrected score over the passes, not yet mapped (so it may pass 0..1)."""
-    found: list[list[float]] = [[] for _ in item.labels]
+    corrected: list[list[float]] = [[] for _ in item.labels]
     for each in item.passes:
         corrections = biases._corrections(each.shown, item.lengths)
         for index, correction in zip(each.shown, corrections, strict=True):
             score = each.scores[index]
             if score is not None:
-                found[index].append(score - float(correction))
-    return [sum(values) / len(values) if values else None for values in found]
+                corrected[index].append(score - float(correction))
+    return [sum(values) / len(values) if values else None for values in corrected]

@@ -124,8 +124,8 @@ def _closed(x: Floats, y: Floats, reach: float) -> tuple[tuple[float, float], ..
     last = (1 + reach, min(1.0, float(y[-1]) + slope * float(1 + reach - x[-1])))
     inner = [(float(a), float(b)) for a, b in zip(x, y, strict=True)]
     knots = [(round(a, 6), round(b, 6)) for a, b in (first, *inner, last)]
-    kept = [knots[0]]
+    rising = [knots[0]]
     for knot in knots[1:]:
-        if knot[0] > kept[-1][0] and knot[1] > kept[-1][1]:
-            kept.append(knot)
-    return tuple(kept)
+        if knot[0] > rising[-1][0] and knot[1] > rising[-1][1]:
+            rising.append(knot)
+    return tuple(rising)

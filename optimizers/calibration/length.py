@@ -36,9 +36,9 @@ def length_credit(
     """
     own, lengths = [], []
     for row, item in zip(scores, items, strict=True):
-        known = [score for score in row if score is not None]
-        if len(known) > 1 and len(item.lengths):
-            own.append(float(np.var(known)))
+        judged = [score for score in row if score is not None]
+        if len(judged) > 1 and len(item.lengths):
+            own.append(float(np.var(judged)))
             lengths.append(float(np.var(centred_logs(item.lengths))))
     if not own or not sum(lengths):
         return 0.0
@@ -90,7 +90,8 @@ def length_note(calibration: Calibration | None) -> str:
     moved = abs(calibration.length_credit) * math.log(2)
     shorter = calibration.length_credit < 0
     return (
-        f"length counts in its scores: a candidate twice as long gets {moved:.2f} {'less' if shorter else 'more'}, whatever the "
-        f"judge says. On the labelled candidates that was {calibration.length_share:.0%} of the variance of its scores. "
-        f"The labels favour {'shorter' if shorter else 'longer'} candidates; where nobody meant that, tune again with --no-length."
+        f"length counts in its scores: a candidate twice as long gets {moved:.2f} "
+        f"{'less' if shorter else 'more'}, whatever the judge says. On the labelled candidates that was "
+        f"{calibration.length_share:.0%} of the variance of its scores. The labels favour "
+        f"{'shorter' if shorter else 'longer'} candidates; where nobody meant that, tune again with --no-length."
     )

@@ -14,9 +14,12 @@ from pydantic import ValidationError
 
 from character.files import write_whole
 from optimizers.errors import LabelledError
-from optimizers.labelled.records import Label, LabelledItem, LabelledSet
+from optimizers.labelled.records import LabelledItem, LabelledSet
 
-_SHAPE = '{"message": "…", "trait": {"name": "…", "description": "…"}, "candidates": ["…", "…"], "labels": [{"rater": "…", "scores": [0.9, 0.2]}]}'
+_SHAPE = (
+    '{"message": "…", "trait": {"name": "…", "description": "…"}, "candidates": ["…", "…"], '
+    '"labels": [{"rater": "…", "scores": [0.9, 0.2]}]}'
+)
 _KEYS = (
     "id",
     "message",
@@ -74,27 +77,27 @@ def write_labelled(path: Path | str, labelled: LabelledSet) -> None:
 def dump_item(item: LabelledItem) -> dict[str, Any]:
     """Return an item as it stands in a file: JSON-native, without what is empty or follows from the rest."""
     data = item.model_dump(mode="json", exclude={"turns", "labels", "group"})
-    found = {"id": item.id, "message": item.message, **{key: value for key, value in data.items() if value}}
+    row = {"id": item.id, "message": item.message, **{key: value for key, value in data.items() if value}}
     parts = [label.model_dump(mode="json") for label in item.labels]
-    found["labels"] = [{key: value for key, value in part.items() if value} for part in parts]
-    return found if item.group == item.message_key else {**found, "group": item.group}
+    row["labels"] = [{key: value for key, value in part.items() if value} for part in parts]
+    return row if item.group == item.message_key else {**row, "group": item.group}
 
 
 def merge_labelled(sets: Iterable[LabelledSet], name: str = "") -> LabelledSet:
     """Return one set of all items; those with one id become one item with the labels of all, as several people give them."""
-    found = list(sets)
-    merged = joined([item for each in found for item in each.items], name)
-    dropped = sum((Counter(each.dropped) for each in found), Counter(merged.dropped))
+    given = list(sets)
+    merged = joined([item for each in given for item in each.items], name)
+    dropped = sum((Counter(each.dropped) for each in given), Counter(merged.dropped))
     return merged.model_copy(update={"dropped": dict(dropped)})
 
 
 def joined(items: Iterable[LabelledItem], name: str) -> LabelledSet:
     """Return the set of the items, those with one id joined; raises LabelledError where they are not the same item."""
-    found: dict[str, LabelledItem] = {}
+    by_id: dict[str, LabelledItem] = {}
     dropped: Counter[str] = Counter()
     for item in items:
-        known = found.get(item.id)
-        if known and (known.turns, known.trait, known.candidates) != (
+        before = by_id.get(item.id)
+        if before and (before.turns, before.trait, before.candidates) != (
             item.turns,
             item.trait,
             item.candidates,
@@ -104,7 +107,7 @@ def joined(items: Iterable[LabelledItem], name: str) -> LabelledSet:
                 expected="one id for the same message, trait and candidates in the same order",
                 fix="give each item an id of its own, or leave the ids out.",
             )
-        labels = list(known.labels) if known else []
+        labels = list(before.labels) if before else []
         for label in item.labels:
             told_apart = "duplicate" if label in labels else ""
             reason = _DROPPED_AS[label.answer] if label.is_empty else told_apart
@@ -112,8 +115,8 @@ def joined(items: Iterable[LabelledItem], name: str) -> LabelledSet:
                 dropped[reason] += 1
             else:
                 labels.append(label)
-        found[item.id] = (known or item).model_copy(update={"labels": tuple(labels)})
-    return LabelledSet(items=tuple(found.values()), name=name, dropped=dict(dropped))
+        by_id[item.id] = (before or item).model_copy(update={"labels": tuple(labels)})
+    return LabelledSet(items=tuple(by_id.values()), name=name, dropped=dict(dropped))
 
 
 def rows_of(path: Path | str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -126,8 +129,8 @@ def rows_of(path: Path | str) -> Iterator[tuple[str, dict[str, Any]]]:
         try:
             value, end = decoder.raw_decode(text, at)
         except json.JSONDecodeError as error:
-            found = f"{path}, line {error.lineno}, column {error.colno}: not valid JSON ({error.msg})."
-            raise LabelledError(found, expected=_SHAPE, fix="correct that row.") from None
+            fault = f"{path}, line {error.lineno}, column {error.colno}: not valid JSON ({error.msg})."
+            raise LabelledError(fault, expected=_SHAPE, fix="correct that row.") from None
         except RecursionError:
             raise _problem(where, "the JSON nests too deeply.") from None
         except ValueError as error:
@@ -161,14 +164,6 @@ def item_of(row: Mapping[str, Any], where: str, trait: Mapping[str, Any] | str |
     except ValidationError as error:
         raise _invalid(where, error) from None
     return item if "language" in fields else item.model_copy(update={"language": _language(item)})
-
-
-def label_of(data: Mapping[str, Any], where: str) -> Label:
-    """Return a label given as JSON; raises LabelledError naming the field that is wrong."""
-    try:
-        return Label.model_validate(dict(data))
-    except ValidationError as error:
-        raise _invalid(where, error) from None
 
 
 def _with_scores(rows: Iterable[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -207,8 +202,8 @@ def _trait(given: Any, default: Mapping[str, Any] | str | None, where: str) -> d
         }
     if isinstance(trait, Mapping) and trait:
         return dict(trait)
-    found = "no trait" if trait is None else "a trait that is neither text nor fields"
-    raise _problem(where, f"trait: found {found}.", 'a trait such as {"name": "…", "description": "…"}')
+    kind = "no trait" if trait is None else "a trait that is neither text nor fields"
+    raise _problem(where, f"trait: found {kind}.", 'a trait such as {"name": "…", "description": "…"}')
 
 
 def _turns(fields: dict[str, Any], where: str) -> Any:
@@ -237,8 +232,8 @@ def _text_of(path: Path | str) -> str:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        found = f"the byte 0x{raw[error.start]:02X} is not UTF-8."
-        raise _problem(f"{path}, line {line}", found, "UTF-8 text") from None
+        fault = f"the byte 0x{raw[error.start]:02X} is not UTF-8."
+        raise _problem(f"{path}, line {line}", fault, "UTF-8 text") from None
 
 
 def _past_space(text: str, at: int) -> int:
@@ -252,19 +247,19 @@ def _no_constant(name: str) -> float:
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
         repeated = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
         raise ValueError(f"the field {repeated!r} stands twice in one object")
-    return found
+    return fields
 
 
 def _invalid(where: str, error: ValidationError) -> LabelledError:
     first = error.errors(include_url=False)[0]
     field = ".".join(str(part) for part in first["loc"]).replace("turns", "message")
-    said = first["msg"].removeprefix("Value error, ")
-    return _problem(where, f"{field}: {said}." if field else f"{said}.")
+    fault = first["msg"].removeprefix("Value error, ")
+    return _problem(where, f"{field}: {fault}." if field else f"{fault}.")
 
 
-def _problem(where: str, found: str, expected: str = _SHAPE) -> LabelledError:
-    return LabelledError(f"{where}: {found}", expected=expected, fix="correct that row.")
+def _problem(where: str, fault: str, expected: str = _SHAPE) -> LabelledError:
+    return LabelledError(f"{where}: {fault}", expected=expected, fix="correct that row.")

@@ -141,9 +141,9 @@ class LabelledSet(_Record):
     def fingerprint(self) -> str:
         """The hash of all items with their labels, independent of their order and of the set's name."""
         # neither puts one candidate before another
-        said: Any = {"labels": {"__all__": {"answer"}}, "rehearsal": True}
+        left_out: Any = {"labels": {"__all__": {"answer"}}, "rehearsal": True}
         return fingerprint(
-            sorted(fingerprint(item.model_dump(mode="json", exclude=said)) for item in self.items)
+            sorted(fingerprint(item.model_dump(mode="json", exclude=left_out)) for item in self.items)
         )
 
     @property

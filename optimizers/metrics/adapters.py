@@ -24,15 +24,15 @@ def tuning_examples(
     Each is a ``dspy.Example`` that also names its item (``item_id``) and the candidates in the order
     ``shown``, by which ``dspy_metric`` and ``gepa_metric`` find the labels again.
     """
-    found = []
+    examples = []
     for item in items:
         asked = ranker.examples(
             item.message, list(item.candidates), item.trait, item.consensus(), seed=seed, passes=passes
         )
         for example in asked:
             example["item_id"] = item.id
-            found.append(example)
-    return found
+            examples.append(example)
+    return examples
 
 
 def judged_scores(

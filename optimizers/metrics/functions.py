@@ -37,10 +37,10 @@ def tau_b(item: LabelledItem, scores: Scores) -> float | None:
     None where the consensus ties everything that was judged. Where the scores tie everything instead, tau-b
     is not defined, and 0.0 is returned: scores that tell nothing apart agree with no order.
     """
-    labels, known = _both(item, scores)
+    labels, judged = _both(item, scores)
     if _is_flat(labels):
         return None
-    return 0.0 if _is_flat(known) else kendall_tau_b(labels, known)
+    return 0.0 if _is_flat(judged) else kendall_tau_b(labels, judged)
 
 
 def top1(item: LabelledItem, scores: Scores) -> float | None:
@@ -48,10 +48,10 @@ def top1(item: LabelledItem, scores: Scores) -> float | None:
 
     Of several highest scores it is the share that the raters put first. None where the raters tie everything.
     """
-    labels, known = _both(item, scores)
+    labels, judged = _both(item, scores)
     if _is_flat(labels):
         return None
-    best = [i for i, score in enumerate(known) if score == max(known)]
+    best = [i for i, score in enumerate(judged) if score == max(judged)]
     return sum(labels[i] == max(labels) for i in best) / len(best)
 
 
@@ -62,16 +62,16 @@ def ndcg(item: LabelledItem, scores: Scores) -> float | None:
     of the best order. Candidates of equal score share the mean of their gains, which is the expectation over
     all ways to break the tie (McSherry & Najork 2008). None where the raters tie everything.
     """
-    labels, known = _both(item, scores)
+    labels, judged = _both(item, scores)
     if _is_flat(labels):
         return None
-    return _dcg(labels, known) / _dcg(labels, labels)
+    return _dcg(labels, judged) / _dcg(labels, labels)
 
 
 def mean_absolute_error(item: LabelledItem, scores: Scores) -> float | None:
     """Return the mean distance of the scores from the consensus, in 0..1; lower is better. None where nothing was judged."""
-    labels, known = _both(item, scores)
-    return sum(abs(a - b) for a, b in zip(labels, known, strict=True)) / len(known) if known else None
+    labels, judged = _both(item, scores)
+    return sum(abs(a - b) for a, b in zip(labels, judged, strict=True)) / len(judged) if judged else None
 
 
 METRICS: dict[str, Metric] = {

@@ -28,7 +28,7 @@ def calibrate(judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem], 
         passes = PASSES if judge.ledger.left >= judge.calls_missing(plain, items, PASSES) else 1
         made = judge.judgements(plain, items, passes=passes)
     judged = [_judged(item, each) for item, each in zip(items, made, strict=True)]
-    known = [each for each in judged if each.passes]
+    with_scores = [each for each in judged if each.passes]
 
     by_order = judge.options.metric not in LOWER_IS_BETTER
 
@@ -38,7 +38,7 @@ def calibrate(judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem], 
         return [grade(item, tried, each) for item, each in zip(items, made, strict=True)]
 
     weights = WEIGHTS if judge.options.uses_length and by_order else ()
-    fitted = fitter(known, corrects_length=judge.options.uses_length)
+    fitted = fitter(with_scores, corrects_length=judge.options.uses_length)
     best = surest(fitted, goodness, [item.group for item in items], weights=weights)
     return start if best.is_identity else replace(start, calibration=best)
 

@@ -113,9 +113,9 @@ def _most(demos: Iterable[Demo]) -> int:
 def _answered(judge: CachedJudge, item: LabelledItem) -> dict[str, Any]:
     """Return the demo that an item's labels make; nothing where they do not say what the outputs should be."""
     example = dict(judge.answered(item)[0].items())
-    found = {name: example[name] for name in judge.ranker.rank.signature.fields if name in example}
-    says = set(judge.ranker.rank.signature.output_fields) & set(found)
-    return found if says and not check_demo(found, judge.ranker) else {}  # one at fault could not be saved
+    demo = {name: example[name] for name in judge.ranker.rank.signature.fields if name in example}
+    outputs = set(judge.ranker.rank.signature.output_fields) & set(demo)
+    return demo if outputs and not check_demo(demo, judge.ranker) else {}  # one at fault could not be saved
 
 
 def _sets(
@@ -125,14 +125,14 @@ def _sets(
     short = {each: excerpted(demo) for each, demo in demos.items()}
     forms = [short] if short == demos else [short, demos]
     usable = [item for item in items if item.id in demos]
-    found: dict[tuple[int, frozenset[str]], _Set] = {}
+    sets: dict[tuple[int, frozenset[str]], _Set] = {}
     for turn in range(number if usable else 0):
         place = turn % len(forms)
         sizes = _sizes(len(usable), forms[place].values())
         ids = _spread(usable, sizes[-1 - turn // len(forms) % len(sizes)], rng)
-        shown = tuple(forms[place][each] for each in ids)
-        found.setdefault((place, frozenset(ids)), _Set(shown, frozenset(ids)))
-    return list(found.values())
+        demos_shown = tuple(forms[place][each] for each in ids)
+        sets.setdefault((place, frozenset(ids)), _Set(demos_shown, frozenset(ids)))
+    return list(sets.values())
 
 
 def _sizes(number: int, demos: Iterable[Demo]) -> list[int]:

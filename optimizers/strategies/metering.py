@@ -117,9 +117,9 @@ class MeteredEngine:
         request = self._renewed(request)
         key = _key(request)
         with self._lock:
-            known = self._memory.get(key)
-            future = known or self._memory.setdefault(key, Future())
-        if known is None:
+            asked_before = self._memory.get(key)
+            future = asked_before or self._memory.setdefault(key, Future())
+        if asked_before is None:
             try:
                 future.set_result(self._send(request))
             except BaseException as error:

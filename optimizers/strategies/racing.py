@@ -110,9 +110,9 @@ def shrunk(shares: Floats, agreed: Floats) -> Floats:
     apart = beyond - beyond.mean(axis=0)  # without what an item is for all wordings
     sampling = float(apart.var(axis=1, ddof=1).mean()) / items * number / (number - 1)
     between = max(0.0, float(beyond.mean(axis=1).var(ddof=1)) - sampling)
-    kept = between / (between + sampling) if between else 0.0
+    own_share = between / (between + sampling) if between else 0.0
     foretold = slope * agreed.mean(axis=1) + float(beyond.mean())
-    return np.asarray(foretold + kept * (means - foretold), dtype=float)
+    return np.asarray(foretold + own_share * (means - foretold), dtype=float)
 
 
 class _Question:

@@ -70,7 +70,7 @@ def into_the_log(name: str) -> Iterator[None]:
     """Send what an optimizer prints and logs, its bars included, to this package's log instead of the terminal."""
     from tqdm import tqdm
 
-    said, interval = io.StringIO(), tqdm.monitor_interval
+    printed, interval = io.StringIO(), tqdm.monitor_interval
     chatty = [logging.getLogger(each) for each in ("dspy", "optuna", "gepa")]
     before = [(logger, logger.handlers, logger.propagate, logger.level) for logger in chatty]
     try:
@@ -78,14 +78,14 @@ def into_the_log(name: str) -> Iterator[None]:
         for logger in chatty:
             logger.handlers, logger.propagate = [_Forward()], False
             logger.setLevel(logging.INFO)
-        with redirect_stdout(said), redirect_stderr(said):
+        with redirect_stdout(printed), redirect_stderr(printed):
             yield
     finally:
         tqdm.monitor_interval = interval
         for logger, handlers, propagate, level in before:
             logger.handlers, logger.propagate = handlers, propagate
             logger.setLevel(level)
-        for line in said.getvalue().replace("\r", "\n").split("\n"):
+        for line in printed.getvalue().replace("\r", "\n").split("\n"):
             if line.strip():
                 _log.debug("%s: %s", name, line.rstrip())
 

@@ -100,19 +100,19 @@ def find_ranker(program: Any) -> TunableRanker:
     Raises OptimizerError where there is none, or several.
     """
     if _is_ranker(program):
-        found: list[Any] = [program]
+        rankers: list[Any] = [program]
     elif _is_ranker(getattr(program, "ranker", None)):
-        found = [program.ranker]
+        rankers = [program.ranker]
     else:
         inside = program.named_sub_modules() if isinstance(program, dspy.Module) else ()
-        found = list({id(each): each for _, each in inside if _is_ranker(each)}.values())
-    if len(found) != 1:
+        rankers = list({id(each): each for _, each in inside if _is_ranker(each)}.values())
+    if len(rankers) != 1:
         raise OptimizerError(
-            f"{type(program).__name__} holds {len(found)} rankers.",
+            f"{type(program).__name__} holds {len(rankers)} rankers.",
             expected="a ranker, or a module with one ranker in it (its attribute `ranker`)",
             fix="pass the ranker that is to be tuned, and put the tuned one back yourself.",
         )
-    ranker: TunableRanker = found[0]
+    ranker: TunableRanker = rankers[0]
     return ranker
 
 

@@ -26,15 +26,15 @@ class MetricGain(_Record):
     num_groups: int
 
     @classmethod
-    def of(cls, found: RankerComparison) -> MetricGain:
+    def of(cls, comparison: RankerComparison) -> MetricGain:
         """Return the record of a comparison."""
         return cls(
-            metric=found.metric,
-            before=MetricFigure.of(found.before),
-            after=MetricFigure.of(found.after),
-            gain=MetricFigure.of(found.gain),
-            num_items=found.num_items,
-            num_groups=found.num_groups,
+            metric=comparison.metric,
+            before=MetricFigure.of(comparison.before),
+            after=MetricFigure.of(comparison.after),
+            gain=MetricFigure.of(comparison.gain),
+            num_items=comparison.num_items,
+            num_groups=comparison.num_groups,
         )
 
 
