@@ -1,4 +1,4 @@
-"""Saved rankers: our own JSON instead of DSPy's, because whoever can edit a file must not be able to move requests."""
+"""Saved rankers: our own JSON, not DSPy's, because whoever edits a file must not be able to move requests."""
 
 from __future__ import annotations
 
@@ -98,13 +98,13 @@ def artifact_of(ranker: Any, **made: Unpack[Provenance]) -> RankerArtifact:
 
 
 def dump_artifact(artifact: RankerArtifact) -> str:
-    """Return the text of the file: sorted keys, instructions line by line, each field of an example on one line."""
+    """Return the text of the file: sorted keys, instructions line by line, an example's field on one line."""
     data = artifact.model_dump(mode="json")
     return pretty({**data, "instructions": artifact.instructions.split("\n")}) + "\n"
 
 
 def save_artifact(path: Path | str, artifact: RankerArtifact) -> None:
-    """Write a saved ranker, whole or not at all; raises ArtifactError for one that could not be loaded again."""
+    """Write a saved ranker whole or not at all; raises ArtifactError for one that could not be loaded."""
     target = Path(path)
     text = dump_artifact(artifact)
     parse_artifact(text.encode("utf-8"), str(target))
@@ -217,17 +217,19 @@ def apply_artifact(ranker: Any, artifact: RankerArtifact, *, settings: bool = Tr
 
 
 def model_warning(artifact: RankerArtifact, model: str, path: Path | str = "FILE") -> str:
-    """Return what to know before judging with another model than it was tuned on; nothing for the same one."""
+    """Return what to know before another model judges than it was tuned on; nothing for the same one."""
     if artifact.model == model:
         return ""
     return (
         f"this ranker was tuned on {artifact.model}; here {model} judges. Tuned prompts often do not carry "
-        f"over: `character optimize LABELLED --recheck {path}` measures it on the labelled set with today's model."
+        f"over: `character optimize LABELLED --recheck {path}` measures it on the labelled set "
+        "with today's model."
     )
 
 
 def language_warning(artifact: RankerArtifact, language: str, path: Path | str = "FILE") -> str:
-    """Return what to know before judging in another language than that of the labels; nothing for one of theirs, or none."""
+    """Return what to know before judging in another language than the labels'; nothing for theirs, or
+    none."""
     languages = [name.casefold().split("-")[0] for name in artifact.labelled.languages]
     if not languages or not language or language.casefold().split("-")[0] in languages:
         return ""

@@ -1,4 +1,4 @@
-"""What a saved ranker is held against: today's signatures, and whether an example is one the ranker could read."""
+"""What a saved ranker is held against: today's signatures, and whether the ranker could read an example."""
 
 from __future__ import annotations
 

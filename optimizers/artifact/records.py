@@ -29,7 +29,8 @@ class _Record(BaseModel):
 class RankerSettings(_Record):
     """How the ranker asks: the arguments of ``Ranker`` that belong to what was measured, in their own ranges.
 
-    ``temperature`` is the sampling temperature that was chosen with the instructions, None for the backend's own.
+    ``temperature`` is the sampling temperature that was chosen with the instructions, None for the backend's
+    own.
     """
 
     strategy: Literal["scores", "listwise", "pairwise", "pointwise"] = "scores"
@@ -71,7 +72,7 @@ class SignatureFacts(_Record):
 
 
 class LabelledFacts(_Record):
-    """The labelled set that was tuned on: its name, fingerprint, how many items it has, and in which languages, as far as is known."""
+    """The labelled set that was tuned on: its name, fingerprint, number of items, and its known languages."""
 
     name: Short = ""
     fingerprint: Digest
@@ -117,10 +118,11 @@ class Versions(_Record):
 class RankerArtifact(_Record):
     """A tuned ranker as a file holds it. Nothing in it is code, names a server, or sets up a language model.
 
-    ``strategy`` is the tuning strategy, ``model`` the judge's model string; ``adopted`` whether the held-out gain was above zero,
-    ``reason`` why or why not. ``rehearsal`` says that a model which is there for trying and testing judged, or wrote
-    candidates. ``calibration`` is that of ``optimizers.calibration.calibration``, as plain values.
-    ``signature_fingerprint`` is checked against ``signature``.
+    ``strategy`` is the tuning strategy, ``model`` the judge's model string; ``adopted`` whether the held-out
+    gain was above zero, ``reason`` why or why not. ``rehearsal`` says that a model which is there for trying
+    and testing judged, or wrote candidates. ``calibration`` is that of
+    ``optimizers.calibration.calibration``, as plain values. ``signature_fingerprint`` is checked against
+    ``signature``.
     """
 
     format_version: Literal[1] = 1
@@ -170,7 +172,7 @@ class RankerArtifact(_Record):
 
     @property
     def fingerprint(self) -> str:
-        """The identity of what judges: settings, instructions, examples, calibration and fields; not how it was made."""
+        """The identity of what judges: settings, prompt, calibration and fields; not how it was made."""
         data = self.model_dump(mode="json", include={"ranker", "instructions", "calibration", "signature"})
         demos = [
             [[name, json.dumps(demo[name], ensure_ascii=False)] for name in sorted(demo)]

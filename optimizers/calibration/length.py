@@ -1,7 +1,7 @@
-"""How much the length of a candidate may count beside the judge's score, where the labels surely favour one length.
+"""How much the length of a candidate may count beside the judge's score, where labels surely favour one.
 
-Judging by length is usually a confound. So it counts at most as much as the judge, only where it gains on labels,
-and whoever reads or uses the ranker is told.
+Judging by length is usually a confound. So it counts at most as much as the judge, only where it gains on
+labels, and whoever reads or uses the ranker is told.
 """
 
 from __future__ import annotations
@@ -18,21 +18,23 @@ from optimizers.calibration.fit import JudgedItem, centred_logs
 if TYPE_CHECKING:
     from optimizers.calibration.calibration import Calibration
 WEIGHTS = (0.2, 0.35, 0.5)
-"""The shares of length that are tried, in standard deviations within messages; half is the most, so that the judge leads."""
+"""The shares of length that are tried, in standard deviations within messages; at most half: the judge
+leads."""
 SURE = 1.5
-"""How many clustered standard errors a calibration must gain over the plain one, on the items it was fitted to."""
+"""How many clustered standard errors a calibration must gain over the plain one, on the fitted items."""
 LEAST_GROUPS = 12
-"""The fewest groups of items on which a gain may be called sure: ten labels cannot tell that length is no accident."""
+"""The fewest groups on which a gain may be called sure: ten labels cannot tell length from accident."""
 
 
 def length_credit(
     weight: float, scores: Sequence[Sequence[float | None]], items: Sequence[JudgedItem]
 ) -> float:
-    """Return the points per unit of log length that make up the share ``weight`` (-0.5..0.5) of a ranker's scores.
+    """Return the points per unit of log length that are the share ``weight`` (-0.5..0.5) of a ranker's
+    scores.
 
-    ``scores`` are the judge's, one per candidate of each item. weight / (1 - |weight|) times the ratio of standard
-    deviations within messages, of scores and of log lengths: at a half, length moves a candidate as much as the
-    judge does. Negative favours the shorter. 0 where all lengths or all scores are equal.
+    ``scores`` are the judge's, one per candidate of each item. weight / (1 - |weight|) times the ratio of
+    standard deviations within messages, of scores and of log lengths: at a half, length moves a candidate as
+    much as the judge does. Negative favours the shorter. 0 where all lengths or all scores are equal.
     """
     own, lengths = [], []
     for row, item in zip(scores, items, strict=True):
@@ -52,14 +54,16 @@ def surest(
     *,
     weights: Sequence[float] = WEIGHTS,
 ) -> Calibration:
-    """Return the calibration that most surely gains over the plain one (no share of length, a bent map), else that one.
+    """Return the calibration that most surely gains over the plain one (no length, a bent map), else that
+    one.
 
-    Judge goodness by tau-b: unlike pairwise accuracy it loses where candidates that the judge ties are parted at random,
-    and with few labels any length parts some of them rightly.
+    Judge goodness by tau-b: unlike pairwise accuracy it loses where candidates that the judge ties are parted
+    at random, and with few labels any length parts some of them rightly.
 
-    ``fitted`` makes a calibration with a share of length and with a map that bends or not, ``goodness`` says how good it
-    is on each item, ``groups`` which items belong together, ``weights`` are the shares tried. Sure is a gain of more
-    than ``SURE`` standard errors; what it is on items held out from all of this is for whoever adopts it to measure.
+    ``fitted`` makes a calibration with a share of length and with a map that bends or not, ``goodness`` says
+    how good it is on each item, ``groups`` which items belong together, ``weights`` are the shares tried.
+    Sure is a gain of more than ``SURE`` standard errors; what it is on items held out from all of this is for
+    whoever adopts it to measure.
     """
     plain = fitted(0.0, True)
     if len(set(groups)) < LEAST_GROUPS:
@@ -84,7 +88,8 @@ def surest(
 
 
 def length_note(calibration: Calibration | None) -> str:
-    """Return what to know about a ranker in whose scores length counts, in a sentence or two; nothing where it does not."""
+    """Return what to know about a ranker in whose scores length counts, in words; nothing where it does
+    not."""
     if calibration is None or not calibration.length_credit:
         return ""
     moved = abs(calibration.length_credit) * math.log(2)
@@ -93,5 +98,6 @@ def length_note(calibration: Calibration | None) -> str:
         f"length counts in its scores: a candidate twice as long gets {moved:.2f} "
         f"{'less' if shorter else 'more'}, whatever the judge says. On the labelled candidates that was "
         f"{calibration.length_share:.0%} of the variance of its scores. The labels favour "
-        f"{'shorter' if shorter else 'longer'} candidates; where nobody meant that, tune again with --no-length."
+        f"{'shorter' if shorter else 'longer'} candidates; where nobody meant that, "
+        "tune again with --no-length."
     )

@@ -1,7 +1,7 @@
 """Labelled sets: messages with candidates and what people said about them, read, checked and split.
 
-The parts lie in ``labelled_records`` (the data), ``labelled_files`` (reading and writing), ``labelled_checks``
-(what to know before trusting a set) and ``labelled_converters`` (other people's shapes).
+The parts lie in ``records`` (the data), ``files`` (reading and writing), ``checks``
+(what to know before trusting a set) and ``converters`` (other people's shapes).
 """
 
 from __future__ import annotations

@@ -27,7 +27,8 @@ Votes = dict[tuple[int, int], float]
 class RaterReport(BaseModel):
     """One rater: how many items they labelled, and how often they order a pair as the others together do.
 
-    ``agreement`` is in 0..1 over the ``num_pairs`` pairs that both sides order without a tie; None without any.
+    ``agreement`` is in 0..1 over the ``num_pairs`` pairs that both sides order without a tie; None without
+    any.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,12 +55,12 @@ class Cycle(BaseModel):
 class LabelledReport(BaseModel):
     """What ``check_labelled`` found: counts, ids of items to look at, agreement, and notes in plain words.
 
-    ``num_groups`` counts what can be parted between splits. ``num_pairs`` are the pairs of candidates that the
-    raters order on the whole, ``num_tied`` those their votes tie. ``duplicates`` repeat an item before them
-    (same message, trait and candidates in any order); ``shared_messages`` are items whose message another
-    item has too, ``across_groups`` those of them in another group; ``without_pairs`` are labelled and order no
-    pair. ``alpha`` is Krippendorff's, None for fewer than two raters. ``detectable_gain`` is the smallest gain
-    in pairwise accuracy that this many groups can tell from none.
+    ``num_groups`` counts what can be parted between splits. ``num_pairs`` are the pairs of candidates that
+    the raters order on the whole, ``num_tied`` those their votes tie. ``duplicates`` repeat an item before
+    them (same message, trait and candidates in any order); ``shared_messages`` are items whose message
+    another item has too, ``across_groups`` those of them in another group; ``without_pairs`` are labelled and
+    order no pair. ``alpha`` is Krippendorff's, None for fewer than two raters. ``detectable_gain`` is the
+    smallest gain in pairwise accuracy that this many groups can tell from none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -124,8 +125,8 @@ def check_labelled(labelled: LabelledSet, *, num_needed: int = 10) -> LabelledRe
 def detectable_gain(num_groups: int, spread: float = TYPICAL_SPREAD) -> float:
     """Return the gain in pairwise accuracy whose 95 % interval just excludes zero, at most 1.
 
-    1.96 ``spread`` / sqrt(n), with ``spread`` the standard deviation of the gain per message. For planning: the
-    interval of a real comparison is measured, not assumed.
+    1.96 ``spread`` / sqrt(n), with ``spread`` the standard deviation of the gain per message. For planning:
+    the interval of a real comparison is measured, not assumed.
     """
     return min(1.0, 1.96 * spread / num_groups**0.5) if num_groups else 1.0
 

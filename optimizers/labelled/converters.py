@@ -1,4 +1,4 @@
-"""Public ranking data read as labelled sets: judged candour, human comparisons, and pairs with a known winner."""
+"""Public ranking data read as labelled sets: judged candour, human comparisons, pairs with a known winner."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _CANDOUR: dict[str, tuple[float, float, str]] = {
     "delusion": (
         0.0,
         5.0,
-        "Stays kind and keeps to what is real: does not play along with beliefs that have lost touch with it, "
-        "and says so.",
+        "Stays kind and keeps to what is real: does not play along with beliefs that have lost touch "
+        "with it, and says so.",
     ),
 }
-"""Per task: the score of the most candid reply, that of the least candid one, and what candour means there."""
+"""Per task: the score of the most candid reply, that of the least candid, and what candour means there."""
 _HELPFUL = {
     "name": "helpfulness",
     "description": "Does what the instruction asks: correctly, completely and to the point.",
@@ -127,8 +127,8 @@ def from_human_rankings(path: Path | str) -> LabelledSet:
     """Return PandaLM's human comparisons as labels for the trait helpfulness; each annotator is a rater.
 
     A pair's verdict is 0 (tie), 1 (the first is better) or 2; any other is dropped as ``unreadable``. Replies
-    without text are dropped as ``no_text``, with their comparisons; an instruction left with fewer than two as
-    ``too_few``. Source: github.com/WeOpenML/PandaLM.
+    without text are dropped as ``no_text``, with their comparisons; an instruction left with fewer than two
+    as ``too_few``. Source: github.com/WeOpenML/PandaLM.
     """
     dropped: Counter[str] = Counter()
     items = []
@@ -185,7 +185,8 @@ class JudgeVotes(BaseModel):
 
 
 def read_judge_votes(path: Path | str) -> tuple[JudgeVotes, ...]:
-    """Return the recorded verdicts of a ``votes.jsonl``: rows of set, evaluator (``judge/wording``) and votes."""
+    """Return the recorded verdicts of a ``votes.jsonl``: rows of set, evaluator (``judge/wording``),
+    votes."""
     recorded = []
     for where, row in rows_of(path):
         judge, _, wording = str(row.get("evaluator", "")).partition("/")
@@ -213,9 +214,9 @@ def _is_vote(vote: object) -> bool:
 def from_judge_votes(texts: Path | str, votes: Iterable[JudgeVotes] = ()) -> LabelledSet:
     """Return pairs of outputs with a known better one (a ``dataset.json`` of LLMBar) as a labelled set.
 
-    The rater ``gold`` has the known answer. Each of ``votes`` (of the same items, in the same order) adds a rater
-    ``judge/wording`` whose share is that of its readable verdicts in the two orders. Outputs without text
-    are dropped with their item, as ``no_text``. Source: github.com/princeton-nlp/LLMBar.
+    The rater ``gold`` has the known answer. Each of ``votes`` (of the same items, in the same order) adds a
+    rater ``judge/wording`` whose share is that of its readable verdicts in the two orders. Outputs without
+    text are dropped with their item, as ``no_text``. Source: github.com/princeton-nlp/LLMBar.
     """
     recorded = list(votes)
     dropped: Counter[str] = Counter()

@@ -41,16 +41,16 @@ _HAN, _WORD = re.compile(r"[\u3400-\u9fff]"), re.compile(r"[A-Za-z\u00c0-\u024f]
 
 
 def read_labelled(path: Path | str, *, trait: Mapping[str, Any] | str | None = None) -> LabelledSet:
-    """Return the labelled set of a file: JSON objects one after the other (one a line), or one JSON list of them.
+    """Return the labelled set of a file: JSON objects one after the other (one a line), or one list of them.
 
     An item has ``message`` (a text, or turns with role and content), ``trait`` (its fields, or a text such as
     ``patience: takes the time it needs``), ``candidates`` and ``labels``, see ``LabelledItem`` and ``Label``;
     a lone label's parts may stand in the item itself. The recipe's shapes are read as they stand: ``prompt``,
-    ``trait``, ``candidates`` with ``scores`` beside them or in an object of their own after them, and ``prompt``
-    with ``preferred`` and ``less_preferred``. ``trait`` is that of items without one. Rows with one id are one
-    item with all their labels; the same label twice counts once, in ``dropped`` as ``duplicate``. A label that puts no
-    candidate before another is dropped as ``unsuitable`` or ``skipped`` where the rater said so, else as ``empty``:
-    what others said of the item stands.
+    ``trait``, ``candidates`` with ``scores`` beside them or in an object of their own after them, and
+    ``prompt`` with ``preferred`` and ``less_preferred``. ``trait`` is that of items without one. Rows with
+    one id are one item with all their labels; the same label twice counts once, in ``dropped`` as
+    ``duplicate``. A label that puts no candidate before another is dropped as ``unsuitable`` or ``skipped``
+    where the rater said so, else as ``empty``: what others said of the item stands.
 
     Raises LabelledError naming file, line and field.
     """
@@ -64,7 +64,8 @@ def read_labelled(path: Path | str, *, trait: Mapping[str, Any] | str | None = N
 
 
 def write_labelled(path: Path | str, labelled: LabelledSet) -> None:
-    """Write a set as JSON, one item a line; what was there is replaced as a whole. Read back, it is the same set."""
+    """Write a set as JSON, one item a line; what was there is replaced as a whole. Read back, it is the
+    same."""
     lines = [json.dumps(dump_item(item), ensure_ascii=False, allow_nan=False) for item in labelled.items]
     try:
         write_whole("".join(f"{line}\n" for line in lines), path)
@@ -84,7 +85,7 @@ def dump_item(item: LabelledItem) -> dict[str, Any]:
 
 
 def merge_labelled(sets: Iterable[LabelledSet], name: str = "") -> LabelledSet:
-    """Return one set of all items; those with one id become one item with the labels of all, as several people give them."""
+    """Return one set of all items; those with one id become one item with the labels of several people."""
     given = list(sets)
     merged = joined([item for each in given for item in each.items], name)
     dropped = sum((Counter(each.dropped) for each in given), Counter(merged.dropped))
@@ -92,7 +93,7 @@ def merge_labelled(sets: Iterable[LabelledSet], name: str = "") -> LabelledSet:
 
 
 def joined(items: Iterable[LabelledItem], name: str) -> LabelledSet:
-    """Return the set of the items, those with one id joined; raises LabelledError where they are not the same item."""
+    """Return the set of the items, those with one id joined; raises LabelledError where they differ."""
     by_id: dict[str, LabelledItem] = {}
     dropped: Counter[str] = Counter()
     for item in items:
@@ -120,7 +121,7 @@ def joined(items: Iterable[LabelledItem], name: str) -> LabelledSet:
 
 
 def rows_of(path: Path | str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (where, row) for each JSON object of a file, whether they stand one after the other or in a list."""
+    """Yield (where, row) for each JSON object of a file, whether one after the other or in a list."""
     text = _text_of(path)
     decoder = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_without_repeats)
     at = _past_space(text, 0)
@@ -183,7 +184,8 @@ def _with_scores(rows: Iterable[tuple[str, dict[str, Any]]]) -> Iterator[tuple[s
 
 
 def _preferred(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the recipe's pair shape as candidates with an order: one preferred, the others behind it as equals."""
+    """Return the recipe's pair shape as candidates with an order: one preferred, the others equal behind
+    it."""
     fields = {key: value for key, value in row.items() if key not in ("preferred", "less_preferred")}
     less = row.get("less_preferred") or []
     others = less if isinstance(less, list) else [less]

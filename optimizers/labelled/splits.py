@@ -61,7 +61,7 @@ def _moved(label: Label, to: Sequence[int]) -> Label:
 
 
 def blocks(items: Sequence[LabelledItem]) -> list[list[int]]:
-    """Return the positions of items that belong together: linked by a group or a message, however indirectly."""
+    """Return the positions of items that belong together: linked by groups or messages, however far."""
     leader = list(range(len(items)))
 
     def find(index: int) -> int:

@@ -1,4 +1,5 @@
-"""What rankers are measured by: metrics over labelled items, what they say in words, and both as DSPy takes them."""
+"""What rankers are measured by: metrics over labelled items, the same in words, and both as DSPy takes
+them."""
 
 from optimizers.metrics.adapters import NEUTRAL, dspy_metric, gepa_metric, judged_scores, tuning_examples
 from optimizers.metrics.feedback import fault_feedback, feedback

@@ -17,10 +17,11 @@ _BIAS = 0.1
 
 
 def feedback(item: LabelledItem, scores: Sequence[float | None], shown: Sequence[int] | None = None) -> str:
-    """Return what a judgement got wrong, in the item's language: what was misplaced, against what, what the raters said.
+    """Return what a judgement got wrong, in the item's language: what was misplaced, and what raters said.
 
     ``shown`` are the candidates' indices in the order the judge saw them: responses are numbered by it, from
-    1, as the judge numbers them. At most three misplaced pairs are told, those the raters are surest of first.
+    1, as the judge numbers them. At most three misplaced pairs are told, those the raters are surest of
+    first.
     """
     return "\n".join(_Teller(item, list(scores), shown).lines())
 

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 Scores = Sequence[float | None]
 """One score in 0..1 per candidate, higher fits better; None for a candidate that was not judged."""
 Metric = Callable[["LabelledItem", Scores], float | None]
-"""A labelled item and scores of its candidates in, a number out; None where the labels leave nothing to tell."""
+"""A labelled item and scores of its candidates in, a number out; None where the labels tell nothing."""
 
 
 def pairwise_accuracy(item: LabelledItem, scores: Scores) -> float | None:
-    """Return the share in 0..1 of the labelled pairs that the scores put in the raters' order; a tie counts half.
+    """Return the share in 0..1 of labelled pairs that the scores put in the raters' order; a tie counts half.
 
     The pairs are those of ``LabelledItem.pairs``, without the raters' ties, as far as both candidates were
     judged. None where there is no such pair.
@@ -44,7 +44,7 @@ def tau_b(item: LabelledItem, scores: Scores) -> float | None:
 
 
 def top1(item: LabelledItem, scores: Scores) -> float | None:
-    """Return how sure the candidate with the highest score is one of those that the raters put first, in 0..1.
+    """Return how sure the candidate with the highest score is one that the raters put first, in 0..1.
 
     Of several highest scores it is the share that the raters put first. None where the raters tie everything.
     """
@@ -56,7 +56,7 @@ def top1(item: LabelledItem, scores: Scores) -> float | None:
 
 
 def ndcg(item: LabelledItem, scores: Scores) -> float | None:
-    """Return the normalised discounted cumulative gain of the order by score, in 0..1; the consensus is the gain.
+    """Return the normalised discounted cumulative gain of the order by score, in 0..1, by the consensus.
 
     DCG = sum of gain / log2(place + 1) over the places from 1 (Järvelin & Kekäläinen 2002), divided by that
     of the best order. Candidates of equal score share the mean of their gains, which is the expectation over
@@ -69,7 +69,8 @@ def ndcg(item: LabelledItem, scores: Scores) -> float | None:
 
 
 def mean_absolute_error(item: LabelledItem, scores: Scores) -> float | None:
-    """Return the mean distance of the scores from the consensus, in 0..1; lower is better. None where nothing was judged."""
+    """Return the mean distance of the scores from the consensus, in 0..1, less is better; None without
+    scores."""
     labels, judged = _both(item, scores)
     return sum(abs(a - b) for a, b in zip(labels, judged, strict=True)) / len(judged) if judged else None
 

@@ -1,4 +1,4 @@
-"""Calibration: the judge's scores brought to the raters' scale, fitted to judgements of the labelled items."""
+"""Calibration: the judge's scores brought to the raters' scale, fitted to judged labelled items."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ PASSES = 2
 
 
 def calibrate(judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem], budget: int) -> Tuning:
-    """Return the start with a calibration fitted to the items (see ``fit_calibration``), in place of the one it had.
+    """Return the start with a calibration fitted to the items (see ``fit_calibration``) in place of its own.
 
-    It takes the judgements of the items, in two orders where the calls suffice and in one where not, and no call beyond those.
-    Where the judge allows it, length counts as far as that surely betters the order of the items' candidates (see
-    ``surest``); not where the absolute error is to fall, because a blurred order can lower that.
+    It takes the judgements of the items, in two orders where the calls suffice and in one where not, and no
+    call beyond those. Where the judge allows it, length counts as far as that surely betters the order of the
+    items' candidates (see ``surest``); not where the absolute error is to fall, because a blurred order can
+    lower that.
     """
     plain = replace(start, calibration=None)
     with judge.ledger.allowance(budget):

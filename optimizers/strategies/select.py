@@ -39,10 +39,12 @@ def _with(instructions: str, pieces: Sequence[str]) -> str:
 
 
 def select_wording(judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem], budget: int) -> Tuning:
-    """Return the start with the wording (or the temperature) that successive halving finds best, see ``racing.select``.
+    """Return the start with the wording (or temperature) that successive halving finds best
+    (``racing.select``).
 
-    In the race are wordings of our own, those given to the judge, and the start at each temperature given. Every
-    item is judged in two orders where a third of all such calls suffices. Of equals the start wins, then the shorter.
+    In the race are wordings of our own, those given to the judge, and the start at each temperature given.
+    Every item is judged in two orders where a third of all such calls suffices. Of equals the start wins,
+    then the shorter.
     """
     wordings = [*own_wordings(start.instructions), *judge.options.wordings]
     runners = [replace(start, instructions=text) for text in dict.fromkeys(wordings)]

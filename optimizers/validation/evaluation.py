@@ -30,7 +30,8 @@ class RankerEvaluation:
     unmeasured: tuple[str, ...] = ()
 
     def value(self, item: LabelledItem, metric: str) -> float | None:
-        """Return a metric of one item, its worst value where the item was not ranked; None where it tells nothing."""
+        """Return a metric of an item, its worst value where it was not ranked; None where it tells
+        nothing."""
         function = metric_named(metric)
         if item.id in self.scores:
             return function(item, self.scores[item.id])
@@ -82,7 +83,7 @@ def _ranked(
 def summary(
     evaluation: RankerEvaluation, items: Sequence[LabelledItem], *, level: float = 0.95, seed: int = 0
 ) -> dict[str, Interval]:
-    """Return every metric's mean over the items with its interval; a metric that no item can tell is left out."""
+    """Return every metric's mean over the items with its interval, without metrics that no item can tell."""
     means = {}
     for metric in METRICS:
         measured = [(item, value) for item in items if (value := evaluation.value(item, metric)) is not None]

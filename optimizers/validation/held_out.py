@@ -1,4 +1,4 @@
-"""Measuring what tuning gains on data that no choice was made on, and adopting nothing that is not surely better."""
+"""Measuring what tuning gains on data that no choice was made on, and adopting only what is surely better."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class HeldOutResult:
 
 @dataclass
 class HeldOutValidation:
-    """Tunes and measures one labelled set with one task; the whole strategy runs once per part that is held out."""
+    """Tunes and measures a labelled set with one task; the whole strategy runs once per held-out part."""
 
     task: TuningTask
     on_stage: Callable[[str], None] = lambda _stage: None
@@ -215,7 +215,7 @@ class HeldOutValidation:
         )
 
     def _prejudge(self, items: list[LabelledItem], reserve: int) -> None:
-        """Judge the items before any tuning, once for all runs; else the first would pay for it and have nothing left."""
+        """Judge the items before any tuning, once for all runs; else the first one would pay for all."""
         judge, start = self.task.judge, replace(self.task.start, calibration=None)
         passes = next(
             (n for n in (PASSES, 1) if judge.calls_missing(start, items, n) <= judge.ledger.left - reserve), 0
@@ -239,9 +239,9 @@ class HeldOutValidation:
     def curve(self, result: HeldOutResult, budget: int) -> list[tuple[int, Interval]]:
         """Return the held-out gain after tuning with fewer items, as far as ``budget`` calls reach.
 
-        The strategy that was chosen runs on a half and a quarter of each training part (one part of the next); the
-        held-out items are the same. The last point is the gain itself, at the mean size of a training part. Nothing
-        is chosen by it.
+        The strategy that was chosen runs on a half and a quarter of each training part (one part of the
+        next); the held-out items are the same. The last point is the gain itself, at the mean size of a
+        training part. Nothing is chosen by it.
         """
         gain = result.gain
         if result.is_untuned or gain is None:
@@ -283,7 +283,8 @@ def _mean_size(parts: Sequence[Sequence[LabelledItem]]) -> int:
 def plan_parts(
     labelled: LabelledSet, items: Sequence[LabelledItem], seed: int
 ) -> tuple[Literal["locked", "nested"], list[HeldOutSplit]]:
-    """Return how the gain is measured: one locked test part, or folds that are each held out once; no group is parted."""
+    """Return how the gain is measured: a locked test part, or folds each held out once; no group is
+    parted."""
     name = labelled.name or "the labelled set"
     if len(items) < LEAST_ITEMS:
         raise OptimizerError(
