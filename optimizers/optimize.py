@@ -67,8 +67,7 @@ class OptimizationResult:
 
 
 def usual_budget(num_items: int, controls: int = 0) -> int:
-    """Return the model calls that tuning to so many items is allowed where nobody says, also for each
-    control.
+    """Return the model calls that tuning to so many items is allowed where nobody says, and each control.
 
     Judging them all before and after, in every fold, takes a number of calls that grows with them; with fewer
     calls ``auto`` has none left to try anything in.

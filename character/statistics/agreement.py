@@ -9,8 +9,7 @@ from character.statistics.arrays import Floats
 
 
 def kendall_tau_b(left: ArrayLike, right: ArrayLike) -> float | None:
-    """Return Kendall's tau-b of two sequences of scores, in -1..1; None where either is all ties or too
-    short.
+    """Return Kendall's tau-b of two sequences of scores, in -1..1; None where either ties all, or is short.
 
     tau-b = (concordant - discordant) / sqrt((pairs - ties left) (pairs - ties right)); Kendall 1945.
     """
@@ -76,8 +75,7 @@ def krippendorff_alpha(ratings: ArrayLike, *, level: str = "interval") -> float 
 
 
 def interval_alpha_sums(ratings: ArrayLike) -> Floats:
-    """Return what Krippendorff's alpha (of intervals) takes from a table of raters (rows) over items
-    (columns).
+    """Return what Krippendorff's alpha (of intervals) takes from a table, raters (rows) over items.
 
     These are sums over the items that two raters share, and they add up over tables: the number of ratings,
     their sum, the sum of their squares, and the disagreement within items.

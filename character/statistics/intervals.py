@@ -59,8 +59,7 @@ def cluster_sums(columns: Floats, cluster: Ints) -> tuple[Floats, Floats]:
 
 
 def resampled_sums(sums: Floats, *, seed: int, num_samples: int = NUM_SAMPLES) -> Floats:
-    """Return the column sums, (samples, columns), of as many rows (groups) as there are, drawn with
-    replacement.
+    """Return the column sums, (samples, columns), of as many rows (groups), drawn with replacement.
 
     Source: Davison & Hinkley 1997, ch. 3.8 (cluster resampling).
     """

@@ -53,8 +53,7 @@ def permutation_p_value(one: Floats, two: Floats, *, seed: int, num_flips: int =
 
 
 def holm(p_values: Floats) -> Floats:
-    """Return p-values adjusted for their number (Holm 1979), so that 0.05 bounds the chance of any false
-    one."""
+    """Return p-values adjusted for their number (Holm 1979): 0.05 bounds the chance of any false one."""
     number = len(p_values)
     order = np.argsort(p_values, kind="stable")
     stepped = np.maximum.accumulate(p_values[order] * np.arange(number, 0, -1)) if number else p_values

@@ -13,34 +13,13 @@ from pydantic import ValidationError
 from character.files import write_whole
 from character.text import fingerprint
 from optimizers.artifact.checks import check_demo, field_facts, own_signature
-from optimizers.artifact.records import (
-    LabelledFacts,
-    MetricRow,
-    RankerArtifact,
-    SignatureFacts,
-    Versions,
-)
-from optimizers.artifact.text import ArtifactError, parse_plain, pretty, read_bounded, text_fault
+from optimizers.artifact.records import LabelledFacts, MetricRow, SignatureFacts, Versions
+from optimizers.artifact.records import RankerArtifact as RankerArtifact
+from optimizers.artifact.text import ArtifactError as ArtifactError
+from optimizers.artifact.text import parse_plain, pretty, read_bounded, text_fault
 
 if TYPE_CHECKING:
     from optimizers.labelled.records import LabelledSet
-
-__all__ = [
-    "ArtifactError",
-    "RankerArtifact",
-    "apply_artifact",
-    "artifact_of",
-    "calibration_note",
-    "changes",
-    "differences",
-    "dump_artifact",
-    "language_warning",
-    "load_artifact",
-    "model_warning",
-    "parse_artifact",
-    "refusals",
-    "save_artifact",
-]
 
 _SETTINGS = ("strategy", "passes", "max_passes", "min_gain", "tournament", "method", "max_reasks")
 
@@ -228,8 +207,7 @@ def model_warning(artifact: RankerArtifact, model: str, path: Path | str = "FILE
 
 
 def language_warning(artifact: RankerArtifact, language: str, path: Path | str = "FILE") -> str:
-    """Return what to know before judging in another language than the labels'; nothing for theirs, or
-    none."""
+    """Return what to know before judging in another language than the labels'; else nothing."""
     languages = [name.casefold().split("-")[0] for name in artifact.labelled.languages]
     if not languages or not language or language.casefold().split("-")[0] in languages:
         return ""

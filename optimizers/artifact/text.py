@@ -1,5 +1,4 @@
-"""The text of a saved ranker: plain JSON within bounds, read strictly, written so that two can be
-compared."""
+"""The text of a saved ranker: plain JSON within bounds, read strictly, written to be compared."""
 
 from __future__ import annotations
 
@@ -108,8 +107,7 @@ def without_faults(text: str) -> str:
 
 
 def value_fault(value: Any) -> str:
-    """Return the first fault of a JSON-native value, in texts and numbers, as ``place: fault``, or
-    nothing."""
+    """Return the first fault of a JSON-native value, in texts and numbers, as ``place: fault``."""
     return next((f"{place or 'the whole'}: {fault}" for place, fault in _faults(value, "")), "")
 
 

@@ -148,8 +148,7 @@ def fit_calibration(
 def fitter(
     items: Sequence[JudgedItem], *, corrects_length: bool = True
 ) -> Callable[[float, bool], Calibration]:
-    """Return what fits a calibration to the items, given (length_weight, bends); biases are estimated
-    once."""
+    """Return what fits a calibration to the items, given (length_weight, bends)."""
     places, slope = fit_biases(items)
     biases = Calibration(places=places, length_slope=slope if corrects_length else 0.0)
     plain = [_mean_scores(biases, item) for item in items]

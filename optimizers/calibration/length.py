@@ -18,8 +18,7 @@ from optimizers.calibration.fit import JudgedItem, centred_logs
 if TYPE_CHECKING:
     from optimizers.calibration.calibration import Calibration
 WEIGHTS = (0.2, 0.35, 0.5)
-"""The shares of length that are tried, in standard deviations within messages; at most half: the judge
-leads."""
+"""The shares of length that are tried, in standard deviations within messages; the judge leads."""
 SURE = 1.5
 """How many clustered standard errors a calibration must gain over the plain one, on the fitted items."""
 LEAST_GROUPS = 12
@@ -29,8 +28,7 @@ LEAST_GROUPS = 12
 def length_credit(
     weight: float, scores: Sequence[Sequence[float | None]], items: Sequence[JudgedItem]
 ) -> float:
-    """Return the points per unit of log length that are the share ``weight`` (-0.5..0.5) of a ranker's
-    scores.
+    """Return the points per unit of log length that are the share ``weight`` (-0.5..0.5) of its scores.
 
     ``scores`` are the judge's, one per candidate of each item. weight / (1 - |weight|) times the ratio of
     standard deviations within messages, of scores and of log lengths: at a half, length moves a candidate as
@@ -54,8 +52,7 @@ def surest(
     *,
     weights: Sequence[float] = WEIGHTS,
 ) -> Calibration:
-    """Return the calibration that most surely gains over the plain one (no length, a bent map), else that
-    one.
+    """Return the calibration that most surely gains over the plain one (no length, bent), else that.
 
     Judge goodness by tau-b: unlike pairwise accuracy it loses where candidates that the judge ties are parted
     at random, and with few labels any length parts some of them rightly.
@@ -88,8 +85,7 @@ def surest(
 
 
 def length_note(calibration: Calibration | None) -> str:
-    """Return what to know about a ranker in whose scores length counts, in words; nothing where it does
-    not."""
+    """Return what to know about a ranker in whose scores length counts; nothing about others."""
     if calibration is None or not calibration.length_credit:
         return ""
     moved = abs(calibration.length_credit) * math.log(2)

@@ -185,8 +185,7 @@ class JudgeVotes(BaseModel):
 
 
 def read_judge_votes(path: Path | str) -> tuple[JudgeVotes, ...]:
-    """Return the recorded verdicts of a ``votes.jsonl``: rows of set, evaluator (``judge/wording``),
-    votes."""
+    """Return the recorded verdicts of a ``votes.jsonl``: by set and evaluator (``judge/wording``)."""
     recorded = []
     for where, row in rows_of(path):
         judge, _, wording = str(row.get("evaluator", "")).partition("/")

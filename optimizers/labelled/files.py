@@ -64,8 +64,7 @@ def read_labelled(path: Path | str, *, trait: Mapping[str, Any] | str | None = N
 
 
 def write_labelled(path: Path | str, labelled: LabelledSet) -> None:
-    """Write a set as JSON, one item a line; what was there is replaced as a whole. Read back, it is the
-    same."""
+    """Write a set as JSON, one item a line; what was there is replaced whole. Read back, it is the same."""
     lines = [json.dumps(dump_item(item), ensure_ascii=False, allow_nan=False) for item in labelled.items]
     try:
         write_whole("".join(f"{line}\n" for line in lines), path)
@@ -184,8 +183,7 @@ def _with_scores(rows: Iterable[tuple[str, dict[str, Any]]]) -> Iterator[tuple[s
 
 
 def _preferred(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the recipe's pair shape as candidates with an order: one preferred, the others equal behind
-    it."""
+    """Return the recipe's pair shape as candidates with an order: one preferred, the others equal."""
     fields = {key: value for key, value in row.items() if key not in ("preferred", "less_preferred")}
     less = row.get("less_preferred") or []
     others = less if isinstance(less, list) else [less]

@@ -62,8 +62,7 @@ def consensus_pairs(labels: Iterable[Label], number: int) -> list[tuple[int, int
 
 
 def votes_of(label: Label, number: int) -> dict[tuple[int, int], float]:
-    """Return a label's vote for each pair i < j it compares: 1 where i is better, 0 where j is, 0.5 for a
-    tie.
+    """Return a label's vote for each pair i < j it compares: 1 where i is better, 0 where j is, 0.5 tied.
 
     Where scores, order and choices speak of the same pair, the vote is their mean.
     """

@@ -69,8 +69,7 @@ def ndcg(item: LabelledItem, scores: Scores) -> float | None:
 
 
 def mean_absolute_error(item: LabelledItem, scores: Scores) -> float | None:
-    """Return the mean distance of the scores from the consensus, in 0..1, less is better; None without
-    scores."""
+    """Return the scores' mean distance from the consensus, in 0..1, less is better; None without any."""
     labels, judged = _both(item, scores)
     return sum(abs(a - b) for a, b in zip(labels, judged, strict=True)) / len(judged) if judged else None
 

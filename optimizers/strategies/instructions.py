@@ -158,8 +158,7 @@ def _dev(judge: CachedJudge, items: Sequence[LabelledItem], most_calls: int) -> 
 
 
 def _compiled(judge: CachedJudge, setup: StudentSetup, budget: int, compile_it: Callable[[], Any]) -> Tuning:
-    """Run an optimizer under its allowance; where calls run out before anything was chosen, the start
-    stays."""
+    """Run an optimizer under its allowance; where calls run out before a choice, the start stays."""
     with judge.ledger.allowance(budget), into_the_log("dspy"), dspy.context(lm=judge.lm):
         try:
             compiled = compile_it()

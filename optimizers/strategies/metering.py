@@ -158,8 +158,7 @@ class MeteredEngine:
 
 
 class MeteredLM(dspy.LM):
-    """A model whose calls are counted. A copy with another ``rollout_id`` gets another seed: another
-    sample."""
+    """A model whose calls are counted. A copy with another ``rollout_id`` gets another seed."""
 
     def copy(self, **kwargs: Any) -> Any:
         """Return a copy with these settings changed, as ``dspy.LM.copy`` does."""

@@ -30,8 +30,7 @@ class RankerEvaluation:
     unmeasured: tuple[str, ...] = ()
 
     def value(self, item: LabelledItem, metric: str) -> float | None:
-        """Return a metric of an item, its worst value where it was not ranked; None where it tells
-        nothing."""
+        """Return a metric of an item, its worst value where it was not ranked; None where there is none."""
         function = metric_named(metric)
         if item.id in self.scores:
             return function(item, self.scores[item.id])

@@ -283,8 +283,7 @@ def _mean_size(parts: Sequence[Sequence[LabelledItem]]) -> int:
 def plan_parts(
     labelled: LabelledSet, items: Sequence[LabelledItem], seed: int
 ) -> tuple[Literal["locked", "nested"], list[HeldOutSplit]]:
-    """Return how the gain is measured: a locked test part, or folds each held out once; no group is
-    parted."""
+    """Return how the gain is measured: a locked test part, or folds each held out once, groups whole."""
     name = labelled.name or "the labelled set"
     if len(items) < LEAST_ITEMS:
         raise OptimizerError(

@@ -16,8 +16,7 @@ class _Record(BaseModel):
 
 
 class MetricGain(_Record):
-    """A metric before and after tuning on the same held-out items. A positive gain is better, of errors
-    too."""
+    """A metric before and after tuning on the same held-out items; more gain is better, of errors too."""
 
     metric: str
     before: MetricFigure
