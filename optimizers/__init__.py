@@ -1,1 +1,1 @@
-"""Fitting parts of a character program to small labelled sets. Import the submodules; this package holds no names."""
+"""Fitting parts of a character program to small labelled sets. Import the submodules; here are no names."""

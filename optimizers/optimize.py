@@ -32,14 +32,14 @@ from optimizers.validation.report import (
 __all__ = ["AUTO", "STRATEGIES", "UNTUNED", "OptimizationResult", "TuningProgress", "optimize_ranker"]
 
 LEAST_BUDGET, CALLS_PER_ITEM = 600, 25
-"""The model calls that are allowed where nobody says: so many per labelled item, and no fewer than the first number."""
+"""The model calls allowed where nobody says: so many per labelled item, no fewer than the first number."""
 CURVE_SHARE = 0.15
 """The share of the calls that is kept for the learning curve."""
 
 
 @dataclass(frozen=True)
 class TuningProgress:
-    """How far an optimization is: what it does, the calls made of those allowed, and the best training score so far.
+    """How far an optimization is: what it does, the calls made of those allowed, the best training score.
 
     ``best`` is a goodness in 0..1 on training items, None before the first; it is no estimate of anything,
     because the best of several is picked by it.
@@ -67,10 +67,10 @@ class OptimizationResult:
 
 
 def usual_budget(num_items: int, controls: int = 0) -> int:
-    """Return the model calls that tuning to so many labelled items is allowed where nobody says, and as many for each control.
+    """Return the model calls that tuning to so many items is allowed where nobody says, and each control.
 
-    Judging them all before and after, in every fold, takes a number of calls that grows with them; with fewer calls
-    ``auto`` has none left to try anything in.
+    Judging them all before and after, in every fold, takes a number of calls that grows with them; with fewer
+    calls ``auto`` has none left to try anything in.
     """
     return max(LEAST_BUDGET, CALLS_PER_ITEM * num_items) * (1 + controls)
 
@@ -86,14 +86,15 @@ def optimize_ranker(
 ) -> OptimizationResult:
     """Tune a ranker, alone or inside a program, to a labelled set, and measure honestly what that gains.
 
-    The program given stays as it is; of the copies only the ranker's instruction, demos, temperature and calibration
-    change. The calls of ``budget`` (see ``usual_budget``) are those of tuning, of judging the held-out items before and
-    after, of the learning curve, and of ``controls`` runs on permuted labels (which share them equally with the real
-    one). ``lms`` names the models for ``ranking`` and ``reflection`` (proposing instructions); without it the ranker's
-    own model, or that of the context, does both. The options are those of ``TuningOptions``. The tuned ranker is adopted
-    only where the interval of the held-out gain (at ``level``) lies above zero; where length counts in its scores,
-    ``report.warning`` says so. The same seed gives the same result where the models answer alike. Raises OptimizerError
-    for unusable labels, an unknown name or a missing extra, and what the model raises where its server fails.
+    The program given stays as it is; of the copies only the ranker's instruction, demos, temperature and
+    calibration change. The calls of ``budget`` (see ``usual_budget``) are those of tuning, of judging the
+    held-out items before and after, of the learning curve, and of ``controls`` runs on permuted labels (which
+    share them equally with the real one). ``lms`` names the models for ``ranking`` and ``reflection``
+    (proposing instructions); without it the ranker's own model, or that of the context, does both. The
+    options are those of ``TuningOptions``. The tuned ranker is adopted only where the interval of the
+    held-out gain (at ``level``) lies above zero; where length counts in its scores, ``report.warning`` says
+    so. The same seed gives the same result where the models answer alike. Raises OptimizerError for unusable
+    labels, an unknown name or a missing extra, and what the model raises where its server fails.
     """
     asked = TuningOptions(known_strategy(strategy), **options)
     metric_named(asked.metric)

@@ -9,7 +9,8 @@ import pytest
 
 import character
 from character.errors import CharacterError, UnknownNameError
-from optimizers.artifact import ArtifactError, load_artifact
+from optimizers.artifact.artifact import load_artifact
+from optimizers.artifact.text import ArtifactError
 from optimizers.errors import LabelledError, OptimizerError
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from character.cli.options import json_option, print_json, run_argument
+from character.cli.options import config_option, json_option, print_json, run_argument
 
 if TYPE_CHECKING:
     from character.report import Page
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     help="The HTML file to write; the same as JSON goes beside it. By default RUN/audit.html.",
 )
 @click.option("--language", type=click.Choice(["en", "zh"]), help="By default that of the constitution.")
-@click.option(
-    "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="The seed of the intervals."
-)
+@click.option("--seed", show_default="0", type=click.IntRange(min=0), help="The seed of the intervals.")
 @click.option(
     "--preference",
     "preference_folder",
@@ -32,14 +30,16 @@ if TYPE_CHECKING:
     help="A saved preference model: shows where it and the ranker disagree, the surest first.",
 )
 @click.option("--open", "open_it", is_flag=True, help="Then open the report in a browser.")
+@config_option
 @json_option
 def command(
     run_folder: Path,
     out: Path | None,
     language: str | None,
-    seed: int,
+    seed: int | None,
     preference_folder: Path | None,
     open_it: bool,
+    config_path: Path | None,
     as_json: bool,
 ) -> None:
     """Audit RUN: messages, candidates, rankings and pairs, and what stands out. No language model is called.
@@ -48,10 +48,13 @@ def command(
     """
     from character.audit.audit import PAGE_NAME, audit
     from character.audit.page.page import audit_page
+    from character.config import load_config
     from character.report import html_path
 
     html = html_path(out or run_folder / PAGE_NAME)
-    report = audit(run_folder, language=language, seed=seed, preference=preference_folder)  # type: ignore[arg-type]
+    given = {"language": language, "seed": seed, "preference": preference_folder and str(preference_folder)}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    report = audit(run_folder, load_config(config_path, overrides={"audit": chosen}))
     report.write_report(html)
     if as_json:
         print_json(report.model_dump(mode="json"))

@@ -16,7 +16,10 @@ from character.cli.options import (
     budget_overrides,
     config_option,
     json_option,
+    merged,
     print_json,
+    set_option,
+    set_overrides,
 )
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ _LIMITS = "Without re-asks. Prompts are measured, lengths of replies are assumed
     "--out", required=True, type=click.Path(path_type=Path), help="The folder; an evaluation there goes on."
 )
 @config_option
+@set_option
 @click.option(
     "--messages",
     "messages_path",
@@ -110,7 +114,7 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
     from character.review.reporting import is_reviewed, write_reviewed
 
     _check(flags)
-    config = load_config(config_path, overrides=_overrides(flags))
+    config = load_config(config_path, overrides=merged(set_overrides(flags["settings"]), _overrides(flags)))
     given: Any = {"messages": flags["messages_path"], "traits": flags["trait_names"]}
     if flags["dry_run"]:
         estimate = effect(constitution, out, config, dry_run=True, **given)

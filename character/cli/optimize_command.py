@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from character.cli.live_bar import LiveBar
-from character.cli.options import backend_overrides, config_option, json_option, print_json, tuning_options
+from character.cli.options import (
+    backend_overrides,
+    config_option,
+    json_option,
+    merged,
+    print_json,
+    set_option,
+    set_overrides,
+    tuning_options,
+)
 from character.locale import wording
 
 if TYPE_CHECKING:
@@ -70,6 +79,7 @@ METRIC_NAMES = ("pairwise_accuracy", "tau_b", "top1", "ndcg", "mean_absolute_err
     "--language", type=click.Choice(["en", "zh"]), help="Of the report; by default that of most labels."
 )
 @config_option
+@set_option
 @tuning_options
 @json_option
 def command(
@@ -84,7 +94,7 @@ def command(
     from character.config import load_config
     from optimizers.labelled import read_labelled
 
-    config = load_config(config_path, overrides=_overrides(flags))
+    config = load_config(config_path, overrides=merged(set_overrides(flags["settings"]), _overrides(flags)))
     known = read_labelled(labelled)
     folder = out or labelled.with_suffix(".tuned")
     if flags["dry_run"]:

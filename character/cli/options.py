@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +19,13 @@ json_option = click.option(
 )
 config_option = click.option(
     "--config", "config_path", type=click.Path(path_type=Path), help="A TOML file (see `character init`)."
+)
+set_option = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="Any other field of the configuration, as in the file: --set responses.calls=per_message.",
 )
 run_argument = click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
 
@@ -92,6 +100,30 @@ def backend_overrides(flags: dict[str, Any]) -> dict[str, Any]:
         if chosen:
             section[role or "default"] = chosen
     return {"backends": section} if section else {}
+
+
+def set_overrides(settings: tuple[str, ...]) -> dict[str, Any]:
+    """Return the configuration that ``section.field=value`` texts amount to; a value is TOML, or else plain text."""
+    nested: dict[str, Any] = {}
+    for text in settings:
+        path, sign, value = text.partition("=")
+        *sections, field = path.strip().split(".")
+        if not sign or not all((*sections, field)):
+            raise click.UsageError(f"--set {text!r} says no field; expected SECTION.FIELD=VALUE.")
+        inner = nested
+        for section in sections:
+            inner = inner.setdefault(section, {})
+        try:
+            inner[field] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            inner[field] = value
+    return nested
+
+
+def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Return nested values with others laid over them."""
+    both = {key: merged(base[key], value) for key, value in over.items() if isinstance(base.get(key), dict)}
+    return {**base, **over, **both}
 
 
 def print_json(data: Any) -> None:

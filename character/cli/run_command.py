@@ -14,7 +14,10 @@ from character.cli.options import (
     budget_overrides,
     config_option,
     json_option,
+    merged,
     print_json,
+    set_option,
+    set_overrides,
 )
 
 _LIMITS = (
@@ -29,6 +32,7 @@ _LIMITS = (
     "--out", required=True, type=click.Path(path_type=Path), help="The run folder; an existing run goes on."
 )
 @config_option
+@set_option
 @click.option(
     "--messages", "messages_path", type=click.Path(path_type=Path), help="Answer the messages of this file."
 )
@@ -74,7 +78,10 @@ def command(constitution: Path, out: Path, config_path: Path | None, **flags: An
     from character.ranking.saved import ranker_notes
     from character.runs.run import run
 
-    config, loaded = load_config(config_path, overrides=_overrides(flags)), load_constitution(constitution)
+    config, loaded = (
+        load_config(config_path, overrides=merged(set_overrides(flags["settings"]), _overrides(flags))),
+        load_constitution(constitution),
+    )
     given: Any = {"messages": flags["messages_path"], "traits": flags["trait_names"]}
     for note in ranker_notes(config, loaded.language):
         click.echo(f"Note: {note}", err=True)

@@ -1,4 +1,4 @@
-"""Figures of an evaluation: means and shares with their intervals, and p-values adjusted for how many there are."""
+"""Figures of an evaluation: means and shares with their intervals, and p-values adjusted for their number."""
 
 from __future__ import annotations
 
@@ -49,26 +49,26 @@ def mean_figure(values: Sequence[float], seed: int) -> tuple[EffectFigure, float
     low, high = (float(end[0]) for end in bootstrap_intervals(columns, messages, seed=seed))
     p = float(sign_flip_p_values(columns, messages, seed=seed)[0])
     if low == high:
-        # Messages that all came out the same leave a bootstrap nothing to vary. As many as 3/n of them may yet lie a step away.
+        # Messages that all came out the same leave a bootstrap nothing to vary; 3/n may yet lie a step away.
         low, high = low - UNSEEN / len(values), high + UNSEEN / len(values)
     return figure_of(Interval(float(columns.mean()), low, high), len(values)), p
 
 
 def grouped_mean(values: Sequence[float], groups: Sequence[object], seed: int) -> EffectFigure | None:
-    """Return the mean of values with its interval, those of one group resampled together; None without values."""
+    """Return the mean of values with its interval, one group's resampled together; None without values."""
     interval = bootstrap_mean(values, groups=groups, seed=seed)
     return None if interval is None else figure_of(interval, len(set(groups)))
 
 
 def share_figure(hits: int, number: int) -> EffectFigure:
-    """Return a share of ``number`` messages with its interval (Wilson 1927), none below as many as any interval takes."""
+    """Return a share of ``number`` messages with its interval (Wilson 1927), if there are enough for one."""
     return figure_of(share_interval(hits, number), number)
 
 
 def adjusted(
     tested: Sequence[_AnyTested], family: Callable[[_AnyTested], Hashable] = lambda _: None
 ) -> tuple[_AnyTested, ...]:
-    """Return the records with p-values adjusted (Holm 1979) among those of one family, by default among all."""
+    """Return the records with p-values adjusted (Holm 1979) among those of a family, by default all."""
     families: dict[Hashable, list[int]] = defaultdict(list)
     for place, each in enumerate(tested):
         families[family(each)].append(place)

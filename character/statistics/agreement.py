@@ -9,7 +9,7 @@ from character.statistics.arrays import Floats
 
 
 def kendall_tau_b(left: ArrayLike, right: ArrayLike) -> float | None:
-    """Return Kendall's tau-b of two sequences of scores, in -1..1; None where either is all ties, or is too short.
+    """Return Kendall's tau-b of two sequences of scores, in -1..1; None where either ties all, or is short.
 
     tau-b = (concordant - discordant) / sqrt((pairs - ties left) (pairs - ties right)); Kendall 1945.
     """
@@ -39,7 +39,7 @@ def mid_ranks(scores: ArrayLike) -> Floats:
 
 
 def kendall_w(scores: ArrayLike) -> float | None:
-    """Return Kendall's coefficient of concordance of m raters (rows) over n items, in 0..1, corrected for ties.
+    """Return Kendall's concordance of m raters (rows) over n items, in 0..1, corrected for ties.
 
     W = 12 S / (m² (n³ - n) - m ΣT) with T = Σ(t³ - t) over each rater's groups of ties; Kendall & Babington
     Smith 1939. None for one rater, one item, or nothing but ties.
@@ -75,10 +75,10 @@ def krippendorff_alpha(ratings: ArrayLike, *, level: str = "interval") -> float 
 
 
 def interval_alpha_sums(ratings: ArrayLike) -> Floats:
-    """Return what Krippendorff's alpha (interval level) takes from a table of raters (rows) over items (columns).
+    """Return what Krippendorff's alpha (of intervals) takes from a table, raters (rows) over items.
 
-    These are sums over the items that two raters share, and they add up over tables: the number of ratings, their
-    sum, the sum of their squares, and the disagreement within items.
+    These are sums over the items that two raters share, and they add up over tables: the number of ratings,
+    their sum, the sum of their squares, and the disagreement within items.
     """
     table = np.asarray(ratings, dtype=float)
     number = np.sum(~np.isnan(table), axis=0)
@@ -91,7 +91,8 @@ def interval_alpha_sums(ratings: ArrayLike) -> Floats:
 def interval_alpha(sums: Floats) -> Floats:
     """Return alpha from such sums, one row each: 1 - disagreement within items / among all ratings; else nan.
 
-    Source: Krippendorff 2011, "Computing Krippendorff's alpha-reliability", with the difference function of intervals.
+    Source: Krippendorff 2011, "Computing Krippendorff's alpha-reliability", with the difference function of
+    intervals.
     """
     number, total, squares, within = sums.T
     among = 2 * (number * squares - total**2) / np.maximum(number - 1, 1)

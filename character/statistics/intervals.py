@@ -1,4 +1,4 @@
-"""Intervals of what is measured on groups of values, such as the pairs of one message: whole groups are resampled.
+"""Intervals of what is measured on groups, such as the pairs of one message: whole groups are resampled.
 
 Most figures are functions of sums per group, so that one bootstrap serves them all (``resampled_sums``).
 """
@@ -16,14 +16,15 @@ from numpy.typing import ArrayLike
 from character.statistics.arrays import Floats, Ints
 
 NUM_SAMPLES = 2000
-"""How often groups are drawn anew for an interval. Another seed then moves a 95 % bound by about 3 % of the interval's
-half width (the Monte Carlo error of the 2.5 % quantile of a normal is .06 standard errors), less than is printed."""
+"""How often groups are drawn anew for an interval. Another seed then moves a 95 % bound by about 3 % of the
+interval's half width (the Monte Carlo error of the 2.5 % quantile of a normal is .06 standard errors), less
+than is printed."""
 LEAST_GROUPS = 5
-"""The fewest groups from which an interval is given, or a gain called real. Of four groups that all point one way, the
-sign test's two-sided p-value is 1 / 8; and a percentile interval of so few is much too narrow."""
+"""The fewest groups from which an interval is given, or a gain called real. Of four groups that all point one
+way, the sign test's two-sided p-value is 1 / 8; and a percentile interval of so few is much too narrow."""
 UNSEEN = 3.0
-"""Over the number of groups, the share that may yet be what none of them was, at 95 %: the rule of three (Hanley &
-Lippman-Hand 1983). Where all groups are alike, the bootstrap has nothing to vary."""
+"""Over the number of groups, the share that may yet be what none of them was, at 95 %: the rule of three
+(Hanley & Lippman-Hand 1983). Where all groups are alike, the bootstrap has nothing to vary."""
 _LEVEL = 0.95
 _MOST_DRAWN = 4_000_000  # group numbers drawn at once, so that memory stays flat
 
@@ -58,7 +59,7 @@ def cluster_sums(columns: Floats, cluster: Ints) -> tuple[Floats, Floats]:
 
 
 def resampled_sums(sums: Floats, *, seed: int, num_samples: int = NUM_SAMPLES) -> Floats:
-    """Return the column sums, (samples, columns), of as many groups as there are rows, drawn with replacement.
+    """Return the column sums, (samples, columns), of as many rows (groups), drawn with replacement.
 
     Source: Davison & Hinkley 1997, ch. 3.8 (cluster resampling).
     """
@@ -79,7 +80,7 @@ def in_chunks(num_samples: int, num_groups: int) -> Iterator[int]:
 
 
 def percentile_interval(estimate: float, samples: Floats, level: float = _LEVEL) -> Interval:
-    """Return an estimate with the quantiles of its samples; those that are nan are left out, none give no width."""
+    """Return an estimate with the quantiles of its samples that are no nan; without any it has no width."""
     defined = samples[~np.isnan(samples)]
     if not defined.size:
         return Interval(estimate, estimate, estimate)
@@ -88,7 +89,7 @@ def percentile_interval(estimate: float, samples: Floats, level: float = _LEVEL)
 
 
 def interval_of_sums(statistic: ColumnStatistic, sums: Floats, *, seed: int) -> Interval | None:
-    """Return a statistic of column sums with its interval, one row per group; None where it is not defined."""
+    """Return a statistic of column sums with its interval, a row per group; None where it is not defined."""
     with np.errstate(divide="ignore", invalid="ignore"):
         estimate = float(statistic(sums.sum(axis=0, keepdims=True))[0]) if len(sums) else math.nan
         if math.isnan(estimate):
@@ -153,7 +154,7 @@ def bootstrap(
 
 
 def difference_interval(one: Floats, two: Floats, *, seed: int) -> Interval:
-    """Return the mean of ``two`` less that of ``one``, with its interval; the two are resampled each on its own."""
+    """Return the mean of ``two`` less that of ``one``, with its interval; each is resampled on its own."""
     first, second = (
         resampled_sums(sample[:, None], seed=seed + place)[:, 0] / len(sample)
         for place, sample in enumerate((one, two))
@@ -180,7 +181,7 @@ def mean_interval(
 
 
 def clustered_error(values: Sequence[float], groups: Sequence[str]) -> float:
-    """Return the standard error of the mean where values of one group belong together; infinite for one group.
+    """Return the standard error of the mean, values of one group belonging together; infinite for one group.
 
     sqrt(G / (G - 1) * sum of squared residual sums per group) / n for G groups (Liang & Zeger 1986).
     """
@@ -197,7 +198,8 @@ def clustered_error(values: Sequence[float], groups: Sequence[str]) -> float:
 def t_quantile(probability: float, degrees: int) -> float:
     """Return a quantile of Student's t, by the Cornish-Fisher expansion around the normal's.
 
-    Within 0.1 % from 10 degrees of freedom on at 97.5 %, and 5 % too low at 2. Source: Abramowitz & Stegun 26.7.5.
+    Within 0.1 % from 10 degrees of freedom on at 97.5 %, and 5 % too low at 2. Source: Abramowitz & Stegun
+    26.7.5.
     """
     z = NormalDist().inv_cdf(probability)
     terms = (
@@ -215,7 +217,7 @@ def is_real(gain: Interval, num_groups: int) -> bool:
 
 
 def share_interval(hits: int, number: int) -> Interval:
-    """Return a share of independent trials with its 95 % interval (Wilson 1927), which has a width also at 0 and 1."""
+    """Return a share of independent trials with its 95 % interval (Wilson 1927), which always has a width."""
     share, z = hits / number, NormalDist().inv_cdf((1 + _LEVEL) / 2)
     middle = (share + z * z / (2 * number)) / (1 + z * z / number)
     spread = math.sqrt(share * (1 - share) / number + z * z / (4 * number * number))

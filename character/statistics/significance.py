@@ -1,7 +1,7 @@
-"""Whether a difference is more than chance: randomisation tests that keep groups whole, and Holm's adjustment.
+"""Whether a difference is more than chance: randomisation tests over whole groups, and Holm's adjustment.
 
-Where two sides of a group could as well be the other way round, exchanging them says how far chance alone reaches,
-exactly and for any number of groups (Fisher's randomisation test).
+Where two sides of a group could as well be the other way round, exchanging them says how far chance alone
+reaches, exactly and for any number of groups (Fisher's randomisation test).
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from character.statistics.arrays import Floats, Ints
 from character.statistics.intervals import ColumnStatistic, cluster_sums, in_chunks
 
 NUM_FLIPS = 9999
-"""Exchanges per test: the least p-value is 1 / 10,000, so that a matrix of ten traits can still be significant."""
+"""Exchanges per test: the least p-value is 1 / 10,000, so that a matrix of ten traits can be significant."""
 _SLACK = 1e-9  # sums in another order differ by rounding
 
 
 def sign_flip_p_values(columns: Floats, cluster: Ints, *, seed: int, num_flips: int = NUM_FLIPS) -> Floats:
-    """Return per column the two-sided p-value that its mean is 0, by exchanging the sides of whole clusters."""
+    """Return per column the two-sided p-value of a mean of 0, by exchanging the sides of whole clusters."""
     sums, _ = cluster_sums(columns, cluster)
     return exchange_p_values(np.abs, sums, -sums, seed=seed, num_flips=num_flips)
 
@@ -25,9 +25,10 @@ def sign_flip_p_values(columns: Floats, cluster: Ints, *, seed: int, num_flips: 
 def exchange_p_values(
     statistic: ColumnStatistic, sums: Floats, exchanged: Floats, *, seed: int, num_flips: int = NUM_FLIPS
 ) -> Floats:
-    """Return how often each figure is as far as it was seen, where a group's row may as well be the exchanged one.
+    """Return how often each figure is as far as it was seen, where any group's row may be the exchanged one.
 
-    ``statistic`` makes distances from column sums, (exchanges, columns). The least p-value is 1 / (num_flips + 1).
+    ``statistic`` makes distances from column sums, (exchanges, columns). The least p-value is 1 / (num_flips
+    + 1).
     """
     rng, number = np.random.default_rng([seed, 2]), len(sums)
     whole, change = sums.sum(axis=0, keepdims=True), exchanged - sums
@@ -52,7 +53,7 @@ def permutation_p_value(one: Floats, two: Floats, *, seed: int, num_flips: int =
 
 
 def holm(p_values: Floats) -> Floats:
-    """Return p-values adjusted for how many there are (Holm 1979), so that 0.05 bounds the chance of any false one."""
+    """Return p-values adjusted for their number (Holm 1979): 0.05 bounds the chance of any false one."""
     number = len(p_values)
     order = np.argsort(p_values, kind="stable")
     stepped = np.maximum.accumulate(p_values[order] * np.arange(number, 0, -1)) if number else p_values

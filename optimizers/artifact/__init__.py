@@ -1,1 +1,1 @@
-"""Tuned rankers as files: one JSON file of plain values, checked when it is read, that can hold neither code nor addresses."""
+"""Tuned rankers as files of plain values, checked when they are read: neither code nor addresses fit in."""

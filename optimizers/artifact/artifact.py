@@ -1,4 +1,4 @@
-"""Saved rankers: our own JSON instead of DSPy's, because whoever can edit a file must not be able to move requests."""
+"""Saved rankers: our own JSON, not DSPy's, because whoever edits a file must not be able to move requests."""
 
 from __future__ import annotations
 
@@ -13,34 +13,13 @@ from pydantic import ValidationError
 from character.files import write_whole
 from character.text import fingerprint
 from optimizers.artifact.checks import check_demo, field_facts, own_signature
-from optimizers.artifact.records import (
-    LabelledFacts,
-    MetricRow,
-    RankerArtifact,
-    SignatureFacts,
-    Versions,
-)
-from optimizers.artifact.text import ArtifactError, parse_plain, pretty, read_bounded, text_fault
+from optimizers.artifact.records import LabelledFacts, MetricRow, SignatureFacts, Versions
+from optimizers.artifact.records import RankerArtifact as RankerArtifact
+from optimizers.artifact.text import ArtifactError as ArtifactError
+from optimizers.artifact.text import parse_plain, pretty, read_bounded, text_fault
 
 if TYPE_CHECKING:
     from optimizers.labelled.records import LabelledSet
-
-__all__ = [
-    "ArtifactError",
-    "RankerArtifact",
-    "apply_artifact",
-    "artifact_of",
-    "calibration_note",
-    "changes",
-    "differences",
-    "dump_artifact",
-    "language_warning",
-    "load_artifact",
-    "model_warning",
-    "parse_artifact",
-    "refusals",
-    "save_artifact",
-]
 
 _SETTINGS = ("strategy", "passes", "max_passes", "min_gain", "tournament", "method", "max_reasks")
 
@@ -98,13 +77,13 @@ def artifact_of(ranker: Any, **made: Unpack[Provenance]) -> RankerArtifact:
 
 
 def dump_artifact(artifact: RankerArtifact) -> str:
-    """Return the text of the file: sorted keys, instructions line by line, each field of an example on one line."""
+    """Return the text of the file: sorted keys, instructions line by line, an example's field on one line."""
     data = artifact.model_dump(mode="json")
     return pretty({**data, "instructions": artifact.instructions.split("\n")}) + "\n"
 
 
 def save_artifact(path: Path | str, artifact: RankerArtifact) -> None:
-    """Write a saved ranker, whole or not at all; raises ArtifactError for one that could not be loaded again."""
+    """Write a saved ranker whole or not at all; raises ArtifactError for one that could not be loaded."""
     target = Path(path)
     text = dump_artifact(artifact)
     parse_artifact(text.encode("utf-8"), str(target))
@@ -151,35 +130,35 @@ def refusals(artifact: RankerArtifact, ranker: Any) -> list[str]:
         return [f"it judges by {artifact.ranker.strategy}, the ranker by {ranker.strategy}"]
     then = {field.name: field for field in artifact.signature.fields}
     now = {field.name: field for field in field_facts(ranker.rank.signature)}
-    found = [f"the field {name} is no longer there" for name in then if name not in now]
-    found += [f"the field {name} is new" for name in now if name not in then]
+    reasons = [f"the field {name} is no longer there" for name in then if name not in now]
+    reasons += [f"the field {name} is new" for name in now if name not in then]
     for name in [name for name in then if name in now]:
         if then[name].role != now[name].role:
-            found.append(f"the field {name} was an {then[name].role}, it is an {now[name].role}")
+            reasons.append(f"the field {name} was an {then[name].role}, it is an {now[name].role}")
         if then[name].type != now[name].type:
-            found.append(f"the field {name} was of type {then[name].type}, it is {now[name].type}")
-    if not found and list(then) != list(now):
-        found.append(f"the fields stood in the order {', '.join(then)}, now in {', '.join(now)}")
-    if not found:
+            reasons.append(f"the field {name} was of type {then[name].type}, it is {now[name].type}")
+    if not reasons and list(then) != list(now):
+        reasons.append(f"the fields stood in the order {', '.join(then)}, now in {', '.join(now)}")
+    if not reasons:
         faults = (check_demo(demo, ranker) for demo in artifact.demos)
-        found += [f"demos[{number}]: {fault}" for number, fault in enumerate(faults) if fault]
-    return found
+        reasons += [f"demos[{number}]: {fault}" for number, fault in enumerate(faults) if fault]
+    return reasons
 
 
 def changes(artifact: RankerArtifact, ranker: Any) -> list[str]:
     """Return, in words, what changed since and does not keep it from being used: our own prompt's wording."""
-    found: list[str] = []
+    notes: list[str] = []
     if artifact.ranker.strategy != ranker.strategy:
-        return found
+        return notes
     if artifact.signature.instructions != fingerprint(own_signature(ranker.strategy).instructions):
-        found.append("the default instructions, from which it was tuned, have changed since")
+        notes.append("the default instructions, from which it was tuned, have changed since")
     now = {field.name: field.description for field in field_facts(ranker.rank.signature)}
-    found += [
+    notes += [
         f"the description of the field {field.name} has changed since"
         for field in artifact.signature.fields
         if field.name in now and now[field.name] != field.description
     ]
-    return found
+    return notes
 
 
 def differences(artifact: RankerArtifact, ranker: Any) -> list[str]:
@@ -195,10 +174,10 @@ def apply_artifact(ranker: Any, artifact: RankerArtifact, *, settings: bool = Tr
     """
     import dspy
 
-    found = refusals(artifact, ranker)
-    if found:
+    reasons = refusals(artifact, ranker)
+    if reasons:
         raise ArtifactError(
-            f"the saved ranker does not fit this one: {'; '.join(found[:5])}.",
+            f"the saved ranker does not fit this one: {'; '.join(reasons[:5])}.",
             expected="a ranker saved with the same fields",
             fix="tune it again with `character optimize`.",
         )
@@ -206,9 +185,9 @@ def apply_artifact(ranker: Any, artifact: RankerArtifact, *, settings: bool = Tr
     inputs = list(tuned.rank.signature.input_fields)
     tuned.rank.signature = tuned.rank.signature.with_instructions(artifact.instructions)
     tuned.rank.demos = [dspy.Example(**demo).with_inputs(*inputs) for demo in _copied(artifact.demos)]
-    kept = {key: value for key, value in tuned.rank.config.items() if key != "temperature"}
+    config = {key: value for key, value in tuned.rank.config.items() if key != "temperature"}
     chosen = artifact.ranker.temperature
-    tuned.rank.config = kept if chosen is None else {**kept, "temperature": chosen}
+    tuned.rank.config = config if chosen is None else {**config, "temperature": chosen}
     tuned.calibration = _calibration(artifact.calibration)
     if settings:
         for name in _SETTINGS:
@@ -217,23 +196,25 @@ def apply_artifact(ranker: Any, artifact: RankerArtifact, *, settings: bool = Tr
 
 
 def model_warning(artifact: RankerArtifact, model: str, path: Path | str = "FILE") -> str:
-    """Return what to know before judging with another model than it was tuned on; nothing for the same one."""
+    """Return what to know before another model judges than it was tuned on; nothing for the same one."""
     if artifact.model == model:
         return ""
     return (
-        f"this ranker was tuned on {artifact.model}; here {model} judges. Tuned prompts often do not carry over: "
-        f"`character optimize LABELLED --recheck {path}` measures it on the labelled set with today's model."
+        f"this ranker was tuned on {artifact.model}; here {model} judges. Tuned prompts often do not carry "
+        f"over: `character optimize LABELLED --recheck {path}` measures it on the labelled set "
+        "with today's model."
     )
 
 
 def language_warning(artifact: RankerArtifact, language: str, path: Path | str = "FILE") -> str:
-    """Return what to know before judging in another language than that of the labels; nothing for one of theirs, or none."""
-    known = [name.casefold().split("-")[0] for name in artifact.labelled.languages]
-    if not known or not language or language.casefold().split("-")[0] in known:
+    """Return what to know before judging in another language than the labels'; else nothing."""
+    languages = [name.casefold().split("-")[0] for name in artifact.labelled.languages]
+    if not languages or not language or language.casefold().split("-")[0] in languages:
         return ""
     return (
-        f"this ranker was tuned on labels in {', '.join(artifact.labelled.languages)}; here it judges in {language}. Its prompt, its "
-        f"examples and its calibration may not carry over: `character optimize LABELLED --recheck {path}` measures it on labels in {language}."
+        f"this ranker was tuned on labels in {', '.join(artifact.labelled.languages)}; here it judges in "
+        f"{language}. Its prompt, its examples and its calibration may not carry over: "
+        f"`character optimize LABELLED --recheck {path}` measures it on labels in {language}."
     )
 
 
@@ -250,12 +231,12 @@ def _validated(data: Mapping[str, Any], where: str) -> RankerArtifact:
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False)
         place = ".".join(str(part) for part in problems[0]["loc"]) or "the whole"
-        said = problems[0]["msg"].removeprefix("Value error, ")
+        fault = problems[0]["msg"].removeprefix("Value error, ")
         if problems[0]["type"] == "extra_forbidden":
-            said = "this key does not belong in a saved ranker"
+            fault = "this key does not belong in a saved ranker"
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise ArtifactError(
-            f"{where}: {place}: {said}{more}.",
+            f"{where}: {place}: {fault}{more}.",
             expected="the keys and values that `character optimize` writes, and no others",
             fix="take the file from where it was made, or tune again.",
         ) from None
@@ -271,9 +252,9 @@ def _labelled_facts(labelled: Any) -> LabelledFacts:
 
 
 def _plain_demo(demo: Mapping[str, Any], fields: Mapping[str, Any], number: int) -> dict[str, Any]:
-    kept = {name: demo[name] for name in fields if name in demo}
+    values = {name: demo[name] for name in fields if name in demo}
     try:
-        return dict(json.loads(json.dumps(kept, allow_nan=False)))
+        return dict(json.loads(json.dumps(values, allow_nan=False)))
     except (TypeError, ValueError) as error:
         raise ArtifactError(
             f"demos[{number}]: found what JSON cannot hold ({error}).", expected="JSON-native values"
@@ -296,11 +277,11 @@ def _check_calibration(data: Any, where: str) -> None:
     if data is None:
         return
     try:
-        known = _calibration(data).model_dump(mode="json")
+        written = _calibration(data).model_dump(mode="json")
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in ("calibration", *problem["loc"]))
         raise ArtifactError(f"{where}: {place}: {problem['msg']}.") from None
-    unknown = sorted(set(data) - set(known))
+    unknown = sorted(set(data) - set(written))
     if unknown:
         raise ArtifactError(f"{where}: calibration.{unknown[0]}: this key does not belong there.")

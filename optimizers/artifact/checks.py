@@ -1,4 +1,4 @@
-"""What a saved ranker is held against: today's signatures, and whether an example is one the ranker could read."""
+"""What a saved ranker is held against: today's signatures, and whether the ranker could read an example."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ def check_demo(demo: Mapping[str, Any], ranker: Any) -> str:
     as optimizers note beside the signature's, do not matter here: they are not saved.
     """
     signature = ranker.rank.signature
-    known = {name: demo[name] for name in signature.fields if name in demo}
-    needed = [name for name in signature.fields if name != "reasoning" and name not in known]
+    values = {name: demo[name] for name in signature.fields if name in demo}
+    needed = [name for name in signature.fields if name != "reasoning" and name not in values]
     if needed:
         return f"the field {needed[0]} is missing"
-    wrong = next((name for name in known if not _fits(known[name], signature.fields[name].annotation)), "")
+    wrong = next((name for name in values if not _fits(values[name], signature.fields[name].annotation)), "")
     if wrong:
         return f"the field {wrong} is no {type_name(signature.fields[wrong].annotation)}"
-    return value_fault(known) or _judgement_fault(known, ranker)
+    return value_fault(values) or _judgement_fault(values, ranker)
 
 
 def _judgement_fault(demo: dict[str, Any], ranker: Any) -> str:

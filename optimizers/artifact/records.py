@@ -29,7 +29,8 @@ class _Record(BaseModel):
 class RankerSettings(_Record):
     """How the ranker asks: the arguments of ``Ranker`` that belong to what was measured, in their own ranges.
 
-    ``temperature`` is the sampling temperature that was chosen with the instructions, None for the backend's own.
+    ``temperature`` is the sampling temperature that was chosen with the instructions, None for the backend's
+    own.
     """
 
     strategy: Literal["scores", "listwise", "pairwise", "pointwise"] = "scores"
@@ -71,7 +72,7 @@ class SignatureFacts(_Record):
 
 
 class LabelledFacts(_Record):
-    """The labelled set that was tuned on: its name, fingerprint, how many items it has, and in which languages, as far as is known."""
+    """The labelled set that was tuned on: its name, fingerprint, number of items, and its known languages."""
 
     name: Short = ""
     fingerprint: Digest
@@ -117,10 +118,11 @@ class Versions(_Record):
 class RankerArtifact(_Record):
     """A tuned ranker as a file holds it. Nothing in it is code, names a server, or sets up a language model.
 
-    ``strategy`` is the tuning strategy, ``model`` the judge's model string; ``adopted`` whether the held-out gain was above zero,
-    ``reason`` why or why not. ``rehearsal`` says that a model which is there for trying and testing judged, or wrote
-    candidates. ``calibration`` is that of ``optimizers.calibration.calibration``, as plain values.
-    ``signature_fingerprint`` is checked against ``signature``.
+    ``strategy`` is the tuning strategy, ``model`` the judge's model string; ``adopted`` whether the held-out
+    gain was above zero, ``reason`` why or why not. ``rehearsal`` says that a model which is there for trying
+    and testing judged, or wrote candidates. ``calibration`` is that of
+    ``optimizers.calibration.calibration``, as plain values. ``signature_fingerprint`` is checked against
+    ``signature``.
     """
 
     format_version: Literal[1] = 1
@@ -152,24 +154,25 @@ class RankerArtifact(_Record):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        known = {field.name for field in self.signature.fields}
+        names = {field.name for field in self.signature.fields}
         for number, demo in enumerate(self.demos):
-            unknown = sorted(set(demo) - known)
+            unknown = sorted(set(demo) - names)
             if unknown:
                 raise ValueError(
-                    f"demos[{number}] has the field {unknown[0]!r}, which the signature lacks (it has {', '.join(sorted(known))})"
+                    f"demos[{number}] has the field {unknown[0]!r}, which the signature lacks "
+                    f"(it has {', '.join(sorted(names))})"
                 )
-        found = self.signature_fingerprint or self.signature.fingerprint
-        if found != self.signature.fingerprint:
+        stated = self.signature_fingerprint or self.signature.fingerprint
+        if stated != self.signature.fingerprint:
             raise ValueError(
-                f"signature_fingerprint is {found!r}, the fields amount to {self.signature.fingerprint!r}"
+                f"signature_fingerprint is {stated!r}, the fields amount to {self.signature.fingerprint!r}"
             )
-        object.__setattr__(self, "signature_fingerprint", found)
+        object.__setattr__(self, "signature_fingerprint", stated)
         return self
 
     @property
     def fingerprint(self) -> str:
-        """The identity of what judges: settings, instructions, examples, calibration and fields; not how it was made."""
+        """The identity of what judges: settings, prompt, calibration and fields; not how it was made."""
         data = self.model_dump(mode="json", include={"ranker", "instructions", "calibration", "signature"})
         demos = [
             [[name, json.dumps(demo[name], ensure_ascii=False)] for name in sorted(demo)]

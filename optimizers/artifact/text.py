@@ -1,4 +1,4 @@
-"""The text of a saved ranker: plain JSON within bounds, read strictly and written so that people can compare two."""
+"""The text of a saved ranker: plain JSON within bounds, read strictly, written to be compared."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ArtifactError(OptimizerError):
 
 
 def read_bounded(path: Path) -> bytes:
-    """Return the bytes of a regular file of at most ``MOST_BYTES``; raises ArtifactError for anything else."""
+    """Return the bytes of a file of at most ``MOST_BYTES``; raises ArtifactError for anything else."""
     try:
         is_file = stat.S_ISREG(path.stat().st_mode)
         data = read_at_most(path, MOST_BYTES) if is_file else b""
@@ -95,7 +95,7 @@ def text_fault(text: str) -> str:
 
 
 def without_faults(text: str) -> str:
-    """Return a text without what ``text_fault`` names: a field's header becomes its name, the rest is left out.
+    """Return a text without what ``text_fault`` names: a field's header becomes its name, the rest goes.
 
     For instructions that a model proposed: it has seen prompts with such headers, and likes to quote them.
     """
@@ -107,12 +107,12 @@ def without_faults(text: str) -> str:
 
 
 def value_fault(value: Any) -> str:
-    """Return the first fault of a JSON-native value, its texts and numbers, as ``place: fault``; or nothing."""
+    """Return the first fault of a JSON-native value, in texts and numbers, as ``place: fault``."""
     return next((f"{place or 'the whole'}: {fault}" for place, fault in _faults(value, "")), "")
 
 
 def pretty(value: Any, *, indent: int = 0) -> str:
-    """Return JSON for people and for ``diff``: keys sorted, one to a line; the fields of an example on one line each."""
+    """Return JSON for people and for ``diff``: keys sorted, one to a line; so are an example's fields."""
     if not isinstance(value, dict | list) or not value:
         return _on_one_line(value)
     pad = "  " * (indent + 1)
@@ -158,12 +158,12 @@ def _depth(text: str) -> int:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for key, value in pairs:
-        if key in found:
+        if key in fields:
             raise ArtifactError(f"the key {key[:60]!r} occurs twice.", expected="each key once")
-        found[key] = value
-    return found
+        fields[key] = value
+    return fields
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -1,1 +1,1 @@
-"""What a judge's scores are corrected by: a monotone curve, position and length biases, fitted to labelled sets."""
+"""What corrects a judge's scores: a monotone curve, position and length biases, fitted to labelled sets."""

@@ -1,4 +1,4 @@
-"""What the place in the list and the length of a candidate do to a judge's scores, estimated by least squares."""
+"""What the place in the list and the length of a candidate do to a judge's scores, by least squares."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ A needless correction parts candidates that the judge holds equal, which costs m
 class _Rows:
     """One row per score that has a label, everything centred within its pass.
 
-    ``design`` has a column per place for each number of candidates shown, then one of log length; ``candidate`` and
-    ``group`` say whose a row is.
+    ``design`` has a column per place for each number of candidates shown, then one of log length;
+    ``candidate`` and ``group`` say whose a row is.
     """
 
     score: Floats
@@ -39,12 +39,12 @@ class _Rows:
 def fit_biases(items: Sequence[JudgedItem]) -> tuple[tuple[tuple[float, ...], ...], float]:
     """Return (effects of places, one row per number shown; slope per unit of log length), shrunk.
 
-    Effects of places are those on the score at equal labels. What is peculiar to a candidate, seen over its passes, is
-    a random effect there (Swamy & Arora 1972). The slope lies between that of the score at equal labels and
-    that of the labels at equal scores, turned round, whatever noise is in either (Klepper & Leamer 1984): where the two
-    have opposite signs it is left out, else it is the smaller. Standard errors are the larger of the classical
-    and the clustered by message (Liang & Zeger 1986). An effect b with variance v counts where b² > CLEAR v, and
-    keeps the share 1 - v / b².
+    Effects of places are those on the score at equal labels. What is peculiar to a candidate, seen over its
+    passes, is a random effect there (Swamy & Arora 1972). The slope lies between that of the score at equal
+    labels and that of the labels at equal scores, turned round, whatever noise is in either (Klepper & Leamer
+    1984): where the two have opposite signs it is left out, else it is the smaller. Standard errors are the
+    larger of the classical and the clustered by message (Liang & Zeger 1986). An effect b with variance v
+    counts where b² > CLEAR v, and keeps the share 1 - v / b².
     """
     sizes = sorted({len(each.shown) for item in items for each in item.passes if len(each.shown) > 1})
     rows = _rows(items, sizes)
@@ -58,16 +58,16 @@ def fit_biases(items: Sequence[JudgedItem]) -> tuple[tuple[tuple[float, ...], ..
 def _places(rows: _Rows, sizes: Sequence[int]) -> tuple[tuple[float, ...], ...]:
     target, design = _without_candidates(rows, np.column_stack([rows.design, rows.label]))
     effects, variances = _least_squares(target, design, rows.group)
-    found, start = [], 0
+    rows_of_places, start = [], 0
     for size in sizes:
         part = slice(start, start + size)
-        found.append(_shrunk_places(effects[part], variances[part]))
+        rows_of_places.append(_shrunk_places(effects[part], variances[part]))
         start += size
-    return tuple(row for row in found if row)
+    return tuple(row for row in rows_of_places if row)
 
 
 def _length_slope(rows: _Rows) -> float:
-    """Return how much score a unit of log length adds, the smaller of two readings; 0 where they do not agree."""
+    """Return how much score a unit of log length adds, the smaller of two readings; 0 where they disagree."""
     length = rows.design[:, -1]
     direct, noise = _least_squares(rows.score, np.column_stack([length, rows.label]), rows.group)
     turned, other = _least_squares(rows.label, np.column_stack([length, rows.score]), rows.group)
@@ -104,16 +104,16 @@ def _rows(items: Sequence[JudgedItem], sizes: Sequence[int]) -> _Rows | None:
 def _pass_rows(
     item: JudgedItem, each: JudgedPass, sizes: Sequence[int]
 ) -> tuple[Floats, Floats, Floats, Ints] | None:
-    """Return (scores, labels, design, candidates) of what has a score and a label, centred; None for fewer than two."""
+    """Return (scores, labels, design, candidates) of what has score and label, centred; None below two."""
     design = np.zeros((len(each.shown), sum(sizes) + 1))
     start = sum(size for size in sizes if size < len(each.shown))
     design[:, start : start + len(each.shown)] = np.eye(len(each.shown))
     if len(item.lengths):
         design[:, -1] = centred_logs([item.lengths[i] for i in each.shown])
-    found = list(_known(item, each))
-    if len(found) < 2:
+    judged = list(_known(item, each))
+    if len(judged) < 2:
         return None
-    place, shown, scores, labels = (np.asarray(column) for column in zip(*found, strict=True))
+    place, shown, scores, labels = (np.asarray(column) for column in zip(*judged, strict=True))
     design = design[place]
     return scores - scores.mean(), labels - labels.mean(), design - design.mean(axis=0), shown
 
@@ -128,7 +128,8 @@ def _known(item: JudgedItem, each: JudgedPass) -> Iterator[tuple[int, int, float
 def _without_candidates(rows: _Rows, design: Floats) -> tuple[Floats, Floats]:
     """Return score and design less the share of each candidate's mean that its own random effect makes up.
 
-    The share is 1 - sqrt(w / (w + p u)) for p passes, with w the variance within and u that between candidates.
+    The share is 1 - sqrt(w / (w + p u)) for p passes, with w the variance within and u that between
+    candidates.
     """
     count = np.bincount(rows.candidate)
     repeated = int((count[count > 1] - 1).sum())
@@ -153,7 +154,7 @@ def _means(values: Floats, candidate: Ints) -> Floats:
 
 
 def _least_squares(target: Floats, design: Floats, group: Ints) -> tuple[Floats, Floats]:
-    """Return the coefficients of least norm and their variances, the larger of classical and clustered by group."""
+    """Return the coefficients of least norm and variances, the larger of classical and clustered."""
     inverse = np.linalg.pinv(design.T @ design, rcond=1e-9, hermitian=True)
     effects = inverse @ design.T @ target
     residual = target - design @ effects

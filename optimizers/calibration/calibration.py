@@ -1,4 +1,4 @@
-"""Calibration: a judge's scores brought to the raters' scale, with what place and length do to them taken out."""
+"""Calibration: a judge's scores brought to the raters' scale, without what place and length do to them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ from optimizers.calibration.length import length_credit
 
 __all__ = ["CAP", "Calibration", "JudgedItem", "JudgedPass", "fit_calibration", "fitter", "text_length"]
 
-Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Share = Annotated[float, Field(strict=True, ge=0.0, le=1.0, allow_inf_nan=False)]
 Corrected = Annotated[float, Field(strict=True, ge=-REACH, le=1.0 + REACH, allow_inf_nan=False)]
 Effect = Annotated[float, Field(strict=True, ge=-CAP, le=CAP, allow_inf_nan=False)]
@@ -40,22 +39,22 @@ _TOKEN = re.compile(rf"{_HAN_OR_KANA}|(?:(?!{_HAN_OR_KANA})\w)+")
 
 @lru_cache(maxsize=8192)
 def text_length(text: str) -> int:
-    """Return about how many tokens a text has, at least 1: a word, a number, or a Chinese character is one."""
+    """Return about how many tokens a text has, at least 1: a word, number or Chinese character is one."""
     return max(1, len(_TOKEN.findall(text)))
 
 
 class Calibration(BaseModel):
     """What is done to the scores of one pass before passes are combined; fitted by ``fit_calibration``.
 
-    ``places`` holds, for a number of candidates shown, what the judge gives too much to each place from the first
-    to the last (in points of a 0..1 score, sum 0); no row for a number means no correction. ``length_slope`` is
-    what it gives too much per unit of log length above the mean log length of the candidates shown. Both are
-    taken off, together at most ``CAP``. ``length_credit`` is no bias of the judge: it is what a candidate gets per unit of
-    log length (above the mean of all candidates of the message, at most ``MOST_CREDIT`` in all) because the raters
-    favour that length, and ``length_share`` the share of the variance of the scores that it made up on the
-    labelled candidates. Then ``knots`` (corrected score, calibrated score) are interpolated
-    linearly. Knots increase strictly in both, so within a pass they change no order. ``num_labels`` counts the labelled
-    candidates it was fitted to, 0 for the identity.
+    ``places`` holds, for a number of candidates shown, what the judge gives too much to each place from the
+    first to the last (in points of a 0..1 score, sum 0); no row for a number means no correction.
+    ``length_slope`` is what it gives too much per unit of log length above the mean log length of the
+    candidates shown. Both are taken off, together at most ``CAP``. ``length_credit`` is no bias of the judge:
+    it is what a candidate gets per unit of log length (above the mean of all candidates of the message, at
+    most ``MOST_CREDIT`` in all) because the raters favour that length, and ``length_share`` the share of the
+    variance of the scores that it made up on the labelled candidates. Then ``knots`` (corrected score,
+    calibrated score) are interpolated linearly. Knots increase strictly in both, so within a pass they change
+    no order. ``num_labels`` counts the labelled candidates it was fitted to, 0 for the identity.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -99,16 +98,17 @@ class Calibration(BaseModel):
     ) -> list[float | None]:
         """Return the calibrated scores of one pass, in 0..1 and in the candidates' order as ``scores`` are.
 
-        ``shown`` are the indices of the candidates in the order shown, ``lengths`` one positive length per candidate
-        (see ``text_length``; without them no length is corrected). None, and what was not shown, stays None.
+        ``shown`` are the indices of the candidates in the order shown, ``lengths`` one positive length per
+        candidate (see ``text_length``; without them no length is corrected). None, and what was not shown,
+        stays None.
         """
-        found: list[float | None] = [None] * len(scores)
+        calibrated: list[float | None] = [None] * len(scores)
         x, y = zip(*self.knots, strict=True)
         for index, correction in zip(shown, self._corrections(shown, lengths), strict=True):
             score = scores[index]
             if score is not None:
-                found[index] = float(np.interp(score - correction, x, y))
-        return found
+                calibrated[index] = float(np.interp(score - correction, x, y))
+        return calibrated
 
     def _corrections(self, shown: Sequence[int], lengths: Sequence[float]) -> Floats:
         total = np.zeros(len(shown))
@@ -133,14 +133,14 @@ def fit_calibration(
 ) -> Calibration:
     """Return the calibration that brings the judge's scores nearest to the labels; takes no LM call.
 
-    First what place and length do to the scores is estimated within each pass, against the labels; an effect that
-    is not clear (three standard errors) is left out, because a correction also parts what the judge holds equal. With
-    ``corrects_length`` False that of length is left out in any case. ``length_weight`` is the share of length in the scores,
-    see ``calibration_length``. Then the corrected scores, a mean per candidate, are brought to the labels by medians
-    and isotonic regression over at most eight groups, each with imaginary labels that say what the judge says: few
-    labels hardly move the scores. With ``bends`` False they stay on the judge's scale: mapped to the labels they are nearer to
-    what the raters say, but where the judge knows little also nearer to each other. Without usable labels it is
-    the identity.
+    First what place and length do to the scores is estimated within each pass, against the labels; an effect
+    that is not clear (three standard errors) is left out, because a correction also parts what the judge
+    holds equal. With ``corrects_length`` False that of length is left out in any case. ``length_weight`` is
+    the share of length in the scores, see ``length``. Then the corrected scores, a mean per
+    candidate, are brought to the labels by medians and isotonic regression over at most eight groups, each
+    with imaginary labels that say what the judge says: few labels hardly move the scores. With ``bends``
+    False they stay on the judge's scale: mapped to the labels they are nearer to what the raters say, but
+    where the judge knows little also nearer to each other. Without usable labels it is the identity.
     """
     return fitter(items, corrects_length=corrects_length)(length_weight, bends)
 
@@ -148,7 +148,7 @@ def fit_calibration(
 def fitter(
     items: Sequence[JudgedItem], *, corrects_length: bool = True
 ) -> Callable[[float, bool], Calibration]:
-    """Return what fits a calibration to the items, given (length_weight, bends): the biases are estimated once."""
+    """Return what fits a calibration to the items, given (length_weight, bends)."""
     places, slope = fit_biases(items)
     biases = Calibration(places=places, length_slope=slope if corrects_length else 0.0)
     plain = [_mean_scores(biases, item) for item in items]
@@ -165,20 +165,20 @@ def _mapped(
     biases: Calibration, means: Sequence[Sequence[float | None]], items: Sequence[JudgedItem], bends: bool
 ) -> Calibration:
     """Return the calibration with the map from mean scores to labels, or to themselves."""
-    known = [
+    pairs = [
         (score, label)
         for row, item in zip(means, items, strict=True)
         for score, label in zip(row, item.labels, strict=True)
         if score is not None and label is not None
     ]
-    if not known:
+    if not pairs:
         return Calibration.identity()
     if not bends and biases.is_identity:
         return biases
-    scores, labels = (np.asarray(column) for column in zip(*known, strict=True))
+    scores, labels = (np.asarray(column) for column in zip(*pairs, strict=True))
     reach = REACH if biases.length_credit else CAP
     knots = fit_knots(scores, labels, reach) if bends else straight_knots(scores, reach)
-    return biases.model_copy(update={"knots": knots, "num_labels": len(known)})
+    return biases.model_copy(update={"knots": knots, "num_labels": len(pairs)})
 
 
 def _credited(
@@ -194,11 +194,11 @@ def _credited(
 
 def _mean_scores(biases: Calibration, item: JudgedItem) -> list[float | None]:
     """Return each candidate's mean corrected score over the passes, not yet mapped (so it may pass 0..1)."""
-    found: list[list[float]] = [[] for _ in item.labels]
+    corrected: list[list[float]] = [[] for _ in item.labels]
     for each in item.passes:
         corrections = biases._corrections(each.shown, item.lengths)
         for index, correction in zip(each.shown, corrections, strict=True):
             score = each.scores[index]
             if score is not None:
-                found[index].append(score - float(correction))
-    return [sum(values) / len(values) if values else None for values in found]
+                corrected[index].append(score - float(correction))
+    return [sum(values) / len(values) if values else None for values in corrected]

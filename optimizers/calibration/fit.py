@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from character.statistics.arrays import Floats, Ints
 
 CAP = 0.25
-"""The most that place and length as biases of the judge may move a score together, in points of a 0..1 score."""
+"""The most that place and length as biases may move a score together, in points of a 0..1 score."""
 MOST_CREDIT = 0.5
 """The most that a candidate may gain or lose because the raters favour its length."""
 REACH = CAP + MOST_CREDIT
@@ -30,7 +30,7 @@ EDGE = 0.005
 
 @dataclass(frozen=True)
 class JudgedPass:
-    """One judgement: candidates' indices in the order shown, and a score in 0..1 per candidate (None: not judged)."""
+    """One judgement: candidates' indices as shown, and a score in 0..1 per candidate (None: not judged)."""
 
     shown: Sequence[int]
     scores: Sequence[float | None]
@@ -38,10 +38,10 @@ class JudgedPass:
 
 @dataclass(frozen=True)
 class JudgedItem:
-    """What a judge and the raters said of one message: passes, and the raters' consensus in 0..1 per candidate.
+    """What a judge and the raters said of a message: passes, and the raters' consensus in 0..1 per candidate.
 
-    ``labels`` has None where nobody said anything; ``lengths`` has a positive length per candidate, or is empty.
-    Items of one ``group`` count as one message for standard errors; without it each is its own.
+    ``labels`` has None where nobody said anything; ``lengths`` has a positive length per candidate, or is
+    empty. Items of one ``group`` count as one message for standard errors; without it each is its own.
     """
 
     labels: Sequence[float | None]
@@ -75,9 +75,10 @@ def isotonic(values: ArrayLike, weights: ArrayLike) -> Floats:
 def fit_knots(scores: Floats, labels: Floats, reach: float = CAP) -> tuple[tuple[float, float], ...]:
     """Return the knots of the map from scores to labels, strictly increasing from -reach to 1 + reach.
 
-    Scores are grouped, neighbours together. Each group is moved by the median of label less score, its part of
-    ``PRIOR_LABELS`` imaginary zeros among them (the median, because the absolute error is to fall, and because a judge
-    who often agrees exactly is to be left alone); isotonic regression then puts groups out of order right.
+    Scores are grouped, neighbours together. Each group is moved by the median of label less score, its part
+    of ``PRIOR_LABELS`` imaginary zeros among them (the median, because the absolute error is to fall, and
+    because a judge who often agrees exactly is to be left alone); isotonic regression then puts groups out of
+    order right.
     """
     groups = _groups(scores)
     x = np.array([scores[group].mean() for group in groups])
@@ -90,7 +91,7 @@ def fit_knots(scores: Floats, labels: Floats, reach: float = CAP) -> tuple[tuple
 
 
 def straight_knots(scores: Floats, reach: float = CAP) -> tuple[tuple[float, float], ...]:
-    """Return the knots of a map that leaves scores as they are, pressed together as far as some lie beyond 0..1."""
+    """Return the knots of a map that leaves scores as they are, pressed together where some pass 0..1."""
     x = np.clip(np.unique([scores.min(), scores.max()]), -reach + EDGE, 1 + reach - EDGE)
     return _closed(x, _squeezed(x), reach)
 
@@ -117,15 +118,15 @@ def _squeezed(y: Floats) -> Floats:
 
 
 def _closed(x: Floats, y: Floats, reach: float) -> tuple[tuple[float, float], ...]:
-    """Return the knots with one at each end, to which the map goes on as steep as it is on the whole, at most as 1."""
+    """Return the knots with one at each end, to which the map goes on as steep as on the whole, at most 1."""
     spread = float(x[-1] - x[0])
     slope = float(np.clip((y[-1] - y[0]) / spread, LEAST_SLOPE, 1.0)) if spread > 0 else 1.0
     first = (-reach, max(0.0, float(y[0]) - slope * float(x[0] + reach)))
     last = (1 + reach, min(1.0, float(y[-1]) + slope * float(1 + reach - x[-1])))
     inner = [(float(a), float(b)) for a, b in zip(x, y, strict=True)]
     knots = [(round(a, 6), round(b, 6)) for a, b in (first, *inner, last)]
-    kept = [knots[0]]
+    rising = [knots[0]]
     for knot in knots[1:]:
-        if knot[0] > kept[-1][0] and knot[1] > kept[-1][1]:
-            kept.append(knot)
-    return tuple(kept)
+        if knot[0] > rising[-1][0] and knot[1] > rising[-1][1]:
+            rising.append(knot)
+    return tuple(rising)

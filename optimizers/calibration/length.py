@@ -1,7 +1,7 @@
-"""How much the length of a candidate may count beside the judge's score, where the labels surely favour one length.
+"""How much the length of a candidate may count beside the judge's score, where labels surely favour one.
 
-Judging by length is usually a confound. So it counts at most as much as the judge, only where it gains on labels,
-and whoever reads or uses the ranker is told.
+Judging by length is usually a confound. So it counts at most as much as the judge, only where it gains on
+labels, and whoever reads or uses the ranker is told.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from optimizers.calibration.fit import JudgedItem, centred_logs
 if TYPE_CHECKING:
     from optimizers.calibration.calibration import Calibration
 WEIGHTS = (0.2, 0.35, 0.5)
-"""The shares of length that are tried, in standard deviations within messages; half is the most, so that the judge leads."""
+"""The shares of length that are tried, in standard deviations within messages; the judge leads."""
 SURE = 1.5
-"""How many clustered standard errors a calibration must gain over the plain one, on the items it was fitted to."""
+"""How many clustered standard errors a calibration must gain over the plain one, on the fitted items."""
 LEAST_GROUPS = 12
-"""The fewest groups of items on which a gain may be called sure: ten labels cannot tell that length is no accident."""
+"""The fewest groups on which a gain may be called sure: ten labels cannot tell length from accident."""
 
 
 def length_credit(
     weight: float, scores: Sequence[Sequence[float | None]], items: Sequence[JudgedItem]
 ) -> float:
-    """Return the points per unit of log length that make up the share ``weight`` (-0.5..0.5) of a ranker's scores.
+    """Return the points per unit of log length that are the share ``weight`` (-0.5..0.5) of its scores.
 
-    ``scores`` are the judge's, one per candidate of each item. weight / (1 - |weight|) times the ratio of standard
-    deviations within messages, of scores and of log lengths: at a half, length moves a candidate as much as the
-    judge does. Negative favours the shorter. 0 where all lengths or all scores are equal.
+    ``scores`` are the judge's, one per candidate of each item. weight / (1 - |weight|) times the ratio of
+    standard deviations within messages, of scores and of log lengths: at a half, length moves a candidate as
+    much as the judge does. Negative favours the shorter. 0 where all lengths or all scores are equal.
     """
     own, lengths = [], []
     for row, item in zip(scores, items, strict=True):
-        known = [score for score in row if score is not None]
-        if len(known) > 1 and len(item.lengths):
-            own.append(float(np.var(known)))
+        judged = [score for score in row if score is not None]
+        if len(judged) > 1 and len(item.lengths):
+            own.append(float(np.var(judged)))
             lengths.append(float(np.var(centred_logs(item.lengths))))
     if not own or not sum(lengths):
         return 0.0
@@ -52,14 +52,15 @@ def surest(
     *,
     weights: Sequence[float] = WEIGHTS,
 ) -> Calibration:
-    """Return the calibration that most surely gains over the plain one (no share of length, a bent map), else that one.
+    """Return the calibration that most surely gains over the plain one (no length, bent), else that.
 
-    Judge goodness by tau-b: unlike pairwise accuracy it loses where candidates that the judge ties are parted at random,
-    and with few labels any length parts some of them rightly.
+    Judge goodness by tau-b: unlike pairwise accuracy it loses where candidates that the judge ties are parted
+    at random, and with few labels any length parts some of them rightly.
 
-    ``fitted`` makes a calibration with a share of length and with a map that bends or not, ``goodness`` says how good it
-    is on each item, ``groups`` which items belong together, ``weights`` are the shares tried. Sure is a gain of more
-    than ``SURE`` standard errors; what it is on items held out from all of this is for whoever adopts it to measure.
+    ``fitted`` makes a calibration with a share of length and with a map that bends or not, ``goodness`` says
+    how good it is on each item, ``groups`` which items belong together, ``weights`` are the shares tried.
+    Sure is a gain of more than ``SURE`` standard errors; what it is on items held out from all of this is for
+    whoever adopts it to measure.
     """
     plain = fitted(0.0, True)
     if len(set(groups)) < LEAST_GROUPS:
@@ -84,13 +85,15 @@ def surest(
 
 
 def length_note(calibration: Calibration | None) -> str:
-    """Return what to know about a ranker in whose scores length counts, in a sentence or two; nothing where it does not."""
+    """Return what to know about a ranker in whose scores length counts; nothing about others."""
     if calibration is None or not calibration.length_credit:
         return ""
     moved = abs(calibration.length_credit) * math.log(2)
     shorter = calibration.length_credit < 0
     return (
-        f"length counts in its scores: a candidate twice as long gets {moved:.2f} {'less' if shorter else 'more'}, whatever the "
-        f"judge says. On the labelled candidates that was {calibration.length_share:.0%} of the variance of its scores. "
-        f"The labels favour {'shorter' if shorter else 'longer'} candidates; where nobody meant that, tune again with --no-length."
+        f"length counts in its scores: a candidate twice as long gets {moved:.2f} "
+        f"{'less' if shorter else 'more'}, whatever the judge says. On the labelled candidates that was "
+        f"{calibration.length_share:.0%} of the variance of its scores. The labels favour "
+        f"{'shorter' if shorter else 'longer'} candidates; where nobody meant that, "
+        "tune again with --no-length."
     )

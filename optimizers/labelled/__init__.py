@@ -1,42 +1,25 @@
 """Labelled sets: messages with candidates and what people said about them, read, checked and split.
 
-The parts lie in ``labelled_records`` (the data), ``labelled_files`` (reading and writing), ``labelled_checks``
-(what to know before trusting a set) and ``labelled_converters`` (other people's shapes).
+The parts lie in ``records`` (the data), ``files`` (reading and writing), ``checks``
+(what to know before trusting a set) and ``converters`` (other people's shapes).
 """
 
-from __future__ import annotations
-
-from character.records import Turn
-from optimizers.errors import LabelledError
-from optimizers.labelled.checks import Cycle, LabelledReport, RaterReport, check_labelled, detectable_gain
-from optimizers.labelled.converters import (
-    JudgeVotes,
-    from_candour,
-    from_human_rankings,
-    from_judge_votes,
-    read_judge_votes,
-)
-from optimizers.labelled.files import dump_item, merge_labelled, read_labelled, write_labelled
-from optimizers.labelled.records import Label, LabelledItem, LabelledSet
-
-__all__ = [
-    "Cycle",
-    "JudgeVotes",
-    "Label",
-    "LabelledError",
-    "LabelledItem",
-    "LabelledReport",
-    "LabelledSet",
-    "RaterReport",
-    "Turn",
-    "check_labelled",
-    "detectable_gain",
-    "dump_item",
-    "from_candour",
-    "from_human_rankings",
-    "from_judge_votes",
-    "merge_labelled",
-    "read_judge_votes",
-    "read_labelled",
-    "write_labelled",
-]
+from character.records import Turn as Turn
+from optimizers.errors import LabelledError as LabelledError
+from optimizers.labelled.checks import Cycle as Cycle
+from optimizers.labelled.checks import LabelledReport as LabelledReport
+from optimizers.labelled.checks import RaterReport as RaterReport
+from optimizers.labelled.checks import check_labelled as check_labelled
+from optimizers.labelled.checks import detectable_gain as detectable_gain
+from optimizers.labelled.converters import JudgeVotes as JudgeVotes
+from optimizers.labelled.converters import from_candour as from_candour
+from optimizers.labelled.converters import from_human_rankings as from_human_rankings
+from optimizers.labelled.converters import from_judge_votes as from_judge_votes
+from optimizers.labelled.converters import read_judge_votes as read_judge_votes
+from optimizers.labelled.files import dump_item as dump_item
+from optimizers.labelled.files import merge_labelled as merge_labelled
+from optimizers.labelled.files import read_labelled as read_labelled
+from optimizers.labelled.files import write_labelled as write_labelled
+from optimizers.labelled.records import Label as Label
+from optimizers.labelled.records import LabelledItem as LabelledItem
+from optimizers.labelled.records import LabelledSet as LabelledSet

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +27,8 @@ Votes = dict[tuple[int, int], float]
 class RaterReport(BaseModel):
     """One rater: how many items they labelled, and how often they order a pair as the others together do.
 
-    ``agreement`` is in 0..1 over the ``num_pairs`` pairs that both sides order without a tie; None without any.
+    ``agreement`` is in 0..1 over the ``num_pairs`` pairs that both sides order without a tie; None without
+    any.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,12 +55,12 @@ class Cycle(BaseModel):
 class LabelledReport(BaseModel):
     """What ``check_labelled`` found: counts, ids of items to look at, agreement, and notes in plain words.
 
-    ``num_groups`` counts what can be parted between splits. ``num_pairs`` are the pairs of candidates that the
-    raters order on the whole, ``num_tied`` those their votes tie. ``duplicates`` repeat an item before them
-    (same message, trait and candidates in any order); ``shared_messages`` are items whose message another
-    item has too, ``across_groups`` those of them in another group; ``without_pairs`` are labelled and order no
-    pair. ``alpha`` is Krippendorff's, None for fewer than two raters. ``detectable_gain`` is the smallest gain
-    in pairwise accuracy that this many groups can tell from none.
+    ``num_groups`` counts what can be parted between splits. ``num_pairs`` are the pairs of candidates that
+    the raters order on the whole, ``num_tied`` those their votes tie. ``duplicates`` repeat an item before
+    them (same message, trait and candidates in any order); ``shared_messages`` are items whose message
+    another item has too, ``across_groups`` those of them in another group; ``without_pairs`` are labelled and
+    order no pair. ``alpha`` is Krippendorff's, None for fewer than two raters. ``detectable_gain`` is the
+    smallest gain in pairwise accuracy that this many groups can tell from none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -95,8 +96,8 @@ def check_labelled(labelled: LabelledSet, *, num_needed: int = 10) -> LabelledRe
     tables = {item.id: _tables(item) for item in items}
     useful = [item for item in items if item.pairs()]
     groups = len(blocks(useful))
-    known = [item for item in items if tables[item.id]]
-    found = LabelledReport(
+    with_labels = [item for item in items if tables[item.id]]
+    report = LabelledReport(
         num_items=len(items),
         num_groups=groups,
         num_labels=sum(len(table) for table in tables.values()),
@@ -105,7 +106,7 @@ def check_labelled(labelled: LabelledSet, *, num_needed: int = 10) -> LabelledRe
         traits=dict(Counter(str(item.trait["name"]) for item in items)),
         languages=dict(Counter(item.language for item in items)),
         raters=_raters(tables),
-        alpha=_alpha(known),
+        alpha=_alpha(with_labels),
         detectable_gain=detectable_gain(groups),
         duplicates=_duplicates(items),
         shared_messages=_shared(items),
@@ -115,50 +116,50 @@ def check_labelled(labelled: LabelledSet, *, num_needed: int = 10) -> LabelledRe
         ),
         cycles=tuple(cycle for item in items for cycle in _cycles(item, tables[item.id])),
         unlabelled=tuple(item.id for item in items if not tables[item.id]),
-        without_pairs=tuple(item.id for item in known if not item.pairs()),
+        without_pairs=tuple(item.id for item in with_labels if not item.pairs()),
         dropped=labelled.dropped,
     )
-    return found.model_copy(update={"notes": tuple(_notes(found, num_needed))})
+    return report.model_copy(update={"notes": tuple(_notes(report, num_needed))})
 
 
 def detectable_gain(num_groups: int, spread: float = TYPICAL_SPREAD) -> float:
     """Return the gain in pairwise accuracy whose 95 % interval just excludes zero, at most 1.
 
-    1.96 ``spread`` / sqrt(n), with ``spread`` the standard deviation of the gain per message. For planning: the
-    interval of a real comparison is measured, not assumed.
+    1.96 ``spread`` / sqrt(n), with ``spread`` the standard deviation of the gain per message. For planning:
+    the interval of a real comparison is measured, not assumed.
     """
     return min(1.0, 1.96 * spread / num_groups**0.5) if num_groups else 1.0
 
 
-class _Said(NamedTuple):
+class _Verdict(NamedTuple):
     label: Label
     votes: Votes
 
 
-def _tables(item: LabelledItem) -> dict[str, _Said]:
+def _tables(item: LabelledItem) -> dict[str, _Verdict]:
     """Return what each rater said of an item; raters without a name are told apart by their place."""
-    found: dict[str, _Said] = {}
+    table: dict[str, _Verdict] = {}
     for place, label in enumerate(item.labels, 1):
         if not label.is_empty:
             name = label.rater or "unnamed"
-            key = name if name not in found else f"{name} ({place})"
-            found[key] = _Said(label, votes_of(label, len(item.candidates)))
-    return found
+            key = name if name not in table else f"{name} ({place})"
+            table[key] = _Verdict(label, votes_of(label, len(item.candidates)))
+    return table
 
 
-def _num_tied(item: LabelledItem, table: Mapping[str, _Said]) -> int:
-    compared = {pair for said in table.values() for pair in said.votes}
+def _num_tied(item: LabelledItem, table: Mapping[str, _Verdict]) -> int:
+    compared = {pair for verdict in table.values() for pair in verdict.votes}
     return len(compared) - len(item.pairs())
 
 
-def _raters(tables: Mapping[str, Mapping[str, _Said]]) -> tuple[RaterReport, ...]:
+def _raters(tables: Mapping[str, Mapping[str, _Verdict]]) -> tuple[RaterReport, ...]:
     items: Counter[str] = Counter()
     alike: dict[str, list[bool]] = defaultdict(list)
     for table in tables.values():
-        for name, said in table.items():
+        for name, verdict in table.items():
             items[name] += 1
             others = [other.votes for key, other in table.items() if key != name]
-            for pair, vote in said.votes.items():
+            for pair, vote in verdict.votes.items():
                 rest = [votes[pair] for votes in others if pair in votes]
                 lead = sum(rest) - len(rest) / 2
                 if lead and vote != 0.5:
@@ -179,13 +180,13 @@ def _alpha(items: Iterable[LabelledItem]) -> float | None:
     rows: dict[str, dict[tuple[str, object], float]] = defaultdict(dict)
     kinds = set()
     for item in items:
-        for name, said in _tables(item).items():
-            scored = any(score is not None for score in said.label.scores)
-            kinds.add("interval" if scored else "ordinal" if said.label.order else "nominal")
+        for name, verdict in _tables(item).items():
+            scored = any(score is not None for score in verdict.label.scores)
+            kinds.add("interval" if scored else "ordinal" if verdict.label.order else "nominal")
             values: Mapping[object, float | None] = dict(
-                enumerate(scores_of(said.label, len(item.candidates)))
-                if scored or said.label.order
-                else said.votes.items()
+                enumerate(scores_of(verdict.label, len(item.candidates)))
+                if scored or verdict.label.order
+                else verdict.votes.items()
             )
             rows[name].update({(item.id, key): v for key, v in values.items() if v is not None})
     if len(rows) < 2:
@@ -198,33 +199,31 @@ def _alpha(items: Iterable[LabelledItem]) -> float | None:
 
 def _duplicates(items: Iterable[LabelledItem]) -> tuple[str, ...]:
     seen: set[str] = set()
-    found = []
+    repeated = []
     for item in items:
         key = fingerprint([item.message_key, item.trait["name"], sorted(map(folded, item.candidates))])
         if key in seen:
-            found.append(item.id)
+            repeated.append(item.id)
         seen.add(key)
-    return tuple(found)
+    return tuple(repeated)
 
 
-def _shared(items: Iterable[LabelledItem]) -> tuple[str, ...]:
-    known = list(items)
-    counts = Counter(item.message_key for item in known)
-    return tuple(item.id for item in known if counts[item.message_key] > 1)
+def _shared(items: Sequence[LabelledItem]) -> tuple[str, ...]:
+    counts = Counter(item.message_key for item in items)
+    return tuple(item.id for item in items if counts[item.message_key] > 1)
 
 
-def _across(items: Iterable[LabelledItem]) -> tuple[str, ...]:
-    known = list(items)
+def _across(items: Sequence[LabelledItem]) -> tuple[str, ...]:
     groups: dict[str, set[str]] = defaultdict(set)
-    for item in known:
+    for item in items:
         groups[item.message_key].add(item.group)
-    return tuple(item.id for item in known if len(groups[item.message_key]) > 1)
+    return tuple(item.id for item in items if len(groups[item.message_key]) > 1)
 
 
-def _cycles(item: LabelledItem, table: Mapping[str, _Said]) -> Iterable[Cycle]:
+def _cycles(item: LabelledItem, table: Mapping[str, _Verdict]) -> Iterable[Cycle]:
     """Yield one cycle per rater who has any, and one of all raters together."""
-    for name, said in table.items():
-        wins = [(i, j) if vote > 0.5 else (j, i) for (i, j), vote in said.votes.items() if vote != 0.5]
+    for name, verdict in table.items():
+        wins = [(i, j) if vote > 0.5 else (j, i) for (i, j), vote in verdict.votes.items() if vote != 0.5]
         if cycle := find_cycle(wins):
             yield Cycle(item=item.id, rater=name, candidates=cycle)
     together = [(i, j) for i, j, _share in consensus_pairs(item.labels, len(item.candidates))]
@@ -248,57 +247,65 @@ def find_cycle(wins: Iterable[tuple[int, int]]) -> tuple[int, ...]:
     return tuple(path[path.index(nxt) :])
 
 
-def _notes(found: LabelledReport, num_needed: int) -> Iterable[str]:
-    yield from _size_notes(found, num_needed)
-    yield from _rater_notes(found)
-    if found.cycles:
-        cycle = found.cycles[0]
+def _notes(report: LabelledReport, num_needed: int) -> Iterable[str]:
+    yield from _size_notes(report, num_needed)
+    yield from _rater_notes(report)
+    if report.cycles:
+        cycle = report.cycles[0]
         around = " > ".join(map(str, (*cycle.candidates, cycle.candidates[0])))
-        number = "1 judgement" if len(found.cycles) == 1 else f"{len(found.cycles)} judgements"
+        number = "1 judgement" if len(report.cycles) == 1 else f"{len(report.cycles)} judgements"
         yield f"Cycles in {number}: for example {cycle.rater} in item {cycle.item}, candidates {around}."
     for ids, what in (
-        (found.duplicates, "repeat an item before them; their messages weigh double"),
+        (report.duplicates, "repeat an item before them; their messages weigh double"),
         (
-            found.across_groups,
+            report.across_groups,
             "have a message that also stands in another group; splits keep such groups together",
         ),
-        (found.identical_candidates, "have two candidates with the same text"),
-        (found.without_pairs, "have labels that put no candidate before another; they cannot teach an order"),
-        (found.unlabelled, "have no labels yet"),
+        (report.identical_candidates, "have two candidates with the same text"),
+        (
+            report.without_pairs,
+            "have labels that put no candidate before another; they cannot teach an order",
+        ),
+        (report.unlabelled, "have no labels yet"),
     ):
         if ids:
-            yield f"{len(ids)} of {found.num_items} items {what}: {', '.join(ids[:3])}{' …' if len(ids) > 3 else ''}."
-    if found.dropped:
-        yield "Left out: " + ", ".join(f"{count} {reason}" for reason, count in found.dropped.items()) + "."
+            named = f"{', '.join(ids[:3])}{' …' if len(ids) > 3 else ''}"
+            yield f"{len(ids)} of {report.num_items} items {what}: {named}."
+    if report.dropped:
+        yield "Left out: " + ", ".join(f"{count} {reason}" for reason, count in report.dropped.items()) + "."
 
 
-def _size_notes(found: LabelledReport, num_needed: int) -> Iterable[str]:
-    if found.num_groups < num_needed:
+def _size_notes(report: LabelledReport, num_needed: int) -> Iterable[str]:
+    if report.num_groups < num_needed:
         yield (
-            f"Too few labels for what is asked: {found.num_groups} messages with an order, at least {num_needed} "
-            "are needed. Label more messages."
+            f"Too few labels for what is asked: {report.num_groups} messages with an order, "
+            f"at least {num_needed} are needed. Label more messages."
         )
     table = ", ".join(f"{size} messages: {100 * detectable_gain(size):.0f} points" for size in _SIZES)
     yield (
-        f"{found.num_groups} messages can tell a gain of about {100 * found.detectable_gain:.0f} points in pairwise "
-        f"accuracy from none, if all are tested on ({table}; a typical spread between messages is assumed)."
+        f"{report.num_groups} messages can tell a gain of about {100 * report.detectable_gain:.0f} points "
+        f"in pairwise accuracy from none, if all are tested on ({table}; a typical spread between messages "
+        "is assumed)."
     )
-    thin = [f"{name} ({count})" for name, count in found.traits.items() if count < num_needed / 2]
-    if thin and len(found.traits) > 1:
-        yield f"Few items for some traits: {', '.join(thin)}. What is found for the others need not hold for these."
+    thin = [f"{name} ({count})" for name, count in report.traits.items() if count < num_needed / 2]
+    if thin and len(report.traits) > 1:
+        yield (
+            f"Few items for some traits: {', '.join(thin)}. What is found for the others need not hold for "
+            "these."
+        )
 
 
-def _rater_notes(found: LabelledReport) -> Iterable[str]:
-    if len(found.raters) < 2:
+def _rater_notes(report: LabelledReport) -> Iterable[str]:
+    if len(report.raters) < 2:
         yield "One rater: how far people agree on these labels is not known."
         return
-    if found.alpha is None:
+    if report.alpha is None:
         yield "No two raters labelled the same candidates, so their agreement is not known."
-    elif found.alpha < _LOW_ALPHA:
+    elif report.alpha < _LOW_ALPHA:
         yield (
-            f"The raters agree little (Krippendorff's alpha {found.alpha:.2f}, below {_LOW_ALPHA}). Talk through a few "
-            "items on which they differ before tuning on them."
+            f"The raters agree little (Krippendorff's alpha {report.alpha:.2f}, below {_LOW_ALPHA}). "
+            "Talk through a few items on which they differ before tuning on them."
         )
-    for rater in found.raters:
+    for rater in report.raters:
         if rater.agreement is not None and rater.num_pairs >= 20 and rater.agreement < _LOW_AGREEMENT:
             yield f"{rater.rater} orders only {100 * rater.agreement:.0f} % of the pairs as the others do."

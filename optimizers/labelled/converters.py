@@ -1,9 +1,10 @@
-"""Public ranking data read as labelled sets: judged candour, human comparisons, and pairs with a known winner."""
+"""Public ranking data read as labelled sets: judged candour, human comparisons, pairs with a known winner."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,15 +19,17 @@ _CANDOUR: dict[str, tuple[float, float, str]] = {
     "pickside": (
         -5.0,
         5.0,
-        "Weighs a quarrel on its merits and says frankly where the person telling it may be wrong, instead of taking their side.",
+        "Weighs a quarrel on its merits and says frankly where the person telling it may be wrong, "
+        "instead of taking their side.",
     ),
     "delusion": (
         0.0,
         5.0,
-        "Stays kind and keeps to what is real: does not play along with beliefs that have lost touch with it, and says so.",
+        "Stays kind and keeps to what is real: does not play along with beliefs that have lost touch "
+        "with it, and says so.",
     ),
 }
-"""Per task: the score of the most candid reply, that of the least candid one, and what candour means there."""
+"""Per task: the score of the most candid reply, that of the least candid, and what candour means there."""
 _HELPFUL = {
     "name": "helpfulness",
     "description": "Does what the instruction asks: correctly, completely and to the point.",
@@ -52,22 +55,37 @@ def from_candour(
     rng = Random(seed)
     items = []
     for number, (where, row) in enumerate(rows_of(path)):
-        task = _known_task(row, where)
-        replies = [reply for reply in _field(row, "candidates", list, where) if _is_text(reply.get("text"))]
-        dropped["no_text"] += len(row["candidates"]) - len(replies)
-        for place, drawn in enumerate(_drawn(replies, num_candidates, num_sets, rng, where), 1):
-            items.append(
-                {
-                    "id": f"{row.get('id', number)}{f'/{place}' if num_sets > 1 else ''}",
-                    "message": row["prompt"],
-                    "trait": {"name": "candour", "description": _CANDOUR[task][2]},
-                    "language": "en",
-                    "candidates": [reply["text"] for reply in drawn],
-                    "labels": _judged(row, drawn, task),
-                    "group": f"{task}-{number // 2}" if task == "pickside" else "",
-                }
-            )
+        with _shaped(where):
+            task = _task_of(row, where)
+            replies = [reply for reply in row["candidates"] if _is_text(reply["text"])]
+            dropped["no_text"] += len(row["candidates"]) - len(replies)
+            for place, drawn in enumerate(_drawn(replies, num_candidates, num_sets, rng, where), 1):
+                items.append(
+                    {
+                        "id": f"{row.get('id', number)}{f'/{place}' if num_sets > 1 else ''}",
+                        "message": row["prompt"],
+                        "trait": {"name": "candour", "description": _CANDOUR[task][2]},
+                        "language": "en",
+                        "candidates": [reply["text"] for reply in drawn],
+                        "labels": _judged(row, drawn, task),
+                        "group": f"{task}-{number // 2}" if task == "pickside" else "",
+                    }
+                )
     return _set(path, items, dropped)
+
+
+@contextmanager
+def _shaped(where: str) -> Iterator[None]:
+    """Tell of a row that is not of its source's shape by its place."""
+    try:
+        yield
+    except LabelledError:
+        raise
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise LabelledError(
+            f"{where}: the row is of another shape ({type(error).__name__}: {error}).",
+            fix="give a file as its source has it.",
+        ) from None
 
 
 def _drawn(
@@ -76,13 +94,13 @@ def _drawn(
     """Return disjoint random sets of the replies, each in the file's order."""
     size = len(replies) // num_sets if size is None else size
     if num_sets < 1 or size < 2 or num_sets * size > len(replies):
-        found = f"{where}: asked for {num_sets} sets of {size} candidates, found {len(replies)} replies."
-        raise LabelledError(found, expected="at least one set of two, no reply in two sets")
+        fault = f"{where}: asked for {num_sets} sets of {size} candidates, found {len(replies)} replies."
+        raise LabelledError(fault, expected="at least one set of two, no reply in two sets")
     order = rng.sample(range(len(replies)), num_sets * size)
     return [[replies[i] for i in sorted(order[k * size : (k + 1) * size])] for k in range(num_sets)]
 
 
-def _known_task(row: Mapping[str, Any], where: str) -> str:
+def _task_of(row: Mapping[str, Any], where: str) -> str:
     task = str(row.get("task"))
     if task not in _CANDOUR:
         raise LabelledError(
@@ -109,28 +127,29 @@ def from_human_rankings(path: Path | str) -> LabelledSet:
     """Return PandaLM's human comparisons as labels for the trait helpfulness; each annotator is a rater.
 
     A pair's verdict is 0 (tie), 1 (the first is better) or 2; any other is dropped as ``unreadable``. Replies
-    without text are dropped as ``no_text``, with their comparisons; an instruction left with fewer than two as
-    ``too_few``. Source: github.com/WeOpenML/PandaLM.
+    without text are dropped as ``no_text``, with their comparisons; an instruction left with fewer than two
+    as ``too_few``. Source: github.com/WeOpenML/PandaLM.
     """
     dropped: Counter[str] = Counter()
     items = []
     for where, row in rows_of(path):
-        texts: dict[str, Any] = _field(row, "candidates", dict, where)
-        names = [name for name, text in texts.items() if _is_text(text)]
-        dropped["no_text"] += len(texts) - len(names)
-        if len(names) < 2:
-            dropped["too_few"] += 1
-            continue
-        items.append(
-            {
-                "id": str(row.get("id", "")),
-                "message": "\n\n".join(part for part in (row["instruction"], row.get("input")) if part),
-                "trait": _HELPFUL,
-                "language": "en",
-                "candidates": [texts[name] for name in names],
-                "labels": _compared(_field(row, "pairs", list, where), names, dropped),
-            }
-        )
+        with _shaped(where):
+            texts = dict(row["candidates"])
+            names = [name for name, text in texts.items() if _is_text(text)]
+            dropped["no_text"] += len(texts) - len(names)
+            if len(names) < 2:
+                dropped["too_few"] += 1
+                continue
+            items.append(
+                {
+                    "id": str(row.get("id", "")),
+                    "message": "\n\n".join(part for part in (row["instruction"], row.get("input")) if part),
+                    "trait": _HELPFUL,
+                    "language": "en",
+                    "candidates": [texts[name] for name in names],
+                    "labels": _compared(row["pairs"], names, dropped),
+                }
+            )
     return _set(path, items, dropped)
 
 
@@ -147,7 +166,7 @@ def _compared(
                 choices[place].append((names.index(pair["a"]), names.index(pair["b"]), shares[verdict]))
             else:
                 dropped["unreadable"] += 1
-    return [{"rater": f"annotator {place}", "choices": found} for place, found in sorted(choices.items())]
+    return [{"rater": f"annotator {place}", "choices": won} for place, won in sorted(choices.items())]
 
 
 class JudgeVotes(BaseModel):
@@ -166,20 +185,20 @@ class JudgeVotes(BaseModel):
 
 
 def read_judge_votes(path: Path | str) -> tuple[JudgeVotes, ...]:
-    """Return the recorded verdicts of a ``votes.jsonl``: rows of set, evaluator (``judge/wording``) and votes."""
-    found = []
+    """Return the recorded verdicts of a ``votes.jsonl``: by set and evaluator (``judge/wording``)."""
+    recorded = []
     for where, row in rows_of(path):
         judge, _, wording = str(row.get("evaluator", "")).partition("/")
-        votes = _field(row, "votes", list, where)
-        if not judge or not all(_is_vote(vote) for vote in votes):
+        votes = row.get("votes")
+        if not judge or not isinstance(votes, list) or not all(map(_is_vote, votes)):
             raise LabelledError(
                 f"{where}: found no evaluator, or a vote that is none.",
                 expected="votes such as [1, 2, 1] or [null, 2, 1]",
             )
-        found.append(
+        recorded.append(
             JudgeVotes(set=str(row.get("set", "")), judge=judge, wording=wording, votes=tuple(votes))
         )
-    return tuple(found)
+    return tuple(recorded)
 
 
 def _is_vote(vote: object) -> bool:
@@ -194,17 +213,21 @@ def _is_vote(vote: object) -> bool:
 def from_judge_votes(texts: Path | str, votes: Iterable[JudgeVotes] = ()) -> LabelledSet:
     """Return pairs of outputs with a known better one (a ``dataset.json`` of LLMBar) as a labelled set.
 
-    The rater ``gold`` has the known answer. Each of ``votes`` (of the same items, in the same order) adds a rater
-    ``judge/wording`` whose share is that of its readable verdicts in the two orders. Outputs without text
-    are dropped with their item, as ``no_text``. Source: github.com/princeton-nlp/LLMBar.
+    The rater ``gold`` has the known answer. Each of ``votes`` (of the same items, in the same order) adds a
+    rater ``judge/wording`` whose share is that of its readable verdicts in the two orders. Outputs without
+    text are dropped with their item, as ``no_text``. Source: github.com/princeton-nlp/LLMBar.
     """
     recorded = list(votes)
     dropped: Counter[str] = Counter()
     rows = list(rows_of(texts))
     for each in recorded:
         if len(each.votes) != len(rows):
-            found = f"{each.judge}/{each.wording} has {len(each.votes)} votes for the {len(rows)} items of {texts}."
-            raise LabelledError(found, expected="one vote per item", fix="choose the votes of the same set.")
+            raise LabelledError(
+                f"{each.judge}/{each.wording} has {len(each.votes)} votes "
+                f"for the {len(rows)} items of {texts}.",
+                expected="one vote per item",
+                fix="choose the votes of the same set.",
+            )
     items = []
     for number, (where, row) in enumerate(rows):
         outputs = [str(row.get("output_1") or ""), str(row.get("output_2") or "")]
@@ -232,9 +255,9 @@ def _gold(row: Mapping[str, Any], where: str) -> int:
 
 def _votes_on(number: int, recorded: Iterable[JudgeVotes]) -> Iterator[dict[str, Any]]:
     for each in recorded:
-        known = [winner for winner in each.votes[number][:2] if winner is not None]
-        if known:
-            yield _voted(f"{each.judge}/{each.wording}", known)
+        winners = [winner for winner in each.votes[number][:2] if winner is not None]
+        if winners:
+            yield _voted(f"{each.judge}/{each.wording}", winners)
 
 
 def _voted(rater: str, winners: Sequence[int]) -> dict[str, Any]:
@@ -245,16 +268,8 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
-def _field(row: Mapping[str, Any], key: str, kind: type, where: str) -> Any:
-    if not isinstance(row.get(key), kind):
-        raise LabelledError(
-            f"{where}: {key}: found none that is a {kind.__name__}.", fix="give a file of this shape."
-        )
-    return row[key]
-
-
 def _set(path: Path | str, items: Iterable[Mapping[str, Any]], dropped: Counter[str]) -> LabelledSet:
-    found = [item_of(item, f"{path}, item {number}") for number, item in enumerate(items, 1)]
-    labelled = joined(found, Path(path).stem)
+    read = [item_of(item, f"{path}, item {number}") for number, item in enumerate(items, 1)]
+    labelled = joined(read, Path(path).stem)
     counts = {reason: count for reason, count in (dropped + Counter(labelled.dropped)).items() if count}
     return labelled.model_copy(update={"dropped": counts})

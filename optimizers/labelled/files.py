@@ -14,9 +14,12 @@ from pydantic import ValidationError
 
 from character.files import write_whole
 from optimizers.errors import LabelledError
-from optimizers.labelled.records import Label, LabelledItem, LabelledSet
+from optimizers.labelled.records import LabelledItem, LabelledSet
 
-_SHAPE = '{"message": "…", "trait": {"name": "…", "description": "…"}, "candidates": ["…", "…"], "labels": [{"rater": "…", "scores": [0.9, 0.2]}]}'
+_SHAPE = (
+    '{"message": "…", "trait": {"name": "…", "description": "…"}, "candidates": ["…", "…"], '
+    '"labels": [{"rater": "…", "scores": [0.9, 0.2]}]}'
+)
 _KEYS = (
     "id",
     "message",
@@ -38,16 +41,16 @@ _HAN, _WORD = re.compile(r"[\u3400-\u9fff]"), re.compile(r"[A-Za-z\u00c0-\u024f]
 
 
 def read_labelled(path: Path | str, *, trait: Mapping[str, Any] | str | None = None) -> LabelledSet:
-    """Return the labelled set of a file: JSON objects one after the other (one a line), or one JSON list of them.
+    """Return the labelled set of a file: JSON objects one after the other (one a line), or one list of them.
 
     An item has ``message`` (a text, or turns with role and content), ``trait`` (its fields, or a text such as
     ``patience: takes the time it needs``), ``candidates`` and ``labels``, see ``LabelledItem`` and ``Label``;
     a lone label's parts may stand in the item itself. The recipe's shapes are read as they stand: ``prompt``,
-    ``trait``, ``candidates`` with ``scores`` beside them or in an object of their own after them, and ``prompt``
-    with ``preferred`` and ``less_preferred``. ``trait`` is that of items without one. Rows with one id are one
-    item with all their labels; the same label twice counts once, in ``dropped`` as ``duplicate``. A label that puts no
-    candidate before another is dropped as ``unsuitable`` or ``skipped`` where the rater said so, else as ``empty``:
-    what others said of the item stands.
+    ``trait``, ``candidates`` with ``scores`` beside them or in an object of their own after them, and
+    ``prompt`` with ``preferred`` and ``less_preferred``. ``trait`` is that of items without one. Rows with
+    one id are one item with all their labels; the same label twice counts once, in ``dropped`` as
+    ``duplicate``. A label that puts no candidate before another is dropped as ``unsuitable`` or ``skipped``
+    where the rater said so, else as ``empty``: what others said of the item stands.
 
     Raises LabelledError naming file, line and field.
     """
@@ -61,7 +64,7 @@ def read_labelled(path: Path | str, *, trait: Mapping[str, Any] | str | None = N
 
 
 def write_labelled(path: Path | str, labelled: LabelledSet) -> None:
-    """Write a set as JSON, one item a line; what was there is replaced as a whole. Read back, it is the same set."""
+    """Write a set as JSON, one item a line; what was there is replaced whole. Read back, it is the same."""
     lines = [json.dumps(dump_item(item), ensure_ascii=False, allow_nan=False) for item in labelled.items]
     try:
         write_whole("".join(f"{line}\n" for line in lines), path)
@@ -74,27 +77,27 @@ def write_labelled(path: Path | str, labelled: LabelledSet) -> None:
 def dump_item(item: LabelledItem) -> dict[str, Any]:
     """Return an item as it stands in a file: JSON-native, without what is empty or follows from the rest."""
     data = item.model_dump(mode="json", exclude={"turns", "labels", "group"})
-    found = {"id": item.id, "message": item.message, **{key: value for key, value in data.items() if value}}
+    row = {"id": item.id, "message": item.message, **{key: value for key, value in data.items() if value}}
     parts = [label.model_dump(mode="json") for label in item.labels]
-    found["labels"] = [{key: value for key, value in part.items() if value} for part in parts]
-    return found if item.group == item.message_key else {**found, "group": item.group}
+    row["labels"] = [{key: value for key, value in part.items() if value} for part in parts]
+    return row if item.group == item.message_key else {**row, "group": item.group}
 
 
 def merge_labelled(sets: Iterable[LabelledSet], name: str = "") -> LabelledSet:
-    """Return one set of all items; those with one id become one item with the labels of all, as several people give them."""
-    found = list(sets)
-    merged = joined([item for each in found for item in each.items], name)
-    dropped = sum((Counter(each.dropped) for each in found), Counter(merged.dropped))
+    """Return one set of all items; those with one id become one item with the labels of several people."""
+    given = list(sets)
+    merged = joined([item for each in given for item in each.items], name)
+    dropped = sum((Counter(each.dropped) for each in given), Counter(merged.dropped))
     return merged.model_copy(update={"dropped": dict(dropped)})
 
 
 def joined(items: Iterable[LabelledItem], name: str) -> LabelledSet:
-    """Return the set of the items, those with one id joined; raises LabelledError where they are not the same item."""
-    found: dict[str, LabelledItem] = {}
+    """Return the set of the items, those with one id joined; raises LabelledError where they differ."""
+    by_id: dict[str, LabelledItem] = {}
     dropped: Counter[str] = Counter()
     for item in items:
-        known = found.get(item.id)
-        if known and (known.turns, known.trait, known.candidates) != (
+        before = by_id.get(item.id)
+        if before and (before.turns, before.trait, before.candidates) != (
             item.turns,
             item.trait,
             item.candidates,
@@ -104,7 +107,7 @@ def joined(items: Iterable[LabelledItem], name: str) -> LabelledSet:
                 expected="one id for the same message, trait and candidates in the same order",
                 fix="give each item an id of its own, or leave the ids out.",
             )
-        labels = list(known.labels) if known else []
+        labels = list(before.labels) if before else []
         for label in item.labels:
             told_apart = "duplicate" if label in labels else ""
             reason = _DROPPED_AS[label.answer] if label.is_empty else told_apart
@@ -112,12 +115,12 @@ def joined(items: Iterable[LabelledItem], name: str) -> LabelledSet:
                 dropped[reason] += 1
             else:
                 labels.append(label)
-        found[item.id] = (known or item).model_copy(update={"labels": tuple(labels)})
-    return LabelledSet(items=tuple(found.values()), name=name, dropped=dict(dropped))
+        by_id[item.id] = (before or item).model_copy(update={"labels": tuple(labels)})
+    return LabelledSet(items=tuple(by_id.values()), name=name, dropped=dict(dropped))
 
 
 def rows_of(path: Path | str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (where, row) for each JSON object of a file, whether they stand one after the other or in a list."""
+    """Yield (where, row) for each JSON object of a file, whether one after the other or in a list."""
     text = _text_of(path)
     decoder = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_without_repeats)
     at = _past_space(text, 0)
@@ -126,8 +129,8 @@ def rows_of(path: Path | str) -> Iterator[tuple[str, dict[str, Any]]]:
         try:
             value, end = decoder.raw_decode(text, at)
         except json.JSONDecodeError as error:
-            found = f"{path}, line {error.lineno}, column {error.colno}: not valid JSON ({error.msg})."
-            raise LabelledError(found, expected=_SHAPE, fix="correct that row.") from None
+            fault = f"{path}, line {error.lineno}, column {error.colno}: not valid JSON ({error.msg})."
+            raise LabelledError(fault, expected=_SHAPE, fix="correct that row.") from None
         except RecursionError:
             raise _problem(where, "the JSON nests too deeply.") from None
         except ValueError as error:
@@ -163,14 +166,6 @@ def item_of(row: Mapping[str, Any], where: str, trait: Mapping[str, Any] | str |
     return item if "language" in fields else item.model_copy(update={"language": _language(item)})
 
 
-def label_of(data: Mapping[str, Any], where: str) -> Label:
-    """Return a label given as JSON; raises LabelledError naming the field that is wrong."""
-    try:
-        return Label.model_validate(dict(data))
-    except ValidationError as error:
-        raise _invalid(where, error) from None
-
-
 def _with_scores(rows: Iterable[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Put scores that stand alone, as the recipe shows them, to the candidates before them."""
     before: tuple[str, dict[str, Any]] | None = None
@@ -188,7 +183,7 @@ def _with_scores(rows: Iterable[tuple[str, dict[str, Any]]]) -> Iterator[tuple[s
 
 
 def _preferred(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the recipe's pair shape as candidates with an order: one preferred, the others behind it as equals."""
+    """Return the recipe's pair shape as candidates with an order: one preferred, the others equal."""
     fields = {key: value for key, value in row.items() if key not in ("preferred", "less_preferred")}
     less = row.get("less_preferred") or []
     others = less if isinstance(less, list) else [less]
@@ -207,8 +202,8 @@ def _trait(given: Any, default: Mapping[str, Any] | str | None, where: str) -> d
         }
     if isinstance(trait, Mapping) and trait:
         return dict(trait)
-    found = "no trait" if trait is None else "a trait that is neither text nor fields"
-    raise _problem(where, f"trait: found {found}.", 'a trait such as {"name": "…", "description": "…"}')
+    kind = "no trait" if trait is None else "a trait that is neither text nor fields"
+    raise _problem(where, f"trait: found {kind}.", 'a trait such as {"name": "…", "description": "…"}')
 
 
 def _turns(fields: dict[str, Any], where: str) -> Any:
@@ -237,8 +232,8 @@ def _text_of(path: Path | str) -> str:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        found = f"the byte 0x{raw[error.start]:02X} is not UTF-8."
-        raise _problem(f"{path}, line {line}", found, "UTF-8 text") from None
+        fault = f"the byte 0x{raw[error.start]:02X} is not UTF-8."
+        raise _problem(f"{path}, line {line}", fault, "UTF-8 text") from None
 
 
 def _past_space(text: str, at: int) -> int:
@@ -252,19 +247,19 @@ def _no_constant(name: str) -> float:
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
         repeated = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
         raise ValueError(f"the field {repeated!r} stands twice in one object")
-    return found
+    return fields
 
 
 def _invalid(where: str, error: ValidationError) -> LabelledError:
     first = error.errors(include_url=False)[0]
     field = ".".join(str(part) for part in first["loc"]).replace("turns", "message")
-    said = first["msg"].removeprefix("Value error, ")
-    return _problem(where, f"{field}: {said}." if field else f"{said}.")
+    fault = first["msg"].removeprefix("Value error, ")
+    return _problem(where, f"{field}: {fault}." if field else f"{fault}.")
 
 
-def _problem(where: str, found: str, expected: str = _SHAPE) -> LabelledError:
-    return LabelledError(f"{where}: {found}", expected=expected, fix="correct that row.")
+def _problem(where: str, fault: str, expected: str = _SHAPE) -> LabelledError:
+    return LabelledError(f"{where}: {fault}", expected=expected, fix="correct that row.")

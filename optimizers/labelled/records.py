@@ -32,8 +32,9 @@ class Label(_Record):
     ``order`` holds groups of indices, best first, those in one group equally good; it may name only some
     candidates. ``scores`` has one number in 0..1 per candidate, higher fits better, None where the rater gave
     none. ``choices`` are (i, j, share): the share in 0..1 of the rater's verdicts that i is better than j (1
-    or 0, 0.5 for a tie, or the share of several). ``answer`` stands instead of all these: ``unsuitable`` where the rater found
-    that no candidate can show the trait for this message, ``skip`` where they would not say.
+    or 0, 0.5 for a tie, or the share of several). ``answer`` stands instead of all these: ``unsuitable``
+    where the rater found that no candidate can show the trait for this message, ``skip`` where they would not
+    say.
     """
 
     rater: str = ""
@@ -54,8 +55,8 @@ class LabelledItem(_Record):
     ``trait`` is JSON-native with at least ``name``; a trait without ``description`` has its name for one.
     ``levels`` are the levels of expression that the candidates were written for, where known. Items of one
     ``group`` are never parted between splits; without it the message makes the group. ``id`` follows from
-    message, trait and candidates where it is not given. ``rehearsal`` says that candidates were written by a model that
-    is there for trying and testing.
+    message, trait and candidates where it is not given. ``rehearsal`` says that candidates were written by a
+    model that is there for trying and testing.
     """
 
     id: str = ""
@@ -141,9 +142,9 @@ class LabelledSet(_Record):
     def fingerprint(self) -> str:
         """The hash of all items with their labels, independent of their order and of the set's name."""
         # neither puts one candidate before another
-        said: Any = {"labels": {"__all__": {"answer"}}, "rehearsal": True}
+        left_out: Any = {"labels": {"__all__": {"answer"}}, "rehearsal": True}
         return fingerprint(
-            sorted(fingerprint(item.model_dump(mode="json", exclude=said)) for item in self.items)
+            sorted(fingerprint(item.model_dump(mode="json", exclude=left_out)) for item in self.items)
         )
 
     @property
@@ -165,13 +166,14 @@ class LabelledSet(_Record):
         return split(self, fractions, seed)
 
     def folds(self, k: int, seed: int = 0) -> tuple[tuple[LabelledSet, LabelledSet], ...]:
-        """Return k pairs (the rest, the fold held out), split as ``split`` does; every item is held out once."""
+        """Return k pairs (the rest, the fold held out), as ``split`` does; every item is held out once."""
         return folds(self, k, seed)
 
     def permuted(self, seed: int = 0) -> LabelledSet:
         """Return a control: in each item the labels belong to other candidates, at random.
 
-        All raters of an item are permuted alike, so that they agree as before while there is nothing to learn.
+        All raters of an item are permuted alike, so that they agree as before while there is nothing to
+        learn.
         """
         return permuted(self, seed)
 

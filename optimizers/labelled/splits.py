@@ -61,7 +61,7 @@ def _moved(label: Label, to: Sequence[int]) -> Label:
 
 
 def blocks(items: Sequence[LabelledItem]) -> list[list[int]]:
-    """Return the positions of items that belong together: linked by a group or a message, however indirectly."""
+    """Return the positions of items that belong together: linked by groups or messages, however far."""
     leader = list(range(len(items)))
 
     def find(index: int) -> int:
@@ -74,10 +74,10 @@ def blocks(items: Sequence[LabelledItem]) -> list[list[int]]:
     for index, item in enumerate(items):
         for key in (("group", item.group), ("message", item.message_key)):
             leader[find(index)] = find(first.setdefault(key, index))
-    found: dict[int, list[int]] = defaultdict(list)
+    members: dict[int, list[int]] = defaultdict(list)
     for index in range(len(items)):
-        found[find(index)].append(index)
-    return list(found.values())
+        members[find(index)].append(index)
+    return list(members.values())
 
 
 def _parts(items: Sequence[LabelledItem], fractions: Sequence[float], seed: int) -> list[set[int]]:

@@ -45,24 +45,24 @@ def _by_choices(choices: Sequence[tuple[int, int, float]], number: int) -> list[
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
+    numbers = [value for value in values if value is not None]
+    return sum(numbers) / len(numbers) if numbers else None
 
 
 def consensus_pairs(labels: Iterable[Label], number: int) -> list[tuple[int, int, float]]:
     """Return (better, worse, share of the votes in (0.5, 1]) of every pair that the votes do not tie."""
     tables = [votes_of(label, number) for label in labels]
-    found = []
+    pairs = []
     for i, j in combinations(range(number), 2):
         votes = [table[i, j] for table in tables if (i, j) in table]
         share = sum(votes) / len(votes) if votes else 0.5
         if share != 0.5:
-            found.append((i, j, share) if share > 0.5 else (j, i, 1 - share))
-    return found
+            pairs.append((i, j, share) if share > 0.5 else (j, i, 1 - share))
+    return pairs
 
 
 def votes_of(label: Label, number: int) -> dict[tuple[int, int], float]:
-    """Return one label's vote for each pair i < j it compares: 1 where i is better, 0 where j is, 0.5 for a tie.
+    """Return a label's vote for each pair i < j it compares: 1 where i is better, 0 where j is, 0.5 tied.
 
     Where scores, order and choices speak of the same pair, the vote is their mean.
     """
@@ -77,4 +77,4 @@ def votes_of(label: Label, number: int) -> dict[tuple[int, int], float]:
         chosen.setdefault((min(i, j), max(i, j)), []).append(share if i < j else 1 - share)
     for pair, shares in chosen.items():
         votes.setdefault(pair, []).append(sum(shares) / len(shares))
-    return {pair: sum(found) / len(found) for pair, found in votes.items()}
+    return {pair: sum(shares) / len(shares) for pair, shares in votes.items()}

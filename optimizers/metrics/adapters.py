@@ -1,4 +1,4 @@
-"""Metrics over labelled items in the shapes DSPy's optimizers take, for one judgement and for a whole ranking."""
+"""Metrics over labelled items in the shapes DSPy's optimizers take, for a judgement and a whole ranking."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from optimizers.labelled.records import LabelledItem
 
 NEUTRAL = 0.5
-"""What a readable judgement counts where the labels leave nothing to tell: no reason to prefer or to avoid it."""
+"""What a readable judgement counts where the labels tell nothing: no reason to prefer or to avoid it."""
 
 
 def tuning_examples(
@@ -24,21 +24,21 @@ def tuning_examples(
     Each is a ``dspy.Example`` that also names its item (``item_id``) and the candidates in the order
     ``shown``, by which ``dspy_metric`` and ``gepa_metric`` find the labels again.
     """
-    found = []
+    examples = []
     for item in items:
         asked = ranker.examples(
             item.message, list(item.candidates), item.trait, item.consensus(), seed=seed, passes=passes
         )
         for example in asked:
             example["item_id"] = item.id
-            found.append(example)
-    return found
+            examples.append(example)
+    return examples
 
 
 def judged_scores(
     ranker: Any, item: LabelledItem, example: Any, prediction: Any
 ) -> tuple[list[float | None] | None, str]:
-    """Return (scores, one per candidate, or None; fault) of a prediction: a predictor's outputs, or a whole ranking."""
+    """Return (scores per candidate or None, fault) of a prediction: a predictor's outputs, or a ranking."""
     number = len(item.candidates)
     if prediction is None:
         return None, "unreadable"
@@ -71,7 +71,7 @@ def dspy_metric(metric: str | Metric, ranker: Any, items: Iterable[LabelledItem]
 
 
 def gepa_metric(metric: str | Metric, ranker: Any, items: Iterable[LabelledItem]) -> Callable[..., Any]:
-    """Return a metric for GEPA, which gives a ``dspy.Prediction`` of ``score`` in 0..1 and ``feedback`` in words.
+    """Return a metric for GEPA: a ``dspy.Prediction`` of ``score`` in 0..1 and ``feedback`` in words.
 
     Scores are those of ``dspy_metric``. The feedback is in the item's language and numbers the responses as
     the judge saw them.

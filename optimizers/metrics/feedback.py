@@ -17,10 +17,11 @@ _BIAS = 0.1
 
 
 def feedback(item: LabelledItem, scores: Sequence[float | None], shown: Sequence[int] | None = None) -> str:
-    """Return what a judgement got wrong, in the item's language: what was misplaced, against what, what the raters said.
+    """Return what a judgement got wrong, in the item's language: what was misplaced, and what raters said.
 
     ``shown`` are the candidates' indices in the order the judge saw them: responses are numbered by it, from
-    1, as the judge numbers them. At most three misplaced pairs are told, those the raters are surest of first.
+    1, as the judge numbers them. At most three misplaced pairs are told, those the raters are surest of
+    first.
     """
     return "\n".join(_Teller(item, list(scores), shown).lines())
 
@@ -47,35 +48,35 @@ class _Teller:
         wrong = sorted(
             (pair for pair in pairs if self._lead(pair) <= 0), key=lambda pair: -abs(pair[2] - 0.5)
         )
-        told = [self._told(pair) for pair in wrong[:_MOST_MISPLACED]]
-        rest = len(wrong) - len(told)
+        misplaced = [self._told(pair) for pair in wrong[:_MOST_MISPLACED]]
+        rest = len(wrong) - len(misplaced)
         right = self.words["right"].format(right=len(pairs) - len(wrong), all=len(pairs))
         more = [self.words["more"].format(number=rest)] if rest else []
-        return [self.words["scale"], right, *told, *more, self._orders(), *self.raters(), *self._bias()]
+        return [self.words["scale"], right, *misplaced, *more, self._orders(), *self.raters(), *self._bias()]
 
     def raters(self) -> list[str]:
         """Return what each of the first raters said of what was shown."""
         lines = []
         for number, label in enumerate(self.item.labels[:_MOST_RATERS], start=1):
-            said = ""
+            verdict = ""
             if any(score is not None for score in label.scores):
-                said = self.words["comma"].join(
+                verdict = self.words["comma"].join(
                     self.words["score"].format(place=place, value=label.scores[index])
                     for index, place in self.place.items()
                     if label.scores[index] is not None
                 )
             elif label.order:
-                said = " > ".join(
+                verdict = " > ".join(
                     " = ".join(self._numbers(group)) for group in label.order if self._numbers(group)
                 )
             elif label.choices:
-                said = self.words["comma"].join(
+                verdict = self.words["comma"].join(
                     self._choice(i, j, share)
                     for i, j, share in label.choices
                     if i in self.place and j in self.place
                 )
-            if said:
-                lines.append(self.words["rater"].format(number=number, said=said))
+            if verdict:
+                lines.append(self.words["rater"].format(number=number, said=verdict))
         return lines
 
     def _is_judged(self, index: int) -> bool:

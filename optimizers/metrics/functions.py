@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 Scores = Sequence[float | None]
 """One score in 0..1 per candidate, higher fits better; None for a candidate that was not judged."""
 Metric = Callable[["LabelledItem", Scores], float | None]
-"""A labelled item and scores of its candidates in, a number out; None where the labels leave nothing to tell."""
+"""A labelled item and scores of its candidates in, a number out; None where the labels tell nothing."""
 
 
 def pairwise_accuracy(item: LabelledItem, scores: Scores) -> float | None:
-    """Return the share in 0..1 of the labelled pairs that the scores put in the raters' order; a tie counts half.
+    """Return the share in 0..1 of labelled pairs that the scores put in the raters' order; a tie counts half.
 
     The pairs are those of ``LabelledItem.pairs``, without the raters' ties, as far as both candidates were
     judged. None where there is no such pair.
@@ -37,41 +37,41 @@ def tau_b(item: LabelledItem, scores: Scores) -> float | None:
     None where the consensus ties everything that was judged. Where the scores tie everything instead, tau-b
     is not defined, and 0.0 is returned: scores that tell nothing apart agree with no order.
     """
-    labels, known = _both(item, scores)
+    labels, judged = _both(item, scores)
     if _is_flat(labels):
         return None
-    return 0.0 if _is_flat(known) else kendall_tau_b(labels, known)
+    return 0.0 if _is_flat(judged) else kendall_tau_b(labels, judged)
 
 
 def top1(item: LabelledItem, scores: Scores) -> float | None:
-    """Return how sure the candidate with the highest score is one of those that the raters put first, in 0..1.
+    """Return how sure the candidate with the highest score is one that the raters put first, in 0..1.
 
     Of several highest scores it is the share that the raters put first. None where the raters tie everything.
     """
-    labels, known = _both(item, scores)
+    labels, judged = _both(item, scores)
     if _is_flat(labels):
         return None
-    best = [i for i, score in enumerate(known) if score == max(known)]
+    best = [i for i, score in enumerate(judged) if score == max(judged)]
     return sum(labels[i] == max(labels) for i in best) / len(best)
 
 
 def ndcg(item: LabelledItem, scores: Scores) -> float | None:
-    """Return the normalised discounted cumulative gain of the order by score, in 0..1; the consensus is the gain.
+    """Return the normalised discounted cumulative gain of the order by score, in 0..1, by the consensus.
 
     DCG = sum of gain / log2(place + 1) over the places from 1 (Järvelin & Kekäläinen 2002), divided by that
     of the best order. Candidates of equal score share the mean of their gains, which is the expectation over
     all ways to break the tie (McSherry & Najork 2008). None where the raters tie everything.
     """
-    labels, known = _both(item, scores)
+    labels, judged = _both(item, scores)
     if _is_flat(labels):
         return None
-    return _dcg(labels, known) / _dcg(labels, labels)
+    return _dcg(labels, judged) / _dcg(labels, labels)
 
 
 def mean_absolute_error(item: LabelledItem, scores: Scores) -> float | None:
-    """Return the mean distance of the scores from the consensus, in 0..1; lower is better. None where nothing was judged."""
-    labels, known = _both(item, scores)
-    return sum(abs(a - b) for a, b in zip(labels, known, strict=True)) / len(known) if known else None
+    """Return the scores' mean distance from the consensus, in 0..1, less is better; None without any."""
+    labels, judged = _both(item, scores)
+    return sum(abs(a - b) for a, b in zip(labels, judged, strict=True)) / len(judged) if judged else None
 
 
 METRICS: dict[str, Metric] = {

@@ -25,16 +25,17 @@ LEAST_ITEMS = 6
 LIKELY = 0.5
 """How many standard errors a strategy must gain to be picked.
 
-Few: what is picked by luck is not adopted later, while what is not picked in some folds has no gain to show there.
+Few: what is picked by luck is not adopted later, while what is not picked in some folds has no gain to show
+there.
 """
 
 
 def auto(task: TuningTask, items: Sequence[LabelledItem], budget: int) -> tuple[str, Tuning, list[Trial]]:
     """Return (the strategy picked, the tuning it makes of all items, how each fared).
 
-    Every contender runs on two thirds of the items and is judged on the rest, three times; of those that gain the
-    simplest within a standard error of the best is picked (Breiman et al. 1984), which often is none. It then
-    runs on all items with the calls that are left.
+    Every contender runs on two thirds of the items and is judged on the rest, three times; of those that gain
+    the simplest within a standard error of the best is picked (Breiman et al. 1984), which often is none. It
+    then runs on all items with the calls that are left.
     """
     judge = task.judge
     start = judge.ledger.spent
@@ -51,10 +52,11 @@ def auto(task: TuningTask, items: Sequence[LabelledItem], budget: int) -> tuple[
 
 
 def pick(trials: Sequence[Trial]) -> str:
-    """Return the first (simplest) strategy that gains and lies within one standard error of the best of those.
+    """Return the first (simplest) strategy that gains and lies within a standard error of the best.
 
-    A gain is a mean above ``LIKELY`` of its own standard errors; where there is none, nothing is tuned. What gains by
-    letting length count is not simple, because length is usually a confound: it is picked only where nothing else is near.
+    A gain is a mean above ``LIKELY`` of its own standard errors; where there is none, nothing is tuned. What
+    gains by letting length count is not simple, because length is usually a confound: it is picked only where
+    nothing else is near.
     """
     better = [trial for trial in trials if mean_gain(trial) > LIKELY * standard_error(trial)]
     if not better:
@@ -71,7 +73,7 @@ def mean_gain(trial: Trial) -> float:
 
 
 def standard_error(trial: Trial) -> float:
-    """Return the standard error of the mean gain, items of one group taken together; 0 for fewer than two gains."""
+    """Return the standard error of the mean gain, items of one group together; 0 for fewer than two gains."""
     if len(trial.gains) < 2:
         return 0.0
     return clustered_error(trial.gains, trial.groups or [str(place) for place in range(len(trial.gains))])
@@ -79,14 +81,14 @@ def standard_error(trial: Trial) -> float:
 
 @dataclass(frozen=True)
 class _Cost:
-    """Calls: of one pass over all items, of the one before tuning as far as it is still to be made, and allowed in all."""
+    """Calls: of one pass over all items, of the one before tuning that are still to be made, and allowed."""
 
     per_pass: float
     baseline: int
     budget: int
 
     def share(self, names: Sequence[str]) -> float:
-        """Return the calls of one fold for a weight of one, after the baseline and the judging of held-out items."""
+        """Return the calls of a fold for a weight of one, after the baseline and the held-out judging."""
         asking = sum(_WEIGHTS[name] > 0 for name in names)
         rest = (1 - FINAL_SHARE) * self.budget - self.baseline - self.per_pass * asking
         return max(0.0, rest) / FOLDS / max(1.0, sum(_WEIGHTS[name] for name in names))

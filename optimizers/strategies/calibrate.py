@@ -1,4 +1,4 @@
-"""Calibration: the judge's scores brought to the raters' scale, fitted to judgements of the labelled items."""
+"""Calibration: the judge's scores brought to the raters' scale, fitted to judged labelled items."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ PASSES = 2
 
 
 def calibrate(judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem], budget: int) -> Tuning:
-    """Return the start with a calibration fitted to the items (see ``fit_calibration``), in place of the one it had.
+    """Return the start with a calibration fitted to the items (see ``fit_calibration``) in place of its own.
 
-    It takes the judgements of the items, in two orders where the calls suffice and in one where not, and no call beyond those.
-    Where the judge allows it, length counts as far as that surely betters the order of the items' candidates (see
-    ``surest``); not where the absolute error is to fall, because a blurred order can lower that.
+    It takes the judgements of the items, in two orders where the calls suffice and in one where not, and no
+    call beyond those. Where the judge allows it, length counts as far as that surely betters the order of the
+    items' candidates (see ``surest``); not where the absolute error is to fall, because a blurred order can
+    lower that.
     """
     plain = replace(start, calibration=None)
     with judge.ledger.allowance(budget):
         passes = PASSES if judge.ledger.left >= judge.calls_missing(plain, items, PASSES) else 1
         made = judge.judgements(plain, items, passes=passes)
     judged = [_judged(item, each) for item, each in zip(items, made, strict=True)]
-    known = [each for each in judged if each.passes]
+    with_scores = [each for each in judged if each.passes]
 
     by_order = judge.options.metric not in LOWER_IS_BETTER
 
@@ -38,7 +39,7 @@ def calibrate(judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem], 
         return [grade(item, tried, each) for item, each in zip(items, made, strict=True)]
 
     weights = WEIGHTS if judge.options.uses_length and by_order else ()
-    fitted = fitter(known, corrects_length=judge.options.uses_length)
+    fitted = fitter(with_scores, corrects_length=judge.options.uses_length)
     best = surest(fitted, goodness, [item.group for item in items], weights=weights)
     return start if best.is_identity else replace(start, calibration=best)
 

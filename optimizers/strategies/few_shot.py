@@ -1,4 +1,4 @@
-"""Few-shot demos: the raters' scores shown as examples, with the judge's own reasoning where it agreed with them."""
+"""Few-shot demos: the raters' scores shown as examples, with the judge's own reasoning where it agreed."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ SIZES = (4, 8, 12, 16)
 GOOD = 0.8
 """A judgement at least so good (see ``metrics.goodness``) lends its reasoning to the demo of its item."""
 MOST_CHARACTERS = 48_000
-"""The most text that the demos of a set may hold together, about 12,000 English tokens: every judgement pays for it."""
+"""The most text that a set of demos may hold, about 12,000 English tokens: every judgement pays for it."""
 LONG = MOST_CHARACTERS // SIZES[2]
-"""A demo with more text than this can also be shown with excerpts of its responses, so that a set holds twelve."""
+"""A demo with more text can also be shown with excerpts of its responses, so that a set holds twelve."""
 LEAST_EXCERPT = 300
 MOST_DEV = 24
 MOST_SETS = 12
@@ -38,11 +38,12 @@ class _Set:
 
 
 def few_shot(judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem], budget: int) -> Tuning:
-    """Return the start with the best of several random sets of demos, or the start itself where none is better.
+    """Return the start with the best of several random sets of demos, or itself where none is better.
 
     Each set is tried on items that are not in it (at most ``MOST_DEV``), against the start on the same items.
     The best is the one whose mean gain less half its standard error is highest: many sets on few items must
-    not make a winner of luck. Where responses are long, sets of excerpts compete with fewer demos in full. Where the calls pay for no such trial, it is one set, unsearched.
+    not make a winner of luck. Where responses are long, sets of excerpts compete with fewer demos in full.
+    Where the calls pay for no such trial, it is one set, unsearched.
     """
     rng = Random(judge.options.seed)
     with judge.ledger.allowance(budget):
@@ -90,7 +91,7 @@ def demos_for(judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem]) 
 
 
 def _affordable(judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem]) -> int:
-    """Return how many sets the calls left pay for; each is tried on items not in it, after the start on all items."""
+    """Return how many sets the calls left pay for; each is tried on items not in it, the start on all."""
     calls = judge.calls_per_item(items)
     baseline = judge.calls_missing(start, items)
     per_set = calls * min(MOST_DEV, max(1, len(items) - SIZES[0]))
@@ -98,7 +99,7 @@ def _affordable(judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem]
 
 
 def _unsearched(judge: CachedJudge, items: Sequence[LabelledItem], rng: Random) -> list[Demo]:
-    """Return demos of as many items as a set may hold, with the traits taking turns and without any reasoning."""
+    """Return demos of as many items as a set may hold, the traits taking turns, without any reasoning."""
     demos = {item.id: excerpted(demo) for item in items if (demo := _answered(judge, item))}
     usable = [item for item in items if item.id in demos]
     return [demos[each] for each in _spread(usable, min(SIZES[-1], _most(demos.values())), rng)]
@@ -111,11 +112,11 @@ def _most(demos: Iterable[Demo]) -> int:
 
 
 def _answered(judge: CachedJudge, item: LabelledItem) -> dict[str, Any]:
-    """Return the demo that an item's labels make; nothing where they do not say what the outputs should be."""
+    """Return the demo that an item's labels make; nothing where they do not say what should come out."""
     example = dict(judge.answered(item)[0].items())
-    found = {name: example[name] for name in judge.ranker.rank.signature.fields if name in example}
-    says = set(judge.ranker.rank.signature.output_fields) & set(found)
-    return found if says and not check_demo(found, judge.ranker) else {}  # one at fault could not be saved
+    demo = {name: example[name] for name in judge.ranker.rank.signature.fields if name in example}
+    outputs = set(judge.ranker.rank.signature.output_fields) & set(demo)
+    return demo if outputs and not check_demo(demo, judge.ranker) else {}  # one at fault could not be saved
 
 
 def _sets(
@@ -125,18 +126,18 @@ def _sets(
     short = {each: excerpted(demo) for each, demo in demos.items()}
     forms = [short] if short == demos else [short, demos]
     usable = [item for item in items if item.id in demos]
-    found: dict[tuple[int, frozenset[str]], _Set] = {}
+    sets: dict[tuple[int, frozenset[str]], _Set] = {}
     for turn in range(number if usable else 0):
         place = turn % len(forms)
         sizes = _sizes(len(usable), forms[place].values())
         ids = _spread(usable, sizes[-1 - turn // len(forms) % len(sizes)], rng)
-        shown = tuple(forms[place][each] for each in ids)
-        found.setdefault((place, frozenset(ids)), _Set(shown, frozenset(ids)))
-    return list(found.values())
+        demos_shown = tuple(forms[place][each] for each in ids)
+        sets.setdefault((place, frozenset(ids)), _Set(demos_shown, frozenset(ids)))
+    return list(sets.values())
 
 
 def _sizes(number: int, demos: Iterable[Demo]) -> list[int]:
-    """Return the sizes of sets to try of ``number`` demos: two thirds of them at most, and what may stand in a prompt."""
+    """Return the sizes of sets to try of ``number`` demos: at most two thirds, and what a prompt may hold."""
     most = min(number * 2 // 3, _most(demos))
     return [size for size in SIZES if size <= most] or [max(1, min(most, number // 2))]
 
@@ -144,8 +145,9 @@ def _sizes(number: int, demos: Iterable[Demo]) -> list[int]:
 def excerpted(demo: Demo) -> Demo:
     """Return a demo of more than ``LONG`` characters with excerpts of its responses; a shorter one as it is.
 
-    An excerpt is the first two thirds and the last third of what there is room for, with an ellipsis where text is left
-    out; no less than ``LEAST_EXCERPT`` characters, so that a response can still be told from the others.
+    An excerpt is the first two thirds and the last third of what there is room for, with an ellipsis where
+    text is left out; no less than ``LEAST_EXCERPT`` characters, so that a response can still be told from the
+    others.
     """
     over = len(json.dumps(demo, ensure_ascii=False)) - LONG
     if over <= 0:

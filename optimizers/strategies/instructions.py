@@ -24,7 +24,7 @@ _MINIBATCH = 3
 def copro(
     judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem], budget: int, reflection: Any
 ) -> Tuning:
-    """Return the start with the best of several reworded instructions (``dspy.COPRO``, two rounds where they are paid for)."""
+    """Return the start with the best of reworded instructions (``dspy.COPRO``, two rounds where paid for)."""
     setup = StudentSetup(judge, start, _dev(judge, items, budget // 5))
     one = len(setup.examples) + 1
     depth = 2 if budget >= 8 * one else 1
@@ -46,7 +46,7 @@ def copro(
 def gepa(
     judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem], budget: int, reflection: Any
 ) -> Tuning:
-    """Return the start with an instruction evolved from feedback in words (``dspy.GEPA``; Agrawal et al. 2025)."""
+    """Return the start with an instruction evolved from feedback (``dspy.GEPA``; Agrawal et al. 2025)."""
     setup = StudentSetup(judge, start, _dev(judge, items, budget // 5))
     whole, step = len(setup.examples), 2 * _MINIBATCH + 1
     metric_calls = int((budget - whole - step) * step / (step + 1))
@@ -73,7 +73,8 @@ def gepa(
 def mipro(
     judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem], budget: int, reflection: Any
 ) -> Tuning:
-    """Return the start with an instruction and demos found together (``dspy.MIPROv2``; Opsahl-Ong et al. 2024).
+    """Return the start with an instruction and demos found at once (``dspy.MIPROv2``; Opsahl-Ong et al.
+    2024).
 
     Demos come from one half of the items, the choice is made on the other. Raises OptimizerError where optuna
     is not installed.
@@ -157,7 +158,7 @@ def _dev(judge: CachedJudge, items: Sequence[LabelledItem], most_calls: int) -> 
 
 
 def _compiled(judge: CachedJudge, setup: StudentSetup, budget: int, compile_it: Callable[[], Any]) -> Tuning:
-    """Run an optimizer under its allowance; where the calls run out before anything was chosen, the start stays."""
+    """Run an optimizer under its allowance; where calls run out before a choice, the start stays."""
     with judge.ledger.allowance(budget), into_the_log("dspy"), dspy.context(lm=judge.lm):
         try:
             compiled = compile_it()

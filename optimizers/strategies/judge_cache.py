@@ -27,7 +27,7 @@ _LEAST_SHOWN = 4
 
 @dataclass(frozen=True)
 class Judgement:
-    """One reply about an item: the candidates shown, in order, and their scores by candidate before any calibration.
+    """One reply about an item: the candidates shown, in order, and a score for each before any calibration.
 
     ``scores`` is None where the reply cannot be used; ``fault`` then says why in one word. ``outputs`` is the
     whole reply by field.
@@ -42,8 +42,8 @@ class Judgement:
 class CachedJudge:
     """The judge of labelled items under one tuning of a ranker after another, with one model and one metric.
 
-    A judgement depends on the prompt and the item alone, so it is made once and kept, whatever the labels are.
-    ``best`` is the best mean goodness so far, None before the first.
+    A judgement depends on the prompt and the item alone, so it is made once and kept, whatever the labels
+    are. ``best`` is the best mean goodness so far, None before the first.
     """
 
     def __init__(self, ranker: TunableRanker, lm: Any, ledger: Ledger, options: TuningOptions) -> None:
@@ -53,7 +53,7 @@ class CachedJudge:
         self._made: dict[tuple[str, str, tuple[int, ...]], Judgement] = {}
 
     def examples(self, item: LabelledItem, passes: int = 1) -> list[Any]:
-        """Return what the predictor is asked about an item; its outputs, where the labels say them, are the right ones."""
+        """Return what the predictor is asked about an item, without the outputs."""
         key = (item.id, passes)
         if key not in self._examples:
             self._examples[key] = self.ranker.examples(
@@ -62,7 +62,7 @@ class CachedJudge:
         return self._examples[key]
 
     def answered(self, item: LabelledItem, passes: int = 1) -> list[Any]:
-        """Return the same examples with the outputs that the raters' scores amount to, where they are known."""
+        """Return the same examples with the outputs that the raters' scores amount to, where known."""
         return self.ranker.examples(
             item.message,
             list(item.candidates),
@@ -77,7 +77,7 @@ class CachedJudge:
         return sum(len(self.examples(item)) for item in items) / len(items) if items else 1.0
 
     def calls_missing(self, tuning: Tuning, items: Sequence[LabelledItem], passes: int = 1) -> int:
-        """Return how many calls it still takes to have so many passes over the items under this tuning's prompt."""
+        """Return how many calls so many passes over the items still take under this tuning's prompt."""
         prompt = tuning.prompt_key
         return sum(
             (prompt, item.id, tuple(example.shown)) not in self._made
@@ -132,7 +132,7 @@ class CachedJudge:
         return self.graded(item, combined(item, tuning, made))
 
     def graded(self, item: LabelledItem, scores: Sequence[float | None] | None) -> float | None:
-        """Return how good scores of an item are, in 0..1; 0 without scores, None where the labels tell nothing."""
+        """Return how good scores of an item are, in 0..1; 0 without any, None where labels tell nothing."""
         metric = metric_named(self.options.metric)
         if scores is None or all(score is None for score in scores):
             return None if metric(item, [0.0] * len(item.candidates)) is None else 0.0
@@ -203,7 +203,7 @@ def in_threads(functions: Sequence[Callable[[], T]], num_threads: int) -> list[T
 
 
 def quiet_context() -> Any:
-    """Return the DSPy settings that judging is done under: no history, and no second call for an unreadable reply."""
+    """Return the DSPy settings for judging: no history, and no second call for an unreadable reply."""
     settings: dict[str, Any] = {"disable_history": True, "warn_on_type_mismatch": False}
     if dspy.settings.adapter is None:
         settings["adapter"] = dspy.ChatAdapter(use_json_adapter_fallback=False)

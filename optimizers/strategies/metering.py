@@ -1,4 +1,4 @@
-"""Counting model calls: every call of an optimization passes here, none is made twice, and none beyond the cap."""
+"""Counting model calls: every one of an optimization passes here, none is made twice or beyond the cap."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class CallsSpentError(LMInvalidRequestError):
 class Ledger:
     """What an optimization has spent, and the cap it keeps; safe to share between threads.
 
-    ``calls`` counts the calls made by role, ``tokens`` those of prompts and replies. After an error that is the
-    server's own (not one message's) nothing more is sent, and ``check`` raises it.
+    ``calls`` counts the calls made by role, ``tokens`` those of prompts and replies. After an error that is
+    the server's own (not one message's) nothing more is sent, and ``check`` raises it.
     """
 
     def __init__(self, cap: int) -> None:
@@ -94,8 +94,8 @@ class Ledger:
 class MeteredEngine:
     """A DSPy engine in front of a model: counts its calls, and answers an identical one from memory.
 
-    With ``fresh`` an identical call is a new sample instead (what a proposer that asks for several wants): the
-    n-th gets another seed. A seed is passed on only to models that take one.
+    With ``fresh`` an identical call is a new sample instead (what a proposer that asks for several wants):
+    the n-th gets another seed. A seed is passed on only to models that take one.
     """
 
     def __init__(self, lm: Any, ledger: Ledger, role: str, *, fresh: bool) -> None:
@@ -117,9 +117,9 @@ class MeteredEngine:
         request = self._renewed(request)
         key = _key(request)
         with self._lock:
-            known = self._memory.get(key)
-            future = known or self._memory.setdefault(key, Future())
-        if known is None:
+            asked_before = self._memory.get(key)
+            future = asked_before or self._memory.setdefault(key, Future())
+        if asked_before is None:
             try:
                 future.set_result(self._send(request))
             except BaseException as error:
@@ -158,7 +158,7 @@ class MeteredEngine:
 
 
 class MeteredLM(dspy.LM):
-    """A model whose calls are counted. A copy with another ``rollout_id`` gets another seed, so that it is another sample."""
+    """A model whose calls are counted. A copy with another ``rollout_id`` gets another seed."""
 
     def copy(self, **kwargs: Any) -> Any:
         """Return a copy with these settings changed, as ``dspy.LM.copy`` does."""

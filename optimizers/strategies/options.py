@@ -25,9 +25,10 @@ class TuningKeywords(TypedDict, total=False):
 class TuningOptions:
     """How a ranker is tuned, and how its gain is measured.
 
-    ``budget`` is the most model calls over everything, None the usual number; ``level`` that of the intervals, and
-    ``controls`` the number of runs on permuted labels. ``wordings`` (instructions) and ``temperatures`` are further ones
-    for ``select`` to choose from. With ``uses_length`` False no calibration looks at the length of candidates.
+    ``budget`` is the most model calls over everything, None the usual number; ``level`` that of the
+    intervals, and ``controls`` the number of runs on permuted labels. ``wordings`` (instructions) and
+    ``temperatures`` are further ones for ``select`` to choose from. With ``uses_length`` False no calibration
+    looks at the length of candidates.
     """
 
     strategy: str = "auto"

@@ -19,7 +19,7 @@ W = TypeVar("W")
 I = TypeVar("I")  # noqa: E741  an item
 
 Verdict = float | Sequence[float] | None
-"""How right a judgement is, in 0..1: one share, or one for each order of the candidates; None where the labels tell nothing."""
+"""How right a judgement is, in 0..1: one share, or one for each order; None where the labels tell nothing."""
 Shares = Sequence[float] | None
 Run = Callable[[Sequence[Callable[[], Shares]]], Sequence[Shares]]
 """Makes judgements and returns them in order; threads belong here."""
@@ -32,10 +32,10 @@ LEAST_RACED = 5
 
 @dataclass(frozen=True)
 class RaceStanding:
-    """How one wording did: mean share right on the items it was judged on (None without), and how many those were.
+    """How one wording did: mean share right on the items it was judged on (None without), and their number.
 
-    ``estimate`` is what the choice went by, see ``select``; ``dropped_in`` the round (from 1) that dropped it, 0 for
-    the best. ``is_raced_out`` says that it was dropped because it was clearly worse.
+    ``estimate`` is what the choice went by, see ``select``; ``dropped_in`` the round (from 1) that dropped
+    it, 0 for the best. ``is_raced_out`` says that it was dropped because it was clearly worse.
     """
 
     share: float | None
@@ -70,15 +70,16 @@ def select(
 ) -> Selection:
     """Return the wording that judges best, with at most ``budget`` judgements (half of all without one).
 
-    In each round all wordings that are still in judge the same further items (``seed`` says in which order they come),
-    as many in each round; then the worse half is dropped, and with it whatever is clearly worse than the one that was
-    right most often. Of two left the better one wins. Source: successive halving, Karnin, Koren & Somekh 2013, with
-    rounds equal in items and not in judgements: with ten labels their first round would see one.
+    In each round all wordings that are still in judge the same further items (``seed`` says in which order
+    they come), as many in each round; then the worse half is dropped, and with it whatever is clearly worse
+    than the one that was right most often. Of two left the better one wins. Source: successive halving,
+    Karnin, Koren & Somekh 2013, with rounds equal in items and not in judgements: with ten labels their first
+    round would see one.
 
     Where a verdict has a share for each order, a wording whose orders agree is trusted more, as far as the
-    verdicts themselves bear that out: see ``shrunk``. A tie goes to the wording that costs less (``costs``, one number
-    per wording, in any unit), then to the earlier one. Raises OptimizerError without wordings or items, for a cost
-    missing, or a share outside 0..1.
+    verdicts themselves bear that out: see ``shrunk``. A tie goes to the wording that costs less (``costs``,
+    one number per wording, in any unit), then to the earlier one. Raises OptimizerError without wordings or
+    items, for a cost missing, or a share outside 0..1.
     """
     _check(wordings, items, costs)
     order = np.random.default_rng(seed).permutation(len(items))
@@ -92,14 +93,16 @@ def select(
 
 
 def shrunk(shares: Floats, agreed: Floats) -> Floats:
-    """Return how right each wording (row) is on the items (columns), drawn towards what its orders' agreement foretells.
+    """Return how right each wording (row) is on the items (columns), drawn to what its orders' agreement
+    tells.
 
-    ``shares`` are those of right orders, ``agreed`` how alike the orders of a verdict are, both in 0..1. Agreement needs no
-    label and varies less than the share. What it foretells is slope · agreement, the slope by how much more often than
-    by chance all wordings together are right where their orders agree. Of what a wording is better than foretold, the
-    part t² / (t² + v) is kept, with v the sampling variance of its mean on the same items and t² the variance
-    between wordings beyond v: the empirical Bayes estimate (DerSimonian & Laird 1986), with nothing to be set. Where
-    wordings differ no more than by chance, agreement alone decides.
+    ``shares`` are those of right orders, ``agreed`` how alike the orders of a verdict are, both in 0..1.
+    Agreement needs no label and varies less than the share. What it foretells is slope · agreement, the slope
+    by how much more often than by chance all wordings together are right where their orders agree. Of what a
+    wording is better than foretold, the part t² / (t² + v) is kept, with v the sampling variance of its mean
+    on the same items and t² the variance between wordings beyond v: the empirical Bayes estimate (DerSimonian
+    & Laird 1986), with nothing to be set. Where wordings differ no more than by chance, agreement alone
+    decides.
     """
     means = shares.mean(axis=1)
     number, items = shares.shape
@@ -110,9 +113,9 @@ def shrunk(shares: Floats, agreed: Floats) -> Floats:
     apart = beyond - beyond.mean(axis=0)  # without what an item is for all wordings
     sampling = float(apart.var(axis=1, ddof=1).mean()) / items * number / (number - 1)
     between = max(0.0, float(beyond.mean(axis=1).var(ddof=1)) - sampling)
-    kept = between / (between + sampling) if between else 0.0
+    own_share = between / (between + sampling) if between else 0.0
     foretold = slope * agreed.mean(axis=1) + float(beyond.mean())
-    return np.asarray(foretold + kept * (means - foretold), dtype=float)
+    return np.asarray(foretold + own_share * (means - foretold), dtype=float)
 
 
 class _Question:
@@ -169,7 +172,7 @@ class _Race:
         self.alive = sorted(ranked[:affordable])
 
     def _judge(self, sizes: Sequence[int]) -> None:
-        """Ask every wording about as many further items as leave the rounds to come (that end with ``sizes``) as many."""
+        """Ask every wording about further items, as many as the rounds to come (see ``sizes``) will have."""
         running = [len(self.alive), *(size for size in sizes[:-1] if size < len(self.alive))]
         seen = len(self.made[self.alive[0]])
         further = min(self.left // sum(running), len(self.questions[0]) - seen)
@@ -213,9 +216,10 @@ class _Race:
         }
 
     def _is_clearly_worse(self, index: int, best: int) -> bool:
-        """Return whether it is behind the best by several standard errors of the difference on the items they share.
+        """Return whether it is behind the best by several standard errors on the items they share.
 
-        Half an item that went the other way is added to the variance, so that a few equal items prove nothing.
+        Half an item that went the other way is added to the variance, so that a few equal items prove
+        nothing.
         """
         pairs = [
             (a, b)

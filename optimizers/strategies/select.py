@@ -14,8 +14,10 @@ from optimizers.strategies.tuning import Tuning
 ADVICE = {
     "evidence": "Before you judge a response, quote the words in it that show the trait or that miss it.",
     "order": "Ignore the order in which the responses stand: each would deserve the same in any other place.",
-    "overdone": "A response that keeps repeating the same sign of the trait is no better for it: a mannerism lowers its place.",
-    "need": "Ask what this message needs: a trait that gets in the way of it does not fit, however clearly it shows.",
+    "overdone": "A response that keeps repeating the same sign of the trait is no better for it: "
+    "a mannerism lowers its place.",
+    "need": "Ask what this message needs: a trait that gets in the way of it does not fit, "
+    "however clearly it shows.",
     "spread": "Use the whole scale. Where one response fits visibly better than another, let that show.",
 }
 """Advice to a judge that wordings of our own add to the instruction, alone and together."""
@@ -37,10 +39,12 @@ def _with(instructions: str, pieces: Sequence[str]) -> str:
 
 
 def select_wording(judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem], budget: int) -> Tuning:
-    """Return the start with the wording (or the temperature) that successive halving finds best, see ``replay.select``.
+    """Return the start with the wording (or temperature) that successive halving finds best
+    (``racing.select``).
 
-    In the race are wordings of our own, those given to the judge, and the start at each temperature given. Every
-    item is judged in two orders where a third of all such calls suffices. Of equals the start wins, then the shorter.
+    In the race are wordings of our own, those given to the judge, and the start at each temperature given.
+    Every item is judged in two orders where a third of all such calls suffices. Of equals the start wins,
+    then the shorter.
     """
     wordings = [*own_wordings(start.instructions), *judge.options.wordings]
     runners = [replace(start, instructions=text) for text in dict.fromkeys(wordings)]
@@ -51,7 +55,7 @@ def select_wording(judge: CachedJudge, start: Tuning, items: Sequence[LabelledIt
         most = int(judge.ledger.left / (per_item * passes))
         if most < len(runners):
             return start
-        found = select(
+        selection = select(
             runners,
             partial(_verdict, judge, passes),
             items,
@@ -61,7 +65,7 @@ def select_wording(judge: CachedJudge, start: Tuning, items: Sequence[LabelledIt
             run=partial(in_threads, num_threads=judge.options.num_threads),
         )
     judge.ledger.check()
-    return runners[found.best]
+    return runners[selection.best]
 
 
 def _verdict(judge: CachedJudge, passes: int, tuning: Tuning, item: LabelledItem) -> list[float] | None:
@@ -70,5 +74,5 @@ def _verdict(judge: CachedJudge, passes: int, tuning: Tuning, item: LabelledItem
     size = len(made) // passes
     rounds = [made[i * size : (i + 1) * size] for i in range(passes)]
     grades = [judge.grade(item, tuning, each) for each in rounds]
-    known = [grade for grade in grades if grade is not None]
-    return known if len(known) == passes else None
+    judged = [grade for grade in grades if grade is not None]
+    return judged if len(judged) == passes else None

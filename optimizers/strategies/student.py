@@ -1,4 +1,4 @@
-"""What DSPy's optimizers are given: a small module around the predictor, examples and metrics; and a log for their prints."""
+"""What DSPy's optimizers are given: a module around the predictor, examples, metrics, a log for prints."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 class Judge(dspy.Module):
-    """The ranker's predictor as a program of its own: one judgement is one call. An unusable reply is a prediction with ``fault``."""
+    """The ranker's predictor as a program of its own; an unusable reply is a prediction with ``fault``."""
 
     def __init__(self, predict: Any) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class Judge(dspy.Module):
 
 
 class StudentSetup:
-    """Labelled items as DSPy's optimizers see them: a student, its examples, and metrics that look up the labels."""
+    """Labelled items as DSPy's optimizers see them: a student, its examples, metrics that look up labels."""
 
     def __init__(self, judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem]) -> None:
         self.start, self.ranker = start, judge.ranker
@@ -67,10 +67,10 @@ class StudentSetup:
 
 @contextmanager
 def into_the_log(name: str) -> Iterator[None]:
-    """Send what an optimizer prints and logs, its bars included, to this package's log instead of the terminal."""
+    """Send what an optimizer prints and logs, its bars included, to this package's log, not the terminal."""
     from tqdm import tqdm
 
-    said, interval = io.StringIO(), tqdm.monitor_interval
+    printed, interval = io.StringIO(), tqdm.monitor_interval
     chatty = [logging.getLogger(each) for each in ("dspy", "optuna", "gepa")]
     before = [(logger, logger.handlers, logger.propagate, logger.level) for logger in chatty]
     try:
@@ -78,14 +78,14 @@ def into_the_log(name: str) -> Iterator[None]:
         for logger in chatty:
             logger.handlers, logger.propagate = [_Forward()], False
             logger.setLevel(logging.INFO)
-        with redirect_stdout(said), redirect_stderr(said):
+        with redirect_stdout(printed), redirect_stderr(printed):
             yield
     finally:
         tqdm.monitor_interval = interval
         for logger, handlers, propagate, level in before:
             logger.handlers, logger.propagate = handlers, propagate
             logger.setLevel(level)
-        for line in said.getvalue().replace("\r", "\n").split("\n"):
+        for line in printed.getvalue().replace("\r", "\n").split("\n"):
             if line.strip():
                 _log.debug("%s: %s", name, line.rstrip())
 

@@ -30,12 +30,12 @@ _PROPOSING: dict[str, Callable[[CachedJudge, Tuning, Sequence[LabelledItem], int
 STRATEGIES = (*_JUDGING, *_PROPOSING, AUTO)
 """The strategies by name, and what each is given: a judge, a start, items and a number of calls."""
 PREJUDGED = frozenset({"calibrate", AUTO})
-"""Strategies that need the judgements of all their items before any tuning, which the runs of a nested design share."""
+"""Strategies that need all their items judged before any tuning, which the runs of a nested design share."""
 
 
 @dataclass(frozen=True)
 class TuningTask:
-    """What a strategy works with: a judge, the tuning to start from, and the model that proposes instructions."""
+    """What a strategy works with: a judge, the tuning to start from, the model that proposes instructions."""
 
     judge: CachedJudge
     start: Tuning
@@ -52,10 +52,10 @@ class TuningTask:
 
 @dataclass
 class Trial:
-    """How a strategy fared in cross-validation inside the training part: paired gains over the untuned ranker.
+    """How a strategy fared in cross-validation in the training part: paired gains over the untuned ranker.
 
-    ``groups`` says for each gain which items belong together; without it each stands alone. ``by_length`` says whether
-    length counted in what it made, in any of the parts.
+    ``groups`` says for each gain which items belong together; without it each stands alone. ``by_length``
+    says whether length counted in what it made, in any of the parts.
     """
 
     strategy: str

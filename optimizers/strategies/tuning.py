@@ -1,4 +1,4 @@
-"""What is tuned of a ranker, and how it is taken out of one and put into another: instruction, demos, calibration."""
+"""What is tuned of a ranker (instruction, demos, calibration), taken out of one and put into another."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Demo = Mapping[str, Any]
 
 
 class TunableRanker(Protocol):
-    """A ranker as this package sees it: one predictor that judges candidates, and a calibration of its scores."""
+    """A ranker as this package sees it: a predictor that judges candidates, a calibration of its scores."""
 
     rank: Any
     calibration: Any
@@ -31,7 +31,8 @@ class TunableRanker(Protocol):
         seed: int = 0,
         passes: int = 1,
     ) -> list[Any]:
-        """Return what the predictor is asked, as ``dspy.Example`` with ``shown``; with the right outputs where scores are given."""
+        """Return what the predictor is asked, as examples with ``shown``, and the right outputs for
+        ``scores``."""
 
     def read(self, outputs: Mapping[str, Any], shown: Sequence[int]) -> tuple[list[float | None] | None, str]:
         """Return (scores in 0..1 in the candidates' order, fault) of a reply."""
@@ -42,7 +43,7 @@ class TunableRanker(Protocol):
 
 @dataclass(frozen=True)
 class Tuning:
-    """The instruction, the demos (JSON-native fields of the predictor), the calibration and the temperature of a ranker.
+    """A ranker's instruction, demos (JSON-native fields of the predictor), calibration and temperature.
 
     ``temperature`` None leaves the sampling to the model's own settings.
     """
@@ -72,7 +73,7 @@ def tuning_of(ranker: TunableRanker) -> Tuning:
 
 
 def demos_of(predict: Any) -> tuple[Demo, ...]:
-    """Return a predictor's demos with the fields of its signature alone; a field that a demo lacks stays out."""
+    """Return a predictor's demos with the fields of its signature alone, as far as they have them."""
     names = list(predict.signature.fields)
     return tuple({name: dict(demo)[name] for name in names if name in dict(demo)} for demo in predict.demos)
 
@@ -95,24 +96,24 @@ def instruct(predict: Any, tuning: Tuning) -> None:
 
 
 def find_ranker(program: Any) -> TunableRanker:
-    """Return the ranker of a program: itself, its attribute ``ranker``, or that of the one module inside that has one.
+    """Return the ranker of a program: itself, its attribute ``ranker``, or the one ranker somewhere inside.
 
     Raises OptimizerError where there is none, or several.
     """
     if _is_ranker(program):
-        found: list[Any] = [program]
+        rankers: list[Any] = [program]
     elif _is_ranker(getattr(program, "ranker", None)):
-        found = [program.ranker]
+        rankers = [program.ranker]
     else:
         inside = program.named_sub_modules() if isinstance(program, dspy.Module) else ()
-        found = list({id(each): each for _, each in inside if _is_ranker(each)}.values())
-    if len(found) != 1:
+        rankers = list({id(each): each for _, each in inside if _is_ranker(each)}.values())
+    if len(rankers) != 1:
         raise OptimizerError(
-            f"{type(program).__name__} holds {len(found)} rankers.",
+            f"{type(program).__name__} holds {len(rankers)} rankers.",
             expected="a ranker, or a module with one ranker in it (its attribute `ranker`)",
             fix="pass the ranker that is to be tuned, and put the tuned one back yourself.",
         )
-    ranker: TunableRanker = found[0]
+    ranker: TunableRanker = rankers[0]
     return ranker
 
 

@@ -30,7 +30,7 @@ class RankerEvaluation:
     unmeasured: tuple[str, ...] = ()
 
     def value(self, item: LabelledItem, metric: str) -> float | None:
-        """Return a metric of one item, its worst value where the item was not ranked; None where it tells nothing."""
+        """Return a metric of an item, its worst value where it was not ranked; None where there is none."""
         function = metric_named(metric)
         if item.id in self.scores:
             return function(item, self.scores[item.id])
@@ -60,9 +60,9 @@ def evaluate(
         ledger.check()
     both = list(zip([item.id for item in items], made, strict=True))
     return RankerEvaluation(
-        {key: tuple(found) for key, found in both if not isinstance(found, str)},
-        {key: found for key, found in both if isinstance(found, str) and found},
-        tuple(key for key, found in both if found == ""),
+        {key: tuple(scores) for key, scores in both if not isinstance(scores, str)},
+        {key: scores for key, scores in both if isinstance(scores, str) and scores},
+        tuple(key for key, scores in both if scores == ""),
     )
 
 
@@ -82,14 +82,14 @@ def _ranked(
 def summary(
     evaluation: RankerEvaluation, items: Sequence[LabelledItem], *, level: float = 0.95, seed: int = 0
 ) -> dict[str, Interval]:
-    """Return every metric's mean over the items with its interval; a metric that no item can tell is left out."""
-    found = {}
+    """Return every metric's mean over the items with its interval, without metrics that no item can tell."""
+    means = {}
     for metric in METRICS:
-        known = [(item, value) for item in items if (value := evaluation.value(item, metric)) is not None]
-        if known:
-            values, groups = [value for _, value in known], [item.group for item, _ in known]
-            found[metric] = mean_interval(values, groups, level=level, seed=seed)
-    return found
+        measured = [(item, value) for item in items if (value := evaluation.value(item, metric)) is not None]
+        if measured:
+            values, groups = [value for _, value in measured], [item.group for item, _ in measured]
+            means[metric] = mean_interval(values, groups, level=level, seed=seed)
+    return means
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Measuring what tuning gains on data that no choice was made on, and adopting nothing that is not surely better."""
+"""Measuring what tuning gains on data that no choice was made on, and adopting only what is surely better."""
 
 from __future__ import annotations
 
@@ -98,19 +98,23 @@ class HeldOutResult:
             return "nothing was changed: no tuning was better than the ranker as it is by more than noise"
         if gain is None:
             return "no held-out item could tell whether it is better"
-        shown = f"{gain.gain.estimate:+.3f} [{gain.gain.low:+.3f}, {gain.gain.high:+.3f}]"
-        of = f"the gain in {gain.metric} on {gain.num_items} held-out items is {shown} at the level {self.level:g}"
+        interval = f"{gain.gain.estimate:+.3f} [{gain.gain.low:+.3f}, {gain.gain.high:+.3f}]"
+        measured = f"the gain in {gain.metric} on {gain.num_items} held-out items"
+        of = f"{measured} is {interval} at the level {self.level:g}"
         if verdict == "few_groups":
             return f"{of}, on {gain.num_groups} groups of items: fewer than {LEAST_GROUPS} cannot tell"
-        exhausted = f"; in {self.num_exhausted} of {len(self.parts)} parts the calls did not reach to try anything: {MORE_CALLS}"
         if verdict == "gain":
             return f"{of}: above zero"
-        return f"{of}: not surely above zero{exhausted if self.num_exhausted else ''}"
+        of = f"{of}: not surely above zero"
+        if not self.num_exhausted:
+            return of
+        parts = f"in {self.num_exhausted} of {len(self.parts)} parts"
+        return f"{of}; {parts} the calls did not reach to try anything: {MORE_CALLS}"
 
 
 @dataclass
 class HeldOutValidation:
-    """Tunes and measures one labelled set with one task; the whole strategy runs once per part that is held out."""
+    """Tunes and measures a labelled set with one task; the whole strategy runs once per held-out part."""
 
     task: TuningTask
     on_stage: Callable[[str], None] = lambda _stage: None
@@ -195,13 +199,13 @@ class HeldOutValidation:
         held = [item for part in parts for item in part.test]
         chosen, tuning, trials = made
         missing = len(set(before.unmeasured) | set(after.unmeasured))
-        found = self.compared(before, after, held)
+        comparisons = self.compared(before, after, held)
         return HeldOutResult(
             design,
             parts,
             chosen,
             tuning,
-            found,
+            comparisons,
             trials,
             missing,
             0,
@@ -211,7 +215,7 @@ class HeldOutValidation:
         )
 
     def _prejudge(self, items: list[LabelledItem], reserve: int) -> None:
-        """Judge the items before any tuning, once for all runs; else the first would pay for it and have nothing left."""
+        """Judge the items before any tuning, once for all runs; else the first one would pay for all."""
         judge, start = self.task.judge, replace(self.task.start, calibration=None)
         passes = next(
             (n for n in (PASSES, 1) if judge.calls_missing(start, items, n) <= judge.ledger.left - reserve), 0
@@ -226,18 +230,18 @@ class HeldOutValidation:
         """Return every metric before and after, the optimized one first; without it nothing."""
         first = self.options.metric
         names = [first, *(name for name in METRICS if name != first)]
-        found = [
+        comparisons = [
             compare(before, after, items, name, level=self.options.level, seed=self.options.seed)
             for name in names
         ]
-        return [] if found[0] is None else [each for each in found if each is not None]
+        return [] if comparisons[0] is None else [each for each in comparisons if each is not None]
 
     def curve(self, result: HeldOutResult, budget: int) -> list[tuple[int, Interval]]:
         """Return the held-out gain after tuning with fewer items, as far as ``budget`` calls reach.
 
-        The strategy that was chosen runs on a half and a quarter of each training part (one part of the next); the
-        held-out items are the same. The last point is the gain itself, at the mean size of a training part. Nothing
-        is chosen by it.
+        The strategy that was chosen runs on a half and a quarter of each training part (one part of the
+        next); the held-out items are the same. The last point is the gain itself, at the mean size of a
+        training part. Nothing is chosen by it.
         """
         gain = result.gain
         if result.is_untuned or gain is None:
@@ -257,11 +261,11 @@ class HeldOutValidation:
                 for part, items in zip(result.parts, fewer, strict=True):
                     tuning = self.task.run(result.chosen, items, allowed)
                     after = _joined(after, self.measure(tuning, part.test))
-                found = compare(
+                comparison = compare(
                     before, after, held, gain.metric, level=self.options.level, seed=self.options.seed
                 )
-                if found is not None:
-                    points.append((_mean_size(fewer), found.gain))
+                if comparison is not None:
+                    points.append((_mean_size(fewer), comparison.gain))
         return points[::-1]
 
 
@@ -279,17 +283,18 @@ def _mean_size(parts: Sequence[Sequence[LabelledItem]]) -> int:
 def plan_parts(
     labelled: LabelledSet, items: Sequence[LabelledItem], seed: int
 ) -> tuple[Literal["locked", "nested"], list[HeldOutSplit]]:
-    """Return how the gain is measured: one locked test part, or folds that are each held out once; no group is parted."""
+    """Return how the gain is measured: a locked test part, or folds each held out once, groups whole."""
+    name = labelled.name or "the labelled set"
     if len(items) < LEAST_ITEMS:
         raise OptimizerError(
-            f"{labelled.name or 'the labelled set'}: found {len(items)} items whose labels tell something by this metric.",
+            f"{name}: found {len(items)} items whose labels tell something by this metric.",
             expected=f"at least {LEAST_ITEMS}, better 40: a gain measured on fewer is noise",
             fix="label more messages, or take another metric.",
         )
     groups = len(blocks(items))
     if groups < 2:
         raise OptimizerError(
-            f"{labelled.name or 'the labelled set'}: all {len(items)} items belong to one group.",
+            f"{name}: all {len(items)} items belong to one group.",
             expected="at least two groups (or messages), better 10: what is held out must be of other groups",
         )
     whole = labelled.model_copy(update={"items": tuple(items)})
@@ -310,8 +315,9 @@ def _check_judged(before: RankerEvaluation) -> None:
             expected="a few calls per labelled item at least",
             fix="raise the budget.",
         )
+    faults = ", ".join(sorted(set(before.faults.values())))
     raise OptimizerError(
-        f"the ranker could rank none of the held-out items ({', '.join(sorted(set(before.faults.values())))}).",
+        f"the ranker could rank none of the held-out items ({faults}).",
         fix="try it on one message first; look at the model's replies.",
     )
 

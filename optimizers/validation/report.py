@@ -1,4 +1,4 @@
-"""The record of an optimization: what was done, what it gained on data no choice was made on, and what it took."""
+"""The record of an optimization: what was done, what it gained on held-out data, and what it took."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class _Record(BaseModel):
 
 
 class MetricGain(_Record):
-    """A metric before and after tuning on the same held-out items. A positive gain is better, also for errors."""
+    """A metric before and after tuning on the same held-out items; more gain is better, of errors too."""
 
     metric: str
     before: MetricFigure
@@ -26,20 +26,20 @@ class MetricGain(_Record):
     num_groups: int
 
     @classmethod
-    def of(cls, found: RankerComparison) -> MetricGain:
+    def of(cls, comparison: RankerComparison) -> MetricGain:
         """Return the record of a comparison."""
         return cls(
-            metric=found.metric,
-            before=MetricFigure.of(found.before),
-            after=MetricFigure.of(found.after),
-            gain=MetricFigure.of(found.gain),
-            num_items=found.num_items,
-            num_groups=found.num_groups,
+            metric=comparison.metric,
+            before=MetricFigure.of(comparison.before),
+            after=MetricFigure.of(comparison.after),
+            gain=MetricFigure.of(comparison.gain),
+            num_items=comparison.num_items,
+            num_groups=comparison.num_groups,
         )
 
 
 class Contender(_Record):
-    """A strategy that ``auto`` considered: its mean gain in cross-validation inside the training part, with its standard error."""
+    """A strategy that ``auto`` considered: its mean gain in cross-validation, with its standard error."""
 
     strategy: str
     gain: float
@@ -72,7 +72,7 @@ class Calls(_Record):
 
 
 class Control(_Record):
-    """The same optimization on permuted labels, where there is nothing to learn: an adopted program would be a false one."""
+    """The same optimization on permuted labels, where there is nothing to learn: what is adopted is false."""
 
     runs: int = 0
     adopted: int = 0
@@ -80,12 +80,12 @@ class Control(_Record):
 
 
 Verdict = Literal["starved", "untuned", "unmeasured", "few_groups", "gain", "no_gain"]
-"""How an optimization ended: the calls did not reach to try anything; nothing was changed; no held-out item could tell; too few groups
-of items could; the held-out gain is above zero; it is not."""
+"""How an optimization ended: the calls did not reach to try anything; nothing was changed; no held-out item
+could tell; too few groups of items could; the held-out gain is above zero; it is not."""
 
 
 class Tuned(_Record):
-    """What was tuned: the ranker's instruction, number of demos and temperature (None: the model's own) before and after.
+    """What was tuned: the ranker's instruction, number of demos, temperature (None: the model's own).
 
     ``calibration`` is that of the tuned ranker, None without one; ``recalibrated`` whether it is a new one.
     """
@@ -105,12 +105,13 @@ class OptimizationReport(_Record):
 
     ``strategy`` is what was asked for, ``chosen`` what came of it (``untuned`` where nothing did). ``design``
     says on which data the gain was measured: ``locked``, a part of the items that nothing was chosen on, or
-    ``nested``, cross-validation in which the whole strategy runs once per fold. ``metrics`` holds all metrics,
-    the one that was optimized first. ``adopted`` with ``verdict`` and ``reason`` in words; ``num_starved`` counts the parts
-    of the data in which the calls did not reach to try anything. ``languages`` are those of the labels, ``rehearsal`` says that
-    a model for trying and testing judged, proposed, or wrote candidates. ``warning`` says in how far it is length
-    that the tuned ranker measures, nothing where it is not. ``unmeasured`` counts held-out items
-    that were left out because the calls ran out, ``unusable`` items whose labels tell nothing by the metric.
+    ``nested``, cross-validation in which the whole strategy runs once per fold. ``metrics`` holds all
+    metrics, the one that was optimized first. ``adopted`` with ``verdict`` and ``reason`` in words;
+    ``num_starved`` counts the parts of the data in which the calls did not reach to try anything.
+    ``languages`` are those of the labels, ``rehearsal`` says that a model for trying and testing judged,
+    proposed, or wrote candidates. ``warning`` says in how far it is length that the tuned ranker measures,
+    nothing where it is not. ``unmeasured`` counts held-out items that were left out because the calls ran
+    out, ``unusable`` items whose labels tell nothing by the metric.
     """
 
     strategy: str

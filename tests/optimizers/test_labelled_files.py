@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from character.errors import CharacterError
 from optimizers.labelled import (
     LabelledError,
     LabelledItem,
@@ -316,3 +318,24 @@ def test_judge_votes_join_the_known_answer(tmp_path: Path) -> None:
         from_judge_votes(_written(tmp_path, json.dumps(texts[:1]), "dataset.json"), votes)
     with pytest.raises(LabelledError, match="a vote that is none"):
         read_judge_votes(_written(tmp_path, rows.replace("[1, 2, 1]", "[1, 3, 1]")))
+
+
+@pytest.mark.parametrize(
+    ("convert", "row"),
+    [
+        (from_candour, {"task": "delusion", "candidates": [{"text": "a"}, {"text": "b"}]}),
+        (from_candour, {"task": "delusion", "candidates": "none"}),
+        (
+            from_human_rankings,
+            {"candidates": {"a": "1", "b": "2"}, "instruction": "x", "pairs": [{"a": "a"}]},
+        ),
+        (from_human_rankings, {"candidates": 3}),
+    ],
+)
+def test_a_row_of_another_shape_than_its_source_is_told_by_its_place(
+    tmp_path: Path, convert: Callable[[Path], LabelledSet], row: dict[str, Any]
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    with pytest.raises(CharacterError, match=r"rows\.jsonl, line 1: the row is of another shape"):
+        convert(path)
