@@ -73,7 +73,6 @@ def test_an_evaluation_in_python_writes_its_report_and_its_cards(file: Path, tmp
 def test_a_fitted_preference_model_judges_beside_the_judge(
     constitution: Constitution, tmp_path: Path
 ) -> None:
-    pytest.importorskip("scipy")
     character.run(constitution, tmp_path / "run", load_config(overrides={"messages": {"per_trait": 9}}))
     model = character.preference_model("light").fit(character.read_pairs(tmp_path / "run").pairs)
     result = character.effect(
@@ -86,7 +85,6 @@ def test_a_fitted_preference_model_judges_beside_the_judge(
 def test_a_preference_model_that_knows_no_trait_is_refused_before_any_call(
     file: Path, tmp_path: Path
 ) -> None:
-    pytest.importorskip("scipy")
     other = Constitution(
         name="other", traits=(character.Trait(name="wit", description="is quick and funny"),)
     )
