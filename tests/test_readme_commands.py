@@ -95,7 +95,8 @@ def test_the_commands_of_the_review_section_work_one_after_the_other(tmp_path: P
     measure = "character effect my-project/constitution.toml --messages-per-trait 3 --neutral 2 --out my-project/effect"
     for line in (*PREPARED, measure):
         _run(line, tmp_path)
-    serving, others = [], []
+    serving: list[str] = []
+    others: list[str] = []
     for line in _lines("character review"):
         (others if "--export" in line or "--report" in line else serving).append(line)
     assert len(serving) == len(others) == 2

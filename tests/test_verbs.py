@@ -51,7 +51,7 @@ def test_a_run_asks_the_constitutions_own_questions_in_python_too(file: Path, tm
 
 @pytest.mark.parametrize("verb", [character.run, character.effect])
 def test_a_dry_run_sends_nothing_and_writes_nothing(verb: object, file: Path, tmp_path: Path) -> None:
-    estimate = verb(file, tmp_path / "out", dry_run=True)  # type: ignore[operator]
+    estimate = verb(file, tmp_path / "out", dry_run=True)
     assert estimate["all"].calls > 0
     assert not (tmp_path / "out").exists()
 

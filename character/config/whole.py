@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, dataclass_transform
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -30,16 +30,19 @@ COMPARED = ("base", "tuned")
 """The backends that an evaluation compares."""
 
 
+@dataclass_transform(kw_only_default=True, field_specifiers=(Field,))
 class _RaisesConfigError(type(ConfigSection)):  # type: ignore[misc]
     """Lets ``Config(...)`` raise our error, which names the field, where pydantic's would escape."""
 
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return super().__call__(*args, **kwargs)
-        except ValidationError as error:
-            raise ConfigError(
-                f"the configuration: {describe_validation(error)}", fix="correct that field."
-            ) from None
+    if not TYPE_CHECKING:  # checkers are to see the fields of Config as its arguments
+
+        def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return super().__call__(*args, **kwargs)
+            except ValidationError as error:
+                raise ConfigError(
+                    f"the configuration: {describe_validation(error)}", fix="correct that field."
+                ) from None
 
 
 class Config(ConfigSection, metaclass=_RaisesConfigError):

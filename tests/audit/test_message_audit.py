@@ -74,7 +74,7 @@ def test_different_messages_that_keep_to_what_was_asked_get_no_note() -> None:
         for i, kind in enumerate(KINDS * 6)
         for length, number in lengths.items()
     ]
-    targets = {trait: dict.fromkeys(KINDS, 18) for trait in ("patience", "humour")}
+    targets = {trait: dict.fromkeys(map(str, KINDS), 18) for trait in ("patience", "humour")}
     audit = audit_messages(iter(messages), targets=targets)
     assert audit.notes == ()
     assert audit.clusters == ()

@@ -6,7 +6,7 @@ import ast
 import asyncio
 import copy
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ PRIVATE = frozenset(
 
 def _private_uses(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Yield (line, name) wherever something private in DSPy or LiteLLM is imported, got, set or spelled."""
+    node: Any
     for node in ast.walk(tree):
         names: list[str] = []
         if isinstance(node, ast.Import):
@@ -155,7 +156,7 @@ def test_dspy_puts_exactly_two_things_of_a_call_into_threads() -> None:
     in_threads: list[Any] = []
 
     class Watching(asyncio.SelectorEventLoop):
-        def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
+        def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]
             in_threads.append(func.args[0] if isinstance(func, partial) else func)
             return super().run_in_executor(executor, func, *args)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import pytest
@@ -57,8 +58,8 @@ def test_calls_from_threads_stay_below_what_an_account_allows(
     number = 40 // each + 6
     started = time.monotonic()
     parallel(
-        [lambda i=i: lm(f"Question {i} in words of four letters each, so ten tokens") for i in range(number)]
-    )  # type: ignore[misc]
+        [partial(lm, f"Question {i} in words of four letters each, so ten tokens") for i in range(number)]
+    )
     took = time.monotonic() - started
     assert len(server.requests) == number
     assert number * each <= allowed_per_s * (took + 1) + each

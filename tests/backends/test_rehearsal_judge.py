@@ -161,7 +161,8 @@ def test_the_recipes_own_candidates_are_ranked_as_the_recipe_ranks_them():
 
 
 def test_the_first_shown_gains_and_the_last_loses_on_average():
-    trait, places = TRAITS["en", "known"][0], [[], [], []]
+    trait = TRAITS["en", "known"][0]
+    places: list[list[int]] = [[], [], []]
     for seed in range(120):
         found = ask(
             RankResponses,

@@ -14,7 +14,7 @@ import pytest
 from training_rows import write_model
 
 from character import Config, load_constitution, run
-from character.locale import LANGUAGES, wording
+from character.locale import LANGUAGES, Language, wording
 from character.preference import load_preference_model
 
 CONSTITUTIONS = Path(__file__).parents[2] / "examples" / "constitutions"
@@ -87,11 +87,12 @@ def test_the_rehearsal_model_is_named_wherever_its_figures_go(
     character("export", first, "--format", "trl", "--out", tmp_path / "rows")
     plain = tmp_path / "plain.jsonl"
     plain.write_bytes((tmp_path / "rows" / "train.jsonl").read_bytes())
-    for pairs, more, said in (
+    runs: tuple[tuple[Path, tuple[Any, ...], Language], ...] = (
         (second, ("--model", model), "zh"),
         (tmp_path / "rows", (), "zh"),
         (tmp_path / "rows" / "train.jsonl", ("--language", "en"), "en"),
-    ):
+    )
+    for pairs, more, said in runs:
         character("preference", "evaluate", pairs, *more, "--out", tmp_path / "e.html")
         assert REHEARSAL_WORDS[said] in (tmp_path / "e.html").read_text(encoding="utf-8")
         assert json.loads((tmp_path / "e.json").read_text(encoding="utf-8"))["rehearsal"] is True

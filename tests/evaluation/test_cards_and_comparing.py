@@ -21,6 +21,7 @@ from character.evaluation.effect import effect
 from character.evaluation.page.cards import effect_card, write_cards
 from character.evaluation.page.page import effect_page
 from character.evaluation.records import EffectReport
+from character.locale import Language
 from character.messages.files import GivenMessages
 from character.report import render
 
@@ -91,7 +92,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> tuple[EffectReport, Con
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_texts_of_models_are_shown_and_are_no_markup(
-    hostile: tuple[EffectReport, Constitution], language: str, tmp_path: Path
+    hostile: tuple[EffectReport, Constitution], language: Language, tmp_path: Path
 ) -> None:
     report, constitution = hostile
     assert report.moved, "there is something to show"
@@ -100,10 +101,10 @@ def test_texts_of_models_are_shown_and_are_no_markup(
     assert "link\\](javascript" in card, "a bracket that is escaped makes no link"
     assert not re.search(r"(?<!\\)[\[\]]", card.split("## ")[-2])
     assert not any(line.startswith("# Heading") for line in card.split("\n"))
-    html = render(effect_page(report, language))  # type: ignore[arg-type]
+    html = render(effect_page(report, language))
     assert "<img src=x" not in html
     assert "&lt;img src=x" in html
-    paths = write_cards(report, constitution, tmp_path / "cards", language)  # type: ignore[arg-type]
+    paths = write_cards(report, constitution, tmp_path / "cards", language)
     assert [path.suffix for path in paths] == [".md", ".html"]
     assert {path.parent for path in paths} == {tmp_path / "cards"}
     assert "<img src=x" not in paths[1].read_text(encoding="utf-8")

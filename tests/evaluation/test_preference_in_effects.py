@@ -154,7 +154,7 @@ def test_a_model_in_the_judges_place_calls_no_judge(tmp_path: Path) -> None:
         assert f"## {wording('effect.card', language)['side_effects']}" not in card, (
             "nobody looked for side effects"
         )
-        html = render(effect_page(report, language))  # type: ignore[arg-type]
+        html = render(effect_page(report, language))
         assert escape(wording("effect.opinion", language)["heading_alone"]) in html
 
 

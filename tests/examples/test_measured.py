@@ -60,11 +60,11 @@ def test_nothing_is_flagged_where_nothing_changed_at_the_stated_error_rate():
     asked, flags = messages(60), 0
     for seed in range(50):
         random = np.random.default_rng(seed)
-        drawn = [
+        base, tuned = (
             [["joke" if value < 0.3 else "rice" for value in row] for row in random.random((60, 4))]
             for _ in "ab"
-        ]
-        flags += any(each.flagged for each in measure_effect(asked, *drawn, WORDS[:2], seed=seed).shifts)
+        )
+        flags += any(each.flagged for each in measure_effect(asked, base, tuned, WORDS[:2], seed=seed).shifts)
     assert flags <= 5
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from huggingface_hub import DatasetCard
@@ -13,7 +14,7 @@ from character.errors import InputError
 from character.exports import ExportData, export
 from character.exports.card.card import size_category
 
-MANIFEST = {
+MANIFEST: dict[str, Any] = {
     "models": {"messages": "openai/gpt-test", "ranking": ["anthropic/judge-a", "openai/judge-b"]},
     "seed": 7,
     "config_fingerprint": "c0ffee",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import datasets
 import pytest
@@ -22,7 +23,7 @@ def said(text: str) -> dict[str, str]:
     return {"role": "assistant", "content": text}
 
 
-def rows_of(path: Path) -> list[dict[str, object]]:
+def rows_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
@@ -30,7 +31,7 @@ def rows_of(path: Path) -> list[dict[str, object]]:
 def first_row(make_rollout, make_data, tmp_path):
     """Exports one message with the candidates A (0.9), B (0.4), in a format, and gives the first row."""
 
-    def give(format: str, **options: object) -> dict[str, object]:
+    def give(format: str, **options: Any) -> dict[str, Any]:
         data = make_data(make_rollout("Q", answers=["A", "B"], scores=[0.9, 0.4], language="en"))
         export(data, format, tmp_path / format, split=ALL_IN_TRAIN, **options)
         return rows_of(tmp_path / format / "train.jsonl")[0]

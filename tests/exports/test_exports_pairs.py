@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import datasets
 import pytest
@@ -22,7 +23,7 @@ from character.pairs.designs import build_pairs
 ALL_IN_TRAIN = Split(train=1, validation=0, test=0)
 
 
-def rows_of(folder: Path) -> list[dict]:
+def rows_of(folder: Path) -> list[dict[str, Any]]:
     return [
         json.loads(line) for line in (folder / "train.jsonl").read_text(encoding="utf-8").split("\n") if line
     ]
@@ -117,7 +118,7 @@ def test_rollouts_that_can_be_read_only_once_are_refused(make_rollout, make_data
     with pytest.raises(ValidationError, match="StoredRollouts"):
         ExportData(constitution=constitution, rollouts=(each for each in [make_rollout()]))
     with pytest.raises(ValidationError, match="collection of Rollout"):
-        ExportData(constitution=constitution, rollouts=3)
+        ExportData(constitution=constitution, rollouts=3)  # type: ignore[arg-type]
 
 
 def test_balanced_pairs_have_no_confound_left_and_the_card_says_the_cost(wordy, tmp_path) -> None:
@@ -173,14 +174,14 @@ def test_a_format_without_a_place_for_weights_names_those_that_have_one(sixty, t
 
 def test_unknown_methods_and_features_leave_nothing_behind(sixty, tmp_path) -> None:
     with pytest.raises(UnknownNameError, match="weights"):
-        export(sixty, "trl", tmp_path / "out", balance=0.1, balance_method="weight")
+        export(sixty, "trl", tmp_path / "out", balance=0.1, balance_method="weight")  # type: ignore[arg-type]
     with pytest.raises(UnknownNameError, match="emoji"):
         export(sixty, "trl", tmp_path / "out", balance=0.1, balance_ignore=["emojis"])
     assert not (tmp_path / "out").exists()
 
 
 def test_the_command_rebuilds_and_balances_without_a_call(stored, tmp_path) -> None:
-    def invoke(out: str, *flags: str) -> dict:
+    def invoke(out: str, *flags: str) -> dict[str, Any]:
         arguments = [
             str(stored),
             "--format",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from character.exports import Split, export
 from character.exports.recipe import recipe_prompt
 from character.records import Candidates, Message, Ranking, Rollout, Turn
 
 
-def lines(path: Path) -> list[object]:
+def lines(path: Path) -> list[Any]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 

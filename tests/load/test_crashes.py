@@ -146,7 +146,7 @@ def test_callbacks_of_dspys_see_every_call_of_a_run(tmp_path: Path) -> None:
     import dspy
     from dspy.utils.callback import BaseCallback
 
-    class Counts(BaseCallback):  # type: ignore[misc]
+    class Counts(BaseCallback):
         started = ended = 0
 
         def on_lm_start(self, call_id: str, instance: object, inputs: dict[str, object]) -> None:

@@ -114,7 +114,7 @@ async def _ask(lm: Any, number: int) -> None:
 @pytest.mark.parametrize(
     ("limit", "allowed"), [({"requests_per_minute": 1200}, 20), ({"tokens_per_minute": 600}, 10)]
 )
-def test_the_pace_stays_below_what_an_account_allows(limit: dict[str, float], allowed: int) -> None:
+def test_the_pace_stays_below_what_an_account_allows(limit: dict[str, Any], allowed: int) -> None:
     from character.backends import build_lm
 
     with LoadServer(Load(latency_s=0.0)) as server:

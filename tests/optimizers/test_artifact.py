@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from saved_rankers import ADVICE, CANDIDATES, LABELS, TRAIT, artifact, tuned_ranker
 
 from character import Ranker
-from character.ranking.strategies import STRATEGIES, strategy
+from character.ranking.strategies import STRATEGIES, StrategyName, strategy
 from character.records import Turn
 from optimizers.artifact.artifact import (
     ArtifactError,
@@ -33,7 +33,7 @@ from optimizers.labelled.records import Label, LabelledItem, LabelledSet
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_save_load_save_is_the_same_text_and_the_same_rankings(
-    name: str, tmp_path: Path, rehearsal: dspy.LM
+    name: StrategyName, tmp_path: Path, rehearsal: dspy.LM
 ) -> None:
     ranker = tuned_ranker(strategy=name, passes=3, max_passes=3)
     save_artifact(tmp_path / "a.json", artifact(ranker))

@@ -64,8 +64,9 @@ def calibrated(calibration: Calibration, item: JudgedItem) -> list[float]:
 def quality(calibration: Calibration, items: list[JudgedItem]) -> tuple[float, float]:
     """Mean absolute error and mean tau-b against the labels."""
     scores = [calibrated(calibration, item) for item in items]
-    errors = [np.abs(np.subtract(s, item.labels)).mean() for s, item in zip(scores, items, strict=True)]
-    taus = [kendall_tau_b(s, item.labels) or 0.0 for s, item in zip(scores, items, strict=True)]
+    labels = [np.array(item.labels, dtype=float) for item in items]
+    errors = [np.abs(np.subtract(s, given)).mean() for s, given in zip(scores, labels, strict=True)]
+    taus = [kendall_tau_b(s, given) or 0.0 for s, given in zip(scores, labels, strict=True)]
     return float(np.mean(errors)), float(np.mean(taus))
 
 

@@ -38,7 +38,7 @@ def replay(table: Table, **settings: object) -> Selection:
 
 
 def test_the_best_wording_is_found_in_half_the_calls() -> None:
-    found = Counter()
+    found: Counter[int] = Counter()
     for seed in range(40):
         selection = replay(recorded([0.5, 0.55, 0.9, 0.6, 0.5, 0.65, 0.55, 0.6], 40, seed=seed), seed=seed)
         found[selection.best] += 1
@@ -146,7 +146,7 @@ def test_a_wording_that_is_consistently_wrong_is_not_chosen() -> None:
 
 
 def test_an_item_without_a_verdict_for_one_wording_counts_for_none() -> None:
-    table = {0: [1.0, 0.0, 0.0, 0.0], 1: [None, 1.0, 0.0, 0.0]}
+    table: dict[int, list[float | None]] = {0: [1.0, 0.0, 0.0, 0.0], 1: [None, 1.0, 0.0, 0.0]}
     selection = select([0, 1], lambda wording, item: table[wording][item], range(4), 8)
     assert selection.best == 1
     assert selection.num_left_out == 1

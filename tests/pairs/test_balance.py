@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from audit.planted import pair_of, planted, reply
@@ -29,7 +31,7 @@ def _emoji(rng, text, share):
     return f"{text} 😊" if rng.random() < share else text
 
 
-PLANTS = {
+PLANTS: dict[str, Any] = {
     "length": {"chosen": lambda _rng, text: f"{text} {text}"},
     "opener": {
         "chosen": lambda rng, text: _opener(rng, text, 0.6),
@@ -200,7 +202,7 @@ def test_no_effect_ends_beyond_the_threshold_or_where_it_was(method, drawn, copi
     for row in balanced.rows:
         assert abs(row.effect_after) <= max(threshold, abs(row.effect_before)) + 1e-5
         if row.difference_before is not None:
-            assert abs(row.difference_after) <= max(threshold, abs(row.difference_before)) + 1e-5
+            assert abs(row.difference_after or 0) <= max(threshold, abs(row.difference_before or 0)) + 1e-5
     assert balanced.num_kept >= min(len(pairs), max(10, MIN_SHARE * len(pairs)))
 
 

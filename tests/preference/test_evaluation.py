@@ -7,7 +7,7 @@ from audit.planted import pair_of
 from preference.teaching import pairs_of
 
 from character.errors import InputError
-from character.locale import LANGUAGES, wording
+from character.locale import LANGUAGES, Language, wording
 from character.preference import preference_model
 from character.preference.evaluation import evaluate
 from character.preference.evaluation_records import PreferenceEvaluation
@@ -77,7 +77,7 @@ def test_every_pair_is_predicted_once_by_a_model_that_has_not_seen_its_message(
             asked = {
                 message_key(pair_of(0, "a", "b").model_copy(update={"prompt": tuple(one.messages)}))
                 for one in judged
-            }  # type: ignore[arg-type]
+            }
             seen.append(asked & self.keys)
             return self.inner.scores(judged)
 
@@ -132,8 +132,8 @@ def test_neutral_pairs_are_counted_and_one_message_cannot_be_cross_validated() -
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_the_report_renders_in_both_languages(found: PreferenceEvaluation, language: str) -> None:
-    html = render(evaluation_page(found, language))  # type: ignore[arg-type]
+def test_the_report_renders_in_both_languages(found: PreferenceEvaluation, language: Language) -> None:
+    html = render(evaluation_page(found, language))
     assert PAGE[language]["reliability"] in html
     assert "http-equiv" in html
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,7 +61,7 @@ def test_an_embedding_model_is_loaded_with_its_embedder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "bad", [lambda texts: np.ones(len(texts)), lambda texts: np.full((len(texts), 2), np.nan)]
 )
-def test_an_embedder_that_gives_no_rows_of_numbers_is_refused(bad: object) -> None:
+def test_an_embedder_that_gives_no_rows_of_numbers_is_refused(bad: Any) -> None:
     with pytest.raises(InputError, match="the embedder gave"):
         preference_model("embedding", embedder=bad).fit(pairs_of(number=6))
 

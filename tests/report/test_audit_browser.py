@@ -15,7 +15,7 @@ from character.audit.records import RunAudit
 from character.report import Chart
 
 if TYPE_CHECKING:
-    from conftest import Opened
+    from report.conftest import Opened
 
 pytestmark = pytest.mark.browser
 EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "constitutions"
@@ -27,7 +27,9 @@ def test_the_report_of_a_run_is_drawn_whole_and_asks_for_nothing(
 ) -> None:
     constitution, folder = EXAMPLES / f"patience-and-humour.{language}.toml", tmp_path / "run"
     for command in (["run", constitution, "--out", folder, "--messages-per-trait", "12"], ["audit", folder]):
-        subprocess.run([sys.executable, "-m", "character", *command], check=True, capture_output=True)
+        subprocess.run(
+            [sys.executable, "-m", "character", *map(str, command)], check=True, capture_output=True
+        )
     file = folder / "audit.html"
     page = audit_page(RunAudit.model_validate_json((folder / "audit.json").read_text(encoding="utf-8")))
     num_charts = sum(isinstance(part, Chart) for section in page.sections for part in section.parts)

@@ -11,7 +11,7 @@ import pytest
 from character.report import Chart, Page, Section, write
 
 if TYPE_CHECKING:
-    from conftest import Opened
+    from report.conftest import Opened
 
 pytestmark = pytest.mark.browser
 

@@ -51,8 +51,8 @@ def test_the_surest_disagreement_comes_first_and_is_what_is_compared(folder: Pat
     message, facts = queued(folder, second_of(tmp_path / "turned"))
     assert message == worst.message_id
     with RunStore(folder) as run:
-        texts = next(run.rollouts(message)).candidates.texts  # type: ignore[union-attr]
-    assert {texts[facts["left"]], texts[facts["right"]]} == {worst.chosen, worst.rejected}  # type: ignore[index]
+        texts = next(run.rollouts(message)).candidates.texts
+    assert {texts[facts["left"]], texts[facts["right"]]} == {worst.chosen, worst.rejected}  # type: ignore[call-overload]
 
 
 def test_without_it_the_queue_is_made_anew_as_it_was(folder: Path) -> None:

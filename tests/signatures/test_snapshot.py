@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import dspy
 import pytest
@@ -25,7 +26,7 @@ from signatures.responses import (
 )
 
 SNAPSHOT = Path(__file__).with_name("snapshot.json")
-SIGNATURES = [
+SIGNATURES: list[Any] = [
     GenerateMessages,
     CheckMessages,
     RespondInCharacter,

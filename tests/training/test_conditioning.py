@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from training_rows import pair
@@ -28,7 +29,7 @@ def folder(write_rows, model, tmp_path) -> Path:
     return write_rows(train=rows[:6], validation=rows[6:]).parent
 
 
-def lines(path: Path) -> list[dict]:
+def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
 
 

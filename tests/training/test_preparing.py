@@ -199,7 +199,7 @@ def test_a_mix_that_says_no_share_is_refused(text):
 
 def test_what_cannot_be_is_refused_by_name(sixty, model, tmp_path):
     with pytest.raises(UnknownNameError, match="dpoo"):
-        prepare("dpoo", sixty, tmp_path / "a", TrainConfig(model=str(model)))
+        prepare("dpoo", sixty, tmp_path / "a", TrainConfig(model=str(model)))  # type: ignore[arg-type]
     with pytest.raises(UnknownNameError, match="laptopp"):
         prepare("dpo", sixty, tmp_path / "b", TrainConfig(model=str(model), preset="laptopp"))
     with pytest.raises(InputError, match="without a reward"):

@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 from closed_loop.reward_model import held_out_accuracy
@@ -20,7 +21,7 @@ from character.config import TrainConfig
 from character.errors import InputError
 from character.preference import load_preference_model
 from character.text import stable_seed
-from character.training.methods import METHOD_NAMES
+from character.training.methods import METHOD_NAMES, MethodName
 from character.training.model_folder import read_model_folder
 from character.training.preparing import write_training
 from character.training.running import TrainingFailedError, last_checkpoint, train
@@ -33,7 +34,7 @@ OFFLINE = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
 REPLIES = ("Go slowly, step by step.", "慢慢来，一步一步。", "Take your time with it.", "Hurry up!", "快点。")
 
 
-def rows_for(method: str, number: int) -> list[dict]:
+def rows_for(method: str, number: int) -> list[dict[str, Any]]:
     """Return rows in the shape of a method."""
     made = []
     for i in range(number):
@@ -58,7 +59,11 @@ def prepared(write_rows, tiny):
     """Writes a training of a method and gives its folder."""
 
     def prepare(
-        method: str, *, rows: int = 16, values: dict | None = None, reward_model: str | None = None
+        method: MethodName,
+        *,
+        rows: int = 16,
+        values: dict[str, Any] | None = None,
+        reward_model: str | None = None,
     ) -> Path:
         made = rows_for(method, rows + 4)
         folder = write_rows(train=made[:rows], validation=made[rows:]).parent

@@ -53,8 +53,13 @@ def rollout(scores: tuple[float, ...] | None, text: str = "How do I swim?") -> R
     items = tuple(Candidate(text=f"{level} reply", level=level) for level in LEVELS)
     candidates = Candidates(message_id=message.id, trait="patience", items=items)
     if scores is None:
-        known = {"message_id": message.id, "candidates_id": candidates.id, "trait": "patience"}
-        ranking = Ranking(status="unranked", reason="unreadable", **known)
+        ranking = Ranking(
+            message_id=message.id,
+            candidates_id=candidates.id,
+            trait="patience",
+            status="unranked",
+            reason="unreadable",
+        )
     else:
         ranking = Ranking.from_scores(candidates, scores)
     pairs, drops = build_pairs(message, candidates, ranking)
