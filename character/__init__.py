@@ -96,7 +96,11 @@ if TYPE_CHECKING:
     from character.preference.sources import PairSet as PairSet
     from character.preference.sources import read_pairs as read_pairs
     from character.program import CharacterProgram as CharacterProgram
+    from character.protocols import GeneratorStep as GeneratorStep
+    from character.protocols import JudgeStep as JudgeStep
     from character.protocols import LanguageModel as LanguageModel
+    from character.protocols import RankerStep as RankerStep
+    from character.protocols import ResponderStep as ResponderStep
     from character.ranking.ranker import Ranker as Ranker
     from character.records import Candidate as Candidate
     from character.records import Candidates as Candidates

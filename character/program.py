@@ -9,14 +9,7 @@ from typing import Any, TypedDict, Unpack
 
 import dspy
 
-from character.backends.drivers import (
-    ModuleCall,
-    Steps,
-    adrive,
-    aparallel,
-    drive,
-    parallel,
-)
+from character.backends.drivers import ModuleCall, Steps, adrive, aparallel, drive, parallel
 from character.backends.dspy_compat import without_usage_note
 from character.config import Config, PairDesign
 from character.constitution import Constitution, Trait
@@ -25,6 +18,7 @@ from character.inputs import as_candidates, as_constitution, as_kind, as_ranking
 from character.messages.generator import MessageGenerator
 from character.messages.slices import MESSAGES_PER_SLICE, MessageSlices
 from character.pairs.designs import build_pairs
+from character.protocols import GeneratorStep, LanguageModel, RankerStep, ResponderStep
 from character.ranking.ranker import Ranker
 from character.ranking.saved import build_ranker
 from character.records import (
@@ -89,11 +83,11 @@ class CharacterProgram(dspy.Module):
     @spelled_out(ProgramSettings, _DEFAULTS)
     def __init__(
         self,
-        generator: Any = None,
-        responder: Any = None,
-        ranker: Any = None,
+        generator: GeneratorStep | None = None,
+        responder: ResponderStep | None = None,
+        ranker: RankerStep | None = None,
         *,
-        lms: Mapping[str, Any] | None = None,
+        lms: Mapping[str, LanguageModel] | None = None,
         seed: int = 0,
         max_in_flight: int = 16,
         **settings: Unpack[ProgramSettings],
@@ -118,7 +112,7 @@ class CharacterProgram(dspy.Module):
         self.seed, self.max_in_flight = seed, max_in_flight
 
     @classmethod
-    def from_config(cls, config: Config, lms: Mapping[str, Any] | None = None) -> CharacterProgram:
+    def from_config(cls, config: Config, lms: Mapping[str, LanguageModel] | None = None) -> CharacterProgram:
         """Return the program that a configuration describes, with the models it names (see ``build_lms``)."""
         lms = lms or {}
         return cls(
@@ -226,7 +220,7 @@ class CharacterProgram(dspy.Module):
         """
         return await adrive(self.rollout_steps(message, trait, constitution, on_step))
 
-    def _lm(self, role: str) -> Any:
+    def _lm(self, role: str) -> LanguageModel | None:
         return self.lms.get(role, self.lms.get("default"))
 
     def _message_steps(self, trait: Trait, constitution: Constitution | None) -> Steps[MessageBatch]:

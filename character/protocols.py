@@ -1,9 +1,16 @@
-"""What a part has to offer to stand in place of ours: any class that has it will do."""
+"""What a part has to offer to stand in place of ours: any class or function that has it will do."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any, Protocol
+from collections.abc import Awaitable, Collection
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from character.records import Candidates, MessageBatch, Ranking, Record
+
+if TYPE_CHECKING:
+    import dspy
+
+Made_co = TypeVar("Made_co", covariant=True)
 
 
 class LanguageModel(Protocol):
@@ -18,3 +25,26 @@ class LanguageModel(Protocol):
     @property
     def supported_params(self) -> Collection[str]:
         """The names of the settings that reach the model."""
+
+
+class Step(Protocol[Made_co]):
+    """Any module or callable, ``async`` as well, that returns what a step makes or a ``dspy.Prediction`` of it.
+
+    It is given those of the step's inputs that it has parameters for.
+    """
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Made_co | dspy.Prediction | Awaitable[Any]:
+        """Return what the step makes."""
+
+
+GeneratorStep = Step[MessageBatch]
+"""``(trait, kind, num_messages, constitution, existing, seed)`` to messages; a Prediction has the texts in ``messages``."""
+ResponderStep = Step[Candidates | str]
+"""``(message, trait, constitution, seed)`` to candidates, in a Prediction the texts in ``responses``.
+
+In an evaluation ``(message, traits, seed)`` to one text, in a Prediction ``response``.
+"""
+RankerStep = Step[Ranking]
+"""``(message, candidates, trait, constitution, seed)`` to a ranking; a Prediction has one score in 0..1 per candidate in ``scores``."""
+JudgeStep = Step[Record]
+"""``(message, responses, trait, seed)`` to degrees; a Prediction has one per response in ``degrees``, in the order shown."""
