@@ -1,7 +1,7 @@
 """Character: Anthropic's recipe for character training as one DSPy program.
 
-Names are loaded on first use, so importing the package costs next to nothing; ``dspy`` and the rest come in with the
-first name that needs them. The imports below are for type checkers, and are where a name's home is read from.
+Names are loaded on first use, so importing the package costs next to nothing; ``dspy`` and the rest come in
+with the first name that needs them. The imports below are for type checkers, and say where each name lives.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ _MOVED = {
     "character.preference.why": "character.preference.explain",
     "character.program_metrics": "character.tuning.program_metrics",
 }
-"""Modules that documentation named by an older path: they can be imported by it in this version, with a warning."""
+"""Modules by the paths that documentation named before: they work in this version, with a warning."""
 
 
 def _homes() -> dict[str, tuple[str, str]]:

@@ -34,7 +34,7 @@ def digest_of(paths: Iterable[Path]) -> str:
 
 
 def write_whole(content: str | bytes, path: Path | str) -> None:
-    """Write a file, whole or not at all: a reader never sees half of it. Text is UTF-8 with ``\\n``. Raises OSError."""
+    """Write a file, whole or not at all, as UTF-8 with ``\\n``: no reader sees half of it. Raises OSError."""
     target = Path(path)
     data = content.encode("utf-8") if isinstance(content, str) else content
     half = target.with_name(f".{target.name}.{os.getpid()}.part")

@@ -1,4 +1,4 @@
-"""What a step may be given and may give back: our records, or the plain values a person would write, made into records."""
+"""What a step may be given and may give back: our records, or plain values that are made into records."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def as_trait(given: Trait | Mapping[str, Any] | str, constitution: Constitution | None = None) -> Trait:
-    """Return a trait given as a record, as its fields, or as text: a name of the constitution's, or ``name: description``."""
+    """Return a trait given as a record, its fields, its name in the constitution, or ``name: description``."""
     if isinstance(given, Trait):
         return given
     if isinstance(given, Mapping):
@@ -51,7 +51,7 @@ def as_constitution(given: Constitution | Path | str) -> Constitution:
 
 
 def as_message(given: Message | Sequence[Mapping[str, str]] | str, trait: Trait | None) -> Message:
-    """Return a message given as a record, as a text of the user's, or as turns with ``role`` and ``content``."""
+    """Return a message given as a record, a text of the user's, or turns with ``role`` and ``content``."""
     name = trait.name if trait else ""
     if isinstance(given, Message):
         return given
@@ -110,7 +110,7 @@ def as_candidates(result: Any, message: Message) -> Candidates:
 
 
 def as_ranking(result: Any, candidates: Candidates) -> Ranking:
-    """Return a ranker's result as a ranking of these candidates; raises InvalidReplyError where it is none."""
+    """Return a ranker's result as a ranking of these candidates; InvalidReplyError where it is none."""
     if isinstance(result, Ranking):
         if result.status == "ranked" and len(result.scores) != len(candidates.items):
             raise _broken(
@@ -127,7 +127,7 @@ def as_ranking(result: Any, candidates: Candidates) -> Ranking:
 
 
 def spelled_out(options: type, defaults: Mapping[str, Any] | None = None) -> Callable[[F], F]:
-    """Let a function that takes the keywords of a TypedDict show each of them in its signature, as ``help`` and editors do."""
+    """Let a function show the keywords of a TypedDict that it takes in its signature, as editors want."""
     values = defaults or {}
 
     def spell(function: F) -> F:

@@ -40,7 +40,7 @@ OnStep = Callable[[Candidates | Ranking], None]
 
 
 class ProgramSettings(TypedDict, total=False):
-    """How a program makes messages and pairs: the options that ``[messages]`` and ``[pairs]`` have as well."""
+    """How a program makes messages and pairs: the options of ``[messages]`` and ``[pairs]``."""
 
     messages_per_trait: int
     messages_per_slice: int
@@ -154,9 +154,9 @@ class CharacterProgram(dspy.Module):
         """Return what the program made for one trait, or for every trait of a constitution.
 
         ``trait`` is a Trait, the fields of one, a description, or the name of one of the constitution's;
-        without it every trait of ``constitution`` (a record or the path of a file) is worked on. ``messages`` are answered instead of
-        generated ones: Message records belong to the trait they name, plain texts to every trait.
-        Raises InputError where neither trait nor constitution is given.
+        without it every trait of ``constitution`` (a record or the path of a file) is worked on. ``messages``
+        are answered instead of generated ones: Message records belong to the trait they name, plain texts to
+        every trait. Raises InputError where neither trait nor constitution is given.
         """
         constitution = as_constitution(constitution) if constitution is not None else None
         traits = _traits(trait, constitution)
@@ -189,7 +189,7 @@ class CharacterProgram(dspy.Module):
         return _result(rollouts, batches)
 
     def slices(self, trait: Trait, constitution: Constitution | None = None) -> MessageSlices:
-        """Return the source of one trait's messages, at most ``messages_per_slice`` at a time over all kinds."""
+        """Return the source of a trait's messages, up to ``messages_per_slice`` at a time over all kinds."""
         share, rest = divmod(self.messages_per_trait, len(self.kinds))
         wanted = {kind: share + (number < rest) for number, kind in enumerate(self.kinds)}
         return MessageSlices(

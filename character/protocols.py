@@ -27,8 +27,8 @@ class LanguageModel(Protocol):
         """The names of the settings that reach the model."""
 
 
-class Step(Protocol[Made_co]):
-    """Any module or callable, ``async`` as well, that returns what a step makes or a ``dspy.Prediction`` of it.
+class RecipeStep(Protocol[Made_co]):
+    """Any callable, ``async`` as well, that returns what a step makes, or a ``dspy.Prediction`` of it.
 
     It is given those of the step's inputs that it has parameters for.
     """
@@ -37,14 +37,23 @@ class Step(Protocol[Made_co]):
         """Return what the step makes."""
 
 
-GeneratorStep = Step[MessageBatch]
-"""``(trait, kind, num_messages, constitution, existing, seed)`` to messages; a Prediction has the texts in ``messages``."""
-ResponderStep = Step[Candidates | str]
+GeneratorStep = RecipeStep[MessageBatch]
+"""``(trait, kind, num_messages, constitution, existing, seed)`` to messages.
+
+A Prediction has their texts in ``messages``.
+"""
+ResponderStep = RecipeStep[Candidates | str]
 """``(message, trait, constitution, seed)`` to candidates, in a Prediction the texts in ``responses``.
 
 In an evaluation ``(message, traits, seed)`` to one text, in a Prediction ``response``.
 """
-RankerStep = Step[Ranking]
-"""``(message, candidates, trait, constitution, seed)`` to a ranking; a Prediction has one score in 0..1 per candidate in ``scores``."""
-JudgeStep = Step[Record]
-"""``(message, responses, trait, seed)`` to degrees; a Prediction has one per response in ``degrees``, in the order shown."""
+RankerStep = RecipeStep[Ranking]
+"""``(message, candidates, trait, constitution, seed)`` to a ranking.
+
+A Prediction has one score in 0..1 per candidate in ``scores``, in their order.
+"""
+JudgeStep = RecipeStep[Record]
+"""``(message, responses, trait, seed)`` to degrees.
+
+A Prediction has one per response in ``degrees``, in the order shown.
+"""

@@ -148,8 +148,8 @@ class RankingPass(Record):
     """One judgement of some or all candidates.
 
     ``shown`` is the order in which the judge saw them (indices into the candidates); ``scores`` are in the
-    candidates' own order, each in 0..1 (calibrated, where the ranker has a calibration), None for a candidate that was not shown. ``juror`` names the backend
-    that judged where there are several.
+    candidates' own order, each in 0..1 (calibrated, where the ranker has a calibration), None for a candidate
+    that was not shown. ``juror`` names the backend that judged where there are several.
     """
 
     shown: tuple[int, ...]
@@ -167,10 +167,10 @@ class Ranking(Record):
     indices best first, equal scores in one group (a permutation with ties). Both are empty unless
     ``status`` is ``"ranked"``. ``reason`` says why a rollout is unranked or unsuitable.
 
-    ``strategy`` is how the judge was asked, ``passes`` what it said each time, ``method`` how they were combined. ``probabilities[i][j]`` is the
-    probability that candidate i truly fits better than j (0.5 on the diagonal; empty where unknown),
-    ``consistency`` the mean Kendall tau-b between passes, in -1..1 (None for fewer than two). ``saved_calls``
-    counts the calls that were not needed because the passes already agreed.
+    ``strategy`` is how the judge was asked, ``passes`` what it said each time, ``method`` how they were
+    combined. ``probabilities[i][j]`` is the probability that candidate i truly fits better than j (0.5 on the
+    diagonal; empty where unknown), ``consistency`` the mean Kendall tau-b between passes, in -1..1 (None for
+    fewer than two). ``saved_calls`` counts the calls that were not needed because the passes already agreed.
     """
 
     id: str = ""
@@ -208,7 +208,7 @@ class Ranking(Record):
     def from_scores(
         cls, candidates: Candidates, scores: list[float] | tuple[float, ...], reason: str = ""
     ) -> Ranking:
-        """Return the ranking that these scores (one per candidate, each in 0..1) amount to; equal scores tie."""
+        """Return the ranking that these scores (one per candidate, in 0..1) amount to; equal scores tie."""
         values = tuple(float(score) for score in scores)
         if len(values) != len(candidates.items):
             raise ValueError(f"expected {len(candidates.items)} scores, one per candidate, got {len(values)}")

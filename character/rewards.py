@@ -1,14 +1,15 @@
-"""A saved preference model as reward functions for TRL's GRPO: a recipe names them, as ``character.rewards.patience``.
+"""A saved preference model as reward functions for TRL's GRPO, which a recipe names.
 
     reward_funcs: [character.rewards.preference]
     env: {CHARACTER_PREFERENCE_MODEL: /path/to/model}
 
-``character.rewards.preference`` takes the trait of each row from the column ``trait``; any other name is that of
-a trait, for data sets without this column. The model's folder is read from the variable above, on first use.
-A reward is the model's score in log-odds; GRPO compares those of one prompt alone, so their zero does not matter.
+``character.rewards.preference`` takes the trait of each row from the column ``trait``; any other name is that
+of a trait, for data sets without this column. The model's folder is read from the variable above, on first
+use. A reward is the model's score in log-odds; GRPO compares those of one prompt alone, so their zero does
+not matter.
 
-A linear model of n-grams can be gamed by repeating what it likes: watch the other traits and read samples, or use
-a reward model that was trained (``trl reward``).
+A linear model of n-grams can be gamed by repeating what it likes: watch the other traits and read samples, or
+use a reward model that was trained (``trl reward``).
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def _reward(trait: str | None, name: str) -> Reward:
     def reward(
         completions: Sequence[Any], prompts: Sequence[Any] | None = None, **columns: Any
     ) -> list[float]:
-        """Return the score of each completion, as TRL asks: texts, or conversations that end with the response."""
+        """Return the score of each completion: a text, or a conversation that ends with the response."""
         from character.preference.protocol import Judged
 
         traits = [trait] * len(completions) if trait else _column(columns, len(completions))
@@ -62,7 +63,7 @@ def _column(columns: Mapping[str, Any], number: int) -> list[str]:
     if not isinstance(traits, Sequence) or isinstance(traits, str) or len(traits) != number:
         raise InputError(
             "the rows do not say which trait they are of.",
-            expected="a column `trait` with a text in each row, as `character export --format trl-prompt` writes it",
+            expected="a column `trait` with texts, as `character export --format trl-prompt` writes it",
             fix="or name one trait for all rows: reward_funcs: [character.rewards.TRAIT].",
         )
     return [str(trait) for trait in traits]

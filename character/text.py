@@ -42,7 +42,7 @@ _NAMED = re.compile(r"^([^:：.。!！?？,，;；\n]{1,40}?)\s*[:：]\s*(\S.*)$
 
 
 def split_named(text: str) -> tuple[str, str]:
-    """Return (name, description) of ``patience: takes the time it needs``, ("", text) where no short name leads.
+    """Return (name, description) of ``patience: takes the time it needs``; ("", text) without a short name.
 
     A name is at most three Latin words or ten Han characters, and no start of a sentence in the first person.
     """
@@ -100,10 +100,12 @@ def language_name(tag: str) -> str:
 
 
 _REFUSAL = re.compile(
-    r"^\W*(?:(?:i['’]?m|i am) (?:very |really |so )?sorry\b|sorry\b|i apologi[sz]e\b|unfortunately\b|as an ai\b[^.,]*)?"
+    r"^\W*(?:(?:i['’]?m|i am) (?:very |really |so )?sorry\b|sorry\b|i apologi[sz]e\b"
+    r"|unfortunately\b|as an ai\b[^.,]*)?"
     r"[\s,.:;!—–-]*(?:but )?i(?:['’]m| am)? ?"
     r"(?:can(?:no|['’])t|will not|won['’]t|(?:not |un)able to|not comfortable|must decline(?: to)?)"
-    r"(?: (?:to|with))? ?(?:help|assist|comply|fulfil|fulfill|answer|respond|provide|continue|do that|engage|discuss)\b"
+    r"(?: (?:to|with))? ?(?:help|assist|comply|fulfil|fulfill|answer|respond|provide"
+    r"|continue|do that|engage|discuss)\b"
     r"|^\W*(?:抱歉|对不起|很遗憾|非常抱歉|不好意思|作为(?:一个|一名)?(?:人工智能|AI|ai|语言模型)[^,，。]{0,12})?[\s,，。:：!！]*"
     r"我?(?:无法|不能|没办法|不可以)(?:为您|为你|向您|向你|给您|给你)?(?:提供|协助|帮助|回答|满足|完成|处理|回应|讨论|继续)",
     re.IGNORECASE,
@@ -120,7 +122,7 @@ def is_refusal(text: str) -> bool:
 
 
 def count_tokens(text: str) -> int:
-    """Return roughly how many tokens a text is: four Latin letters, or one and a half Han characters, to a token.
+    """Return roughly how many tokens a text is, at four Latin letters or one and a half Han characters each.
 
     An estimate for planning. What was really taken is the server's count.
     """
