@@ -29,7 +29,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def as_trait(given: Trait | Mapping[str, Any] | str, constitution: Constitution | None = None) -> Trait:
-    """Return a trait given as a record, its fields, its name in the constitution, or ``name: description``."""
+    """Return a trait given as a record, its fields, its name in the constitution, or ``name: text``."""
     if isinstance(given, Trait):
         return given
     if isinstance(given, Mapping):
