@@ -11,6 +11,7 @@ import dspy
 from dspy.utils import exceptions as dspy_errors
 
 from character.backends.adapter import CharacterAdapter
+from character.backends.dspy_compat import routed
 from character.backends.observe import Observation, observing
 from character.backends.plain_errors import plain_error, unavailable
 from character.backends.seam import SeamEngine
@@ -87,7 +88,7 @@ class Call:
 
     @contextmanager
     def _frame(self) -> Iterator[_Frame]:
-        lm = self.lm or self.predict.lm or dspy.settings.lm
+        lm = routed(self.lm or self.predict.lm or dspy.settings.lm)
         if lm is None:
             raise ConfigError(
                 "no language model is configured.",

@@ -5,8 +5,13 @@ A release of DSPy may move any of them. ``tests/backends/test_dspy_compat.py`` s
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
 from typing import Any, TypeVar
 
+import dspy
 from dspy._vendor.lm15.serde import request_to_dict, response_from_dict, response_to_dict
 from dspy._vendor.lm15.transports import StdlibAsyncTransport, StdlibTransport
 from dspy.clients import execution
@@ -15,18 +20,74 @@ __all__ = [
     "StdlibAsyncTransport",
     "StdlibTransport",
     "close_async_engine",
+    "engine_of",
     "find_route",
+    "has_async_calls",
     "is_frozen",
     "is_preparation",
     "is_pricing",
     "request_to_dict",
     "response_from_dict",
     "response_to_dict",
+    "routed",
+    "routing",
     "set_frozen",
     "without_usage_note",
 ]
 
 M = TypeVar("M", bound=type)
+Route = Callable[[Any], Any]
+_route: ContextVar[Route | None] = ContextVar("character_route", default=None)
+
+
+@contextmanager
+def routing(route: Route | None) -> Iterator[None]:
+    """Have every call of every model in this context answered by what the function returns for that model.
+
+    None lets each model answer for itself. It reaches tasks, and threads that are given this context.
+    """
+    token = _route.set(route)
+    try:
+        yield
+    finally:
+        _route.reset(token)
+
+
+def routed(lm: Any) -> Any:
+    """Return the model that answers in the place of this one."""
+    route = _route.get()
+    return lm if route is None or lm is None else route(lm)
+
+
+def _route_calls() -> None:
+    """Put the route between whoever calls a model and the model; DSPy has no other place that all calls pass."""
+    call, acall = dspy.BaseLM.__call__, dspy.BaseLM.acall
+
+    @wraps(call)
+    def routed_call(lm: Any, *args: Any, **kwargs: Any) -> Any:
+        return call(routed(lm), *args, **kwargs)
+
+    @wraps(acall)
+    async def routed_acall(lm: Any, *args: Any, **kwargs: Any) -> Any:
+        return await acall(routed(lm), *args, **kwargs)
+
+    dspy.BaseLM.__call__, dspy.BaseLM.acall = routed_call, routed_acall
+
+
+_route_calls()
+
+
+def engine_of(lm: Any) -> Any:
+    """Return the engine that a model was made with: an object, or the name of a client; None without one."""
+    return getattr(lm, "_engine_spec", None)
+
+
+def has_async_calls(lm: Any) -> bool:
+    """Whether a model can be awaited itself, or can only be asked in a thread."""
+    engine = engine_of(lm)
+    if engine is None or "forward" in vars(type(lm)) or "aforward" in vars(type(lm)):
+        return type(lm).aforward not in (dspy.BaseLM.aforward, dspy.LM.aforward)
+    return isinstance(engine, str) or getattr(lm, "_async_engine_spec", None) is not None
 
 
 async def close_async_engine(lm: Any) -> None:

@@ -14,7 +14,7 @@ from dspy import lm15
 
 from character.backends.budget import Amount, Budget
 from character.backends.dspy_compat import request_to_dict, response_from_dict, response_to_dict
-from character.backends.engines import SOURCES
+from character.backends.engines import SOURCES, EngineSource
 from character.backends.gate import Attempts, Gate, Health, was_sent
 from character.backends.observe import Observation, current_scope, report
 from character.backends.prices import Price, price_of
@@ -49,9 +49,10 @@ class Backend:
         journal: Journal | None = None,
         budget: Budget | None = None,
         name: str = "default",
+        source: EngineSource | None = None,
     ) -> None:
         self.config, self.journal, self.budget, self.name = config, journal, budget, name
-        self.source = SOURCES[config.kind](config)
+        self.source = source or SOURCES[config.kind](config)
         self.health = Health(config, limit=float(config.max_in_flight))
 
     @cached_property
@@ -118,7 +119,7 @@ class Backend:
         """Give a reservation back, but keep it where the server may have done the work and charged for it."""
         if self.budget is None or need is None:
             return
-        lost = isinstance(error, lm15.TimeoutError | asyncio.CancelledError)
+        lost = isinstance(error, lm15.TimeoutError) or not isinstance(error, lm15.LM15Error)
         if lost or (isinstance(error, lm15.TransportError) and was_sent(error)):
             self.budget.settle(need, need)
         else:

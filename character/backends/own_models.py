@@ -1,0 +1,201 @@
+"""Models that a program brings: each of their calls passes the same seam as those of configured models.
+
+A run is held to its caps, keeps every call and pays none twice whatever model answers: one in ``lms=``, set by
+``set_lm``, ``dspy.configure`` or ``dspy.context``, a ``dspy.BaseLM`` of somebody's own. While a ``Router`` is in
+charge (see ``dspy_compat.routing``) DSPy hands each call to what the router returns for its model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
+from dataclasses import dataclass, replace
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import dspy
+from dspy import lm15
+from dspy.clients.backend_selection import CLIENT_KEYS
+from dspy.utils.exceptions import LMError
+
+from character.backends.budget import Budget
+from character.backends.dspy_compat import engine_of, has_async_calls, routing
+from character.backends.seam import AsyncSeamEngine, Backend, Journal, SeamEngine
+from character.config import BackendConfig
+
+_ADDRESSES = ("api_base", "base_url", "api_version")
+_OF_EACH_COPY = {"history", "callbacks", "kwargs", "cache", "num_retries", "_warned_zero_temp_rollout"}
+"""What DSPy gives each copy of a model anew; the rest is shared between them."""
+
+
+class Router:
+    """Gives every model its place at the seam: the same one each time, with this journal and this budget.
+
+    Copies of a model (another temperature, another ``rollout_id``) share what belongs to its server: the limit of
+    calls in flight, the pace, the health. ``names`` are those that models have in the accounts, by their ``id``;
+    others are named after their model.
+    """
+
+    def __init__(self, journal: Journal | None, budget: Budget | None, names: dict[int, str]) -> None:
+        self.journal, self.budget, self.names = journal, budget, names
+        self._seats: dict[str, _Seat] = {}
+        self._routed: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+        self._lock = threading.Lock()
+
+    def __call__(self, lm: Any) -> Any:
+        """Return the model that answers in the place of this one: itself where it has its place already."""
+        engine = getattr(lm, "engine", None)
+        if isinstance(engine, SeamEngine) and engine.backend.journal is self.journal is not None:
+            return lm
+        with self._lock:
+            if lm not in self._routed:
+                self._routed[lm] = self._seated(lm, engine)
+            return self._routed[lm]
+
+    async def aclose(self) -> None:
+        """Close the connections that were opened on the running event loop."""
+        for seat in self._seats.values():
+            await seat.asynchronous.aclose()
+
+    def _seated(self, lm: Any, engine: Any) -> dspy.LM:
+        ours = isinstance(engine, SeamEngine)
+        key = f"ours {id(engine.backend)}" if ours else _description(lm)
+        if key not in self._seats:
+            name = self.names.get(id(lm), engine.backend.name if ours else str(lm.model))
+            config = engine.backend.config if ours else _config_of(lm)
+            source = engine.backend.source if ours else OwnSource(lm, config.max_in_flight)
+            self._seats[key] = _Seat.of(Backend(config, self.journal, self.budget, name, source))
+        seat = self._seats[key]
+        settings = {name: value for name, value in lm.kwargs.items() if name not in CLIENT_KEYS}
+        settings.pop("rollout_id", None)
+        if "max_completion_tokens" in settings:  # what DSPy calls it for reasoning models
+            settings["max_tokens"] = settings.pop("max_completion_tokens")
+        return dspy.LM(
+            lm.model,
+            model_type=lm.model_type,
+            engine=seat.threads,
+            async_engine=seat.asynchronous,
+            cache=False,
+            num_retries=0,
+            **settings,
+        )
+
+
+@dataclass(frozen=True)
+class _Seat:
+    """The two engines of one model at the seam."""
+
+    threads: SeamEngine
+    asynchronous: AsyncSeamEngine
+
+    @classmethod
+    def of(cls, backend: Backend) -> _Seat:
+        return cls(SeamEngine(backend), AsyncSeamEngine(backend))
+
+
+@dataclass(frozen=True)
+class OwnSource:
+    """Makes engines that ask a model of somebody's own, once per attempt: the seam retries and keeps."""
+
+    lm: Any
+    max_in_flight: int
+
+    def sync(self) -> Any:
+        """Return an engine for threads."""
+        return OwnEngine(self.lm)
+
+    def asynchronous(self) -> Any:
+        """Return an engine for an event loop; a model that only blocks is asked in threads."""
+        return AsyncOwnEngine(OwnEngine(self.lm), self.max_in_flight)
+
+
+class OwnEngine:
+    """A model as an engine: one attempt, without its cache, its retries and its history."""
+
+    def __init__(self, lm: Any) -> None:
+        self.lm = lm.copy(num_retries=0)
+        self.takes_seed = "seed" in self.lm.supported_params
+
+    def complete(self, request: lm15.Request) -> lm15.Response:
+        """Return the model's reply."""
+        with _alone():
+            return self.lm(self.asked(request), cache=False)
+
+    def asked(self, request: lm15.Request) -> lm15.Request:
+        """Return the request as the model takes it: a seed only where it knows what that is."""
+        if self.takes_seed or request.config.seed is None:
+            return request
+        return replace(request, config=replace(request.config, seed=None))
+
+    def close(self) -> None:
+        """Leave the model open: it is its owner's."""
+
+
+class AsyncOwnEngine:
+    """The same on an event loop."""
+
+    def __init__(self, engine: OwnEngine, max_in_flight: int) -> None:
+        self.engine = engine
+        self._threads = None if has_async_calls(engine.lm) else ThreadPoolExecutor(max_in_flight)
+
+    async def complete(self, request: lm15.Request) -> lm15.Response:
+        """Return the model's reply."""
+        if self._threads is None:
+            with _alone():
+                return await self.engine.lm.acall(self.engine.asked(request), cache=False)
+        loop, context = asyncio.get_running_loop(), copy_context()
+        return await loop.run_in_executor(self._threads, context.run, self.engine.complete, request)
+
+    async def aclose(self) -> None:
+        """End the threads; the model is its owner's."""
+        if self._threads is not None:
+            self._threads.shutdown(wait=False)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Ask a model itself, unseen by whoever watches the call outside; its errors are those of one attempt."""
+    with routing(None), dspy.context(disable_history=True, usage_tracker=None, callbacks=[]):
+        try:
+            yield
+        except LMError as error:
+            raise _of_the_attempt(error) from error
+
+
+def _of_the_attempt(error: LMError) -> Exception:
+    """Return what the model's client raised, which says what was sent and whether to try again."""
+    return error.__cause__ if isinstance(error.__cause__, lm15.LM15Error) else error
+
+
+def _description(lm: Any) -> str:
+    """Return what tells models apart, the same for copies of one: class, name, address and what else it holds.
+
+    Nothing of a key is in it.
+    """
+    kind = type(lm)
+    place = [f"{name}={lm.kwargs[name]}" for name in _ADDRESSES if lm.kwargs.get(name)]
+    holds = [] if kind is dspy.LM else [f"{name} {id(value)}" for name, value in sorted(vars(lm).items())]
+    inside = [each for each in holds if each.split(" ")[0] not in _OF_EACH_COPY]
+    engine = engine_of(lm)
+    own_engine = [] if engine is None or isinstance(engine, str) else [f"engine {id(engine)}"]
+    return " ".join([_path(kind), str(lm.model), str(lm.model_type), *place, *inside, *own_engine])
+
+
+def _path(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _config_of(lm: Any) -> BackendConfig:
+    """Return the model as a section would describe it, unchecked: its names need not be those of a provider."""
+    kwargs = lm.kwargs
+    return BackendConfig.model_construct(
+        kind=f"own {_path(type(lm))}",
+        model=str(lm.model),
+        api_base=next((kwargs[name] for name in _ADDRESSES if kwargs.get(name)), None),
+        max_tokens=kwargs.get("max_tokens") or kwargs.get("max_completion_tokens"),
+        num_retries=getattr(lm, "num_retries", 0),
+    )
