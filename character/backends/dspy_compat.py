@@ -12,9 +12,10 @@ from functools import wraps
 from typing import Any, TypeVar
 
 import dspy
+from dspy import lm15
 from dspy._vendor.lm15.serde import request_to_dict, response_from_dict, response_to_dict
 from dspy._vendor.lm15.transports import StdlibAsyncTransport, StdlibTransport
-from dspy.clients import execution
+from dspy.clients import execution, lm15_boundary
 
 __all__ = [
     "StdlibAsyncTransport",
@@ -22,10 +23,13 @@ __all__ = [
     "close_async_engine",
     "engine_of",
     "find_route",
+    "forwarded",
+    "forwarded_response",
     "has_async_calls",
     "is_frozen",
     "is_preparation",
     "is_pricing",
+    "only_forwards",
     "request_to_dict",
     "response_from_dict",
     "response_to_dict",
@@ -82,11 +86,40 @@ def engine_of(lm: Any) -> Any:
     return getattr(lm, "_engine_spec", None)
 
 
+def only_forwards(lm: Any) -> bool:
+    """Whether a model answers by a ``forward`` of its own, in the shapes of OpenAI's client, and not by an engine."""
+    return engine_of(lm) is None or not _is_of_dspy(type(lm).forward)
+
+
+def _is_of_dspy(method: Any) -> bool:
+    return str(method.__module__).startswith("dspy.")
+
+
+def forwarded(request: lm15.Request) -> dict[str, Any]:
+    """Return a request as the arguments of such a ``forward``."""
+    return dict(lm15_boundary.request_kwargs(request, "chat"))
+
+
+def forwarded_response(raw: Any, request: lm15.Request) -> lm15.Response:
+    """Return what such a ``forward`` gave; an object with the same attributes will do for a dictionary."""
+    return (
+        raw if isinstance(raw, lm15.Response) else lm15_boundary.response_value(_plain(raw), "chat", request)
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    fields = value.model_dump() if hasattr(value, "model_dump") else value
+    fields = vars(fields) if hasattr(fields, "__dict__") else fields
+    return {key: _plain(item) for key, item in fields.items()} if isinstance(fields, dict) else fields
+
+
 def has_async_calls(lm: Any) -> bool:
     """Whether a model can be awaited itself, or can only be asked in a thread."""
+    if only_forwards(lm):
+        return not _is_of_dspy(type(lm).aforward)
     engine = engine_of(lm)
-    if engine is None or "forward" in vars(type(lm)) or "aforward" in vars(type(lm)):
-        return type(lm).aforward not in (dspy.BaseLM.aforward, dspy.LM.aforward)
     return isinstance(engine, str) or getattr(lm, "_async_engine_spec", None) is not None
 
 

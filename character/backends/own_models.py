@@ -23,7 +23,14 @@ from dspy.clients.backend_selection import CLIENT_KEYS
 from dspy.utils.exceptions import LMError
 
 from character.backends.budget import Budget
-from character.backends.dspy_compat import engine_of, has_async_calls, routing
+from character.backends.dspy_compat import (
+    engine_of,
+    forwarded,
+    forwarded_response,
+    has_async_calls,
+    only_forwards,
+    routing,
+)
 from character.backends.seam import AsyncSeamEngine, Backend, Journal, SeamEngine
 from character.config import BackendConfig
 
@@ -122,8 +129,11 @@ class OwnEngine:
 
     def complete(self, request: lm15.Request) -> lm15.Response:
         """Return the model's reply."""
+        asked = self.asked(request)
         with _alone():
-            return self.lm(self.asked(request), cache=False)
+            if only_forwards(self.lm):
+                return forwarded_response(self.lm.forward(**forwarded(asked)), asked)
+            return self.lm(asked, cache=False)
 
     def asked(self, request: lm15.Request) -> lm15.Request:
         """Return the request as the model takes it: a seed only where it knows what that is."""
@@ -145,8 +155,11 @@ class AsyncOwnEngine:
     async def complete(self, request: lm15.Request) -> lm15.Response:
         """Return the model's reply."""
         if self._threads is None:
+            lm, asked = self.engine.lm, self.engine.asked(request)
             with _alone():
-                return await self.engine.lm.acall(self.engine.asked(request), cache=False)
+                if only_forwards(lm):
+                    return forwarded_response(await lm.aforward(**forwarded(asked)), asked)
+                return await lm.acall(asked, cache=False)
         loop, context = asyncio.get_running_loop(), copy_context()
         return await loop.run_in_executor(self._threads, context.run, self.engine.complete, request)
 
