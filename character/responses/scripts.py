@@ -21,8 +21,8 @@ _SCRIPTS = {
 }
 _LATIN = "A-Za-z\u00c0-\u024f\u1e00-\u1eff"
 _LATIN_TAGS = (
-    "en", "de", "fr", "es", "pt", "it", "nl", "sv", "da", "nb", "no", "fi", "pl", "cs", "ro", "hu", "tr", "id", "ms",
-    "vi", "ca",
+    "en", "de", "fr", "es", "pt", "it", "nl", "sv", "da", "nb", "no", "fi", "pl", "cs", "ro", "hu", "tr",
+    "id", "ms", "vi", "ca",
 )  # fmt: skip
 _LETTERS = {tag: re.compile(f"[{letters}]+") for tag, letters in _SCRIPTS.items()} | dict.fromkeys(
     _LATIN_TAGS, re.compile(f"[{_LATIN}]+")
@@ -32,14 +32,15 @@ _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|https?://\S+|^[^\n]*[;{}]\s*?$",
 LEAST_LETTERS = 24
 """A text with fewer letters is not judged."""
 LEAST_SHARE = 0.05
-"""A text with at least this share of letters in the language's script is in it: quotes and terms of another are welcome."""
+"""A text with this share of letters in the language's script is in it: terms of another are welcome."""
 
 
 def is_in_script(text: str, language: str, *, least_letters: int = LEAST_LETTERS) -> bool:
     """Whether a text is in the script of a language (a BCP 47 tag), or too short or without a rule to tell.
 
-    Counts letters outside code (in backticks, or lines that end in a brace or a semicolon) and addresses, and says yes where there are fewer than ``least_letters``. A Chinese,
-    Japanese or Korean character weighs as three letters.
+    Counts letters outside code (in backticks, or lines that end in a brace or a semicolon) and addresses, and
+    says yes where there are fewer than ``least_letters``. A Chinese, Japanese or Korean character weighs as
+    three letters.
     """
     letters = _LETTERS.get(language.casefold().split("-")[0])
     if letters is None:
