@@ -119,7 +119,7 @@ async def _awaited(result: Awaitable[T]) -> T:
 
 def accepted_arguments(module: Any, arguments: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments that a callable, or a module's ``forward`` (else ``aforward``), takes."""
-    parameters = _parameters(type(module) if isinstance(module, dspy.Module) else module)
+    parameters = _parameters(module)
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         return arguments
     return {name: value for name, value in arguments.items() if name in parameters}
@@ -127,15 +127,17 @@ def accepted_arguments(module: Any, arguments: dict[str, Any]) -> dict[str, Any]
 
 def names_argument(module: Any, name: str) -> bool:
     """Whether a callable, or a module's ``forward`` (else ``aforward``), names this parameter itself."""
-    return name in _parameters(type(module) if isinstance(module, dspy.Module) else module)
+    return name in _parameters(module)
 
 
-@lru_cache(maxsize=256)
-def _parameters(called: Any) -> Mapping[str, inspect.Parameter]:
-    method = called
-    if isinstance(called, type):
-        method = called.forward if hasattr(called, "forward") else called.aforward  # type: ignore[attr-defined]
-    return inspect.signature(method).parameters
+def _parameters(module: Any) -> Mapping[str, inspect.Parameter]:
+    called: Any = module
+    if isinstance(module, dspy.Module):
+        called = getattr(type(module), "forward", None) or type(module).aforward
+    return _signature(called).parameters
+
+
+_signature = lru_cache(maxsize=256)(inspect.signature)
 
 
 @dataclass(frozen=True)
