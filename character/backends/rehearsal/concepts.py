@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from character.backends.rehearsal.phrases import BANKS
 
@@ -11,13 +12,13 @@ KEYWORDS = {key: BANKS["en"][key].keywords + BANKS["zh"][key].keywords for key i
 _NAME_WEIGHT, _TEXT_WEIGHT, _ENOUGH = 3.0, 1.0, 1.0
 
 
-def _pattern(words: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile(
-        "|".join(rf"(?<![a-z]){re.escape(word)}" if word.isascii() else re.escape(word) for word in words)
-    )
+def any_of(words: Iterable[str]) -> re.Pattern[str]:
+    """Return a pattern that finds any of the words, the first that fits; English ones at a word's beginning."""
+    starts = {True: "(?<![a-z])", False: ""}
+    return re.compile("|".join(starts[word[0].isascii()] + re.escape(word) for word in words))
 
 
-_PATTERNS = {key: _pattern(words) for key, words in KEYWORDS.items()}
+_PATTERNS = {key: any_of(words) for key, words in KEYWORDS.items()}
 
 
 def find_concepts(name: str, text: str) -> tuple[str, ...]:

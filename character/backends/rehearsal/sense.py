@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from character.backends.rehearsal import derived
-from character.backends.rehearsal.concepts import find_concepts, parading
+from character.backends.rehearsal.concepts import any_of, find_concepts, parading
 from character.backends.rehearsal.phrases import BANKS, Phrases, read
 from character.backends.rehearsal.words import chunks, content_words, runs, sentences
 from character.locale import checked_language
@@ -132,6 +132,4 @@ def _pattern(words: Iterable[str]) -> re.Pattern[str]:
     ordered = sorted({word.casefold() for word in words if word.strip()}, key=lambda word: (-len(word), word))
     if not ordered:
         return _NEVER
-    return re.compile(
-        "|".join(rf"(?<![a-z]){re.escape(w)}" if w[0].isascii() else re.escape(w) for w in ordered)
-    )
+    return any_of(ordered)
