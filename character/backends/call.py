@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import dspy
@@ -99,7 +100,9 @@ class Call:
         arguments: dict[str, Any] = {**self.inputs, "config": _sampling(lm, self.seed), "lm": lm}
         if self.fault:
             arguments |= {"signature": _asking_again(self.predict.signature), "previous_fault": self.fault}
-        paced, probe = _seam_of(lm) is not None, _Probe()
+        paced = _seam_of(lm) is not None
+        # It stands among DSPy's calling modules, to get the history entry that every model writes.
+        probe = SimpleNamespace(history=[])
         prediction, fault = None, Fault()
         with _surroundings(None if paced else probe), observing(self.stage, self.trait) as scope:
             try:
@@ -125,18 +128,11 @@ def lean_settings() -> dict[str, Any]:
     return needed
 
 
-def _surroundings(probe: _Probe | None) -> AbstractContextManager[Any]:
+def _surroundings(probe: SimpleNamespace | None) -> AbstractContextManager[Any]:
     needed = lean_settings()
     if probe is not None:
         needed["caller_modules"] = [*(dspy.settings.caller_modules or []), probe]
     return dspy.context(**needed) if needed else nullcontext()
-
-
-class _Probe:
-    """Stands among DSPy's calling modules for one call, to get the history entry that every model writes."""
-
-    def __init__(self) -> None:
-        self.history: list[dict[str, Any]] = []
 
 
 def classify(error: Exception, *, paced: bool = False) -> Fault:

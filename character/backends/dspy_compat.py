@@ -7,24 +7,12 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from dspy._vendor.lm15.serde import request_to_dict, response_from_dict, response_to_dict
-from dspy._vendor.lm15.transports import StdlibAsyncTransport, StdlibTransport
+from dspy._vendor.lm15.serde import request_to_dict as request_to_dict
+from dspy._vendor.lm15.serde import response_from_dict as response_from_dict
+from dspy._vendor.lm15.serde import response_to_dict as response_to_dict
+from dspy._vendor.lm15.transports import StdlibAsyncTransport as StdlibAsyncTransport
+from dspy._vendor.lm15.transports import StdlibTransport as StdlibTransport
 from dspy.clients import execution
-
-__all__ = [
-    "StdlibAsyncTransport",
-    "StdlibTransport",
-    "close_async_engine",
-    "find_route",
-    "is_frozen",
-    "is_preparation",
-    "is_pricing",
-    "request_to_dict",
-    "response_from_dict",
-    "response_to_dict",
-    "set_frozen",
-    "without_usage_note",
-]
 
 M = TypeVar("M", bound=type)
 

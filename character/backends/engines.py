@@ -16,7 +16,7 @@ from dspy.clients.engines.base import AsyncEngine, Engine
 
 from character.backends.dspy_compat import StdlibAsyncTransport, StdlibTransport, find_route
 from character.backends.secrets import remember
-from character.config import BackendConfig
+from character.config import BackendConfig, is_rehearsal_model
 from character.errors import ConfigError
 
 NO_KEY = "not-needed"
@@ -75,7 +75,7 @@ def _litellm(config: BackendConfig) -> Engines:
     """Return LiteLLM, for every provider DSPy's own client does not speak to."""
 
     def options() -> dict[str, Any]:
-        if is_rehearsal(config):
+        if is_rehearsal_model(config.model_name):
             from character.backends.rehearsal import register_with_litellm
 
             register_with_litellm()
@@ -120,13 +120,6 @@ SOURCES: dict[str, Callable[[BackendConfig], Engines]] = {
     "rehearsal": _rehearsal,
 }
 """The one registry of backend kinds."""
-
-
-def is_rehearsal(config: BackendConfig) -> bool:
-    """Whether the backend ends at the rehearsal model, by whichever way."""
-    from character.config import is_rehearsal_model
-
-    return config.kind == "rehearsal" or is_rehearsal_model(config.model)
 
 
 def api_key(config: BackendConfig) -> str | None:

@@ -40,19 +40,18 @@ class Journal(Protocol):
         """Keep a finished call without blocking the event loop; returns once it is on disk."""
 
 
+@dataclass
 class Backend:
     """What the engines of one backend share: name in the accounts, configuration, health, journal, budget."""
 
-    def __init__(
-        self,
-        config: BackendConfig,
-        journal: Journal | None = None,
-        budget: Budget | None = None,
-        name: str = "default",
-    ) -> None:
-        self.config, self.journal, self.budget, self.name = config, journal, budget, name
-        self.source = SOURCES[config.kind](config)
-        self.health = Health(config, limit=float(config.max_in_flight))
+    config: BackendConfig
+    journal: Journal | None = None
+    budget: Budget | None = None
+    name: str = "default"
+
+    def __post_init__(self) -> None:
+        self.source = SOURCES[self.config.kind](self.config)
+        self.health = Health(self.config, limit=float(self.config.max_in_flight))
 
     @cached_property
     def price(self) -> Price | None:
