@@ -13,31 +13,12 @@ from typing import Any, TypeVar
 
 import dspy
 from dspy import lm15
-from dspy._vendor.lm15.serde import request_to_dict, response_from_dict, response_to_dict
-from dspy._vendor.lm15.transports import StdlibAsyncTransport, StdlibTransport
+from dspy._vendor.lm15.serde import request_to_dict as request_to_dict
+from dspy._vendor.lm15.serde import response_from_dict as response_from_dict
+from dspy._vendor.lm15.serde import response_to_dict as response_to_dict
+from dspy._vendor.lm15.transports import StdlibAsyncTransport as StdlibAsyncTransport
+from dspy._vendor.lm15.transports import StdlibTransport as StdlibTransport
 from dspy.clients import execution, lm15_boundary
-
-__all__ = [
-    "StdlibAsyncTransport",
-    "StdlibTransport",
-    "close_async_engine",
-    "engine_of",
-    "find_route",
-    "forwarded",
-    "forwarded_response",
-    "has_async_calls",
-    "is_frozen",
-    "is_preparation",
-    "is_pricing",
-    "only_forwards",
-    "request_to_dict",
-    "response_from_dict",
-    "response_to_dict",
-    "routed",
-    "routing",
-    "set_frozen",
-    "without_usage_note",
-]
 
 M = TypeVar("M", bound=type)
 Route = Callable[[Any], Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
@@ -16,7 +16,7 @@ from character.backends.budget import Amount, Budget
 from character.backends.dspy_compat import request_to_dict, response_from_dict, response_to_dict
 from character.backends.engines import SOURCES, EngineSource
 from character.backends.gate import Attempts, Gate, Health, was_sent
-from character.backends.observe import Observation, current_scope, report
+from character.backends.observe import Observation, Scope, current_scope, report
 from character.backends.prices import Price, price_of
 from character.backends.waiting import IN_TASKS, IN_THREADS, blocking, run_blocking
 from character.config import BackendConfig
@@ -40,20 +40,19 @@ class Journal(Protocol):
         """Keep a finished call without blocking the event loop; returns once it is on disk."""
 
 
+@dataclass
 class Backend:
     """What the engines of one backend share: name in the accounts, configuration, health, journal, budget."""
 
-    def __init__(
-        self,
-        config: BackendConfig,
-        journal: Journal | None = None,
-        budget: Budget | None = None,
-        name: str = "default",
-        source: EngineSource | None = None,
-    ) -> None:
-        self.config, self.journal, self.budget, self.name = config, journal, budget, name
-        self.source = source or SOURCES[config.kind](config)
-        self.health = Health(config, limit=float(config.max_in_flight))
+    config: BackendConfig
+    journal: Journal | None = None
+    budget: Budget | None = None
+    name: str = "default"
+    own: EngineSource | None = None
+
+    def __post_init__(self) -> None:
+        self.source = self.own or SOURCES[self.config.kind](self.config)
+        self.health = Health(self.config, limit=float(self.config.max_in_flight))
 
     @cached_property
     def price(self) -> Price | None:
@@ -179,7 +178,8 @@ class _Seam:
     async def _send(self, request: lm15.Request, key: str) -> tuple[lm15.Response, Observation]:
         """Return the reply of as many attempts as it takes."""
         channel, backend = self._channel(), self.backend
-        attempts, tokens = Attempts(backend.health), _tokens_to_pace(backend.config, request)
+        attempts = Attempts(backend.health)
+        tokens = prompt_bytes(request) // 4 if backend.config.tokens_per_minute else 0
         while True:
             await channel.gate.enter(tokens)
             try:
@@ -261,24 +261,15 @@ class AsyncSeamEngine(_Seam):
             await channel.engine.aclose()
 
 
-def _tokens_to_pace(config: BackendConfig, request: lm15.Request) -> int:
-    return prompt_bytes(request) // 4 if config.tokens_per_minute else 0
-
-
 def journal_entry(backend: str, response: lm15.Response, observation: Observation) -> dict[str, Any]:
     """Return what the journal keeps of a call, JSON-native."""
-    scope = current_scope()
+    scope, taken = current_scope() or Scope(), asdict(observation)
+    del taken["replayed"]
     return {
-        "stage": scope.stage if scope else "",
-        "trait": scope.trait if scope else "",
+        "stage": scope.stage,
+        "trait": scope.trait,
         "backend": backend,
-        "observation": {
-            "model": observation.model,
-            "finish_reason": observation.finish_reason,
-            "prompt_tokens": observation.prompt_tokens,
-            "completion_tokens": observation.completion_tokens,
-            "cost_usd": observation.cost_usd,
-        },
+        "observation": taken,
         "response": response_to_dict(response),
     }
 

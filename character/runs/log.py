@@ -15,9 +15,7 @@ class RunLog:
     """Appends events to a run's log file. Use it as a context manager."""
 
     def __init__(self, path: Path) -> None:
-        self._logger = logging.Logger(
-            f"character.run.{path.parent.name}"
-        )  # our own, so that two runs never mix
+        self._logger = logging.Logger(f"character.run.{path.parent.name}")  # two runs never mix
         try:
             self._handler = logging.FileHandler(path, encoding="utf-8", delay=False)
         except OSError as error:

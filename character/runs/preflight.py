@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from character.config import Config
 from character.constitution import Constitution
 from character.errors import ConfigError
@@ -18,23 +20,18 @@ def check_design(constitution: Constitution, config: Config) -> None:
     if config.responses.levels is not None or design not in ("opposite", "neutral"):
         return
     for trait in constitution.traits:
-        levels = spread_levels(number, has_opposite=bool(trait.opposite))
+        levels = partial(spread_levels, has_opposite=bool(trait.opposite))
         if design == "opposite" and not trait.opposite:
             raise ConfigError(
                 f"the design opposite needs an opposite pole, and the trait {trait.name!r} names none.",
                 expected="traits with the field opposite",
                 fix="add it to the trait, or choose another design, such as best_rest.",
             )
-        if design == "neutral" and len(set(levels)) == len(levels):
-            more = next(n for n in range(number, MAX_CANDIDATES + 1) if _repeats(n, bool(trait.opposite)))
+        if design == "neutral" and len(set(levels(number))) == number:
+            more = next(n for n in range(number, MAX_CANDIDATES + 1) if len(set(levels(n))) < n)
             raise ConfigError(
                 f"the design neutral needs a level that comes twice; {number} candidates of {trait.name!r} "
-                f"have the levels {', '.join(levels)}.",
+                f"have the levels {', '.join(levels(number))}.",
                 expected=f"at least {more} candidates, or levels that name one twice",
                 fix=f"set --candidates {more}, or responses.levels.",
             )
-
-
-def _repeats(number: int, has_opposite: bool) -> bool:
-    levels = spread_levels(number, has_opposite=has_opposite)
-    return len(set(levels)) < len(levels)

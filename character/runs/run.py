@@ -1,10 +1,10 @@
-"""A run: the program over a whole constitution, every finished call and record kept, stopped and resumed at will."""
+"""A run: the program over a whole constitution, every call and record kept, stopped and resumed at will."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -44,7 +44,7 @@ _ORDINALS_PER_TRAIT = 10_000_000
 
 @dataclass
 class RunState:
-    """What a run has done so far, for whoever shows it. Counts are over the whole run, earlier sittings included."""
+    """What a run has done so far, for whoever shows it; counts are over all its sittings."""
 
     messages_wanted: int = 0
     messages: int = 0
@@ -99,18 +99,19 @@ def run(
 ) -> RunSummary | Estimate:
     """Run the program over a constitution and keep everything in the folder ``out``; return what came of it.
 
-    ``constitution`` is a record or the path of a file, ``config`` a Config or the path of its TOML file. Called again
-    with the same arguments it goes on where it stopped: finished calls are not made again, and messages whose server
-    failed are tried again. ``messages`` (a file's path, a MessageFile, or batches per trait name) replaces the
-    generation of messages; where the configuration says ``messages.from_questions``, the constitution's own questions
-    do. ``traits`` names those to work on. ``program`` replaces the one that the configuration describes; it gets the
-    configured models unless it brings its own. ``reuse`` names folders of other runs: calls that are finished there are
-    not made again here. With ``dry_run`` nothing is sent or written, and the estimate is returned: calls, tokens and
-    USD per stage and as ``all``.
+    ``constitution`` is a record or the path of a file, ``config`` a Config or the path of its TOML file.
+    Called again with the same arguments it goes on where it stopped: finished calls are not made again, and
+    messages whose server failed are tried again. ``messages`` (a file's path, a MessageFile, or batches per
+    trait name) replaces the generation of messages; where the configuration says ``messages.from_questions``,
+    the constitution's own questions do. ``traits`` names those to work on. ``program`` replaces the one that
+    the configuration describes; it gets the configured models unless it brings its own. ``reuse`` names
+    folders of other runs: calls that are finished there are not made again here. With ``dry_run`` nothing is
+    sent or written, and the estimate is returned: calls, tokens and USD per stage and as ``all``.
 
-    Ctrl-C once finishes the messages being worked on, twice stops at once. Raises StoreError where the folder is in
-    use, cannot be written or holds another run, BackendUnavailableError where a backend is down or refuses the key,
-    BudgetReachedError at a cap, and KeyboardInterrupt after Ctrl-C; everything finished is kept in each case.
+    Ctrl-C once finishes the messages being worked on, twice stops at once. Raises StoreError where the folder
+    is in use, cannot be written or holds another run, BackendUnavailableError where a backend is down or
+    refuses the key, BudgetReachedError at a cap, and KeyboardInterrupt after Ctrl-C; everything finished is
+    kept in each case.
     """
     job = _planned(constitution, config, options)
     if dry_run:
@@ -131,7 +132,7 @@ async def arun(
 
 @dataclass(frozen=True)
 class _Plan:
-    """What is run: the traits to work on, the settings with those of a saved ranker, and messages that are given."""
+    """What is run: the traits to work on, the settings with a saved ranker's, and messages that are given."""
 
     constitution: Constitution
     config: Config
@@ -195,18 +196,9 @@ class _Run:
         try:
             async with self.session.working(self.program.lms.values(), self._stop):
                 await self._all_traits()
-        except CharacterError as error:
-            self.log.write("stopped", error=type(error).__name__, message=str(error))
+        except (CharacterError, KeyboardInterrupt) as error:
+            self.log.write("stopped", error=type(error).__name__, message=str(error) or "Ctrl-C twice")
             raise
-        except KeyboardInterrupt:
-            self.log.write("stopped", error="KeyboardInterrupt", message="Ctrl-C twice")
-            raise
-        if self._budget_reached:
-            self.log.write("stopped", error="BudgetReachedError", message=str(self._budget_reached))
-            raise self._budget_reached
-        if self.state.stopping:
-            self.log.write("stopped", error="KeyboardInterrupt", message="Ctrl-C")
-            raise KeyboardInterrupt
 
     def _stop(self) -> None:
         """Begin nothing more, as Ctrl-C asks."""
@@ -220,14 +212,19 @@ class _Run:
                 for number, trait in enumerate(self.constitution.traits):
                     group.create_task(self._trait(trait, number * _ORDINALS_PER_TRAIT))
         except BaseExceptionGroup as errors:
-            raise _first(errors) from None
+            leaves = list(_leaves(errors))
+            raise next((error for error in leaves if isinstance(error, CharacterError)), leaves[-1]) from None
+        if self._budget_reached:
+            raise self._budget_reached
+        if self.state.stopping:
+            raise KeyboardInterrupt("Ctrl-C")
 
     async def _trait(self, trait: Trait, first_ordinal: int) -> None:
         async with asyncio.TaskGroup() as group:
-            if not self.store.has_batch(trait.name) and self.given is None:
-                await self._generate_and_answer(trait, first_ordinal, group)
-                return
-            if not self.store.has_batch(trait.name) and self.given is not None:
+            if not self.store.has_batch(trait.name):
+                if self.given is None:
+                    await self._generate_and_answer(trait, first_ordinal, group)
+                    return
                 self._add_given(self.given, trait, first_ordinal)
             await self._answer(trait, self.store.waiting(trait.name), group)
 
@@ -339,14 +336,10 @@ def outcome(rollout: Rollout) -> tuple[str, str]:
     return ranking.status, ranking.reason
 
 
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the error to show of several: one of ours where there is one."""
-    leaves: list[BaseException] = []
-    stack: list[BaseException] = [errors]
-    while stack:
-        error = stack.pop()
-        if isinstance(error, BaseExceptionGroup):
-            stack.extend(error.exceptions)
-        else:
-            leaves.append(error)
-    return next((error for error in leaves if isinstance(error, CharacterError)), leaves[-1])
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    """Yield the errors of a group, the last ones first, or the error itself."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in reversed(error.exceptions):
+            yield from _leaves(inner)
+    else:
+        yield error

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from random import Random
 from typing import Any
 
-from character.backends.rehearsal.judge import Conditions, Features, features_of
+from character.backends.rehearsal.asked import Asked
+from character.backends.rehearsal.judge import Features, features_of
 from character.backends.rehearsal.phrases import read
-from character.backends.rehearsal.responses import compose, join, last_content
+from character.backends.rehearsal.responses import compose, join
 from character.backends.rehearsal.sense import concepts_of, sense_of
 
 LEANINGS: Mapping[str, float] = {"patience": 1.2, "warmth": 0.8, "humour": -0.6, "sarcasm": -1.2}
@@ -18,32 +18,28 @@ _WORDS = {language: words["choices"] for language, words in read("judging").item
 _LEAST_STRENGTH, _LEAST_LEAD = 0.2, 0.08
 
 
-def choose(values: dict[str, Any], language: str, rng: Random, leanings: Mapping[str, float]) -> str:
+def choose(asked: Asked) -> dict[str, Any]:
     """Return a reply that shows one of two traits naturally.
 
     P(first) = 1 / (1 + exp(leaning of the second - leaning of the first)), in any order and for any message.
     """
-    first, second = _pair(values)
-    odds = leaning(first, leanings) - leaning(second, leanings)
-    chosen = first if rng.random() < 1 / (1 + math.exp(-odds)) else second
-    return compose(
-        last_content(values.get("conversation")), sense_of(chosen, language), "natural", language, rng
-    )
+    first, second = _pair(asked)
+    odds = _leaning(first, asked.leanings) - _leaning(second, asked.leanings)
+    chosen = first if asked.rng.random() < 1 / (1 + math.exp(-odds)) else second
+    sense = sense_of(chosen, asked.language)
+    return {"response": compose(asked.message, sense, "natural", asked.language, asked.rng)}
 
 
-def leaning(trait: Any, leanings: Mapping[str, float]) -> float:
-    """Return the leaning towards a trait by the concept it is about most."""
+def _leaning(trait: Any, leanings: Mapping[str, float]) -> float:
     return next((leanings.get(concept, 0.0) for concept in concepts_of(trait)), 0.0)
 
 
-def tell_trait(values: dict[str, Any], language: str, conditions: Conditions) -> dict[str, Any]:
+def tell_trait(asked: Asked) -> dict[str, Any]:
     """Return which of two traits shows more strongly in a response, "neither" where none does or both do."""
-    readings = [
-        features_of(sense_of(trait, language), str(values.get("response", ""))) for trait in _pair(values)
-    ]
-    noise = conditions.noise * conditions.care.noise
-    first, second = (each.strength + conditions.rng.gauss(0.0, noise) for each in readings)
-    return {"reasoning": _noted(readings, language), "shown": _shown(first, second)}
+    text = str(asked.values.get("response", ""))
+    readings = [features_of(sense_of(trait, asked.language), text) for trait in _pair(asked)]
+    first, second = (each.strength + asked.slip() for each in readings)
+    return {"reasoning": _noted(readings, asked.language), "shown": _shown(first, second)}
 
 
 def _shown(first: float, second: float) -> str:
@@ -52,10 +48,8 @@ def _shown(first: float, second: float) -> str:
     return "first" if first > second else "second"
 
 
-def _pair(values: dict[str, Any]) -> tuple[Any, Any]:
-    given = values.get("traits")
-    traits = list(given) if isinstance(given, list) else []
-    return (*traits, "", "")[:2]
+def _pair(asked: Asked) -> tuple[Any, Any]:
+    return (*asked.listed("traits"), "", "")[:2]
 
 
 def _noted(readings: list[Features], language: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from random import Random
 from typing import NamedTuple
 
 from character.backends.rehearsal.phrases import read
+from character.backends.rehearsal.words import either_language
 from character.text import detect_language
 
 
@@ -19,10 +19,7 @@ class Care(NamedTuple):
     overdoing: float = 0.12
 
 
-_EVIDENCE = re.compile(r"\bquote\b|\bpoint to the words|引用原话|指出具体的词句", re.I)
-_ORDER = re.compile(r"\bignore the order\b|\bwhatever their order\b|忽略.{0,8}顺序|不受.{0,8}顺序", re.I)
-_REPEATING = re.compile(r"\bkeeps repeating\b|\bmannerism lowers\b|反复出现|口头禅", re.I)
-
+_HEEDED = either_language("care")
 _LINES: dict[str, tuple[str, ...]] = {
     language: words["advice"] for language, words in read("judging").items()
 }
@@ -32,9 +29,9 @@ _LINES: dict[str, tuple[str, ...]] = {
 def care_of(instruction: str) -> Care:
     """Return how carefully a judge works under an instruction; advice that it knows makes it better."""
     return Care(
-        noise=0.7 if _EVIDENCE.search(instruction) else 1.0,
-        position=0.4 if _ORDER.search(instruction) else 1.0,
-        overdoing=0.5 if _REPEATING.search(instruction) else 0.12,
+        noise=0.7 if _HEEDED["evidence"].search(instruction) else 1.0,
+        position=0.4 if _HEEDED["order"].search(instruction) else 1.0,
+        overdoing=0.5 if _HEEDED["repeating"].search(instruction) else 0.12,
     )
 
 
@@ -45,7 +42,7 @@ def advice(language: str, rng: Random) -> str:
 
 def reword(instruction: str, rng: Random) -> str:
     """Return the instruction with one or two more lines of advice, or as it is when it has all of them."""
-    base = instruction.strip()
+    base = instruction.strip() or "Do the task with care."
     fresh = [line for line in _LINES[detect_language(base)] if line not in base]
     added = rng.sample(fresh, min(len(fresh), rng.randint(1, 2)))
     return "\n".join([base, *(f"- {line}" for line in added)])
