@@ -50,7 +50,16 @@ def build_lm(
 
     from character.backends.seam import AsyncSeamEngine, Backend, SeamEngine
 
+    if isinstance(config, str):
+        raise ConfigError(
+            f"a BackendConfig was expected, found {config!r}.", fix=f"build_lm(model={config!r})"
+        )
     settings = config or _backend(fields)
+    if settings.kind == "own":
+        raise ConfigError(
+            f"the model {settings.model} was brought by a program; a configuration cannot make it.",
+            expected='the kind "native", "litellm" or "rehearsal"',
+        )
     try:
         backend = Backend(settings, journal, budget, name)
         return dspy.LM(

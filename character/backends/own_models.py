@@ -31,8 +31,10 @@ from character.backends.dspy_compat import (
     only_forwards,
     routing,
 )
+from character.backends.engines import Engines
 from character.backends.seam import AsyncSeamEngine, Backend, Journal, SeamEngine
-from character.config import BackendConfig
+from character.config import BackendConfig, Config
+from character.errors import ConfigError
 
 _ADDRESSES = ("api_base", "base_url", "api_version")
 _OF_EACH_COPY = {"history", "callbacks", "kwargs", "cache", "num_retries", "_warned_zero_temp_rollout"}
@@ -43,24 +45,27 @@ class Router:
     """Gives every model its place at the seam: the same one each time, with this journal and this budget.
 
     Copies of a model (another temperature, another ``rollout_id``) share what belongs to its server: the limit of
-    calls in flight, the pace, the health. ``names`` are those that models have in the accounts, by their ``id``;
-    others are named after their model.
+    calls in flight, the pace, the health. In the accounts a model has its own name, unless ``named`` gives another.
     """
 
-    def __init__(self, journal: Journal | None, budget: Budget | None, names: dict[int, str]) -> None:
-        self.journal, self.budget, self.names = journal, budget, names
+    def __init__(self, journal: Journal | None, budget: Budget | None) -> None:
+        self.journal, self.budget = journal, budget
         self._seats: dict[str, _Seat] = {}
         self._routed: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
         self._lock = threading.Lock()
 
     def __call__(self, lm: Any) -> Any:
         """Return the model that answers in the place of this one: itself where it has its place already."""
+        return self.named(lm)
+
+    def named(self, lm: Any, name: str = "") -> Any:
+        """Do the same, under this name in the accounts where it has none yet."""
         engine = getattr(lm, "engine", None)
         if isinstance(engine, SeamEngine) and engine.backend.journal is self.journal is not None:
             return lm
         with self._lock:
             if lm not in self._routed:
-                self._routed[lm] = self._seated(lm, engine)
+                self._routed[lm] = self._seated(lm, engine, name)
             return self._routed[lm]
 
     async def aclose(self) -> None:
@@ -68,14 +73,15 @@ class Router:
         for seat in self._seats.values():
             await seat.asynchronous.aclose()
 
-    def _seated(self, lm: Any, engine: Any) -> dspy.LM:
+    def _seated(self, lm: Any, engine: Any, name: str) -> dspy.LM:
         ours = isinstance(engine, SeamEngine)
         key = f"ours {id(engine.backend)}" if ours else _description(lm)
         if key not in self._seats:
-            name = self.names.get(id(lm), engine.backend.name if ours else str(lm.model))
+            name = name or (engine.backend.name if ours else str(lm.model))
             config = engine.backend.config if ours else _config_of(lm)
-            source = engine.backend.source if ours else OwnSource(lm, config.max_in_flight)
-            self._seats[key] = _Seat.of(Backend(config, self.journal, self.budget, name, source))
+            source = engine.backend.source if ours else _engines_of(lm, config.max_in_flight)
+            owner = engine.backend.owner if ours else _path(type(lm))
+            self._seats[key] = _Seat.of(Backend(config, self.journal, self.budget, name, source, owner))
         seat = self._seats[key]
         settings = {name: value for name, value in lm.kwargs.items() if name not in CLIENT_KEYS}
         settings.pop("rollout_id", None)
@@ -92,6 +98,34 @@ class Router:
         )
 
 
+def with_configured_lm(config: Config) -> Config:
+    """Return a configuration with DSPy's configured model in each place where it names none."""
+    lm = dspy.settings.lm
+    if lm is None:
+        return config
+    engine = getattr(lm, "engine", None)
+    own = engine.backend.config if isinstance(engine, SeamEngine) else _config_of(lm)
+    backends = {
+        name: backend
+        if backend.model_fields_set & {"kind", "model"}
+        else own.model_copy(update=backend.model_dump(exclude_unset=True))
+        for name, backend in config.backends.items()
+    }
+    return config.model_copy(update={"backends": backends})
+
+
+def own_lm(backend: BackendConfig) -> Any:
+    """Return DSPy's configured model as a section of the kind ``own`` has it; raises ConfigError without one."""
+    if dspy.settings.lm is None:
+        raise ConfigError(
+            f"the model {backend.model} was brought by a program, and DSPy has none configured now.",
+            fix=f"dspy.configure(lm=…) with {backend.model}, or name a model under [backends.default].",
+        )
+    given = {name: getattr(backend, name) for name in ("temperature", "max_tokens")}
+    changed = {name: value for name, value in given.items() if value is not None}
+    return dspy.settings.lm.copy(**changed) if changed else dspy.settings.lm
+
+
 @dataclass(frozen=True)
 class _Seat:
     """The two engines of one model at the seam."""
@@ -104,20 +138,9 @@ class _Seat:
         return cls(SeamEngine(backend), AsyncSeamEngine(backend))
 
 
-@dataclass(frozen=True)
-class OwnSource:
-    """Makes engines that ask a model of somebody's own, once per attempt: the seam retries and keeps."""
-
-    lm: Any
-    max_in_flight: int
-
-    def sync(self) -> Any:
-        """Return an engine for threads."""
-        return OwnEngine(self.lm)
-
-    def asynchronous(self) -> Any:
-        """Return an engine for an event loop; a model that only blocks is asked in threads."""
-        return AsyncOwnEngine(OwnEngine(self.lm), self.max_in_flight)
+def _engines_of(lm: Any, max_in_flight: int) -> Engines:
+    """Return what makes engines of a model; one that only blocks is asked in threads on an event loop."""
+    return Engines(lambda: OwnEngine(lm), lambda: AsyncOwnEngine(OwnEngine(lm), max_in_flight))
 
 
 class OwnEngine:
@@ -203,12 +226,16 @@ def _path(kind: type) -> str:
 
 
 def _config_of(lm: Any) -> BackendConfig:
-    """Return the model as a section would describe it, unchecked: its names need not be those of a provider."""
+    """Return the model as a section would describe it; what it holds is not checked here."""
     kwargs = lm.kwargs
+    known = {
+        "api_base": next((str(kwargs[name]) for name in _ADDRESSES if kwargs.get(name)), None),
+        "temperature": kwargs.get("temperature"),
+        "max_tokens": kwargs.get("max_tokens") or kwargs.get("max_completion_tokens"),
+    }
     return BackendConfig.model_construct(
-        kind=f"own {_path(type(lm))}",
+        kind="own",
         model=str(lm.model),
-        api_base=next((kwargs[name] for name in _ADDRESSES if kwargs.get(name)), None),
-        max_tokens=kwargs.get("max_tokens") or kwargs.get("max_completion_tokens"),
         num_retries=getattr(lm, "num_retries", 0),
+        **{name: value for name, value in known.items() if value is not None},
     )

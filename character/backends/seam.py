@@ -14,7 +14,7 @@ from dspy import lm15
 
 from character.backends.budget import Amount, Budget
 from character.backends.dspy_compat import request_to_dict, response_from_dict, response_to_dict
-from character.backends.engines import SOURCES, EngineSource
+from character.backends.engines import SOURCES, Engines
 from character.backends.gate import Attempts, Gate, Health, was_sent
 from character.backends.observe import Observation, Scope, current_scope, report
 from character.backends.prices import Price, price_of
@@ -48,7 +48,10 @@ class Backend:
     journal: Journal | None = None
     budget: Budget | None = None
     name: str = "default"
-    own: EngineSource | None = None
+    own: Engines | None = None
+    """Makes the engines of a model that a program brings; those of a configured one are made by its kind."""
+    owner: str = ""
+    """The class of such a model, which tells two of one name apart."""
 
     def __post_init__(self) -> None:
         self.source = self.own or SOURCES[self.config.kind](self.config)
@@ -61,7 +64,8 @@ class Backend:
 
     def key(self, request: lm15.Request) -> str:
         """Return the identity of a call: the backend's and the whole request's."""
-        return fingerprint([self.config.identity, request_to_dict(request)], size=16)
+        mark = [self.owner] if self.owner else []
+        return fingerprint([self.config.identity, request_to_dict(request), *mark], size=16)
 
     def replay(self, key: str) -> lm15.Response | None:
         """Return the reply of a call that finished before, and report it; None where it has not."""

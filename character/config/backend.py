@@ -10,8 +10,9 @@ from pydantic import Field, field_validator, model_validator
 from character.config.section import ConfigSection
 from character.text import fingerprint
 
-BackendKind = Literal["native", "litellm", "rehearsal"]
-BACKEND_KINDS: tuple[BackendKind, ...] = get_args(BackendKind)
+BackendKind = Literal["native", "litellm", "rehearsal", "own"]
+BACKEND_KINDS: tuple[BackendKind, ...] = get_args(BackendKind)[:3]
+"""The kinds that a configuration can name; ``own`` stands for a model that a program brought."""
 
 
 class BackendConfig(ConfigSection):
@@ -63,7 +64,7 @@ class BackendConfig(ConfigSection):
                 )
         elif not self.model:
             raise ValueError(f"the {self.kind} backend needs a model, such as openai/gpt-4.1-mini")
-        elif "/" not in self.model.strip("/"):
+        elif self.kind != "own" and "/" not in self.model.strip("/"):
             raise ValueError(f"the model {self.model!r} needs a provider prefix, such as openai/{self.model}")
         return self
 

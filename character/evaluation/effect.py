@@ -247,7 +247,7 @@ async def _probed(planned: Planned, session: Session) -> tuple[list[Probed], lis
         gauge=planned.gauge,
     )
     try:
-        async with session.working(lms.values(), probing.stop):
+        async with session.working(probing.stop):
             probed, lost = await probing.all()
             return probed, lost, await probing.choices(probed)
     except StoppedError:

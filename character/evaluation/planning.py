@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from character.backends.own_models import with_configured_lm
 from character.config import COMPARED, BackendConfig, Config, EffectConfig, as_config, with_section
 from character.constitution import Constitution
 from character.errors import ConfigError, InputError
@@ -41,7 +42,7 @@ def planned(
     constitution: Constitution | Path | str, config: Config | Path | str | None, options: Mapping[str, Any]
 ) -> Planned:
     """Return the evaluation that the arguments of ``effect`` ask for; raises what ``effect`` raises before any call."""
-    config = _with_options(as_config(config), options)
+    config = with_configured_lm(_with_options(as_config(config), options))
     constitution = as_constitution(constitution)
     if options.get("traits"):
         constitution = constitution.only(options["traits"])

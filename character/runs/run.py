@@ -13,6 +13,7 @@ from typing import Literal, TypedDict, Unpack, overload
 from character._version import __version__
 from character.backends.call import SERVER_FAULTS
 from character.backends.measuring import Estimate
+from character.backends.own_models import with_configured_lm
 from character.config import Config, as_config
 from character.constitution import Constitution, Trait
 from character.errors import BudgetReachedError, CharacterError
@@ -142,7 +143,8 @@ class _Plan:
 def _planned(
     constitution: Constitution | Path | str, config: Config | Path | str | None, options: RunOptions
 ) -> _Plan:
-    config, constitution = with_tuned_ranker(as_config(config)), as_constitution(constitution)
+    config = with_configured_lm(with_tuned_ranker(as_config(config)))
+    constitution = as_constitution(constitution)
     if options.get("traits"):
         constitution = constitution.only(list(options["traits"]))
     given = as_source(options.get("messages"), constitution, from_questions=config.messages.from_questions)
@@ -194,7 +196,7 @@ class _Run:
     async def sit(self) -> None:
         """Work until everything is finished; raise what stopped it before that."""
         try:
-            async with self.session.working(self.program.lms.values(), self._stop):
+            async with self.session.working(self._stop):
                 await self._all_traits()
         except (CharacterError, KeyboardInterrupt) as error:
             self.log.write("stopped", error=type(error).__name__, message=str(error) or "Ctrl-C twice")

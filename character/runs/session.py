@@ -14,8 +14,9 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -29,6 +30,9 @@ from character.runs.identity import described, differences
 from character.runs.log import RunLog
 from character.store.errors import another_version
 from character.store.run_store import RunStore
+
+if TYPE_CHECKING:
+    from character.backends.own_models import Router
 
 M = TypeVar("M", bound=BaseModel)
 _EARLIER_KINDS = {"identity": "run", "effect": "effect", "optimization": "optimization"}
@@ -73,6 +77,7 @@ class Session:
     ) -> None:
         self.kind, self.config, self.identity, self.constitution = kind, config, identity, constitution
         self._out, self._reuse = Path(out), tuple(reuse)
+        self._built: list[Any] = []
 
     def __enter__(self) -> Self:
         from character.runs.event_loop import heed_interrupts  # it brings dspy, which readers do without
@@ -109,42 +114,57 @@ class Session:
         """Return what the finished calls of this and earlier sittings took."""
         return sum(self.store.usage("stage").values(), Usage())
 
-    def lms(self, more: Mapping[str, BackendConfig] | None = None) -> dict[str, Any]:
-        """Return one model per configured backend and name of ``more``, journaled here and under the caps."""
-        from character.backends import build_lm, build_lms
+    @cached_property
+    def router(self) -> Router:
+        """What gives every model its place here, configured or not: journaled, and under the caps."""
         from character.backends.budget import Budget
+        from character.backends.own_models import Router
 
         caps = self.config.budget
         is_capped = any(cap is not None for cap in (caps.max_calls, caps.max_tokens, caps.max_cost))
-        budget = Budget(caps, self.store.spent()) if is_capped else None
-        lms = build_lms(self.config, journal=self.store, budget=budget)
-        for name, backend in (more or {}).items():
-            lms[name] = build_lm(backend, journal=self.store, budget=budget, name=name)
+        return Router(self.store, Budget(caps, self.store.spent()) if is_capped else None)
+
+    def lms(self, more: Mapping[str, BackendConfig] | None = None) -> dict[str, Any]:
+        """Return one model per configured backend and name of ``more``, journaled here and under the caps.
+
+        Those of the kind ``own`` are DSPy's configured model.
+        """
+        from character.backends import build_lm
+        from character.backends.own_models import own_lm
+
+        router, lms = self.router, {}
+        for name, backend in {**self.config.backends, **(more or {})}.items():
+            if backend.kind == "own":
+                lms[name] = router.named(own_lm(backend), name)
+            else:
+                lms[name] = build_lm(backend, journal=self.store, budget=router.budget, name=name)
+                self._built.append(lms[name])
         return lms
 
     @contextlib.asynccontextmanager
-    async def working(self, lms: Iterable[Any], on_interrupt: Callable[[], None]) -> AsyncIterator[None]:
-        """Work with these models under the settings of a run, and close their connections in the end.
+    async def working(self, on_interrupt: Callable[[], None]) -> AsyncIterator[None]:
+        """Work under the settings of a run, and close the connections of its models in the end.
 
-        The first Ctrl-C calls ``on_interrupt``, which is to begin nothing more; the second raises
+        Whatever model is called inside, it is journaled here and under the caps. The first Ctrl-C calls ``on_interrupt``, which is to begin nothing more; the second raises
         KeyboardInterrupt.
         """
         import dspy
 
         from character.backends.call import lean_settings
-        from character.backends.dspy_compat import close_async_engine
+        from character.backends.dspy_compat import close_async_engine, routing
         from character.runs.event_loop import finishing_on_interrupt
 
         try:
             # History and trace would keep every prompt in memory; the journal has them on disk.
             lean = dspy.context(disable_history=True, trace=None, **lean_settings())
-            with lean, finishing_on_interrupt(on_interrupt):
+            with lean, routing(self.router), finishing_on_interrupt(on_interrupt):
                 yield
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None
         finally:
-            for lm in lms:
+            for lm in self._built:
                 await close_async_engine(lm)
+            await self.router.aclose()
 
     def write(self, name: str, text: str) -> Path:
         """Write a file of the folder, whole or not at all; raises StoreError where the disk refuses."""

@@ -74,9 +74,11 @@ def summarize(run: RunStore | Path | str) -> RunSummary:
 
 
 def uses_rehearsal(store: RunStore) -> bool:
-    """Return whether the rehearsal model had a hand in a run: by its configuration, or by the calls made."""
-    named = (name for names in store.models().values() for name in names)
-    return stored_config(store).uses_rehearsal or any(is_rehearsal_model(name) for name in named)
+    """Return whether the rehearsal model had a hand in a run: by what answered, before that by what is configured."""
+    answered = [name for names in store.models().values() for name in names]
+    if not answered:
+        return stored_config(store).uses_rehearsal
+    return any(is_rehearsal_model(name) for name in answered)
 
 
 def _advice(store: RunStore) -> str:

@@ -16,9 +16,11 @@ from dspy.utils.exceptions import LMError
 from character._version import __version__
 from character.backends import build_lms
 from character.backends.call import classify, lean_settings
+from character.backends.dspy_compat import routing
 from character.backends.measuring import Estimate
 from character.backends.observe import observing
 from character.backends.observe import report as report_observed
+from character.backends.own_models import with_configured_lm
 from character.backends.seam import SeamEngine
 from character.config import Config, as_config, is_rehearsal_model, with_section
 from character.errors import BackendUnavailableError, CharacterError, StoreError
@@ -154,7 +156,7 @@ def _asked(
     """Return the labels and the configuration with the options laid over it, the budget resolved."""
     labelled = labelled if isinstance(labelled, LabelledSet) else read_labelled(Path(labelled))
     config = with_section(
-        as_config(config),
+        with_configured_lm(as_config(config)),
         "optimize",
         {name: value for name, value in options.items() if name != "on_progress"},
     )
@@ -172,7 +174,7 @@ def _tuned(
     judge = judge_name(config)
     with Session(OPTIMIZATION, out, config, _identity(labelled, asked, config)) as session:
         lms = {name: _tuning_lm(lm) for name, lm in session.lms().items()}
-        with _log_into(session.folder / LOG_NAME):
+        with _log_into(session.folder / LOG_NAME), routing(session.router):
             result = optimize_ranker(
                 build_ranker(config.ranking, lms),
                 labelled,
