@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +19,7 @@ from character.records import (
     RECIPE_KINDS,
     Candidate,
     Candidates,
+    Drop,
     Kind,
     Message,
     MessageBatch,
@@ -26,6 +29,7 @@ from character.records import (
 from character.text import detect_language
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 
 def as_trait(given: Trait | Mapping[str, Any] | str, constitution: Constitution | None = None) -> Trait:
@@ -87,26 +91,59 @@ def as_candidate_set(given: Candidates | Sequence[str], message: Message) -> Can
 
 
 def as_batch(result: Any, trait: Trait, kind: Kind, language: str) -> MessageBatch:
-    """Return a generator's result as a batch; texts become messages of this trait, kind and language."""
+    """Return a generator's result as a batch; texts and turns become messages of this trait, kind and language.
+
+    Raises InvalidReplyError for anything that is not surely a message.
+    """
     if isinstance(result, MessageBatch):
         return result
+
+    def read(item: Any) -> Message:
+        if isinstance(item, Message):
+            return item
+        turns = [item] if isinstance(item, Mapping) else item
+        if isinstance(item, str):
+            turns = [{"role": "user", "content": item}]
+        return Message(
+            trait=trait.name, kind=kind, turns=tuple(Turn.model_validate(t) for t in turns), language=language
+        )
+
     given = _field(result, "messages", "generator", "a MessageBatch")
-    messages = [
-        item
-        if isinstance(item, Message)
-        else Message.of(str(item), trait=trait.name, kind=kind, language=language)
-        for item in given
-    ]
-    return MessageBatch(messages=tuple(messages))
+    return MessageBatch(messages=tuple(_each(given, read, "generator", "messages", "a text, or chat turns")))
 
 
 def as_candidates(result: Any, message: Message) -> Candidates:
-    """Return a responder's result as candidates; texts become candidates without a level."""
+    """Return a responder's result as candidates: texts, or texts with their levels.
+
+    An empty text and one that is there already are left out, and counted. Raises InvalidReplyError for anything that
+    is not surely a response.
+    """
     if isinstance(result, Candidates):
         return result
+
+    def read(item: Any) -> Candidate | None:
+        if isinstance(item, Candidate):
+            return item
+        fields = item
+        if isinstance(item, str):
+            fields = {"text": item}
+        elif isinstance(item, tuple) and len(item) == 2:
+            fields = dict(zip(("text", "level"), item, strict=True))
+        if not isinstance(fields.get("text"), str):
+            raise TypeError("no text")
+        return Candidate.model_validate(fields) if fields["text"].strip() else None
+
     given = _field(result, "responses", "responder", "Candidates")
-    items = [item if isinstance(item, Candidate) else Candidate(text=str(item)) for item in given if item]
-    return Candidates(message_id=message.id, trait=message.trait, items=tuple(items))
+    items = list(_each(given, read, "responder", "responses", "a text, or a text with its level"))
+    kept = {item.text: item for item in reversed(items) if item is not None}
+    distinct = tuple(item for item in items if item is not None and kept[item.text] is item)
+    reasons = {"empty": items.count(None), "duplicate": len(items) - items.count(None) - len(distinct)}
+    drops = [
+        Drop(stage="responses", reason=reason, message_id=message.id)
+        for reason, number in reasons.items()
+        for _ in range(number)
+    ]
+    return Candidates(message_id=message.id, trait=message.trait, items=distinct, drops=tuple(drops))
 
 
 def as_ranking(result: Any, candidates: Candidates) -> Ranking:
@@ -118,10 +155,11 @@ def as_ranking(result: Any, candidates: Candidates) -> Ranking:
             )
         return result
     scores = _field(result, "scores", "ranker", "a Ranking")
+    reason = result.get("reasoning") if isinstance(result, dspy.Prediction) else ""
+    if any(isinstance(score, bool | str) for score in scores):
+        raise _broken("ranker", f"scores {scores!r:.80}")
     try:
-        return Ranking.from_scores(
-            candidates, list(scores), reason=str(getattr(result, "reasoning", "") or "")
-        )
+        return Ranking.from_scores(candidates, list(scores), reason=reason if isinstance(reason, str) else "")
     except (ValidationError, ValueError, TypeError) as error:
         raise _broken("ranker", f"scores {scores!r} ({_first_line(error)})") from None
 
@@ -149,13 +187,30 @@ def _wrong(what: str, found: object, expected: str) -> InputError:
     return InputError(f"{what} was expected, found a {type(found).__name__}.", expected=expected)
 
 
+def _each(given: Iterable[Any], read: Callable[[Any], T], step: str, name: str, expected: str) -> Iterator[T]:
+    """Yield what each item is; raises InvalidReplyError at the first that is none."""
+    for item in given:
+        try:
+            yield read(item)
+        except (ValueError, TypeError, AttributeError) as error:
+            found = f"{item!r:.80} among its {name} ({_first_line(error)})"
+            raise _broken(step, found, f"{expected}, each") from None
+
+
 def _field(result: Any, name: str, step: str, record: str) -> Any:
-    if isinstance(result, dspy.Prediction) and name in result:
+    """Return a list that a step gave: by itself, or by its name in a prediction or a dictionary, as JSON too."""
+    values = result
+    if isinstance(result, dspy.Prediction | Mapping):
+        if name not in result:
+            raise _broken(step, f"{type(result).__name__} without {name}", f"dspy.Prediction({name}=[…])")
         values = result[name]
-        if isinstance(values, Iterable) and not isinstance(values, str | bytes):
-            return values
-        raise _broken(step, f"{name}={values!r:.60}", f"dspy.Prediction({name}=[…])")
-    raise _broken(step, f"a {type(result).__name__}", f"{record}, or dspy.Prediction({name}=[…])")
+    if isinstance(values, str):
+        with suppress(ValueError):
+            values = json.loads(values)
+    if isinstance(values, Iterable) and not isinstance(values, str | bytes | Mapping):
+        return list(values)
+    shown = f"{name}={values!r:.60}" if values is not result else f"a {type(result).__name__}"
+    raise _broken(step, shown, f"{record}, or dspy.Prediction({name}=[…])")
 
 
 def _broken(

@@ -9,11 +9,11 @@ from typing import Any, TypedDict, Unpack
 
 import dspy
 
-from character.backends.drivers import ModuleCall, Steps, adrive, aparallel, drive, parallel
-from character.backends.dspy_compat import without_usage_note
-from character.config import Config, PairDesign
+from character.backends.drivers import RecipeModule, Steps, adrive, aparallel, drive, parallel
+from character.backends.own_steps import Outcome, StepCall, taken
+from character.config import COMPARED, ROLES, Config, PairDesign
 from character.constitution import Constitution, Trait
-from character.errors import InputError
+from character.errors import InputError, UnknownNameError
 from character.inputs import as_candidates, as_constitution, as_kind, as_ranking, as_trait, spelled_out
 from character.messages.generator import MessageGenerator
 from character.messages.slices import MESSAGES_PER_SLICE, MessageSlices
@@ -51,6 +51,12 @@ class ProgramSettings(TypedDict, total=False):
     max_per_message: int | None
 
 
+_TAKES = {
+    "responder": ("message", "trait", "constitution", "seed"),
+    "ranker": ("message", "candidates", "trait", "seed"),
+}
+"""The inputs of our own steps, which a wrapper that takes any is given."""
+_ROLES = ("default", *ROLES, *COMPARED)
 _DEFAULTS: ProgramSettings = {
     "messages_per_trait": 6,
     "messages_per_slice": MESSAGES_PER_SLICE,
@@ -62,8 +68,7 @@ _DEFAULTS: ProgramSettings = {
 }
 
 
-@without_usage_note
-class CharacterProgram(dspy.Module):
+class CharacterProgram(RecipeModule):
     """Generates messages for traits, answers them at several levels, ranks the answers and builds pairs.
 
     Every part can be replaced by a module (or any callable) that takes the same arguments, or those of
@@ -114,7 +119,7 @@ class CharacterProgram(dspy.Module):
     @classmethod
     def from_config(cls, config: Config, lms: Mapping[str, LanguageModel] | None = None) -> CharacterProgram:
         """Return the program that a configuration describes, with the models it names (see ``build_lms``)."""
-        lms = lms or {}
+        lms = lms or {}  # those of jurors and of several responders are given to these
         return cls(
             MessageGenerator(
                 turns=config.messages.turns,
@@ -140,7 +145,7 @@ class CharacterProgram(dspy.Module):
             min_margin=config.pairs.min_margin,
             min_probability=config.pairs.min_probability,
             max_per_message=config.pairs.max_per_message,
-            lms=lms,
+            lms={role: lm for role, lm in lms.items() if role in _ROLES},
             seed=config.seed,
             max_in_flight=config.concurrency,
         )
@@ -220,6 +225,19 @@ class CharacterProgram(dspy.Module):
         """
         return await adrive(self.rollout_steps(message, trait, constitution, on_step))
 
+    def _call(self, role: str, module: Any, arguments: dict[str, Any], message: Message) -> StepCall:
+        stage = {"responder": "responses", "ranker": "ranking"}[role]
+        return StepCall(
+            module,
+            arguments,
+            self._lm(stage),
+            role=role,
+            stage=stage,
+            trait=message.trait,
+            takes=_TAKES[role],
+            about=(message.id, self.seed),
+        )
+
     def _lm(self, role: str) -> LanguageModel | None:
         return self.lms.get(role, self.lms.get("default"))
 
@@ -243,8 +261,10 @@ class CharacterProgram(dspy.Module):
     ) -> Steps[Rollout]:
         """Return the logic of one message as a generator of calls, to be run by any driver."""
         shared = {"message": message, "trait": trait, "constitution": constitution, "seed": self.seed}
-        (answered,) = yield [ModuleCall(self.responder, shared, self._lm("responses"))]
-        candidates = as_candidates(answered, message)
+        (answered,) = yield [self._call("responder", self.responder, shared, message)]
+        candidates, fault = taken(answered, "responses", as_candidates, message)
+        if candidates is None:
+            return _lost(message, None, fault, answered)
         if on_step:
             on_step(candidates)
         if len(candidates.items) < 2:
@@ -256,8 +276,11 @@ class CharacterProgram(dspy.Module):
                 drops=(*candidates.drops, drop),
                 usage=candidates.usage,
             )
-        (ranked,) = yield [ModuleCall(self.ranker, {**shared, "candidates": candidates}, self._lm("ranking"))]
-        ranking = as_ranking(ranked, candidates)
+        shared = {**shared, "candidates": candidates}
+        (ranked,) = yield [self._call("ranker", self.ranker, shared, message)]
+        ranking, fault = taken(ranked, "ranking", as_ranking, candidates)
+        if ranking is None:
+            return _lost(message, candidates, fault, ranked)
         if on_step:
             on_step(ranking)
         pairs, drops = build_pairs(
@@ -323,6 +346,8 @@ def _checked(parts: Mapping[str, Any], lms: Mapping[str, Any], chosen: Mapping[s
                 f"the {name} is a {type(part).__name__}.", expected="a dspy.Module or a callable"
             )
     for role, lm in lms.items():
+        if role not in _ROLES:
+            raise UnknownNameError("role of a model in lms", str(role), _ROLES)
         if not isinstance(lm, dspy.BaseLM):
             raise InputError(
                 f"lms[{role!r}] is a {type(lm).__name__}.", expected="a dspy.LM, such as build_lm(…)"
@@ -332,6 +357,13 @@ def _checked(parts: Mapping[str, Any], lms: Mapping[str, Any], chosen: Mapping[s
     for name in ("messages_per_trait", "messages_per_slice"):
         if chosen[name] < 1:
             raise InputError(f"{name} is {chosen[name]}.", expected="at least 1")
+
+
+def _lost(message: Message, candidates: Candidates | None, fault: Drop, outcome: Outcome) -> Rollout:
+    """Return the rollout of a message that a step of somebody else's failed for."""
+    before = candidates.drops if candidates else ()
+    usage = (candidates.usage if candidates else Usage()) + (outcome.usage or Usage())
+    return Rollout(message=message, candidates=candidates, drops=(*before, fault), usage=usage)
 
 
 def _result(rollouts: list[Rollout], batches: list[MessageBatch]) -> CharacterResult:

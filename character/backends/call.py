@@ -110,10 +110,10 @@ class Call:
                 prediction = await predict(**arguments)
             except dspy_errors.DSPyError as error:
                 fault = classify(error, paced=paced)
-        observed = scope.seen or [_observation(entry, lm.model) for entry in probe.history]
+        observed = scope.seen or [observation_of(entry, lm.model) for entry in probe.history]
         last = observed[-1] if observed else Observation(model=lm.model)
         word, detail = _CUT_SHORT.get(last.finish_reason, fault)
-        usage = sum((_usage(observation) for observation in observed), Usage(reasks=int(bool(self.fault))))
+        usage = sum((taken_by(observation) for observation in observed), Usage(reasks=int(bool(self.fault))))
         outputs = {} if word or prediction is None else dict(prediction.items())
         return Reply(outputs, word, detail, last.model, self.seed, usage)
 
@@ -207,7 +207,7 @@ def _sampling(lm: LanguageModel, seed: int) -> dict[str, Any]:
     return config
 
 
-def _observation(entry: dict[str, Any], model: str) -> Observation:
+def observation_of(entry: dict[str, Any], model: str) -> Observation:
     response = entry.get("response")
     reason = getattr(response, "finish_reason", "") or ""
     choices = getattr(response, "choices", None)
@@ -223,7 +223,7 @@ def _observation(entry: dict[str, Any], model: str) -> Observation:
     )
 
 
-def _usage(observation: Observation) -> Usage:
+def taken_by(observation: Observation) -> Usage:
     return Usage(
         calls=1,
         prompt_tokens=observation.prompt_tokens,

@@ -11,15 +11,16 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
-from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial, wraps
 from typing import Any, Protocol, TypeVar
 
 import dspy
 
+from character.backends.dspy_compat import without_usage_note
 from character.backends.waiting import blocking, run_blocking
 from character.protocols import LanguageModel
 
@@ -83,7 +84,11 @@ def parallel(functions: Sequence[Callable[[], T]], *, limit: int = 16) -> list[T
     with ThreadPoolExecutor(max_workers=min(limit, len(functions))) as pool:
         # One copy of the context each: DSPy's settings travel in it, and a copy cannot be entered twice.
         futures = [pool.submit(contextvars.copy_context().run, function) for function in functions]
-        return [future.result() for future in futures]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)  # what is in flight ends, nothing more begins
+            raise
 
 
 async def aparallel(functions: Sequence[Callable[[], Any]], *, limit: int | None = None) -> list[Any]:
@@ -117,14 +122,6 @@ async def _awaited(result: Awaitable[T]) -> T:
     return await result
 
 
-def accepted_arguments(module: Any, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments that a callable, or a module's ``forward`` (else ``aforward``), takes."""
-    parameters = _parameters(module)
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
-        return arguments
-    return {name: value for name, value in arguments.items() if name in parameters}
-
-
 def names_argument(module: Any, name: str) -> bool:
     """Whether a callable, or a module's ``forward`` (else ``aforward``), names this parameter itself."""
     return name in _parameters(module)
@@ -133,11 +130,56 @@ def names_argument(module: Any, name: str) -> bool:
 def _parameters(module: Any) -> Mapping[str, inspect.Parameter]:
     called: Any = module
     if isinstance(module, dspy.Module):
-        called = getattr(type(module), "forward", None) or type(module).aforward
+        kind: Any = type(module)
+        called = kind.forward if "forward" in ways(kind) else kind.aforward
     return _signature(called).parameters
 
 
+def ways(kind: type) -> frozenset[str]:
+    """Return how a class of modules is called: by ``forward``, by ``aforward``, or by either.
+
+    The class nearest to the module's own that defines one of them decides: what it overrides is what runs.
+    """
+    both = ("forward", "aforward")
+    defined = ([name for name in both if name in vars(each)] for each in kind.__mro__)
+    return frozenset(next((names for names in defined if names), both[:1]))
+
+
 _signature = lru_cache(maxsize=256)(inspect.signature)
+
+
+@without_usage_note
+class RecipeModule(dspy.Module):
+    """Base of our steps: a subclass that overrides ``forward`` alone, or ``aforward`` alone, runs by it everywhere."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = vars(cls)
+        if "forward" in own and "aforward" not in own:
+
+            @wraps(own["forward"])
+            async def aforward(self: Any, *args: Any, **kwargs: Any) -> Any:
+                return await asyncio.to_thread(self.forward, *args, **kwargs)
+
+            cls.aforward = aforward
+        elif "aforward" in own and "forward" not in own:
+
+            @wraps(own["aforward"])
+            def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
+                return run_to_end(partial(self.aforward, *args, **kwargs))
+
+            cls.forward = forward
+
+
+def run_to_end(work: Callable[[], Awaitable[T]]) -> T:
+    """Run a coroutine function to its end in this thread, or beside the event loop that runs in it."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(_awaited(work()))
+    with ThreadPoolExecutor(1) as pool:
+        context = contextvars.copy_context()
+        return pool.submit(lambda: context.run(lambda: asyncio.run(_awaited(work())))).result()
 
 
 @dataclass(frozen=True)
@@ -165,28 +207,39 @@ class ModuleCall:
 
     @property
     def runs_by_steps(self) -> bool:
-        """Whether the module's own logic is a generator of work, in its ``_steps``."""
-        return inspect.isgeneratorfunction(getattr(type(self.module), "_steps", None))
+        """Whether the module is ours as it stands: its logic is a generator of work, in its ``_steps``."""
+        kind = type(self.module)
+        ours = str(getattr(getattr(kind, "forward", None), "__module__", "")).startswith("character.")
+        return ours and inspect.isgeneratorfunction(getattr(kind, "_steps", None))
 
     def run(self) -> Any:
         """Call the module in this thread; one that only has ``aforward`` gets an event loop of its own."""
         with self._context():
-            if isinstance(self.module, dspy.Module) and not hasattr(type(self.module), "forward"):
-                return asyncio.run(self.module.acall(**self._accepted()))
+            if isinstance(self.module, dspy.Module) and "forward" not in ways(type(self.module)):
+                return run_to_end(partial(self.module.acall, **self._accepted()))
             result = self.module(**self._accepted())
-            return asyncio.run(_awaited(result)) if inspect.isawaitable(result) else result
+            return run_to_end(lambda: result) if inspect.isawaitable(result) else result
 
     async def arun(self) -> Any:
         """Call the module on the event loop; one that only has ``forward`` runs in a thread."""
         with self._context():
-            if isinstance(self.module, dspy.Module) and hasattr(type(self.module), "aforward"):
+            if isinstance(self.module, dspy.Module) and "aforward" in ways(type(self.module)):
                 return await self.module.acall(**self._accepted())
             if inspect.iscoroutinefunction(self.module):
                 return await self.module(**self._accepted())
             return await asyncio.to_thread(self.module, **self._accepted())
 
     def _accepted(self) -> dict[str, Any]:
-        return accepted_arguments(self.module, self.arguments)
+        return self._taken(())
+
+    def _taken(self, names: Collection[str]) -> dict[str, Any]:
+        """Return the arguments that the module names; where it takes any, also those of these names."""
+        parameters = _parameters(self.module)
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+            names = ()
+        elif not names:
+            names = self.arguments
+        return {name: value for name, value in self.arguments.items() if name in parameters or name in names}
 
     def _context(self) -> AbstractContextManager[Any]:
         return nullcontext() if self.lm is None else dspy.context(lm=self.lm)

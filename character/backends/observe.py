@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+
+from character.text import fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,58 @@ class Scope:
 _scope: ContextVar[Scope | None] = ContextVar("character_observing", default=None)
 
 
+@dataclass(slots=True)
+class Unit:
+    """One call of a step of somebody else's: what its model calls belong to, what they took, what stopped them.
+
+    ``key`` says which call of which step it is; ``attempt`` counts the sittings in which it failed before.
+    """
+
+    key: str
+    stage: str = ""
+    trait: str = ""
+    attempt: int = 0
+    seen: list[Observation] = field(default_factory=list)
+    asked: Counter[str] = field(default_factory=Counter)
+    stop: Exception | None = None
+
+    def key_of(self, request: str) -> str:
+        """Return the key of a request made inside: the same one asked twice is two calls."""
+        number = self.asked[request]
+        self.asked[request] += 1
+        return fingerprint([request, self.key, self.attempt, number], size=16)
+
+
+_unit: ContextVar[Unit | None] = ContextVar("character_unit", default=None)
+_attempt: ContextVar[int] = ContextVar("character_attempt", default=0)
+
+
+@contextmanager
+def entering(unit: Unit) -> Iterator[None]:
+    """Have the model calls made inside belong to a unit."""
+    unit.attempt = _attempt.get()
+    token = _unit.set(unit)
+    try:
+        yield
+    finally:
+        _unit.reset(token)
+
+
+@contextmanager
+def attempting(number: int) -> Iterator[None]:
+    """Have units entered inside ask anew what they asked in so many sittings before, which failed."""
+    token = _attempt.set(number)
+    try:
+        yield
+    finally:
+        _attempt.reset(token)
+
+
+def current_unit() -> Unit | None:
+    """Return the unit that calls belong to, if any."""
+    return _unit.get()
+
+
 @contextmanager
 def observing(stage: str = "", trait: str = "") -> Iterator[Scope]:
     """Collect what engines report for the calls made inside the block, in this task or thread alone."""
@@ -55,6 +110,8 @@ def current_scope() -> Scope | None:
 
 def report(observation: Observation) -> None:
     """Tell the innermost scope about a finished call; without a scope nobody asked."""
-    scope = _scope.get()
+    scope, unit = _scope.get(), _unit.get()
     if scope is not None:
         scope.seen.append(observation)
+    if unit is not None:
+        unit.seen.append(observation)

@@ -16,11 +16,11 @@ from character.backends.budget import Amount, Budget
 from character.backends.dspy_compat import request_to_dict, response_from_dict, response_to_dict
 from character.backends.engines import SOURCES, Engines
 from character.backends.gate import Attempts, Gate, Health, was_sent
-from character.backends.observe import Observation, Scope, current_scope, report
+from character.backends.observe import Observation, Scope, current_scope, current_unit, report
 from character.backends.prices import Price, price_of
 from character.backends.waiting import IN_TASKS, IN_THREADS, blocking, run_blocking
 from character.config import BackendConfig
-from character.errors import ConfigError
+from character.errors import CharacterError, ConfigError
 from character.text import fingerprint
 
 _PER_MESSAGE_TOKENS = 16  # what chat templates add to a message, at most
@@ -172,10 +172,17 @@ class _Seam:
 
     async def _answer(self, request: lm15.Request) -> lm15.Response:
         """Return the reply, from the journal where this very call has finished before."""
-        key = self.backend.key(request) if self.backend.journal else ""
+        key, unit = self.backend.key(request) if self.backend.journal else "", current_unit()
+        if unit is not None:
+            key = unit.key_of(key)
         response = self.backend.replay(key)
         if response is None:
-            response, observation = await self._send(request, key)
+            try:
+                response, observation = await self._send(request, key)
+            except CharacterError as error:
+                if unit is not None:
+                    unit.stop = error  # whatever the step makes of it
+                raise
             report(observation)
         return response
 
@@ -267,7 +274,7 @@ class AsyncSeamEngine(_Seam):
 
 def journal_entry(backend: str, response: lm15.Response, observation: Observation) -> dict[str, Any]:
     """Return what the journal keeps of a call, JSON-native."""
-    scope, taken = current_scope() or Scope(), asdict(observation)
+    scope, taken = current_scope() or current_unit() or Scope(), asdict(observation)
     del taken["replayed"]
     return {
         "stage": scope.stage,

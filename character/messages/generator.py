@@ -9,8 +9,7 @@ from typing import Any
 import dspy
 
 from character.backends.call import Call, Reply
-from character.backends.drivers import Steps, adrive, drive
-from character.backends.dspy_compat import without_usage_note
+from character.backends.drivers import RecipeModule, Steps, adrive, drive
 from character.constitution import Constitution, Trait
 from character.inputs import as_kind, as_trait
 from character.messages.briefs import briefs, take
@@ -24,8 +23,7 @@ NUM_SHOWN = 40
 _CHECK_REASKS = 1
 
 
-@without_usage_note
-class MessageGenerator(dspy.Module):
+class MessageGenerator(RecipeModule):
     """Writes messages to which a trait matters, spread over topics, senders, registers and lengths.
 
     Asks for ``batch_size`` messages per call, shows the latest it already has, and asks again for what was

@@ -9,8 +9,7 @@ from typing import Any, TypedDict, Unpack
 import dspy
 
 from character.backends.call import Call, Reply
-from character.backends.drivers import Steps, adrive, drive
-from character.backends.dspy_compat import without_usage_note
+from character.backends.drivers import RecipeModule, Steps, adrive, drive
 from character.config import MAX_PASSES
 from character.constitution import Trait
 from character.errors import InputError, UnknownNameError
@@ -45,8 +44,7 @@ class Passing(TypedDict, total=False):
 _PASSING: Passing = {"max_passes": None, "min_gain": 0.005, "tournament": "round_robin", "method": None}
 
 
-@without_usage_note
-class Ranker(dspy.Module):
+class Ranker(RecipeModule):
     """Judges the candidates of a message in several passes, each in another order, and says how sure it is.
 
     ``strategy`` is how the judge is asked: ``scores`` (all candidates at once, by a rubric), ``listwise`` (an

@@ -11,8 +11,7 @@ from typing import Any, Literal, get_args
 import dspy
 
 from character.backends.call import Call, Reply
-from character.backends.drivers import Steps, adrive, drive
-from character.backends.dspy_compat import without_usage_note
+from character.backends.drivers import RecipeModule, Steps, adrive, drive
 from character.backends.measuring import alike
 from character.constitution import Constitution, Trait
 from character.errors import InputError, UnknownNameError
@@ -42,8 +41,7 @@ def spread_levels(num_candidates: int, *, has_opposite: bool = False) -> tuple[L
     return (*_SPREAD, *opposite, *_MORE)[:num_candidates]
 
 
-@without_usage_note
-class Responder(dspy.Module):
+class Responder(RecipeModule):
     """Answers a message several times, with the trait absent, subtle, natural, overdone or opposite.
 
     ``levels`` replaces the default spread over ``num_candidates`` levels; naming one level several times

@@ -6,9 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import dspy
-
-from character.backends.dspy_compat import without_usage_note
+from character.backends.drivers import RecipeModule
 from character.constitution import Constitution, Trait
 from character.inputs import as_message, as_trait
 from character.records import Candidate, Candidates, Drop, Message, Usage
@@ -17,8 +15,7 @@ from character.text import stable_seed
 from character.training.sampling import OnBatch, SampledReply, Sampler
 
 
-@without_usage_note
-class PolicyResponder(dspy.Module):
+class PolicyResponder(RecipeModule):
     """Answers a message several times with a model that lies in a folder, as that model answers anybody.
 
     The policy is not told of any trait: its replies differ by chance, and the ranking finds those that fit

@@ -8,8 +8,7 @@ from typing import Any
 import dspy
 
 from character.backends.call import Call, Reply
-from character.backends.drivers import Steps, adrive, drive
-from character.backends.dspy_compat import without_usage_note
+from character.backends.drivers import RecipeModule, Steps, adrive, drive
 from character.constitution import Trait
 from character.errors import InputError
 from character.evaluation.records import Choice
@@ -19,8 +18,7 @@ from character.text import fingerprint, language_name, stable_seed
 from signatures.choosing import ChooseTrait, TellTrait
 
 
-@without_usage_note
-class TraitChooser(dspy.Module):
+class TraitChooser(RecipeModule):
     """Has a message answered with one of two traits shown, of the model's own choice, and asks a judge which one it was.
 
     The judge sees the traits in an order of its own, drawn from the seed, and nothing of who answered. Both prompts

@@ -7,8 +7,7 @@ from typing import Any
 import dspy
 
 from character.backends.call import Call, Reply
-from character.backends.drivers import Steps, adrive, drive
-from character.backends.dspy_compat import without_usage_note
+from character.backends.drivers import RecipeModule, Steps, adrive, drive
 from character.inputs import as_message
 from character.records import Drop, Message, Record, Usage
 from character.text import language_name, stable_seed
@@ -38,8 +37,7 @@ class Compared(Record):
         return None if self.verdicts is None else sum(self.verdicts) / 2
 
 
-@without_usage_note
-class CoherenceJudge(dspy.Module):
+class CoherenceJudge(RecipeModule):
     """Compares two responses to a message for coherence and use, in both orders; a fault is shown and asked about once more."""
 
     def __init__(self, max_reasks: int = 1) -> None:

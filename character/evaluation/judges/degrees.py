@@ -9,8 +9,7 @@ from typing import Any
 import dspy
 
 from character.backends.call import Call, Reply
-from character.backends.drivers import Steps, adrive, drive
-from character.backends.dspy_compat import without_usage_note
+from character.backends.drivers import RecipeModule, Steps, adrive, drive
 from character.constitution import Trait
 from character.errors import InputError
 from character.inputs import as_message, as_trait
@@ -30,8 +29,7 @@ class Gauged(Record):
     usage: Usage = Usage()
 
 
-@without_usage_note
-class Gauge(dspy.Module):
+class Gauge(RecipeModule):
     """Says how strongly a trait shows in each of up to eight responses to a message.
 
     The judge sees the responses in an order drawn from the seed. A reply that cannot be read, or with too many or too

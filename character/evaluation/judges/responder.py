@@ -8,8 +8,7 @@ from typing import Any
 import dspy
 
 from character.backends.call import Call, Reply
-from character.backends.drivers import Steps, adrive, drive
-from character.backends.dspy_compat import without_usage_note
+from character.backends.drivers import RecipeModule, Steps, adrive, drive
 from character.constitution import Trait
 from character.records import Message, Record, Usage
 from character.text import language_name, stable_seed
@@ -26,8 +25,7 @@ class Answered(Record):
     usage: Usage = Usage()
 
 
-@without_usage_note
-class CharacterResponder(dspy.Module):
+class CharacterResponder(RecipeModule):
     """Answers a message once with traits in the prompt, or as a plain assistant where there are none.
 
     Every condition is asked for by the same prompt with other traits in it, so that a difference between two

@@ -1,0 +1,178 @@
+"""Steps of somebody else's: what they are given, what they took, and that a fault costs one message alone.
+
+Our own steps run as they are. Any other module or callable is called at one boundary: it gets what it has parameters
+for, a module that is a signature's alone gets plain texts, and an error that it raises becomes a fault that is counted.
+What stops a run (a cap, a server that is down, a wrong configuration) goes through it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, TypeVar
+
+import dspy
+from dspy.utils.exceptions import AdapterParseError, LMError
+
+from character.backends.call import SERVER_FAULTS, classify, observation_of, taken_by
+from character.backends.drivers import ModuleCall
+from character.backends.observe import Unit, entering
+from character.backends.waiting import blocking, run_blocking
+from character.constitution import Constitution, Trait
+from character.errors import (
+    BackendUnavailableError,
+    BudgetReachedError,
+    ConfigError,
+    InputError,
+    InvalidReplyError,
+    StoreError,
+)
+from character.records import Candidates, Drop, Message, Ranking, Stage, Usage
+from character.text import detect_language, fingerprint, language_name
+
+STEP_ERROR, STEP_UNREADABLE, STEP_INVALID = "step_error", "step_unreadable", "step_invalid"
+STEP_FAULTS = frozenset({STEP_ERROR, STEP_UNREADABLE, STEP_INVALID})
+"""Faults of a step of somebody else's: it raised, its model's reply could not be read, its result is none."""
+WORTH_ANOTHER_SITTING = STEP_FAULTS | SERVER_FAULTS
+"""Faults that the same message may not have another time: the step may be mended, the server be there."""
+Subject = Message | Candidates
+R = TypeVar("R", Candidates, Ranking)
+_STOPS = (BudgetReachedError, BackendUnavailableError, ConfigError, StoreError)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a step gave, or why it gave nothing: a countable ``fault`` with its ``detail`` and its ``error``.
+
+    ``usage`` is what the step's calls took, where it is not ours; records of our own steps say it themselves.
+    """
+
+    result: Any = None
+    fault: str = ""
+    detail: str = ""
+    usage: Usage | None = None
+    error: Exception | None = None
+
+
+@dataclass(frozen=True)
+class StepCall(ModuleCall):
+    """One call of a step for one message (or of a generator for one kind), which gives an ``Outcome``.
+
+    ``role`` is what the step is called in errors (``ranker``), ``stage`` and ``trait`` label its calls in the accounts.
+    ``takes`` are the inputs of our own step in this place: a wrapper that takes any is given these. ``about`` says
+    which message the call is for; in a run its calls are kept by it, so that a second start finds them again.
+    """
+
+    role: str = ""
+    stage: str = ""
+    trait: str = ""
+    takes: tuple[str, ...] = ()
+    about: tuple[Any, ...] = field(default=())
+
+    def run(self) -> Outcome:
+        """Call the step in this thread."""
+        return run_blocking(self._outcome(blocking(super().run)))
+
+    async def arun(self) -> Outcome:
+        """Call the step on the event loop."""
+        return await self._outcome(super().arun)
+
+    async def _outcome(self, call: Callable[[], Awaitable[Any]]) -> Outcome:
+        if self.runs_by_steps:
+            return Outcome(await call())
+        unit = Unit(fingerprint([self.stage, *self.about]), self.stage, self.trait)
+        probe = SimpleNamespace(
+            history=[]
+        )  # it stands among DSPy's calling modules, to get what every call writes
+        self._accepted()  # what the step cannot be given is no message's fault
+        around = {"caller_modules": [*(dspy.settings.caller_modules or []), probe], "trace": []}
+        with dspy.context(**around), entering(unit):
+            try:
+                outcome = Outcome(await call())
+            except Exception as error:  # noqa: BLE001 - the one boundary at which others' steps are called
+                outcome = self._fault(error)
+        if unit.stop is not None:
+            raise unit.stop
+        seen = unit.seen or [observation_of(entry, str(entry.get("model", ""))) for entry in probe.history]
+        usage = sum((taken_by(each) for each in seen), Usage())
+        return Outcome(outcome.result, outcome.fault, outcome.detail, usage, outcome.error)
+
+    def _fault(self, error: Exception) -> Outcome:
+        for each in (error, error.__cause__, error.__context__):
+            if isinstance(each, _STOPS):
+                raise each
+        word = STEP_ERROR
+        if isinstance(error, AdapterParseError):
+            word = STEP_UNREADABLE
+        elif isinstance(error, LMError):
+            word = classify(error, paced=True).word
+        said = " ".join(str(error).split())[:200]
+        return Outcome(
+            fault=word, detail=f"the {self.role} raised {type(error).__name__}: {said}", error=error
+        )
+
+    def _accepted(self) -> dict[str, Any]:
+        signature = signature_of(self.module)
+        if signature is None:
+            return self._taken(self.takes)
+        values = plain_values(self.arguments)
+        missing = [name for name in signature.input_fields if name not in values]
+        if missing:
+            raise InputError(
+                f"the {self.role}'s signature asks for {', '.join(missing)}, which this step does not have.",
+                expected=f"inputs among {', '.join(values)}",
+                fix="name the fields so, or write a module whose forward passes them on.",
+            )
+        return {name: values[name] for name in signature.input_fields}
+
+
+def signature_of(module: Any) -> Any:
+    """Return the signature of a module that is nothing but one (Predict, ChainOfThought …), None for any other."""
+    if not isinstance(module, dspy.Module) or not type(module).__module__.startswith("dspy."):
+        return None
+    inner = getattr(module, "predict", module)
+    return getattr(inner, "signature", None)
+
+
+def plain_values(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a step's inputs as a judge is to see them: texts, and the fields of a trait; no level, seed, model or id."""
+    values: dict[str, Any] = {}
+    for name, value in arguments.items():
+        match value:
+            case Message():
+                values["message"] = value.text if len(value.turns) == 1 else _turns(value)
+                values |= {"conversation": _turns(value), "language": language_name(value.language)}
+            case Candidates():
+                values |= {"candidates": value.texts, "responses": value.texts}
+            case Trait():
+                values["trait"] = value.brief()
+                values.setdefault("language", language_name(detect_language(value.description)))
+            case Constitution():
+                values["constitution"] = [trait.brief() for trait in value.traits]
+            case _ if name in ("responses", "existing", "kind", "num_messages"):
+                values[name] = list(value) if isinstance(value, tuple) else value
+    return values
+
+
+def _turns(message: Message) -> list[dict[str, str]]:
+    return [turn.model_dump() for turn in message.turns]
+
+
+def taken(
+    outcome: Outcome, stage: Stage, read: Callable[[Any, Subject], R], of: Subject
+) -> tuple[R, None] | tuple[None, Drop]:
+    """Return what a step gave as a record, with what it took; or the drop that says why it cannot be used."""
+    fault, detail = outcome.fault, outcome.detail
+    if not fault:
+        try:
+            record = read(outcome.result, of)
+        except InvalidReplyError as error:
+            fault, detail = STEP_INVALID, " ".join(str(error).split())
+        else:
+            if outcome.usage is None:
+                return record, None
+            usage = outcome.usage.model_copy(update={"reasks": record.usage.reasks})
+            return record.model_copy(update={"usage": usage}), None
+    message = of.id if isinstance(of, Message) else of.message_id
+    return None, Drop(stage=stage, reason=fault, detail=detail, message_id=message)
