@@ -72,6 +72,10 @@ class StoreError(CharacterError, OSError):
     exit_code = 2
 
 
+class StepFailedError(CharacterError, RuntimeError):
+    """A step of somebody else's failed for every message, so that going on would help nobody."""
+
+
 class BudgetReachedError(CharacterError):
     """A cap on cost, tokens or calls was reached; everything finished is kept."""
 

@@ -10,7 +10,7 @@ from typing import Any, TypedDict, Unpack
 import dspy
 
 from character.backends.drivers import RecipeModule, Steps, adrive, aparallel, drive, parallel
-from character.backends.own_steps import Outcome, StepCall, taken
+from character.backends.own_steps import FailureWatch, Outcome, StepCall, taken
 from character.config import COMPARED, ROLES, Config, PairDesign
 from character.constitution import Constitution, Trait
 from character.errors import InputError, UnknownNameError
@@ -167,9 +167,9 @@ class CharacterProgram(RecipeModule):
         traits = _traits(trait, constitution)
         made = [self._message_steps(each, constitution) for each in traits if messages is None]
         batches = parallel([partial(drive, steps) for steps in made]) if messages is None else []
-        jobs = self._jobs(traits, batches, messages, constitution)
+        jobs, watch = self._jobs(traits, batches, messages, constitution), FailureWatch()
         rollouts = parallel(
-            [partial(drive, self.rollout_steps(message, each, constitution)) for message, each in jobs],
+            [partial(drive, self._watched(message, each, constitution, watch)) for message, each in jobs],
             limit=self.max_in_flight,
         )
         return _result(rollouts, batches)
@@ -186,9 +186,9 @@ class CharacterProgram(RecipeModule):
         batches: list[MessageBatch] = []
         if messages is None:
             batches = await aparallel([partial(self.agenerate, each, constitution) for each in traits])
-        jobs = self._jobs(traits, batches, messages, constitution)
+        jobs, watch = self._jobs(traits, batches, messages, constitution), FailureWatch()
         rollouts = await aparallel(
-            [partial(self.arollout, message, each, constitution) for message, each in jobs],
+            [partial(adrive, self._watched(message, each, constitution, watch)) for message, each in jobs],
             limit=self.max_in_flight,
         )
         return _result(rollouts, batches)
@@ -224,6 +224,13 @@ class CharacterProgram(RecipeModule):
         ``on_step`` is given the candidates and the ranking as soon as each is there.
         """
         return await adrive(self.rollout_steps(message, trait, constitution, on_step))
+
+    def _watched(
+        self, message: Message, trait: Trait, constitution: Constitution | None, watch: FailureWatch
+    ) -> Steps[Rollout]:
+        rollout = yield from self.rollout_steps(message, trait, constitution)
+        watch.see(rollout)
+        return rollout
 
     def _call(self, role: str, module: Any, arguments: dict[str, Any], message: Message) -> StepCall:
         stage = {"responder": "responses", "ranker": "ranking"}[role]

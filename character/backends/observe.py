@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -63,13 +63,13 @@ class Unit:
 
 
 _unit: ContextVar[Unit | None] = ContextVar("character_unit", default=None)
-_attempt: ContextVar[int] = ContextVar("character_attempt", default=0)
+_attempts: ContextVar[Mapping[str, int]] = ContextVar("character_attempts", default={})  # noqa: B039 - read only
 
 
 @contextmanager
 def entering(unit: Unit) -> Iterator[None]:
     """Have the model calls made inside belong to a unit."""
-    unit.attempt = _attempt.get()
+    unit.attempt = _attempts.get().get(unit.stage, 0)
     token = _unit.set(unit)
     try:
         yield
@@ -78,13 +78,13 @@ def entering(unit: Unit) -> Iterator[None]:
 
 
 @contextmanager
-def attempting(number: int) -> Iterator[None]:
-    """Have units entered inside ask anew what they asked in so many sittings before, which failed."""
-    token = _attempt.set(number)
+def attempting(failed: Mapping[str, int]) -> Iterator[None]:
+    """Have units entered inside ask anew what they asked in so many sittings before, by stage, which failed."""
+    token = _attempts.set(failed)
     try:
         yield
     finally:
-        _attempt.reset(token)
+        _attempts.reset(token)
 
 
 def current_unit() -> Unit | None:

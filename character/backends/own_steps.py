@@ -26,9 +26,10 @@ from character.errors import (
     ConfigError,
     InputError,
     InvalidReplyError,
+    StepFailedError,
     StoreError,
 )
-from character.records import Candidates, Drop, Message, Ranking, Stage, Usage
+from character.records import Candidates, Drop, Message, Ranking, Rollout, Stage, Usage
 from character.text import detect_language, fingerprint, language_name
 
 STEP_ERROR, STEP_UNREADABLE, STEP_INVALID = "step_error", "step_unreadable", "step_invalid"
@@ -157,6 +158,26 @@ def plain_values(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def _turns(message: Message) -> list[dict[str, str]]:
     return [turn.model_dump() for turn in message.turns]
+
+
+class FailureWatch:
+    """Raises StepFailedError once a step of somebody else's has failed for one message after another, and for all."""
+
+    MOST = 5
+
+    def __init__(self, *, has_succeeded: bool = False) -> None:
+        self.has_succeeded, self.failures = has_succeeded, 0
+
+    def see(self, rollout: Rollout) -> None:
+        """Note how a message fared."""
+        fault = next((drop for drop in rollout.drops if drop.reason in STEP_FAULTS), None)
+        self.has_succeeded |= fault is None
+        self.failures += fault is not None
+        if fault is not None and not self.has_succeeded and self.failures >= self.MOST:
+            raise StepFailedError(
+                f"a step failed for each of the first {self.failures} messages: {fault.detail}",
+                fix="try the step by itself on one message; what was finished is kept.",
+            )
 
 
 def taken(

@@ -6,9 +6,16 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from character.backends.call import SERVER_FAULTS
-from character.backends.drivers import ModuleCall, Steps, adrive
+from character.backends.drivers import Steps, adrive
+from character.backends.own_steps import (
+    STEP_FAULTS,
+    STEP_INVALID,
+    WORTH_ANOTHER_SITTING,
+    Outcome,
+    StepCall,
+)
 from character.constitution import Constitution, Trait
+from character.errors import InvalidReplyError, StepFailedError
 from character.inputs import as_batch
 from character.messages.generator import NUM_SHOWN
 from character.messages.near_duplicates import NearDuplicates
@@ -121,16 +128,23 @@ class MessageSlices:
         results = yield [self._call(kind, count, self._shown[kind]) for kind, count in asked.items()]
         self._number += 1
         batches = [
-            as_batch(result, self._trait, kind, self._language())
-            for kind, result in zip(asked, results, strict=True)
+            self._batch(outcome, kind, count)
+            for (kind, count), outcome in zip(asked.items(), results, strict=True)
         ]
+        lost = [drop for batch in batches for drop in batch.drops if drop.reason in STEP_FAULTS]
+        if len(lost) == len(batches):
+            raise StepFailedError(
+                f"the generator made no message of {self._trait.name}: {lost[0].detail}",
+                fix="try it by itself: generator(trait=…, kind='question', num_messages=3).",
+            )
         kept: list[Message] = []
         drops: list[Drop] = []
         for (kind, count), batch in zip(asked.items(), batches, strict=True):
             fresh, repeats = self._without_repeats(batch.messages, kind)
             lacking = max(0, count - len(batch.messages))
             self._missing[kind] = max(0, self._missing[kind] - len(fresh) - lacking)
-            self.has_failed |= lacking > 0 and any(drop.reason in SERVER_FAULTS for drop in batch.drops)
+            again = any(drop.reason in WORTH_ANOTHER_SITTING for drop in batch.drops)
+            self.has_failed |= lacking > 0 and again
             kept += fresh
             drops += [*batch.drops, *repeats]
         self._idle = 0 if kept else self._idle + 1
@@ -146,10 +160,31 @@ class MessageSlices:
 
     def generated(self, kind: Kind, count: int, shown: Iterable[str]) -> Steps[MessageBatch]:
         """Make so many messages of a kind where these were made before, and keep none in mind."""
-        (result,) = yield [self._call(kind, count, shown)]
-        return as_batch(result, self._trait, kind, self._language())
+        (outcome,) = yield [self._call(kind, count, shown)]
+        return self._batch(outcome, kind, count)
 
-    def _call(self, kind: Kind, count: int, shown: Iterable[str]) -> ModuleCall:
+    def _batch(self, outcome: Outcome, kind: Kind, count: int) -> MessageBatch:
+        """Return what the generator gave, no more than was asked for; what it gave too many or too few is told."""
+        fault, detail = outcome.fault, outcome.detail
+        batch = MessageBatch(messages=(), usage=outcome.usage or Usage())
+        if not fault:
+            try:
+                batch = as_batch(outcome.result, self._trait, kind, self._language())
+            except InvalidReplyError as error:
+                fault, detail = STEP_INVALID, " ".join(str(error).split())
+        if fault:
+            return batch.model_copy(update={"drops": (Drop(stage="messages", reason=fault, detail=detail),)})
+        if outcome.usage is None:
+            return batch
+        made, drops = len(batch.messages), list(batch.drops)
+        if made != count and not drops:
+            reason = "surplus" if made > count else "refills_exhausted"
+            detail = f"{self._trait.name}: the generator gave {made} of {count} messages of the kind {kind}"
+            drops = [Drop(stage="messages", reason=reason, detail=detail)] * max(1, made - count)
+        update = {"messages": batch.messages[:count], "drops": tuple(drops), "usage": outcome.usage}
+        return batch.model_copy(update=update)
+
+    def _call(self, kind: Kind, count: int, shown: Iterable[str]) -> StepCall:
         arguments = {
             "trait": self._trait,
             "constitution": self._constitution,
@@ -158,7 +193,16 @@ class MessageSlices:
             "kind": kind,
             "num_messages": count,
         }
-        return ModuleCall(self._generator, arguments, self._lm)
+        return StepCall(
+            self._generator,
+            arguments,
+            self._lm,
+            role="generator",
+            stage="messages",
+            trait=self._trait.name,
+            takes=tuple(arguments),
+            about=(self._trait.name, kind, count, arguments["seed"]),
+        )
 
     def _language(self) -> str:
         if self._constitution:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +12,13 @@ from pathlib import Path
 from typing import Literal, TypedDict, Unpack, overload
 
 from character._version import __version__
-from character.backends.call import SERVER_FAULTS
 from character.backends.measuring import Estimate
+from character.backends.observe import attempting
 from character.backends.own_models import with_configured_lm
+from character.backends.own_steps import STEP_FAULTS, WORTH_ANOTHER_SITTING, FailureWatch
 from character.config import Config, as_config
 from character.constitution import Constitution, Trait
-from character.errors import BudgetReachedError, CharacterError
+from character.errors import BudgetReachedError, CharacterError, StepFailedError
 from character.inputs import as_constitution, spelled_out
 from character.messages.files import MessageSource, as_source
 from character.program import CharacterProgram
@@ -191,7 +193,8 @@ class _Run:
         self.state = RunState()
         self._tell = on_progress or (lambda _state: None)
         self._slots = asyncio.Semaphore(plan.config.concurrency)
-        self._budget_reached: BudgetReachedError | None = None
+        self._stopped_by: CharacterError | None = None
+        self._watch = FailureWatch(has_succeeded=bool(self.store.counts().get("paired")))
 
     async def sit(self) -> None:
         """Work until everything is finished; raise what stopped it before that."""
@@ -216,8 +219,8 @@ class _Run:
         except BaseExceptionGroup as errors:
             leaves = list(_leaves(errors))
             raise next((error for error in leaves if isinstance(error, CharacterError)), leaves[-1]) from None
-        if self._budget_reached:
-            raise self._budget_reached
+        if self._stopped_by:
+            raise self._stopped_by
         if self.state.stopping:
             raise KeyboardInterrupt("Ctrl-C")
 
@@ -247,7 +250,7 @@ class _Run:
         try:
             return await source.anext()
         except BudgetReachedError as error:
-            self._stop_at_budget(error)
+            self._stop_by(error)
             return None
 
     async def _answer(self, trait: Trait, messages: Iterable[Message], group: asyncio.TaskGroup) -> None:
@@ -276,11 +279,18 @@ class _Run:
 
     async def _message(self, message: Message, trait: Trait) -> None:
         try:
-            rollout = await self.program.arollout(message, trait, self.constitution, on_step=self._count_step)
+            failed = json.loads(self.store.meta(f"failed/{message.id}") or "{}")
+            with attempting(failed):
+                rollout = await self.program.arollout(
+                    message, trait, self.constitution, on_step=self._count_step
+                )
             status, reason = outcome(rollout)
             await self.store.add_rollout(rollout, status, reason)
+            for stage in {drop.stage for drop in rollout.drops if drop.reason in STEP_FAULTS}:
+                failed[stage] = failed.get(stage, 0) + 1
+                self.store.set_meta(f"failed/{message.id}", json.dumps(failed))
         except BudgetReachedError as error:
-            self._stop_at_budget(error)
+            self._stop_by(error)
             return
         finally:
             self._slots.release()
@@ -289,9 +299,14 @@ class _Run:
         self._count_drops(rollout.drops)
         self.log.write("rollout", message=message.id, trait=trait.name, status=status, reason=reason)
         self._tell(self.state)
+        try:
+            self._watch.see(rollout)
+        except StepFailedError as error:
+            self._stop_by(error)
 
-    def _stop_at_budget(self, error: BudgetReachedError) -> None:
-        self._budget_reached = error
+    def _stop_by(self, error: CharacterError) -> None:
+        """Begin nothing more; what is in flight ends, and then the error is raised."""
+        self._stopped_by = self._stopped_by or error
         self.state.stopping = True
 
     def _count_earlier(self) -> None:
@@ -321,16 +336,16 @@ def outcome(rollout: Rollout) -> tuple[str, str]:
     """Return the state a message reached, and why where it made no pair.
 
     ``paired``; ``unpaired``, ``unranked``, ``unsuitable``, ``unanswered`` (fewer than two usable candidates);
-    or ``failed`` where that came of a failing server, so that trying again may help.
+    or ``failed`` where that came of a failing server or step, so that trying again may help.
     """
     if rollout.pairs:
         return "paired", ""
     lost = [drop.reason for drop in rollout.drops if not drop.recovered]
     ranking = rollout.ranking
     if ranking is None or ranking.status == "unranked":
-        server = [reason for reason in lost if reason in SERVER_FAULTS]
-        if server:
-            return FAILED, server[0]
+        again = [reason for reason in lost if reason in WORTH_ANOTHER_SITTING]
+        if again:
+            return FAILED, again[0]
     if ranking is None:
         return "unanswered", lost[0] if lost else ""
     if ranking.status == "ranked":

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from character.backends.call import SERVER_FAULTS
+from character.backends.observe import attempting
+from character.backends.own_steps import STEP_FAULTS, WORTH_ANOTHER_SITTING
 from character.constitution import Trait
 from character.errors import BackendUnavailableError
 from character.messages.slices import MessageSlices, SliceState
@@ -22,7 +23,7 @@ class StoredSlices:
 
     def __init__(self, store: RunStore, slices: MessageSlices, trait: Trait, first_ordinal: int) -> None:
         self._store, self._slices, self._trait, self._first = store, slices, trait.name, first_ordinal
-        self._key = f"slices/{trait.name}"
+        self._key, self._failed = f"slices/{trait.name}", f"failed/{trait.name}"
         known = store.meta(self._key)
         if known is not None:
             progress = json.loads(known)
@@ -37,7 +38,8 @@ class StoredSlices:
 
     async def anext(self) -> MessageBatch:
         """Make the next slice; ``keep`` it before another one is made."""
-        return await self._slices.anext()
+        with attempting({"messages": int(self._store.meta(self._failed) or 0)}):
+            return await self._slices.anext()
 
     def keep(self, batch: MessageBatch) -> list[Message]:
         """Keep a slice that was made, and return those of its messages that were not in the store.
@@ -50,6 +52,8 @@ class StoredSlices:
         start = self._first if last is None else last + 1
         self._store.add_messages(self._trait, fresh, start)
         if self._slices.has_failed:
+            if any(drop.reason in STEP_FAULTS for drop in batch.drops):
+                self._store.set_meta(self._failed, str(int(self._store.meta(self._failed) or 0) + 1))
             if last is None and not fresh:
                 raise self._nothing_came(batch)
             return fresh  # the next sitting asks again for what is missing
@@ -63,7 +67,7 @@ class StoredSlices:
             self._store.finish_batch(self._trait, self._slices.totals())
 
     def _nothing_came(self, batch: MessageBatch) -> BackendUnavailableError:
-        fault = next(drop for drop in batch.drops if drop.reason in SERVER_FAULTS)
+        fault = next(drop for drop in batch.drops if drop.reason in WORTH_ANOTHER_SITTING)
         return BackendUnavailableError(
             f"no message could be made for {self._trait}: {fault.reason}, {fault.detail}",
             fix="check the server; the same command then goes on where it stopped.",
