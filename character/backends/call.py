@@ -15,6 +15,7 @@ from character.backends.adapter import CharacterAdapter
 from character.backends.dspy_compat import routed
 from character.backends.observe import Observation, observing
 from character.backends.plain_errors import plain_error, unavailable
+from character.backends.predictors import accepted_by, core_of, signature_of
 from character.backends.seam import SeamEngine
 from character.backends.secrets import first_line
 from character.backends.waiting import blocking, run_blocking
@@ -69,19 +70,21 @@ class Reply:
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a predictor. ``seed`` tells apart calls that would else be identical.
+    """One call of a predictor, or of a module of somebody's own in its place. ``seed`` tells apart calls that would
+    else be identical.
 
     ``fault`` is what was wrong with the reply before: it is shown to the model, and the call counts as a
     re-ask. ``lm`` overrides the model of the context. ``stage`` and ``trait`` label the call for accounts.
     """
 
-    predict: dspy.Predict
+    predict: dspy.Module
     inputs: dict[str, Any]
     stage: str
     trait: str = ""
     seed: int = 0
     fault: str = ""
     lm: LanguageModel | None = None
+    needs: tuple[str, ...] = ()
 
     def run(self) -> Reply:
         """Make the call in this thread."""
@@ -92,20 +95,22 @@ class Call:
         return await self._reply(self.predict.acall)
 
     async def _reply(self, predict: Callable[..., Awaitable[Any]]) -> Reply:
-        lm = routed(self.lm or self.predict.lm or dspy.settings.lm)
+        core = core_of(self.predict)
+        lm = routed(self.lm or getattr(core, "lm", None) or dspy.settings.lm)
         if lm is None:
             raise ConfigError(
                 "no language model is configured.",
                 fix="dspy.configure(lm=character.build_lm()) for the rehearsal model, or any other dspy.LM.",
             )
-        arguments: dict[str, Any] = {**self.inputs, "config": _sampling(lm, self.seed), "lm": lm}
-        if self.fault:
-            arguments |= {"signature": _asking_again(self.predict.signature), "previous_fault": self.fault}
+        arguments, around = self._arguments(lm)
         paced = _seam_of(lm) is not None
         # It stands among DSPy's calling modules, to get the history entry that every model writes.
         probe = SimpleNamespace(history=[])
         prediction, fault = None, Fault()
-        with _surroundings(None if paced else probe), observing(self.stage, self.trait) as scope:
+        settings = around | (
+            {} if paced else {"caller_modules": [*(dspy.settings.caller_modules or []), probe]}
+        )
+        with _surroundings(settings), observing(self.stage, self.trait) as scope:
             try:
                 prediction = await predict(**arguments)
             except dspy_errors.DSPyError as error:
@@ -115,7 +120,21 @@ class Call:
         word, detail = _CUT_SHORT.get(last.finish_reason, fault)
         usage = sum((taken_by(observation) for observation in observed), Usage(reasks=int(bool(self.fault))))
         outputs = {} if word or prediction is None else dict(prediction.items())
+        missing = [] if word else [name for name in self.needs if name not in outputs]
+        if missing:
+            word, detail = "unreadable", f"the reply lacks the field {', '.join(missing)}"
         return Reply(outputs, word, detail, last.model, self.seed, usage)
+
+    def _arguments(self, lm: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return what the predictor is called with, and the DSPy settings that it is called under."""
+        signature, sampling = signature_of(self.predict), _sampling(lm, self.seed)
+        if signature is None:  # a module of somebody's own: it calls the model of the context, with this seed
+            return accepted_by(self.predict, self.inputs), {"lm": lm.copy(**sampling)}
+        inputs = {name: value for name, value in self.inputs.items() if name in signature.input_fields}
+        arguments = {**inputs, "config": sampling, "lm": lm}
+        if self.fault:
+            arguments |= {"signature": _asking_again(signature), "previous_fault": self.fault}
+        return arguments, {}
 
 
 def lean_settings() -> dict[str, Any]:
@@ -129,10 +148,8 @@ def lean_settings() -> dict[str, Any]:
     return needed
 
 
-def _surroundings(probe: SimpleNamespace | None) -> AbstractContextManager[Any]:
-    needed = lean_settings()
-    if probe is not None:
-        needed["caller_modules"] = [*(dspy.settings.caller_modules or []), probe]
+def _surroundings(more: dict[str, Any]) -> AbstractContextManager[Any]:
+    needed = lean_settings() | more
     return dspy.context(**needed) if needed else nullcontext()
 
 

@@ -18,6 +18,7 @@ from dspy.utils.exceptions import AdapterParseError, LMError
 from character.backends.call import SERVER_FAULTS, classify, observation_of, taken_by
 from character.backends.drivers import ModuleCall
 from character.backends.observe import Unit, entering
+from character.backends.predictors import signature_of
 from character.backends.waiting import blocking, run_blocking
 from character.constitution import Constitution, Trait
 from character.errors import (
@@ -126,14 +127,6 @@ class StepCall(ModuleCall):
                 fix="name the fields so, or write a module whose forward passes them on.",
             )
         return {name: values[name] for name in signature.input_fields}
-
-
-def signature_of(module: Any) -> Any:
-    """Return the signature of a module that is nothing but one (Predict, ChainOfThought …), None for any other."""
-    if not isinstance(module, dspy.Module) or not type(module).__module__.startswith("dspy."):
-        return None
-    inner = getattr(module, "predict", module)
-    return getattr(inner, "signature", None)
 
 
 def plain_values(arguments: Mapping[str, Any]) -> dict[str, Any]:

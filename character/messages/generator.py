@@ -10,6 +10,7 @@ import dspy
 
 from character.backends.call import Call, Reply
 from character.backends.drivers import RecipeModule, Steps, adrive, drive
+from character.backends.predictors import as_predictor, needed_outputs
 from character.constitution import Constitution, Trait
 from character.inputs import as_kind, as_trait
 from character.messages.briefs import briefs, take
@@ -32,7 +33,8 @@ class MessageGenerator(RecipeModule):
     the user's). ``oversample`` (1.0 to 4.0) asks for that many times the messages and keeps those that lie
     farthest apart (see ``selection.select_spread``). ``check`` has the model look over the messages in calls
     of their own: those whose answers would not reveal the trait are dropped and refilled. Every message
-    thrown away is a counted Drop. Raises ValueError for values out of range.
+    thrown away is a counted Drop. ``predictor`` asks in place of ``dspy.Predict``: a module, or a signature of
+    one's own with the fields that ``GenerateMessages`` has. Raises ValueError for values out of range.
     """
 
     def __init__(
@@ -43,13 +45,14 @@ class MessageGenerator(RecipeModule):
         max_refills: int = 3,
         oversample: float = 1.0,
         check: bool = False,
+        predictor: dspy.Module | type[dspy.Signature] | None = None,
     ) -> None:
         super().__init__()
         if turns < 1 or turns % 2 == 0:
             raise ValueError(f"turns must be odd and positive, got {turns}")
         if not 1.0 <= oversample <= 4.0:
             raise ValueError(f"oversample must lie between 1.0 and 4.0, got {oversample}")
-        self.generate = dspy.Predict(GenerateMessages)
+        self.generate = as_predictor(predictor, GenerateMessages, "generator")
         self.check = dspy.Predict(CheckMessages) if check else None
         self.turns, self.batch_size, self.max_refills = turns, batch_size, max_refills
         self.oversample = oversample
@@ -150,7 +153,8 @@ class MessageGenerator(RecipeModule):
             "existing_messages": collected.texts()[-NUM_SHOWN:],
             "briefs": wanted,
         }
-        return Call(self.generate, inputs, "messages", collected.trait.name, seed, fault=collected.fault)
+        needs, trait = needed_outputs(GenerateMessages), collected.trait.name
+        return Call(self.generate, inputs, "messages", trait, seed, fault=collected.fault, needs=needs)
 
     def _check_call(self, collected: Collected, messages: list[Message], seed: int, fault: str) -> Call:
         inputs: dict[str, Any] = {

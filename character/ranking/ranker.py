@@ -10,6 +10,7 @@ import dspy
 
 from character.backends.call import Call, Reply
 from character.backends.drivers import RecipeModule, Steps, adrive, drive
+from character.backends.predictors import as_predictor, needed_outputs
 from character.config import MAX_PASSES
 from character.constitution import Trait
 from character.errors import InputError, UnknownNameError
@@ -53,7 +54,9 @@ class Ranker(RecipeModule):
     ranker goes on, one pass at a time up to ``max_passes``, while one more is expected to put right at least
     ``min_gain`` of all pairs of candidates; by default 4 at most, and one where ``passes`` is one. ``jurors`` are models by name that each judge
     everything, instead of the model of the context. ``method`` replaces how the passes are combined. ``calibration`` is
-    applied to the scores of every pass, see ``optimizers.calibration.calibration``.
+    applied to the scores of every pass, see ``optimizers.calibration.calibration``. ``predictor`` asks in place of
+    ``dspy.Predict``: a module such as ``dspy.ChainOfThought(…)``, or a signature of one's own, with the fields that the
+    strategy's has (an input or its reasoning may be missing).
 
     A reply that cannot be read, or that breaks its scale, is asked for again with the fault shown, at most
     ``max_reasks`` times; then the ranking is unranked, because a pass that is missing leaves the orders
@@ -70,6 +73,7 @@ class Ranker(RecipeModule):
         jurors: Mapping[str, Any] | None = None,
         calibration: Calibration | None = None,
         max_reasks: int = 2,
+        predictor: dspy.Module | type[dspy.Signature] | None = None,
         **passing: Unpack[Passing],
     ) -> None:
         super().__init__()
@@ -86,7 +90,7 @@ class Ranker(RecipeModule):
         if method is not None and method not in METHODS:
             raise UnknownNameError("aggregation method", method, METHODS)
         default = max(passes, MAX_PASSES) if passes > 1 else 1
-        self.rank = dspy.Predict(_strategy(strategy).signature)
+        self.rank = as_predictor(predictor, _strategy(strategy).signature, "ranker")
         self.strategy, self.passes, self.max_passes = strategy, passes, max_passes or default
         self.min_gain, self.tournament, self.method = chosen["min_gain"], tournament, method
         self.jurors, self.calibration, self.max_reasks = dict(jurors or {}), calibration, max_reasks
@@ -227,7 +231,8 @@ class Ranker(RecipeModule):
     ) -> Call:
         juror, order = shown
         inputs = _inputs(message, candidates, trait, order)
-        return Call(self.rank, inputs, "ranking", trait.name, seed, fault, self.jurors.get(juror))
+        needs = needed_outputs(_strategy(self.strategy).signature)
+        return Call(self.rank, inputs, "ranking", trait.name, seed, fault, self.jurors.get(juror), needs)
 
 
 def _inputs(message: Message, candidates: Candidates, trait: Trait, shown: Sequence[int]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import dspy
 from character.backends.call import Call, Reply
 from character.backends.drivers import RecipeModule, Steps, adrive, drive
 from character.backends.measuring import alike
+from character.backends.predictors import as_predictor
 from character.constitution import Constitution, Trait
 from character.errors import InputError, UnknownNameError
 from character.inputs import as_message, as_trait
@@ -57,7 +58,8 @@ class Responder(RecipeModule):
     that a filter stops (see ``filters.unusable``) are sampled again at another seed at most ``max_refills``
     times, without a word about the fault. What is still unusable then, cut off or stopped by the server is
     dropped and counted. ``max_response_tokens`` is the most tokens a reply may have, by estimate; None sets
-    no limit.
+    no limit. ``predictor`` asks for a response in character in place of ``dspy.Predict``: a module, or a signature of
+    one's own with the fields that ``RespondInCharacter`` has.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Responder(RecipeModule):
         max_reasks: int = 1,
         max_refills: int = 1,
         max_response_tokens: int | None = None,
+        predictor: dspy.Module | type[dspy.Signature] | None = None,
     ) -> None:
         super().__init__()
         spread_levels(num_candidates)
@@ -81,7 +84,7 @@ class Responder(RecipeModule):
             raise UnknownNameError("expression level", str(unknown[0]), LEVELS)
         if calls not in get_args(Calls):
             raise UnknownNameError("way to call", str(calls), get_args(Calls))
-        self.respond = dspy.Predict(RespondInCharacter)
+        self.respond = as_predictor(predictor, RespondInCharacter, "responder")
         self.respond_plainly = dspy.Predict(RespondPlainly)
         if calls == "per_message":
             self.respond_at_each = dspy.Predict(RespondAtEachExpression)
@@ -184,7 +187,8 @@ class _Asking:
             **asked,
             "conversation": [turn.model_dump() for turn in self.message.turns],
         }
-        return Call(predict, inputs, "responses", self.trait.name, seed, fault, self.lm(place))
+        needs = ("response",)
+        return Call(predict, inputs, "responses", self.trait.name, seed, fault, self.lm(place), needs)
 
     def _shown(self) -> list[Trait]:
         if self.responder.conditioning == "character" and self.constitution:
