@@ -1,12 +1,13 @@
-"""What a person should read: rankings the judge was least sure of, messages it set aside, pairs that show a confound."""
+"""What to read: rankings the judge was least sure of, messages it set aside, pairs that show a confound."""
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 
 from character.audit.confounds import ConfoundAudit
-from character.pairs.feature_words import HasWords, TraitWords, trait_words, words_of_trait
+from character.pairs.feature_words import HasWords, TraitWords, WordsByTrait
 from character.pairs.features import FEATURES, MeasuredText, opener
 from character.records import PreferencePair, Record, Rollout
 
@@ -66,7 +67,7 @@ class ExampleCollector:
     """
 
     def __init__(self, confounds: ConfoundAudit | None = None, traits: Iterable[HasWords] = ()) -> None:
-        self._words = {trait.name: words_of_trait(trait) for trait in traits}
+        self._words = WordsByTrait(traits)
         self._signs = _directions(confounds)
         self._best: dict[str, tuple[float, PreferencePair]] = {}
         self._least: list[tuple[float, int, Rollout]] = []
@@ -80,30 +81,23 @@ class ExampleCollector:
         if ranking and ranking.status != "ranked" and len(self._aside) < NUM_SET_ASIDE:
             self._aside.append(rollout)
         if ranking and ranking.status == "ranked" and ranking.consistency is not None:
-            entry = (-ranking.consistency, -self._seen, rollout)
-            if len(self._least) < NUM_RANKINGS:
-                heapq.heappush(self._least, entry)
-            elif entry[:2] > self._least[0][:2]:
-                heapq.heapreplace(self._least, entry)
+            entry = (ranking.consistency, self._seen, rollout)
+            self._least = heapq.nsmallest(NUM_RANKINGS, [*self._least, entry], key=itemgetter(0, 1))
         for pair in rollout.pairs if self._signs else ():
             self._look(pair)
 
     def examples(self) -> AuditExamples:
         """Return what was picked."""
-        least = sorted(self._least, key=lambda entry: entry[:2], reverse=True)
         pairs = [(name, self._best[name][1]) for name in self._signs if name in self._best]
         return AuditExamples(
-            rankings=tuple(_ranking(rollout) for *_, rollout in least),
+            rankings=tuple(_ranking(rollout) for *_, rollout in self._least),
             set_aside=tuple(_ranking(rollout) for rollout in self._aside),
             pairs=tuple(_pair(name, pair) for name, pair in pairs),
         )
 
     def _look(self, pair: PreferencePair) -> None:
-        words = self._words.get(pair.trait)
-        if words is None:
-            words = self._words[pair.trait] = trait_words(pair.trait)
         for name, sign in self._signs.items():
-            strength = sign * _difference(name, pair, words)
+            strength = sign * _difference(name, pair, self._words[pair.trait])
             if strength > 0 and (name not in self._best or strength > self._best[name][0]):
                 self._best[name] = (strength, pair)
 

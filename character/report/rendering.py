@@ -77,7 +77,7 @@ def _numeric_columns(table: Table) -> list[bool]:
 
 
 def _parted(number: Cell, text: Any) -> tuple[str, str]:
-    """Return a big number and, apart from it, its interval from after the bracket on; "" where there is none."""
+    """Return a big number and, apart from it, its interval from after the bracket on, "" for none."""
     if isinstance(number, str):
         return number, ""
     value, _, interval = text(number).partition(" [")
