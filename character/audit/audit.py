@@ -1,4 +1,4 @@
-"""The whole audit of a run: its messages, candidates, rankings and pairs, what stands out, and examples to read."""
+"""The whole audit of a run: its messages, candidates, rankings and pairs, what stands out, and examples."""
 
 from __future__ import annotations
 
@@ -73,9 +73,10 @@ class AuditResult(RunAudit):
     __hash__ = RunAudit.__hash__
 
     def write_report(self, path: Path | str | None = None) -> Path:
-        """Write the audit as an HTML file, by default audit.html in the run's folder, and as JSON beside it; return its path.
+        """Write the audit as an HTML file and as JSON beside it, and return the path of the former.
 
-        Raises InputError for a file that is not named as HTML or cannot be written.
+        It is audit.html in the run's folder unless given. Raises InputError for a file that is not named as
+        HTML or cannot be written.
         """
         html = html_path(path or self._folder / PAGE_NAME)
         write_page(audit_page(self), self, html)
@@ -88,10 +89,11 @@ def audit(
 ) -> AuditResult:
     """Return the audit of a run, finished or not; no language model is called and nothing is written.
 
-    The options stand for those of the section ``[audit]``: ``language`` is that of the findings, the constitution's
-    unless given, ``seed`` that of the intervals. A ``preference`` model (fitted, or its folder) says what it thinks of
-    all pairs, and so does ``second_opinion``, any function of pairs and traits. The same run and seed give the same
-    audit. Raises StoreError where the folder holds no run and UnknownNameError for the language.
+    The options stand for those of the section ``[audit]``: ``language`` is that of the findings, the
+    constitution's unless given, ``seed`` that of the intervals. A ``preference`` model (fitted, or its
+    folder) says what it thinks of all pairs, and so does ``second_opinion``, any function of pairs and
+    traits. The same run and seed give the same audit. Raises StoreError where the folder holds no run and
+    UnknownNameError for the language.
     """
     config = _configured(config, options)
     language, seed = config.audit.language, config.audit.seed

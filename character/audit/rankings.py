@@ -75,14 +75,15 @@ class JurorRow(Record):
 class RankingAudit(Record):
     """What the rankings of a run are worth.
 
-    ``passes`` is how often a candidate was judged per ranking. ``consistency`` is how far a judge agrees with itself,
-    in -1..1: where ``measure`` is ``passes`` the mean tau-b between two passes over the same candidates, ``scores`` that
-    between the first and the second scores of each, ``orders`` 2 s - 1 with s the share of pairs of candidates
-    on which both orders agree (ties half). ``repeated`` counts the rankings that judged something twice. ``same_model`` lists
-    models that more than one juror is made of. ``same_best`` how often two
-    passes agree on the best. ``intended`` is the share of pairs of levels that were judged as they were
-    meant. ``sure`` and ``unsure`` are shares of all pairs of candidates; ``expected_errors`` the share of
-    pairs that the orders are expected to get wrong. Intervals hold at 95 %, messages resampled; from fewer than five messages nothing is estimated.
+    ``passes`` is how often a candidate was judged per ranking. ``consistency`` is how far a judge agrees
+    with itself, in -1..1: where ``measure`` is ``passes`` the mean tau-b between two passes over the same
+    candidates, ``scores`` that between the first and the second scores of each, ``orders`` 2 s - 1 with s
+    the share of pairs of candidates on which both orders agree (ties half). ``repeated`` counts the rankings
+    that judged something twice. ``same_model`` lists models that more than one juror is made of.
+    ``same_best`` how often two passes agree on the best. ``intended`` is the share of pairs of levels that
+    were judged as they were meant. ``sure`` and ``unsure`` are shares of all pairs of candidates;
+    ``expected_errors`` the share of pairs that the orders are expected to get wrong. Intervals hold at 95 %,
+    messages resampled; from fewer than five messages nothing is estimated.
     """
 
     statuses: dict[str, int]

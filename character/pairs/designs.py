@@ -1,4 +1,4 @@
-"""From a ranking to preference pairs: pure functions over records, every pair left out has a counted reason."""
+"""From a ranking to preference pairs; every pair that is left out has a counted reason."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def _left_out(
                 "uncertain",
                 f"{sides}: probability {probability:.3f} is below {limits.min_probability:.3f}",
             )
-    if _same(candidates.items[better].text, candidates.items[worse].text):
+    if _plain(candidates.items[better].text) == _plain(candidates.items[worse].text):
         return "identical", "both sides are the same text"
     return "", ""
 
@@ -179,10 +179,6 @@ def _worth(pair: PreferencePair) -> tuple[float, float]:
     if pair.design == "neutral":  # to go by the ranking here would bring the trait's signal back in
         return (stable_seed("cap", pair.id), 0.0)
     return (0.0 if pair.probability is None else pair.probability, pair.margin)
-
-
-def _same(left: str, right: str) -> bool:
-    return _plain(left) == _plain(right)
 
 
 def _plain(text: str) -> str:

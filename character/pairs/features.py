@@ -1,4 +1,4 @@
-"""What can be counted in a text without understanding it: the features that may set the sides of a pair apart.
+"""What can be counted in a text without understanding it: features that may set the sides of a pair apart.
 
 Every feature is a function from a ``MeasuredText`` to a number and stands in ``FEATURES``, the registry.
 They are cheap (some 70 µs for all of them on a reply of 500 characters) and work in English and Chinese.
@@ -34,7 +34,7 @@ _OPENING_STOP = re.compile(r"[^\w\s'’]")
 
 @dataclass(frozen=True)
 class MeasuredText:
-    """A reply as the features see it: as it stands, its Latin words, and a line of them to find phrases in."""
+    """A reply as the features see it: as it stands, its Latin words, a line of them to find phrases in."""
 
     raw: str
     words: tuple[str, ...]
@@ -131,7 +131,7 @@ def opener(text: str) -> str:
 
 
 def feature_word(name: str, language: str) -> str:
-    """Return how a report calls a feature or an opener (``opener:well``); without a word it keeps its name."""
+    """Return how a report calls a feature or an opener (``opener:well``): its name where there is no word."""
     if name.startswith("opener:"):
         return wording("audit.page", language)["opener_feature"].format(name.removeprefix("opener:"))
     return wording("audit.features", language).get(name, name)

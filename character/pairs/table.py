@@ -85,7 +85,7 @@ class PairTable:
         return [int(i) for i in places[:MOST_OPENERS]]
 
     def opener_signs(self, places: Sequence[int]) -> Floats:
-        """Return per opener 1 where only the chosen side begins with it, -1 where only the rejected, else 0."""
+        """Return per opener 1 where the chosen side alone begins with it, -1 where the rejected, else 0."""
         wanted = np.asarray(places, dtype=np.int64)
         chosen = self.opener_chosen[:, None] == wanted
         return np.asarray(chosen.astype(np.float64) - (self.opener_rejected[:, None] == wanted))
@@ -137,6 +137,11 @@ class _Texts:
             counts = np.array([feature(measured) for feature in FEATURES.values()], dtype=np.float64)
             self.seen[trait, text] = counts, self.openers.setdefault(opener(text), len(self.openers))
         return self.seen[trait, text]
+
+
+def without_nan(values: Floats) -> list[float | None]:
+    """Return the values, None where one is not known."""
+    return [None if np.isnan(value) else float(value) for value in values]
 
 
 def most_common(names: Sequence[str], places: Ints) -> tuple[str, float]:
