@@ -100,13 +100,13 @@ def audit(
     ask = options.get("second_opinion") or _asking(options.get("preference") or config.audit.preference, seed)
     with reading(run_folder, "run") as store:
         constitution = stored_constitution(store)
-        kept = _Kept(store, read_vetoes(store.folder))
-        of_constitution = report_language(constitution.language)
-        found = _audit(store, kept, constitution, language or of_constitution, seed)
+        kept = _Kept(store, read_vetoes(store.folder), constitution)
+        result = _audit(kept, language or report_language(constitution.language), seed)
         if ask is not None:
-            asked = [pair for rollout in kept.rollouts() for pair in rollout.pairs]
-            found = found.model_copy(update={"second_opinion": ask(asked, constitution.traits)})
-    return AuditResult.in_folder(found.model_copy(update={"findings": findings(found)}), Path(run_folder))
+            result = result.model_copy(
+                update={"second_opinion": ask(list(kept.pairs()), constitution.traits)}
+            )
+    return AuditResult.in_folder(result.model_copy(update={"findings": findings(result)}), Path(run_folder))
 
 
 def _configured(config: Config | Path | str | None, options: AuditOptions) -> Config:
@@ -121,9 +121,10 @@ def _asking(preference: PreferenceModel | Path | str | None, seed: int) -> Ask |
     """Return what asks a preference model, given as one or by its folder, about a run's pairs."""
     if preference is None:
         return None
-    is_folder = isinstance(preference, str | Path)
-    model = load_preference_model(preference) if isinstance(preference, str | Path) else preference
-    where = f"the model {preference}" if is_folder else "the model"
+    if isinstance(preference, str | Path):
+        model, where = load_preference_model(preference), f"the model {preference}"
+    else:
+        model, where = preference, "the model"
 
     def ask(pairs: Sequence[PreferencePair], traits: Sequence[Trait]) -> SecondOpinion:
         asked = asked_about(model, (pair.trait for pair in pairs), traits, where=where)
@@ -145,6 +146,7 @@ class _Kept:
 
     store: RunStore
     vetoes: Vetoes
+    constitution: Constitution
 
     def rollouts(self, left_out: Counter[str] | None = None) -> Iterator[Rollout]:
         """Yield the rollouts without what was vetoed; ``left_out`` counts that by reason."""
@@ -154,18 +156,23 @@ class _Kept:
             if rollout is not None:
                 yield rollout
 
-    def messages(self, constitution: Constitution) -> Iterator[Message]:
+    def pairs(self) -> Iterator[PreferencePair]:
+        """Yield the pairs that nobody vetoed."""
+        for rollout in self.rollouts():
+            yield from rollout.pairs
+
+    def messages(self) -> Iterator[Message]:
         """Yield the messages that nobody vetoed, those without a rollout included."""
-        for message in _messages(self.store, constitution):
-            if message.id not in self.vetoes.messages and message.trait not in self.vetoes.traits:
-                yield message
+        for trait in self.constitution.traits:
+            last = self.store.last_ordinal(trait.name)
+            if last is not None and trait.name not in self.vetoes.traits:
+                messages = self.store.messages(trait.name, before=last + 1)
+                yield from (message for message in messages if message.id not in self.vetoes.messages)
 
 
-def _audit(
-    store: RunStore, kept: _Kept, constitution: Constitution, language: Language, seed: int
-) -> RunAudit:
-    summary = summarize(store)
-    confounds, sides, balanced = _pairs(kept, constitution, seed)
+def _audit(kept: _Kept, language: Language, seed: int) -> RunAudit:
+    constitution, summary = kept.constitution, summarize(kept.store)
+    confounds, sides, balanced = _pairs(kept, seed)
     levels: Counter[str] = Counter()
     vetoed: Counter[str] = Counter()
     num_pairs = 0
@@ -176,7 +183,6 @@ def _audit(
         examples.add(rollout)
         levels.update(p.chosen_level for p in rollout.pairs if p.chosen_level and p.design != "neutral")
     traits = {trait.name: trait for trait in constitution.traits}
-    gone = summary.messages["messages"] - sum(1 for _ in kept.messages(constitution))
     return RunAudit(
         constitution=constitution.name,
         language=language,
@@ -185,14 +191,12 @@ def _audit(
         traits=summary.traits,
         models=summary.models,
         rehearsal=summary.rehearsal,
-        states={**summary.messages, "messages": summary.messages["messages"] - gone},
+        states={**summary.messages, "messages": sum(1 for _ in kept.messages())},
         num_pairs=num_pairs,
         vetoed=dict(sorted(vetoed.items())),
         dropped=summary.dropped,
         reasked=summary.reasked,
-        messages=audit_messages(
-            kept.messages(constitution), targets=_targets(store, constitution, summary), seed=seed
-        ),
+        messages=audit_messages(kept.messages(), targets=_targets(kept, summary), seed=seed),
         candidates=candidates.audit(),
         rankings=audit_rankings(kept.rollouts(), traits=traits, seed=seed),
         confounds=confounds,
@@ -203,45 +207,29 @@ def _audit(
     )
 
 
-def _messages(store: RunStore, constitution: Constitution) -> Iterator[Message]:
-    """Yield every message of a run, those without a rollout included."""
-    for trait in constitution.traits:
-        last = store.last_ordinal(trait.name)
-        if last is not None:
-            yield from store.messages(trait.name, before=last + 1)
-
-
-def _targets(store: RunStore, constitution: Constitution, summary: RunSummary) -> Targets | None:
+def _targets(kept: _Kept, summary: RunSummary) -> Targets | None:
     """Return how many messages the configuration asks for by trait and kind; None where it is not what asked.
 
     That is so for messages that were given or are not all there, and where fewer came than asked although too
     little was dropped on the way: then a program of the user's own asked for fewer.
     """
-    config, given = (
-        stored_config(store).messages,
-        json.loads(store.meta("identity") or "{}").get("given messages"),
-    )
-    if (
-        given
-        or config.from_questions
-        or not all(store.has_batch(trait.name) for trait in constitution.traits)
-    ):
+    store, traits = kept.store, kept.constitution.traits
+    config = stored_config(store).messages
+    given = json.loads(store.meta("identity") or "{}").get("given messages")
+    if given or config.from_questions or not all(store.has_batch(trait.name) for trait in traits):
         return None
-    asked = config.per_trait * len(constitution.traits)
+    asked = config.per_trait * len(traits)
     lost = sum(n for drops in (summary.dropped, summary.reasked) for n in drops.get("messages", {}).values())
     if asked - summary.messages["messages"] > lost:
         return None
     share, rest = divmod(config.per_trait, len(config.kinds))
     kinds = {str(kind): share + (place < rest) for place, kind in enumerate(config.kinds)}
-    return {trait.name: kinds for trait in constitution.traits}
+    return {trait.name: kinds for trait in traits}
 
 
-def _pairs(
-    kept: _Kept, constitution: Constitution, seed: int
-) -> tuple[ConfoundAudit | None, tuple[MoreOf, ...], Balanced | None]:
+def _pairs(kept: _Kept, seed: int) -> tuple[ConfoundAudit | None, tuple[MoreOf, ...], Balanced | None]:
     """Return the confounds of the pairs and what balancing would keep; the ids of the kept are left out."""
-    pairs: Iterator[PreferencePair] = (pair for rollout in kept.rollouts() for pair in rollout.pairs)
-    table = pair_table(pairs, constitution.traits)
+    table = pair_table(kept.pairs(), kept.constitution.traits)
     if not table.ids:
         return None, (), None
     balanced = balance_table(table, seed=seed)

@@ -172,7 +172,7 @@ def _flagged(features: Iterable[FeatureEffect], openers: Iterable[OpenerEffect])
 
 
 class _Tested(NamedTuple):
-    """What is known of one column: its mean with the interval, its adjusted p-value, whether it is flagged."""
+    """What is known of a column: its mean with the interval, its adjusted p-value, whether it is flagged."""
 
     effect: float
     low: float | None

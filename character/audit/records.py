@@ -29,7 +29,7 @@ class AuditFinding(Record):
 
 
 class MoreOf(Record):
-    """In what share of the pairs the chosen, or the rejected, side has more of a feature; ties are the rest."""
+    """In what share of pairs the chosen, or the rejected, side has more of a feature; ties are the rest."""
 
     name: str
     chosen: float

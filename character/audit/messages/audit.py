@@ -75,7 +75,7 @@ def audit_messages(
 
 @dataclass
 class _Table:
-    """The messages as columns, one place per message; equal texts of a column of few values are one object."""
+    """The messages as columns, a place per message; equal texts of a column of few values are one object."""
 
     ids: list[str] = field(default_factory=list)
     traits: list[str] = field(default_factory=list)
