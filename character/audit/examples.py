@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from operator import itemgetter
 
 from character.audit.confounds import ConfoundAudit
 from character.pairs.feature_words import HasWords, TraitWords, WordsByTrait
 from character.pairs.features import FEATURES, MeasuredText, opener
-from character.records import PreferencePair, Record, Rollout
+from character.records import PreferencePair, Ranking, Record, Rollout
 
 NUM_RANKINGS, NUM_SET_ASIDE, NUM_CONFOUNDS = 5, 3, 3
 """How many rankings, messages set aside and confounds are shown by example."""
@@ -70,8 +70,8 @@ class ExampleCollector:
         self._words = WordsByTrait(traits)
         self._signs = _directions(confounds)
         self._best: dict[str, tuple[float, PreferencePair]] = {}
-        self._least: list[tuple[float, int, Rollout]] = []
-        self._aside: list[Rollout] = []
+        self._least: list[tuple[float, int, RankingExample]] = []
+        self._aside: list[RankingExample] = []
         self._seen = 0
 
     def add(self, rollout: Rollout) -> None:
@@ -79,9 +79,9 @@ class ExampleCollector:
         self._seen += 1
         ranking = rollout.ranking
         if ranking and ranking.status != "ranked" and len(self._aside) < NUM_SET_ASIDE:
-            self._aside.append(rollout)
+            self._aside.append(_ranking(rollout, ranking))
         if ranking and ranking.status == "ranked" and ranking.consistency is not None:
-            entry = (ranking.consistency, self._seen, rollout)
+            entry = (ranking.consistency, self._seen, _ranking(rollout, ranking))
             self._least = heapq.nsmallest(NUM_RANKINGS, [*self._least, entry], key=itemgetter(0, 1))
         for pair in rollout.pairs if self._signs else ():
             self._look(pair)
@@ -90,8 +90,8 @@ class ExampleCollector:
         """Return what was picked."""
         pairs = [(name, self._best[name][1]) for name in self._signs if name in self._best]
         return AuditExamples(
-            rankings=tuple(_ranking(rollout) for *_, rollout in self._least),
-            set_aside=tuple(_ranking(rollout) for rollout in self._aside),
+            rankings=tuple(example for *_, example in self._least),
+            set_aside=tuple(self._aside),
             pairs=tuple(_pair(name, pair) for name, pair in pairs),
         )
 
@@ -120,23 +120,21 @@ def _difference(name: str, pair: PreferencePair, words: TraitWords) -> float:
     return feature(MeasuredText.of(pair.chosen, words)) - feature(MeasuredText.of(pair.rejected, words))
 
 
-def _ranking(rollout: Rollout) -> RankingExample:
-    ranking, items = rollout.ranking, rollout.candidates.items if rollout.candidates else ()
-    scores: Sequence[float] = ranking.scores if ranking else ()
-    order = [i for group in ranking.order for i in group] if ranking and scores else list(range(len(items)))
+def _ranking(rollout: Rollout, ranking: Ranking) -> RankingExample:
+    items = rollout.candidates.items if rollout.candidates else ()
+    scores = ranking.scores or (None,) * len(items)
+    order = [i for group in ranking.order for i in group] if ranking.scores else range(len(items))
+    candidates = (
+        ShownCandidate(text=items[i].text, level=items[i].level or "", score=scores[i]) for i in order
+    )
     return RankingExample(
         message_id=rollout.message.id,
         trait=rollout.message.trait,
         message=rollout.message.text,
-        candidates=tuple(
-            ShownCandidate(
-                text=items[i].text, level=items[i].level or "", score=scores[i] if scores else None
-            )
-            for i in order
-        ),
-        status=ranking.status if ranking else "",
-        consistency=ranking.consistency if ranking else None,
-        reason=ranking.reason if ranking else "",
+        candidates=tuple(candidates),
+        status=ranking.status,
+        consistency=ranking.consistency,
+        reason=ranking.reason,
     )
 
 
