@@ -13,7 +13,7 @@ from pydantic import PrivateAttr
 
 from character._version import __version__
 from character.audit.candidates import CandidateCounter
-from character.audit.confounds import ConfoundAudit, audit_table
+from character.audit.confounds import ConfoundAudit, audit_confounds
 from character.audit.examples import ExampleCollector
 from character.audit.findings import findings
 from character.audit.messages.audit import Targets, audit_messages
@@ -233,7 +233,7 @@ def _pairs(kept: _Kept, seed: int) -> tuple[ConfoundAudit | None, tuple[MoreOf, 
     if not table.ids:
         return None, (), None
     balanced = balance_table(table, seed=seed)
-    return audit_table(table, seed), _sides(table), balanced.model_copy(update={"kept": ()})
+    return audit_confounds(table, seed=seed), _sides(table), balanced.model_copy(update={"kept": ()})
 
 
 def _sides(table: PairTable) -> tuple[MoreOf, ...]:

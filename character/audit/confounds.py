@@ -104,7 +104,7 @@ class ConfoundAudit(Record):
 
 
 def audit_confounds(
-    pairs: Iterable[PreferencePair],
+    pairs: Iterable[PreferencePair] | PairTable,
     traits: Iterable[HasWords] | None = None,
     seed: int = 0,
     *,
@@ -112,15 +112,12 @@ def audit_confounds(
 ) -> ConfoundAudit:
     """Return what sets chosen apart from rejected besides the trait.
 
-    ``pairs`` are read once. ``traits`` (a constitution's) give the words that count as the trait's own;
-    without them the words of the trait's name do. ``threshold`` is the effect from which a confound is
-    flagged, in 0..1. The same seed gives the same intervals, p-values and folds.
+    ``pairs`` are read once; they may have been counted before (see ``pair_table``). ``traits`` (a
+    constitution's) give the words that count as the trait's own; without them the words of the trait's name
+    do. ``threshold`` is the effect from which a confound is flagged, in 0..1. The same seed gives the same
+    intervals, p-values and folds.
     """
-    return audit_table(pair_table(pairs, traits), seed, threshold=threshold)
-
-
-def audit_table(table: PairTable, seed: int = 0, *, threshold: float = THRESHOLD) -> ConfoundAudit:
-    """Return the audit of pairs that were counted before (see ``pair_table``)."""
+    table = pairs if isinstance(pairs, PairTable) else pair_table(pairs, traits)
 
     def scopes(names: tuple[str, ...]) -> dict[str, ConfoundScope]:
         every = sorted(set(names))
@@ -169,6 +166,12 @@ def _flagged(features: Iterable[FeatureEffect], openers: Iterable[OpenerEffect])
     names = [(-abs(row.effect), row.name) for row in features if row.flagged]
     names += [(-abs(row.effect), f"opener:{row.opener}") for row in openers if row.flagged]
     return tuple(name for _, name in sorted(names))
+
+
+def without_twins(flagged: Iterable[str]) -> list[str]:
+    """Leave out the length in tokens where that in characters is there: it says the same."""
+    names = list(flagged)
+    return [name for name in names if name != "tokens" or "characters" not in names]
 
 
 class _Tested(NamedTuple):

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Iterable
 from operator import itemgetter
 
-from character.audit.confounds import ConfoundAudit
+from character.audit.confounds import ConfoundAudit, without_twins
 from character.pairs.feature_words import HasWords, TraitWords, WordsByTrait
 from character.pairs.features import FEATURES, MeasuredText, opener
 from character.records import PreferencePair, Ranking, Record, Rollout
@@ -108,8 +108,8 @@ def _directions(confounds: ConfoundAudit | None) -> dict[str, int]:
         return {}
     effects = {row.name: row.effect for row in confounds.run.features}
     effects |= {f"{_OPENER}{row.opener}": row.effect for row in confounds.run.openers}
-    names = [name for name in confounds.flagged if name != "tokens" or "characters" not in confounds.flagged]
-    return {name: 1 if effects[name] > 0 else -1 for name in names[:NUM_CONFOUNDS]}
+    names = without_twins(confounds.flagged)[:NUM_CONFOUNDS]
+    return {name: 1 if effects[name] > 0 else -1 for name in names}
 
 
 def _difference(name: str, pair: PreferencePair, words: TraitWords) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import get_args
 
-from character.audit.confounds import ConfoundScope
+from character.audit.confounds import ConfoundScope, without_twins
 from character.audit.messages.findings import message_findings
 from character.audit.rankings import UNSURE
 from character.audit.records import AuditFinding, RunAudit
@@ -112,15 +112,14 @@ def _confounds(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
     confounds = audit.confounds
     if confounds is None:
         return
-    names = _without_twins(confounds.flagged)
+    names = without_twins(confounds.flagged)
     for name in names[:NUM_CONFOUNDS]:
         yield _confound(audit, confounds.run, name, say)
     if len(names) > NUM_CONFOUNDS:
         yield say("more_confounds", "look", number=len(names) - NUM_CONFOUNDS)
     if not names:
-        large = _without_twins(
-            tuple(row.name for row in confounds.run.features if abs(row.effect) >= confounds.threshold)
-        )
+        effects = confounds.run.features
+        large = without_twins(row.name for row in effects if abs(row.effect) >= confounds.threshold)
         threshold = Number(confounds.threshold, digits=1)
         if large:
             yield say("unproven", "note", names=_names(large, audit.language), threshold=threshold)
@@ -130,11 +129,6 @@ def _confounds(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
     yield from _surface(confounds.classifier, say)
     if names and audit.balanced:
         yield from _balance(audit.balanced, audit.language, say)
-
-
-def _without_twins(flagged: tuple[str, ...]) -> list[str]:
-    """Leave out the length in tokens where that in characters is there: it says the same."""
-    return [name for name in flagged if name != "tokens" or "characters" not in flagged]
 
 
 def _confound(audit: RunAudit, scope: ConfoundScope, name: str, say: _Say) -> AuditFinding:
@@ -162,7 +156,7 @@ def _trait_confounds(
     scopes: dict[str, ConfoundScope], of_run: list[str], language: str, say: _Say
 ) -> Iterator[AuditFinding]:
     own = {
-        trait: [name for name in _without_twins(scope.flagged) if name not in of_run]
+        trait: [name for name in without_twins(scope.flagged) if name not in of_run]
         for trait, scope in scopes.items()
         if len(scopes) > 1
     }

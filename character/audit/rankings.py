@@ -134,6 +134,7 @@ class _Seen(NamedTuple):
     same_best: float | None
     intended: float | None
     error: float | None
+    jurors: dict[str, list[float]]
 
 
 def _mean(values: Iterable[float | None], seed: int) -> Interval | None:
@@ -150,7 +151,7 @@ class _Collected:
         self.statuses: Counter[str] = Counter()
         self.strategies: Counter[str] = Counter()
         self.places = PositionEstimator()
-        self.jurors = _Jurors()
+        self.models: dict[str, set[str]] = defaultdict(set)
         self.seen: list[_Seen] = []
         self.scores: dict[str, list[float]] = defaultdict(list)
         self.firsts: dict[str, list[float]] = defaultdict(list)
@@ -170,7 +171,9 @@ class _Collected:
         self.judged += sum(len(done.shown) for done in ranking.passes) / len(ranking.scores)
         self.saved += ranking.saved_calls
         self.places.add(ranking)
-        self.jurors.add(ranking)
+        for done in ranking.passes:
+            if done.juror:
+                self.models[done.model].add(done.juror)
         agreed = _consistency(ranking)
         self.seen.append(
             _Seen(
@@ -181,11 +184,12 @@ class _Collected:
                 same_best=None if agreed is None else _same_best(ranking),
                 intended=self._intended(self.traits.get(message.trait), rollout.candidates, ranking),
                 error=self._error(ranking),
+                jurors=_juror_scores(ranking),
             )
         )
 
     def _intended(self, trait: Trait | None, candidates: Candidates, ranking: Ranking) -> float | None:
-        """Return in what share of pairs the level meant to fit better was judged to; counts levels on the way."""
+        """Return in what share of pairs the level meant to fit better won; counts all levels on the way."""
         levels = [item.level for item in candidates.items]
         best = set(ranking.order[0])
         for index, level in enumerate(levels):
@@ -215,6 +219,7 @@ class _Collected:
 
     def audit(self, seed: int) -> RankingAudit:
         agreed = [(seen.consistency, seen.message_id) for seen in self.seen if seen.consistency is not None]
+        jurors = [seen.jurors for seen in self.seen if seen.jurors]
         commonest = max(self.strategies, key=lambda name: self.strategies[name], default="")
         return RankingAudit(
             statuses=dict(self.statuses),
@@ -226,14 +231,14 @@ class _Collected:
             consistency=_mean((seen.consistency for seen in self.seen), seed),
             measure=_MEASURES.get(commonest, "passes"),
             repeated=len(agreed),
-            same_model=self.jurors.same_model(),
+            same_model=tuple(sorted(name for name, of in self.models.items() if name and len(of) > 1)),
             same_best=_mean((seen.same_best for seen in self.seen), seed),
             intended=_mean((seen.intended for seen in self.seen), seed),
             levels=tuple(self._levels(seed)),
             versus=tuple(self._versus(seed)),
             groups=tuple(self._groups(seed)),
-            alpha=self.jurors.alpha(seed),
-            jurors=tuple(self.jurors.rows(seed)),
+            alpha=_alpha(jurors, seed),
+            jurors=tuple(_juror_rows(jurors, seed)),
             sure=round(self.sure / max(1, self.pairs), 4),
             unsure=round(self.unsure / max(1, self.pairs), 4),
             expected_errors=_mean((seen.error for seen in self.seen), seed),
@@ -327,46 +332,33 @@ def _intended(left: Level | None, right: Level | None, target: str) -> tuple[str
     return None
 
 
-class _Jurors:
-    """Each juror's mean score per candidate, message by message."""
-
-    def __init__(self) -> None:
-        self.tables: list[dict[str, list[float]]] = []
-        self.models: dict[str, set[str]] = defaultdict(set)
-
-    def add(self, ranking: Ranking) -> None:
-        by_juror: dict[str, list[tuple[float | None, ...]]] = defaultdict(list)
-        for done in ranking.passes:
-            if done.juror:
-                by_juror[done.juror].append(done.scores)
-                self.models[done.model].add(done.juror)
-        if len(by_juror) > 1:
-            self.tables.append({name: _means(rows) for name, rows in by_juror.items()})
-
-    def same_model(self) -> tuple[str, ...]:
-        """Return the models that several jurors are made of."""
-        return tuple(sorted(name for name, jurors in self.models.items() if name and len(jurors) > 1))
-
-    def alpha(self, seed: int) -> Interval | None:
-        """Return Krippendorff's alpha (interval level) of the jurors' scores, messages resampled."""
-        if len(self.tables) < LEAST_GROUPS:
-            return None
-        sums = np.array([interval_alpha_sums(list(table.values())) for table in self.tables])
-        return interval_of_sums(interval_alpha, sums, seed=seed)
-
-    def rows(self, seed: int) -> Iterable[JurorRow]:
-        for name in sorted({name for table in self.tables for name in table}):
-            taus = []
-            for table in self.tables:
-                others = [scores for other, scores in table.items() if other != name]
-                if name in table and others:
-                    taus.append(kendall_tau_b(table[name], np.nanmean(others, axis=0)) or 0.0)
-            tau = _mean(taus, seed)
-            if tau:
-                yield JurorRow(juror=name, messages=len(taus), tau=tau)
+def _juror_scores(ranking: Ranking) -> dict[str, list[float]]:
+    """Return each juror's mean score of each candidate, nan where not shown; none for fewer than two jurors."""
+    passes: dict[str, list[tuple[float | None, ...]]] = defaultdict(list)
+    for done in ranking.passes:
+        if done.juror:
+            passes[done.juror].append(done.scores)
+    if len(passes) < 2:
+        return {}
+    tables = {name: np.ma.masked_invalid(np.array(rows, dtype=float)) for name, rows in passes.items()}
+    return {name: table.mean(axis=0).filled(np.nan).tolist() for name, table in tables.items()}
 
 
-def _means(rows: list[tuple[float | None, ...]]) -> list[float]:
-    values = np.ma.masked_invalid(np.array(rows, dtype=float))
-    means: list[float] = values.mean(axis=0).filled(np.nan).tolist()
-    return means
+def _alpha(messages: list[dict[str, list[float]]], seed: int) -> Interval | None:
+    """Return Krippendorff's alpha (interval level) of the jurors' scores, messages resampled."""
+    if len(messages) < LEAST_GROUPS:
+        return None
+    sums = np.array([interval_alpha_sums(list(jurors.values())) for jurors in messages])
+    return interval_of_sums(interval_alpha, sums, seed=seed)
+
+
+def _juror_rows(messages: list[dict[str, list[float]]], seed: int) -> Iterable[JurorRow]:
+    for name in sorted({name for jurors in messages for name in jurors}):
+        taus = []
+        for jurors in messages:
+            others = [scores for other, scores in jurors.items() if other != name]
+            if name in jurors:
+                taus.append(kendall_tau_b(jurors[name], np.nanmean(others, axis=0)) or 0.0)
+        tau = _mean(taus, seed)
+        if tau:
+            yield JurorRow(juror=name, messages=len(taus), tau=tau)
