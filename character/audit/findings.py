@@ -223,12 +223,12 @@ def _judges(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
     biased = [
         row for row in rankings.places if row.effect.excludes(0) and abs(row.effect.estimate) >= PLACE_EFFECT
     ]
-    for judge, shown in dict.fromkeys((row.judge, row.num_shown) for row in biased):
-        rows = [row for row in biased if (row.judge, row.num_shown) == (judge, shown)]
+    for judge, number in dict.fromkeys((row.judge, row.num_shown) for row in biased):
+        rows = [row for row in biased if (row.judge, row.num_shown) == (judge, number)]
         row = max(rows, key=lambda row: abs(row.effect.estimate))
         code = "place" if row.effect.estimate > 0 else "place_against"
         effect = Number(*row.effect, "signed")
-        yield say(code, "look", judge=judge, place=row.place, shown=shown, effect=effect)
+        yield say(code, "look", judge=judge, place=row.place, shown=number, effect=effect)
     if rankings.places and not biased:
         yield say("no_place", "fine", threshold=Number(PLACE_EFFECT))
 

@@ -333,7 +333,7 @@ def _intended(left: Level | None, right: Level | None, target: str) -> tuple[str
 
 
 def _juror_scores(ranking: Ranking) -> dict[str, list[float]]:
-    """Return each juror's mean score of each candidate, nan where not shown; none for fewer than two jurors."""
+    """Return each juror's mean score of each candidate, nan where not shown; none for a single juror."""
     passes: dict[str, list[tuple[float | None, ...]]] = defaultdict(list)
     for done in ranking.passes:
         if done.juror:

@@ -100,9 +100,9 @@ def search_subset(asked: Problem, *, seed: int) -> Floats:
             return keep.astype(np.float64)
         order = _worst(asked, wanted, beyond)
         tried = [(cell, _choose(asked, _without(wanted, cell), seed)) for cell in order]
-        fits = [kept for _, (kept, fault) in tried if fault is None]
+        fits = [keep for _, (keep, fault) in tried if fault is None]
         if fits:
-            return max(fits, key=lambda kept: _worth(asked, kept)).astype(np.float64)
+            return max(fits, key=lambda keep: _worth(asked, keep)).astype(np.float64)
         if not order:
             return np.ones(len(asked.columns))
         wanted = _without(wanted, order[0])

@@ -72,21 +72,21 @@ def second_opinion(
     seed: int = 0,
 ) -> SecondOpinion:
     """Return where a model of that name and the ranker that made these pairs disagree, the surest first."""
-    kept = [pair for pair in pairs if pair.design != "neutral"]
-    parts = [prefers(kept[start : start + BATCH_SIZE]) for start in range(0, len(kept), BATCH_SIZE)]
+    asked = [pair for pair in pairs if pair.design != "neutral"]
+    parts = [prefers(asked[start : start + BATCH_SIZE]) for start in range(0, len(asked), BATCH_SIZE)]
     chosen = np.concatenate(parts) if parts else np.empty(0)
-    new = np.array([not is_seen(pair) for pair in kept], dtype=bool)
-    traits = np.array([pair.trait for pair in kept], dtype=object)
+    new = np.array([not is_seen(pair) for pair in asked], dtype=bool)
+    traits = np.array([pair.trait for pair in asked], dtype=object)
     by_trait = {
-        trait: _agreement(kept, chosen, new & (traits == trait), seed) for trait in dict.fromkeys(traits)
+        trait: _agreement(asked, chosen, new & (traits == trait), seed) for trait in dict.fromkeys(traits)
     }
     return SecondOpinion(
         model=model,
-        num_pairs=len(kept),
+        num_pairs=len(asked),
         num_seen=int((~new).sum()),
-        agreement=_agreement(kept, chosen, new, seed),
+        agreement=_agreement(asked, chosen, new, seed),
         by_trait={trait: share for trait, share in by_trait.items() if share},
-        disagreements=most_certain(kept, chosen, NUM_SHOWN),
+        disagreements=most_certain(asked, chosen, NUM_SHOWN),
     )
 
 

@@ -56,7 +56,7 @@ def planted(
     language: str = "en",
     trait: str = "patience",
 ) -> list[PreferencePair]:
-    """Return pairs of one chosen reply against several, like ``best_rest``; each side goes through its plant."""
+    """Return pairs of one chosen reply against several, like ``best_rest``; each side has its plant."""
     rng = Random(seed)
     pairs = []
     for message in range(num_messages):

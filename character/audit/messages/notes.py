@@ -92,13 +92,13 @@ def _repeats(scope: MessageScope) -> Remarks:
 
 
 def _diversity(scope: MessageScope) -> Remarks:
-    found = scope.diversity
-    if found.self_bleu is not None and found.self_bleu > SELF_BLEU:
-        yield "self_bleu", {"value": Number(found.self_bleu), "bound": SELF_BLEU}
-    if found.compression_ratio > COMPRESSION:
-        yield "compression", {"value": Number(found.compression_ratio, digits=1), "bound": COMPRESSION}
-    if found.vendi is not None and found.vendi < VENDI_SHARE * found.sample_size:
-        yield "vendi", {"sample": found.sample_size, "value": Number(found.vendi, digits=0)}
+    diversity = scope.diversity
+    if diversity.self_bleu is not None and diversity.self_bleu > SELF_BLEU:
+        yield "self_bleu", {"value": Number(diversity.self_bleu), "bound": SELF_BLEU}
+    if diversity.compression_ratio > COMPRESSION:
+        yield "compression", {"value": Number(diversity.compression_ratio, digits=1), "bound": COMPRESSION}
+    if diversity.vendi is not None and diversity.vendi < VENDI_SHARE * diversity.sample_size:
+        yield "vendi", {"sample": diversity.sample_size, "value": Number(diversity.vendi, digits=0)}
 
 
 def _plain(value: str | float | Number) -> str | float | None:
