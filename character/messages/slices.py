@@ -10,10 +10,10 @@ from character.backends.call import SERVER_FAULTS
 from character.backends.drivers import ModuleCall, Steps, adrive
 from character.constitution import Constitution, Trait
 from character.inputs import as_batch
-from character.messages.generator import NUM_SHOWN
+from character.messages.generator import NUM_SHOWN, language_of
 from character.messages.near_duplicates import NearDuplicates
 from character.records import Drop, Kind, Message, MessageBatch, Record, Usage
-from character.text import detect_language, stable_seed
+from character.text import stable_seed
 
 MESSAGES_PER_SLICE = 256
 """How many messages of a trait are written before answering begins, while the next as many are written."""
@@ -59,6 +59,7 @@ class MessageSlices:
     ) -> None:
         self._generator, self._trait, self._constitution = generator, trait, constitution
         self._size, self._seed, self._lm = size, seed, lm
+        self._language = language_of(trait, constitution)
         self._total = sum(wanted.values())
         self._number = self._idle = 0
         self._missing = dict(wanted)
@@ -107,7 +108,7 @@ class MessageSlices:
         return shapes
 
     def totals(self) -> MessageBatch:
-        """Return the drops and the usage of all slices as one batch without messages; a drop stands for its sort."""
+        """Return the drops and the usage of all slices, without messages; a drop stands for its sort."""
         drops = (drop for drop, count in self._drops.values() for _ in range(count))
         return MessageBatch(messages=(), drops=tuple(drops), usage=self._usage)
 
@@ -121,33 +122,28 @@ class MessageSlices:
         results = yield [self._call(kind, count, self._shown[kind]) for kind, count in asked.items()]
         self._number += 1
         batches = [
-            as_batch(result, self._trait, kind, self._language())
+            as_batch(result, self._trait, kind, self._language)
             for kind, result in zip(asked, results, strict=True)
         ]
-        kept: list[Message] = []
+        new: list[Message] = []
         drops: list[Drop] = []
         for (kind, count), batch in zip(asked.items(), batches, strict=True):
             fresh, repeats = self._without_repeats(batch.messages, kind)
             lacking = max(0, count - len(batch.messages))
             self._missing[kind] = max(0, self._missing[kind] - len(fresh) - lacking)
             self.has_failed |= lacking > 0 and any(drop.reason in SERVER_FAULTS for drop in batch.drops)
-            kept += fresh
+            new += fresh
             drops += [*batch.drops, *repeats]
-        self._idle = 0 if kept else self._idle + 1
+        self._idle = 0 if new else self._idle + 1
         if self._idle >= MOST_IDLE_SLICES and not self.is_done:
             drops.append(self._give_up())
-        return self._counted(
-            MessageBatch(
-                messages=tuple(kept),
-                drops=tuple(drops),
-                usage=sum((batch.usage for batch in batches), Usage()),
-            )
-        )
+        usage = sum((batch.usage for batch in batches), Usage())
+        return self._counted(MessageBatch(messages=tuple(new), drops=tuple(drops), usage=usage))
 
     def generated(self, kind: Kind, count: int, shown: Iterable[str]) -> Steps[MessageBatch]:
         """Make so many messages of a kind where these were made before, and keep none in mind."""
         (result,) = yield [self._call(kind, count, shown)]
-        return as_batch(result, self._trait, kind, self._language())
+        return as_batch(result, self._trait, kind, self._language)
 
     def _call(self, kind: Kind, count: int, shown: Iterable[str]) -> ModuleCall:
         arguments = {
@@ -159,11 +155,6 @@ class MessageSlices:
             "num_messages": count,
         }
         return ModuleCall(self._generator, arguments, self._lm)
-
-    def _language(self) -> str:
-        if self._constitution:
-            return self._constitution.language
-        return detect_language(self._trait.name + self._trait.description)
 
     def _without_repeats(self, messages: Iterable[Message], kind: Kind) -> tuple[list[Message], list[Drop]]:
         fresh: list[Message] = []
@@ -187,10 +178,10 @@ class MessageSlices:
             self._shown[kind].append(message.text)
 
     def _give_up(self) -> Drop:
-        number = sum(self._missing.values())
+        missing = f"{sum(self._missing.values())} of {self._total} messages are missing"
         self._missing = dict.fromkeys(self._missing, 0)
-        detail = f"{number} of {self._total} messages are missing: {self._idle} slices in a row brought nothing new"
-        return Drop(stage="messages", reason="refills_exhausted", detail=f"{self._trait.name}: {detail}")
+        detail = f"{self._trait.name}: {missing}: {self._idle} slices in a row brought nothing new"
+        return Drop(stage="messages", reason="refills_exhausted", detail=detail)
 
     def _counted(self, batch: MessageBatch) -> MessageBatch:
         self._usage += batch.usage
@@ -205,7 +196,7 @@ def _sort(drop: Drop) -> tuple[str, str, bool]:
 
 
 def slice_shares(missing: Mapping[Kind, int], size: int) -> dict[Kind, int]:
-    """Return how many of each kind the next slice of at most ``size`` asks for, as evenly as what is missing allows."""
+    """Return how many of each kind the next slice of at most ``size`` asks for, as evenly as possible."""
     shares = dict.fromkeys(missing, 0)
     left = {kind: count for kind, count in missing.items() if count}
     while left and size > 0:
