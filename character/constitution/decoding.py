@@ -31,12 +31,8 @@ def printable(name: str) -> str:
 def read_text(path: str | os.PathLike[str]) -> str:
     """Return the text of a constitution file; raises ConstitutionError where it cannot be read as text."""
     source = printable(os.fspath(path))
-    return decode(_read_bytes(Path(path), source), source)
-
-
-def _read_bytes(path: Path, source: str) -> bytes:
     try:
-        data = read_at_most(path, MAX_BYTES)  # so that a device or pipe without an end is refused too
+        data = read_at_most(Path(path), MAX_BYTES)  # so that a device or pipe without an end is refused too
     except FileNotFoundError as error:
         raise problem(source, None, "no_file") from error
     except IsADirectoryError as error:
@@ -45,7 +41,7 @@ def _read_bytes(path: Path, source: str) -> bytes:
         raise problem(source, None, "unreadable_file", error=error) from error
     if data is None:
         raise _too_large(source)
-    return data
+    return decode(data, source)
 
 
 def _too_large(source: str) -> Exception:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from difflib import get_close_matches
 
 from character.constitution.nodes import Node, check_characters, describe, quote
@@ -11,9 +11,8 @@ from character.constitution.problems import problem
 Members = dict[str, Node]
 
 
-def check_keys(members: Members, known: Iterable[str], source: str, where: str) -> None:
-    """Raise ConstitutionError on the first key that is not known, with the near one where there is one."""
-    names = list(known)
+def check_keys(members: Members, names: Sequence[str], source: str, where: str) -> None:
+    """Raise ConstitutionError on the first key that is no such name, with the near one where there is one."""
     for key, node in members.items():
         if key not in names:
             near = get_close_matches(key.lower(), names, n=1)

@@ -85,15 +85,15 @@ class Collected:
         )
         return None
 
-    def judge(self, shown: Sequence[Message], reply: Reply) -> str:
-        """Drop the shown messages that a check let fail; return what is wrong with the check, else ""."""
+    def judge(self, checked: Sequence[Message], reply: Reply) -> str:
+        """Drop the checked messages that do not reveal; return what is wrong with the check, else ""."""
         self.usage += reply.usage
         if reply.fault:
             return f"{reply.fault}: {reply.detail}"
         reveals = reply.outputs["reveals"]
-        if len(reveals) != len(shown):
-            return f"wrong_count: expected {len(shown)} values, one per message, got {len(reveals)}"
-        for message, passes in zip(shown, reveals, strict=True):
+        if len(reveals) != len(checked):
+            return f"wrong_count: expected {len(checked)} values, one per message, got {len(reveals)}"
+        for message, passes in zip(checked, reveals, strict=True):
             if not passes:
                 self.remove(message, "does_not_reveal")
         return ""

@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -76,17 +77,13 @@ class MessageFile:
     def _rows(self) -> Iterator[tuple[int, dict[str, Any]]]:
         lines = self._lines()
         number, first = next(((n, line) for n, line in lines if line.strip()), (0, ""))
-        if first.lstrip().startswith("["):
-            rest = "\n".join([first, *(line for _n, line in lines)])
-            yield from self._listed(rest, number)
-        elif first.lstrip().startswith("{"):
-            yield number, self._object(first, number)
-            for n, line in lines:
-                if line.strip():
-                    yield n, self._object(line, n)
-        elif first:
-            yield number, {"prompt": first.strip()}
-            yield from ((n, {"prompt": line.strip()}) for n, line in lines if line.strip())
+        opening = first.lstrip()[:1]
+        if opening == "[":
+            yield from self._listed("\n".join([first, *(line for _n, line in lines)]), number)
+            return
+        for n, line in chain([(number, first)], lines):
+            if line.strip():
+                yield n, self._object(self._json(line, n), n) if opening == "{" else {"prompt": line.strip()}
 
     def _lines(self) -> Iterator[tuple[int, str]]:
         """Yield numbered lines. Only a line feed ends one: texts may hold other line ends of Unicode."""
@@ -108,10 +105,9 @@ class MessageFile:
             raise _problem(self._source, number, fault, "UTF-8 text") from None
         return text.rstrip("\r\n")
 
-    def _object(self, line: str, number: int) -> dict[str, Any]:
-        row = self._json(line, number)
+    def _object(self, row: Any, line: int) -> dict[str, Any]:
         if not isinstance(row, dict):
-            raise _problem(self._source, number, f"found a {type(row).__name__} where a message should be.")
+            raise _problem(self._source, line, f"found a {type(row).__name__} where a message should be.")
         return row
 
     def _listed(self, text: str, first: int) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -126,9 +122,7 @@ class MessageFile:
                 at += 1
             line = first - 1 + starts.at(at)
             _value, at = decoder.raw_decode(text, at)
-            if not isinstance(row, dict):
-                raise _problem(self._source, line, f"found a {type(row).__name__} where a message should be.")
-            yield line, row
+            yield line, self._object(row, line)
 
     def _json(self, text: str, first: int) -> Any:
         try:

@@ -43,7 +43,7 @@ class MessageSlices:
     another kind is dropped, and what that leaves missing is asked for in a further slice, until two in a row
     bring nothing new; what the generator itself could not make is not asked for again. ``has_failed`` is set,
     and the slices end, where messages are missing because of the server: they can be had another time.
-    Memory grows by the index of repeats alone.
+    ``state`` says how far the slices are, for ``resume``. Memory grows by the index of repeats alone.
     """
 
     def __init__(
@@ -61,36 +61,20 @@ class MessageSlices:
         self._size, self._seed, self._lm = size, seed, lm
         self._language = language_of(trait, constitution)
         self._total = sum(wanted.values())
-        self._number = self._idle = 0
-        self._missing = dict(wanted)
+        self.state = SliceState(number=0, missing=dict(wanted), idle=0, drops=(), usage=Usage())
         self._shown: dict[Kind, deque[str]] = {kind: deque(maxlen=NUM_SHOWN) for kind in wanted}
         self._seen = NearDuplicates()
         self._ids: set[str] = set()
-        self._drops: dict[tuple[str, str, bool], tuple[Drop, int]] = {}
-        self._usage = Usage()
         self.has_failed = False
 
     @property
     def is_done(self) -> bool:
         """Whether there is no further slice to make."""
-        return self.has_failed or not any(self._missing.values())
-
-    @property
-    def state(self) -> SliceState:
-        """How far the slices are, for ``resume``."""
-        return SliceState(
-            number=self._number,
-            missing=self._missing,
-            idle=self._idle,
-            drops=tuple(self._drops.values()),
-            usage=self._usage,
-        )
+        return self.has_failed or not any(self.state.missing.values())
 
     def resume(self, state: SliceState, messages: Iterable[Message]) -> None:
         """Go on after the slices that ``state`` tells of, whose messages these are, in order."""
-        self._number, self._missing, self._idle = state.number, dict(state.missing), state.idle
-        self._drops = {_sort(drop): (drop, count) for drop, count in state.drops}
-        self._usage = state.usage
+        self.state = state
         for message in messages:
             self._remember(message, message.kind)
 
@@ -100,7 +84,7 @@ class MessageSlices:
         As they do where every message that is asked for is made, and none repeats another.
         """
         shapes: Counter[tuple[Kind, int, int]] = Counter()
-        missing, made = Counter(self._missing), Counter[Kind]()
+        missing, made = Counter(self.state.missing), Counter[Kind]()
         while shares := slice_shares(missing, self._size):
             shapes.update((kind, count, min(made[kind], NUM_SHOWN)) for kind, count in shares.items())
             missing.subtract(shares)
@@ -109,8 +93,8 @@ class MessageSlices:
 
     def totals(self) -> MessageBatch:
         """Return the drops and the usage of all slices, without messages; a drop stands for its sort."""
-        drops = (drop for drop, count in self._drops.values() for _ in range(count))
-        return MessageBatch(messages=(), drops=tuple(drops), usage=self._usage)
+        drops = (drop for drop, count in self.state.drops for _ in range(count))
+        return MessageBatch(messages=(), drops=tuple(drops), usage=self.state.usage)
 
     async def anext(self) -> MessageBatch:
         """Make the next slice on the event loop and return it."""
@@ -118,27 +102,37 @@ class MessageSlices:
 
     def steps(self) -> Steps[MessageBatch]:
         """Make the next slice: yields the generator's calls, returns what is new and what was dropped."""
-        asked = slice_shares(self._missing, self._size)
+        asked = slice_shares(self.state.missing, self._size)
         results = yield [self._call(kind, count, self._shown[kind]) for kind, count in asked.items()]
-        self._number += 1
         batches = [
             as_batch(result, self._trait, kind, self._language)
             for kind, result in zip(asked, results, strict=True)
         ]
+        missing = dict(self.state.missing)
         new: list[Message] = []
         drops: list[Drop] = []
         for (kind, count), batch in zip(asked.items(), batches, strict=True):
             fresh, repeats = self._without_repeats(batch.messages, kind)
             lacking = max(0, count - len(batch.messages))
-            self._missing[kind] = max(0, self._missing[kind] - len(fresh) - lacking)
+            missing[kind] = max(0, missing[kind] - len(fresh) - lacking)
             self.has_failed |= lacking > 0 and any(drop.reason in SERVER_FAULTS for drop in batch.drops)
             new += fresh
             drops += [*batch.drops, *repeats]
-        self._idle = 0 if new else self._idle + 1
-        if self._idle >= MOST_IDLE_SLICES and not self.is_done:
-            drops.append(self._give_up())
+        idle = 0 if new else self.state.idle + 1
+        if idle >= MOST_IDLE_SLICES and not self.has_failed and any(missing.values()):
+            left = f"{sum(missing.values())} of {self._total} messages are missing"
+            detail = f"{self._trait.name}: {left}: {idle} slices in a row brought nothing new"
+            drops.append(Drop(stage="messages", reason="refills_exhausted", detail=detail))
+            missing = dict.fromkeys(missing, 0)
         usage = sum((batch.usage for batch in batches), Usage())
-        return self._counted(MessageBatch(messages=tuple(new), drops=tuple(drops), usage=usage))
+        self.state = SliceState(
+            number=self.state.number + 1,
+            missing=missing,
+            idle=idle,
+            drops=_counted(self.state.drops, drops),
+            usage=self.state.usage + usage,
+        )
+        return MessageBatch(messages=tuple(new), drops=tuple(drops), usage=usage)
 
     def generated(self, kind: Kind, count: int, shown: Iterable[str]) -> Steps[MessageBatch]:
         """Make so many messages of a kind where these were made before, and keep none in mind."""
@@ -146,11 +140,12 @@ class MessageSlices:
         return as_batch(result, self._trait, kind, self._language)
 
     def _call(self, kind: Kind, count: int, shown: Iterable[str]) -> ModuleCall:
+        number = self.state.number
         arguments = {
             "trait": self._trait,
             "constitution": self._constitution,
             "existing": (*self._trait.questions, *shown),
-            "seed": stable_seed(self._seed, "slice", self._number) if self._number else self._seed,
+            "seed": stable_seed(self._seed, "slice", number) if number else self._seed,
             "kind": kind,
             "num_messages": count,
         }
@@ -177,18 +172,14 @@ class MessageSlices:
         if kind in self._shown:
             self._shown[kind].append(message.text)
 
-    def _give_up(self) -> Drop:
-        missing = f"{sum(self._missing.values())} of {self._total} messages are missing"
-        self._missing = dict.fromkeys(self._missing, 0)
-        detail = f"{self._trait.name}: {missing}: {self._idle} slices in a row brought nothing new"
-        return Drop(stage="messages", reason="refills_exhausted", detail=detail)
 
-    def _counted(self, batch: MessageBatch) -> MessageBatch:
-        self._usage += batch.usage
-        for drop in batch.drops:
-            example, count = self._drops.get(_sort(drop), (drop, 0))
-            self._drops[_sort(drop)] = example, count + 1
-        return batch
+def _counted(before: Iterable[tuple[Drop, int]], drops: Iterable[Drop]) -> tuple[tuple[Drop, int], ...]:
+    """Return one example of each sort of drop with its count, after further drops."""
+    counts = {_sort(drop): (drop, count) for drop, count in before}
+    for drop in drops:
+        example, count = counts.get(_sort(drop), (drop, 0))
+        counts[_sort(drop)] = example, count + 1
+    return tuple(counts.values())
 
 
 def _sort(drop: Drop) -> tuple[str, str, bool]:

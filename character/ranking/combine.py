@@ -69,10 +69,10 @@ def consistency(table: Floats) -> float | None:
     Where every pass shows two of more, it is 2 s - 1 with s the share of pairs of verdicts on the same two
     candidates that agree; where either is a tie, it counts half.
     """
-    shown = (~np.isnan(table)).sum(axis=1)
-    if len(shown) and shown.max() == 1:
+    most = max((~np.isnan(table)).sum(axis=1), default=0)
+    if most == 1:
         table = _rounds(table)
-    elif len(shown) and shown.max() == 2 and table.shape[1] > 2:
+    elif most == 2 and table.shape[1] > 2:
         return _same_verdicts(table)
     taus = []
     for left, right in combinations(table, 2):
