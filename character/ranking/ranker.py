@@ -326,5 +326,5 @@ class _Bench:
 
     def _drops(self) -> Iterator[Drop]:
         for number, fault, detail in self.faults:
-            of, recovered = self.message.id, number in self.done
-            yield Drop(stage="ranking", reason=fault, detail=detail, message_id=of, recovered=recovered)
+            message, recovered = self.message.id, number in self.done
+            yield Drop(stage="ranking", reason=fault, detail=detail, message_id=message, recovered=recovered)

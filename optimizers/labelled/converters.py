@@ -198,8 +198,8 @@ def from_judge_votes(texts: Path | str, votes: Iterable[JudgeVotes] = ()) -> Lab
     rows = list(rows_of(texts))
     for each in recorded:
         if len(each.votes) != len(rows):
-            votes_of = f"{each.judge}/{each.wording} has {len(each.votes)} votes"
-            fault = f"{votes_of} for the {len(rows)} items of {texts}."
+            counts = f"{len(each.votes)} votes for the {len(rows)} items"
+            fault = f"{each.judge}/{each.wording} has {counts} of {texts}."
             raise LabelledError(fault, expected="one vote per item", fix="choose the votes of the same set.")
     items = []
     for number, (where, row) in enumerate(rows):
