@@ -11,18 +11,19 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
-from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Protocol, TypeVar
+from functools import lru_cache, wraps
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 import dspy
 
 from character.protocols import LanguageModel
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 class Work(Protocol):
@@ -81,6 +82,26 @@ async def adrive(steps: Steps[T]) -> T:
     except StopIteration as stop:
         value: T = stop.value
         return value
+
+
+def by_threads(steps: Callable[P, Steps[T]]) -> Callable[P, T]:
+    """Return the ``forward`` of a module whose logic these steps are."""
+
+    @wraps(steps)
+    def forward(*args: P.args, **inputs: P.kwargs) -> T:
+        return drive(steps(*args, **inputs))
+
+    return forward
+
+
+def by_tasks(steps: Callable[P, Steps[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """Return the ``aforward`` of a module whose logic these steps are: ``forward`` on the event loop."""
+
+    @wraps(steps)
+    async def aforward(*args: P.args, **inputs: P.kwargs) -> T:
+        return await adrive(steps(*args, **inputs))
+
+    return aforward
 
 
 def parallel(functions: Sequence[Callable[[], T]], *, limit: int = 16) -> list[T]:
