@@ -66,10 +66,12 @@ def fold(text: str) -> str:
 
 def shingles(text: str, n: int = 3) -> frozenset[str]:
     """Return the set of character n-grams of the folded text; a shorter text is its own single n-gram."""
-    folded = fold(text)
-    if len(folded) <= n:
-        return frozenset([folded])
-    return frozenset(folded[i : i + n] for i in range(len(folded) - n + 1))
+    return ngrams(fold(text), n)
+
+
+def ngrams(folded: str, n: int = 3) -> frozenset[str]:
+    """Return the set of character n-grams of a folded text, as ``shingles`` does."""
+    return frozenset(folded[i : i + n] for i in range(max(1, len(folded) - n + 1)))
 
 
 def jaccard(left: frozenset[str], right: frozenset[str]) -> float:

@@ -1,4 +1,4 @@
-"""The whole audit of a run: its messages, candidates, rankings and pairs, what stands out, and examples to read."""
+"""The whole audit of a run: its messages, candidates, rankings and pairs, what stands out, and examples."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydantic import PrivateAttr
 
 from character._version import __version__
 from character.audit.candidates import CandidateCounter
-from character.audit.confounds import ConfoundAudit, audit_table
+from character.audit.confounds import ConfoundAudit, audit_confounds
 from character.audit.examples import ExampleCollector
 from character.audit.findings import findings
 from character.audit.messages.audit import Targets, audit_messages
@@ -73,9 +73,10 @@ class AuditResult(RunAudit):
     __hash__ = RunAudit.__hash__
 
     def write_report(self, path: Path | str | None = None) -> Path:
-        """Write the audit as an HTML file, by default audit.html in the run's folder, and as JSON beside it; return its path.
+        """Write the audit as an HTML file and as JSON beside it, and return the path of the former.
 
-        Raises InputError for a file that is not named as HTML or cannot be written.
+        It is audit.html in the run's folder unless given. Raises InputError for a file that is not named as
+        HTML or cannot be written.
         """
         html = html_path(path or self._folder / PAGE_NAME)
         write_page(audit_page(self), self, html)
@@ -88,23 +89,24 @@ def audit(
 ) -> AuditResult:
     """Return the audit of a run, finished or not; no language model is called and nothing is written.
 
-    The options stand for those of the section ``[audit]``: ``language`` is that of the findings, the constitution's
-    unless given, ``seed`` that of the intervals. A ``preference`` model (fitted, or its folder) says what it thinks of
-    all pairs, and so does ``second_opinion``, any function of pairs and traits. The same run and seed give the same
-    audit. Raises StoreError where the folder holds no run and UnknownNameError for the language.
+    The options stand for those of the section ``[audit]``: ``language`` is that of the findings, the
+    constitution's unless given, ``seed`` that of the intervals. A ``preference`` model (fitted, or its
+    folder) says what it thinks of all pairs, and so does ``second_opinion``, any function of pairs and
+    traits. The same run and seed give the same audit. Raises StoreError where the folder holds no run and
+    UnknownNameError for the language.
     """
     config = _configured(config, options)
     language, seed = config.audit.language, config.audit.seed
     ask = options.get("second_opinion") or _asking(options.get("preference") or config.audit.preference, seed)
     with reading(run_folder, "run") as store:
         constitution = stored_constitution(store)
-        kept = _Kept(store, read_vetoes(store.folder))
-        of_constitution = report_language(constitution.language)
-        found = _audit(store, kept, constitution, language or of_constitution, seed)
+        kept = _Kept(store, read_vetoes(store.folder), constitution)
+        result = _audit(kept, language or report_language(constitution.language), seed)
         if ask is not None:
-            asked = [pair for rollout in kept.rollouts() for pair in rollout.pairs]
-            found = found.model_copy(update={"second_opinion": ask(asked, constitution.traits)})
-    return AuditResult.in_folder(found.model_copy(update={"findings": findings(found)}), Path(run_folder))
+            result = result.model_copy(
+                update={"second_opinion": ask(list(kept.pairs()), constitution.traits)}
+            )
+    return AuditResult.in_folder(result.model_copy(update={"findings": findings(result)}), Path(run_folder))
 
 
 def _configured(config: Config | Path | str | None, options: AuditOptions) -> Config:
@@ -119,9 +121,10 @@ def _asking(preference: PreferenceModel | Path | str | None, seed: int) -> Ask |
     """Return what asks a preference model, given as one or by its folder, about a run's pairs."""
     if preference is None:
         return None
-    is_folder = isinstance(preference, str | Path)
-    model = load_preference_model(preference) if isinstance(preference, str | Path) else preference
-    where = f"the model {preference}" if is_folder else "the model"
+    if isinstance(preference, str | Path):
+        model, where = load_preference_model(preference), f"the model {preference}"
+    else:
+        model, where = preference, "the model"
 
     def ask(pairs: Sequence[PreferencePair], traits: Sequence[Trait]) -> SecondOpinion:
         asked = asked_about(model, (pair.trait for pair in pairs), traits, where=where)
@@ -143,6 +146,7 @@ class _Kept:
 
     store: RunStore
     vetoes: Vetoes
+    constitution: Constitution
 
     def rollouts(self, left_out: Counter[str] | None = None) -> Iterator[Rollout]:
         """Yield the rollouts without what was vetoed; ``left_out`` counts that by reason."""
@@ -152,18 +156,23 @@ class _Kept:
             if rollout is not None:
                 yield rollout
 
-    def messages(self, constitution: Constitution) -> Iterator[Message]:
+    def pairs(self) -> Iterator[PreferencePair]:
+        """Yield the pairs that nobody vetoed."""
+        for rollout in self.rollouts():
+            yield from rollout.pairs
+
+    def messages(self) -> Iterator[Message]:
         """Yield the messages that nobody vetoed, those without a rollout included."""
-        for message in _messages(self.store, constitution):
-            if message.id not in self.vetoes.messages and message.trait not in self.vetoes.traits:
-                yield message
+        for trait in self.constitution.traits:
+            last = self.store.last_ordinal(trait.name)
+            if last is not None and trait.name not in self.vetoes.traits:
+                messages = self.store.messages(trait.name, before=last + 1)
+                yield from (message for message in messages if message.id not in self.vetoes.messages)
 
 
-def _audit(
-    store: RunStore, kept: _Kept, constitution: Constitution, language: Language, seed: int
-) -> RunAudit:
-    summary = summarize(store)
-    confounds, sides, balanced = _pairs(kept, constitution, seed)
+def _audit(kept: _Kept, language: Language, seed: int) -> RunAudit:
+    constitution, summary = kept.constitution, summarize(kept.store)
+    confounds, sides, balanced = _pairs(kept, seed)
     levels: Counter[str] = Counter()
     vetoed: Counter[str] = Counter()
     num_pairs = 0
@@ -174,7 +183,6 @@ def _audit(
         examples.add(rollout)
         levels.update(p.chosen_level for p in rollout.pairs if p.chosen_level and p.design != "neutral")
     traits = {trait.name: trait for trait in constitution.traits}
-    gone = summary.messages["messages"] - sum(1 for _ in kept.messages(constitution))
     return RunAudit(
         constitution=constitution.name,
         language=language,
@@ -183,14 +191,12 @@ def _audit(
         traits=summary.traits,
         models=summary.models,
         rehearsal=summary.rehearsal,
-        states={**summary.messages, "messages": summary.messages["messages"] - gone},
+        states={**summary.messages, "messages": sum(1 for _ in kept.messages())},
         num_pairs=num_pairs,
         vetoed=dict(sorted(vetoed.items())),
         dropped=summary.dropped,
         reasked=summary.reasked,
-        messages=audit_messages(
-            kept.messages(constitution), targets=_targets(store, constitution, summary), seed=seed
-        ),
+        messages=audit_messages(kept.messages(), targets=_targets(kept, summary), seed=seed),
         candidates=candidates.audit(),
         rankings=audit_rankings(kept.rollouts(), traits=traits, seed=seed),
         confounds=confounds,
@@ -201,49 +207,33 @@ def _audit(
     )
 
 
-def _messages(store: RunStore, constitution: Constitution) -> Iterator[Message]:
-    """Yield every message of a run, those without a rollout included."""
-    for trait in constitution.traits:
-        last = store.last_ordinal(trait.name)
-        if last is not None:
-            yield from store.messages(trait.name, before=last + 1)
-
-
-def _targets(store: RunStore, constitution: Constitution, summary: RunSummary) -> Targets | None:
+def _targets(kept: _Kept, summary: RunSummary) -> Targets | None:
     """Return how many messages the configuration asks for by trait and kind; None where it is not what asked.
 
     That is so for messages that were given or are not all there, and where fewer came than asked although too
     little was dropped on the way: then a program of the user's own asked for fewer.
     """
-    config, given = (
-        stored_config(store).messages,
-        json.loads(store.meta("identity") or "{}").get("given messages"),
-    )
-    if (
-        given
-        or config.from_questions
-        or not all(store.has_batch(trait.name) for trait in constitution.traits)
-    ):
+    store, traits = kept.store, kept.constitution.traits
+    config = stored_config(store).messages
+    given = json.loads(store.meta("identity") or "{}").get("given messages")
+    if given or config.from_questions or not all(store.has_batch(trait.name) for trait in traits):
         return None
-    asked = config.per_trait * len(constitution.traits)
+    asked = config.per_trait * len(traits)
     lost = sum(n for drops in (summary.dropped, summary.reasked) for n in drops.get("messages", {}).values())
     if asked - summary.messages["messages"] > lost:
         return None
     share, rest = divmod(config.per_trait, len(config.kinds))
     kinds = {str(kind): share + (place < rest) for place, kind in enumerate(config.kinds)}
-    return {trait.name: kinds for trait in constitution.traits}
+    return {trait.name: kinds for trait in traits}
 
 
-def _pairs(
-    kept: _Kept, constitution: Constitution, seed: int
-) -> tuple[ConfoundAudit | None, tuple[MoreOf, ...], Balanced | None]:
+def _pairs(kept: _Kept, seed: int) -> tuple[ConfoundAudit | None, tuple[MoreOf, ...], Balanced | None]:
     """Return the confounds of the pairs and what balancing would keep; the ids of the kept are left out."""
-    pairs: Iterator[PreferencePair] = (pair for rollout in kept.rollouts() for pair in rollout.pairs)
-    table = pair_table(pairs, constitution.traits)
+    table = pair_table(kept.pairs(), kept.constitution.traits)
     if not table.ids:
         return None, (), None
     balanced = balance_table(table, seed=seed)
-    return audit_table(table, seed), _sides(table), balanced.model_copy(update={"kept": ()})
+    return audit_confounds(table, seed=seed), _sides(table), balanced.model_copy(update={"kept": ()})
 
 
 def _sides(table: PairTable) -> tuple[MoreOf, ...]:

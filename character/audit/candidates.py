@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from math import sqrt
 
 from character.records import LEVELS, Record, Rollout
@@ -31,48 +32,35 @@ class CandidateAudit(Record):
 
 
 class CandidateCounter:
-    """Counts candidates one rollout after the other, in memory that does not grow with them."""
+    """Counts candidates one rollout after the other; of each level it keeps how often each length came."""
 
     def __init__(self) -> None:
-        self._messages = 0
-        self._levels: dict[str, _Sums] = {}
+        self._num_messages = 0
+        self._lengths: dict[str, Counter[int]] = defaultdict(Counter)
 
     def add(self, rollout: Rollout) -> None:
         """Take a rollout's candidates into account."""
-        if rollout.candidates is None or not rollout.candidates.items:
-            return
-        self._messages += 1
-        for item in rollout.candidates.items:
-            self._levels.setdefault(item.level or "", _Sums()).add(len(item.text))
+        items = rollout.candidates.items if rollout.candidates else ()
+        self._num_messages += bool(items)
+        for item in items:
+            self._lengths[item.level or ""][len(item.text)] += 1
 
     def audit(self) -> CandidateAudit:
         """Return what was counted."""
-        known = [level for level in (*LEVELS, "") if level in self._levels]
+        levels = [level for level in (*LEVELS, "") if level in self._lengths]
         return CandidateAudit(
-            num_messages=self._messages,
-            num_candidates=sum(sums.number for sums in self._levels.values()),
-            by_level=tuple(self._levels[level].row(level) for level in known),
+            num_messages=self._num_messages,
+            num_candidates=sum(lengths.total() for lengths in self._lengths.values()),
+            by_level=tuple(_row(level, self._lengths[level]) for level in levels),
         )
 
 
-class _Sums:
-    def __init__(self) -> None:
-        self.number = self.characters = self.squares = 0
-
-    def add(self, characters: int) -> None:
-        self.number += 1
-        self.characters += characters
-        self.squares += characters**2
-
-    def row(self, level: str) -> LengthRow:
-        mean, half = self.characters / self.number, None
-        if self.number >= LEAST_GROUPS:
-            variance = max(0.0, (self.squares - self.number * mean**2) / (self.number - 1))
-            half = 1.96 * sqrt(variance / self.number)
-        return LengthRow(
-            level=level,
-            number=self.number,
-            mean_characters=mean,
-            low=None if half is None else mean - half,
-            high=None if half is None else mean + half,
-        )
+def _row(level: str, lengths: Counter[int]) -> LengthRow:
+    number = lengths.total()
+    mean = sum(length * count for length, count in lengths.items()) / number
+    row = LengthRow(level=level, number=number, mean_characters=mean)
+    if number < LEAST_GROUPS:
+        return row
+    squares = sum(length**2 * count for length, count in lengths.items())
+    half = 1.96 * sqrt(max(0.0, (squares - number * mean**2) / (number - 1)) / number)
+    return row.model_copy(update={"low": mean - half, "high": mean + half})

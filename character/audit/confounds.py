@@ -7,6 +7,7 @@ pairs, it learns to be long.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -14,7 +15,7 @@ from pydantic import Field
 from character.pairs.confound_classifier import ConfoundClassifier, fit_classifier
 from character.pairs.feature_words import HasWords
 from character.pairs.features import FEATURES, SCALES, Scale
-from character.pairs.table import PairTable, most_common, pair_table
+from character.pairs.table import PairTable, most_common, pair_table, without_nan
 from character.records import PreferencePair, Record
 from character.statistics.arrays import Floats
 from character.statistics.intervals import bootstrap_intervals
@@ -30,11 +31,11 @@ class FeatureEffect(Record):
     """How much more of a feature the chosen sides have.
 
     ``effect`` is the win share, P(chosen has more) - P(rejected has more), in -1..1, with its 95 % interval
-    ``low`` … ``high`` by bootstrap over messages (None for fewer than five). ``standardized`` is Cohen's d_z, the mean of the paired
-    differences over their standard deviation, on the feature's ``scale``: of logarithms (``log``), of
-    log(1 + count) (``count``) or as they are (``share``); None where all differences are the same and not
-    0. ``p_value`` is that of swapping sides by message, adjusted by Holm over all features and openers of
-    the scope.
+    ``low`` … ``high`` by bootstrap over messages (None for fewer than five). ``standardized`` is Cohen's
+    d_z, the mean of the paired differences over their standard deviation, on the feature's ``scale``: of
+    logarithms (``log``), of log(1 + count) (``count``) or as they are (``share``); None where all
+    differences are the same and not 0. ``p_value`` is that of swapping sides by message, adjusted by Holm
+    over all features and openers of the scope.
     """
 
     name: str
@@ -103,7 +104,7 @@ class ConfoundAudit(Record):
 
 
 def audit_confounds(
-    pairs: Iterable[PreferencePair],
+    pairs: Iterable[PreferencePair] | PairTable,
     traits: Iterable[HasWords] | None = None,
     seed: int = 0,
     *,
@@ -111,15 +112,12 @@ def audit_confounds(
 ) -> ConfoundAudit:
     """Return what sets chosen apart from rejected besides the trait.
 
-    ``pairs`` are read once. ``traits`` (a constitution's) give the words that count as the trait's own;
-    without them the words of the trait's name do. ``threshold`` is the effect from which a confound is
-    flagged, in 0..1. The same seed gives the same intervals, p-values and folds.
+    ``pairs`` are read once; they may have been counted before (see ``pair_table``). ``traits`` (a
+    constitution's) give the words that count as the trait's own; without them the words of the trait's name
+    do. ``threshold`` is the effect from which a confound is flagged, in 0..1. The same seed gives the same
+    intervals, p-values and folds.
     """
-    return audit_table(pair_table(pairs, traits), seed, threshold=threshold)
-
-
-def audit_table(table: PairTable, seed: int = 0, *, threshold: float = THRESHOLD) -> ConfoundAudit:
-    """Return the audit of pairs that were counted before (see ``pair_table``)."""
+    table = pairs if isinstance(pairs, PairTable) else pair_table(pairs, traits)
 
     def scopes(names: tuple[str, ...]) -> dict[str, ConfoundScope]:
         every = sorted(set(names))
@@ -146,9 +144,8 @@ def _scope(table: PairTable, seed: int, threshold: float) -> ConfoundScope:
     places = table.common_openers()
     columns = np.column_stack([table.signs(), table.opener_signs(places)])
     tested = _tested(columns, table, seed, threshold)
-    rows = list(zip(*tested, strict=True))
-    features = _features(table, rows)
-    openers = [_opener(table, place, row) for place, row in zip(places, rows[len(FEATURES) :], strict=True)]
+    features = _features(table, tested)
+    openers = [_opener(table, *row) for row in zip(places, tested[len(FEATURES) :], strict=True)]
     openers.sort(key=lambda row: (-abs(row.effect), row.opener))
     common_chosen, chosen_share = most_common(table.openers, table.opener_chosen)
     common_rejected, rejected_share = most_common(table.openers, table.opener_rejected)
@@ -166,52 +163,52 @@ def _scope(table: PairTable, seed: int, threshold: float) -> ConfoundScope:
 
 
 def _flagged(features: Iterable[FeatureEffect], openers: Iterable[OpenerEffect]) -> tuple[str, ...]:
-    found = [(-abs(row.effect), row.name) for row in features if row.flagged]
-    found += [(-abs(row.effect), f"opener:{row.opener}") for row in openers if row.flagged]
-    return tuple(name for _, name in sorted(found))
+    names = [(-abs(row.effect), row.name) for row in features if row.flagged]
+    names += [(-abs(row.effect), f"opener:{row.opener}") for row in openers if row.flagged]
+    return tuple(name for _, name in sorted(names))
 
 
-_Row = tuple[float, float | None, float | None, float, bool]
+def without_twins(flagged: Iterable[str]) -> list[str]:
+    """Leave out the length in tokens where that in characters is there: it says the same."""
+    names = list(flagged)
+    return [name for name in names if name != "tokens" or "characters" not in names]
 
 
-def _tested(
-    columns: Floats, table: PairTable, seed: int, threshold: float
-) -> tuple[list[float], list[float | None], list[float | None], list[float], list[bool]]:
-    """Return per column: mean, interval, adjusted p-value, and whether it is flagged."""
+class _Tested(NamedTuple):
+    """What is known of a column: its mean with the interval, its adjusted p-value, whether it is flagged."""
+
+    effect: float
+    low: float | None
+    high: float | None
+    p_value: float
+    flagged: bool
+
+
+def _tested(columns: Floats, table: PairTable, seed: int, threshold: float) -> list[_Tested]:
     effects = columns.mean(axis=0)
     low, high = bootstrap_intervals(columns, table.message, seed=seed)
     p_values = sign_flip_p_values(columns, table.message, seed=seed)
     differs = columns.any(axis=0)  # what never differs can never be flagged, so it is no part of the family
     p_values[differs] = holm(p_values[differs])
     flagged = (p_values <= ERROR_RATE) & ((low > 0) | (high < 0)) & (np.abs(effects) >= threshold)
-    return effects.tolist(), _known(low), _known(high), p_values.tolist(), flagged.tolist()
+    figures = (effects.tolist(), without_nan(low), without_nan(high), p_values.tolist(), flagged.tolist())
+    return [_Tested(*row) for row in zip(*figures, strict=True)]
 
 
-def _known(values: Floats) -> list[float | None]:
-    return [None if np.isnan(value) else float(value) for value in values]
-
-
-def _features(table: PairTable, rows: list[_Row]) -> tuple[FeatureEffect, ...]:
+def _features(table: PairTable, tested: list[_Tested]) -> tuple[FeatureEffect, ...]:
     differences = table.differences()
     chosen, rejected = table.chosen.mean(axis=0), table.rejected.mean(axis=0)
-    found = []
-    for place, name in enumerate(FEATURES):
-        effect, low, high, p_value, flagged = rows[place]
-        found.append(
-            FeatureEffect(
-                name=name,
-                scale=SCALES.get(name, "count"),
-                mean_chosen=float(chosen[place]),
-                mean_rejected=float(rejected[place]),
-                standardized=_standardized(differences[:, place]),
-                effect=effect,
-                low=low,
-                high=high,
-                p_value=p_value,
-                flagged=flagged,
-            )
+    return tuple(
+        FeatureEffect(
+            name=name,
+            scale=SCALES.get(name, "count"),
+            mean_chosen=float(chosen[place]),
+            mean_rejected=float(rejected[place]),
+            standardized=_standardized(differences[:, place]),
+            **tested[place]._asdict(),
         )
-    return tuple(found)
+        for place, name in enumerate(FEATURES)
+    )
 
 
 def _standardized(differences: Floats) -> float | None:
@@ -222,15 +219,10 @@ def _standardized(differences: Floats) -> float | None:
     return mean / spread if spread > 1e-9 * abs(mean) else None
 
 
-def _opener(table: PairTable, place: int, row: _Row) -> OpenerEffect:
-    effect, low, high, p_value, flagged = row
+def _opener(table: PairTable, place: int, tested: _Tested) -> OpenerEffect:
     return OpenerEffect(
         opener=table.openers[place],
         share_chosen=float((table.opener_chosen == place).mean()),
         share_rejected=float((table.opener_rejected == place).mean()),
-        effect=effect,
-        low=low,
-        high=high,
-        p_value=p_value,
-        flagged=flagged,
+        **tested._asdict(),
     )

@@ -1,14 +1,15 @@
-"""What a person should read: rankings the judge was least sure of, messages it set aside, pairs that show a confound."""
+"""What to read: rankings the judge was least sure of, messages it set aside, pairs that show a confound."""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from operator import itemgetter
 
-from character.audit.confounds import ConfoundAudit
-from character.pairs.feature_words import HasWords, TraitWords, trait_words, words_of_trait
+from character.audit.confounds import ConfoundAudit, without_twins
+from character.pairs.feature_words import HasWords, TraitWords, WordsByTrait
 from character.pairs.features import FEATURES, MeasuredText, opener
-from character.records import PreferencePair, Record, Rollout
+from character.records import PreferencePair, Ranking, Record, Rollout
 
 NUM_RANKINGS, NUM_SET_ASIDE, NUM_CONFOUNDS = 5, 3, 3
 """How many rankings, messages set aside and confounds are shown by example."""
@@ -66,11 +67,11 @@ class ExampleCollector:
     """
 
     def __init__(self, confounds: ConfoundAudit | None = None, traits: Iterable[HasWords] = ()) -> None:
-        self._words = {trait.name: words_of_trait(trait) for trait in traits}
+        self._words = WordsByTrait(traits)
         self._signs = _directions(confounds)
         self._best: dict[str, tuple[float, PreferencePair]] = {}
-        self._least: list[tuple[float, int, Rollout]] = []
-        self._aside: list[Rollout] = []
+        self._least: list[tuple[float, int, RankingExample]] = []
+        self._aside: list[RankingExample] = []
         self._seen = 0
 
     def add(self, rollout: Rollout) -> None:
@@ -78,32 +79,25 @@ class ExampleCollector:
         self._seen += 1
         ranking = rollout.ranking
         if ranking and ranking.status != "ranked" and len(self._aside) < NUM_SET_ASIDE:
-            self._aside.append(rollout)
+            self._aside.append(_ranking(rollout, ranking))
         if ranking and ranking.status == "ranked" and ranking.consistency is not None:
-            entry = (-ranking.consistency, -self._seen, rollout)
-            if len(self._least) < NUM_RANKINGS:
-                heapq.heappush(self._least, entry)
-            elif entry[:2] > self._least[0][:2]:
-                heapq.heapreplace(self._least, entry)
+            entry = (ranking.consistency, self._seen, _ranking(rollout, ranking))
+            self._least = heapq.nsmallest(NUM_RANKINGS, [*self._least, entry], key=itemgetter(0, 1))
         for pair in rollout.pairs if self._signs else ():
             self._look(pair)
 
     def examples(self) -> AuditExamples:
         """Return what was picked."""
-        least = sorted(self._least, key=lambda entry: entry[:2], reverse=True)
         pairs = [(name, self._best[name][1]) for name in self._signs if name in self._best]
         return AuditExamples(
-            rankings=tuple(_ranking(rollout) for *_, rollout in least),
-            set_aside=tuple(_ranking(rollout) for rollout in self._aside),
+            rankings=tuple(example for *_, example in self._least),
+            set_aside=tuple(self._aside),
             pairs=tuple(_pair(name, pair) for name, pair in pairs),
         )
 
     def _look(self, pair: PreferencePair) -> None:
-        words = self._words.get(pair.trait)
-        if words is None:
-            words = self._words[pair.trait] = trait_words(pair.trait)
         for name, sign in self._signs.items():
-            strength = sign * _difference(name, pair, words)
+            strength = sign * _difference(name, pair, self._words[pair.trait])
             if strength > 0 and (name not in self._best or strength > self._best[name][0]):
                 self._best[name] = (strength, pair)
 
@@ -114,8 +108,8 @@ def _directions(confounds: ConfoundAudit | None) -> dict[str, int]:
         return {}
     effects = {row.name: row.effect for row in confounds.run.features}
     effects |= {f"{_OPENER}{row.opener}": row.effect for row in confounds.run.openers}
-    names = [name for name in confounds.flagged if name != "tokens" or "characters" not in confounds.flagged]
-    return {name: 1 if effects[name] > 0 else -1 for name in names[:NUM_CONFOUNDS]}
+    names = without_twins(confounds.flagged)[:NUM_CONFOUNDS]
+    return {name: 1 if effects[name] > 0 else -1 for name in names}
 
 
 def _difference(name: str, pair: PreferencePair, words: TraitWords) -> float:
@@ -126,23 +120,21 @@ def _difference(name: str, pair: PreferencePair, words: TraitWords) -> float:
     return feature(MeasuredText.of(pair.chosen, words)) - feature(MeasuredText.of(pair.rejected, words))
 
 
-def _ranking(rollout: Rollout) -> RankingExample:
-    ranking, items = rollout.ranking, rollout.candidates.items if rollout.candidates else ()
-    scores: Sequence[float] = ranking.scores if ranking else ()
-    order = [i for group in ranking.order for i in group] if ranking and scores else list(range(len(items)))
+def _ranking(rollout: Rollout, ranking: Ranking) -> RankingExample:
+    items = rollout.candidates.items if rollout.candidates else ()
+    scores = ranking.scores or (None,) * len(items)
+    order = [i for group in ranking.order for i in group] if ranking.scores else range(len(items))
+    candidates = (
+        ShownCandidate(text=items[i].text, level=items[i].level or "", score=scores[i]) for i in order
+    )
     return RankingExample(
         message_id=rollout.message.id,
         trait=rollout.message.trait,
         message=rollout.message.text,
-        candidates=tuple(
-            ShownCandidate(
-                text=items[i].text, level=items[i].level or "", score=scores[i] if scores else None
-            )
-            for i in order
-        ),
-        status=ranking.status if ranking else "",
-        consistency=ranking.consistency if ranking else None,
-        reason=ranking.reason if ranking else "",
+        candidates=tuple(candidates),
+        status=ranking.status,
+        consistency=ranking.consistency,
+        reason=ranking.reason,
     )
 
 

@@ -1,10 +1,12 @@
-"""How far the rankings of a run can be trusted: places, consistency, intended levels, jurors, and what is unsure."""
+"""How far a run's rankings can be trusted: places, consistency, intended levels, jurors, what is unsure."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from heapq import nsmallest
 from itertools import combinations
+from operator import attrgetter
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -17,7 +19,7 @@ from character.statistics.agreement import interval_alpha, interval_alpha_sums, 
 from character.statistics.intervals import LEAST_GROUPS, Interval, bootstrap_mean, interval_of_sums
 
 Measure = Literal["passes", "orders", "scores"]
-"""What consistency compares: passes over all candidates, both orders of a pair, or two scores of one candidate."""
+"""What consistency compares: passes over all candidates, both orders of a pair, two scores of a candidate."""
 SURE, UNSURE = 0.9, 0.7
 """A pair of candidates is sure above the one probability and unsure below the other."""
 
@@ -75,14 +77,15 @@ class JurorRow(Record):
 class RankingAudit(Record):
     """What the rankings of a run are worth.
 
-    ``passes`` is how often a candidate was judged per ranking. ``consistency`` is how far a judge agrees with itself,
-    in -1..1: where ``measure`` is ``passes`` the mean tau-b between two passes over the same candidates, ``scores`` that
-    between the first and the second scores of each, ``orders`` 2 s - 1 with s the share of pairs of candidates
-    on which both orders agree (ties half). ``repeated`` counts the rankings that judged something twice. ``same_model`` lists
-    models that more than one juror is made of. ``same_best`` how often two
-    passes agree on the best. ``intended`` is the share of pairs of levels that were judged as they were
-    meant. ``sure`` and ``unsure`` are shares of all pairs of candidates; ``expected_errors`` the share of
-    pairs that the orders are expected to get wrong. Intervals hold at 95 %, messages resampled; from fewer than five messages nothing is estimated.
+    ``passes`` is how often a candidate was judged per ranking. ``consistency`` is how far a judge agrees
+    with itself, in -1..1: where ``measure`` is ``passes`` the mean tau-b between two passes over the same
+    candidates, ``scores`` that between the first and the second scores of each, ``orders`` 2 s - 1 with s
+    the share of pairs of candidates on which both orders agree (ties half). ``repeated`` counts the rankings
+    that judged something twice. ``same_model`` lists models that more than one juror is made of.
+    ``same_best`` how often two passes agree on the best. ``intended`` is the share of pairs of levels that
+    were judged as they were meant. ``sure`` and ``unsure`` are shares of all pairs of candidates;
+    ``expected_errors`` the share of pairs that the orders are expected to get wrong. Intervals hold at 95 %,
+    messages resampled; from fewer than five messages nothing is estimated.
     """
 
     statuses: dict[str, int]
@@ -111,40 +114,33 @@ class RankingAudit(Record):
 def audit_rankings(
     rollouts: Iterable[Rollout], *, traits: Mapping[str, Trait] | None = None, seed: int = 0
 ) -> RankingAudit:
-    """Return what the rankings are worth; rollouts are read once and not kept. ``traits`` tells each one's target."""
+    """Return what the rankings are worth; rollouts are read once and not kept.
+
+    ``traits`` tell the target of each by its name; one that is not there is meant to be natural.
+    """
     collected = _Collected(traits or {})
     for rollout in rollouts:
         collected.add(rollout)
     return collected.audit(seed)
 
 
-class _Values(NamedTuple):
-    """One value per message, with the trait and language it belongs to."""
+class _Seen(NamedTuple):
+    """What was measured of one message; None where there was nothing to measure."""
 
-    values: list[float]
-    traits: list[str]
-    languages: list[str]
-
-    def add(self, value: float, rollout: Rollout) -> None:
-        self.values.append(value)
-        self.traits.append(rollout.message.trait)
-        self.languages.append(rollout.message.language)
-
-    def mean(self, seed: int, by: str = "", name: str = "") -> Interval | None:
-        keys = {"trait": self.traits, "language": self.languages}.get(by)
-        chosen = (
-            self.values if keys is None else [v for v, k in zip(self.values, keys, strict=True) if k == name]
-        )
-        return _mean(chosen, seed)
+    message_id: str
+    trait: str
+    language: str
+    consistency: float | None
+    same_best: float | None
+    intended: float | None
+    error: float | None
+    jurors: dict[str, list[float]]
 
 
-def _mean(values: list[float], seed: int) -> Interval | None:
-    """Return the mean with its interval, None for too few."""
-    return bootstrap_mean(values, seed=seed) if len(values) >= LEAST_GROUPS else None
-
-
-def _new() -> _Values:
-    return _Values([], [], [])
+def _mean(values: Iterable[float | None], seed: int) -> Interval | None:
+    """Return the mean of what was measured with its interval, None for too few."""
+    numbers = [value for value in values if value is not None]
+    return bootstrap_mean(numbers, seed=seed) if len(numbers) >= LEAST_GROUPS else None
 
 
 class _Collected:
@@ -155,17 +151,16 @@ class _Collected:
         self.statuses: Counter[str] = Counter()
         self.strategies: Counter[str] = Counter()
         self.places = PositionEstimator()
-        self.consistency, self.same_best, self.intended, self.errors = _new(), _new(), _new(), _new()
+        self.models: dict[str, set[str]] = defaultdict(set)
+        self.seen: list[_Seen] = []
         self.scores: dict[str, list[float]] = defaultdict(list)
         self.firsts: dict[str, list[float]] = defaultdict(list)
         self.versus: dict[tuple[str, str], list[float]] = defaultdict(list)
-        self.jurors = _Jurors()
         self.judged = 0.0
         self.saved = self.calls = self.sure = self.unsure = self.pairs = 0
-        self.worst: list[tuple[float, str]] = []
 
     def add(self, rollout: Rollout) -> None:
-        ranking = rollout.ranking
+        ranking, message = rollout.ranking, rollout.message
         if ranking is None:
             return
         self.statuses[ranking.status] += 1
@@ -176,82 +171,79 @@ class _Collected:
         self.judged += sum(len(done.shown) for done in ranking.passes) / len(ranking.scores)
         self.saved += ranking.saved_calls
         self.places.add(ranking)
-        self.jurors.add(ranking)
-        self._add_consistency(rollout, ranking)
-        self._add_levels(rollout, rollout.candidates, ranking)
-        self._add_probabilities(rollout, ranking)
-
-    def _add_consistency(self, rollout: Rollout, ranking: Ranking) -> None:
+        for done in ranking.passes:
+            if done.juror:
+                self.models[done.model].add(done.juror)
         agreed = _consistency(ranking)
-        if agreed is None:
-            return
-        self.consistency.add(agreed, rollout)
-        self.worst = sorted([*self.worst, (agreed, ranking.message_id)])[:5]
-        whole = [done for done in ranking.passes if len(done.shown) == len(ranking.scores)]
-        same = [len(_best(a) & _best(b)) / len(_best(a) | _best(b)) for a, b in combinations(whole, 2)]
-        if same:
-            self.same_best.add(float(np.mean(same)), rollout)
+        self.seen.append(
+            _Seen(
+                message_id=ranking.message_id,
+                trait=message.trait,
+                language=message.language,
+                consistency=agreed,
+                same_best=None if agreed is None else _same_best(ranking),
+                intended=self._intended(self.traits.get(message.trait), rollout.candidates, ranking),
+                error=self._error(ranking),
+                jurors=_juror_scores(ranking),
+            )
+        )
 
-    def _add_levels(self, rollout: Rollout, candidates: Candidates, ranking: Ranking) -> None:
+    def _intended(self, trait: Trait | None, candidates: Candidates, ranking: Ranking) -> float | None:
+        """Return in what share of pairs the level meant to fit better won; counts all levels on the way."""
         levels = [item.level for item in candidates.items]
         best = set(ranking.order[0])
         for index, level in enumerate(levels):
             if level is not None:
                 self.scores[level].append(ranking.scores[index])
                 self.firsts[level].append(1 / len(best) if index in best else 0.0)
-        trait = self.traits.get(rollout.message.trait)
         won: list[float] = []
         for (i, a), (j, b) in combinations(enumerate(levels), 2):
             sides = _intended(a, b, trait.target if trait else "natural")
-            if sides is None:
-                continue
-            difference = ranking.scores[i] - ranking.scores[j]
-            share = 0.5 + 0.5 * float(np.sign(difference if sides[0] == a else -difference))
-            self.versus[sides].append(share)
-            won.append(share)
-        if won:
-            self.intended.add(float(np.mean(won)), rollout)
+            if sides is not None:
+                difference = ranking.scores[i] - ranking.scores[j]
+                won.append(0.5 + 0.5 * float(np.sign(difference if sides[0] == a else -difference)))
+                self.versus[sides].append(won[-1])
+        return float(np.mean(won)) if won else None
 
-    def _add_probabilities(self, rollout: Rollout, ranking: Ranking) -> None:
+    def _error(self, ranking: Ranking) -> float | None:
+        """Return the share of pairs that the order is expected to get wrong; counts sure pairs on the way."""
         if not ranking.probabilities:
-            return
+            return None
         table = np.asarray(ranking.probabilities)
-        known = table[np.triu_indices(len(table), 1)]
-        likelier = np.maximum(known, 1 - known)
+        of_pairs = table[np.triu_indices(len(table), 1)]
+        likelier = np.maximum(of_pairs, 1 - of_pairs)
         self.pairs += len(likelier)
         self.sure += int((likelier >= SURE).sum())
         self.unsure += int((likelier < UNSURE).sum())
-        self.errors.add(float((1 - likelier).mean()), rollout)
+        return float((1 - likelier).mean())
 
     def audit(self, seed: int) -> RankingAudit:
-        ranked = max(1, self.statuses["ranked"])
+        agreed = [(seen.consistency, seen.message_id) for seen in self.seen if seen.consistency is not None]
+        jurors = [seen.jurors for seen in self.seen if seen.jurors]
+        commonest = max(self.strategies, key=lambda name: self.strategies[name], default="")
         return RankingAudit(
             statuses=dict(self.statuses),
             strategies=dict(self.strategies),
-            passes=round(self.judged / ranked, 3),
+            passes=round(self.judged / max(1, self.statuses["ranked"]), 3),
             saved_calls=self.saved,
             saved_share=round(self.saved / max(1, self.saved + self.calls), 4),
             places=tuple(self._places(seed)),
-            consistency=self.consistency.mean(seed),
-            measure=self._measure(),
-            repeated=len(self.consistency.values),
-            same_model=self.jurors.same_model(),
-            same_best=self.same_best.mean(seed),
-            intended=self.intended.mean(seed),
+            consistency=_mean((seen.consistency for seen in self.seen), seed),
+            measure=_MEASURES.get(commonest, "passes"),
+            repeated=len(agreed),
+            same_model=tuple(sorted(name for name, of in self.models.items() if name and len(of) > 1)),
+            same_best=_mean((seen.same_best for seen in self.seen), seed),
+            intended=_mean((seen.intended for seen in self.seen), seed),
             levels=tuple(self._levels(seed)),
             versus=tuple(self._versus(seed)),
             groups=tuple(self._groups(seed)),
-            alpha=self.jurors.alpha(seed),
-            jurors=tuple(self.jurors.rows(seed)),
+            alpha=_alpha(jurors, seed),
+            jurors=tuple(_juror_rows(jurors, seed)),
             sure=round(self.sure / max(1, self.pairs), 4),
             unsure=round(self.unsure / max(1, self.pairs), 4),
-            expected_errors=self.errors.mean(seed),
-            least_consistent=tuple(message_id for _tau, message_id in self.worst),
+            expected_errors=_mean((seen.error for seen in self.seen), seed),
+            least_consistent=tuple(message_id for _, message_id in nsmallest(5, agreed)),
         )
-
-    def _measure(self) -> Measure:
-        most = max(self.strategies, key=lambda name: self.strategies[name], default="")
-        return _MEASURES.get(most, "passes")
 
     def _places(self, seed: int) -> Iterable[PlaceRow]:
         for judge, length in self.places.judges():
@@ -260,13 +252,13 @@ class _Collected:
                 continue
             effects = self.places.intervals(judge, length, seed=seed)
             choices = self.places.first_choices(judge, length)
-            for place, (effect, share) in enumerate(zip(effects, choices, strict=True), 1):
+            for place, (effect, choice) in enumerate(zip(effects, choices, strict=True), 1):
                 yield PlaceRow(
                     judge=judge,
                     num_shown=length,
                     place=place,
                     effect=effect,
-                    first_choice=share,
+                    first_choice=choice,
                     rankings=number,
                 )
 
@@ -283,14 +275,18 @@ class _Collected:
                 yield VersusRow(better=better, worse=worse, pairs=len(shares), share=share)
 
     def _groups(self, seed: int) -> Iterable[GroupRow]:
-        for by, names in (("trait", self.intended.traits), ("language", self.intended.languages)):
-            for name, number in Counter(names).items():
+        for by in ("trait", "language"):
+            name_of = attrgetter(by)
+            for name, number in Counter(
+                name_of(seen) for seen in self.seen if seen.intended is not None
+            ).items():
+                group = [seen for seen in self.seen if name_of(seen) == name]
                 yield GroupRow(
                     by=by,
                     name=name,
                     rankings=number,
-                    consistency=self.consistency.mean(seed, by, name),
-                    intended=self.intended.mean(seed, by, name),
+                    consistency=_mean((seen.consistency for seen in group), seed),
+                    intended=_mean((seen.intended for seen in group), seed),
                 )
 
 
@@ -301,8 +297,15 @@ def _consistency(ranking: Ranking) -> float | None:
     """Return the stored consistency; of passes over some candidates, what it comes to in whole rounds."""
     if ranking.strategy not in _MEASURES:
         return ranking.consistency
-    rows = [[np.nan if score is None else score for score in done.scores] for done in ranking.passes]
+    rows = [done.scores for done in ranking.passes]
     return consistency(np.array(rows, dtype=float)) if rows else None
+
+
+def _same_best(ranking: Ranking) -> float | None:
+    """Return how far two passes over all candidates agree on the best, on average."""
+    bests = [_best(done) for done in ranking.passes if len(done.shown) == len(ranking.scores)]
+    same = [len(left & right) / len(left | right) for left, right in combinations(bests, 2)]
+    return float(np.mean(same)) if same else None
 
 
 def _best(done: RankingPass) -> set[int]:
@@ -329,49 +332,33 @@ def _intended(left: Level | None, right: Level | None, target: str) -> tuple[str
     return None
 
 
-class _Jurors:
-    """Each juror's mean score per candidate, message by message."""
-
-    def __init__(self) -> None:
-        self.tables: list[dict[str, list[float]]] = []
-        self.models: dict[str, set[str]] = defaultdict(set)
-
-    def add(self, ranking: Ranking) -> None:
-        by_juror: dict[str, list[tuple[float | None, ...]]] = defaultdict(list)
-        for done in ranking.passes:
-            if done.juror:
-                by_juror[done.juror].append(done.scores)
-                self.models[done.model].add(done.juror)
-        if len(by_juror) > 1:
-            self.tables.append({name: _means(rows) for name, rows in by_juror.items()})
-
-    def same_model(self) -> tuple[str, ...]:
-        """Return the models that several jurors are made of."""
-        return tuple(sorted(name for name, jurors in self.models.items() if name and len(jurors) > 1))
-
-    def names(self) -> list[str]:
-        return sorted({name for table in self.tables for name in table})
-
-    def alpha(self, seed: int) -> Interval | None:
-        """Return Krippendorff's alpha (interval level) of the jurors' scores, messages resampled."""
-        if len(self.tables) < LEAST_GROUPS:
-            return None
-        sums = np.array([interval_alpha_sums(list(table.values())) for table in self.tables])
-        return interval_of_sums(interval_alpha, sums, seed=seed)
-
-    def rows(self, seed: int) -> Iterable[JurorRow]:
-        for name in self.names():
-            taus = []
-            for table in self.tables:
-                others = [scores for other, scores in table.items() if other != name]
-                if name in table and others:
-                    taus.append(kendall_tau_b(table[name], np.nanmean(others, axis=0)) or 0.0)
-            tau = _mean(taus, seed)
-            if tau:
-                yield JurorRow(juror=name, messages=len(taus), tau=tau)
+def _juror_scores(ranking: Ranking) -> dict[str, list[float]]:
+    """Return each juror's mean score of each candidate, nan where not shown; none for a single juror."""
+    passes: dict[str, list[tuple[float | None, ...]]] = defaultdict(list)
+    for done in ranking.passes:
+        if done.juror:
+            passes[done.juror].append(done.scores)
+    if len(passes) < 2:
+        return {}
+    tables = {name: np.ma.masked_invalid(np.array(rows, dtype=float)) for name, rows in passes.items()}
+    return {name: table.mean(axis=0).filled(np.nan).tolist() for name, table in tables.items()}
 
 
-def _means(rows: list[tuple[float | None, ...]]) -> list[float]:
-    values = np.array([[np.nan if s is None else s for s in row] for row in rows])
-    counts = (~np.isnan(values)).sum(axis=0)
-    return [float(v) for v in np.where(counts > 0, np.nansum(values, axis=0) / np.maximum(counts, 1), np.nan)]
+def _alpha(messages: list[dict[str, list[float]]], seed: int) -> Interval | None:
+    """Return Krippendorff's alpha (interval level) of the jurors' scores, messages resampled."""
+    if len(messages) < LEAST_GROUPS:
+        return None
+    sums = np.array([interval_alpha_sums(list(jurors.values())) for jurors in messages])
+    return interval_of_sums(interval_alpha, sums, seed=seed)
+
+
+def _juror_rows(messages: list[dict[str, list[float]]], seed: int) -> Iterable[JurorRow]:
+    for name in sorted({name for jurors in messages for name in jurors}):
+        taus = []
+        for jurors in messages:
+            others = [scores for other, scores in jurors.items() if other != name]
+            if name in jurors:
+                taus.append(kendall_tau_b(jurors[name], np.nanmean(others, axis=0)) or 0.0)
+        tau = _mean(taus, seed)
+        if tau:
+            yield JurorRow(juror=name, messages=len(taus), tau=tau)

@@ -18,7 +18,7 @@ from character.records import Record
 
 
 class AuditFinding(Record):
-    """One thing to know, in plain words. ``weight``: ``look`` asks for attention, ``note`` informs, ``fine`` reassures.
+    """One thing to know, in plain words. ``look`` asks for attention, ``note`` informs, ``fine`` reassures.
 
     ``code`` names the kind of finding, the same in every language.
     """
@@ -29,7 +29,7 @@ class AuditFinding(Record):
 
 
 class MoreOf(Record):
-    """In what share of the pairs the chosen, and the rejected, side has more of a feature; ties make up the rest."""
+    """In what share of pairs the chosen, or the rejected, side has more of a feature; ties are the rest."""
 
     name: str
     chosen: float
@@ -39,12 +39,13 @@ class MoreOf(Record):
 class RunAudit(Record):
     """What a run is worth, looked at as a whole.
 
-    ``states`` counts messages per state (see ``run_loop.outcome``) and in all; ``dropped`` and ``reasked`` count per
-    stage and reason what was lost, and what asking again made up for. ``confounds`` is None without pairs,
-    ``balanced`` says what an export with ``--balance`` would keep (``kept`` is left empty). ``chosen_levels``
-    counts pairs by the level that the chosen side was asked for, but for those of the design ``neutral``.
-    ``vetoed`` counts what reviewers vetoed, by reason; it is left out of all figures but ``dropped`` and ``reasked``, as it
-    is of exports. ``second_opinion`` is there where a preference model was asked. ``findings`` are in ``language``, the most urgent first.
+    ``states`` counts messages per state (see ``run_loop.outcome``) and in all; ``dropped`` and ``reasked``
+    count per stage and reason what was lost, and what asking again made up for. ``confounds`` is None
+    without pairs, ``balanced`` says what an export with ``--balance`` would keep (``kept`` is left empty).
+    ``chosen_levels`` counts pairs by the level that the chosen side was asked for, but for those of the
+    design ``neutral``. ``vetoed`` counts what reviewers vetoed, by reason; it is left out of all figures but
+    ``dropped`` and ``reasked``, as it is of exports. ``second_opinion`` is there where a preference model
+    was asked. ``findings`` are in ``language``, the most urgent first.
     """
 
     constitution: str

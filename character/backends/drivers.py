@@ -11,12 +11,12 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
-from collections.abc import Awaitable, Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache, partial, wraps
-from typing import Any, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 import dspy
 
@@ -25,6 +25,7 @@ from character.backends.waiting import blocking, run_blocking
 from character.protocols import LanguageModel
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 class Work(Protocol):
@@ -75,6 +76,26 @@ async def _driven(steps: Steps[T], run: Callable[[Sequence[Work]], Awaitable[lis
     except StopIteration as stop:
         value: T = stop.value
         return value
+
+
+def by_threads(steps: Callable[P, Steps[T]]) -> Callable[P, T]:
+    """Return the ``forward`` of a module whose logic these steps are."""
+
+    @wraps(steps)
+    def forward(*args: P.args, **inputs: P.kwargs) -> T:
+        return drive(steps(*args, **inputs))
+
+    return forward
+
+
+def by_tasks(steps: Callable[P, Steps[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """Return the ``aforward`` of a module whose logic these steps are: ``forward`` on the event loop."""
+
+    @wraps(steps)
+    async def aforward(*args: P.args, **inputs: P.kwargs) -> T:
+        return await adrive(steps(*args, **inputs))
+
+    return aforward
 
 
 def parallel(functions: Sequence[Callable[[], T]], *, limit: int = 16) -> list[T]:

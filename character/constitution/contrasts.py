@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from character.constitution.fields import Members, check_keys, read_string, string_of, wrong_type
-from character.constitution.nodes import problem
+from character.constitution.problems import problem
 from character.text import detect_language
 
 _DEFINITION = re.compile(r"\*\*[^*\n]+\*\*[.:。：]?\s*(.+)", re.DOTALL)
@@ -33,17 +33,17 @@ def _read_pairs(members: Members, source: str, where: str) -> tuple[list[str], l
         return [], []
     place = f"{where}, field 'instruction'"
     if node.kind != "list":
-        raise wrong_type(node, source, place, "a list of {pos, neg} objects", "put it in brackets.")
+        raise wrong_type("not_contrasts", node, source, place)
     positive: list[str] = []
     negative: list[str] = []
     for number, item in enumerate(node.value, start=1):
         spot = f"{place}, item {number}"
         if item.kind != "mapping":
-            raise wrong_type(item, source, spot, "an object with pos and neg", 'write {"pos": …, "neg": …}.')
+            raise wrong_type("not_contrast", item, source, spot)
         check_keys(item.value, ("pos", "neg"), source, spot)
         for key, texts in (("pos", positive), ("neg", negative)):
             if key not in item.value:
-                raise problem(source, item.line, f"{spot}: {key!r} is missing.", expected="pos and neg")
+                raise problem(source, item.line, "half_contrast", where=spot, key=key)
             texts.append(string_of(item.value[key], source, f"{spot}, field {key!r}"))
     return positive, negative
 

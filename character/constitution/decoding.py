@@ -6,8 +6,9 @@ import codecs
 import os
 from pathlib import Path
 
-from character.constitution.nodes import check_characters, problem
-from character.errors import ConstitutionError
+from character.constitution.nodes import check_characters
+from character.constitution.problems import problem
+from character.files import read_at_most
 
 MAX_BYTES = 2 * 1024 * 1024
 """Larger files are refused: four hundred traits with forty questions each stay below this."""
@@ -30,32 +31,21 @@ def printable(name: str) -> str:
 def read_text(path: str | os.PathLike[str]) -> str:
     """Return the text of a constitution file; raises ConstitutionError where it cannot be read as text."""
     source = printable(os.fspath(path))
-    return decode(_read_bytes(Path(path), source), source)
-
-
-def _read_bytes(path: Path, source: str) -> bytes:
-    hint = "give the path of a constitution file, as seen from the current directory."
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)  # bounded, so that a device or pipe without an end is refused too
+        data = read_at_most(Path(path), MAX_BYTES)  # so that a device or pipe without an end is refused too
     except FileNotFoundError as error:
-        raise ConstitutionError(f"{source}: there is no such file.", fix=hint) from error
+        raise problem(source, None, "no_file") from error
     except IsADirectoryError as error:
-        raise ConstitutionError(f"{source}: this is a directory.", expected="a file", fix=hint) from error
+        raise problem(source, None, "directory") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise ConstitutionError(f"{source}: the file cannot be read ({error}).", fix=hint) from error
-    if len(data) > MAX_BYTES:
-        raise too_large(source)
-    return data
+        raise problem(source, None, "unreadable_file", error=error) from error
+    if data is None:
+        raise _too_large(source)
+    return decode(data, source)
 
 
-def too_large(source: str) -> ConstitutionError:
-    """Return the error for more text than a constitution can reasonably hold."""
-    return ConstitutionError(
-        f"{source}: larger than {MAX_BYTES // 1024 // 1024} MiB.",
-        expected="a constitution of a few traits",
-        fix="check that this is the right file, or split it.",
-    )
+def _too_large(source: str) -> Exception:
+    return problem(source, None, "too_large", most=MAX_BYTES // 1024 // 1024)
 
 
 def decode(data: bytes, source: str) -> str:
@@ -65,13 +55,9 @@ def decode(data: bytes, source: str) -> str:
         return data[len(mark) :].decode(encoding)
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1 if encoding == "utf-8" else None
-        raise problem(
-            source,
-            line,
-            f"the byte 0x{error.object[error.start]:02X} at offset {len(mark) + error.start} is not {encoding.upper()}.",
-            expected="UTF-8 text",
-            fix="save the file as UTF-8; for a file in a Chinese Windows encoding: iconv -f GB18030 -t UTF-8.",
-        ) from error
+        byte, offset = error.object[error.start], len(mark) + error.start
+        values = {"byte": byte, "offset": offset, "encoding": encoding.upper()}
+        raise problem(source, line, "encoding", **values) from error
 
 
 def normalize(text: str, source: str) -> str:
@@ -80,11 +66,9 @@ def normalize(text: str, source: str) -> str:
     Raises ConstitutionError where it is blank, too large, or holds a NUL or half a surrogate pair.
     """
     if len(text) > MAX_BYTES:
-        raise too_large(source)
+        raise _too_large(source)
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
-        raise ConstitutionError(
-            f"{source}: there is nothing in it.", expected="traits", fix="write at least one trait."
-        )
+        raise problem(source, None, "blank")
     check_characters(text, None, source)
     return text

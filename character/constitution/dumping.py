@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 import yaml
 
-from character.constitution.models import Constitution, Trait
+from character.constitution.models import Constitution
 from character.errors import UnknownNameError
 
 DumpFormat = Literal["recipe", "toml", "yaml", "jsonl", "json"]
@@ -36,7 +36,7 @@ def dump_constitution(constitution: Constitution, format: DumpFormat) -> str:
         pairs = [{"trait": trait.name, "description": trait.description} for trait in constitution.traits]
         return _json_list(pairs)
     if format == "jsonl":
-        return "".join(_json(_trait_fields(trait)) + "\n" for trait in constitution.traits)
+        return "".join(_json(trait.fields()) + "\n" for trait in constitution.traits)
     if format == "json":
         return json.dumps(_fields(constitution), ensure_ascii=False, indent=2) + "\n"
     if format == "yaml":
@@ -49,20 +49,11 @@ def dump_constitution(constitution: Constitution, format: DumpFormat) -> str:
 
 
 def _fields(constitution: Constitution) -> dict[str, Any]:
-    return {**_header(constitution), "traits": [_trait_fields(trait) for trait in constitution.traits]}
+    return {**_header(constitution), "traits": [trait.fields() for trait in constitution.traits]}
 
 
 def _header(constitution: Constitution) -> dict[str, str]:
-    return {
-        "name": constitution.name,
-        "language": constitution.language,
-        "assistant_name": constitution.assistant_name,
-    }
-
-
-def _trait_fields(trait: Trait) -> dict[str, Any]:
-    data: dict[str, Any] = trait.model_dump(mode="json", by_alias=True)
-    return {key: value for key, value in data.items() if value and (key, value) != ("target", "natural")}
+    return constitution.model_dump(exclude={"traits"})
 
 
 def _json(value: Any) -> str:
@@ -77,7 +68,7 @@ def _toml(constitution: Constitution) -> str:
     lines = [f"{key} = {_toml_value(value)}" for key, value in _header(constitution).items()]
     for trait in constitution.traits:
         lines += ["", "[[traits]]"]
-        lines += [f"{key} = {_toml_value(value)}" for key, value in _trait_fields(trait).items()]
+        lines += [f"{key} = {_toml_value(value)}" for key, value in trait.fields().items()]
     return "\n".join(lines) + "\n"
 
 

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from difflib import get_close_matches
 
-from character.constitution.nodes import Node, check_characters, describe, problem, quote
+from character.constitution.nodes import Node, check_characters, describe, quote
+from character.constitution.problems import problem
 
 Members = dict[str, Node]
 
 
-def check_keys(members: Members, known: Iterable[str], source: str, where: str) -> None:
-    """Raise ConstitutionError on the first key that is not known, with the near one where there is one."""
-    names = list(known)
+def check_keys(members: Members, names: Sequence[str], source: str, where: str) -> None:
+    """Raise ConstitutionError on the first key that is no such name, with the near one where there is one."""
     for key, node in members.items():
         if key not in names:
             near = get_close_matches(key.lower(), names, n=1)
-            raise problem(
-                source,
-                node.line,
-                f"{where}: the key {quote(key)} is not known.",
-                expected=f"one of {', '.join(names)}",
-                fix=f"did you mean {near[0]!r}?" if near else "rename or remove it.",
-            )
+            hint = f"did you mean {near[0]!r}?" if near else "rename or remove it."
+            given = {"where": where, "key": quote(key), "names": ", ".join(names), "hint": hint}
+            raise problem(source, node.line, "unknown_key", **given)
 
 
 def read_string(members: Members, key: str, source: str, where: str) -> str:
@@ -38,24 +34,22 @@ def read_strings(members: Members, key: str, source: str, where: str) -> tuple[s
         return ()
     place = f"{where}, field {key!r}"
     if node.kind != "list":
-        raise wrong_type(node, source, place, "a list of strings", 'put it in brackets: ["…"].')
+        raise wrong_type("not_texts", node, source, place)
     return tuple(string_of(item, source, f"{place}, item {i}") for i, item in enumerate(node.value, start=1))
 
 
 def string_of(node: Node, source: str, where: str) -> str:
     """Return a text that is neither blank nor unusable; raises ConstitutionError otherwise."""
     if node.kind != "string":
-        fix = "put it in quotes." if node.kind in ("number", "boolean", "date") else "write it as text."
-        raise wrong_type(node, source, where, "a string", fix)
+        is_scalar = node.kind in ("number", "boolean", "date")
+        raise wrong_type("not_quoted" if is_scalar else "not_text", node, source, where)
     text = str(node.value)
     if not text.strip():
-        raise problem(
-            source, node.line, f"{where}: an empty text.", expected="text", fix="fill or remove it."
-        )
+        raise problem(source, node.line, "empty_text", where=where)
     check_characters(text, node.line or 1, source, where)
     return text
 
 
-def wrong_type(node: Node, source: str, where: str, expected: str, fix: str) -> Exception:
-    """Return the error for a value of another type than expected."""
-    return problem(source, node.line, f"{where}: found {describe(node)}.", expected=expected, fix=fix)
+def wrong_type(name: str, node: Node, source: str, where: str = "") -> Exception:
+    """Return the error, by its name in ``problems.toml``, for a value of another type than expected."""
+    return problem(source, node.line, name, where=where, what=describe(node))

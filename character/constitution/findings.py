@@ -1,9 +1,10 @@
-"""What a check on a constitution's wording has to say."""
+"""What checks on a constitution's wording say: each remark by its code, its words in ``findings.toml``."""
 
 from __future__ import annotations
 
 from typing import Literal
 
+from character.constitution.words import filled
 from character.records import Record
 
 
@@ -20,3 +21,8 @@ class Finding(Record):
     trait: str = ""
     field: str = ""
     message: str
+
+
+def finding(code: str, trait: str = "", **values: object) -> Finding:
+    """Return the remark of that code on a trait, or on all of them; ``values`` fill in its words."""
+    return Finding.model_validate({"code": code, "trait": trait, **filled("findings", code, values)})

@@ -6,7 +6,8 @@ import json
 import re
 from typing import Final
 
-from character.constitution.nodes import Lines, Node, NodeKind, add_member, check_depth, problem
+from character.constitution.nodes import Lines, Node, NodeKind, add_member, check_depth
+from character.constitution.problems import problem
 
 _DECODER: Final = json.JSONDecoder()
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -36,38 +37,20 @@ class _Reader:
     def __init__(self, text: str, source: str) -> None:
         self.text, self.source, self.lines = text, source, Lines(text)
 
-    def skip(self, at: int) -> int:
-        match = _SPACE.match(self.text, at)
-        return match.end() if match else at
-
-    def skip_comma(self, at: int) -> int:
-        match = _SPACE_OR_COMMA.match(self.text, at)
+    def skip(self, at: int, what: re.Pattern[str] = _SPACE) -> int:
+        match = what.match(self.text, at)
         return match.end() if match else at
 
     def check_syntax(self, at: int) -> None:
         try:
             _DECODER.raw_decode(self.text, at)
         except json.JSONDecodeError as error:
-            raise problem(
-                self.source,
-                error.lineno,
-                f"column {error.colno}: not valid JSON ({error.msg}).",
-                expected="a JSON list of traits, one JSON object, or one object per line",
-                fix="check quotes, commas and brackets there and on the line before.",
-            ) from error
+            line, reason = error.lineno, error.msg
+            raise problem(self.source, line, "json", column=error.colno, reason=reason) from error
         except RecursionError as error:
-            line = self.lines.at(at)
-            raise problem(
-                self.source,
-                line,
-                "brackets are nested too deep to read.",
-                expected="a list of traits",
-                fix="remove the extra brackets.",
-            ) from error
+            raise problem(self.source, self.lines.at(at), "json_nesting") from error
         except ValueError as error:  # a number with thousands of digits
-            raise problem(
-                self.source, self.lines.at(at), f"not readable JSON ({error}).", expected="text in quotes"
-            ) from error
+            raise problem(self.source, self.lines.at(at), "json_value", error=error) from error
 
     def value(self, at: int, depth: int) -> tuple[Node, int]:
         line = self.lines.at(at)
@@ -88,7 +71,7 @@ class _Reader:
         while self.text[at] != "]":
             item, end = self.value(at, depth + 1)
             items.append(item)
-            at = self.skip_comma(end)
+            at = self.skip(end, _SPACE_OR_COMMA)
         return Node("list", items, line), at + 1
 
     def mapping(self, at: int, depth: int) -> tuple[Node, int]:
@@ -101,5 +84,5 @@ class _Reader:
             colon = self.skip(end)
             node, end = self.value(self.skip(colon + 1), depth + 1)
             add_member(members, key, Node(node.kind, node.value, key_line), self.source)
-            at = self.skip_comma(end)
+            at = self.skip(end, _SPACE_OR_COMMA)
         return Node("mapping", members, line), at + 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from character.constitution.findings import Finding
+from character.constitution.findings import Finding, finding
 from character.constitution.lint_pairs import check_pairs
 from character.constitution.lint_wording import check_wording
 from character.constitution.models import Constitution
@@ -19,11 +19,9 @@ def lint_constitution(constitution: Constitution) -> list[Finding]:
     ``antonyms``, ``repetition``, ``many-traits``. Checks that look at words skip languages other than
     English and Chinese.
     """
-    findings = [
-        finding for trait in constitution.traits for finding in check_wording(trait, constitution.language)
-    ]
-    findings += check_pairs(constitution.traits)
-    if (number := len(constitution.traits)) > MANY_TRAITS:
-        message = f"{number} traits. More than about {MANY_TRAITS} seldom all show: keep the telling ones, or train in parts."
-        findings.append(Finding(severity="note", code="many-traits", message=message))
+    traits = constitution.traits
+    findings = [remark for trait in traits for remark in check_wording(trait, constitution.language)]
+    findings += check_pairs(traits)
+    if len(traits) > MANY_TRAITS:
+        findings.append(finding("many-traits", number=len(traits), most=MANY_TRAITS))
     return findings

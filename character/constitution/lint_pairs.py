@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from itertools import combinations
 
-from character.constitution.findings import Finding
+from character.constitution.findings import Finding, finding
 from character.constitution.models import Trait
+from character.constitution.words import words
 from character.locale import LANGUAGES, wording
 from character.text import jaccard, shingles
 
@@ -28,11 +29,7 @@ _WORD = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*")
 _HAN_FILLER = re.compile(
     r"[我你他她它的了地得着过和与在是会也都就很对把被让给从到为以而且或不]|一个|自己|对方|别人"
 )
-_FILLER_LIST = (
-    "a about and are as at be by can do does for from has have how i i'm in into is it its me my not of on or "
-    "own people someone something that the their them they this to was what when where which who with you your"
-)
-_FILLER = frozenset(_FILLER_LIST.split())
+_FILLER = frozenset(words("lint")["filler"].split())
 _ANTONYMS = [pair for language in LANGUAGES for pair in wording("antonyms", language).items()]
 _POLE = re.compile(
     "|".join(rf"\b{word}\b" if word.isascii() else word for pair in _ANTONYMS for word in pair), re.I
@@ -44,19 +41,18 @@ _CLAUSE_END = re.compile(r"[，。；：！？,.;:!?]")
 def check_pairs(traits: tuple[Trait, ...]) -> Iterator[Finding]:
     """Yield the remarks on pairs of traits, each on the later of the two."""
     if len(traits) > MOST_COMPARED:
-        message = f"{len(traits)} traits were not compared with each other; up to {MOST_COMPARED} are."
-        yield Finding(severity="note", code="not-compared", message=message)
+        yield finding("not-compared", number=len(traits), most=MOST_COMPARED)
         return
-    wordings = [_Wording(trait) for trait in traits]
-    for first, second in combinations(wordings, 2):
+    for first, second in combinations([_Wording(trait) for trait in traits], 2):
+        one, other = first.trait.name, second.trait.name
         if first.repeats(second):
-            yield _repetition(first.trait, second.trait)
+            yield finding("repetition", other, first=one)
         elif field := first.denies(second):
-            yield _contradiction(first.trait, field, second.trait)
+            yield finding("contradiction", other, first=one, field=field)
         elif field := second.denies(first):
-            yield _contradiction(second.trait, field, first.trait)
-        elif words := _antonyms(first, second):
-            yield _tension(first.trait, second.trait, words)
+            yield finding("contradiction", one, first=other, field=field)
+        elif pair := _antonyms(first, second):
+            yield finding("antonyms", other, first=one, there=pair[0], here=pair[1])
 
 
 class _Wording:
@@ -80,36 +76,36 @@ class _Wording:
         return any(_same(left, right) for left in self.own for right in other.own)
 
     def denies(self, other: _Wording) -> str:
-        """Return the field of this trait, ``opposite`` or ``not``, that describes the other trait, or ``""``."""
+        """Return the field of this trait, ``opposite`` or ``not``, that describes the other, or ``""``."""
         for field, denied in self.denied:
-            if any(_covers(denied, words) for words in other.affirmed):
+            if any(_covers(denied, content) for content in other.affirmed):
                 return field
         return ""
 
 
 def _content(text: str) -> frozenset[str]:
     """Return the words that carry meaning: English words, and pairs of Chinese characters."""
-    words = {word.lower() for word in _WORD.findall(text)} - _FILLER
+    content = {word.lower() for word in _WORD.findall(text)} - _FILLER
     for run in _HAN_RUN.findall(_HAN_FILLER.sub(" ", text)):
-        words.update(run[i : i + 2] for i in range(len(run) - 1))
-    return frozenset(words)
+        content.update(run[i : i + 2] for i in range(len(run) - 1))
+    return frozenset(content)
 
 
 def _affirmed_clauses(text: str) -> list[str]:
-    """Return the clauses without a negation: "I don't lecture" agrees with another trait's "not lecturing"."""
+    """Return the clauses without a negation: "I don't lecture" agrees with another's "not lecturing"."""
     return [clause for clause in _CLAUSE_END.split(text) if not _NEGATION.search(clause)]
 
 
 def _same(left: tuple[frozenset[str], frozenset[str]], right: tuple[frozenset[str], frozenset[str]]) -> bool:
-    words = jaccard(left[1], right[1])
-    if len(left[1] & right[1]) >= FEWEST_SHARED and words >= REORDERED_WORDS:
+    alike = jaccard(left[1], right[1])
+    if len(left[1] & right[1]) >= FEWEST_SHARED and alike >= REORDERED_WORDS:
         return True
-    return words >= SAME_WORDS and jaccard(left[0], right[0]) >= SAME_SHINGLES
+    return alike >= SAME_WORDS and jaccard(left[0], right[0]) >= SAME_SHINGLES
 
 
-def _covers(denied: frozenset[str], words: frozenset[str]) -> bool:
-    shared = len(denied & words)
-    return shared >= FEWEST_SHARED and shared >= COVERED * min(len(denied), len(words))
+def _covers(denied: frozenset[str], content: frozenset[str]) -> bool:
+    shared = len(denied & content)
+    return shared >= FEWEST_SHARED and shared >= COVERED * min(len(denied), len(content))
 
 
 def _antonyms(first: _Wording, second: _Wording) -> tuple[str, str] | None:
@@ -131,25 +127,3 @@ def _asserted(text: str) -> frozenset[str]:
     return frozenset(
         match[0].lower() for clause in _affirmed_clauses(text) for match in _POLE.finditer(clause)
     )
-
-
-def _repetition(first: Trait, second: Trait) -> Finding:
-    message = f"says nearly the same as {first.name!r}. Merge the two, or say what sets them apart."
-    return Finding(
-        severity="warning", code="repetition", trait=second.name, field="description", message=message
-    )
-
-
-def _contradiction(first: Trait, field: str, second: Trait) -> Finding:
-    message = f"describes what {first.name!r} gives as its {field!r}. Change one, or say when each applies."
-    return Finding(
-        severity="warning", code="contradiction", trait=second.name, field="description", message=message
-    )
-
-
-def _tension(first: Trait, second: Trait, words: tuple[str, str]) -> Finding:
-    message = (
-        f"{words[1]!r} here and {words[0]!r} in {first.name!r} may pull against each other. "
-        "If both are meant, say in a clarification when each applies."
-    )
-    return Finding(severity="note", code="antonyms", trait=second.name, field="description", message=message)

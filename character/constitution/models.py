@@ -37,13 +37,17 @@ class Trait(Record):
 
     @classmethod
     def of(cls, text: str) -> Trait:
-        """Return the trait that a text says: ``patience: takes the time it needs``, or a description alone."""
+        """Return the trait that a text says: ``patience: takes its time``, or a description alone."""
         name, description = split_named(text)
         return cls(name=name or text, description=description)
 
     def brief(self) -> dict[str, str | list[str]]:
-        """Return the trait as prompts show it: JSON-native, without empty fields and without its questions."""
-        data: dict[str, Any] = self.model_dump(mode="json", by_alias=True, exclude={"questions"})
+        """Return the trait as prompts show it: JSON-native, without empty fields and its questions."""
+        return {key: value for key, value in self.fields().items() if key != "questions"}
+
+    def fields(self) -> dict[str, Any]:
+        """Return the trait as files show it: JSON-native, without empty fields and the usual target."""
+        data: dict[str, Any] = self.model_dump(mode="json", by_alias=True)
         return {key: value for key, value in data.items() if value and (key, value) != ("target", "natural")}
 
 

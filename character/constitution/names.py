@@ -6,21 +6,13 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import count
 
+from character.constitution.words import words
 from character.text import detect_language
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _CLAUSE_END = re.compile(r"[，。；：、！？（）“”「」,.;:!?…—\s]+")
 _CHINESE_LEAD = re.compile(r"我(?:会|是|想|愿意|喜欢|希望|总是|常常|经常|通常|往往)?")
-# Words that tell traits apart are kept: "not" and "no" among them.
-_STOP_WORD_LIST = (
-    "a about after all also am an and any are aren't as at be because been being but by can could do does "
-    "each either even every for from had has have having her his how i i'd i'll i'm i've if in into is it "
-    "its just like me more most my myself of often on one or other our own rather she so some strive such "
-    "than that the their them then there these they this those through to too try trying until very was "
-    "we were what when where which while who will with without would you your always usually frequently "
-    "generally consistently"
-)
-_STOP_WORDS = frozenset(_STOP_WORD_LIST.split())
+_STOP_WORDS = frozenset(words("lint")["stop_words"].split())
 _ENGLISH_LENGTHS = (3, 4, 5, 6, 8)
 _CHINESE_LENGTHS = (12, 16, 20)
 _LONGEST = 48
@@ -54,7 +46,7 @@ def _options(statement: str) -> list[str]:
         first = _CHINESE_LEAD.sub("", clauses[0], count=1) or clauses[0]
         candidates = [first[:length] for length in _CHINESE_LENGTHS]
     else:
-        words = [word.lower() for word in _WORD.findall(statement)]
-        telling = [word for word in words if word not in _STOP_WORDS] or words
+        spoken = [word.lower() for word in _WORD.findall(statement)]
+        telling = [word for word in spoken if word not in _STOP_WORDS] or spoken
         candidates = [" ".join(telling[:length])[:_LONGEST].strip() for length in _ENGLISH_LENGTHS]
     return [name for name in dict.fromkeys(candidates) if name]

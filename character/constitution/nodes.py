@@ -7,7 +7,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from character.errors import ConstitutionError
+from character.constitution.problems import problem
 
 NodeKind = Literal["mapping", "list", "string", "null", "number", "boolean", "date"]
 MAX_DEPTH = 32
@@ -41,16 +41,8 @@ class Lines:
         return bisect_right(self._starts, offset)
 
 
-def problem(
-    source: str, line: int | None, found: str, *, expected: str = "", fix: str = ""
-) -> ConstitutionError:
-    """Return the error for something found in ``source``, at ``line`` where that is known."""
-    where = source if line is None else f"{source}, line {line}"
-    return ConstitutionError(f"{where}: {found}", expected=expected, fix=fix)
-
-
 def quote(text: str, limit: int = 60) -> str:
-    """Return the text as an error message shows it: quoted, unprintable characters escaped, cut at ``limit``."""
+    """Return the text as an error shows it: quoted, unprintable characters escaped, cut at ``limit``."""
     return repr(text if len(text) <= limit else text[: limit - 1] + "…")
 
 
@@ -66,51 +58,25 @@ def describe(node: Node) -> str:
 def add_member(members: dict[str, Node], key: str, node: Node, source: str) -> None:
     """Add a key to a mapping; raises ConstitutionError, naming both lines, where the key is there already."""
     if key in members:
-        first = members[key].line
-        raise problem(
-            source,
-            node.line,
-            f"the key {quote(key)} is given twice in one object (first on line {first}).",
-            expected="each key once",
-            fix="remove or rename one of the two.",
-        )
+        raise problem(source, node.line, "repeated_key", key=quote(key), first=members[key].line)
     members[key] = node
 
 
 def check_depth(depth: int, line: int | None, source: str) -> None:
     """Raise ConstitutionError where lists and objects nest deeper than MAX_DEPTH."""
     if depth > MAX_DEPTH:
-        raise problem(
-            source,
-            line,
-            f"lists or objects are nested more than {MAX_DEPTH} deep.",
-            expected="a list of traits, each a flat object",
-            fix="remove the extra brackets.",
-        )
+        raise problem(source, line, "nesting", most=MAX_DEPTH)
 
 
 def check_characters(text: str, line: int | None, source: str, where: str = "") -> None:
     """Raise ConstitutionError where the text holds a NUL or a lone surrogate, which no UTF-8 file can carry.
 
-    ``where`` names the field. Without a ``line`` the text is taken for a whole document, whose own line is named.
+    ``where`` names the field. Without a ``line`` the text is a whole document, whose own line is named.
     """
     match = _UNUSABLE.search(text)
     if match is None:
         return
     line = line if line is not None else Lines(text).at(match.start())
     prefix = f"{where}: " if where else ""
-    if match[0] == "\x00":
-        raise problem(
-            source,
-            line,
-            f"{prefix}a NUL character.",
-            expected="text",
-            fix="remove it; a whole file of them is binary, or UTF-16 without a byte-order mark: save it as UTF-8.",
-        )
-    raise problem(
-        source,
-        line,
-        f"{prefix}half a surrogate pair (U+{ord(match[0]):04X}).",
-        expected="whole characters",
-        fix="write the character itself, or both halves of its escape.",
-    )
+    name = "nul" if match[0] == "\x00" else "surrogate"
+    raise problem(source, line, name, prefix=prefix, code=ord(match[0]))

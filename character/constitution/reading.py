@@ -9,8 +9,8 @@ from pathlib import PurePath
 from character.constitution.decoding import normalize, printable, read_text
 from character.constitution.formats import read_nodes
 from character.constitution.models import Constitution, Trait
+from character.constitution.problems import problem
 from character.constitution.shapes import interpret
-from character.errors import ConstitutionError
 from character.text import detect_language
 
 _LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
@@ -42,7 +42,8 @@ def parse_constitution(
     document = interpret(read_nodes(normalize(text, source), source), source)
     header = document.header
     tag = header.get("language") or language or detect_language(_all_text(document.traits))
-    _check_language(tag, source)
+    if not _LANGUAGE_TAG.fullmatch(tag):
+        raise problem(source, None, "language", tag=tag)
     return Constitution(
         name=printable(header.get("name") or name or PurePath(source).stem or "constitution"),
         language=tag,
@@ -57,12 +58,3 @@ def _all_text(traits: tuple[Trait, ...]) -> str:
         for trait in traits
         for text in (trait.description, trait.statement, trait.clarification, *trait.questions)
     )
-
-
-def _check_language(tag: str, source: str) -> None:
-    if not _LANGUAGE_TAG.fullmatch(tag):
-        raise ConstitutionError(
-            f"{source}: the language {tag!r} is not a language tag.",
-            expected="a BCP 47 tag such as 'zh', 'en' or 'zh-Hant'",
-            fix="write the tag, not the language's name.",
-        )

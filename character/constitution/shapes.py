@@ -17,25 +17,14 @@ from character.constitution.fields import (
 )
 from character.constitution.models import Target, Trait
 from character.constitution.names import derive_names
-from character.constitution.nodes import Node, problem, quote
+from character.constitution.nodes import Node, quote
+from character.constitution.problems import problem
 from character.text import detect_language, split_named
 
 HEADER_KEYS = ("name", "language", "assistant_name")
-TRAIT_KEYS = (
-    "name",
-    "trait",
-    "description",
-    "statement",
-    "clarification",
-    "not",
-    "opposite",
-    "examples",
-    "questions",
-    "target",
-    "additional_questions",
-    "instruction",
-    "eval_prompt",
-)
+_TEXT_KEYS = ("description", "statement", "clarification", "not", "opposite")
+_FOREIGN_KEYS = ("additional_questions", "instruction", "eval_prompt")
+TRAIT_KEYS = ("name", "trait", *_TEXT_KEYS, "examples", "questions", "target", *_FOREIGN_KEYS)
 _TRAIT_MARKS = ("trait", "description", "statement", "instruction")
 _TARGETS: tuple[Target, ...] = ("subtle", "natural")
 _WORDS_OF_A_SENTENCE = {"zh": 8, "en": 4}
@@ -66,27 +55,19 @@ def interpret(root: Node, source: str) -> Document:
     if root.kind == "list":
         drafts = _read_list(root, source)
     elif root.kind != "mapping":
-        raise wrong_type(
-            root, source, "the document", "a list of traits or an object", "see the example files."
-        )
+        raise wrong_type("not_document", root, source)
     elif "traits" in root.value:
         check_keys(root.value, (*HEADER_KEYS, "traits"), source, "the constitution")
         header = {key: read_string(root.value, key, source, "the constitution") for key in HEADER_KEYS}
         drafts = _read_traits(root.value["traits"], source)
     elif "trait" in root.value and root.value["trait"].kind == "list":
-        raise problem(
-            source,
-            root.value["trait"].line,
-            "the field 'trait' holds a list.",
-            expected="the key 'traits' ([[traits]] in TOML) for the list of traits",
-            fix="write 'traits' instead of 'trait'.",
-        )
+        raise problem(source, root.value["trait"].line, "trait_for_traits")
     elif any(key in root.value for key in _TRAIT_MARKS):
         drafts = [_read_trait(root, source, "trait 1")]
     else:
         drafts = _read_definitions(root, source)
     if not drafts:
-        raise problem(source, root.line, "there are no traits.", expected="at least one trait")
+        raise problem(source, root.line, "no_traits")
     return Document({key: value for key, value in header.items() if value}, _name_traits(drafts, source))
 
 
@@ -95,7 +76,7 @@ def _read_traits(node: Node, source: str) -> list[_Draft]:
         return _read_list(node, source)
     if node.kind == "mapping":
         return _read_definitions(node, source)
-    raise wrong_type(node, source, "the field 'traits'", "a list of traits", "write one object per trait.")
+    raise wrong_type("not_traits", node, source)
 
 
 def _read_list(node: Node, source: str) -> list[_Draft]:
@@ -108,13 +89,7 @@ def _read_definitions(node: Node, source: str) -> list[_Draft]:
     lists = any(member.kind in ("list", "mapping") for member in members.values())
     if any(key in members for key in HEADER_KEYS) or lists:
         check_keys(members, (*HEADER_KEYS, "traits"), source, "the constitution")
-        raise problem(
-            source,
-            node.line,
-            "the constitution: the field 'traits' is missing.",
-            expected="a list of traits",
-            fix="add them under the key 'traits'.",
-        )
+        raise problem(source, node.line, "traits_missing")
     drafts = []
     for key, member in members.items():
         where = f"trait {quote(key, 30)}"
@@ -131,9 +106,7 @@ def _read_trait(node: Node, source: str, where: str) -> _Draft:
             return _Draft(name, node.line, where, {"description": description})
         return _Draft(None, node.line, where, {"statement": sentence, "description": sentence})
     if node.kind != "mapping":
-        raise wrong_type(
-            node, source, where, "an object or a sentence", 'write {"trait": …, "description": …}.'
-        )
+        raise wrong_type("not_trait", node, source, where)
     members: Members = node.value
     check_keys(members, TRAIT_KEYS, source, where)
     name, sentence = _name_and_sentence(members, source, where)
@@ -142,13 +115,7 @@ def _read_trait(node: Node, source: str, where: str) -> _Draft:
     fields["statement"] = fields["statement"] or sentence
     fields["description"] = fields["description"] or sentence
     if not fields["description"]:
-        raise problem(
-            source,
-            node.line,
-            f"{where}: the field 'description' is missing.",
-            expected="a sentence on what the trait is",
-            fix="add a 'description'.",
-        )
+        raise problem(source, node.line, "description_missing", where=where)
     questions = (read_strings(members, key, source, where) for key in ("questions", "additional_questions"))
     fields["questions"] = tuple(text for texts in questions for text in texts)
     fields["examples"] = read_strings(members, "examples", source, where)
@@ -165,20 +132,12 @@ def _name_and_sentence(members: Members, source: str, where: str) -> tuple[str, 
     name = read_string(members, "name", source, where)
     trait = read_string(members, "trait", source, where)
     if name and trait and "statement" in members:
-        raise problem(
-            source,
-            members["trait"].line,
-            f"{where}: 'trait' beside both 'name' and 'statement'.",
-            expected="'trait' in place of one of them",
-            fix="remove it.",
-        )
+        raise problem(source, members["trait"].line, "trait_beside_both", where=where)
     if name:
         return name, trait
     if not trait:
         line = min((node.line for node in members.values() if node.line), default=None)
-        raise problem(
-            source, line, f"{where}: the field 'name' (or 'trait') is missing.", expected="a short name"
-        )
+        raise problem(source, line, "name_missing", where=where)
     described = any(key in members for key in ("description", "statement", "instruction"))
     return ("", trait) if not described and _is_sentence(trait) else (trait, "")
 
@@ -190,8 +149,7 @@ def _is_sentence(text: str) -> bool:
 def _read_texts(members: Members, source: str, where: str) -> dict[str, Any]:
     """Return the trait's text fields, those that are missing taken from its contrasts or empty."""
     derived = read_contrasts(members, source, where)
-    keys = ("description", "statement", "clarification", "not", "opposite")
-    return {key: read_string(members, key, source, where) or derived.get(key, "") for key in keys}
+    return {key: read_string(members, key, source, where) or derived.get(key, "") for key in _TEXT_KEYS}
 
 
 def _read_target(members: Members, source: str, where: str) -> Target:
@@ -199,13 +157,7 @@ def _read_target(members: Members, source: str, where: str) -> Target:
     for target in _TARGETS:
         if text == target:
             return target
-    raise problem(
-        source,
-        members["target"].line,
-        f"{where}, field 'target': {quote(text)} is not known.",
-        expected="'subtle' or 'natural'",
-        fix="use one of the two; other levels are never the aim.",
-    )
+    raise problem(source, members["target"].line, "target", where=where, target=quote(text))
 
 
 def _name_traits(drafts: list[_Draft], source: str) -> tuple[Trait, ...]:
@@ -226,12 +178,6 @@ def _refuse_repeats(drafts: list[_Draft], source: str) -> None:
         if key in seen:
             first = seen[key]
             place = f"on line {first.line}" if first.line else f"as {first.where}"
-            what = f"the name {quote(key[1])}" if named else f"the sentence {quote(key[1])}"
-            raise problem(
-                source,
-                draft.line,
-                f"{draft.where}: {what} is there already, {place}.",
-                expected="each trait once",
-                fix="rename or remove one of the two.",
-            )
+            what = {"what": "name" if named else "sentence", "text": quote(key[1])}
+            raise problem(source, draft.line, "repeated_trait", where=draft.where, place=place, **what)
         seen[key] = draft

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
-from character.constitution.nodes import Node, problem
+from character.constitution.nodes import Node
+from character.constitution.problems import problem
 
 _BULLET = re.compile(r"(?:[-*•]|\d{1,3}[.)])\s+|\d{1,3}、")
 
 
 def read_lines(text: str, source: str) -> Node:
-    """Return the list of statements; blank lines and lines that start with ``#`` are left out, bullets removed."""
+    """Return the list of statements, without bullets, blank lines and lines that start with ``#``."""
     items = []
     for number, line in enumerate(text.split("\n"), start=1):
         statement = line.strip()
@@ -19,11 +20,5 @@ def read_lines(text: str, source: str) -> Node:
         statement = statement[bullet.end() :] if (bullet := _BULLET.match(statement)) else statement
         items.append(Node("string", statement, number))
     if not items:
-        raise problem(
-            source,
-            None,
-            "there is nothing in it but comments.",
-            expected="one trait per line",
-            fix="write at least one trait.",
-        )
+        raise problem(source, None, "only_comments")
     return Node("list", items, items[0].line)

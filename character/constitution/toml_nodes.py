@@ -7,7 +7,8 @@ import tomllib
 from datetime import date, time
 from typing import Any
 
-from character.constitution.nodes import Node, NodeKind, check_depth, problem
+from character.constitution.nodes import Node, NodeKind, check_depth
+from character.constitution.problems import problem
 
 Path = tuple[str | int, ...]
 
@@ -33,25 +34,17 @@ def read_toml(text: str, source: str) -> Node:
     try:
         data = tomllib.loads(text)
     except RecursionError as error:
-        raise problem(
-            source, None, "brackets are nested too deep to read.", expected="[[traits]] tables"
-        ) from error
+        raise problem(source, None, "toml_nesting") from error
     except ValueError as error:  # TOMLDecodeError, and integers with thousands of digits
         raise _syntax_problem(str(error), text, source) from error
     return _node(data, (), _lines_of_keys(masked), 1, source, depth=1)
 
 
 def _refuse_long_keys(masked: str, source: str) -> None:
-    # The parser's memory grows with the square of the length of a dotted key: 100,000 parts exhaust any machine.
+    # The parser's memory grows with the square of a dotted key's length: 100,000 parts exhaust any machine.
     for number, line in enumerate(masked.split("\n"), start=1):
         if line.count(".") > _MAX_DOTS:
-            raise problem(
-                source,
-                number,
-                f"more than {_MAX_DOTS} dots outside of strings.",
-                expected="key = value",
-                fix="shorten the key, or put text in quotes.",
-            )
+            raise problem(source, number, "toml_dots", most=_MAX_DOTS)
 
 
 def _syntax_problem(message: str, text: str, source: str) -> Exception:
@@ -59,18 +52,11 @@ def _syntax_problem(message: str, text: str, source: str) -> Exception:
     end = text.count("\n") + 1 if "(at end of document)" in message else None
     line = int(place[1]) if place else end
     column = f"column {place[2]}: " if place else ""
-    what = message.split(" (at ")[0].rstrip(".")
-    return problem(
-        source,
-        line,
-        f"{column}not valid TOML ({what}).",
-        expected='[[traits]] tables with lines such as name = "patience"',
-        fix="check quotes, brackets and keys given twice.",
-    )
+    return problem(source, line, "toml", place=column, reason=message.split(" (at ")[0].rstrip("."))
 
 
 def _lines_of_keys(masked: str) -> dict[Path, int]:
-    """Return the line of each table and key that stands at the start of a line, by its path in the document."""
+    """Return the line of each table and key that starts a line, by its path in the document."""
     lines: dict[Path, int] = {}
     table: Path = ()
     counts: dict[str, int] = {}

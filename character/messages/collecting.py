@@ -34,9 +34,8 @@ class Collected:
 
     def drop(self, reason: str, detail: str = "") -> None:
         """Count something as thrown away."""
-        self.drops.append(
-            Drop(stage="messages", reason=reason, detail=f"{self.trait.name}/{self.kind}: {detail}")
-        )
+        detail = f"{self.trait.name}/{self.kind}: {detail}"
+        self.drops.append(Drop(stage="messages", reason=reason, detail=detail))
 
     def take(self, reply: Reply, wanted: list[dict[str, str]]) -> None:
         """Keep the usable messages of a reply to these briefs, count the others."""
@@ -47,15 +46,15 @@ class Collected:
             self.fault = f"{reply.fault}: {reply.detail}"
             self.drop(reply.fault, reply.detail)
             return
-        found = reply.outputs["messages"]
-        matched = len(found) == len(wanted)
+        messages = reply.outputs["messages"]
+        matched = len(messages) == len(wanted)
         if not matched:
             # Which brief a message answers is not known then, so it carries none.
-            self.fault = f"there were {len(found)} messages for {len(wanted)} briefs"
-        for number, turns in enumerate(found[: len(wanted)]):
+            self.fault = f"there were {len(messages)} messages for {len(wanted)} briefs"
+        for turns, brief in zip(messages, wanted, strict=False):
             texts = [turns] if isinstance(turns, str) else turns
-            self._take_one(texts, wanted[number] if matched else {}, reply.model)
-        for _ in found[len(wanted) :]:
+            self._take_one(texts, brief if matched else {}, reply.model)
+        for _ in messages[len(wanted) :]:
             self.drop("surplus", "more messages than briefs")
 
     def _take_one(self, turns: list[str], brief: dict[str, str], model: str) -> None:
@@ -72,12 +71,12 @@ class Collected:
             asked, got = brief["length"], length_band(texts[0])
             return self.drop("wrong_length", f"{got} for {asked!r}: {texts[0][:60]}")
         self._seen.add(texts[-1])
-        said = (Turn(role="assistant" if i % 2 else "user", content=text) for i, text in enumerate(texts))
+        spoken = (Turn(role="assistant" if i % 2 else "user", content=text) for i, text in enumerate(texts))
         self.messages.append(
             Message(
                 trait=self.trait.name,
                 kind=self.kind,
-                turns=tuple(said),
+                turns=tuple(spoken),
                 language=self.language,
                 brief=brief,
                 source="generated",
@@ -86,15 +85,15 @@ class Collected:
         )
         return None
 
-    def judge(self, shown: Sequence[Message], reply: Reply) -> str:
-        """Drop those of the shown messages that a check let fail; return what is wrong with the check, else ""."""
+    def judge(self, checked: Sequence[Message], reply: Reply) -> str:
+        """Drop the checked messages that do not reveal; return what is wrong with the check, else ""."""
         self.usage += reply.usage
         if reply.fault:
             return f"{reply.fault}: {reply.detail}"
         reveals = reply.outputs["reveals"]
-        if len(reveals) != len(shown):
-            return f"wrong_count: expected {len(shown)} values, one per message, got {len(reveals)}"
-        for message, passes in zip(shown, reveals, strict=True):
+        if len(reveals) != len(checked):
+            return f"wrong_count: expected {len(checked)} values, one per message, got {len(reveals)}"
+        for message, passes in zip(checked, reveals, strict=True):
             if not passes:
                 self.remove(message, "does_not_reveal")
         return ""
@@ -105,17 +104,11 @@ class Collected:
         self.drop(reason, f"{detail}{message.text[:80]}")
 
     def batch(self, num_messages: int) -> MessageBatch:
-        """Return the ``num_messages`` that lie farthest apart, in the briefs' mix, with everything that was dropped."""
-        chosen = set(
-            select_spread(
-                [message.text for message in self.messages],
-                num_messages,
-                groups=[message.brief for message in self.messages],
-                asked=self.asked,
-            )
-        )
-        for number, message in enumerate(self.messages):
-            if number not in chosen:
-                self.drop("not_selected", message.text[:80])
-        kept = (message for number, message in enumerate(self.messages) if number in chosen)
-        return MessageBatch(messages=tuple(kept), drops=tuple(self.drops), usage=self.usage)
+        """Return the ``num_messages`` farthest apart, in the briefs' mix, with all that was dropped."""
+        texts = [message.text for message in self.messages]
+        mix = [message.brief for message in self.messages]
+        chosen = select_spread(texts, num_messages, groups=mix, asked=self.asked)
+        for number in sorted(set(range(len(texts))).difference(chosen)):
+            self.drop("not_selected", texts[number][:80])
+        messages = tuple(self.messages[number] for number in chosen)
+        return MessageBatch(messages=messages, drops=tuple(self.drops), usage=self.usage)

@@ -19,15 +19,15 @@ def select_spread(
     groups: Sequence[Group] | None = None,
     asked: Sequence[Group] | None = None,
 ) -> list[int]:
-    """Return the indices, ascending, of ``num`` texts that lie far apart; all of them where there are fewer.
+    """Return the indices, ascending, of ``num`` texts that lie far apart; all where there are fewer.
 
     Farthest-point traversal (Gonzalez, 1985): from the first text on, each step takes the text whose nearest
-    chosen neighbour is farthest. Its least distance is at least half of the best one possible. Distance is
-    1 - Jaccard similarity of character 3-grams, so it works alike for Chinese and English. ``groups`` (one per
+    chosen neighbour is farthest. Its least distance is at least half of the best one possible. Distance is 1
+    - Jaccard similarity of character 3-grams, so it works alike for Chinese and English. ``groups`` (one per
     text) keep the mix: a text whose value of an axis has its share already is taken only where no other is
     left. Shares are those of ``asked``, else those of ``groups``. Ties go to the earlier text, so the result
-    depends on the arguments alone. Takes time and memory in proportion to ``num`` times the texts.
-    Raises ValueError where ``groups`` are not one per text, or ``num`` is negative.
+    depends on the arguments alone. Takes time and memory in proportion to ``num`` times the texts. Raises
+    ValueError where ``groups`` are not one per text, or ``num`` is negative.
     """
     if num < 0:
         raise ValueError(f"num must be 0 or more, got {num}")

@@ -83,15 +83,15 @@ class TokenTable:
 
 def _hashes(row: NDArray[np.uint32], n: int) -> NDArray[np.uint64]:
     count = max(0, len(row) - n + 1)
-    found = np.zeros(count, dtype=np.uint64)
+    hashes = np.zeros(count, dtype=np.uint64)
     for place in range(n):
-        found = (found ^ row[place : place + count]) * _MULTIPLIER
-        found ^= found >> np.uint64(29)
-    return found
+        hashes = (hashes ^ row[place : place + count]) * _MULTIPLIER
+        hashes ^= hashes >> np.uint64(29)
+    return hashes
 
 
 def compression_ratio(texts: Iterable[str]) -> float:
-    """Return the bytes of the texts over their bytes after zlib (level 6, in the given order); 1.0 for none."""
+    """Return the bytes of the texts over those after zlib (level 6, in the given order); 1.0 for none."""
     packer = zlib.compressobj(6)
     before = after = 0
     for text in texts:
@@ -103,12 +103,12 @@ def compression_ratio(texts: Iterable[str]) -> float:
 
 
 def self_bleu(texts: Sequence[str]) -> float | None:
-    """Return the mean BLEU of each text against all others (Zhu et al., 2018), in 0..1; None for fewer than two.
+    """Return the mean BLEU of each text against all others (Zhu et al., 2018), in 0..1; None for under two.
 
     BLEU (Papineni et al., 2002) is BP * exp(mean of ln p_n over n = 1 … 4, or up to the text's length), where
     p_n is the share of n-grams that come in some other text, each counted as often as there at most, and BP =
-    exp(1 - r/c) where the text (c tokens) is shorter than the other text of the nearest length (r). A p_n of 0
-    counts as 0.1 matches (Chen & Cherry, 2014, method 1).
+    exp(1 - r/c) where the text (c tokens) is shorter than the other text of the nearest length (r). A p_n of
+    0 counts as 0.1 matches (Chen & Cherry, 2014, method 1).
     """
     rows = [tokens for tokens in map(tokens_of, texts) if tokens]
     if len(rows) < 2:
@@ -121,35 +121,31 @@ def self_bleu(texts: Sequence[str]) -> float | None:
 
 
 _Gram = tuple[str, ...]
+_Most = dict[_Gram, tuple[int, int, int]]
 
 
 def _ngrams(row: list[str], n: int) -> Counter[_Gram]:
     return Counter(tuple(row[i : i + n]) for i in range(len(row) - n + 1))
 
 
-def _two_most(counts: list[Counter[_Gram]]) -> dict[_Gram, tuple[int, int, int]]:
+def _two_most(counts: list[Counter[_Gram]]) -> _Most:
     """Return per n-gram its highest count in a text, that text, and the highest count in any other text."""
-    found: dict[_Gram, tuple[int, int, int]] = {}
+    most: _Most = {}
     for owner, counted in enumerate(counts):
         for gram, count in counted.items():
-            best, whose, second = found.get(gram, (0, -1, 0))
-            found[gram] = (count, owner, best) if count > best else (best, whose, max(second, count))
-    return found
+            best, whose, second = most.get(gram, (0, -1, 0))
+            most[gram] = (count, owner, best) if count > best else (best, whose, max(second, count))
+    return most
 
 
-def _bleu(
-    number: int,
-    grams: list[Counter[_Gram]],
-    most: list[dict[_Gram, tuple[int, int, int]]],
-    lengths: list[int],
-) -> float:
+def _bleu(number: int, grams: list[Counter[_Gram]], most: list[_Most], lengths: list[int]) -> float:
     logs = []
-    for counted, known in zip(grams, most, strict=True):
+    for counted, most_of_order in zip(grams, most, strict=True):
         if not counted:
             break
         matches = 0
         for gram, count in counted.items():
-            best, whose, second = known[gram]
+            best, whose, second = most_of_order[gram]
             matches += min(count, second if whose == number else best)
         logs.append(math.log((matches or _SMOOTHING) / counted.total()))
     own = lengths[number]
@@ -179,15 +175,14 @@ def ngram_similarities(texts: Sequence[str]) -> NDArray[np.float64]:
 
 
 def embedding_diversity(texts: Sequence[str], embedder: Embedder) -> tuple[float, float]:
-    """Return the mean cosine distance of two of the texts (two at least), and their Vendi score, by embeddings.
+    """Return the mean cosine distance of two of two or more texts, and their Vendi score, by embeddings.
 
     Raises ValueError where the embedder does not give one row of numbers, not all 0, per text.
     """
     rows = np.asarray(embedder(list(texts)), dtype=np.float64)
     if rows.ndim != 2 or len(rows) != len(texts):
-        raise ValueError(
-            f"the embedder must return one row per text, got shape {rows.shape} for {len(texts)} texts"
-        )
+        got = f"got shape {rows.shape} for {len(texts)} texts"
+        raise ValueError(f"the embedder must return one row per text, {got}")
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     if not np.isfinite(norms).all() or not norms.all():
         raise ValueError("the embedder returned a row that is not finite, or all 0")
@@ -199,15 +194,15 @@ def embedding_diversity(texts: Sequence[str], embedder: Embedder) -> tuple[float
 
 
 def sample_of(rows: Sequence[int], seed: int, size: int = SAMPLE) -> list[int]:
-    """Return ``size`` of the rows, ascending, all of them where there are fewer; the same for the same seed."""
+    """Return ``size`` of the rows, ascending, or all where there are fewer; the same for the same seed."""
     return list(rows) if len(rows) <= size else sorted(Random(seed).sample(list(rows), size))
 
 
 def effective_number(counts: Iterable[int]) -> float:
-    """Return exp of the entropy of the shares: how many equally common ones would be as varied; 0.0 for none."""
-    kept = [count for count in counts if count > 0]
-    total = sum(kept)
-    return math.exp(-sum(count / total * math.log(count / total) for count in kept)) if kept else 0.0
+    """Return exp of the entropy of the shares: how many equally common ones are as varied; 0.0 for none."""
+    positive = [count for count in counts if count > 0]
+    total = sum(positive)
+    return math.exp(-sum(count / total * math.log(count / total) for count in positive)) if positive else 0.0
 
 
 def diversity(

@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,10 +24,11 @@ _KEYS = ("type", "prompt", "trait", "language")
 _SHAPE = (
     '[{"type": "问题型", "prompt": "…"}], one such object per line, or one message per line of plain text'
 )
+_NOTHING = MessageBatch(messages=())
 
 
 class MessageFile:
-    """A file of messages for a constitution, checked as a whole when it is opened and read again as it is needed.
+    """A file of messages for a constitution, checked as a whole when it is opened and read again as needed.
 
     A row is an object with ``prompt`` (a text, or a list of ``{"role", "content"}`` turns that ends with the
     user's) and optionally ``type`` (the recipe's 问题型, 情境型, 自我反思型, or question, situation,
@@ -42,9 +44,8 @@ class MessageFile:
         digest = hashlib.blake2b(digest_size=8)
         seen: set[int] = set()
         for line, row in self._rows():
-            digest.update(
-                json.dumps(row, sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogatepass")
-            )
+            spelled = json.dumps(row, sort_keys=True, ensure_ascii=False)
+            digest.update(spelled.encode("utf-8", "surrogatepass"))
             for trait in self._traits_of(row, line):
                 message = self._message(row, trait, line)
                 key = hash((trait.name, message.id))
@@ -63,7 +64,7 @@ class MessageFile:
         return self._counts.get(trait, 0)
 
     def messages(self, trait: str) -> Iterator[Message]:
-        """Yield the messages for a trait in the file's order; a repeated one comes again, with the same id."""
+        """Yield the messages for a trait in the file's order; a repeated one comes again, with its id."""
         for line, row in self._rows():
             for each in self._traits_of(row, line):
                 if each.name == trait:
@@ -76,20 +77,16 @@ class MessageFile:
     def _rows(self) -> Iterator[tuple[int, dict[str, Any]]]:
         lines = self._lines()
         number, first = next(((n, line) for n, line in lines if line.strip()), (0, ""))
-        if first.lstrip().startswith("["):
-            rest = "\n".join([first, *(line for _n, line in lines)])
-            yield from self._listed(rest, number)
-        elif first.lstrip().startswith("{"):
-            yield number, self._object(first, number)
-            for n, line in lines:
-                if line.strip():
-                    yield n, self._object(line, n)
-        elif first:
-            yield number, {"prompt": first.strip()}
-            yield from ((n, {"prompt": line.strip()}) for n, line in lines if line.strip())
+        opening = first.lstrip()[:1]
+        if opening == "[":
+            yield from self._listed("\n".join([first, *(line for _n, line in lines)]), number)
+            return
+        for n, line in chain([(number, first)], lines):
+            if line.strip():
+                yield n, self._object(self._json(line, n), n) if opening == "{" else {"prompt": line.strip()}
 
     def _lines(self) -> Iterator[tuple[int, str]]:
-        """Yield numbered lines. Only a line feed ends one: texts may hold what Unicode also calls a line end."""
+        """Yield numbered lines. Only a line feed ends one: texts may hold other line ends of Unicode."""
         try:
             with self._path.open("rb") as file:
                 for number, raw in enumerate(file, 1):
@@ -104,14 +101,13 @@ class MessageFile:
         try:
             text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
-            found = f"the byte 0x{raw[error.start]:02X} is not UTF-8."
-            raise _problem(self._source, number, found, "UTF-8 text") from None
+            fault = f"the byte 0x{raw[error.start]:02X} is not UTF-8."
+            raise _problem(self._source, number, fault, "UTF-8 text") from None
         return text.rstrip("\r\n")
 
-    def _object(self, line: str, number: int) -> dict[str, Any]:
-        row = self._json(line, number)
+    def _object(self, row: Any, line: int) -> dict[str, Any]:
         if not isinstance(row, dict):
-            raise _problem(self._source, number, f"found a {type(row).__name__} where a message should be.")
+            raise _problem(self._source, line, f"found a {type(row).__name__} where a message should be.")
         return row
 
     def _listed(self, text: str, first: int) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -126,28 +122,23 @@ class MessageFile:
                 at += 1
             line = first - 1 + starts.at(at)
             _value, at = decoder.raw_decode(text, at)
-            if not isinstance(row, dict):
-                raise _problem(self._source, line, f"found a {type(row).__name__} where a message should be.")
-            yield line, row
+            yield line, self._object(row, line)
 
     def _json(self, text: str, first: int) -> Any:
         try:
             return json.loads(text)
         except json.JSONDecodeError as error:
-            line = first - 1 + error.lineno
-            raise _problem(
-                self._source, line, f"column {error.colno}: not valid JSON ({error.msg})."
-            ) from None
+            fault = f"column {error.colno}: not valid JSON ({error.msg})."
+            raise _problem(self._source, first - 1 + error.lineno, fault) from None
         except (RecursionError, ValueError):
-            raise _problem(
-                self._source, first, "the JSON nests too deeply or holds a number that is too long."
-            ) from None
+            fault = "the JSON nests too deeply or holds a number that is too long."
+            raise _problem(self._source, first, fault) from None
 
     def _traits_of(self, row: dict[str, Any], line: int) -> list[Trait]:
         unknown = [key for key in row if key not in _KEYS]
         if unknown:
-            found = f"the field {unknown[0]!r} is not known."
-            raise _problem(self._source, line, found, f"the fields {', '.join(_KEYS)}")
+            fault = f"the field {unknown[0]!r} is not known."
+            raise _problem(self._source, line, fault, f"the fields {', '.join(_KEYS)}")
         if row.get("trait") is None:
             return list(self._constitution.traits)
         try:
@@ -164,8 +155,8 @@ class MessageFile:
         try:
             return Message(trait=trait.name, kind=kind, turns=turns, language=language, source="file")
         except ValueError as error:
-            found = str(error).split("Value error, ")[-1].split("\n")[0]
-            raise _problem(self._source, line, f"prompt: {found}") from None
+            fault = str(error).split("Value error, ")[-1].split("\n")[0]
+            raise _problem(self._source, line, f"prompt: {fault}") from None
 
 
 class MessageSource(Protocol):
@@ -184,28 +175,21 @@ class MessageSource(Protocol):
 
 
 class GivenMessages:
-    """Messages that are in memory already, as a source for a run."""
+    """Messages that are in memory already, as a source for a run (see MessageSource)."""
 
     def __init__(self, batches: dict[str, MessageBatch]) -> None:
         self._batches = batches
-        self.fingerprint = fingerprint(
-            {name: [m.id for m in batch.messages] for name, batch in batches.items()}
-        )
+        ids = {name: [message.id for message in batch.messages] for name, batch in batches.items()}
+        self.fingerprint = fingerprint(ids)
 
     def count(self, trait: str) -> int:
-        """Return how many messages there are for a trait."""
-        batch = self._batches.get(trait)
-        return len(batch.messages) if batch else 0
+        return len(self._batches.get(trait, _NOTHING).messages)
 
     def messages(self, trait: str) -> Iterator[Message]:
-        """Yield the messages for a trait, in order."""
-        batch = self._batches.get(trait)
-        yield from batch.messages if batch else ()
+        return iter(self._batches.get(trait, _NOTHING).messages)
 
     def drops(self, trait: str) -> tuple[Drop, ...]:
-        """Return what was left out for a trait."""
-        batch = self._batches.get(trait)
-        return batch.drops if batch else ()
+        return self._batches.get(trait, _NOTHING).drops
 
 
 def as_source(
@@ -214,7 +198,7 @@ def as_source(
     *,
     from_questions: bool = False,
 ) -> MessageSource | None:
-    """Return messages given as batches by trait name, as a file's path or as a source; None where they are generated.
+    """Return messages given as batches by trait name, as a file's path or as a source; None without any.
 
     ``from_questions`` takes the constitution's own questions where nothing is given.
     """
@@ -241,17 +225,13 @@ def load_messages(path: Path | str, constitution: Constitution) -> dict[str, Mes
 
 def messages_from_questions(constitution: Constitution) -> dict[str, MessageBatch]:
     """Return the constitution's own questions as messages, per trait name."""
-    return {
-        trait.name: MessageBatch(
-            messages=tuple(_question(text, trait, constitution) for text in trait.questions)
-        )
-        for trait in constitution.traits
-    }
-
-
-def _question(text: str, trait: Trait, constitution: Constitution) -> Message:
-    turns = (Turn(role="user", content=text),)
-    return Message(trait=trait.name, turns=turns, language=constitution.language, source="constitution")
+    asked: dict[str, Any] = {"language": constitution.language, "source": "constitution"}
+    batches = {}
+    for trait in constitution.traits:
+        turns = [(Turn(role="user", content=text),) for text in trait.questions]
+        messages = tuple(Message(trait=trait.name, turns=each, **asked) for each in turns)
+        batches[trait.name] = MessageBatch(messages=messages)
+    return batches
 
 
 def _turns(prompt: Any, source: str, line: int) -> tuple[Turn, ...]:
@@ -259,24 +239,23 @@ def _turns(prompt: Any, source: str, line: int) -> tuple[Turn, ...]:
         return (Turn(role="user", content=_text(prompt.strip(), source, line)),)
     if isinstance(prompt, list) and prompt and all(_is_turn(turn) for turn in prompt):
         return tuple(Turn(role=turn["role"], content=_text(turn["content"], source, line)) for turn in prompt)
-    found = "no text" if not prompt else f"{prompt!r:.60}"
-    raise _problem(source, line, f"prompt: found {found}.", 'a text, or a list of {"role", "content"} turns')
+    given = "no text" if not prompt else f"{prompt!r:.60}"
+    raise _problem(source, line, f"prompt: found {given}.", 'a text, or a list of {"role", "content"} turns')
 
 
 def _text(text: str, source: str, line: int) -> str:
     unusable = re.search("[\x00\ud800-\udfff]", text)
     if unusable:
-        found = "a NUL character" if unusable.group() == "\x00" else "half of a character (a lone surrogate)"
-        raise _problem(source, line, f"prompt: found {found}.", "text that can be encoded and stored")
+        what = "a NUL character" if unusable.group() == "\x00" else "half of a character (a lone surrogate)"
+        raise _problem(source, line, f"prompt: found {what}.", "text that can be encoded and stored")
     return text
 
 
 def _is_turn(turn: Any) -> bool:
     if not isinstance(turn, dict) or set(turn) != {"role", "content"}:
         return False
-    return (
-        turn["role"] in ("user", "assistant") and isinstance(turn["content"], str) and bool(turn["content"])
-    )
+    content = turn["content"]
+    return turn["role"] in ("user", "assistant") and isinstance(content, str) and bool(content)
 
 
 def _kind(name: Any, source: str, line: int) -> Kind:
@@ -288,5 +267,5 @@ def _kind(name: Any, source: str, line: int) -> Kind:
     return kinds[name]
 
 
-def _problem(source: str, line: int, found: str, expected: str = _SHAPE) -> MessagesError:
-    return MessagesError(f"{source}, line {line}: {found}", expected=expected, fix="correct that row.")
+def _problem(source: str, line: int, fault: str, expected: str = _SHAPE) -> MessagesError:
+    return MessagesError(f"{source}, line {line}: {fault}", expected=expected, fix="correct that row.")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import dspy
 
 from character.backends.call import Call, Reply
-from character.backends.drivers import RecipeModule, Steps, adrive, drive
+from character.backends.drivers import RecipeModule, Steps, by_tasks, by_threads
 from character.backends.predictors import as_predictor, needed_outputs
 from character.constitution import Constitution, Trait
 from character.inputs import as_kind, as_trait
@@ -22,6 +22,7 @@ from signatures.messages import KIND_DESCRIPTIONS, CheckMessages, GenerateMessag
 NUM_SHOWN = 40
 """How many existing messages a prompt shows, the latest; repeats are looked for among all of them."""
 _CHECK_REASKS = 1
+T = TypeVar("T")
 
 
 class MessageGenerator(RecipeModule):
@@ -57,7 +58,7 @@ class MessageGenerator(RecipeModule):
         self.turns, self.batch_size, self.max_refills = turns, batch_size, max_refills
         self.oversample = oversample
 
-    def forward(
+    def _steps(
         self,
         trait: Trait | str,
         kind: Kind | str = "question",
@@ -67,36 +68,14 @@ class MessageGenerator(RecipeModule):
         language: str | None = None,
         existing: Sequence[str] = (),
         seed: int = 0,
-    ) -> MessageBatch:
-        """Return up to ``num_messages`` messages of one kind; fewer where the refills ran out, which the drops explain.
+    ) -> Steps[MessageBatch]:
+        """Return up to ``num_messages`` messages of one kind; fewer where refills ran out, as drops explain.
 
         ``language`` defaults to the constitution's, else to that of the trait's text. ``existing`` are texts
         that must not be repeated. The same seed asks the same way.
         """
         trait, kind = as_trait(trait), as_kind(kind)
-        return drive(
-            self._steps(trait, kind, num_messages, _language(trait, constitution, language), existing, seed)
-        )
-
-    async def aforward(
-        self,
-        trait: Trait | str,
-        kind: Kind | str = "question",
-        num_messages: int = 6,
-        *,
-        constitution: Constitution | None = None,
-        language: str | None = None,
-        existing: Sequence[str] = (),
-        seed: int = 0,
-    ) -> MessageBatch:
-        """Do as ``forward`` does, on the event loop."""
-        trait, kind = as_trait(trait), as_kind(kind)
-        language = _language(trait, constitution, language)
-        return await adrive(self._steps(trait, kind, num_messages, language, existing, seed))
-
-    def _steps(
-        self, trait: Trait, kind: Kind, num_messages: int, language: str, existing: Sequence[str], seed: int
-    ) -> Steps[MessageBatch]:
+        language = language or language_of(trait, constitution)
         collected = Collected(trait, kind, language, self.turns, existing)
         source = briefs(language, stable_seed(seed, trait.name, kind))
         missing = math.ceil(num_messages * self.oversample)
@@ -104,7 +83,7 @@ class MessageGenerator(RecipeModule):
             if missing <= 0:
                 break
             before = len(collected.messages)
-            asked = [take(source, size) for size in self._sizes(missing)]
+            asked = self._batches(take(source, missing))
             calls = [
                 self._call(collected, wanted, stable_seed(seed, trait.name, kind, attempt, number))
                 for number, wanted in enumerate(asked)
@@ -120,11 +99,12 @@ class MessageGenerator(RecipeModule):
             collected.drop("refills_exhausted", detail)
         return collected.batch(num_messages)
 
+    forward = by_threads(_steps)
+    aforward = by_tasks(_steps)
+
     def _check_steps(self, collected: Collected, fresh: list[Message], seed: int) -> Steps[None]:
-        """Have the model check new messages; where its check cannot be used it is asked once more, then they go."""
-        sizes = self._sizes(len(fresh))
-        shown = [fresh[sum(sizes[:i]) : sum(sizes[: i + 1])] for i in range(len(sizes))]
-        waiting = [(messages, "") for messages in shown]
+        """Have the model check new messages; a check that cannot be used is asked again, then they go."""
+        waiting = [(messages, "") for messages in self._batches(fresh)]
         for attempt in range(1 + _CHECK_REASKS):
             calls = [
                 self._check_call(collected, messages, stable_seed(seed, attempt, number), fault)
@@ -141,14 +121,13 @@ class MessageGenerator(RecipeModule):
             for message in messages:
                 collected.remove(message, reason, f"the check failed ({detail}): ")
 
-    def _sizes(self, count: int) -> list[int]:
-        return [min(self.batch_size, count - start) for start in range(0, count, self.batch_size)]
+    def _batches(self, items: list[T]) -> list[list[T]]:
+        size = self.batch_size
+        return [items[start : start + size] for start in range(0, len(items), size)]
 
     def _call(self, collected: Collected, wanted: list[dict[str, str]], seed: int) -> Call:
-        inputs: dict[str, Any] = {
-            "language": language_name(collected.language),
-            "trait": collected.trait.brief(),
-            "kind": KIND_DESCRIPTIONS[collected.kind],
+        inputs = {
+            **_aims(collected),
             "turns": self.turns,
             "existing_messages": collected.texts()[-NUM_SHOWN:],
             "briefs": wanted,
@@ -157,13 +136,16 @@ class MessageGenerator(RecipeModule):
         return Call(self.generate, inputs, "messages", trait, seed, fault=collected.fault, needs=needs)
 
     def _check_call(self, collected: Collected, messages: list[Message], seed: int, fault: str) -> Call:
-        inputs: dict[str, Any] = {
-            "language": language_name(collected.language),
-            "trait": collected.trait.brief(),
-            "kind": KIND_DESCRIPTIONS[collected.kind],
-            "messages": [_as_text(message) for message in messages],
-        }
+        inputs = {**_aims(collected), "messages": [_as_text(message) for message in messages]}
         return Call(self.check, inputs, "messages", collected.trait.name, seed, fault=fault)
+
+
+def _aims(collected: Collected) -> dict[str, Any]:
+    return {
+        "language": language_name(collected.language),
+        "trait": collected.trait.brief(),
+        "kind": KIND_DESCRIPTIONS[collected.kind],
+    }
 
 
 def _as_text(message: Message) -> str:
@@ -172,7 +154,6 @@ def _as_text(message: Message) -> str:
     return "\n".join(f"{turn.role}: {turn.content}" for turn in message.turns)
 
 
-def _language(trait: Trait, constitution: Constitution | None, language: str | None) -> str:
-    return language or (
-        constitution.language if constitution else detect_language(trait.name + trait.description)
-    )
+def language_of(trait: Trait, constitution: Constitution | None) -> str:
+    """Return the language of a trait's messages: the constitution's, else that of the trait's text."""
+    return constitution.language if constitution else detect_language(trait.name + trait.description)

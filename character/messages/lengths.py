@@ -14,14 +14,11 @@ SHORT_WORDS, LONG_WORDS = 20.0, 50.0
 _LETTERS_PER_WORD = 6.0  # with the space after it
 _CHARACTERS_PER_WORD = 1.6  # of Chinese characters and kana
 _IDEOGRAPHS = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
-_ASKED: tuple[tuple[str, Band], ...] = (
-    ("short", "short"),
-    ("medium", "medium"),
-    ("long", "long"),
-    ("短", "short"),
-    ("中", "medium"),
-    ("长", "long"),
-)
+_ASKED: dict[Band, tuple[str, ...]] = {
+    "short": ("short", "短"),
+    "medium": ("medium", "中"),
+    "long": ("long", "长"),
+}
 
 
 def count_words(text: str) -> float:
@@ -42,9 +39,9 @@ def length_band(text: str) -> Band:
 
 
 def asked_band(brief: Mapping[str, str]) -> Band | None:
-    """Return the band that a brief's ``length`` opens with ("long: a short paragraph"), None where it names none."""
+    """Return the band that a brief's ``length`` opens with ("long: a short paragraph"), None without one."""
     asked = brief.get("length", "").strip().casefold()
-    return next((band for word, band in _ASKED if asked.startswith(word)), None)
+    return next((band for band, openings in _ASKED.items() if asked.startswith(openings)), None)
 
 
 def is_wrong_length(text: str, brief: Mapping[str, str]) -> bool:

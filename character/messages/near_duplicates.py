@@ -1,8 +1,9 @@
 """Which texts repeat one another, exactly or nearly, among many.
 
-Two texts repeat one another where they share most of their character 3-grams: of the folded text as it runs, or
-of its clauses each for itself, so that a text whose clauses were put in another order still counts. A short
-Chinese message loses more than a third of its running 3-grams to one swap around a comma, and none of the other.
+Two texts repeat one another where they share most of their character 3-grams: of the folded text as it runs,
+or of its clauses each for itself, so that a text whose clauses were put in another order still counts. A
+short Chinese message loses more than a third of its running 3-grams to one swap around a comma, none of the
+others.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from character.text import NEAR_DUPLICATE_JACCARD, fold, jaccard
+from character.statistics.groups import Groups
+from character.text import NEAR_DUPLICATE_JACCARD, fold, jaccard, ngrams
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,13 +23,12 @@ EXACT_UP_TO = 256
 """Up to so many texts each is compared with each; beyond, only with those an index names."""
 SURE_COPY = 0.9
 """``clusters`` compares further texts with one of two texts that are at least this alike, not with both."""
-_N = 3
 _ROWS, _BANDS = 5, 25
-# Chance to be named by the index, 1 - (1 - J^5)^25: .990 at a Jaccard of .7, .998 at .75, .9999 at .8; .06 at .3.
+# Chance to be named by the index, 1 - (1 - J^5)^25: .990 at a Jaccard of .7, .998 at .75, .06 at .3.
 _SEED = 20
 _MARGIN = 0.1
-# A sketch of 125 values estimates J = .7 with a standard deviation of .04: what it puts this far below the threshold
-# is not compared.
+# A sketch of 125 values estimates J = .7 with a standard deviation of .04: what it puts this far below the
+# threshold is not compared.
 _CACHED_TEXTS = 2 * EXACT_UP_TO
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _CLAUSE_END = re.compile(rf"[^\w\s'’-]+|\n+|(?<=[{_HAN}])\s+(?=[{_HAN}])")
@@ -41,9 +42,10 @@ class _Grams(NamedTuple):
 
 
 def similarity(left: str, right: str) -> float:
-    """Return how much of two texts is the same, in 0..1, whatever their punctuation, width, case and order of clauses.
+    """Return how much of two texts is the same, in 0..1.
 
-    The larger of two Jaccard similarities of character 3-grams: of the folded texts, and of their clauses.
+    Whatever their punctuation, width, case and order of clauses: the larger of two Jaccard similarities of
+    character 3-grams, that of the folded texts and that of their clauses.
     """
     return _alike(_grams(left), _grams(right))
 
@@ -51,9 +53,9 @@ def similarity(left: str, right: str) -> float:
 class NearDuplicates:
     """Remembers texts and says whether a new one repeats one of them, exactly or nearly.
 
-    Works the same for Chinese and English. Up to ``EXACT_UP_TO`` texts are compared one by one; of more, those
-    that a MinHash index (Broder, 1997; banded as by Leskovec et al.) names, which finds .99 of the pairs at the
-    threshold and more above it. Every repeat is verified by its exact similarity, so none is reported
+    Works the same for Chinese and English. Up to ``EXACT_UP_TO`` texts are compared one by one; of more, the
+    ones that a MinHash index (Broder, 1997; banded as by Leskovec et al.) names, which finds .99 of the pairs
+    at the threshold and more above it. Every repeat is verified by its exact similarity, so none is reported
     that is below ``threshold`` (in 0..1). Keeps the texts and about 2 kB for each.
     """
 
@@ -76,8 +78,8 @@ class NearDuplicates:
             self._index.insert(len(self._texts) - 1, text)
         elif len(self._texts) > EXACT_UP_TO:
             self._index = _Index(self._threshold)
-            for number, known in enumerate(self._texts):
-                self._index.insert(number, known)
+            for number, earlier in enumerate(self._texts):
+                self._index.insert(number, earlier)
 
     def find(self, text: str) -> str | None:
         """Return ``"duplicate"``, ``"near_duplicate"`` or None for a text that is new."""
@@ -90,8 +92,8 @@ class NearDuplicates:
     ) -> Iterator[tuple[int, float]]:
         """Yield the numbers of the remembered texts that a text repeats, each with the similarity.
 
-        Texts are numbered from 0 in the order in which they were added. Those that ``skip`` says yes to are not
-        compared; it is asked right before each comparison.
+        Texts are numbered from 0 in the order in which they were added. Those that ``skip`` says yes to are
+        not compared; it is asked right before each comparison.
         """
         own = _grams(text)
         for number in range(len(self._texts)) if self._index is None else self._index.query(text):
@@ -103,12 +105,12 @@ class NearDuplicates:
 
 
 def clusters(texts: Sequence[str], threshold: float = NEAR_DUPLICATE_JACCARD) -> list[list[int]]:
-    """Return the groups of two or more texts that repeat one another, as ascending indices; the largest group first.
+    """Return the groups of texts that repeat one another, as ascending indices; the largest group first.
 
     Joined one by one: two texts of a group may be less alike than ``threshold`` (in 0..1) where others lie
     between them. Texts that differ in width, case, punctuation and spacing alone are one text.
     """
-    groups = _Groups(len(texts))
+    groups = Groups(len(texts))
     seen = NearDuplicates(threshold=threshold)
     added: list[int] = []
     first: dict[bytes, int] = {}
@@ -119,42 +121,17 @@ def clusters(texts: Sequence[str], threshold: float = NEAR_DUPLICATE_JACCARD) ->
         elif not _joins(text, number, seen, added, groups):
             seen.add(text)
             added.append(number)
-    return groups.of_several()
+    several = (group for group in groups.members() if len(group) > 1)
+    return sorted(several, key=lambda group: (-len(group), group[0]))
 
 
-def _joins(text: str, number: int, seen: NearDuplicates, added: list[int], groups: _Groups) -> bool:
+def _joins(text: str, number: int, seen: NearDuplicates, added: list[int], groups: Groups) -> bool:
     """Join a text with those it repeats; return whether one of them is so alike that it can stand for it."""
     sure = False
     for place, alike in seen.matches(text, skip=lambda place: groups.are_joined(added[place], number)):
         groups.join(added[place], number)
         sure |= alike >= SURE_COPY
     return sure
-
-
-class _Groups:
-    """Disjoint sets of the numbers below ``count`` (union-find with path halving)."""
-
-    def __init__(self, count: int) -> None:
-        self._parent = list(range(count))
-
-    def root(self, number: int) -> int:
-        parent = self._parent
-        while parent[number] != number:
-            parent[number] = number = parent[parent[number]]
-        return number
-
-    def are_joined(self, left: int, right: int) -> bool:
-        return self.root(left) == self.root(right)
-
-    def join(self, left: int, right: int) -> None:
-        roots = self.root(left), self.root(right)
-        self._parent[max(roots)] = min(roots)
-
-    def of_several(self) -> list[list[int]]:
-        found: dict[int, list[int]] = {}
-        for number in range(len(self._parent)):
-            found.setdefault(self.root(number), []).append(number)
-        return sorted((group for group in found.values() if len(group) > 1), key=lambda g: (-len(g), g[0]))
 
 
 class _Index:
@@ -185,8 +162,8 @@ class _Index:
             return []
         alike = (self._digests[named] == _lowest_bits(sketch)).mean(axis=1)
         best = np.argsort(-alike, kind="stable")
-        found: list[int] = named[best][alike[best] >= self._least].tolist()
-        return found
+        numbers: list[int] = named[best][alike[best] >= self._least].tolist()
+        return numbers
 
 
 @lru_cache(maxsize=4)  # a text is usually added right after it was not found
@@ -199,7 +176,7 @@ def _sketch(text: str) -> Any:
 
 
 def _lowest_bits(sketch: Any) -> NDArray[Any]:
-    """Return the values of a sketch cut to 16 bits, of which different ones agree by chance once in 65,536 times."""
+    """Return a sketch's values cut to 16 bits: different ones agree by chance once in 65,536 times."""
     import numpy as np
 
     return np.array(sketch.digest(), dtype=np.uint32).astype(np.uint16)
@@ -218,17 +195,8 @@ def _alike(left: _Grams, right: _Grams, least: float = 0.0) -> float:
 @lru_cache(maxsize=_CACHED_TEXTS)
 def _grams(text: str) -> _Grams:
     parts = [fold(part) for part in _CLAUSE_END.split(text)]
-    clauses: set[str] = set()
-    for part in parts:
-        clauses |= _ngrams(part)
-    whole = "".join(parts)
-    return _Grams(frozenset(_ngrams(whole or text)), frozenset(clauses or (text,)))
-
-
-def _ngrams(folded: str) -> set[str]:
-    if len(folded) <= _N:
-        return {folded} if folded else set()
-    return {folded[i : i + _N] for i in range(len(folded) - _N + 1)}
+    clauses = frozenset(gram for part in parts if part for gram in ngrams(part))
+    return _Grams(ngrams("".join(parts) or text), clauses or frozenset((text,)))
 
 
 def _key(text: str) -> bytes:

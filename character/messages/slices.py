@@ -17,10 +17,10 @@ from character.backends.own_steps import (
 from character.constitution import Constitution, Trait
 from character.errors import InvalidReplyError, StepFailedError
 from character.inputs import as_batch
-from character.messages.generator import NUM_SHOWN
+from character.messages.generator import NUM_SHOWN, language_of
 from character.messages.near_duplicates import NearDuplicates
 from character.records import Drop, Kind, Message, MessageBatch, Record, Usage
-from character.text import detect_language, stable_seed
+from character.text import stable_seed
 
 MESSAGES_PER_SLICE = 256
 """How many messages of a trait are written before answering begins, while the next as many are written."""
@@ -50,7 +50,7 @@ class MessageSlices:
     another kind is dropped, and what that leaves missing is asked for in a further slice, until two in a row
     bring nothing new; what the generator itself could not make is not asked for again. ``has_failed`` is set,
     and the slices end, where messages are missing because of the server: they can be had another time.
-    Memory grows by the index of repeats alone.
+    ``state`` says how far the slices are, for ``resume``. Memory grows by the index of repeats alone.
     """
 
     def __init__(
@@ -66,37 +66,22 @@ class MessageSlices:
     ) -> None:
         self._generator, self._trait, self._constitution = generator, trait, constitution
         self._size, self._seed, self._lm = size, seed, lm
+        self._language = language_of(trait, constitution)
         self._total = sum(wanted.values())
-        self._number = self._idle = 0
-        self._missing = dict(wanted)
+        self.state = SliceState(number=0, missing=dict(wanted), idle=0, drops=(), usage=Usage())
         self._shown: dict[Kind, deque[str]] = {kind: deque(maxlen=NUM_SHOWN) for kind in wanted}
         self._seen = NearDuplicates()
         self._ids: set[str] = set()
-        self._drops: dict[tuple[str, str, bool], tuple[Drop, int]] = {}
-        self._usage = Usage()
         self.has_failed = False
 
     @property
     def is_done(self) -> bool:
         """Whether there is no further slice to make."""
-        return self.has_failed or not any(self._missing.values())
-
-    @property
-    def state(self) -> SliceState:
-        """How far the slices are, for ``resume``."""
-        return SliceState(
-            number=self._number,
-            missing=self._missing,
-            idle=self._idle,
-            drops=tuple(self._drops.values()),
-            usage=self._usage,
-        )
+        return self.has_failed or not any(self.state.missing.values())
 
     def resume(self, state: SliceState, messages: Iterable[Message]) -> None:
         """Go on after the slices that ``state`` tells of, whose messages these are, in order."""
-        self._number, self._missing, self._idle = state.number, dict(state.missing), state.idle
-        self._drops = {_sort(drop): (drop, count) for drop, count in state.drops}
-        self._usage = state.usage
+        self.state = state
         for message in messages:
             self._remember(message, message.kind)
 
@@ -106,7 +91,7 @@ class MessageSlices:
         As they do where every message that is asked for is made, and none repeats another.
         """
         shapes: Counter[tuple[Kind, int, int]] = Counter()
-        missing, made = Counter(self._missing), Counter[Kind]()
+        missing, made = Counter(self.state.missing), Counter[Kind]()
         while shares := slice_shares(missing, self._size):
             shapes.update((kind, count, min(made[kind], NUM_SHOWN)) for kind, count in shares.items())
             missing.subtract(shares)
@@ -114,9 +99,9 @@ class MessageSlices:
         return shapes
 
     def totals(self) -> MessageBatch:
-        """Return the drops and the usage of all slices as one batch without messages; a drop stands for its sort."""
-        drops = (drop for drop, count in self._drops.values() for _ in range(count))
-        return MessageBatch(messages=(), drops=tuple(drops), usage=self._usage)
+        """Return the drops and the usage of all slices, without messages; a drop stands for its sort."""
+        drops = (drop for drop, count in self.state.drops for _ in range(count))
+        return MessageBatch(messages=(), drops=tuple(drops), usage=self.state.usage)
 
     async def anext(self) -> MessageBatch:
         """Make the next slice on the event loop and return it."""
@@ -124,9 +109,8 @@ class MessageSlices:
 
     def steps(self) -> Steps[MessageBatch]:
         """Make the next slice: yields the generator's calls, returns what is new and what was dropped."""
-        asked = slice_shares(self._missing, self._size)
+        asked = slice_shares(self.state.missing, self._size)
         results = yield [self._call(kind, count, self._shown[kind]) for kind, count in asked.items()]
-        self._number += 1
         batches = [
             self._batch(outcome, kind, count)
             for (kind, count), outcome in zip(asked.items(), results, strict=True)
@@ -137,26 +121,32 @@ class MessageSlices:
                 f"the generator made no message of {self._trait.name}: {lost[0].detail}",
                 fix="try it by itself: generator(trait=…, kind='question', num_messages=3).",
             )
-        kept: list[Message] = []
+        missing = dict(self.state.missing)
+        new: list[Message] = []
         drops: list[Drop] = []
         for (kind, count), batch in zip(asked.items(), batches, strict=True):
             fresh, repeats = self._without_repeats(batch.messages, kind)
             lacking = max(0, count - len(batch.messages))
-            self._missing[kind] = max(0, self._missing[kind] - len(fresh) - lacking)
+            missing[kind] = max(0, missing[kind] - len(fresh) - lacking)
             again = any(drop.reason in WORTH_ANOTHER_SITTING for drop in batch.drops)
             self.has_failed |= lacking > 0 and again
-            kept += fresh
+            new += fresh
             drops += [*batch.drops, *repeats]
-        self._idle = 0 if kept else self._idle + 1
-        if self._idle >= MOST_IDLE_SLICES and not self.is_done:
-            drops.append(self._give_up())
-        return self._counted(
-            MessageBatch(
-                messages=tuple(kept),
-                drops=tuple(drops),
-                usage=sum((batch.usage for batch in batches), Usage()),
-            )
+        idle = 0 if new else self.state.idle + 1
+        if idle >= MOST_IDLE_SLICES and not self.has_failed and any(missing.values()):
+            left = f"{sum(missing.values())} of {self._total} messages are missing"
+            detail = f"{self._trait.name}: {left}: {idle} slices in a row brought nothing new"
+            drops.append(Drop(stage="messages", reason="refills_exhausted", detail=detail))
+            missing = dict.fromkeys(missing, 0)
+        usage = sum((batch.usage for batch in batches), Usage())
+        self.state = SliceState(
+            number=self.state.number + 1,
+            missing=missing,
+            idle=idle,
+            drops=_counted(self.state.drops, drops),
+            usage=self.state.usage + usage,
         )
+        return MessageBatch(messages=tuple(new), drops=tuple(drops), usage=usage)
 
     def generated(self, kind: Kind, count: int, shown: Iterable[str]) -> Steps[MessageBatch]:
         """Make so many messages of a kind where these were made before, and keep none in mind."""
@@ -169,7 +159,7 @@ class MessageSlices:
         batch = MessageBatch(messages=(), usage=outcome.usage or Usage())
         if not fault:
             try:
-                batch = as_batch(outcome.result, self._trait, kind, self._language())
+                batch = as_batch(outcome.result, self._trait, kind, self._language)
             except InvalidReplyError as error:
                 fault, detail = STEP_INVALID, " ".join(str(error).split())
         if fault:
@@ -185,11 +175,12 @@ class MessageSlices:
         return batch.model_copy(update=update)
 
     def _call(self, kind: Kind, count: int, shown: Iterable[str]) -> StepCall:
+        number = self.state.number
         arguments = {
             "trait": self._trait,
             "constitution": self._constitution,
             "existing": (*self._trait.questions, *shown),
-            "seed": stable_seed(self._seed, "slice", self._number) if self._number else self._seed,
+            "seed": stable_seed(self._seed, "slice", number) if number else self._seed,
             "kind": kind,
             "num_messages": count,
         }
@@ -203,11 +194,6 @@ class MessageSlices:
             takes=tuple(arguments),
             about=(self._trait.name, kind, count, arguments["seed"]),
         )
-
-    def _language(self) -> str:
-        if self._constitution:
-            return self._constitution.language
-        return detect_language(self._trait.name + self._trait.description)
 
     def _without_repeats(self, messages: Iterable[Message], kind: Kind) -> tuple[list[Message], list[Drop]]:
         fresh: list[Message] = []
@@ -230,18 +216,14 @@ class MessageSlices:
         if kind in self._shown:
             self._shown[kind].append(message.text)
 
-    def _give_up(self) -> Drop:
-        number = sum(self._missing.values())
-        self._missing = dict.fromkeys(self._missing, 0)
-        detail = f"{number} of {self._total} messages are missing: {self._idle} slices in a row brought nothing new"
-        return Drop(stage="messages", reason="refills_exhausted", detail=f"{self._trait.name}: {detail}")
 
-    def _counted(self, batch: MessageBatch) -> MessageBatch:
-        self._usage += batch.usage
-        for drop in batch.drops:
-            example, count = self._drops.get(_sort(drop), (drop, 0))
-            self._drops[_sort(drop)] = example, count + 1
-        return batch
+def _counted(before: Iterable[tuple[Drop, int]], drops: Iterable[Drop]) -> tuple[tuple[Drop, int], ...]:
+    """Return one example of each sort of drop with its count, after further drops."""
+    counts = {_sort(drop): (drop, count) for drop, count in before}
+    for drop in drops:
+        example, count = counts.get(_sort(drop), (drop, 0))
+        counts[_sort(drop)] = example, count + 1
+    return tuple(counts.values())
 
 
 def _sort(drop: Drop) -> tuple[str, str, bool]:
@@ -249,7 +231,7 @@ def _sort(drop: Drop) -> tuple[str, str, bool]:
 
 
 def slice_shares(missing: Mapping[Kind, int], size: int) -> dict[Kind, int]:
-    """Return how many of each kind the next slice of at most ``size`` asks for, as evenly as what is missing allows."""
+    """Return how many of each kind the next slice of at most ``size`` asks for, as evenly as possible."""
     shares = dict.fromkeys(missing, 0)
     left = {kind: count for kind, count in missing.items() if count}
     while left and size > 0:

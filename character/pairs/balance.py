@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from types import MappingProxyType
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, TypedDict, Unpack, get_args
 
 import numpy as np
 from pydantic import Field
@@ -30,7 +31,9 @@ _ROUNDING = 1e-6
 
 
 Contrasts = Mapping[str, Mapping[str, float]]
-"""What else to even out, by name: per pair id how much more the chosen side has of it than the rejected one, in -1..1."""
+"""What else to even out, by name: per pair id how much more of it the chosen side has than the rejected one.
+
+In -1..1."""
 
 
 class BalanceRow(Record):
@@ -57,11 +60,11 @@ class Balanced(Record):
     """What balancing keeps, and what it costs.
 
     ``kept`` are the ids of the pairs that stay, in their order; ``weights`` the weight of each by id, of
-    mean 1 (empty for the method ``subset``). ``share`` is the share of pairs kept, ``effective_pairs``
-    what weighted pairs are worth in equal ones (Kish: (Σw)² / Σw²). ``unreached`` names what could not be
-    brought below the threshold, and ``notes`` says so in words. ``traits`` are the shares of each trait before and
-    after, ``within`` the traits balanced by themselves (40 pairs or more each), ``warnings`` what speaks against
-    using the result.
+    mean 1 (empty for the method ``subset``). ``share`` is the share of pairs kept, ``effective_pairs`` what
+    weighted pairs are worth in equal ones (Kish: (Σw)² / Σw²). ``unreached`` names what could not be brought
+    below the threshold, and ``notes`` says so in words. ``traits`` are the shares of each trait before and
+    after, ``within`` the traits balanced by themselves (40 pairs or more each), ``warnings`` what speaks
+    against using the result.
     """
 
     method: BalanceMethod
@@ -87,48 +90,44 @@ class _Column(NamedTuple):
     """One number per pair whose mean is to be near 0, and the row of the report it belongs to."""
 
     name: str
-    is_effect: bool
     values: Floats
+
+
+class BalanceOptions(TypedDict, total=False):
+    """What balancing is told; see ``balance``."""
+
+    threshold: float
+    seed: int
+    method: BalanceMethod
+    min_share: float
+    ignore: Iterable[str]
+    contrasts: Contrasts
 
 
 def balance(
     pairs: Iterable[PreferencePair],
     *,
     traits: Iterable[HasWords] | None = None,
-    threshold: float = BALANCE_THRESHOLD,
-    seed: int = 0,
-    method: BalanceMethod = "subset",
-    min_share: float = MIN_SHARE,
-    ignore: Iterable[str] = (),
-    contrasts: Contrasts = MappingProxyType({}),
+    **options: Unpack[BalanceOptions],
 ) -> Balanced:
     """Return which pairs to keep, or how to weigh them, so that no feature tells chosen from rejected.
 
     Every feature of ``FEATURES`` and every common opener is to have an effect of at most ``threshold``
     either way, in 0..1, in which side has more and in how much more: over all pairs, and within each trait
-    of 40 pairs or more (there within two standard errors where that is more). ``subset`` leaves out as few pairs
-    as a greedy search finds; ``weights`` keeps all, weighs each between 0 and 5, brings the effects to about 0 and
-    leaves each large trait its share. No effect ends beyond the threshold or where it was, whichever is more. What
-    cannot be reached so, or would leave less than ``min_share`` of the pairs or fewer than 10, is given up, named in
-    ``unreached``, and the rest is balanced without it. A pair that comes twice counts once.
+    of 40 pairs or more (there within two standard errors where that is more). ``subset`` leaves out as few
+    pairs as a greedy search finds; ``weights`` keeps all, weighs each between 0 and 5, brings the effects to
+    about 0 and leaves each large trait its share. No effect ends beyond the threshold or where it was,
+    whichever is more. What cannot be reached so, or would leave less than ``min_share`` of the pairs or fewer
+    than 10, is given up, named in ``unreached``, and the rest is balanced without it. A pair that comes twice
+    counts once.
 
-    ``ignore`` names features to leave alone (or ``openers``): those that the trait itself consists of, such as
-    ``questions`` for curiosity; to balance them would balance the trait away. ``contrasts`` are evened out like
-    features: what a judge says of the other traits, say. A pair they do not name has none of them. ``traits`` give the
-    words that count as a trait's own. Raises InputError for a threshold or share outside 0..1 and UnknownNameError for
-    the method or an ignored name.
+    ``ignore`` names features to leave alone (or ``openers``): those that the trait itself consists of, such
+    as ``questions`` for curiosity; to balance them would balance the trait away. ``contrasts`` are evened
+    out like features: what a judge says of the other traits, say. A pair they do not name has none of them.
+    ``traits`` give the words that count as a trait's own. Raises InputError for a threshold or share outside
+    0..1 and UnknownNameError for the method or an ignored name.
     """
-    ignored = _refuse(threshold, min_share, method, ignore)
-    table = pair_table(pairs, traits)
-    return balance_table(
-        table,
-        threshold=threshold,
-        seed=seed,
-        method=method,
-        min_share=min_share,
-        ignore=ignored,
-        contrasts=contrasts,
-    )
+    return balance_table(pair_table(pairs, traits), **options)
 
 
 def balance_table(
@@ -158,11 +157,29 @@ def balance_table(
         weights = search_subset(asked, seed=seed)
     else:
         weights = search_weights(asked, ignored=left_alone, threshold=threshold)
-    possible = {place: reachable_share(each.values, threshold) for place, each in enumerate(columns)}
-    rows = _report(columns, possible, weights, threshold, ignored)
-    found = _balanced(table, rows, weights, threshold, seed, method)
-    found = found.model_copy(update={"within": within, "traits": _traits(table, weights)})
-    return found.model_copy(update={"warnings": tuple(_warnings(found, min_share))})
+    rows = tuple(_rows(columns, weights, threshold, ignored))
+    unreached = [row for row in rows if not (row.reached or row.ignored)]
+    stays = np.flatnonzero(weights > 0)
+    kept = tuple(table.ids[i] for i in stays)
+    result = Balanced(
+        method=method,
+        threshold=threshold,
+        seed=seed,
+        kept=kept,
+        weights=dict(zip(kept, weights[stays].tolist(), strict=True)) if method == "weights" else {},
+        rows=rows,
+        num_pairs=len(table.ids),
+        num_kept=len(stays),
+        num_messages=table.num_messages,
+        num_messages_kept=len(np.unique(table.message[stays])),
+        share=len(stays) / len(table.ids),
+        effective_pairs=float(weights.sum() ** 2 / (weights**2).sum()),
+        unreached=tuple(row.name for row in unreached),
+        notes=tuple(_note(row) for row in unreached),
+        traits=_traits(table, weights),
+        within=within,
+    )
+    return result.model_copy(update={"warnings": tuple(_warnings(result, min_share))})
 
 
 def _traits(table: PairTable, weights: Floats) -> dict[str, tuple[float, float]]:
@@ -174,25 +191,25 @@ def _traits(table: PairTable, weights: Floats) -> dict[str, tuple[float, float]]
     }
 
 
-def _warnings(found: Balanced, min_share: float) -> Iterator[str]:
-    if found.num_pairs < FEW_PAIRS:
+def _warnings(result: Balanced, min_share: float) -> Iterator[str]:
+    if result.num_pairs < FEW_PAIRS:
         yield (
-            f"Only {found.num_pairs} pairs: with fewer than {FEW_PAIRS} the effects are mostly chance, and so is what balancing does."
+            f"Only {result.num_pairs} pairs: with fewer than {FEW_PAIRS} the effects are mostly chance, "
+            "and so is what balancing does."
         )
-    stayed = found.num_kept == found.num_pairs
-    if found.method == "subset" and found.share < SMALL_SHARE:
+    if result.method == "subset" and result.share < SMALL_SHARE:
         yield (
-            f"Balancing keeps only {found.num_kept} of {found.num_pairs} pairs ({found.share:.0%}). "
+            f"Balancing keeps only {result.num_kept} of {result.num_pairs} pairs ({result.share:.0%}). "
             "Make more pairs, leave the trait's own features alone (ignore), or use weights."
         )
-    if found.method == "weights" and found.effective_pairs < SMALL_SHARE * found.num_pairs:
-        yield f"The {found.num_pairs} weighted pairs are worth only {found.effective_pairs:.0f} equal ones."
-    if found.unreached and stayed and found.method == "subset":
+    if result.method == "weights" and result.effective_pairs < SMALL_SHARE * result.num_pairs:
+        yield f"The {result.num_pairs} weighted pairs are worth only {result.effective_pairs:.0f} equal ones."
+    if result.unreached and result.num_kept == result.num_pairs and result.method == "subset":
         yield (
-            f"Balancing changed nothing: it could even out nothing without moving something else further out or keeping "
-            f"less than {min_share:.0%}. All pairs stay."
+            "Balancing changed nothing: it could even out nothing without moving something else further out "
+            f"or keeping less than {min_share:.0%}. All pairs stay."
         )
-    for name, (before, after) in found.traits.items():
+    for name, (before, after) in result.traits.items():
         if abs(after - before) > MIX_SHIFT:
             yield f"The share of the trait {name} moves from {before:.0%} to {after:.0%} of the pairs."
 
@@ -217,91 +234,53 @@ def _refuse(threshold: float, min_share: float, method: str, ignore: Iterable[st
 def _columns(table: PairTable, contrasts: Contrasts) -> list[_Column]:
     """Return the columns that are not 0 throughout: what no pair differs in needs no balancing."""
     signs, differences = table.signs(), table.differences()
-    found = []
+    columns = []
     for place, name in enumerate(FEATURES):
-        found += _both(name, signs[:, place], differences[:, place])
+        columns += _both(name, signs[:, place], differences[:, place])
     places = table.common_openers()
     opened = table.opener_signs(places)
-    found += [_Column(f"opener:{table.openers[place]}", True, opened[:, i]) for i, place in enumerate(places)]
+    columns += [_Column(f"opener:{table.openers[place]}", opened[:, i]) for i, place in enumerate(places)]
     for name, by_pair in contrasts.items():
         values = np.array([by_pair.get(pair_id, 0.0) for pair_id in table.ids])
-        found += _both(name, np.sign(values), values)
-    return [column for column in found if column.values.any()]
+        columns += _both(name, np.sign(values), values)
+    return [column for column in columns if column.values.any()]
 
 
 def _both(name: str, signs: Floats, differences: Floats) -> list[_Column]:
-    """Return the two columns of a feature: which side has more, and how much more over the root mean square."""
+    """Return a feature's two columns: which side has more, and how much more over the root mean square."""
     spread = float(np.sqrt((differences**2).mean()))
-    return [_Column(name, True, signs), _Column(name, False, differences / (spread or 1.0))]
+    return [_Column(name, signs), _Column(name, differences / (spread or 1.0))]
 
 
-def _balanced(
-    table: PairTable,
-    rows: tuple[BalanceRow, ...],
-    weights: Floats,
-    threshold: float,
-    seed: int,
-    method: BalanceMethod,
-) -> Balanced:
-    stays = np.flatnonzero(weights > 0)
-    kept = tuple(table.ids[i] for i in stays)
-    unreached = [row for row in rows if not (row.reached or row.ignored)]
-    return Balanced(
-        method=method,
-        threshold=threshold,
-        seed=seed,
-        kept=kept,
-        weights=dict(zip(kept, weights[stays].tolist(), strict=True)) if method == "weights" else {},
-        rows=rows,
-        num_pairs=len(table.ids),
-        num_kept=len(stays),
-        num_messages=table.num_messages,
-        num_messages_kept=len(np.unique(table.message[stays])),
-        share=len(stays) / len(table.ids),
-        effective_pairs=float(weights.sum() ** 2 / (weights**2).sum()),
-        unreached=tuple(row.name for row in unreached),
-        notes=tuple(_note(row) for row in unreached),
-    )
-
-
-def _report(
-    columns: list[_Column],
-    possible: dict[int, float],
-    weights: Floats,
-    threshold: float,
-    ignored: frozenset[str],
-) -> tuple[BalanceRow, ...]:
-    named: dict[str, list[int]] = {}
-    for place, column in enumerate(columns):
-        named.setdefault(column.name, []).append(place)
-    rows = []
-    for name, places in named.items():
-        means = {
-            columns[place].is_effect: (
-                float(columns[place].values.mean()),
-                float(weights @ columns[place].values / weights.sum()),
+def _rows(
+    columns: list[_Column], weights: Floats, threshold: float, ignored: frozenset[str]
+) -> Iterator[BalanceRow]:
+    """Yield what became of each name: its effect, and its difference where it has one."""
+    for name, named in groupby(columns, key=lambda column: column.name):
+        effect, *rest = [
+            (
+                float(values.mean()),
+                float(weights @ values / weights.sum()),
+                reachable_share(values, threshold),
             )
-            for place in places
-        }
-        difference = means.get(False, (None, None))
-        rows.append(
-            BalanceRow(
-                name=name,
-                effect_before=means[True][0],
-                effect_after=means[True][1],
-                difference_before=difference[0],
-                difference_after=difference[1],
-                reached=all(abs(after) <= threshold + _ROUNDING for _, after in means.values()),
-                reachable_share=min(possible[place] for place in places),
-                ignored=_is_ignored(name, ignored),
-            )
+            for _, values in named
+        ]
+        difference = rest[0] if rest else None
+        yield BalanceRow(
+            name=name,
+            effect_before=effect[0],
+            effect_after=effect[1],
+            difference_before=difference[0] if difference else None,
+            difference_after=difference[1] if difference else None,
+            reached=all(abs(after) <= threshold + _ROUNDING for _, after, _ in (effect, *rest)),
+            reachable_share=min(share for *_, share in (effect, *rest)),
+            ignored=_is_ignored(name, ignored),
         )
-    return tuple(rows)
 
 
 def _note(row: BalanceRow) -> str:
-    """Return in a sentence what stays confounded, by the net effect, or by the mean difference where only that is off."""
-    said = f"net effect {row.effect_after:+.2f} ({row.effect_before:+.2f} before)"
+    """Say what stays confounded, by the net effect, and by the mean difference where that is more."""
+    effects = f"net effect {row.effect_after:+.2f} ({row.effect_before:+.2f} before)"
     if row.difference_after is not None and abs(row.difference_after) > abs(row.effect_after):
-        said += f", mean difference {row.difference_after:+.2f} ({row.difference_before:+.2f} before)"
-    return f"{row.name} still sets the sides apart: {said}. Candidates that differ less in it would help."
+        effects += f", mean difference {row.difference_after:+.2f} ({row.difference_before:+.2f} before)"
+    return f"{row.name} still sets the sides apart: {effects}. Candidates that differ less in it would help."

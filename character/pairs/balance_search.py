@@ -1,4 +1,4 @@
-"""The search for a subset or weights that bring columns near 0 without moving any other column further out."""
+"""The search for a subset or weights that bring columns near 0 without moving any other further out."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _INSIDE = 0.98
 class Problem(NamedTuple):
     """Columns to bring near 0, over all rows (place 0) and within groups (places 1 and up).
 
-    ``before`` are the means, ``tight`` the bounds that are wanted, ``loose`` those that hold where a bound is given
-    up: what was within the threshold stays within it, what was beyond it goes no further out. ``wanted`` says
-    where the tight one is asked for. All have a row per place and a column per column. ``least`` is
-    how many rows stay at each place.
+    ``before`` are the means, ``tight`` the bounds that are wanted, ``loose`` those that hold where a bound
+    is given up: what was within the threshold stays within it, what was beyond it goes no further out.
+    ``wanted`` says where the tight one is asked for. All have a row per place and a column per column.
+    ``least`` is how many rows stay at each place.
     """
 
     columns: Floats
@@ -60,7 +60,7 @@ def groups_of(traits: Sequence[str]) -> tuple[Ints, tuple[str, ...]]:
 def problem(
     columns: Floats, group: Ints, *, ignored: Bools, threshold: float, min_share: float, num_own: int
 ) -> Problem:
-    """Return what is asked for: every mean within the threshold, over all rows and within each of ``num_own`` groups.
+    """Return what is asked for: every mean within the threshold, over all rows and in ``num_own`` groups.
 
     Within a group the bound is two standard errors of the mean where that is more: so much comes by chance.
     The last group is held to nothing. ``ignored`` columns, and those whose bound alone would leave less than
@@ -89,8 +89,9 @@ def search_subset(asked: Problem, *, seed: int) -> Floats:
     """Return 1 per row that stays, 0 per other, giving up one bound after another where it must.
 
     Where some bounds cannot be met together, each of the few that are furthest off is given up on trial; the
-    one goes without which the result is worth most: the share of rows that stays, less what stays beyond its bound. Where none is enough, the furthest off goes and the search begins
-    again. With all given up every row stays.
+    one goes without which the result is worth most: the share of rows that stays, less what stays beyond its
+    bound. Where none is enough, the furthest off goes and the search begins again. With all given up every
+    row stays.
     """
     wanted = asked.wanted.copy()
     while True:
@@ -99,9 +100,9 @@ def search_subset(asked: Problem, *, seed: int) -> Floats:
             return keep.astype(np.float64)
         order = _worst(asked, wanted, beyond)
         tried = [(cell, _choose(asked, _without(wanted, cell), seed)) for cell in order]
-        fits = [kept for _, (kept, fault) in tried if fault is None]
+        fits = [keep for _, (keep, fault) in tried if fault is None]
         if fits:
-            return max(fits, key=lambda kept: _worth(asked, kept)).astype(np.float64)
+            return max(fits, key=lambda keep: _worth(asked, keep)).astype(np.float64)
         if not order:
             return np.ones(len(asked.columns))
         wanted = _without(wanted, order[0])
@@ -134,8 +135,8 @@ def _without(wanted: Bools, cell: tuple[int, int]) -> Bools:
 def search_weights(asked: Problem, *, ignored: Bools, threshold: float) -> Floats:
     """Return a weight per row, of mean 1 in each group, so that no group's share changes.
 
-    Means are brought to 0, group by group. One that cannot be, or is ``ignored``, is held where it was; so is, in
-    every group, one whose mean over all rows would end further out. With all held every weight is 1.
+    Means are brought to 0, group by group. One that cannot be, or is ``ignored``, is held where it was; so
+    is, in every group, one whose mean over all rows would end further out. With all held every weight is 1.
     """
     held = ignored.copy()
     while True:

@@ -1,4 +1,4 @@
-"""The two ways to balance columns of numbers: leave rows out, or weight them. Nothing here knows what the columns mean."""
+"""The two ways to balance columns of numbers, whatever they mean: leave rows out, or weight them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from character.statistics.arrays import Floats
+from character.statistics.arrays import Floats, Ints
 
 Bools = NDArray[np.bool_]
 _STEP = 0.1
@@ -18,7 +18,7 @@ _MAX_ROUNDS, _MAX_HALVINGS = 100, 40
 
 
 def reachable_share(column: Floats, threshold: float) -> float:
-    """Return the largest share of rows that can stay so that the mean of this column alone is within the threshold."""
+    """Return the largest share of rows that can stay so that this column's mean is within the threshold."""
     if not len(column) or abs(column.mean()) <= threshold:
         return 1.0
     ordered = np.sort(column * np.sign(column.mean()))
@@ -29,17 +29,18 @@ def reachable_share(column: Floats, threshold: float) -> float:
 class SolverLimits(NamedTuple):
     """What the means of columns may be, over all rows and within each group of them.
 
-    ``group`` numbers the group of each row from 1; ``bounds[0]`` are the bounds over all rows, ``bounds[g]`` those
-    within group g, one per column, above 0; ``least[0]`` and ``least[g]`` say how many rows have to stay.
+    ``group`` numbers the group of each row from 1; ``bounds[0]`` are the bounds over all rows, ``bounds[g]``
+    those within group g, one per column, above 0; ``least[0]`` and ``least[g]`` say how many rows have to
+    stay.
     """
 
-    group: NDArray[np.int64]
+    group: Ints
     bounds: Floats
-    least: NDArray[np.int64]
+    least: Ints
 
 
-def group_sums(columns: Floats, group: NDArray[np.int64], number: int) -> tuple[Floats, NDArray[np.int64]]:
-    """Return the sums of each column and the number of rows, over all rows (place 0) and per group (1 to ``number``)."""
+def group_sums(columns: Floats, group: Ints, number: int) -> tuple[Floats, Ints]:
+    """Return each column's sums and the number of rows, of all (place 0) and per group (1 to ``number``)."""
     sums = np.zeros((number + 1, columns.shape[1]))
     sums[0] = columns.sum(axis=0)
     np.add.at(sums, group, columns)
@@ -54,8 +55,8 @@ def choose_rows(
     """Return which rows stay so that every mean is within its bound, or by how much each is beyond it.
 
     Rows that most relieve the means beyond their bounds go first, each weighing by how far beyond it is; then
-    rows come back, in random order, as far as all stay within. Where the least number of rows is reached, or no
-    row helps any more, it gives up: the second value then has the shape of the bounds, else it is None.
+    rows come back, in random order, as far as all stay within. Where the least number of rows is reached, or
+    no row helps any more, it gives up: the second value then has the shape of the bounds, else it is None.
     """
     keep = np.ones(len(columns), dtype=bool)
     sums, numbers = group_sums(columns, limits.group, len(limits.bounds) - 1)
@@ -85,21 +86,21 @@ def _relief(columns: Floats, limits: SolverLimits, beyond: Floats, sums: Floats)
     return np.asarray(helps[:, 0] + own - costs[0] - costs[limits.group])
 
 
-def _largest(relief: Floats, size: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def _largest(relief: Floats, size: int, rng: np.random.Generator) -> Ints:
     """Return the rows of the largest positive relief, at most ``size``, equal ones in random order."""
     shaken = relief * (1 + 1e-6 * rng.random(len(relief)))
     top = np.argpartition(-shaken, min(size, len(shaken) - 1))[:size]
     return np.asarray(top[relief[top] > 0], dtype=np.int64)
 
 
-def _within(rows: NDArray[np.int64], group: NDArray[np.int64], free: NDArray[np.int64]) -> NDArray[np.int64]:
+def _within(rows: Ints, group: Ints, free: Ints) -> Ints:
     """Return those rows that can go without leaving a group with too few."""
-    left, found = free.copy(), []
+    left, going = free.copy(), []
     for row in rows:
         if left[group[row]] > 0:
             left[group[row]] -= 1
-            found.append(int(row))
-    return np.array(found, dtype=np.int64)
+            going.append(int(row))
+    return np.array(going, dtype=np.int64)
 
 
 def _put_back(columns: Floats, limits: SolverLimits, keep: Bools, rng: np.random.Generator) -> None:
@@ -150,9 +151,9 @@ def _descend(
     size = 1.0
     for _ in range(_MAX_HALVINGS):
         after = point - size * step
-        found = _dual(design, after, ridge, max_weight)
-        if found <= value:
-            return after, found
+        lower = _dual(design, after, ridge, max_weight)
+        if lower <= value:
+            return after, lower
         size /= 2
     return point, value
 

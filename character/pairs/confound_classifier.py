@@ -1,4 +1,4 @@
-"""How far one gets in telling chosen from rejected by surface features alone: the bar that real preference must beat."""
+"""How far surface features alone tell chosen from rejected: the bar that real preference must beat."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from character.pairs.features import FEATURES
-from character.pairs.table import PairTable
+from character.pairs.table import PairTable, without_nan
 from character.records import Record
 from character.statistics.arrays import Floats
 from character.statistics.intervals import bootstrap_intervals
@@ -22,8 +22,8 @@ class ConfoundClassifier(Record):
 
     ``accuracy`` is the share of held-out pairs it puts the right way round (a half for those it cannot tell
     apart), in 0..1; ``low`` and ``high`` its 95 % interval by bootstrap over messages; None for fewer than
-    five messages, and all None for fewer than two. ``weights`` are the fit on all pairs, per standardized difference, largest first; a
-    name such as ``opener:well`` is an opener's.
+    five messages, and all None for fewer than two. ``weights`` are the fit on all pairs, per standardized
+    difference, largest first; a name such as ``opener:well`` is an opener's.
     """
 
     accuracy: float | None = None
@@ -44,20 +44,20 @@ def fit_classifier(table: PairTable, *, seed: int = 0) -> ConfoundClassifier:
     if right is None:
         return ConfoundClassifier()
     columns = _columns(table)
-    low, high = bootstrap_intervals(right[:, None], table.message, seed=seed)[:, 0]
+    low, high = without_nan(bootstrap_intervals(right[:, None], table.message, seed=seed)[:, 0])
     weights = _fit(columns / _spread(columns))
     order = np.argsort(-np.abs(weights), kind="stable")
     return ConfoundClassifier(
         accuracy=float(right.mean()),
-        low=None if np.isnan(low) else float(low),
-        high=None if np.isnan(high) else float(high),
+        low=low,
+        high=high,
         num_folds=min(NUM_FOLDS, table.num_messages),
         weights={names[i]: float(weights[i]) for i in order if weights[i]},
     )
 
 
 def held_out(table: PairTable, *, seed: int = 0) -> Floats | None:
-    """Return per pair 1 where a classifier of the other folds puts it the right way round, 0.5 where it cannot say.
+    """Return per pair 1 where a classifier of the other folds puts it the right way round, 0.5 if undecided.
 
     None for fewer than two messages, where nothing can be held out.
     """
@@ -81,13 +81,13 @@ def _columns(table: PairTable) -> Floats:
 
 
 def _spread(columns: Floats) -> Floats:
-    """Return the root mean square of each difference, 1 where all are 0 (their centre is 0: sides can be swapped)."""
+    """Return each difference's root mean square, 1 where all are 0 (centred at 0: sides can be swapped)."""
     spread = np.sqrt((columns**2).mean(axis=0))
     return np.asarray(np.where(spread > 0, spread, 1.0))
 
 
 def _fit(columns: Floats) -> Floats:
-    """Return the weights w that minimize Σ log(1 + exp(-x·w)) + RIDGE/2 |w|², by Newton steps (IRLS) with halving."""
+    """Return the w that minimize Σ log(1 + exp(-x·w)) + RIDGE/2 |w|², by Newton steps (IRLS) with halving."""
     weights = np.zeros(columns.shape[1])
     loss = _loss(columns, weights)
     for _ in range(_MAX_STEPS):

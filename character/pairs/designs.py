@@ -1,4 +1,4 @@
-"""From a ranking to preference pairs: pure functions over records, every pair left out has a counted reason."""
+"""From a ranking to preference pairs; every pair that is left out has a counted reason."""
 
 from __future__ import annotations
 
@@ -70,8 +70,11 @@ def build_pairs(
             drops.append(_drop(message, reason, detail))
         else:
             pairs.append(_pair(message, candidates, ranking, design, better, worse))
-    kept, over = _capped(pairs, max_per_message)
-    return kept, (*drops, *(_drop(message, "over_cap", f"more than {max_per_message}") for _ in range(over)))
+    capped, over = _capped(pairs, max_per_message)
+    return capped, (
+        *drops,
+        *(_drop(message, "over_cap", f"more than {max_per_message}") for _ in range(over)),
+    )
 
 
 def _refuse_limits(min_margin: float, min_probability: float, max_per_message: int | None) -> None:
@@ -131,8 +134,8 @@ def _missing(candidates: Candidates, design: PairDesign) -> str:
         "anchored": "absent and another level",
         "neutral": "a level twice",
     }
-    found = ", ".join(item.level or "none" for item in candidates.items)
-    return f"{design} needs {needs[design]}; there are {found}"
+    levels = ", ".join(item.level or "none" for item in candidates.items)
+    return f"{design} needs {needs[design]}; there are {levels}"
 
 
 def _left_out(
@@ -153,7 +156,7 @@ def _left_out(
                 "uncertain",
                 f"{sides}: probability {probability:.3f} is below {limits.min_probability:.3f}",
             )
-    if _same(candidates.items[better].text, candidates.items[worse].text):
+    if _plain(candidates.items[better].text) == _plain(candidates.items[worse].text):
         return "identical", "both sides are the same text"
     return "", ""
 
@@ -171,18 +174,13 @@ def _capped(pairs: list[PreferencePair], cap: int | None) -> tuple[tuple[Prefere
     if cap is None or len(pairs) <= cap:
         return tuple(pairs), 0
     places = sorted(range(len(pairs)), key=lambda i: _worth(pairs[i]), reverse=True)
-    kept = sorted(places[:cap])
-    return tuple(pairs[i] for i in kept), len(pairs) - cap
+    return tuple(pairs[i] for i in sorted(places[:cap])), len(pairs) - cap
 
 
 def _worth(pair: PreferencePair) -> tuple[float, float]:
     if pair.design == "neutral":  # to go by the ranking here would bring the trait's signal back in
         return (stable_seed("cap", pair.id), 0.0)
     return (0.0 if pair.probability is None else pair.probability, pair.margin)
-
-
-def _same(left: str, right: str) -> bool:
-    return _plain(left) == _plain(right)
 
 
 def _plain(text: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from character.locale import word_lists
@@ -46,6 +48,7 @@ def words_of(text: str) -> list[str]:
     return _WORD.findall(text.casefold().replace("’", "'"))
 
 
+@lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
     """Return a word without its commonest endings, never shorter than four letters: ``patient`` → ``patien``.
 
@@ -81,6 +84,16 @@ def trait_words(name: str, *more: str) -> TraitWords:
 def words_of_trait(trait: HasWords) -> TraitWords:
     """Return the words that give this trait away (see ``trait_words``)."""
     return trait_words(trait.name, trait.description, trait.statement)
+
+
+class WordsByTrait(dict[str, TraitWords]):
+    """The words of each trait by its name; one that is not among the traits has those of its name alone."""
+
+    def __init__(self, traits: Iterable[HasWords]) -> None:
+        super().__init__({trait.name: words_of_trait(trait) for trait in traits})
+
+    def __missing__(self, name: str) -> TraitWords:
+        return self.setdefault(name, trait_words(name))
 
 
 def signs_of_trait(trait: HasWords) -> TraitWords:

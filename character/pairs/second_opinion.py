@@ -1,4 +1,4 @@
-"""A second opinion on the ranker: where a preference model would have a pair the other way round, the surest first."""
+"""A second opinion on the ranker: where a preference model would have a pair the other way round."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from pydantic import Field
 
+from character.pairs.table import without_nan
 from character.records import PreferencePair, Record
 from character.statistics.arrays import Floats
-from character.statistics.intervals import bootstrap_intervals
+from character.statistics.intervals import bootstrap_intervals, numbered
 
 NUM_SHOWN = 12
 BATCH_SIZE = 512
@@ -29,8 +30,8 @@ class AgreementShare(Record):
 class Disagreement(Record):
     """A pair that the model would have the other way round.
 
-    ``probability`` is that of the rejected side being the better one, by the model; ``judge_probability`` that of
-    the chosen side, by the ranking (None where it does not say).
+    ``probability`` is that of the rejected side being the better one, by the model; ``judge_probability``
+    that of the chosen side, by the ranking (None where it does not say).
     """
 
     pair_id: str
@@ -46,9 +47,10 @@ class Disagreement(Record):
 class SecondOpinion(Record):
     """How often a preference model agrees with the ranker on a run's pairs, and where it does not.
 
-    ``num_seen`` of the pairs are of messages that the model was fitted on: on these it has the judge's answer,
-    so ``agreement`` is that on the others, None where there are none. ``not_fitted`` are the traits it was not fitted on;
-    ``rehearsal`` says that the rehearsal model had a hand in what it was fitted on. Pairs of the design ``neutral`` are left out.
+    ``num_seen`` of the pairs are of messages that the model was fitted on: on these it has the judge's
+    answer, so ``agreement`` is that on the others, None where there are none. ``not_fitted`` are the traits
+    it was not fitted on; ``rehearsal`` says that the rehearsal model had a hand in what it was fitted on.
+    Pairs of the design ``neutral`` are left out.
     """
 
     model: str
@@ -69,22 +71,22 @@ def second_opinion(
     is_seen: Callable[[PreferencePair], bool],
     seed: int = 0,
 ) -> SecondOpinion:
-    """Return where a model (named ``model``) and the ranker that made these pairs disagree, the surest first."""
-    kept = [pair for pair in pairs if pair.design != "neutral"]
-    parts = [prefers(kept[start : start + BATCH_SIZE]) for start in range(0, len(kept), BATCH_SIZE)]
+    """Return where a model of that name and the ranker that made these pairs disagree, the surest first."""
+    asked = [pair for pair in pairs if pair.design != "neutral"]
+    parts = [prefers(asked[start : start + BATCH_SIZE]) for start in range(0, len(asked), BATCH_SIZE)]
     chosen = np.concatenate(parts) if parts else np.empty(0)
-    new = np.array([not is_seen(pair) for pair in kept], dtype=bool)
-    traits = np.array([pair.trait for pair in kept], dtype=object)
+    new = np.array([not is_seen(pair) for pair in asked], dtype=bool)
+    traits = np.array([pair.trait for pair in asked], dtype=object)
     by_trait = {
-        trait: _agreement(kept, chosen, new & (traits == trait), seed) for trait in dict.fromkeys(traits)
+        trait: _agreement(asked, chosen, new & (traits == trait), seed) for trait in dict.fromkeys(traits)
     }
     return SecondOpinion(
         model=model,
-        num_pairs=len(kept),
+        num_pairs=len(asked),
         num_seen=int((~new).sum()),
-        agreement=_agreement(kept, chosen, new, seed),
+        agreement=_agreement(asked, chosen, new, seed),
         by_trait={trait: share for trait, share in by_trait.items() if share},
-        disagreements=most_certain(kept, chosen, NUM_SHOWN),
+        disagreements=most_certain(asked, chosen, NUM_SHOWN),
     )
 
 
@@ -116,11 +118,6 @@ def _agreement(
     if not rows.any():
         return None
     right = (np.sign(chosen[rows] - 0.5) + 1) / 2
-    _, cluster = np.unique(
-        [pair.message_id for pair, kept in zip(pairs, rows, strict=True) if kept], return_inverse=True
-    )
-    low, high = bootstrap_intervals(right[:, None], cluster.astype(np.int64), seed=seed)[:, 0]
-    known = not np.isnan(low)
-    return AgreementShare(
-        value=float(right.mean()), low=float(low) if known else None, high=float(high) if known else None
-    )
+    messages = [pair.message_id for pair, is_asked in zip(pairs, rows, strict=True) if is_asked]
+    low, high = without_nan(bootstrap_intervals(right[:, None], numbered(messages), seed=seed)[:, 0])
+    return AgreementShare(value=float(right.mean()), low=low, high=high)

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from character.pairs.feature_words import HasWords, TraitWords, trait_words, words_of_trait
-from character.pairs.features import FEATURES, SCALES, MeasuredText, opener
+from character.pairs.feature_words import HasWords, WordsByTrait
+from character.pairs.features import FEATURES, SCALES, MeasuredText, Scale, opener
 from character.records import PreferencePair
 from character.statistics.arrays import Floats, Ints
 
 COMMON_OPENER_SHARE, LEAST_OPENERS, MOST_OPENERS = 0.01, 5, 30
-"""An opener is looked at where it begins at least this share of all sides, and at least so many; the commonest few."""
+"""An opener is looked at where it begins at least this share of all sides, and so many; the commonest few."""
 _CACHED_TEXTS = 1_000
+
+
+_ON_SCALE: dict[Scale, Callable[[Floats], Floats]] = {
+    "share": lambda values: values,
+    "log": lambda values: np.asarray(np.log(np.maximum(values, 1.0))),  # an empty text has no logarithm
+    "count": lambda values: np.asarray(np.log1p(values)),
+}
 
 
 @dataclass(frozen=True)
@@ -61,13 +67,8 @@ class PairTable:
         """Return chosen minus rejected per feature, on each feature's scale (see ``SCALES``)."""
         columns = []
         for place, name in enumerate(FEATURES):
-            sides = self.chosen[:, place], self.rejected[:, place]
-            scale = SCALES.get(name, "count")
-            if scale == "share":
-                columns.append(sides[0] - sides[1])
-            else:
-                least = 1.0 if scale == "log" else 0.0  # an empty text has no logarithm
-                columns.append(_log(sides[0], least) - _log(sides[1], least))
+            on_scale = _ON_SCALE[SCALES.get(name, "count")]
+            columns.append(on_scale(self.chosen[:, place]) - on_scale(self.rejected[:, place]))
         return np.column_stack(columns)
 
     def signs(self) -> Floats:
@@ -84,14 +85,10 @@ class PairTable:
         return [int(i) for i in places[:MOST_OPENERS]]
 
     def opener_signs(self, places: Sequence[int]) -> Floats:
-        """Return per opener 1 where the chosen side alone begins with it, -1 where the rejected side alone, else 0."""
+        """Return per opener 1 where the chosen side alone begins with it, -1 where the rejected, else 0."""
         wanted = np.asarray(places, dtype=np.int64)
         chosen = self.opener_chosen[:, None] == wanted
         return np.asarray(chosen.astype(np.float64) - (self.opener_rejected[:, None] == wanted))
-
-
-def _log(values: Floats, least: float) -> Floats:
-    return np.asarray(np.log(np.maximum(values, least)) if least else np.log1p(values))
 
 
 def pair_table(pairs: Iterable[PreferencePair], traits: Iterable[HasWords] | None = None) -> PairTable:
@@ -100,64 +97,51 @@ def pair_table(pairs: Iterable[PreferencePair], traits: Iterable[HasWords] | Non
     ``traits`` give the words that count as a trait's own; a trait that is not among them has the words of
     its name alone.
     """
-    words = {trait.name: words_of_trait(trait) for trait in traits or ()}
-    rows = _Rows(words)
+    texts = _Texts(traits or ())
+    names, sides = [], []
+    messages: dict[str, int] = {}
     for pair in pairs:
-        rows.add(pair)
-    return rows.table()
+        number = messages.setdefault(pair.message_id, len(messages))
+        names.append((pair.id, pair.trait, pair.language, number))
+        sides.append([texts.measured(pair.trait, text) for text in (pair.chosen, pair.rejected)])
+    ids, trait_names, languages, message = zip(*names, strict=True) if names else ((), (), (), ())
+    counts = [np.array([side[i][0] for side in sides]).reshape(-1, len(FEATURES)) for i in (0, 1)]
+    opened = [np.array([side[i][1] for side in sides], dtype=np.int64) for i in (0, 1)]
+    return PairTable(
+        ids=ids,
+        traits=trait_names,
+        languages=languages,
+        message=np.array(message, dtype=np.int64),
+        chosen=counts[0],
+        rejected=counts[1],
+        openers=tuple(texts.openers),
+        opener_chosen=opened[0],
+        opener_rejected=opened[1],
+    )
 
 
-class _Rows:
-    """Collects the rows; a text that comes again is not counted again."""
+class _Texts:
+    """Measures texts; one that comes again is not counted again."""
 
-    def __init__(self, words: dict[str, TraitWords]) -> None:
-        self.words = words
-        self.names: list[tuple[str, str, str]] = []
-        self.message: list[int] = []
-        self.sides: tuple[list[Any], list[Any]] = ([], [])
-        self.opened: tuple[list[int], list[int]] = ([], [])
-        self.messages: dict[str, int] = {}
+    def __init__(self, traits: Iterable[HasWords]) -> None:
+        self.words = WordsByTrait(traits)
         self.openers: dict[str, int] = {}
         self.seen: dict[tuple[str, str], tuple[Floats, int]] = {}
 
-    def add(self, pair: PreferencePair) -> None:
-        self.names.append((pair.id, pair.trait, pair.language))
-        self.message.append(self.messages.setdefault(pair.message_id, len(self.messages)))
-        for side, text in enumerate((pair.chosen, pair.rejected)):
-            numbers, place = self.look(pair.trait, text)
-            self.sides[side].append(numbers)
-            self.opened[side].append(place)
-
-    def look(self, trait: str, text: str) -> tuple[Floats, int]:
-        known = self.seen.get((trait, text))
-        if known is None:
+    def measured(self, trait: str, text: str) -> tuple[Floats, int]:
+        """Return the features of a text, and the number of its opener."""
+        if (trait, text) not in self.seen:
             if len(self.seen) >= _CACHED_TEXTS:
                 self.seen.clear()
-            words = self.words.get(trait)
-            if words is None:
-                words = self.words[trait] = trait_words(trait)
-            seen = MeasuredText.of(text, words)
-            numbers = np.array([feature(seen) for feature in FEATURES.values()])
-            known = numbers, self.openers.setdefault(opener(text), len(self.openers))
-            self.seen[trait, text] = known
-        return known
+            measured = MeasuredText.of(text, self.words[trait])
+            counts = np.array([feature(measured) for feature in FEATURES.values()], dtype=np.float64)
+            self.seen[trait, text] = counts, self.openers.setdefault(opener(text), len(self.openers))
+        return self.seen[trait, text]
 
-    def table(self) -> PairTable:
-        chosen, rejected = (
-            np.array(side, dtype=np.float64).reshape(-1, len(FEATURES)) for side in self.sides
-        )
-        ids, traits, languages = zip(*self.names, strict=True) if self.names else ((), (), ())
-        return PairTable(
-            ids=ids,
-            traits=traits,
-            languages=languages,
-            message=np.array(self.message, dtype=np.int64),
-            chosen=chosen,
-            rejected=rejected,
-            openers=tuple(self.openers),
-            opener_chosen=np.array(self.opened[0], dtype=np.int64),
-            opener_rejected=np.array(self.opened[1], dtype=np.int64),
-        )
+
+def without_nan(values: Floats) -> list[float | None]:
+    """Return the values, None where one is not known."""
+    return [None if np.isnan(value) else float(value) for value in values]
 
 
 def most_common(names: Sequence[str], places: Ints) -> tuple[str, float]:

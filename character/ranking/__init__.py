@@ -1,1 +1,1 @@
-"""Candidates -> Ranking: the model ranks its own candidates, and its scores become an order with probabilities."""
+"""Candidates -> Ranking: the model ranks its own candidates; scores become an order with probabilities."""

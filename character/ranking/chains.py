@@ -1,4 +1,4 @@
-"""Reading an order written as a chain, such as ``2 > 3 = 1``: ties are kept, and what is no full order is no order."""
+"""Reading an order written as a chain, such as ``2 > 3 = 1``: ties are kept; what is not full is no order."""
 
 from __future__ import annotations
 
@@ -10,30 +10,27 @@ _BETTER = frozenset({">", ">>", "＞", "≻"})
 
 
 def parse_chain(text: str, names: Sequence[str]) -> tuple[tuple[int, ...], ...] | None:
-    """Return the order that a chain says, as groups of indices into ``names``, best first; None where there is none.
+    """Return the order that a chain says, as groups of indices into ``names``, best first; None without one.
 
     ``>`` stands between better and worse, ``=`` between equals. A chain counts only where it names each of
     ``names`` exactly once. Where a text holds several chains they have to say the same, else it is not
     readable: nothing is guessed.
     """
-    found = {order for chain in _chains(text, names) if (order := _order(chain, names)) is not None}
-    return found.pop() if len(found) == 1 else None
+    orders = {order for chain in _chains(text, names) if (order := _order(chain, names)) is not None}
+    return orders.pop() if len(orders) == 1 else None
 
 
 def _chains(text: str, names: Sequence[str]) -> list[list[str]]:
     """Return each maximal run of names and links in the text, as a list name, link, name, …"""
     longest_first = sorted(names, key=len, reverse=True)
     # "1" must not be found inside "10" or "1.5", nor a name inside a longer word.
-    name = (
-        r"[\[(（【\"'“*]*(?<![\w.])(?:"
-        + "|".join(map(re.escape, longest_first))
-        + r")(?!\w|\.\d)[\])）】\"'”*]*"
-    )
+    any_name = "|".join(map(re.escape, longest_first))
+    name = rf"[\[(（【\"'“*]*(?<![\w.])(?:{any_name})(?!\w|\.\d)[\])）】\"'”*]*"
     whole = re.compile(f"{name}(?:{_LINK.pattern}{name})+", re.IGNORECASE)
-    chains = []
-    for match in whole.finditer(text):
-        chains.append([part.strip(" \t[]()（）【】\"'“”*") for part in _LINK.split(match.group())])
-    return chains
+    return [
+        [part.strip(" \t[]()（）【】\"'“”*") for part in _LINK.split(match.group())]
+        for match in whole.finditer(text)
+    ]
 
 
 def _order(chain: list[str], names: Sequence[str]) -> tuple[tuple[int, ...], ...] | None:

@@ -1,4 +1,4 @@
-"""Orders and comparisons become utilities with their uncertainty: Bradley-Terry and Plackett-Luce with ties."""
+"""Orders and comparisons become utilities and how sure they are: Bradley-Terry, Plackett-Luce with ties."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from character.ranking.score_model import normal_cdf
 from character.statistics.arrays import Floats
 
 PRIOR_SD = 2.0
-"""The standard deviation of utilities before anything is seen, in logits: keeps them finite where one side always wins."""
+"""The standard deviation of utilities before anything is seen, in logits: it keeps them finite."""
 _STEPS = 50
+_Derivatives = Callable[[Floats], tuple[Floats, Floats]]
+"""The gradient of a likelihood at some utilities, and its information there."""
 
 
 @dataclass(frozen=True)
 class Utilities:
-    """Utilities in logits (their mean is 0) and their covariance, by Laplace's approximation at the maximum."""
+    """Utilities in logits (their mean is 0) and their covariance, by Laplace's approximation."""
 
     means: Floats
     covariance: Floats
@@ -42,42 +44,35 @@ class Utilities:
 
 
 def bradley_terry(wins: Floats, *, prior_sd: float = PRIOR_SD) -> Utilities:
-    """Return the utilities under which the comparisons are most likely; ``wins[i, j]`` counts i over j, a tie half each.
+    """Return the utilities under which the comparisons are most likely.
 
-    P(i over j) = 1 / (1 + exp(u_j - u_i)), with a normal prior (Bradley & Terry 1952). The effect of the
-    first place cancels where each pair was judged in both orders.
+    ``wins[i, j]`` counts i over j, a tie half each. P(i over j) = 1 / (1 + exp(u_j - u_i)), with a normal
+    prior (Bradley & Terry 1952). The effect of the first place cancels where each pair was judged in both
+    orders.
     """
-    counts = wins + wins.T
-
-    def derivatives(u: Floats) -> tuple[Floats, Floats]:
-        p = 1 / (1 + np.exp(u[None, :] - u[:, None]))
-        gradient = (wins - counts * p).sum(axis=1)
-        weight = counts * p * (1 - p)
-        return gradient, np.diag(weight.sum(axis=1)) - weight
-
-    return _maximum(derivatives, len(wins), prior_sd)
+    derivatives = _of_comparisons(wins)
+    return _with_covariance(derivatives, _maximum(derivatives, wins.shape[:-1], prior_sd), prior_sd)
 
 
 def bradley_terry_means(wins: Floats, *, prior_sd: float = PRIOR_SD) -> Floats:
-    """Return the means of ``bradley_terry`` for many tables at once: (tables, n, n) in, (tables, n) out, each of mean 0.
+    """Return the means of ``bradley_terry`` for many tables at once: (tables, n, n) in, (tables, n) out.
 
     For resampling: some forty times faster than one by one.
     """
-    counts = wins + np.swapaxes(wins, 1, 2)
-    tables, n = wins.shape[:2]
-    u, diagonal = np.zeros((tables, n)), np.arange(n)
-    for _ in range(_STEPS):
-        p = 1 / (1 + np.exp(u[:, None, :] - u[:, :, None]))
-        gradient = (wins - counts * p).sum(axis=2) - u / prior_sd**2
+    u = _maximum(_of_comparisons(wins), wins.shape[:-1], prior_sd)
+    return np.asarray(u - u.mean(axis=-1, keepdims=True), dtype=float)
+
+
+def _of_comparisons(wins: Floats) -> _Derivatives:
+    counts = wins + np.swapaxes(wins, -1, -2)
+
+    def derivatives(u: Floats) -> tuple[Floats, Floats]:
+        p = 1 / (1 + np.exp(u[..., None, :] - u[..., :, None]))
+        gradient = (wins - counts * p).sum(axis=-1)
         weight = counts * p * (1 - p)
-        information = -weight
-        information[:, diagonal, diagonal] += weight.sum(axis=2) + 1 / prior_sd**2
-        step = np.linalg.solve(information, gradient[..., None])[..., 0]
-        largest = np.abs(step).max(axis=1, keepdims=True)
-        u = u + step * np.minimum(1.0, 2.0 / np.maximum(1e-12, largest))
-        if largest.max() < 1e-9:
-            break
-    return np.asarray(u - u.mean(axis=1, keepdims=True), dtype=float)
+        return gradient, weight.sum(axis=-1)[..., None] * np.eye(wins.shape[-1]) - weight
+
+    return derivatives
 
 
 def plackett_luce(
@@ -102,7 +97,7 @@ def plackett_luce(
             information += len(chosen) * (np.diag(p) - np.outer(p, p))
         return gradient, information
 
-    return _maximum(derivatives, num_candidates, prior_sd)
+    return _with_covariance(derivatives, _maximum(derivatives, (num_candidates,), prior_sd), prior_sd)
 
 
 def _stages(order: Sequence[Sequence[int]]) -> list[tuple[list[int], list[int]]]:
@@ -115,18 +110,26 @@ def _stages(order: Sequence[Sequence[int]]) -> list[tuple[list[int], list[int]]]
     return stages
 
 
-def _maximum(derivatives: Callable[[Floats], tuple[Floats, Floats]], n: int, prior_sd: float) -> Utilities:
-    """Find the maximum by Newton's method, which a concave likelihood with a normal prior always lets succeed."""
-    u, prior = np.zeros(n), np.eye(n) / prior_sd**2
+def _maximum(derivatives: _Derivatives, shape: tuple[int, ...], prior_sd: float) -> Floats:
+    """Find the maximum, or several at once, by Newton's method.
+
+    A concave likelihood with a normal prior always lets it succeed.
+    """
+    u, prior = np.zeros(shape), np.eye(shape[-1]) / prior_sd**2
     for _ in range(_STEPS):
         gradient, information = derivatives(u)
-        step = np.linalg.solve(information + prior, gradient - prior @ u)
-        u = u + step * min(1.0, 2.0 / max(1e-12, float(np.abs(step).max())))
-        if np.abs(step).max() < 1e-9:
+        step = np.linalg.solve(information + prior, (gradient - u / prior_sd**2)[..., None])[..., 0]
+        largest = np.abs(step).max(axis=-1, keepdims=True)
+        u = u + step * np.minimum(1.0, 2.0 / np.maximum(1e-12, largest))
+        if largest.max() < 1e-9:
             break
+    return u
+
+
+def _with_covariance(derivatives: _Derivatives, u: Floats, prior_sd: float) -> Utilities:
     _, information = derivatives(u)
-    covariance = np.asarray(np.linalg.inv(information + prior), dtype=float)
-    return Utilities(u - u.mean(), covariance)
+    covariance = np.linalg.inv(information + np.eye(len(u)) / prior_sd**2)
+    return Utilities(u - u.mean(), np.asarray(covariance, dtype=float))
 
 
 def borda(ranks_or_scores: Floats) -> Floats:
@@ -136,12 +139,11 @@ def borda(ranks_or_scores: Floats) -> Floats:
     """
     from character.statistics.agreement import mid_ranks
 
-    table = np.full(ranks_or_scores.shape, np.nan)
+    shares, counts = np.zeros(ranks_or_scores.shape), np.zeros(ranks_or_scores.shape[1])
     for row, scores in enumerate(ranks_or_scores):
         shown = ~np.isnan(scores)
         if shown.sum() > 1:
-            table[row, shown] = (shown.sum() - mid_ranks(scores[shown])) / (shown.sum() - 1)
-    known = ~np.isnan(table)
-    counts = known.sum(axis=0)
-    sums = np.where(known, table, 0.0).sum(axis=0)
+            shares[row, shown] = (shown.sum() - mid_ranks(scores[shown])) / (shown.sum() - 1)
+            counts += shown
+    sums = shares.sum(axis=0)
     return np.where(counts > 0, sums / np.maximum(counts, 1), 0.5)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal, get_args
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from character.errors import UnknownNameError
 from character.ranking.choice_models import Utilities, borda, bradley_terry, plackett_luce
-from character.ranking.score_model import PositionEffects, expected_gain, fit_scores
+from character.ranking.score_model import Fitted, PositionEffects, expected_gain, fit_scores
 from character.records import RankingPass, order_by_score
 from character.statistics.agreement import kendall_tau_b
 from character.statistics.arrays import Floats, Ints
@@ -24,10 +24,10 @@ Effects = Mapping[tuple[str, int], PositionEffects]
 
 @dataclass(frozen=True)
 class Combined:
-    """``scores`` in 0..1 per candidate (two decimals), ``probabilities[i][j]`` that i truly fits better than j.
+    """``scores`` in 0..1 per candidate (two decimals), ``probabilities[i][j]`` that i truly fits better.
 
-    ``consistency`` is that of the judge with itself (see ``consistency``), ``gain`` the share of pairs that one more pass is expected
-    to put right.
+    ``consistency`` is that of the judge with itself (see ``consistency``), ``gain`` the share of pairs that
+    one more pass is expected to put right.
     """
 
     scores: tuple[float, ...]
@@ -53,30 +53,26 @@ def combine(
         raise UnknownNameError("aggregation method", method, METHODS)
     table = np.array([[np.nan if s is None else s for s in done.scores] for done in passes], dtype=float)
     table = _without_effects(table, passes, effects or {})
-    scores, probabilities, gain = _BY_METHOD[method](table, passes)
-    rounded = np.round(np.clip(scores, 0.0, 1.0), 2)
-    clipped = np.round(np.clip(probabilities, 0.0001, 0.9999), 4)  # nothing is certain
-    return Combined(
-        scores=tuple(float(value) for value in rounded),
-        probabilities=tuple(tuple(float(value) for value in row) for row in clipped),
-        consistency=consistency(table),
-        gain=gain,
-    )
+    fitted = _BY_METHOD[method](table, passes)
+    rounded = np.round(np.clip(fitted.scores, 0.0, 1.0), 2)
+    clipped = np.round(np.clip(fitted.probabilities, 0.0001, 0.9999), 4)  # nothing is certain
+    probabilities = tuple(tuple(row) for row in clipped.tolist())
+    return Combined(tuple(rounded.tolist()), probabilities, consistency(table), fitted.gain)
 
 
 def consistency(table: Floats) -> float | None:
     """Return how far a judge agrees with itself, in -1..1; None where nothing was judged twice.
 
-    ``table`` has a row per pass and nan for what was not shown. It is the mean Kendall tau-b between passes that
-    share at least two candidates; a pass that ties everything agrees with none and counts as 0. Where every pass
-    shows one candidate, the first scores of all candidates are one pass, the second ones another, and so on.
+    ``table`` has a row per pass and nan for what was not shown. It is the mean Kendall tau-b between passes
+    that share at least two candidates; a pass that ties everything agrees with none and counts as 0. Where
+    every pass shows one candidate, the first scores of all are one pass, the second ones another, and so on.
     Where every pass shows two of more, it is 2 s - 1 with s the share of pairs of verdicts on the same two
     candidates that agree; where either is a tie, it counts half.
     """
-    shown = (~np.isnan(table)).sum(axis=1)
-    if len(shown) and shown.max() == 1:
+    most = max((~np.isnan(table)).sum(axis=1), default=0)
+    if most == 1:
         table = _rounds(table)
-    elif len(shown) and shown.max() == 2 and table.shape[1] > 2:
+    elif most == 2 and table.shape[1] > 2:
         return _same_verdicts(table)
     taus = []
     for left, right in combinations(table, 2):
@@ -87,7 +83,7 @@ def consistency(table: Floats) -> float | None:
 
 
 def _rounds(table: Floats) -> Floats:
-    """Return the passes of one candidate each as passes over all: the k-th score of each candidate is in the k-th."""
+    """Return passes of one candidate each as passes over all: the k-th has the k-th score of each."""
     columns = [column[~np.isnan(column)] for column in table.T]
     rounds = np.full((max(len(column) for column in columns), len(columns)), np.nan)
     for index, column in enumerate(columns):
@@ -101,55 +97,46 @@ def _same_verdicts(table: Floats) -> float | None:
     for row in table:
         shown = np.flatnonzero(~np.isnan(row))
         if len(shown) == 2:
-            verdicts.setdefault(tuple(shown.tolist()), []).append(
-                float(np.sign(row[shown[0]] - row[shown[1]]))
-            )
+            verdict = float(np.sign(row[shown[0]] - row[shown[1]]))
+            verdicts.setdefault(tuple(shown.tolist()), []).append(verdict)
     agreed = [
-        np.mean([a * b for a, b in combinations(said, 2)]) for said in verdicts.values() if len(said) > 1
+        np.mean([a * b for a, b in combinations(signs, 2)]) for signs in verdicts.values() if len(signs) > 1
     ]
     return round(float(np.mean(agreed)), 4) if agreed else None
 
 
 def _without_effects(table: Floats, passes: Sequence[RankingPass], effects: Effects) -> Floats:
     for row, done in enumerate(passes):
-        known = effects.get((done.juror or done.model, len(done.shown)))
-        if known is not None:
-            for place, index in enumerate(done.shown):
-                table[row, index] -= known.effects[place]
+        of_judge = effects.get((done.juror or done.model, len(done.shown)))
+        if of_judge is not None:
+            table[row, list(done.shown)] -= of_judge.effects
     return table
 
 
 def _positions(table: Floats, passes: Sequence[RankingPass]) -> Ints:
     places = np.zeros(table.shape, dtype=np.int64)
     for row, done in enumerate(passes):
-        for place, index in enumerate(done.shown):
-            places[row, index] = place
+        places[row, list(done.shown)] = range(len(done.shown))
     return places
 
 
-_Result = tuple[Floats, Floats, float]
+def _model(table: Floats, passes: Sequence[RankingPass]) -> Fitted:
+    return fit_scores(table, _positions(table, passes))
 
 
-def _model(table: Floats, passes: Sequence[RankingPass]) -> _Result:
-    fitted = fit_scores(table, _positions(table, passes))
-    return fitted.scores, fitted.probabilities, fitted.gain
+def _mean(table: Floats, passes: Sequence[RankingPass]) -> Fitted:
+    return replace(_model(table, passes), scores=np.nanmean(table, axis=0))
 
 
-def _mean(table: Floats, passes: Sequence[RankingPass]) -> _Result:
-    _, probabilities, gain = _model(table, passes)
-    return np.nanmean(table, axis=0), probabilities, gain
-
-
-def _plackett_luce(table: Floats, _passes: Sequence[RankingPass]) -> _Result:
+def _plackett_luce(table: Floats, _passes: Sequence[RankingPass]) -> Fitted:
     return _of(plackett_luce([_order(row) for row in table], table.shape[1]), len(table))
 
 
-def _borda(table: Floats, passes: Sequence[RankingPass]) -> _Result:
-    _, probabilities, gain = _plackett_luce(table, passes)
-    return borda(table), probabilities, gain
+def _borda(table: Floats, passes: Sequence[RankingPass]) -> Fitted:
+    return replace(_plackett_luce(table, passes), scores=borda(table))
 
 
-def _bradley_terry(table: Floats, _passes: Sequence[RankingPass]) -> _Result:
+def _bradley_terry(table: Floats, _passes: Sequence[RankingPass]) -> Fitted:
     n = table.shape[1]
     wins = np.zeros((n, n))
     for row in table:
@@ -161,11 +148,11 @@ def _bradley_terry(table: Floats, _passes: Sequence[RankingPass]) -> _Result:
     return _of(bradley_terry(wins), max(1.0, float(wins.sum()) / (n * (n - 1) / 2)))
 
 
-def _of(utilities: Utilities, judgements: float) -> _Result:
+def _of(utilities: Utilities, judgements: float) -> Fitted:
     """Return what utilities amount to, after so many judgements of each pair."""
     z = utilities.z()[np.triu_indices(len(utilities.means), 1)]
     gain = float(expected_gain(z, 1 / (judgements + 1)).mean()) if z.size else 0.0
-    return utilities.scores(), utilities.probabilities(), gain
+    return Fitted(utilities.scores(), utilities.probabilities(), gain)
 
 
 def _order(row: Floats) -> list[list[int]]:
@@ -174,7 +161,7 @@ def _order(row: Floats) -> list[list[int]]:
     return [[shown[k] for k in group] for group in groups]
 
 
-_BY_METHOD: dict[Method, Callable[[Floats, Sequence[RankingPass]], _Result]] = {
+_BY_METHOD: dict[Method, Callable[[Floats, Sequence[RankingPass]], Fitted]] = {
     "model": _model,
     "mean": _mean,
     "borda": _borda,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from itertools import combinations, islice
+from itertools import combinations
 
 
 def balanced_orders(num_candidates: int, seed: int) -> Iterator[tuple[int, ...]]:
@@ -35,11 +35,6 @@ def balanced_orders(num_candidates: int, seed: int) -> Iterator[tuple[int, ...]]
 def _zigzag(n: int) -> list[int]:
     """Return 0, 1, n-1, 2, n-2, …: neighbours differ by each amount once."""
     return [(step + 1) // 2 if step % 2 else (n - step // 2) % n for step in range(n)]
-
-
-def presentation_orders(num_candidates: int, num_passes: int, seed: int) -> list[tuple[int, ...]]:
-    """Return the first orders of the balanced design, one per pass."""
-    return list(islice(balanced_orders(num_candidates, seed), num_passes))
 
 
 def round_robin(num_candidates: int, seed: int) -> list[tuple[int, int]]:

@@ -43,7 +43,7 @@ class PositionEstimator:
         return self._sums[judge, length].number
 
     def effects(self, judge: str, length: int) -> PositionEffects:
-        """Return the effect of each place, first to last; they sum to 0. Nothing is estimated from a few rankings."""
+        """Return the effect of each place, first to last; they sum to 0, and are 0 after a few rankings."""
         sums = self._sums.get((judge, length))
         if sums is None or sums.number < MIN_RANKINGS:
             return PositionEffects((0.0,) * length)
@@ -57,7 +57,7 @@ class PositionEstimator:
         return [percentile_interval(float(estimates[i]), drawn[:, i]) for i in range(length)]
 
     def first_choices(self, judge: str, length: int) -> tuple[float, ...]:
-        """Return how often the candidate at each place got the highest score of its pass (shared among equals)."""
+        """Return how often each place had the highest score of its pass (shared among equals)."""
         sums = self._sums[judge, length]
         return tuple(float(value) for value in sums.tops / max(1.0, sums.tops.sum()))
 

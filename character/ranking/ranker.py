@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict, Unpack
 
 import dspy
 
 from character.backends.call import Call, Reply
-from character.backends.drivers import RecipeModule, Steps, adrive, drive
+from character.backends.drivers import RecipeModule, Steps, by_tasks, by_threads
 from character.backends.predictors import as_predictor, needed_outputs
 from character.config import MAX_PASSES
 from character.constitution import Trait
@@ -34,7 +34,7 @@ Shown = tuple[str, tuple[int, ...]]
 
 
 class Passing(TypedDict, total=False):
-    """How many passes a ranker makes, and how they become one ranking: the options that ``[ranking]`` has as well."""
+    """How many passes a ranker makes, and how they become one ranking: options that ``[ranking]`` has too."""
 
     max_passes: int | None
     min_gain: float
@@ -52,11 +52,12 @@ class Ranker(RecipeModule):
     order with ties), ``pairwise`` (two at a time, each pair or as a ``swiss`` tournament matches them) or
     ``pointwise`` (one at a time). The orders are balanced, see ``balanced_orders``. After ``passes`` the
     ranker goes on, one pass at a time up to ``max_passes``, while one more is expected to put right at least
-    ``min_gain`` of all pairs of candidates; by default 4 at most, and one where ``passes`` is one. ``jurors`` are models by name that each judge
-    everything, instead of the model of the context. ``method`` replaces how the passes are combined. ``calibration`` is
-    applied to the scores of every pass, see ``optimizers.calibration.calibration``. ``predictor`` asks in place of
-    ``dspy.Predict``: a module such as ``dspy.ChainOfThought(…)``, or a signature of one's own, with the fields that the
-    strategy's has (an input or its reasoning may be missing).
+    ``min_gain`` of all pairs of candidates; by default 4 at most, and one where ``passes`` is one. ``jurors``
+    are models by name that each judge everything, instead of the model of the context. ``method`` replaces
+    how the passes are combined. ``calibration`` is applied to the scores of every pass, see
+    ``optimizers.calibration.calibration``. ``predictor`` asks in place of ``dspy.Predict``: a module such as
+    ``dspy.ChainOfThought(…)``, or a signature of one's own, with the fields that the strategy's has (an input
+    or its reasoning may be missing).
 
     A reply that cannot be read, or that breaks its scale, is asked for again with the fault shown, at most
     ``max_reasks`` times; then the ranking is unranked, because a pass that is missing leaves the orders
@@ -82,9 +83,8 @@ class Ranker(RecipeModule):
             raise TypeError(f"Ranker has no option {min(unknown)!r}; it has {', '.join(_PASSING)}")
         max_passes, tournament, method = chosen["max_passes"], chosen["tournament"], chosen["method"]
         if passes < 1 or (max_passes is not None and max_passes < passes):
-            raise InputError(
-                f"found {passes} passes and at most {max_passes}.", expected="1 <= passes <= max_passes"
-            )
+            fault = f"found {passes} passes and at most {max_passes}."
+            raise InputError(fault, expected="1 <= passes <= max_passes")
         if tournament not in TOURNAMENTS:
             raise UnknownNameError("tournament", tournament, TOURNAMENTS)
         if method is not None and method not in METHODS:
@@ -95,31 +95,39 @@ class Ranker(RecipeModule):
         self.min_gain, self.tournament, self.method = chosen["min_gain"], tournament, method
         self.jurors, self.calibration, self.max_reasks = dict(jurors or {}), calibration, max_reasks
 
-    def forward(
+    def _steps(
         self,
         message: Message | Sequence[Mapping[str, str]] | str,
         candidates: Candidates | Sequence[str],
         trait: Trait | Mapping[str, Any] | str,
         *,
         seed: int = 0,
-    ) -> Ranking:
+    ) -> Steps[Ranking]:
         """Return the ranking; the same seed shows the candidates in the same orders."""
-        trait = as_trait(trait)
-        message = as_message(message, trait)
-        return drive(self._steps(message, as_candidate_set(candidates, message), trait, seed))
+        bench = self._bench(message, candidates, trait, seed)
+        plan = Plan(self.strategy, bench.number, self.passes, self.tournament, bench.seed)
+        for _ in range(plan.rounds):
+            yield from self._judge(bench, plan.round(bench.points()))
+            if bench.pending:
+                break
+        if bench.pending or bench.is_unsuitable():
+            return bench.ranking()
+        bench.combine()
+        extra = 0
+        while self.passes + extra < self.max_passes and bench.combined.gain >= self.min_gain:
+            shown = plan.more(bench.combined.probabilities)
+            if not shown:
+                break
+            yield from self._judge(bench, shown)
+            bench.pending.clear()  # the passes before stand without what could not be read in a further one
+            bench.combine()
+            extra += 1
+        most = calls_per_pass(self.strategy, bench.number, self.tournament) * self.max_passes
+        bench.saved = max(0, most * max(1, len(self.jurors)) - len(bench.done))
+        return bench.ranking()
 
-    async def aforward(
-        self,
-        message: Message | Sequence[Mapping[str, str]] | str,
-        candidates: Candidates | Sequence[str],
-        trait: Trait | Mapping[str, Any] | str,
-        *,
-        seed: int = 0,
-    ) -> Ranking:
-        """Do as ``forward`` does, on the event loop."""
-        trait = as_trait(trait)
-        message = as_message(message, trait)
-        return await adrive(self._steps(message, as_candidate_set(candidates, message), trait, seed))
+    forward = by_threads(_steps)
+    aforward = by_tasks(_steps)
 
     def examples(
         self,
@@ -137,21 +145,15 @@ class Ranker(RecipeModule):
         ``scores`` (in 0..1 per candidate, None where not known) cover what is shown, it also has the outputs
         that would be right, without reasoning.
         """
-        trait = as_trait(trait)
-        message = as_message(message, trait)
-        made = as_candidate_set(candidates, message)
-        plan = Plan(self.strategy, len(made.items), passes, self.tournament, stable_seed(seed, made.id))
-        found = []
-        for shown in plan.round([0.0] * len(made.items)):
-            inputs = _inputs(message, made, trait, shown)
-            known = [scores[i] for i in shown] if scores is not None else [None]
-            outputs = (
-                _strategy(self.strategy).write([score for score in known if score is not None])
-                if None not in known
-                else {}
-            )
-            found.append(dspy.Example(**inputs, **outputs, shown=list(shown)).with_inputs(*inputs))
-        return found
+        bench = self._bench(message, candidates, trait, seed)
+        plan = Plan(self.strategy, bench.number, passes, self.tournament, bench.seed)
+        examples = []
+        for shown in plan.round(bench.points()):
+            inputs = bench.inputs(shown)
+            right = [score for i in shown if scores is not None and (score := scores[i]) is not None]
+            outputs = bench.strategy.write(right) if len(right) == len(shown) else {}
+            examples.append(dspy.Example(**inputs, **outputs, shown=list(shown)).with_inputs(*inputs))
+        return examples
 
     def read(self, outputs: Mapping[str, Any], shown: Sequence[int]) -> tuple[list[float | None] | None, str]:
         """Return (scores in 0..1 in the candidates' order, fault) of what the predictor replied.
@@ -159,92 +161,53 @@ class Ranker(RecipeModule):
         Scores are None for an unsuitable message and for a reply that breaks its scale; the fault then says
         which. Candidates that were not shown have None.
         """
-        if outputs.get("suitable", True) is False:
-            return None, "unsuitable"
-        scores, reason, _ = _strategy(self.strategy).read(outputs, len(shown))
-        if scores is None:
-            return None, reason or "unsuitable"
-        by_index = dict(zip(shown, scores, strict=True))
-        return [by_index.get(i) for i in range(max(shown) + 1)], ""
+        scores, fault, _detail = _read(_strategy(self.strategy), outputs, shown, max(shown) + 1)
+        return scores, fault or ("unsuitable" if scores is None else "")
 
-    def _steps(self, message: Message, candidates: Candidates, trait: Trait, seed: int) -> Steps[Ranking]:
-        number = len(candidates.items)
-        seed = stable_seed(seed, candidates.id)
-        lengths = [text_length(item.text) for item in candidates.items]
-        bench = _Bench(_strategy(self.strategy), self.method, number, self.calibration, lengths)
-        plan = Plan(self.strategy, number, self.passes, self.tournament, seed)
-        for _ in range(plan.rounds):
-            yield from self._judge(bench, plan.round(bench.points()), message, candidates, trait, seed)
-            if bench.pending:
-                break
-        if bench.pending or bench.is_unsuitable():
-            return bench.ranking(message, candidates, trait, self.strategy)
-        bench.combine()
-        extra = 0
-        while self.passes + extra < self.max_passes and bench.combined.gain >= self.min_gain:
-            shown = plan.more(bench.combined.probabilities)
-            if not shown:
-                break
-            yield from self._judge(bench, shown, message, candidates, trait, seed)
-            bench.give_up_pending()
-            bench.combine()
-            extra += 1
-        most = calls_per_pass(self.strategy, number, self.tournament) * self.max_passes
-        bench.saved = max(0, most * max(1, len(self.jurors)) - len(bench.done))
-        return bench.ranking(message, candidates, trait, self.strategy)
-
-    def _judge(
+    def _bench(
         self,
-        bench: _Bench,
-        shown: Sequence[tuple[int, ...]],
-        message: Message,
-        candidates: Candidates,
-        trait: Trait,
+        message: Message | Sequence[Mapping[str, str]] | str,
+        candidates: Candidates | Sequence[str],
+        trait: Trait | Mapping[str, Any] | str,
         seed: int,
-    ) -> Steps[None]:
+    ) -> _Bench:
+        trait = as_trait(trait)
+        message = as_message(message, trait)
+        return _Bench(self, message, as_candidate_set(candidates, message), trait, seed)
+
+    def _judge(self, bench: _Bench, shown: Sequence[tuple[int, ...]]) -> Steps[None]:
         """Ask every juror for everything that is to be shown, and again for what could not be read."""
         bench.ask([(juror, order) for juror in self.jurors or ("",) for order in shown])
         for attempt in range(1 + self.max_reasks):
             asked = list(bench.pending)
             if not asked:
                 return
-            calls = [
-                self._call(
-                    message,
-                    candidates,
-                    trait,
-                    bench.asked[i],
-                    self._seed(bench, i, attempt, seed),
-                    bench.pending[i],
-                )
-                for i in asked
-            ]
-            for i, reply in zip(asked, (yield calls), strict=True):
-                bench.take(i, reply)
+            replies = yield [self._call(bench, number, attempt) for number in asked]
+            for number, reply in zip(asked, replies, strict=True):
+                bench.take(number, reply)
 
-    def _seed(self, bench: _Bench, number: int, attempt: int, seed: int) -> int:
-        juror = bench.asked[number][0]
-        return stable_seed(seed, *([juror] if juror else []), number, attempt)
-
-    def _call(
-        self, message: Message, candidates: Candidates, trait: Trait, shown: Shown, seed: int, fault: str
-    ) -> Call:
-        juror, order = shown
-        inputs = _inputs(message, candidates, trait, order)
-        needs = needed_outputs(_strategy(self.strategy).signature)
-        return Call(self.rank, inputs, "ranking", trait.name, seed, fault, self.jurors.get(juror), needs)
-
-
-def _inputs(message: Message, candidates: Candidates, trait: Trait, shown: Sequence[int]) -> dict[str, Any]:
-    return {
-        "language": language_name(message.language),
-        "trait": trait.brief(),
-        "conversation": [turn.model_dump() for turn in message.turns],
-        "responses": [candidates.items[i].text for i in shown],
-    }
+    def _call(self, bench: _Bench, number: int, attempt: int) -> Call:
+        juror, shown = bench.asked[number]
+        seed = stable_seed(bench.seed, *([juror] if juror else []), number, attempt)
+        lm, fault = self.jurors.get(juror), bench.pending[number]
+        needs = needed_outputs(bench.strategy.signature)
+        return Call(self.rank, bench.inputs(shown), "ranking", bench.trait.name, seed, fault, lm, needs)
 
 
 _strategy = strategy  # the module's argument has the same name
+
+
+def _read(
+    strategy: Strategy, outputs: Mapping[str, Any], shown: Sequence[int], number: int
+) -> tuple[list[float | None] | None, str, str]:
+    """Return (scores of ``number`` candidates, fault, detail); an unsuitable message has none of these."""
+    if outputs.get("suitable", True) is False:
+        return None, "", ""
+    scores, fault, detail = strategy.read(outputs, len(shown))
+    if scores is None:
+        return None, fault, detail
+    by_index = dict(zip(shown, scores, strict=True))
+    return [by_index.get(i) for i in range(number)], "", ""
 
 
 @dataclass
@@ -255,11 +218,11 @@ class _Bench:
     ``done`` the replies (None where the message was found unsuitable).
     """
 
-    strategy: Strategy
-    method: Method | None
-    num_candidates: int
-    calibration: Calibration | None
-    lengths: Sequence[float]
+    ranker: Ranker
+    message: Message
+    candidates: Candidates
+    trait: Trait
+    seed: int
     asked: list[Shown] = field(default_factory=list)
     pending: dict[int, str] = field(default_factory=dict)
     done: dict[int, RankingPass | None] = field(default_factory=dict)
@@ -267,6 +230,21 @@ class _Bench:
     usage: Usage = field(default_factory=Usage)
     saved: int = 0
     combined: Combined = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.seed = stable_seed(self.seed, self.candidates.id)
+        self.number = len(self.candidates.items)
+        self.strategy = _strategy(self.ranker.strategy)
+        self.method = self.ranker.method or self.strategy.method
+
+    def inputs(self, shown: Sequence[int]) -> dict[str, Any]:
+        """Return what the judge is given where these candidates are shown."""
+        return {
+            "language": language_name(self.message.language),
+            "trait": self.trait.brief(),
+            "conversation": [turn.model_dump() for turn in self.message.turns],
+            "responses": [self.candidates.items[i].text for i in shown],
+        }
 
     def ask(self, shown: Sequence[Shown]) -> None:
         """Put questions on the list."""
@@ -278,23 +256,22 @@ class _Bench:
         """Read a reply: a pass, an unsuitable message, or a fault that is asked about again."""
         self.usage += reply.usage
         juror, shown = self.asked[number]
-        scores, reason, detail = None, reply.fault, reply.detail
-        if not reason and reply.outputs.get("suitable", True) is not False:
-            scores, reason, detail = self.strategy.read(reply.outputs, len(shown))
-        if reason:
-            self.pending[number] = detail or reason
-            self.faults.append((number, reason, detail))
+        scores, fault, detail = None, reply.fault, reply.detail
+        if not fault:
+            scores, fault, detail = _read(self.strategy, reply.outputs, shown, self.number)
+        if fault:
+            self.pending[number] = detail or fault
+            self.faults.append((number, fault, detail))
             return
         del self.pending[number]
         self.done[number] = None
         if scores is not None:
-            by_index = dict(zip(shown, scores, strict=True))
-            said = [by_index.get(i) for i in range(self.num_candidates)]
-            if self.calibration is not None:
-                said = self.calibration.apply(said, shown, self.lengths)
+            if self.ranker.calibration is not None:
+                lengths = [text_length(item.text) for item in self.candidates.items]
+                scores = self.ranker.calibration.apply(scores, shown, lengths)
             self.done[number] = RankingPass(
                 shown=shown,
-                scores=tuple(said),
+                scores=tuple(scores),
                 reason=reply.text("reasoning"),
                 seed=reply.seed,
                 model=reply.model,
@@ -307,63 +284,50 @@ class _Bench:
 
     def points(self) -> list[float]:
         """Return each candidate's points so far, which match a Swiss tournament."""
-        sums = [0.0] * self.num_candidates
+        sums = [0.0] * self.number
         for done in self.passes():
             for index in done.shown:
                 sums[index] += done.scores[index] or 0.0
         return sums
 
     def is_unsuitable(self) -> bool:
-        """Whether at least half of the replies found the message unsuitable, or nobody judged some candidate."""
+        """Whether half of the replies or more found it unsuitable, or nobody judged some candidate."""
         silent = sum(done is None for done in self.done.values())
         judged = {index for done in self.passes() for index in done.shown}
-        return 2 * silent >= len(self.done) or len(judged) < self.num_candidates
-
-    def give_up_pending(self) -> None:
-        """Leave out what could not be read in a further pass: the passes before stand without it."""
-        self.pending.clear()
+        return 2 * silent >= len(self.done) or len(judged) < self.number
 
     def combine(self) -> None:
         """Take everything that was said so far together."""
-        self.combined = combine(
-            self.passes(), self.num_candidates, method=self.method or self.strategy.method
-        )
+        self.combined = combine(self.passes(), self.number, method=self.method)
 
-    def ranking(self, message: Message, candidates: Candidates, trait: Trait, name: str) -> Ranking:
+    def ranking(self) -> Ranking:
         """Return what it all amounts to."""
         passes = self.passes()
-        known: dict[str, Any] = {
-            "message_id": message.id,
-            "candidates_id": candidates.id,
-            "trait": trait.name,
-            "strategy": name,
+        facts: dict[str, Any] = {
+            "message_id": self.message.id,
+            "candidates_id": self.candidates.id,
+            "trait": self.trait.name,
+            "strategy": self.strategy.name,
             "passes": passes,
-            "drops": self._drops(message.id),
+            "drops": tuple(self._drops()),
             "usage": self.usage,
         }
         if self.pending:
-            return Ranking(status="unranked", reason=next(iter(self.pending.values())), **known)
+            return Ranking(status="unranked", reason=next(iter(self.pending.values())), **facts)
         if self.is_unsuitable():
-            return Ranking(status="unsuitable", reason="no reply to this message can show the trait", **known)
+            return Ranking(status="unsuitable", reason="no reply to this message can show the trait", **facts)
         return Ranking(
             scores=self.combined.scores,
             order=order_by_score(self.combined.scores),
             probabilities=self.combined.probabilities,
             consistency=self.combined.consistency,
-            method=self.method or self.strategy.method,
+            method=self.method,
             saved_calls=self.saved,
             reason=passes[0].reason,
-            **known,
+            **facts,
         )
 
-    def _drops(self, message_id: str) -> tuple[Drop, ...]:
-        return tuple(
-            Drop(
-                stage="ranking",
-                reason=reason,
-                detail=detail,
-                message_id=message_id,
-                recovered=number in self.done,
-            )
-            for number, reason, detail in self.faults
-        )
+    def _drops(self) -> Iterator[Drop]:
+        for number, fault, detail in self.faults:
+            message, recovered = self.message.id, number in self.done
+            yield Drop(stage="ranking", reason=fault, detail=detail, message_id=message, recovered=recovered)

@@ -1,4 +1,4 @@
-"""The rankings of a run once more, with the position effects that the whole run shows taken out. No model is called."""
+"""The rankings of a run once more, without the position effects that the run shows. No model is called."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def rerank(ranking: Ranking, effects: Effects) -> Ranking:
     if ranking.status != "ranked" or not ranking.passes or ranking.method not in METHODS:
         return ranking
     combined = combine(ranking.passes, len(ranking.scores), method=ranking.method, effects=effects)
-    kept = ranking.model_dump(exclude={"id", "scores", "order", "probabilities", "consistency"})
+    facts = ranking.model_dump(exclude={"id", "scores", "order", "probabilities", "consistency"})
     return Ranking(
-        **kept,
+        **facts,
         scores=combined.scores,
         order=order_by_score(combined.scores),
         probabilities=combined.probabilities,

@@ -1,4 +1,4 @@
-"""A run's ranker from a file: the configuration that goes with it, the ranker itself, and what to know before using it."""
+"""A run's ranker from a file: its configuration, the ranker itself, and what to know before using it."""
 
 from __future__ import annotations
 
@@ -45,10 +45,11 @@ def _read_once(path: str, *_facts: int) -> RankerArtifact:
 
 
 def with_tuned_ranker(config: Config) -> Config:
-    """Return the configuration with the settings of its saved ranker, where it names one and does not set them itself.
+    """Return the configuration with the settings of its saved ranker, as far as it does not set them itself.
 
-    Raises ArtifactError for a file that is no saved ranker, or one that does not fit today's, and ConfigError where the configuration asks for
-    another strategy than the ranker was tuned for.
+    One that names no saved ranker stays as it is. Raises ArtifactError for a file that is no saved ranker, or
+    one that does not fit today's, and ConfigError where the configuration asks for another strategy than the
+    ranker was tuned for.
     """
     if config.ranking.ranker is None:
         return config
@@ -70,20 +71,16 @@ def build_ranker(settings: RankingConfig, lms: Mapping[str, Any]) -> Ranker:
     """Return the ranker of a configuration: as tuned where it names a file, else with our own prompt."""
     if settings.ranker is not None:
         settings = with_tuned_ranker(Config.model_construct(ranking=settings)).ranking
-    ranker = Ranker(
-        settings.passes,
-        strategy=settings.strategy,
-        max_passes=settings.most_passes,
-        min_gain=settings.min_gain,
-        tournament=settings.tournament,
-        method=settings.method,
-        jurors={name: lms[name] for name in settings.backends if name in lms},
-        max_reasks=settings.max_reasks,
-    )
+    jurors = {name: lms[name] for name in settings.backends if name in lms}
+    ranker = Ranker(**_options(settings), jurors=jurors)
     if settings.ranker is None:
         return ranker
     tuned: Ranker = apply_artifact(ranker, _read(settings.ranker), settings=False)
     return tuned
+
+
+def _options(settings: RankingConfig) -> dict[str, Any]:
+    return {name: getattr(settings, name) for name in _SETTINGS} | {"max_passes": settings.most_passes}
 
 
 def ranker_fingerprint(settings: RankingConfig) -> str | None:
@@ -94,8 +91,8 @@ def ranker_fingerprint(settings: RankingConfig) -> str | None:
 def ranker_notes(config: Config, language: str = "") -> list[str]:
     """Return what to know before a run in this language, where one is named, with its saved ranker.
 
-    That it was tuned on another model, in another language or with the rehearsal model, was not adopted, measures length, or
-    that our prompt changed since.
+    That it was tuned on another model, in another language or with the rehearsal model, was not adopted,
+    measures length, or that our prompt changed since.
     """
     path = config.ranking.ranker
     if path is None:
@@ -108,7 +105,7 @@ def ranker_notes(config: Config, language: str = "") -> list[str]:
     if not artifact.adopted:
         notes.append(f"this ranker was not adopted: {artifact.reason or 'no gain was shown'}.")
     then = artifact.ranker.model_dump()
-    now = {**config.ranking.model_dump(), "max_passes": config.ranking.most_passes}
+    now = _options(config.ranking)
     notes += [
         f"it was measured with {name} = {then[name]}, here it is {now[name]}."
         for name in _SETTINGS
@@ -129,27 +126,23 @@ def keep_ranker(folder: Path, config: Config) -> Config:
     copy = folder / COPY_NAME
     if not copy.exists():
         write_whole(dump_artifact(artifact), copy)
-    kept = _read(copy)
-    if kept.fingerprint != artifact.fingerprint:
-        raise _another(copy, kept, artifact)
+    given, there = artifact.fingerprint, _read(copy).fingerprint
+    if there != given:
+        raise StoreError(
+            f"{copy} is another ranker ({there}) than the one given ({given}).",
+            fix="start a new run with another --out.",
+        )
     return config.model_copy(update={"ranking": config.ranking.model_copy(update={"ranker": str(copy)})})
 
 
 def _checked(path: str) -> RankerArtifact:
     """Return a saved ranker that fits the rankers of today."""
     artifact = _read(path)
-    found = refusals(artifact, Ranker(strategy=artifact.ranker.strategy))
-    if found:
+    faults = refusals(artifact, Ranker(strategy=artifact.ranker.strategy))
+    if faults:
         raise ArtifactError(
-            f"{path} does not fit today's ranker: {'; '.join(found[:5])}.",
+            f"{path} does not fit today's ranker: {'; '.join(faults[:5])}.",
             expected="a ranker saved with the same fields, and examples that it can read",
             fix="tune it again with `character optimize`.",
         )
     return artifact
-
-
-def _another(copy: Path, kept: RankerArtifact, artifact: RankerArtifact) -> StoreError:
-    return StoreError(
-        f"{copy} is another ranker ({kept.fingerprint}) than the one given ({artifact.fingerprint}).",
-        fix="start a new run with another --out.",
-    )

@@ -1,4 +1,4 @@
-"""Scores of several passes become one score per candidate, with how sure it is and the position effect taken out."""
+"""Scores of several passes become one per candidate, with how sure it is and without the position effect."""
 
 from __future__ import annotations
 
@@ -48,20 +48,18 @@ def fit_scores(scores: Floats, positions: Ints) -> Fitted:
         candidate + leniency of the pass + slope · place + bonus of the first place + noise,
 
     with nothing assumed about candidates and leniency, normal priors on slope and bonus (``SLOPE_SD``,
-    ``FIRST_SD``), and the noise integrated over ``NOISE_GRID``. In a balanced design the scores are plain means; before it
-    is complete the model takes out as much of the position effect as the passes can tell. Probabilities hold for candidates
-    that lie ``UTILITY_SD`` apart before anything is seen. The model is that of Lindley & Smith 1972.
+    ``FIRST_SD``), and the noise integrated over ``NOISE_GRID``. In a balanced design the scores are plain
+    means; before it is complete the model takes out as much of the position effect as the passes can tell.
+    Probabilities hold for candidates that lie ``UTILITY_SD`` apart before anything is seen. The model is that
+    of Lindley & Smith 1972.
     """
     seen = ~np.isnan(scores)
     passes, items = np.nonzero(seen)
+    places = positions[seen]
     design, prior = _design(
-        tuple(int(i) for i in passes),
-        tuple(int(i) for i in items),
-        tuple(int(positions[p, i]) for p, i in zip(passes, items, strict=True)),
-        scores.shape,
+        tuple(passes.tolist()), tuple(items.tolist()), tuple(places.tolist()), scores.shape
     )
-    values = scores[seen]
-    return _posterior(design, prior, values, *scores.shape)
+    return _posterior(design, prior, scores[seen], *scores.shape)
 
 
 @lru_cache(maxsize=512)
@@ -77,7 +75,7 @@ def _design(
     columns, precision = [candidate], [np.full(n, _FLAT)]
     if sizes.max() > 1:
         if m > 1:
-            # Leniencies sum to zero: the last pass is minus the others, and the level stays with the candidates.
+            # Leniencies sum to zero: the last pass is minus the others; the level stays with the candidates.
             leniency = np.zeros((len(passes), m))
             leniency[rows, passes] = 1.0
             columns.append(leniency[:, :-1] - leniency[:, -1:])

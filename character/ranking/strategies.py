@@ -1,4 +1,4 @@
-"""How a judge is asked: by scores of all candidates, an order of all, comparisons of two, or a score of each."""
+"""How a judge is asked: by scores of all candidates, an order of all, comparisons of two, or one by one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from character.errors import UnknownNameError
 from character.ranking.chains import parse_chain
 from character.ranking.combine import Method
 from character.ranking.orders import balanced_orders, round_robin, swiss_round
-from character.records import order_by_score
+from character.records import order_by_score, scores_by_order
 from character.text import stable_seed
 from signatures.judging import CompareResponses
 from signatures.ranking import BEST_SCORE, OrderResponses, RankResponses, ScoreResponse
@@ -28,12 +28,12 @@ UNSURE = 0.1
 """A pair is compared again while either side is the better one with more than this probability."""
 
 Read = tuple[tuple[float, ...] | None, str, str]
-"""What a reply said: scores in 0..1 in the order shown (None for an unsuitable message), or a fault and its detail."""
+"""Scores in 0..1 in the order shown (None for an unsuitable message), or a fault and its detail."""
 
 
 @dataclass(frozen=True)
 class Strategy:
-    """One way to ask: the signature, how its reply is read, and how the scores of several passes are combined.
+    """One way to ask: the signature, how its reply is read, how the scores of several passes are combined.
 
     ``write`` is the other way round: what the reply would be for scores in 0..1 in the order shown.
     """
@@ -69,20 +69,11 @@ def _score(outputs: Mapping[str, Any], _number: int) -> Read:
 def _order(outputs: Mapping[str, Any], number: int) -> Read:
     groups = parse_chain(outputs["order"], [str(i + 1) for i in range(number)])
     if groups is None:
-        said = outputs["order"].strip()[:60]
-        return (
-            None,
-            "unreadable_order",
-            f"the order {said!r} is no chain that names each of 1 to {number} once, such as 2 > 3 = 1",
-        )
-    scores = [0.0] * number
-    place = 0
-    for group in groups:
-        middle = place + (len(group) - 1) / 2
-        for index in group:
-            scores[index] = 1 - middle / (number - 1)
-        place += len(group)
-    return tuple(scores), "", ""
+        order = outputs["order"].strip()[:60]
+        fault = f"the order {order!r} is no chain that names each of 1 to {number} once, such as 2 > 3 = 1"
+        return None, "unreadable_order", fault
+    scores = scores_by_order(groups)
+    return tuple(scores[i] for i in range(number)), "", ""
 
 
 def _verdict(outputs: Mapping[str, Any], _number: int) -> Read:
@@ -164,7 +155,7 @@ class Plan:
         return [both[i + turn % 2] for i in range(0, len(both), 2) for turn in range(self.passes)]
 
     def more(self, probabilities: tuple[tuple[float, ...], ...]) -> list[tuple[int, ...]]:
-        """Return what one further pass shows: for ``pairwise`` the pairs that are still unsure, else everything."""
+        """Return what one further pass shows: of ``pairwise`` the pairs still unsure, else everything."""
         if self.name != "pairwise":
             self.passes = 1
             return self.round([])

@@ -27,9 +27,9 @@ def doubt_of_pair(ranking: Ranking, i: int, j: int) -> float:
 
 
 def uncertainty(ranking: Ranking) -> float:
-    """Return how unsure a ranking is, 0..1: by its probabilities, else by its scores and the consistency of its passes.
+    """Return how unsure a ranking is, 0..1; 1 where there is no ranking, as nothing is known then.
 
-    1 where there is no ranking: nothing is known.
+    By its probabilities, else by its scores and the consistency of its passes.
     """
     if ranking.status != "ranked":
         return 1.0

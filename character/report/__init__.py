@@ -5,40 +5,19 @@ the HTML and ``write`` a file. A report asks nothing of any network: scripts and
 Content-Security-Policy allows those alone, by their hashes.
 """
 
-from __future__ import annotations
-
-from character.report.files import html_path, write_page
-from character.report.parts import (
-    Chart,
-    Example,
-    Examples,
-    Figure,
-    Figures,
-    Note,
-    Notes,
-    Number,
-    Page,
-    Section,
-    Table,
-    Text,
-)
-from character.report.rendering import render, write
-
-__all__ = [
-    "Chart",
-    "Example",
-    "Examples",
-    "Figure",
-    "Figures",
-    "Note",
-    "Notes",
-    "Number",
-    "Page",
-    "Section",
-    "Table",
-    "Text",
-    "html_path",
-    "render",
-    "write",
-    "write_page",
-]
+from character.report.files import html_path as html_path
+from character.report.files import write_page as write_page
+from character.report.parts import Chart as Chart
+from character.report.parts import Example as Example
+from character.report.parts import Examples as Examples
+from character.report.parts import Figure as Figure
+from character.report.parts import Figures as Figures
+from character.report.parts import Note as Note
+from character.report.parts import Notes as Notes
+from character.report.parts import Number as Number
+from character.report.parts import Page as Page
+from character.report.parts import Section as Section
+from character.report.parts import Table as Table
+from character.report.parts import Text as Text
+from character.report.rendering import render as render
+from character.report.rendering import write as write

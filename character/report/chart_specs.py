@@ -1,4 +1,4 @@
-"""The pieces that chart specs share: axes, intervals, reference lines, groups, and labels short enough to read."""
+"""The pieces that chart specs share: axes, reference lines, groups, and labels short enough to read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ FITTING_COLUMNS = 54
 CELL_WIDTH, LABEL_WIDTH = 44, 130
 """Least width of a matrix's cell, and room for the labels of its rows, in pixels."""
 SLANT, SLANTED_LIMIT = -40, 150
-"""Angle of labels that do not fit level above their columns, in degrees, and the width from which they are cut, in pixels."""
+"""Angle of labels that do not fit level above their columns, in degrees, and the width, in pixels, to which
+they are cut."""
 ROW_HEIGHT = 24
 """Height of a row of bars, dots or cells, in pixels."""
 
@@ -39,37 +40,18 @@ def distinct_labels(labels: Sequence[str]) -> list[str]:
 
 def base_spec(values: list[dict[str, Any]], *, height: int) -> dict[str, Any]:
     """Return a spec as wide as its page with the data inside; ``height`` is in pixels."""
-    return {
-        "$schema": SCHEMA,
-        "width": "container",
-        "height": height,
-        "data": {"values": values},
-    }
+    return {"$schema": SCHEMA, "width": "container", "height": height, "data": {"values": values}}
 
 
-def value_axis(channel: str, title: str, percent: bool, domain: tuple[float, float] | None) -> dict[str, Any]:
-    """Return the encoding of values on the channel ``x`` or ``y``."""
-    axis: dict[str, Any] = {"field": "value", "type": "quantitative", "title": title}
-    axis["axis"] = {"format": number_format(percent), "tickCount": 5}
-    if domain:
-        axis["scale"] = {"domain": list(domain), "nice": False}
-    return axis
+def field(name: str, kind: str = "quantitative", **more: object) -> dict[str, Any]:
+    """Return the encoding of a field of the data; ``kind`` is what Vega-Lite calls its type."""
+    return {"field": name, "type": kind, **more}
 
 
-def interval_layers(
-    row: dict[str, Any], *, there: bool, colour: dict[str, Any] | None = None
-) -> list[dict[str, Any]]:
-    """Return the layer of intervals as thin lines, none where ``there`` are none."""
-    if not there:
-        return []
-    ends = {"x": {"field": "low", "type": "quantitative"}, "x2": {"field": "high"}}
-    return [
-        {
-            "transform": [{"filter": "isValid(datum.low) && isValid(datum.high)"}],
-            "mark": {"type": "rule", "strokeWidth": 2},
-            "encoding": {**row, **ends, **(colour or {})},
-        }
-    ]
+def value_axis(title: str, percent: bool, domain: tuple[float, float] | None) -> dict[str, Any]:
+    """Return the encoding of values along an axis."""
+    axis = field("value", title=title, axis={"format": number_format(percent), "tickCount": 5})
+    return {**axis, "scale": {"domain": list(domain), "nice": False}} if domain else axis
 
 
 def reference_layers(value: float | None, channel: str = "x") -> list[dict[str, Any]]:
@@ -80,16 +62,11 @@ def reference_layers(value: float | None, channel: str = "x") -> list[dict[str, 
     return [{"data": {"values": [{}]}, "mark": mark, "encoding": {channel: {"datum": value}}}]
 
 
-def group_colour(grouped: bool, title: str) -> dict[str, Any]:
-    """Return the encoding that colours groups, with a legend; empty where there are none."""
-    legend = {"orient": "top", "title": None}
-    field = {"field": "group", "type": "nominal", "sort": None, "title": title, "legend": legend}
-    return {"color": field} if grouped else {}
-
-
-def group_offset(grouped: bool) -> dict[str, Any]:
-    """Return the encoding that puts groups beside one another in a row."""
-    return {"yOffset": {"field": "group", "type": "nominal", "sort": None}} if grouped else {}
+def group_colour(title: str) -> dict[str, Any]:
+    """Return the encoding that colours groups, with a legend."""
+    return {
+        "color": field("group", "nominal", sort=None, title=title, legend={"orient": "top", "title": None})
+    }
 
 
 def number_format(percent: bool, *, signed: bool = False) -> str:
@@ -105,7 +82,10 @@ def label_angle(labels: Sequence[str]) -> dict[str, Any]:
 
 
 def slanted_room(labels: Sequence[str]) -> int:
-    """Return the room that slanted labels take to the right of their matrix, in pixels: the last one starts in mid-column."""
+    """Return the room, in pixels, that slanted labels take to the right of their matrix.
+
+    The last one starts in mid-column.
+    """
     reach = (
         math.cos(math.radians(SLANT)) * min(SLANTED_LIMIT, 6.5 * _letters(label)) - CELL_WIDTH * (after + 0.5)
         for after, label in enumerate(reversed(labels))
@@ -124,9 +104,9 @@ def finite(value: float | None) -> float | None:
 
 
 def scale_ends(values: Sequence[float | None], middle: float | None) -> tuple[float, float]:
-    """Return the values at the two ends of a colour scale, as far from the middle on both sides where there is one."""
-    known = [value for value in values if value is not None] or [0.0, 1.0]
-    low, high = min(known), max(known)
+    """Return the values at the two ends of a colour scale, equally far from the middle where there is one."""
+    numbers = [value for value in values if value is not None] or [0.0, 1.0]
+    low, high = min(numbers), max(numbers)
     if middle is not None:
         reach = max(middle - low, high - middle) or 1.0
         return middle - reach, middle + reach

@@ -1,13 +1,13 @@
 """Charts that many reports need, as Vega-Lite specs with their data inside and no colours of their own.
 
-Every function takes plain numbers and gives a ``Chart``: the spec, what it shows in words, and the same numbers
-as a table. Texts in the data are cut for the axes (the table has them whole). ``percent`` says that values are
-shares in 0..1, to be written in per cent.
+Every function takes plain numbers and gives a ``Chart``: the spec, what it shows in words, and the same
+numbers as a table. Texts in the data are cut for the axes (the table has them whole). ``percent`` says that
+values are shares in 0..1, to be written in per cent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict, Unpack
 
@@ -18,10 +18,9 @@ from character.report.chart_specs import (
     base_spec,
     cut,
     distinct_labels,
+    field,
     finite,
     group_colour,
-    group_offset,
-    interval_layers,
     label_angle,
     number_format,
     reference_layers,
@@ -33,11 +32,12 @@ from character.report.parts import Cell, Chart, Number, NumberStyle, Table
 
 MOST_STEPS = 5
 """As many ordered steps as a page has colours for."""
+_LABELS = field("label", "nominal", sort=None, title=None)
 
 
 @dataclass(frozen=True)
 class Point:
-    """A value with its interval (both ends or neither) for one label, and for one group where there are several."""
+    """A value with its interval (both ends or neither) for a label, and a group where there are several."""
 
     label: str
     value: float | None
@@ -48,7 +48,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Step:
-    """A point of a line: y at x with its band (both ends or neither), of one series where there are several."""
+    """A point of a line: y at x with its band (both ends or neither), of a series where there are several."""
 
     x: float
     y: float
@@ -67,30 +67,44 @@ class Bin:
     group: str = ""
 
 
-def bars(
-    title: str,
-    points: Sequence[Point],
-    *,
-    names: tuple[str, str, str] = ("label", "value", "group"),
-    percent: bool = False,
-    domain: tuple[float, float] | None = None,
-    reference: float | None = None,
-    description: str = "",
-) -> Chart:
-    """Return horizontal bars in the order given, with intervals as thin lines; groups share a row.
+class ChartOptions(TypedDict, total=False):
+    """What bars, dots and lines have in common.
 
-    ``names`` are the titles of label, value and group. ``reference`` draws a dashed line at a value, such as
-    where chance lies.
+    ``names`` are the titles of label (or x), value and group. ``domain`` are the ends of the axis of values.
+    ``reference`` draws a dashed line at a value, such as where chance lies.
     """
-    grouped = any(point.group for point in points)
-    y: dict[str, Any] = {"field": "label", "type": "nominal", "sort": None, "title": None}
-    row: dict[str, Any] = {"y": y, **group_offset(grouped)}
+
+    names: tuple[str, str, str]
+    percent: bool
+    domain: tuple[float, float] | None
+    reference: float | None
+    description: str
+
+
+def bars(title: str, points: Sequence[Point], **options: Unpack[ChartOptions]) -> Chart:
+    """Return horizontal bars in the order given, with intervals as thin lines; groups share a row."""
+    colour = _colour(points, options)
+    row = {"y": _LABELS, **({"yOffset": field("group", "nominal", sort=None)} if colour else {})}
     layers = [
-        {"mark": {"type": "bar", "cornerRadius": 2}, "encoding": {**row, **group_colour(grouped, names[2])}},
-        *interval_layers(row, there=_have_intervals(points)),
-        *reference_layers(reference),
+        {"mark": {"type": "bar", "cornerRadius": 2}, "encoding": {**row, **colour}},
+        *_interval_layers(points, row),
     ]
-    return _rows_chart(title, points, layers, names, percent, domain, description, grouped)
+    height = max(ROW_HEIGHT, 18 * len({point.group for point in points})) if colour else ROW_HEIGHT
+    return _rows_chart(title, points, layers, height, options)
+
+
+def dots(title: str, points: Sequence[Point], **options: Unpack[ChartOptions]) -> Chart:
+    """Return a dot plot: the groups' values as dots in a row per label, joined by a line, with intervals."""
+    colour = _colour(points, options)
+    ends = {"x": {"aggregate": "min", "field": "value"}, "x2": {"aggregate": "max", "field": "value"}}
+    join = {"mark": {"type": "rule", "opacity": 0.35}, "encoding": {"y": _LABELS, **ends}}
+    dot = {"type": "point", "filled": True, "size": 70, "opacity": 1}
+    layers = [
+        *([join] if colour else []),
+        *_interval_layers(points, {"y": _LABELS}, colour),
+        {"mark": dot, "encoding": {"y": _LABELS, **colour}},
+    ]
+    return _rows_chart(title, points, layers, ROW_HEIGHT, options)
 
 
 def stacked(
@@ -101,9 +115,10 @@ def stacked(
     names: tuple[str, str, str] = ("label", "step", "share"),
     description: str = "",
 ) -> Chart:
-    """Return a horizontal bar per row, parted by how many lie at each of up to five ordered steps, the first one left.
+    """Return a horizontal bar per row, parted by how many lie at each of up to five ordered steps.
 
-    ``rows`` are labels with their counts, one count per step; ``names`` are the titles of label, step and share.
+    ``rows`` are labels with their counts, one count per step, the first step left; ``names`` are the titles
+    of label, step and share.
     """
     if len(steps) > MOST_STEPS:
         raise ValueError(f"expected at most {MOST_STEPS} steps, got {len(steps)}")
@@ -113,51 +128,18 @@ def stacked(
         for label, (_, counts) in zip(labels, rows, strict=True)
         for place, (step, count) in enumerate(zip(steps, counts, strict=True))
     ]
-    spec = base_spec(values, height=max(ROW_HEIGHT * len(set(labels)), ROW_HEIGHT))
+    spec = base_spec(values, height=ROW_HEIGHT * max(len(set(labels)), 1))
     spec["mark"] = {"type": "bar", "height": {"band": 0.75}}
-    x = value_axis("x", names[2], True, (0.0, 1.0))
+    order = {"sort": list(steps), "scale": {"domain": list(steps)}}
+    legend = {"orient": "top", "title": None, "columns": 3}
     spec["encoding"] = {
-        "y": {"field": "label", "type": "nominal", "sort": None, "title": None},
-        "x": {**x, "stack": "zero"},
-        "order": {"field": "place", "type": "quantitative"},
-        "color": {
-            "field": "step",
-            "type": "ordinal",
-            "sort": list(steps),
-            "scale": {"domain": list(steps)},
-            "title": names[1],
-            "legend": {"orient": "top", "title": None, "columns": 3},
-        },
+        "y": _LABELS,
+        "x": {**value_axis(names[2], True, (0.0, 1.0)), "stack": "zero"},
+        "order": field("place"),
+        "color": field("step", "ordinal", **order, title=names[1], legend=legend),
     }
     lines: tuple[tuple[Cell, ...], ...] = tuple((label, *counts) for label, counts in rows)
     return Chart(title, spec, Table((names[0], *steps), lines), description)
-
-
-def dots(
-    title: str,
-    points: Sequence[Point],
-    *,
-    names: tuple[str, str, str] = ("label", "value", "group"),
-    percent: bool = False,
-    domain: tuple[float, float] | None = None,
-    reference: float | None = None,
-    description: str = "",
-) -> Chart:
-    """Return a dot plot: the groups' values as dots on one row per label, joined by a line, with intervals."""
-    grouped = any(point.group for point in points)
-    y: dict[str, Any] = {"field": "label", "type": "nominal", "sort": None, "title": None}
-    ends = {"x": {"aggregate": "min", "field": "value"}, "x2": {"aggregate": "max", "field": "value"}}
-    join = {"mark": {"type": "rule", "opacity": 0.35}, "encoding": {"y": y, **ends}}
-    layers = [
-        *([join] if grouped else []),
-        *interval_layers({"y": y}, there=_have_intervals(points), colour=group_colour(grouped, names[2])),
-        {
-            "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1},
-            "encoding": {"y": y, **group_colour(grouped, names[2])},
-        },
-        *reference_layers(reference),
-    ]
-    return _rows_chart(title, points, layers, names, percent, domain, description, False)
 
 
 class HeatScale(TypedDict, total=False):
@@ -180,8 +162,8 @@ def heat_map(
 ) -> Chart:
     """Return a matrix of coloured cells with their values written in; None is an empty cell.
 
-    ``middle`` is the value at which a two-sided colour scale turns (0.5 for win rates, 0 for differences, which are signed);
-    None takes a one-sided scale. ``domain`` are the values at the two ends of the scale.
+    ``middle`` is the value at which a two-sided colour scale turns (0.5 for win rates, 0 for differences,
+    which are signed); None takes a one-sided scale. ``domain`` are the values at the two ends of the scale.
     """
     percent, middle = scale.get("percent", False), scale.get("middle")
     row_labels, column_labels = distinct_labels(rows), distinct_labels(columns)
@@ -201,19 +183,18 @@ def heat_map(
     beside = slanted_room(column_labels) if angle["labelAngle"] else 2
     spec["padding"] = {"left": 2, "top": 2, "bottom": 2, "right": beside}
     spec["encoding"] = {
-        "x": _category("column", column_labels, names[1], {"orient": "top", **angle}),
-        "y": _category("row", row_labels, None, {}),
+        "x": _category("column", column_labels, names[1], orient="top", **angle),
+        "y": _category("row", row_labels, None),
     }
-    value = {"field": "value", "type": "quantitative"}
     spec["layer"] = [
         {
             "mark": {"type": "rect", "cornerRadius": 2},
-            "encoding": {"color": {**value, "title": names[2], "scale": colours, "legend": None}},
+            "encoding": {"color": field("value", title=names[2], scale=colours, legend=None)},
         },
         {
             "transform": [{"filter": "isValid(datum.value)"}],
             "mark": {"type": "text", "style": "inside"},
-            "encoding": {"text": {**value, "format": number_format(percent, signed=middle == 0)}},
+            "encoding": {"text": field("value", format=number_format(percent, signed=middle == 0))},
         },
     ]
     style: NumberStyle = "share" if percent else "signed" if middle == 0 else "number"
@@ -225,48 +206,31 @@ def heat_map(
     return Chart(title, spec, table, description, min_width=LABEL_WIDTH + CELL_WIDTH * len(columns) + beside)
 
 
-def line(
-    title: str,
-    steps: Sequence[Step],
-    *,
-    names: tuple[str, str, str] = ("x", "y", "group"),
-    percent: bool = False,
-    domain: tuple[float, float] | None = None,
-    reference: float | None = None,
-    description: str = "",
-) -> Chart:
+def line(title: str, steps: Sequence[Step], **options: Unpack[ChartOptions]) -> Chart:
     """Return lines over x with a band around each where the steps carry one."""
-    grouped = any(step.group for step in steps)
+    names = options.get("names", ("x", "y", "group"))
+    percent, colour = options.get("percent", False), _colour(steps, options)
     values = [
         {"x": step.x, "value": step.y, "low": step.low, "high": step.high, "group": cut(step.group)}
         for step in steps
     ]
     spec = base_spec(values, height=240)
-    colour = group_colour(grouped, names[2])
-    x = {"field": "x", "type": "quantitative", "title": names[0], "scale": {"zero": False}}
+    x = field("x", title=names[0], scale={"zero": False})
+    y = value_axis(names[1], percent, options.get("domain"))
     band = {
         "transform": [{"filter": "isValid(datum.low) && isValid(datum.high)"}],
         "mark": {"type": "area", "opacity": 0.2},
-        "encoding": {
-            "x": x,
-            "y": {"field": "low", "type": "quantitative"},
-            "y2": {"field": "high"},
-            **colour,
-        },
+        "encoding": {"x": x, "y": field("low"), "y2": {"field": "high"}, **colour},
     }
-    y = value_axis("y", names[1], percent, domain)
     spec["layer"] = [
         *([band] if any(step.low is not None for step in steps) else []),
         {"mark": {"type": "line", "point": True, "strokeWidth": 2}, "encoding": {"x": x, "y": y, **colour}},
-        *reference_layers(reference, channel="y"),
+        *reference_layers(options.get("reference"), channel="y"),
     ]
     style: NumberStyle = "share" if percent else "number"
-    head = (names[0], names[1]) if not grouped else (names[2], names[0], names[1])
-    rows = tuple(
-        (*((step.group,) if grouped else ()), step.x, Number(step.y, step.low, step.high, style))
-        for step in steps
-    )
-    return Chart(title, spec, Table(head, rows), description)
+    rows = ((step.group, step.x, Number(step.y, step.low, step.high, style)) for step in steps)
+    table = _table((names[2], names[0], names[1]), rows, without=None if colour else 0)
+    return Chart(title, spec, table, options.get("description", ""))
 
 
 def histogram(
@@ -277,27 +241,27 @@ def histogram(
     description: str = "",
 ) -> Chart:
     """Return counts over bins (see ``bin_counts``); groups lie half transparent over one another."""
-    grouped = any(one.group for one in bins)
+    colour = _colour(bins, {"names": names})
     values = [{"low": b.low, "high": b.high, "count": b.count, "group": cut(b.group)} for b in bins]
     spec = base_spec(values, height=220)
-    spec["mark"] = {"type": "bar", "opacity": 0.6 if grouped else 1.0, "binSpacing": 1}
+    spec["mark"] = {"type": "bar", "opacity": 0.6 if colour else 1.0, "binSpacing": 1}
     spec["encoding"] = {
-        "x": {"field": "low", "type": "quantitative", "bin": {"binned": True}, "title": names[0]},
+        "x": field("low", bin={"binned": True}, title=names[0]),
         "x2": {"field": "high"},
-        "y": {"field": "count", "type": "quantitative", "title": names[1], "stack": None},
-        **group_colour(grouped, names[2]),
+        "y": field("count", title=names[1], stack=None),
+        **colour,
     }
-    head = (names[0], names[1]) if not grouped else (names[2], names[0], names[1])
-    rows = tuple((*((b.group,) if grouped else ()), f"{b.low:g} … {b.high:g}", b.count) for b in bins)
-    return Chart(title, spec, Table(head, rows), description)
+    rows = ((b.group, f"{b.low:g} … {b.high:g}", b.count) for b in bins)
+    table = _table((names[2], names[0], names[1]), rows, without=None if colour else 0)
+    return Chart(title, spec, table, description)
 
 
 def bin_counts(
     values: Sequence[float], *, num_bins: int, low: float, high: float, group: str = ""
 ) -> tuple[Bin, ...]:
-    """Return how many values lie in each of equally wide bins over [low, high]; values outside join the nearest bin.
+    """Return how many values lie in each of equally wide bins over [low, high].
 
-    Raises ValueError where there is no bin or no width.
+    Values outside join the nearest bin. Raises ValueError where there is no bin or no width.
     """
     if num_bins < 1 or not high > low:
         raise ValueError(f"expected at least one bin and high above low, got {num_bins}, {low} and {high}")
@@ -311,58 +275,52 @@ def _rows_chart(
     title: str,
     points: Sequence[Point],
     layers: list[dict[str, Any]],
-    names: tuple[str, str, str],
-    percent: bool,
-    domain: tuple[float, float] | None,
-    description: str,
-    side_by_side: bool,
+    row_height: int,
+    options: ChartOptions,
 ) -> Chart:
-    values = [
-        {
-            "label": label,
-            "value": finite(point.value),
-            "low": finite(point.low),
-            "high": finite(point.high),
-            "group": cut(point.group),
-        }
-        for point, label in zip(points, distinct_labels([point.label for point in points]), strict=True)
-    ]
-    groups = len({point.group for point in points}) if side_by_side else 1
-    height = (18 * groups if groups > 1 else ROW_HEIGHT) * len({value["label"] for value in values})
-    spec = base_spec(values, height=max(height, ROW_HEIGHT))
-    spec["encoding"] = {"x": value_axis("x", names[1], percent, domain)}
-    spec["layer"] = layers
-    return Chart(title, spec, _points_table(points, names, percent), description)
-
-
-def _have_intervals(points: Sequence[Point]) -> bool:
-    return any(point.low is not None and point.high is not None for point in points)
-
-
-def _points_table(points: Sequence[Point], names: tuple[str, str, str], percent: bool) -> Table:
-    grouped = any(point.group for point in points)
+    names, percent = options.get("names", ("label", "value", "group")), options.get("percent", False)
     style: NumberStyle = "share" if percent else "number"
-    head = (names[0], names[2], names[1]) if grouped else (names[0], names[1])
-    return Table(
-        head,
-        tuple(
-            (
-                point.label,
-                *((point.group,) if grouped else ()),
-                Number(finite(point.value), finite(point.low), finite(point.high), style),
-            )
-            for point in points
-        ),
-    )
+    numbers = [Number(finite(each.value), finite(each.low), finite(each.high), style) for each in points]
+    labels = distinct_labels([point.label for point in points])
+    values = [
+        {"label": label, "value": each.value, "low": each.low, "high": each.high, "group": cut(point.group)}
+        for label, each, point in zip(labels, numbers, points, strict=True)
+    ]
+    spec = base_spec(values, height=row_height * max(len(set(labels)), 1))
+    spec["encoding"] = {"x": value_axis(names[1], percent, options.get("domain"))}
+    spec["layer"] = [*layers, *reference_layers(options.get("reference"))]
+    rows = ((point.label, point.group, number) for point, number in zip(points, numbers, strict=True))
+    is_grouped = any(point.group for point in points)
+    table = _table((names[0], names[2], names[1]), rows, without=None if is_grouped else 1)
+    return Chart(title, spec, table, options.get("description", ""))
 
 
-def _category(
-    field: str, labels: Sequence[str], title: str | None, axis: Mapping[str, Any]
-) -> dict[str, Any]:
-    return {
-        "field": field,
-        "type": "nominal",
-        "scale": {"domain": list(labels)},
-        "title": title,
-        "axis": {"domain": False, "ticks": False, **axis},
+def _colour(items: Sequence[Point | Step | Bin], options: ChartOptions) -> dict[str, Any]:
+    """Return the encoding that colours groups, with a legend; empty where there are none."""
+    title = options.get("names", ("", "", "group"))[2]
+    return group_colour(title) if any(item.group for item in items) else {}
+
+
+def _interval_layers(
+    points: Sequence[Point], row: dict[str, Any], colour: dict[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """Return the layer of intervals as thin lines, none where no point has one."""
+    if not any(point.low is not None and point.high is not None for point in points):
+        return []
+    layer = {
+        "transform": [{"filter": "isValid(datum.low) && isValid(datum.high)"}],
+        "mark": {"type": "rule", "strokeWidth": 2},
+        "encoding": {**row, "x": field("low"), "x2": {"field": "high"}, **(colour or {})},
     }
+    return [layer]
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[Cell, ...]], *, without: int | None) -> Table:
+    """Return the numbers of a chart; the column at ``without`` is left out."""
+    stay = [place for place in range(len(head)) if place != without]
+    return Table(tuple(head[i] for i in stay), tuple(tuple(row[i] for i in stay) for row in rows))
+
+
+def _category(name: str, labels: Sequence[str], title: str | None, **axis: object) -> dict[str, Any]:
+    look = {"domain": False, "ticks": False, **axis}
+    return field(name, "nominal", scale={"domain": list(labels)}, title=title, axis=look)

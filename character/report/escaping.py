@@ -9,7 +9,7 @@ from typing import Any
 
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_IN_SCRIPT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+_IN_SCRIPT = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 
 
 def escape(text: str) -> str:
@@ -27,7 +27,5 @@ def embedded_json(value: Any) -> str:
 
     Raises ValueError for numbers that are not finite, which JSON does not know.
     """
-    text = encodable(json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
-    for char, written in _IN_SCRIPT.items():
-        text = text.replace(char, written)
-    return text
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return encodable(text).translate(_IN_SCRIPT)

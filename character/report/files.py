@@ -13,7 +13,7 @@ from character.report.rendering import write
 
 
 def html_path(path: Path | str) -> Path:
-    """Return the path of a report; raises InputError, best before the work is done, where it is not named as HTML."""
+    """Return the path of a report; raises InputError where it is not named as HTML, best before the work."""
     html = Path(path)
     if html.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"--out names {html}.", expected="a file that ends in .html")
@@ -21,7 +21,10 @@ def html_path(path: Path | str) -> Path:
 
 
 def write_page(page: Page, record: BaseModel, html: Path) -> None:
-    """Write a page, and its record as JSON beside it, with the folders they lie in; raises InputError where it cannot be done."""
+    """Write a page, and its record as JSON beside it, with the folders they lie in.
+
+    Raises InputError where it cannot be done.
+    """
     try:
         html.parent.mkdir(parents=True, exist_ok=True)
         write(page, html)

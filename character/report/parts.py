@@ -49,7 +49,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawn figure: a Vega-Lite spec that holds its own data, what it shows in words, and its numbers as a table.
+    """A drawn figure: a Vega-Lite spec with its own data, what it shows in words, and its numbers in a table.
 
     The spec names no colours and no fonts: the page gives them, for light and dark. On a screen narrower than
     ``min_width`` pixels the chart is scrolled sideways.
@@ -106,7 +106,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class Note:
-    """One finding in plain words. ``weight``: ``look`` asks for attention, ``note`` informs, ``fine`` reassures.
+    """One finding in plain words. ``look`` asks for attention, ``note`` informs, ``fine`` reassures.
 
     ``items`` are listed below the text, where one sentence stands for several findings.
     """

@@ -4,36 +4,43 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from character.files import write_whole
 from character.locale import wording
-from character.report.elements import section_html
-from character.report.escaping import encodable, escape
-from character.report.parts import Chart, Page
+from character.report.escaping import embedded_json, encodable, escape
+from character.report.parts import Cell, Chart, Page, Table
+from character.report.wording import cell_text
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+_LANGUAGE_TAGS = {"en": "en", "zh": "zh-Hans"}
 
 
 def render(page: Page) -> str:
     """Return the whole HTML document; raises UnknownNameError for a language that reports do not speak.
 
-    The Content-Security-Policy allows this page's own scripts and styles by their SHA-256 and nothing else: no
-    network, no frames, no forms, no code made from text. The scripts are there only where the page has charts.
+    The Content-Security-Policy allows this page's own scripts and styles by their SHA-256 and nothing else:
+    no network, no frames, no forms, no code made from text. The scripts are there only where the page has
+    charts. Every text passes ``escape``.
     """
-    style, scripts = _asset("assets", "report.css"), _scripts(page)
-    fixed = wording("report.page", page.language)
-    no_script = f'<noscript><p class="quiet">{escape(fixed["no_script"])}</p></noscript>' if scripts else ""
-    sections = "".join(section_html(section, i, page.language) for i, section in enumerate(page.sections, 1))
-    footer = "".join(f"<p>{escape(text)}</p>" for text in (page.footer, fixed["offline"]) if text)
-    return encodable(
-        f'<!doctype html>\n<html lang="{_LANGUAGE_TAGS[page.language]}">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_policy(style, scripts)}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="referrer" content="no-referrer">\n'
-        f'<link rel="icon" href="data:,">\n<title>{escape(page.title)}</title>\n<style>{style}</style>\n</head>\n<body>\n'
-        f'<header><h1>{escape(page.title)}</h1><p class="subtitle">{escape(page.subtitle)}</p>{_contents(page)}{no_script}</header>\n'
-        f"<main>\n{sections}</main>\n<footer>{footer}</footer>\n"
-        f"{''.join(f'<script>{script}</script>{chr(10)}' for script in scripts)}</body>\n</html>\n"
+    has_charts = any(isinstance(part, Chart) for section in page.sections for part in section.parts)
+    style = _asset("assets", "report.css")
+    scripts = [_asset(*path) for path in _SCRIPTS] if has_charts else []
+    document = _template().render(
+        page=page,
+        fixed=wording("report.page", page.language),
+        tag=_LANGUAGE_TAGS[page.language],
+        style=style,
+        scripts=scripts,
+        policy=_policy(style, scripts),
+        text=partial(cell_text, language=page.language),
     )
+    return encodable(document)
 
 
 def write(page: Page, path: Path | str) -> None:
@@ -41,24 +48,40 @@ def write(page: Page, path: Path | str) -> None:
     write_whole(render(page), path)
 
 
-_LANGUAGE_TAGS = {"en": "en", "zh": "zh-Hans"}
+_SCRIPTS = (("vendor", "vega.js"), ("assets", "report.js"))
 
 
-def _contents(page: Page) -> str:
-    if len(page.sections) < 2:
-        return ""
-    links = "".join(
-        f'<li><a href="#s{i}">{escape(section.heading)}</a></li>'
-        for i, section in enumerate(page.sections, 1)
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    def escaped(value: object) -> Markup:
+        return value if isinstance(value, Markup) else Markup(escape(str(value)))  # noqa: S704 - escaped here
+
+    environment = Environment(
+        autoescape=True, finalize=escaped, undefined=StrictUndefined, keep_trailing_newline=True
     )
-    label = wording("report.page", page.language)["contents"]
-    return f'<nav aria-label="{escape(label)}"><ul>{links}</ul></nav>'
+    environment.filters |= {
+        "kind": lambda part: type(part).__name__,
+        "numeric_columns": _numeric_columns,
+        "parted": _parted,
+        "spec": lambda chart, label: embedded_json({**chart.spec, "description": label}),
+    }
+    return environment.from_string(_asset("assets", "page.html.jinja"))
 
 
-def _scripts(page: Page) -> list[str]:
-    if not any(isinstance(part, Chart) for section in page.sections for part in section.parts):
-        return []
-    return [_asset("vendor", "vega.js"), _asset("assets", "report.js")]
+def _numeric_columns(table: Table) -> list[bool]:
+    """Return which columns hold no text, so that their figures stand below one another."""
+    return [not any(isinstance(cell, str) for cell in column) for column in zip(*table.rows, strict=True)]
+
+
+def _parted(number: Cell, text: Any) -> tuple[str, str]:
+    """Return a big number and, apart from it, its interval from after the bracket on, "" for none."""
+    if isinstance(number, str):
+        return number, ""
+    value, _, interval = text(number).partition(" [")
+    return value, interval
 
 
 def _policy(style: str, scripts: list[str]) -> str:

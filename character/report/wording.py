@@ -27,10 +27,10 @@ def number_text(number: Number, language: str) -> str:
         return NOTHING
     fixed, share = wording("report.page", language), number.style == "share"
     text = _plain(number.value, number)
-    shown = fixed["percent"].format(text) if share else text
+    figure = fixed["percent"].format(text) if share else text
     if number.low is None or number.high is None:
-        return shown
-    return fixed["interval"].format(shown, _plain(number.low, number), _plain(number.high, number))
+        return figure
+    return fixed["interval"].format(figure, _plain(number.low, number), _plain(number.high, number))
 
 
 def _plain(value: float, number: Number) -> str:

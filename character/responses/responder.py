@@ -187,7 +187,7 @@ class _Asking:
             **asked,
             "conversation": [turn.model_dump() for turn in self.message.turns],
         }
-        needs = ("response",)
+        needs = ("responses",) if "expressions" in asked else ("response",)
         return Call(predict, inputs, "responses", self.trait.name, seed, fault, self.lm(place), needs)
 
     def _shown(self) -> list[Trait]:

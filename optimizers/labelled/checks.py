@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
+from character.locale import wording
+from character.records import Record
 from character.statistics.agreement import krippendorff_alpha
 from character.text import fingerprint
 from optimizers.labelled.records import Label, LabelledItem, LabelledSet, folded
@@ -24,14 +26,12 @@ _SIZES = (10, 20, 40)
 Votes = dict[tuple[int, int], float]
 
 
-class RaterReport(BaseModel):
+class RaterReport(Record):
     """One rater: how many items they labelled, and how often they order a pair as the others together do.
 
     ``agreement`` is in 0..1 over the ``num_pairs`` pairs that both sides order without a tie; None without
     any.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     rater: str
     num_items: int
@@ -39,20 +39,18 @@ class RaterReport(BaseModel):
     agreement: float | None = None
 
 
-class Cycle(BaseModel):
+class Cycle(Record):
     """Candidates of an item of which each was put before the next and the last before the first.
 
     ``rater`` is who did, "all raters" for the votes of all together.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     item: str
     rater: str
     candidates: tuple[int, ...]
 
 
-class LabelledReport(BaseModel):
+class LabelledReport(Record):
     """What ``check_labelled`` found: counts, ids of items to look at, agreement, and notes in plain words.
 
     ``num_groups`` counts what can be parted between splits. ``num_pairs`` are the pairs of candidates that
@@ -62,8 +60,6 @@ class LabelledReport(BaseModel):
     order no pair. ``alpha`` is Krippendorff's, None for fewer than two raters. ``detectable_gain`` is the
     smallest gain in pairwise accuracy that this many groups can tell from none.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     num_items: int
     num_groups: int
@@ -82,7 +78,7 @@ class LabelledReport(BaseModel):
     cycles: tuple[Cycle, ...] = ()
     unlabelled: tuple[str, ...] = ()
     without_pairs: tuple[str, ...] = ()
-    dropped: dict[str, int] = {}
+    dropped: dict[str, int] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -109,8 +105,7 @@ def check_labelled(labelled: LabelledSet, *, num_needed: int = 10) -> LabelledRe
         alpha=_alpha(with_labels),
         detectable_gain=detectable_gain(groups),
         duplicates=_duplicates(items),
-        shared_messages=_shared(items),
-        across_groups=_across(items),
+        **_shared(items),
         identical_candidates=tuple(
             item.id for item in items if len(set(map(folded, item.candidates))) < len(item.candidates)
         ),
@@ -208,16 +203,14 @@ def _duplicates(items: Iterable[LabelledItem]) -> tuple[str, ...]:
     return tuple(repeated)
 
 
-def _shared(items: Sequence[LabelledItem]) -> tuple[str, ...]:
-    counts = Counter(item.message_key for item in items)
-    return tuple(item.id for item in items if counts[item.message_key] > 1)
-
-
-def _across(items: Sequence[LabelledItem]) -> tuple[str, ...]:
-    groups: dict[str, set[str]] = defaultdict(set)
+def _shared(items: Sequence[LabelledItem]) -> dict[str, tuple[str, ...]]:
+    """Return the items whose message another item has too, and those of them in several groups."""
+    groups: dict[str, list[str]] = defaultdict(list)
     for item in items:
-        groups[item.message_key].add(item.group)
-    return tuple(item.id for item in items if len(groups[item.message_key]) > 1)
+        groups[item.message_key].append(item.group)
+    shared = tuple(item.id for item in items if len(groups[item.message_key]) > 1)
+    across = tuple(item.id for item in items if len(set(groups[item.message_key])) > 1)
+    return {"shared_messages": shared, "across_groups": across}
 
 
 def _cycles(item: LabelledItem, table: Mapping[str, _Verdict]) -> Iterable[Cycle]:
@@ -254,58 +247,38 @@ def _notes(report: LabelledReport, num_needed: int) -> Iterable[str]:
         cycle = report.cycles[0]
         around = " > ".join(map(str, (*cycle.candidates, cycle.candidates[0])))
         number = "1 judgement" if len(report.cycles) == 1 else f"{len(report.cycles)} judgements"
-        yield f"Cycles in {number}: for example {cycle.rater} in item {cycle.item}, candidates {around}."
-    for ids, what in (
-        (report.duplicates, "repeat an item before them; their messages weigh double"),
-        (
-            report.across_groups,
-            "have a message that also stands in another group; splits keep such groups together",
-        ),
-        (report.identical_candidates, "have two candidates with the same text"),
-        (
-            report.without_pairs,
-            "have labels that put no candidate before another; they cannot teach an order",
-        ),
-        (report.unlabelled, "have no labels yet"),
-    ):
-        if ids:
+        yield _note("cycles", number=number, rater=cycle.rater, item=cycle.item, around=around)
+    for what in ("duplicates", "across_groups", "identical_candidates", "without_pairs", "unlabelled"):
+        if ids := getattr(report, what):
             named = f"{', '.join(ids[:3])}{' …' if len(ids) > 3 else ''}"
-            yield f"{len(ids)} of {report.num_items} items {what}: {named}."
+            yield _note(what, number=len(ids), all=report.num_items, named=named)
     if report.dropped:
-        yield "Left out: " + ", ".join(f"{count} {reason}" for reason, count in report.dropped.items()) + "."
+        counts = ", ".join(f"{count} {reason}" for reason, count in report.dropped.items())
+        yield _note("dropped", counts=counts)
 
 
 def _size_notes(report: LabelledReport, num_needed: int) -> Iterable[str]:
     if report.num_groups < num_needed:
-        yield (
-            f"Too few labels for what is asked: {report.num_groups} messages with an order, "
-            f"at least {num_needed} are needed. Label more messages."
-        )
-    table = ", ".join(f"{size} messages: {100 * detectable_gain(size):.0f} points" for size in _SIZES)
-    yield (
-        f"{report.num_groups} messages can tell a gain of about {100 * report.detectable_gain:.0f} points "
-        f"in pairwise accuracy from none, if all are tested on ({table}; a typical spread between messages "
-        "is assumed)."
-    )
+        yield _note("too_few", groups=report.num_groups, needed=num_needed)
+    sizes = ", ".join(_note("size", size=size, gain=100 * detectable_gain(size)) for size in _SIZES)
+    yield _note("gain", groups=report.num_groups, gain=100 * report.detectable_gain, sizes=sizes)
     thin = [f"{name} ({count})" for name, count in report.traits.items() if count < num_needed / 2]
     if thin and len(report.traits) > 1:
-        yield (
-            f"Few items for some traits: {', '.join(thin)}. What is found for the others need not hold for "
-            "these."
-        )
+        yield _note("thin", traits=", ".join(thin))
 
 
 def _rater_notes(report: LabelledReport) -> Iterable[str]:
     if len(report.raters) < 2:
-        yield "One rater: how far people agree on these labels is not known."
+        yield _note("one_rater")
         return
     if report.alpha is None:
-        yield "No two raters labelled the same candidates, so their agreement is not known."
+        yield _note("no_alpha")
     elif report.alpha < _LOW_ALPHA:
-        yield (
-            f"The raters agree little (Krippendorff's alpha {report.alpha:.2f}, below {_LOW_ALPHA}). "
-            "Talk through a few items on which they differ before tuning on them."
-        )
+        yield _note("low_alpha", alpha=report.alpha, least=_LOW_ALPHA)
     for rater in report.raters:
         if rater.agreement is not None and rater.num_pairs >= 20 and rater.agreement < _LOW_AGREEMENT:
-            yield f"{rater.rater} orders only {100 * rater.agreement:.0f} % of the pairs as the others do."
+            yield _note("odd_rater", rater=rater.rater, agreement=100 * rater.agreement)
+
+
+def _note(key: str, **values: object) -> str:
+    return wording("labelled.notes", "en")[key].format(**values)

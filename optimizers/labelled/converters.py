@@ -9,35 +9,14 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
+from character.locale import wording
+from character.records import Record
 from optimizers.errors import LabelledError
 from optimizers.labelled.files import item_of, joined, rows_of
 from optimizers.labelled.records import LabelledSet
 
-_CANDOUR: dict[str, tuple[float, float, str]] = {
-    "pickside": (
-        -5.0,
-        5.0,
-        "Weighs a quarrel on its merits and says frankly where the person telling it may be wrong, "
-        "instead of taking their side.",
-    ),
-    "delusion": (
-        0.0,
-        5.0,
-        "Stays kind and keeps to what is real: does not play along with beliefs that have lost touch "
-        "with it, and says so.",
-    ),
-}
-"""Per task: the score of the most candid reply, that of the least candid, and what candour means there."""
-_HELPFUL = {
-    "name": "helpfulness",
-    "description": "Does what the instruction asks: correctly, completely and to the point.",
-}
-_INSTRUCTION = {
-    "name": "instruction following",
-    "description": "Executes the instruction precisely, without adding or leaving out what was asked for.",
-}
+_CANDOUR = {"pickside": (-5.0, 5.0), "delusion": (0.0, 5.0)}
+"""Per task: the score of the most candid reply, and that of the least candid."""
 
 
 def from_candour(
@@ -64,7 +43,7 @@ def from_candour(
                     {
                         "id": f"{row.get('id', number)}{f'/{place}' if num_sets > 1 else ''}",
                         "message": row["prompt"],
-                        "trait": {"name": "candour", "description": _CANDOUR[task][2]},
+                        "trait": _trait("candour", task),
                         "language": "en",
                         "candidates": [reply["text"] for reply in drawn],
                         "labels": _judged(row, drawn, task),
@@ -72,6 +51,10 @@ def from_candour(
                     }
                 )
     return _set(path, items, dropped)
+
+
+def _trait(name: str, meaning: str) -> dict[str, str]:
+    return {"name": name, "description": wording("labelled.traits", "en")[meaning]}
 
 
 @contextmanager
@@ -103,14 +86,13 @@ def _drawn(
 def _task_of(row: Mapping[str, Any], where: str) -> str:
     task = str(row.get("task"))
     if task not in _CANDOUR:
-        raise LabelledError(
-            f"{where}: the task {task!r} is not known.", expected=f"one of {', '.join(_CANDOUR)}"
-        )
+        fault = f"{where}: the task {task!r} is not known."
+        raise LabelledError(fault, expected=f"one of {', '.join(_CANDOUR)}")
     return task
 
 
 def _judged(row: Mapping[str, Any], replies: Sequence[Mapping[str, Any]], task: str) -> list[dict[str, Any]]:
-    best, worst, _meaning = _CANDOUR[task]
+    best, worst = _CANDOUR[task]
     return [
         {
             "rater": judge,
@@ -144,7 +126,7 @@ def from_human_rankings(path: Path | str) -> LabelledSet:
                 {
                     "id": str(row.get("id", "")),
                     "message": "\n\n".join(part for part in (row["instruction"], row.get("input")) if part),
-                    "trait": _HELPFUL,
+                    "trait": _trait("helpfulness", "helpfulness"),
                     "language": "en",
                     "candidates": [texts[name] for name in names],
                     "labels": _compared(row["pairs"], names, dropped),
@@ -169,14 +151,12 @@ def _compared(
     return [{"rater": f"annotator {place}", "choices": won} for place, won in sorted(choices.items())]
 
 
-class JudgeVotes(BaseModel):
+class JudgeVotes(Record):
     """Recorded verdicts of one judge under one wording, one (first, second, gold) per item.
 
     ``first`` is the winner (1 or 2) where candidates 1 and 2 were shown in this order, ``second`` where they
     were swapped (turned back), each None where the reply could not be read; ``gold`` is the right answer.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     set: str
     judge: str
@@ -188,26 +168,22 @@ def read_judge_votes(path: Path | str) -> tuple[JudgeVotes, ...]:
     """Return the recorded verdicts of a ``votes.jsonl``: by set and evaluator (``judge/wording``)."""
     recorded = []
     for where, row in rows_of(path):
-        judge, _, wording = str(row.get("evaluator", "")).partition("/")
+        judge, _, name = str(row.get("evaluator", "")).partition("/")
         votes = row.get("votes")
         if not judge or not isinstance(votes, list) or not all(map(_is_vote, votes)):
             raise LabelledError(
                 f"{where}: found no evaluator, or a vote that is none.",
                 expected="votes such as [1, 2, 1] or [null, 2, 1]",
             )
-        recorded.append(
-            JudgeVotes(set=str(row.get("set", "")), judge=judge, wording=wording, votes=tuple(votes))
-        )
+        of_set = str(row.get("set", ""))
+        recorded.append(JudgeVotes(set=of_set, judge=judge, wording=name, votes=tuple(votes)))
     return tuple(recorded)
 
 
 def _is_vote(vote: object) -> bool:
-    return (
-        isinstance(vote, list)
-        and len(vote) == 3
-        and vote[2] in (1, 2)
-        and all(v in (1, 2, None) for v in vote)
-    )
+    if not isinstance(vote, list) or len(vote) != 3:
+        return False
+    return vote[2] in (1, 2) and all(winner in (1, 2, None) for winner in vote)
 
 
 def from_judge_votes(texts: Path | str, votes: Iterable[JudgeVotes] = ()) -> LabelledSet:
@@ -222,12 +198,9 @@ def from_judge_votes(texts: Path | str, votes: Iterable[JudgeVotes] = ()) -> Lab
     rows = list(rows_of(texts))
     for each in recorded:
         if len(each.votes) != len(rows):
-            raise LabelledError(
-                f"{each.judge}/{each.wording} has {len(each.votes)} votes "
-                f"for the {len(rows)} items of {texts}.",
-                expected="one vote per item",
-                fix="choose the votes of the same set.",
-            )
+            counts = f"{len(each.votes)} votes for the {len(rows)} items"
+            fault = f"{each.judge}/{each.wording} has {counts} of {texts}."
+            raise LabelledError(fault, expected="one vote per item", fix="choose the votes of the same set.")
     items = []
     for number, (where, row) in enumerate(rows):
         outputs = [str(row.get("output_1") or ""), str(row.get("output_2") or "")]
@@ -238,7 +211,7 @@ def from_judge_votes(texts: Path | str, votes: Iterable[JudgeVotes] = ()) -> Lab
             {
                 "id": f"{Path(texts).parent.name}-{number:03}",
                 "message": row.get("input"),
-                "trait": _INSTRUCTION,
+                "trait": _trait("instruction following", "instruction"),
                 "candidates": outputs,
                 "labels": [_voted("gold", [_gold(row, where)]), *_votes_on(number, recorded)],
             }

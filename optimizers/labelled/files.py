@@ -13,31 +13,19 @@ from typing import Any
 from pydantic import ValidationError
 
 from character.files import write_whole
+from character.records import RECIPE_KINDS
+from character.text import detect_language
 from optimizers.errors import LabelledError
-from optimizers.labelled.records import LabelledItem, LabelledSet
+from optimizers.labelled.records import Label, LabelledItem, LabelledSet
 
 _SHAPE = (
     '{"message": "…", "trait": {"name": "…", "description": "…"}, "candidates": ["…", "…"], '
     '"labels": [{"rater": "…", "scores": [0.9, 0.2]}]}'
 )
-_KEYS = (
-    "id",
-    "message",
-    "turns",
-    "trait",
-    "kind",
-    "language",
-    "candidates",
-    "levels",
-    "labels",
-    "group",
-    "rehearsal",
-)
-_LABEL_KEYS = ("rater", "scores", "order", "choices", "answer")
+_KEYS = ("id", "message", *list(LabelledItem.model_fields)[1:])
 _DROPPED_AS = {"": "empty", "skip": "skipped", "unsuitable": "unsuitable"}
 _ALIASES = {"prompt": "message", "type": "kind", "responses": "candidates"}
-_RECIPE_KINDS = {"问题型": "question", "情境型": "situation", "自我反思型": "self_reflection"}
-_HAN, _WORD = re.compile(r"[\u3400-\u9fff]"), re.compile(r"[A-Za-z\u00c0-\u024f]+")
+_SPACE = re.compile(r"[ \t\r\n]*")
 
 
 def read_labelled(path: Path | str, *, trait: Mapping[str, Any] | str | None = None) -> LabelledSet:
@@ -54,13 +42,10 @@ def read_labelled(path: Path | str, *, trait: Mapping[str, Any] | str | None = N
 
     Raises LabelledError naming file, line and field.
     """
-    name = Path(path).name
-    items: list[LabelledItem] = []
-    for where, row in _with_scores(rows_of(path)):
-        items.append(item_of(row, where, trait))
+    items = [item_of(row, where, trait) for where, row in _with_scores(rows_of(path))]
     if not items:
         raise LabelledError(f"{path}: there is nothing in it.", expected=_SHAPE)
-    return joined(items, name.removesuffix(".jsonl").removesuffix(".json"))
+    return joined(items, Path(path).name.removesuffix(".jsonl").removesuffix(".json"))
 
 
 def write_labelled(path: Path | str, labelled: LabelledSet) -> None:
@@ -69,9 +54,8 @@ def write_labelled(path: Path | str, labelled: LabelledSet) -> None:
     try:
         write_whole("".join(f"{line}\n" for line in lines), path)
     except OSError as error:
-        raise LabelledError(
-            f"{path}: cannot be written ({error.strerror}).", fix="choose another path."
-        ) from None
+        fault = f"{path}: cannot be written ({error.strerror})."
+        raise LabelledError(fault, fix="choose another path.") from None
 
 
 def dump_item(item: LabelledItem) -> dict[str, Any]:
@@ -97,11 +81,7 @@ def joined(items: Iterable[LabelledItem], name: str) -> LabelledSet:
     dropped: Counter[str] = Counter()
     for item in items:
         before = by_id.get(item.id)
-        if before and (before.turns, before.trait, before.candidates) != (
-            item.turns,
-            item.trait,
-            item.candidates,
-        ):
+        if before and before.content() != item.content():
             raise LabelledError(
                 f"{name}: two different items have the id {item.id!r}.",
                 expected="one id for the same message, trait and candidates in the same order",
@@ -150,7 +130,7 @@ def item_of(row: Mapping[str, Any], where: str, trait: Mapping[str, Any] | str |
     for alias, key in _ALIASES.items():
         if alias in fields and key not in fields:
             fields[key] = fields.pop(alias)
-    alone = {key: fields.pop(key) for key in _LABEL_KEYS if key in fields}
+    alone = {key: fields.pop(key) for key in Label.model_fields if key in fields}
     if unknown := [key for key in fields if key not in _KEYS]:
         raise _problem(where, f"the field {unknown[0]!r} is not known.", f"the fields {', '.join(_KEYS)}")
     if alone:
@@ -158,12 +138,14 @@ def item_of(row: Mapping[str, Any], where: str, trait: Mapping[str, Any] | str |
     fields["trait"] = _trait(fields.get("trait"), trait, where)
     fields["turns"] = _turns(fields, where)
     if isinstance(fields.get("kind"), str):
-        fields["kind"] = _RECIPE_KINDS.get(fields["kind"], fields["kind"])
+        fields["kind"] = RECIPE_KINDS.get(fields["kind"], fields["kind"])
     try:
         item = LabelledItem.model_validate(fields)
     except ValidationError as error:
         raise _invalid(where, error) from None
-    return item if "language" in fields else item.model_copy(update={"language": _language(item)})
+    if "language" in fields:
+        return item
+    return item.model_copy(update={"language": detect_language(item.turns[-1].content)})
 
 
 def _with_scores(rows: Iterable[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -215,11 +197,6 @@ def _turns(fields: dict[str, Any], where: str) -> Any:
     return fields["turns"] if message is None else message
 
 
-def _language(item: LabelledItem) -> str:
-    text = item.turns[-1].content
-    return "zh" if len(_HAN.findall(text)) > len(_WORD.findall(text)) else "en"
-
-
 def _text_of(path: Path | str) -> str:
     try:
         raw = Path(path).read_bytes()
@@ -237,9 +214,8 @@ def _text_of(path: Path | str) -> str:
 
 
 def _past_space(text: str, at: int) -> int:
-    while at < len(text) and text[at] in " \t\r\n":
-        at += 1
-    return at
+    space = _SPACE.match(text, at)
+    return space.end() if space else at
 
 
 def _no_constant(name: str) -> float:

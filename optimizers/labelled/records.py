@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from character.records import Turn
+from character.records import Record, Turn
 from character.text import fingerprint, fold
-from optimizers.labelled.splits import folds, permuted, split
+from optimizers.labelled import splits
 from optimizers.labelled.votes import consensus, consensus_pairs
 
 Index = Annotated[int, Field(strict=True, ge=0)]
@@ -22,11 +22,7 @@ Share = Annotated[float, Field(strict=True, ge=0.0, le=1.0, allow_inf_nan=False)
 """A finite number in 0..1; a text or a truth value is none."""
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Label(_Record):
+class Label(Record):
     """What one rater said about the candidates of an item; any part may be missing.
 
     ``order`` holds groups of indices, best first, those in one group equally good; it may name only some
@@ -49,7 +45,7 @@ class Label(_Record):
         return not (self.order or self.choices or any(score is not None for score in self.scores))
 
 
-class LabelledItem(_Record):
+class LabelledItem(Record):
     """A message with its candidates, the trait they were judged for, and what each rater said.
 
     ``trait`` is JSON-native with at least ``name``; a trait without ``description`` has its name for one.
@@ -81,11 +77,12 @@ class LabelledItem(_Record):
         for number, label in enumerate(self.labels):
             _check_label(label, len(self.candidates), number)
         self.trait.setdefault("description", self.trait["name"])
-        object.__setattr__(self, "id", self.id or fingerprint(["item", *self._content()]))
+        object.__setattr__(self, "id", self.id or fingerprint(["item", *self.content()]))
         object.__setattr__(self, "group", self.group or self.message_key)
         return self
 
-    def _content(self) -> list[Any]:
+    def content(self) -> list[Any]:
+        """Return what makes it this item, JSON-native: turns, trait and candidates."""
         turns = [[turn.role, turn.content] for turn in self.turns]
         return [turns, self.trait, list(self.candidates)]
 
@@ -118,7 +115,7 @@ class LabelledItem(_Record):
         return consensus_pairs(self.labels, len(self.candidates))
 
 
-class LabelledSet(_Record):
+class LabelledSet(Record):
     """Labelled items with different ids. ``dropped`` counts what was left out on the way in, by reason."""
 
     items: tuple[LabelledItem, ...] = ()
@@ -143,9 +140,8 @@ class LabelledSet(_Record):
         """The hash of all items with their labels, independent of their order and of the set's name."""
         # neither puts one candidate before another
         left_out: Any = {"labels": {"__all__": {"answer"}}, "rehearsal": True}
-        return fingerprint(
-            sorted(fingerprint(item.model_dump(mode="json", exclude=left_out)) for item in self.items)
-        )
+        dumps = [item.model_dump(mode="json", exclude=left_out) for item in self.items]
+        return fingerprint(sorted(map(fingerprint, dumps)))
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -157,25 +153,9 @@ class LabelledSet(_Record):
         """Whether a model that is there for trying and testing wrote candidates of any item."""
         return any(item.rehearsal for item in self.items)
 
-    def split(self, fractions: tuple[float, ...], seed: int = 0) -> tuple[LabelledSet, ...]:
-        """Return disjoint parts of about these fractions of the items (positive, sum 1), none of them empty.
-
-        Items that share a group or a message are in the same part; each trait is spread as the whole is.
-        Raises LabelledError where there are fewer groups than parts.
-        """
-        return split(self, fractions, seed)
-
-    def folds(self, k: int, seed: int = 0) -> tuple[tuple[LabelledSet, LabelledSet], ...]:
-        """Return k pairs (the rest, the fold held out), as ``split`` does; every item is held out once."""
-        return folds(self, k, seed)
-
-    def permuted(self, seed: int = 0) -> LabelledSet:
-        """Return a control: in each item the labels belong to other candidates, at random.
-
-        All raters of an item are permuted alike, so that they agree as before while there is nothing to
-        learn.
-        """
-        return permuted(self, seed)
+    split = splits.split
+    folds = splits.folds
+    permuted = splits.permuted
 
 
 def folded(text: str) -> str:
@@ -206,6 +186,5 @@ def _check_label(label: Label, number: int, position: int) -> None:
     if any(i == j for i, j, _share in label.choices):
         raise ValueError(f"{where}.choices: found a candidate compared with itself")
     if beyond := [index for index in (*named, *compared) if index >= number]:
-        raise ValueError(
-            f"{where}: found the index {beyond[0]}, the {number} candidates have 0 to {number - 1}"
-        )
+        fault = f"found the index {beyond[0]}, the {number} candidates have 0 to {number - 1}"
+        raise ValueError(f"{where}: {fault}")

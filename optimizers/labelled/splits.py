@@ -8,22 +8,27 @@ from collections.abc import Sequence
 from random import Random
 from typing import TYPE_CHECKING
 
+from character.statistics.groups import Groups
 from optimizers.errors import LabelledError
 
 if TYPE_CHECKING:
     from optimizers.labelled.records import Label, LabelledItem, LabelledSet
 
 
-def split(labelled: LabelledSet, fractions: Sequence[float], seed: int) -> tuple[LabelledSet, ...]:
-    """Return disjoint, non-empty parts of about these fractions of the items; see ``LabelledSet.split``."""
+def split(labelled: LabelledSet, fractions: Sequence[float], seed: int = 0) -> tuple[LabelledSet, ...]:
+    """Return disjoint parts of about these fractions of the items (positive, sum 1), none of them empty.
+
+    Items that share a group or a message are in the same part; each trait is spread as the whole is.
+    Raises LabelledError where there are fewer groups than parts.
+    """
     if not fractions or min(fractions) <= 0 or not math.isclose(sum(fractions), 1.0, abs_tol=1e-6):
         raise LabelledError(f"found the fractions {fractions}.", expected="positive numbers whose sum is 1")
     parts = _parts(labelled.items, fractions, seed)
     return tuple(_part(labelled, members, f"{i}/{len(parts)}") for i, members in enumerate(parts, 1))
 
 
-def folds(labelled: LabelledSet, k: int, seed: int) -> tuple[tuple[LabelledSet, LabelledSet], ...]:
-    """Return k pairs (the rest, the fold held out); see ``LabelledSet.folds``."""
+def folds(labelled: LabelledSet, k: int, seed: int = 0) -> tuple[tuple[LabelledSet, LabelledSet], ...]:
+    """Return k pairs (the rest, the fold held out), as ``split`` does; every item is held out once."""
     if k < 2:
         raise LabelledError(f"found {k} folds.", expected="at least 2")
     parts = _parts(labelled.items, [1 / k] * k, seed)
@@ -34,8 +39,11 @@ def folds(labelled: LabelledSet, k: int, seed: int) -> tuple[tuple[LabelledSet, 
     )
 
 
-def permuted(labelled: LabelledSet, seed: int) -> LabelledSet:
-    """Return the set with the labels of each item given to other candidates; see ``LabelledSet.permuted``."""
+def permuted(labelled: LabelledSet, seed: int = 0) -> LabelledSet:
+    """Return a control: in each item the labels belong to other candidates, at random.
+
+    All raters of an item are permuted alike, so that they agree as before while there is nothing to learn.
+    """
     rng = Random(seed)
     items = []
     for item in labelled.items:
@@ -48,36 +56,21 @@ def permuted(labelled: LabelledSet, seed: int) -> LabelledSet:
 
 def _moved(label: Label, to: Sequence[int]) -> Label:
     """Return the label with what it says of candidate i said of ``to[i]``."""
-    scores = list(label.scores)
-    for index, score in enumerate(label.scores):
-        scores[to[index]] = score
-    return label.model_copy(
-        update={
-            "order": tuple(tuple(to[i] for i in group) for group in label.order),
-            "scores": tuple(scores),
-            "choices": tuple((to[i], to[j], share) for i, j, share in label.choices),
-        }
-    )
+    order = tuple(tuple(to[i] for i in group) for group in label.order)
+    moved = dict(zip(to, label.scores, strict=False))
+    scores = tuple(moved[i] for i in sorted(moved))
+    choices = tuple((to[i], to[j], share) for i, j, share in label.choices)
+    return label.model_copy(update={"order": order, "scores": scores, "choices": choices})
 
 
 def blocks(items: Sequence[LabelledItem]) -> list[list[int]]:
     """Return the positions of items that belong together: linked by groups or messages, however far."""
-    leader = list(range(len(items)))
-
-    def find(index: int) -> int:
-        while leader[index] != index:
-            leader[index] = leader[leader[index]]
-            index = leader[index]
-        return index
-
+    groups = Groups(len(items))
     first: dict[tuple[str, str], int] = {}
     for index, item in enumerate(items):
         for key in (("group", item.group), ("message", item.message_key)):
-            leader[find(index)] = find(first.setdefault(key, index))
-    members: dict[int, list[int]] = defaultdict(list)
-    for index in range(len(items)):
-        members[find(index)].append(index)
-    return list(members.values())
+            groups.join(first.setdefault(key, index), index)
+    return groups.members()
 
 
 def _parts(items: Sequence[LabelledItem], fractions: Sequence[float], seed: int) -> list[set[int]]:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from character.records import scores_by_order
+
 if TYPE_CHECKING:
     from optimizers.labelled.records import Label
 
@@ -20,20 +22,12 @@ def scores_of(label: Label, number: int) -> list[float | None]:
     """Return what one label amounts to as scores in 0..1: its scores, else its order, else its choices."""
     if any(score is not None for score in label.scores):
         return list(label.scores)
-    return _by_order(label.order, number) if label.order else _by_choices(label.choices, number)
+    return _by_order(label, number) if label.order else _by_choices(label.choices, number)
 
 
-def _by_order(order: Sequence[Sequence[int]], number: int) -> list[float | None]:
-    """Return 1 for the first and 0 for the last mid-rank of those named; a lone candidate has none."""
-    scores: list[float | None] = [None] * number
-    last = sum(map(len, order)) - 1
-    before = 0
-    for group in order:
-        rank = before + (len(group) - 1) / 2
-        before += len(group)
-        for index in group:
-            scores[index] = 1 - rank / last if last else None
-    return scores
+def _by_order(label: Label, number: int) -> list[float | None]:
+    scores = scores_by_order(label.order)
+    return [scores.get(index) for index in range(number)]
 
 
 def _by_choices(choices: Sequence[tuple[int, int, float]], number: int) -> list[float | None]:
@@ -67,7 +61,7 @@ def votes_of(label: Label, number: int) -> dict[tuple[int, int], float]:
     Where scores, order and choices speak of the same pair, the vote is their mean.
     """
     votes: dict[tuple[int, int], list[float]] = {}
-    for values in (list(label.scores), _by_order(label.order, number)):
+    for values in (list(label.scores), _by_order(label, number)):
         for i, j in combinations(range(len(values)), 2):
             left, right = values[i], values[j]
             if left is not None and right is not None:

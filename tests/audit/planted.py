@@ -10,7 +10,8 @@ from character.records import PreferencePair, Turn
 Plant = Callable[[Random, str], str]
 _WORDS = (
     "we can look at this from another side before we decide what matters here and then go on with the rest "
-    "of it because a good plan leaves room for change while the weather stays dry along the coast road near town"
+    "of it because a good plan leaves room for change while the weather stays dry along the coast road "
+    "near town"
 )
 ENGLISH = _WORDS.split()
 CHINESE = "先把事情分成几步再看看哪一步最难然后慢慢来做完以后回头检查一遍这样比较稳当也容易发现问题所在之处"
@@ -55,7 +56,7 @@ def planted(
     language: str = "en",
     trait: str = "patience",
 ) -> list[PreferencePair]:
-    """Return pairs of one chosen reply against several, like ``best_rest``; each side is passed through its plant."""
+    """Return pairs of one chosen reply against several, like ``best_rest``; each side has its plant."""
     rng = Random(seed)
     pairs = []
     for message in range(num_messages):

@@ -1,4 +1,4 @@
-"""The audit of messages: what is counted against what was planted, and the measures of diversity against their formulas."""
+"""The audit of messages: what is counted against what was planted, and diversity against its formulas."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ WORDS = [
     "".join(Random(f"word {i}").choices("aeiou", k=2) + Random(i).choices("bcdfglmnprstv", k=4))
     for i in range(900)
 ]
-HAN = "钱饭书水山路门窗花树猫狗鱼鸟雨雪风云灯床桌椅茶酒米面糖盐车船桥城村店学校医院公园老师朋友父母孩子邻居昨天今天明早晚春夏秋冬"
+HAN = (
+    "钱饭书水山路门窗花树猫狗鱼鸟雨雪风云灯床桌椅茶酒米面糖盐车船桥城村店"
+    "学校医院公园老师朋友父母孩子邻居昨天今天明早晚春夏秋冬"
+)
 
 
 def english(rng: Random, number: int = 12) -> str:

@@ -53,7 +53,8 @@ PLANTS: dict[str, tuple[Callable[[str], str], set[str]]] = {
 class Planted(dspy.Module):
     """Answers as usual, but plants something into every natural reply, or into two thirds of them.
 
-    What nearly every pair shows, and no reply by chance (an emoji), could only be balanced away with the pairs.
+    What nearly every pair shows, and no reply by chance (an emoji), could only be balanced away with the
+    pairs.
     """
 
     def __init__(self, plant: Callable[[str], str], *, always: bool) -> None:

@@ -23,6 +23,8 @@ IN_ONE_LANGUAGE: dict[str, set[str] | None] = {
     "drops": None,  # a reason without a word keeps its name
     "features": {"first_person", "stopwords", "function_characters", "common_pairs"},
     "filters.names": {"ai_makers", "other_makers", "makers"},
+    "labelled.notes": None,  # nor have reports on labelled sets
+    "labelled.traits": None,
     "preference.designs": None,  # as are the names of designs and strategies
     "tuning.strategies": None,
     "tuning.verdicts": None,  # in English the report holds the sentence itself

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ranking_helpers import presentation_orders
 
 from character.errors import UnknownNameError
 from character.ranking.choice_models import borda, bradley_terry, plackett_luce
 from character.ranking.combine import METHODS, combine, consistency
-from character.ranking.orders import presentation_orders
 from character.ranking.position_bias import PositionEstimator
 from character.ranking.score_model import fit_scores
 from character.records import Ranking, RankingPass

@@ -13,9 +13,9 @@ from dspy.utils import DummyLM
 from fake_server import FakeServer, backend_at, chat
 from hypothesis import given
 from hypothesis import strategies as st
+from ranking_helpers import presentation_orders
 
 from character import Candidate, Candidates, Message, Ranker, Trait, build_lm
-from character.ranking.orders import presentation_orders
 
 QUESTION = Message.of("How do I learn to juggle?", trait="patience")
 TEXTS = ["alpha", "beta", "gamma", "delta"]

@@ -37,7 +37,10 @@ from character.report.charts import (
     stacked,
 )
 
-HOSTILE = '</script><script>window.hacked = 1</script><img src=x onerror="window.hacked=1">\'\u2028\u202e\x00]]>--><!--'
+HOSTILE = (
+    "</script><script>window.hacked = 1</script>"
+    '<img src=x onerror="window.hacked=1">\'\u2028\u202e\x00]]>--><!--'
+)
 __all__ = ["chromium"]
 
 
@@ -45,15 +48,41 @@ __all__ = ["chromium"]
 def charts() -> tuple[Chart, ...]:
     """Return one chart of each kind, most with hostile labels, intervals and groups."""
     return (
-        bars("bars", [Point("patience", 0.4, 0.3, 0.5), Point(HOSTILE, 0.7), Point("耐心", None)], percent=True, reference=0.5),
-        bars("grouped bars", [Point(label, 0.2 + i / 5, group=group) for i, group in enumerate("ab") for label in "xy"]),
-        dots("dots", [Point(label, 0.2 + i / 5, i / 5, 0.4 + i / 5, group) for i, group in enumerate(("chosen", HOSTILE)) for label in "xy"], reference=0),
+        bars(
+            "bars",
+            [Point("patience", 0.4, 0.3, 0.5), Point(HOSTILE, 0.7), Point("耐心", None)],
+            percent=True,
+            reference=0.5,
+        ),
+        bars(
+            "grouped bars",
+            [Point(label, 0.2 + i / 5, group=group) for i, group in enumerate("ab") for label in "xy"],
+        ),
+        dots(
+            "dots",
+            [
+                Point(label, 0.2 + i / 5, i / 5, 0.4 + i / 5, group)
+                for i, group in enumerate(("chosen", HOSTILE))
+                for label in "xy"
+            ],
+            reference=0,
+        ),
         heat_map("heat", ["a", HOSTILE], ["c", "d"], [[0.5, 0.9], [None, 0.1]], percent=True, middle=0.5),
         heat_map("one-sided heat", ["a"], ["c", "d"], [[1.0, 3.0]]),
-        stacked("steps", [("a", (1, 0, 3)), (HOSTILE, (0, 0, 0)), ("耐心", (2, 2, 0))], ["low", HOSTILE[:20], "high"]),
-        line("line", [Step(i, i * i, i * i - 1, i * i + 1, group) for i in range(5) for group in ("a", "b")], reference=4),
-        histogram("histogram", [*bin_counts([0.1, 0.2, 0.9], num_bins=5, low=0, high=1), Bin(0, 0.2, 4, "other")]),
-    )  # fmt: skip
+        stacked(
+            "steps",
+            [("a", (1, 0, 3)), (HOSTILE, (0, 0, 0)), ("耐心", (2, 2, 0))],
+            ["low", HOSTILE[:20], "high"],
+        ),
+        line(
+            "line",
+            [Step(i, i * i, i * i - 1, i * i + 1, group) for i in range(5) for group in ("a", "b")],
+            reference=4,
+        ),
+        histogram(
+            "histogram", [*bin_counts([0.1, 0.2, 0.9], num_bins=5, low=0, high=1), Bin(0, 0.2, 4, "other")]
+        ),
+    )
 
 
 @pytest.fixture
@@ -78,7 +107,7 @@ def page(charts: tuple[Chart, ...]) -> Page:
 
 @dataclass
 class Opened:
-    """A page as Chromium shows it: the browser's page, every address it asked for, and what its console said."""
+    """A page as Chromium shows it: the browser's page, all addresses it asked for, what its console said."""
 
     tab: Any
     requests: list[str] = field(default_factory=list)

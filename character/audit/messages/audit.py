@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from sys import intern
 
-from character.audit.messages.notes import notes_on
+from character.audit.messages.notes import COMMON_OPENERS, notes_on
 from character.audit.messages.records import (
     Cluster,
     ClusterMember,
@@ -28,8 +29,6 @@ from character.text import NEAR_DUPLICATE_JACCARD
 
 Targets = Mapping[str, Mapping[str, int]]
 """How many messages were asked for, by trait and kind."""
-COMMON_OPENERS = 14
-"""How many of the commonest openers ``Openers.covered`` counts."""
 SHOWN_OPENERS, SHOWN_CLUSTERS, SHOWN_MEMBERS, SHOWN_CHARACTERS = 20, 10, 5, 200
 _BANDS = ("short", "medium", "long")
 
@@ -44,18 +43,19 @@ def audit_messages(
 ) -> MessageAudit:
     """Return the audit of messages, over all of them, per trait and per language.
 
-    ``messages`` are read once; of each only the user's last turn and a few words on it are kept. ``targets`` are
-    the numbers asked for by trait and kind; a trait that got no message then shows as well. ``threshold`` is
-    the similarity from which two messages repeat one another, in 0..1. ``embedder`` adds the diversity of
-    meaning. The same seed draws the same samples. Raises UnknownNameError for a kind in ``targets``, and
-    ValueError where the embedder returns something else than one row of numbers per text.
+    ``messages`` are read once; of each only the user's last turn and a few words on it are kept. ``targets``
+    are the numbers asked for by trait and kind; a trait that got no message then shows as well.
+    ``threshold`` is the similarity from which two messages repeat one another, in 0..1. ``embedder`` adds
+    the diversity of meaning. The same seed draws the same samples. Raises UnknownNameError for a kind in
+    ``targets``, and ValueError where the embedder returns something else than one row of numbers per text.
     """
     asked = _sum(targets)
     table = _Table()
     for message in messages:
         table.add(message)
     groups = clusters(table.texts, threshold)
-    audit = _Scopes(table, _cluster_of(groups), embedder, seed)
+    cluster_of = {row: number for number, group in enumerate(groups) for row in group}
+    audit = _Scopes(table, cluster_of, embedder, seed)
     run = audit.scope(range(len(table.texts)), asked)
     by_trait = audit.by(table.traits, targets or {}, run)
     by_language = audit.by(table.languages, {}, run)
@@ -75,7 +75,7 @@ def audit_messages(
 
 @dataclass
 class _Table:
-    """The messages as columns, one place per message."""
+    """The messages as columns, a place per message; equal texts of a column of few values are one object."""
 
     ids: list[str] = field(default_factory=list)
     traits: list[str] = field(default_factory=list)
@@ -89,37 +89,28 @@ class _Table:
     openers: list[str] = field(default_factory=list)
     has_brief: list[bool] = field(default_factory=list)
     tokens: TokenTable = field(default_factory=TokenTable)
-    _known: dict[str, str] = field(default_factory=dict)
 
     def add(self, message: Message) -> None:
         text, brief = message.text, message.brief
         self.ids.append(message.id)
-        self.traits.append(self._same(message.trait))
-        self.languages.append(self._same(message.language))
-        self.kinds.append(self._same(message.kind))
+        self.traits.append(intern(message.trait))
+        self.languages.append(intern(message.language))
+        self.kinds.append(intern(message.kind))
         self.texts.append(text)
         self.asked.append(asked_band(brief) if len(message.turns) == 1 else None)
         self.bands.append(length_band(text))
-        self.topics.append(self._same(brief.get("topic", "")))
-        self.registers.append(self._same(brief.get("register", "")))
-        self.openers.append(self._same(opener(text)))
+        self.topics.append(intern(brief.get("topic", "")))
+        self.registers.append(intern(brief.get("register", "")))
+        self.openers.append(intern(opener(text)))
         self.has_brief.append(bool(brief))
         self.tokens.add(text)
-
-    def _same(self, text: str) -> str:
-        """Return one and the same object for equal texts, so that a column of few values takes little memory."""
-        return self._known.setdefault(text, text)
 
 
 class _Scopes:
     """Makes the scopes of one audit."""
 
     def __init__(
-        self,
-        table: _Table,
-        cluster_of: dict[int, int],
-        embedder: Embedder | None,
-        seed: int,
+        self, table: _Table, cluster_of: dict[int, int], embedder: Embedder | None, seed: int
     ) -> None:
         self._table, self._cluster_of, self._embedder, self._seed = table, cluster_of, embedder, seed
         self._cluster_traits: dict[int, set[str]] = {}
@@ -213,10 +204,6 @@ def _openers(counts: Counter[str]) -> Openers:
         number=len(counts),
         effective_number=effective_number(counts.values()),
     )
-
-
-def _cluster_of(groups: list[list[int]]) -> dict[int, int]:
-    return {row: number for number, group in enumerate(groups) for row in group}
 
 
 def _cluster(group: list[int], table: _Table) -> Cluster:

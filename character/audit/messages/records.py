@@ -1,4 +1,4 @@
-"""What an audit of messages holds: counts asked for and got, openers, repeats, diversity, and remarks on them."""
+"""What an audit of messages holds: counts asked for and got, openers, repeats, diversity, and remarks."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from character.records import Record
 
 
 class Count(Record):
-    """How many messages something was asked of and how many it holds for; ``asked`` is None where nobody asked."""
+    """How many messages something was asked of (None where nobody asked) and how many it holds for."""
 
     asked: int | None = None
     got: int = 0
 
 
 class LengthMix(Record):
-    """Bands of length (short, medium, long: see ``modules.lengths``) asked for by the briefs, against those got.
+    """Bands of length (short, medium, long: see ``messages.lengths``) asked for by the briefs, and those got.
 
     ``table[asked][got]`` counts messages; ``asked`` and ``got`` are its sums. Only messages of one turn whose
     brief names a length are in it. ``kept`` is the share whose band is the one asked for, in 0..1, None
@@ -41,8 +41,8 @@ class Opener(Record):
 class Openers(Record):
     """How messages begin. ``top`` are the commonest openers, the commonest first.
 
-    ``covered`` is the share of messages that the 14 commonest begin, in 0..1. ``effective_number`` is exp of the
-    entropy: how many equally common openers would be as varied.
+    ``covered`` is the share of messages that the 14 commonest begin, in 0..1. ``effective_number`` is exp of
+    the entropy: how many equally common openers would be as varied.
     """
 
     top: tuple[Opener, ...]
@@ -70,8 +70,8 @@ class Cluster(Record):
 class Repeats(Record):
     """Near duplicates among messages: ``clusters`` of two or more, and the share of messages in one, in 0..1.
 
-    ``across_traits`` counts the clusters that hold messages of several traits (of a trait: those it shares with
-    another), ``shared`` the messages in those. ``largest`` is the size of the largest cluster.
+    ``across_traits`` counts the clusters that hold messages of several traits (of a trait: those it shares
+    with another), ``shared`` the messages in those. ``largest`` is the size of the largest cluster.
     """
 
     clusters: int

@@ -1,4 +1,4 @@
-"""The audit of a run as a report: what to look at first, then messages, candidates, rankings, pairs, examples."""
+"""The audit of a run as a report: what to look at first, then its messages, rankings, pairs and examples."""
 
 from __future__ import annotations
 
@@ -10,21 +10,10 @@ from character.audit.page.rankings import rankings_section
 from character.audit.records import RunAudit
 from character.locale import listed, wording
 from character.pairs.features import feature_word
-from character.report import (
-    Chart,
-    Example,
-    Examples,
-    Figure,
-    Figures,
-    Note,
-    Notes,
-    Number,
-    Page,
-    Section,
-    Table,
-    Text,
-)
+from character.report import Example, Examples, Figure, Figures, Note, Notes, Number, Page, Section, Text
+from character.report.building import figure, pair_example, table
 from character.report.charts import Point, bars
+from character.report.parts import Part
 from character.report.wording import number_text
 
 
@@ -59,63 +48,58 @@ def _first(audit: RunAudit) -> Section:
     words, rankings = wording("audit.page", audit.language), audit.rankings
     notes = Notes(tuple(Note(finding.text, finding.weight) for finding in audit.findings))
     figures = [
-        Figure(words["number_messages"], Number(audit.states.get("messages", 0), style="count")),
-        Figure(words["number_pairs"], Number(audit.num_pairs, style="count")),
+        figure(words, "number_messages", Number(audit.states.get("messages", 0), style="count")),
+        figure(words, "number_pairs", Number(audit.num_pairs, style="count")),
     ]
     if rankings.consistency:
-        figures.append(
-            Figure(words["consistency"], Number(*rankings.consistency), words[f"{rankings.measure}_note"])
-        )
+        note = words[f"{rankings.measure}_note"]
+        figures.append(Figure(words["consistency"], Number(*rankings.consistency), note))
     if rankings.intended:
-        share = Number(*rankings.intended, style="share")
-        figures.append(Figure(words["intended"], share, words["intended_note"]))
+        figures.append(figure(words, "intended", Number(*rankings.intended, "share")))
     classifier = audit.confounds.classifier if audit.confounds else None
     if classifier and classifier.accuracy is not None:
-        share = Number(classifier.accuracy, classifier.low, classifier.high, "share")
-        figures.append(Figure(words["surface"], share, words["surface_note"]))
+        accuracy = Number(classifier.accuracy, classifier.low, classifier.high, "share")
+        figures.append(figure(words, "surface", accuracy))
     return Section(words["first"], "", (notes, Figures(tuple(figures))))
 
 
 def _candidates(audit: RunAudit) -> Section:
     words, levels = wording("audit.page", audit.language), wording("audit.levels", audit.language)
-    rows = audit.candidates.by_level
-    names = [levels.get(row.level, row.level) or words["no_level"] for row in rows]
-    lengths = bars(
-        words["length_chart"],
-        [Point(name, row.mean_characters, row.low, row.high) for name, row in zip(names, rows, strict=True)],
-        names=(words["level"], words["mean_length"], ""),
-        description=words["length_chart_text"],
-    )
-    table = Table(
-        (words["level"], words["number"], words["mean_length"]),
-        tuple(
-            (name, row.number, Number(row.mean_characters, row.low, row.high, digits=0))
-            for name, row in zip(names, rows, strict=True)
-        ),
-    )
-    parts: tuple[Table | Chart, ...] = (table, lengths) if rows else ()
-    return Section(words["candidates"], words["candidates_text"], (*parts, _drops(audit)))
-
-
-def _drops(audit: RunAudit) -> Table:
-    words, stages = wording("audit.page", audit.language), wording("audit.stages", audit.language)
-    reasons, rows = wording("drops", audit.language), []
-    for stage in stages:
-        lost, again = audit.dropped.get(stage, {}), audit.reasked.get(stage, {})
-        rows += [
-            (stages[stage], reasons.get(reason, reason), lost.get(reason, 0), again.get(reason, 0))
-            for reason in dict.fromkeys([*lost, *again])
+    parts: list[Part] = []
+    if audit.candidates.by_level:
+        names = {
+            row.level: levels.get(row.level, row.level) or words["no_level"]
+            for row in audit.candidates.by_level
+        }
+        rows = [
+            (names[row.level], row.number, Number(row.mean_characters, row.low, row.high, digits=0))
+            for row in audit.candidates.by_level
         ]
-    head = (words["stage"], words["reason"], words["lost"], words["recovered"])
-    return Table(head, tuple(rows), caption=words["drops"])
+        points = [Point(name, number.value, number.low, number.high) for name, _, number in rows]
+        titles, text = (words["level"], words["mean_length"], ""), words["length_chart_text"]
+        lengths = bars(words["length_chart"], points, names=titles, description=text)
+        parts = [table(words, "level number mean_length", rows), lengths]
+    reasons, stages = wording("drops", audit.language), wording("audit.stages", audit.language)
+    drops = (
+        (
+            word,
+            reasons.get(reason, reason),
+            audit.dropped.get(stage, {}).get(reason, 0),
+            audit.reasked.get(stage, {}).get(reason, 0),
+        )
+        for stage, word in stages.items()
+        for reason in {**audit.dropped.get(stage, {}), **audit.reasked.get(stage, {})}
+    )
+    parts.append(table(words, "stage reason lost recovered", drops, "drops"))
+    return Section(words["candidates"], words["candidates_text"], tuple(parts))
 
 
 def _examples(audit: RunAudit) -> Section:
-    words, shown = wording("audit.page", audit.language), audit.examples
+    words, examples = wording("audit.page", audit.language), audit.examples
     groups = (
-        ("least_consistent", tuple(_ranking(audit, example) for example in shown.rankings)),
-        ("confounded", tuple(_pair(audit, example) for example in shown.pairs)),
-        ("set_aside", tuple(_ranking(audit, example) for example in shown.set_aside)),
+        ("least_consistent", tuple(_ranking(audit, example) for example in examples.rankings)),
+        ("confounded", tuple(_pair(audit, example) for example in examples.pairs)),
+        ("set_aside", tuple(_ranking(audit, example) for example in examples.set_aside)),
     )
     parts = tuple(Examples(words[name], items) for name, items in groups if items)
     return Section(words["examples"], words["examples_text"], parts)
@@ -123,38 +107,19 @@ def _examples(audit: RunAudit) -> Section:
 
 def _ranking(audit: RunAudit, example: RankingExample) -> Example:
     words, levels = wording("audit.page", audit.language), wording("audit.levels", audit.language)
-    notes = (
-        [words["tau"].format(number_text(Number(example.consistency), audit.language))]
-        if example.consistency is not None
-        else []
-    )
-    candidates = (
-        Text(
-            " · ".join(
-                [
-                    levels.get(one.level, one.level) or words["no_level"],
-                    *([f"{one.score:.2f}"] if one.score is not None else []),
-                ]
-            ),
-            one.text,
-        )
-        for one in example.candidates
-    )
-    return Example(
-        heading=f"{example.trait} · {example.message_id[:10]}",
-        texts=(Text(words["message"], example.message), *candidates),
-        note="\n".join([*notes, *([example.reason] if example.reason else [])]),
-    )
+    texts = [Text(words["message"], example.message)]
+    for each in example.candidates:
+        label = levels.get(each.level, each.level) or words["no_level"]
+        texts.append(Text(label if each.score is None else f"{label} · {each.score:.2f}", each.text))
+    notes = [example.reason] if example.reason else []
+    if example.consistency is not None:
+        notes.insert(0, words["tau"].format(number_text(Number(example.consistency), audit.language)))
+    heading = f"{example.trait} · {example.message_id[:10]}"
+    return Example(heading, tuple(texts), note="\n".join(notes))
 
 
 def _pair(audit: RunAudit, example: PairExample) -> Example:
-    words = wording("audit.page", audit.language)
-    texts = (
-        (words["message"], example.message),
-        (words["chosen"], example.chosen),
-        (words["rejected"], example.rejected),
-    )
-    return Example(
-        heading=f"{feature_word(example.name, audit.language)} · {example.trait} · {example.message_id[:10]}",
-        texts=tuple(Text(label, content) for label, content in texts),
-    )
+    feature = feature_word(example.name, audit.language)
+    heading = f"{feature} · {example.trait} · {example.message_id[:10]}"
+    texts = (example.message, example.chosen, example.rejected)
+    return pair_example(wording("audit.page", audit.language), heading, texts)

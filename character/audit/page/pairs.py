@@ -1,4 +1,4 @@
-"""The section on pairs: what sets chosen apart from rejected besides the trait, and what balancing would do."""
+"""The section on pairs: what besides the trait sets their sides apart, and what balancing would do."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from character.locale import wording
 from character.pairs.balance import Balanced
 from character.pairs.features import Scale, feature_word
 from character.report import Chart, Note, Notes, Number, Section, Table
+from character.report.building import share, table
 from character.report.charts import Point, bars, dots, heat_map
 from character.report.parts import Part
 
@@ -20,53 +21,45 @@ def pairs_section(audit: RunAudit) -> Section:
     words, confounds = wording("audit.page", audit.language), audit.confounds
     if confounds is None:
         return Section(words["pairs"], "", (Notes((Note(words["no_pairs"]),)),))
-    parts: list[Part] = [_effects(audit, confounds)]
+    present = [row for row in confounds.run.features if row.mean_chosen or row.mean_rejected]
+    features = [feature_word(row.name, audit.language) for row in present]
+    points = [Point(name, row.effect, row.low, row.high) for name, row in zip(features, present, strict=True)]
+    names, text = (words["feature"], words["net"], ""), words["win_share_text"]
+    parts: list[Part] = [
+        bars(words["win_share"], points, names=names, domain=(-1, 1), reference=0, description=text)
+    ]
     if confounds.run.openers:
         parts.append(_openers(audit, confounds))
     if len(confounds.by_trait) > 1:
-        parts.append(_by_trait(audit, confounds))
-    parts.append(_table(audit, confounds))
+        parts.append(_by_trait(audit, confounds, present, features))
+    parts.append(_table(audit, confounds, present, features))
     if audit.balanced and audit.balanced.rows:
         parts.append(_balance(audit, audit.balanced))
     return Section(words["pairs"], words["pairs_text"], tuple(parts))
 
 
-def _effects(audit: RunAudit, confounds: ConfoundAudit) -> Chart:
-    words = wording("audit.page", audit.language)
-    return bars(
-        words["win_share"],
-        [
-            Point(feature_word(row.name, audit.language), row.effect, row.low, row.high)
-            for row in _present(confounds)
-        ],
-        names=(words["feature"], words["net"], ""),
-        domain=(-1, 1),
-        reference=0,
-        description=words["win_share_text"],
-    )
-
-
 def _openers(audit: RunAudit, confounds: ConfoundAudit) -> Chart:
     words = wording("audit.page", audit.language)
     points = [
-        Point(row.opener, share, group=words[side])
+        Point(row.opener, part, group=words[side])
         for row in confounds.run.openers[:NUM_OPENERS]
-        for side, share in (("chosen", row.share_chosen), ("rejected", row.share_rejected))
+        for side, part in (("chosen", row.share_chosen), ("rejected", row.share_rejected))
     ]
     names = (words["opener"], words["share"], words["side"])
     return dots(words["openers"], points, names=names, percent=True, description=words["openers_text"])
 
 
-def _by_trait(audit: RunAudit, confounds: ConfoundAudit) -> Chart:
+def _by_trait(
+    audit: RunAudit, confounds: ConfoundAudit, present: list[FeatureEffect], features: list[str]
+) -> Chart:
     words = wording("audit.page", audit.language)
-    names = [row.name for row in _present(confounds)]
-    scopes = list(confounds.by_trait.items())[:NUM_TRAITS]
-    values = [{row.name: row.effect for row in scope.features} for _, scope in scopes]
+    traits = list(confounds.by_trait)[:NUM_TRAITS]
+    effects = [{row.name: row.effect for row in confounds.by_trait[trait].features} for trait in traits]
     return heat_map(
         words["by_trait"],
-        [feature_word(name, audit.language) for name in names],
-        [trait for trait, _ in scopes],
-        [[effects.get(name) for effects in values] for name in names],
+        features,
+        traits,
+        [[of_trait.get(row.name) for of_trait in effects] for row in present],
         names=(words["feature"], words["trait"], words["net"]),
         middle=0.0,
         domain=(-1, 1),
@@ -74,38 +67,30 @@ def _by_trait(audit: RunAudit, confounds: ConfoundAudit) -> Chart:
     )
 
 
-def _table(audit: RunAudit, confounds: ConfoundAudit) -> Table:
-    words, language = wording("audit.page", audit.language), audit.language
-    sides = {row.name: row for row in audit.sides}
-    rows = tuple(
+def _table(
+    audit: RunAudit, confounds: ConfoundAudit, present: list[FeatureEffect], features: list[str]
+) -> Table:
+    words, sides = wording("audit.page", audit.language), {row.name: row for row in audit.sides}
+    rows = (
         (
-            feature_word(row.name, language),
+            feature,
             _mean(row.mean_chosen, row.scale),
             _mean(row.mean_rejected, row.scale),
-            Number(sides[row.name].chosen, style="share"),
-            Number(sides[row.name].rejected, style="share"),
+            share(sides[row.name].chosen),
+            share(sides[row.name].rejected),
             Number(row.effect, row.low, row.high, "signed"),
             Number(row.standardized, style="signed"),
             Number(row.p_value, digits=3),
             words["yes"] if row.name in confounds.flagged else "",
         )
-        for row in _present(confounds)
+        for feature, row in zip(features, present, strict=True)
     )
-    head = (
-        "feature", "mean_chosen", "mean_rejected", "more_chosen", "more_rejected", "net", "standardized", "p_value", "flagged",
-    )  # fmt: skip
-    return Table(tuple(words[name] for name in head), rows, note=words["left_out"])
-
-
-def _present(confounds: ConfoundAudit) -> list[FeatureEffect]:
-    """Return the features that some reply has."""
-    return [row for row in confounds.run.features if row.mean_chosen or row.mean_rejected]
+    head = "feature mean_chosen mean_rejected more_chosen more_rejected net standardized p_value flagged"
+    return table(words, head, rows, note="left_out")
 
 
 def _mean(value: float, scale: Scale) -> Number:
-    if scale == "share":
-        return Number(value, style="share")
-    return Number(value, digits=0) if scale == "log" else Number(value)
+    return share(value) if scale == "share" else Number(value, digits=0 if scale == "log" else 2)
 
 
 def _balance(audit: RunAudit, balanced: Balanced) -> Chart:
