@@ -267,11 +267,16 @@ class CharacterProgram(RecipeModule):
         on_step: OnStep | None = None,
     ) -> Steps[Rollout]:
         """Return the logic of one message as a generator of calls, to be run by any driver."""
-        shared = {"message": message, "trait": trait, "constitution": constitution, "seed": self.seed}
+        shared: dict[str, Any] = {
+            "message": message,
+            "trait": trait,
+            "constitution": constitution,
+            "seed": self.seed,
+        }
         (answered,) = yield [self._call("responder", self.responder, shared, message)]
-        candidates, fault = taken(answered, "responses", as_candidates, message)
-        if candidates is None:
-            return _lost(message, None, fault, answered)
+        candidates = taken(answered, "responses", as_candidates, message)
+        if isinstance(candidates, Drop):
+            return _lost(message, None, candidates, answered)
         if on_step:
             on_step(candidates)
         if len(candidates.items) < 2:
@@ -285,9 +290,9 @@ class CharacterProgram(RecipeModule):
             )
         shared = {**shared, "candidates": candidates}
         (ranked,) = yield [self._call("ranker", self.ranker, shared, message)]
-        ranking, fault = taken(ranked, "ranking", as_ranking, candidates)
-        if ranking is None:
-            return _lost(message, candidates, fault, ranked)
+        ranking = taken(ranked, "ranking", as_ranking, candidates)
+        if isinstance(ranking, Drop):
+            return _lost(message, candidates, ranking, ranked)
         if on_step:
             on_step(ranking)
         pairs, drops = build_pairs(

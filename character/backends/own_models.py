@@ -204,7 +204,8 @@ def _alone() -> Iterator[None]:
 
 def _of_the_attempt(error: LMError) -> Exception:
     """Return what the model's client raised, which says what was sent and whether to try again."""
-    return error.__cause__ if isinstance(error.__cause__, lm15.LM15Error) else error
+    cause: BaseException | None = error.__cause__
+    return cause if isinstance(cause, lm15.LM15Error) else error
 
 
 def _description(lm: Any) -> str:

@@ -38,7 +38,7 @@ STEP_FAULTS = frozenset({STEP_ERROR, STEP_UNREADABLE, STEP_INVALID})
 """Faults of a step of somebody else's: it raised, its model's reply could not be read, its result is none."""
 WORTH_ANOTHER_SITTING = STEP_FAULTS | SERVER_FAULTS
 """Faults that the same message may not have another time: the step may be mended, the server be there."""
-Subject = Message | Candidates
+S = TypeVar("S", Message, Candidates)
 R = TypeVar("R", Candidates, Ranking)
 _STOPS = (BudgetReachedError, BackendUnavailableError, ConfigError, StoreError)
 
@@ -173,9 +173,7 @@ class FailureWatch:
             )
 
 
-def taken(
-    outcome: Outcome, stage: Stage, read: Callable[[Any, Subject], R], of: Subject
-) -> tuple[R, None] | tuple[None, Drop]:
+def taken(outcome: Outcome, stage: Stage, read: Callable[[Any, S], R], of: S) -> R | Drop:
     """Return what a step gave as a record, with what it took; or the drop that says why it cannot be used."""
     fault, detail = outcome.fault, outcome.detail
     if not fault:
@@ -185,8 +183,8 @@ def taken(
             fault, detail = STEP_INVALID, " ".join(str(error).split())
         else:
             if outcome.usage is None:
-                return record, None
+                return record
             usage = outcome.usage.model_copy(update={"reasks": record.usage.reasks})
-            return record.model_copy(update={"usage": usage}), None
+            return record.model_copy(update={"usage": usage})
     message = of.id if isinstance(of, Message) else of.message_id
-    return None, Drop(stage=stage, reason=fault, detail=detail, message_id=message)
+    return Drop(stage=stage, reason=fault, detail=detail, message_id=message)

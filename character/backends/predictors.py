@@ -58,9 +58,9 @@ def needed_outputs(ours: type[dspy.Signature]) -> tuple[str, ...]:
 
 def signature_of(module: Any) -> Any:
     """Return the signature of a module that is nothing but one (Predict, ChainOfThought …), None for any other."""
-    core = core_of(module)
-    is_dspys = isinstance(module, dspy.Predict) or type(module).__module__.startswith("dspy.")
-    return core.signature if is_dspys and core is not None else None
+    is_dspys = type(module).__module__.startswith("dspy.")
+    core = module if isinstance(module, dspy.Predict) else getattr(module, "predict", None)
+    return core.signature if is_dspys and isinstance(core, dspy.Predict) else None
 
 
 def accepted_by(module: Any, inputs: dict[str, Any]) -> dict[str, Any]:
