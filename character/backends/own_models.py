@@ -202,7 +202,7 @@ def _alone() -> Iterator[None]:
             raise _of_the_attempt(error) from error
 
 
-def _of_the_attempt(error: LMError) -> Exception:
+def _of_the_attempt(error: LMError) -> Any:
     """Return what the model's client raised, which says what was sent and whether to try again."""
     cause: BaseException | None = error.__cause__
     return cause if isinstance(cause, lm15.LM15Error) else error

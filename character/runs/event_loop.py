@@ -6,7 +6,9 @@ import asyncio
 import gc
 import signal
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar, copy_context
 from functools import partial
 from typing import Any, TypeVar
 
@@ -14,11 +16,39 @@ from character.backends.dspy_compat import is_preparation, is_pricing
 
 T = TypeVar("T")
 
+_stops: ContextVar[list[Callable[[], object]]] = ContextVar("character_stops", default=[])  # noqa: B039
+"""What to call for an interrupt, of each run that goes on in a thread beside the one that waits for it."""
 _SELDOM = (10_000, 20, 20)
 
 
 def run_on_own_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run a coroutine function on a new event loop of our own and return its result."""
+    """Run a coroutine function on a new event loop of our own and return its result.
+
+    Where a loop runs in this thread already, as in a notebook, it is one in a thread beside it; an interrupt (the
+    stop button) is handed on to it: the first begins nothing more, the second cancels.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return _on_new_loop(work)
+    stops: list[Callable[[], None]] = []
+    token = _stops.set(stops)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            future = pool.submit(copy_context().run, _on_new_loop, work)
+            while True:
+                try:
+                    return future.result()
+                except KeyboardInterrupt:
+                    if future.done():
+                        raise
+                    for stop in stops:
+                        stop()
+    finally:
+        _stops.reset(token)
+
+
+def _on_new_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     with _seldom_collected(), asyncio.Runner(loop_factory=_lean(_loop_class())) as runner:
         return runner.run(work())
 
@@ -65,7 +95,12 @@ def finishing_on_interrupt(on_first: Callable[[], None]) -> Iterator[None]:
     try:
         loop.add_signal_handler(signal.SIGINT, interrupted)
     except (NotImplementedError, ValueError, RuntimeError):  # Windows, or not the main thread
-        yield
+        stop = partial(loop.call_soon_threadsafe, interrupted)
+        _stops.get().append(stop)
+        try:
+            yield
+        finally:
+            _stops.get().remove(stop)
         return
     try:
         yield

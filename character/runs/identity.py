@@ -99,6 +99,10 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, 
         by_stage = _ALL_PROMPTS.get(stored["prompts"])
         stored["prompts"] = {stage: (by_stage or {}).get(stage, stored["prompts"]) for stage in stages}
     old, new = flat(stored), flat(dict(now))
+    if not any(
+        name.split(".")[0] == "program" for name in old
+    ):  # earlier versions did not tell programs apart
+        new = {name: value for name, value in new.items() if name.split(".")[0] != "program"}
     names = [name for name in sorted({*old, *new}) if name in new or not _EARLIER_PARTS.fullmatch(name)]
     return {name: (old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)}
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Literal, TypedDict, Unpack, overload
+from typing import Any, Literal, TypedDict, Unpack, overload
 
 from character._version import __version__
 from character.backends.measuring import Estimate
@@ -18,7 +18,7 @@ from character.backends.own_models import with_configured_lm
 from character.backends.own_steps import STEP_FAULTS, WORTH_ANOTHER_SITTING, FailureWatch
 from character.config import Config, as_config
 from character.constitution import Constitution, Trait
-from character.errors import BudgetReachedError, CharacterError, StepFailedError
+from character.errors import BudgetReachedError, CharacterError, InputError, StepFailedError
 from character.inputs import as_constitution, spelled_out
 from character.messages.files import MessageSource, as_source
 from character.program import CharacterProgram
@@ -28,6 +28,7 @@ from character.runs.estimate import estimate
 from character.runs.event_loop import run_on_own_loop
 from character.runs.identity import run_identity
 from character.runs.preflight import check_design
+from character.runs.programs import OwnProgram, inner_programs, is_driven_by_steps, program_identity
 from character.runs.session import FolderKind, Session
 from character.runs.slices import StoredSlices
 from character.runs.summary import RunSummary, summarize
@@ -68,7 +69,7 @@ class RunOptions(TypedDict, total=False):
 
     messages: Mapping[str, MessageBatch] | MessageSource | Path | str | None
     traits: Sequence[str]
-    program: CharacterProgram | None
+    program: Any
     reuse: Sequence[Path | str]
     on_progress: OnProgress | None
 
@@ -150,8 +151,14 @@ def _planned(
     if options.get("traits"):
         constitution = constitution.only(list(options["traits"]))
     given = as_source(options.get("messages"), constitution, from_questions=config.messages.from_questions)
-    if options.get("program") is None:
+    program = options.get("program")
+    if program is None:
         check_design(constitution, config)
+    elif given is not None and not is_driven_by_steps(program) and not OwnProgram(program).takes_messages:
+        raise InputError(
+            f"messages are given, and the program {type(program).__name__} takes none.",
+            expected="a forward with the parameter messages, or no messages",
+        )
     return _Plan(constitution, config, given)
 
 
@@ -159,7 +166,9 @@ async def _sitting(plan: _Plan, out: Path | str, options: RunOptions) -> RunSumm
     """Work on the run in a folder until it is finished or something stops it."""
     constitution, config = plan.constitution, plan.config
     given = plan.given.fingerprint if plan.given else None
+    own = options.get("program")
     identity = run_identity(constitution.fingerprint, config, given)
+    identity |= {"program": "as configured"} if own is None else program_identity(own)
     reuse = options.get("reuse", ())
     with Session(RUN, out, config, identity, constitution=constitution, reuse=reuse) as session:
         session.log.write(
@@ -167,26 +176,37 @@ async def _sitting(plan: _Plan, out: Path | str, options: RunOptions) -> RunSumm
         )
         for note in ranker_notes(config, constitution.language):
             session.log.write("ranker", note=note)
-        program = _with_models(options.get("program"), keep_ranker(session.folder, config), session)
+        program = _with_models(own, keep_ranker(session.folder, config), session)
         await _Run(session, plan, program, options.get("on_progress")).sit()
         session.log.write("finished", **session.store.counts())
         return summarize(session.store)
 
 
-def _with_models(program: CharacterProgram | None, config: Config, session: Session) -> CharacterProgram:
+def _with_models(program: Any, config: Config, session: Session) -> CharacterProgram | OwnProgram:
+    """Return the program that a run drives, with the configured models where it brings none."""
+    lms = session.lms()
     if program is None:
-        return CharacterProgram.from_config(config, session.lms())
-    if not program.lms:
+        return CharacterProgram.from_config(config, lms)
+    if any(not inner.lms for inner in inner_programs(program)):
         program = program.deepcopy()
-        program.lms = session.lms()
-    return program
+        for inner in inner_programs(program):
+            inner.lms = inner.lms or lms
+    if isinstance(program, CharacterProgram) and is_driven_by_steps(program):
+        return program
+    own = OwnProgram(program)
+    own.lm = lms["default"] if own.inner is None else None
+    return own
 
 
 class _Run:
     """One sitting of a run: makes what is missing of each trait's messages, then works on what is waiting."""
 
     def __init__(
-        self, session: Session, plan: _Plan, program: CharacterProgram, on_progress: OnProgress | None
+        self,
+        session: Session,
+        plan: _Plan,
+        program: CharacterProgram | OwnProgram,
+        on_progress: OnProgress | None,
     ) -> None:
         self.session, self.store, self.log, self.program = session, session.store, session.log, program
         self.constitution, self.config, self.given = plan.constitution, plan.config, plan.given
@@ -194,7 +214,11 @@ class _Run:
         self._tell = on_progress or (lambda _state: None)
         self._slots = asyncio.Semaphore(plan.config.concurrency)
         self._stopped_by: CharacterError | None = None
-        self._watch = FailureWatch(has_succeeded=bool(self.store.counts().get("paired")))
+        counts = self.store.counts()
+        self._watch, self._has_failed = (
+            FailureWatch(has_succeeded=bool(counts.get("paired"))),
+            FAILED in counts,
+        )
 
     async def sit(self) -> None:
         """Work until everything is finished; raise what stopped it before that."""
@@ -225,6 +249,9 @@ class _Run:
             raise KeyboardInterrupt("Ctrl-C")
 
     async def _trait(self, trait: Trait, first_ordinal: int) -> None:
+        if isinstance(self.program, OwnProgram) and not self.program.takes_messages:
+            await self._whole_trait(self.program, trait, first_ordinal)
+            return
         async with asyncio.TaskGroup() as group:
             if not self.store.has_batch(trait.name):
                 if self.given is None:
@@ -232,6 +259,22 @@ class _Run:
                     return
                 self._add_given(self.given, trait, first_ordinal)
             await self._answer(trait, self.store.waiting(trait.name), group)
+
+    async def _whole_trait(self, program: OwnProgram, trait: Trait, first_ordinal: int) -> None:
+        """Have a program that takes no messages make all of a trait, and keep what it made."""
+        if self.store.has_batch(trait.name) or self.state.stopping:
+            return
+        try:
+            result = await program.whole(trait, self.constitution)
+        except (BudgetReachedError, StepFailedError) as error:
+            self._stop_by(error)
+            return
+        self.store.add_messages(trait.name, result.messages, first_ordinal)
+        for rollout in result.rollouts:
+            await self._keep(rollout)
+        batch = MessageBatch(messages=(), drops=result.message_drops, usage=result.message_usage)
+        self.store.finish_batch(trait.name, batch)
+        self._count_batch(trait, batch, len(result.messages))
 
     async def _generate_and_answer(self, trait: Trait, first_ordinal: int, group: asyncio.TaskGroup) -> None:
         """Work on one slice of messages while the next one is made, and on no more than that."""
@@ -279,13 +322,12 @@ class _Run:
 
     async def _message(self, message: Message, trait: Trait) -> None:
         try:
-            failed = json.loads(self.store.meta(f"failed/{message.id}") or "{}")
+            failed = json.loads(self._meta_of_failed(message) or "{}")
             with attempting(failed):
                 rollout = await self.program.arollout(
                     message, trait, self.constitution, on_step=self._count_step
                 )
-            status, reason = outcome(rollout)
-            await self.store.add_rollout(rollout, status, reason)
+            await self._keep(rollout)
             for stage in {drop.stage for drop in rollout.drops if drop.reason in STEP_FAULTS}:
                 failed[stage] = failed.get(stage, 0) + 1
                 self.store.set_meta(f"failed/{message.id}", json.dumps(failed))
@@ -294,15 +336,23 @@ class _Run:
             return
         finally:
             self._slots.release()
-        self.state.finished += 1
-        self.state.pairs += len(rollout.pairs)
-        self._count_drops(rollout.drops)
-        self.log.write("rollout", message=message.id, trait=trait.name, status=status, reason=reason)
-        self._tell(self.state)
         try:
             self._watch.see(rollout)
         except StepFailedError as error:
             self._stop_by(error)
+
+    async def _keep(self, rollout: Rollout) -> None:
+        status, reason = outcome(rollout)
+        await self.store.add_rollout(rollout, status, reason)
+        self.state.finished += 1
+        self.state.pairs += len(rollout.pairs)
+        self._count_drops(rollout.drops)
+        message = rollout.message
+        self.log.write("rollout", message=message.id, trait=message.trait, status=status, reason=reason)
+        self._tell(self.state)
+
+    def _meta_of_failed(self, message: Message) -> str | None:
+        return self.store.meta(f"failed/{message.id}") if self._has_failed else None
 
     def _stop_by(self, error: CharacterError) -> None:
         """Begin nothing more; what is in flight ends, and then the error is raised."""
