@@ -31,7 +31,7 @@ def run_on_own_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         asyncio.get_running_loop()
     except RuntimeError:
         return _on_new_loop(work)
-    stops: list[Callable[[], None]] = []
+    stops: list[Callable[[], object]] = []
     token = _stops.set(stops)
     try:
         with ThreadPoolExecutor(1) as pool:
