@@ -16,11 +16,11 @@ from character.constitution import Trait
 from character.pairs.feature_words import signs_of_trait
 from character.pairs.features import MeasuredText, trait_words
 from character.records import Candidate, Candidates, Message, PreferencePair
-from character.statistics.intervals import Interval, bootstrap_mean
-from character.training.checks.data import TOO_WIDE, settles, written
+from character.statistics.intervals import bootstrap_mean
+from character.training.checks.findings import check, weight_of, written
 from character.training.data import TrainingData, prompt_key, text_of, turns_of
 from character.training.methods import Method
-from character.training.reports import Check, CheckWeight
+from character.training.reports import Check
 
 SHOWN = 0.5
 EFFECT_BAR = 0.1
@@ -130,37 +130,18 @@ def _check(name: str, chosen: Any, rejected: Any, keys: list[str], scorer: Trait
     difference = bootstrap_mean(chosen.astype(float) - rejected.astype(float), groups=keys)
     if difference is None:
         raise ValueError("there are no rows")
-    rates = f"{chosen.mean():.0%} of the chosen and {rejected.mean():.0%} of the rejected sides"
-    weight, advice = _verdict(difference, len(set(keys)))
+    weight, case = weight_of(difference, 0.0, EFFECT_BAR, len(set(keys))), ""
     if scorer is BY_WORDS and (chosen.mean() + rejected.mean()) / 2 < LEAST_SHOWN:
-        weight, advice = (
-            "note",
-            "These words hardly ever come, so this cannot tell whether it sets the sides apart.",
-        )
+        weight, case = "note", "unseen"
+    numbers = {
+        "chosen": float(chosen.mean()),
+        "rejected": float(rejected.mean()),
+        "difference": difference.estimate,
+        "low": difference.low,
+        "high": difference.high,
+    }
     spread = written(difference).replace("%", " points")
-    return Check(
-        code=f"other_trait:{name}",
-        weight=weight,
-        text=f"{name} shows in {rates}, {scorer.how} (difference {spread}). {advice}",
-        numbers={
-            "chosen": float(chosen.mean()),
-            "rejected": float(rejected.mean()),
-            "difference": difference.estimate,
-            "low": difference.low,
-            "high": difference.high,
-        },
-    )
-
-
-def _verdict(difference: Interval, num_prompts: int) -> tuple[CheckWeight, str]:
-    if difference.excludes(0.0) and abs(difference.estimate) >= EFFECT_BAR:
-        return "look", (
-            "A model would learn it too, and its accuracy on such pairs would not tell: "
-            "balance the pairs (--balance), or judge again."
-        )
-    if not settles(difference, 0.0, EFFECT_BAR, num_prompts):
-        return "note", TOO_WIDE
-    return "fine", "It does not set the sides apart."
+    return check(f"other_trait:{name}", weight, numbers, case=case, name=name, how=scorer.how, spread=spread)
 
 
 def _row_message(row: Any) -> Message:
