@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from character.exports.facts import RunFacts
 from character.exports.files import Sink, parquet_sink
 from character.exports.models import SPLIT_NAMES, ExportedFile, Split, SplitName
 from character.exports.recipe import recipe_tables
@@ -35,13 +36,24 @@ from character.files import Write, json_text, jsonl_sink, write_text
 
 @dataclass(frozen=True)
 class Job:
-    """What to write: the data, how to split it, and whether pairs say their margin and their weight."""
+    """What to write: the data and the facts about them, how to split them, and what rows of pairs say.
+
+    ``margin_asked`` asks for the margin of pairs, ``include_weight`` for their weight.
+    """
 
     data: Source
+    facts: RunFacts
+    format: ExportFormat
     split: Split
     seed: int
-    include_margin: bool
-    include_weight: bool = False
+    license: str | None
+    margin_asked: bool
+    include_weight: bool
+
+    @property
+    def include_margin(self) -> bool:
+        """Whether rows say the margin: it was asked for, and the format has a place for it."""
+        return self.margin_asked and self.format.takes_margin
 
 
 @dataclass
@@ -67,7 +79,8 @@ class ExportFormat:
 
     ``row`` says what one row is, ``reader`` which tool reads it. ``takes_margin``: ``include_margin`` adds a
     column ``margin``; ``takes_weight``: a row may say the weight of its pair; ``reads_pairs``: rows come from
-    pairs; ``is_split``: rows are dealt out to splits; ``min_train_rows``: the fewest rows its reader trains on.
+    pairs; ``is_split``: rows are dealt out to splits; ``min_train_rows``: the fewest rows its reader trains
+    on.
     """
 
     name: str

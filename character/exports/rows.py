@@ -1,4 +1,4 @@
-"""Records to rows: one pure function per format, and the choice of what gets a row; what does not is counted."""
+"""Records to rows: one function per format, and the choice of what gets a row; what does not is counted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Skips = Counter[str]
 
 
 class Row(NamedTuple):
-    """One row, the message it belongs to, and of a pair's row its margin and its weight (1 unless weighed)."""
+    """One row, its message, and where it is a pair's, its margin and its weight (1 unless weighed)."""
 
     message: Message
     data: Json
@@ -84,7 +84,7 @@ def _sides(pair: PreferencePair) -> Json:
 def trl_row(pair: PreferencePair) -> Json:
     """Return the conversational preference row with an explicit prompt; a level nobody asked for is ``""``.
 
-    Never null: a column that is null throughout one file and text in another cannot be loaded as one data set.
+    Never null: a column that is null throughout one file and text in another cannot be loaded as one.
     """
     return _sides(pair) | {
         "score_chosen": pair.score_chosen,

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from character.exports.card.markdown import card_text, inline
-from character.exports.facts import RunFacts
-from character.exports.formats import ExportFormat, Job, Written
+from character.exports.formats import Job, Written
 from character.exports.models import ExportReport
 from character.locale import wording
 
@@ -18,20 +17,11 @@ SIZE_BOUNDS = (("1K", 1_000), ("10K", 10_000), ("100K", 100_000), ("1M", 1_000_0
 """The hub's size categories, as far as it names them for data of this kind."""
 
 
-def dataset_card(
-    job: Job,
-    chosen: ExportFormat,
-    written: Written,
-    report: ExportReport,
-    facts: RunFacts,
-    *,
-    license: str | None,
-    fingerprint: str,
-) -> str:
+def dataset_card(job: Job, written: Written, report: ExportReport, fingerprint: str) -> str:
     """Return the whole README.md: the hub's YAML header, then the card in English and in short in Chinese.
 
-    ``fingerprint`` is that of the data files. What the audit says of the run's own pairs is left out where those
-    of the export were rebuilt or balanced. Findings are in the language of the audit.
+    ``fingerprint`` is that of the data files. What the audit says of the run's own pairs is left out where
+    those of the export were rebuilt or balanced. Findings are in the language of the audit.
     """
     rows_of: Counter[str] = Counter()
     for (trait, _, _), number in written.counts.items():
@@ -39,39 +29,27 @@ def dataset_card(
     left_out = (*report.drops.items(), ("export", report.skipped))
     return card_text(
         Path(__file__).with_name("card.md.jinja"),
-        card_header(job, chosen, report, license=license, fingerprint=fingerprint),
+        card_header(job, report, fingerprint),
         width=1000,
         en=wording("card", "en"),
         zh=wording("card", "zh"),
         job=job,
-        chosen=chosen,
         report=report,
-        facts=facts,
-        license=license,
-        constitution=job.data.constitution,
         name=inline(job.data.constitution.name),
-        people="vetoed" if job.data.vetoed else "unrated",
         rows_of=rows_of,
         counts=sorted(written.counts.items()),
-        fractions=job.split.model_dump().values(),
-        balance=report.balance,
-        weighs=report.balance is not None and report.balance.method == "weights",
         least_opener=LEAST_OPENER,
-        audit=facts.audit,
-        same_pairs=report.pairs is None and report.balance is None,
         left_out=[(stage, *each) for stage, reasons in left_out for each in reasons.items()],
     )
 
 
-def card_header(
-    job: Job, chosen: ExportFormat, report: ExportReport, *, license: str | None, fingerprint: str
-) -> dict[str, Any]:
-    """Return the card's metadata in the hub's vocabulary; ``configs`` makes ``load_dataset`` of the folder work."""
+def card_header(job: Job, report: ExportReport, fingerprint: str) -> dict[str, Any]:
+    """Return the card's metadata in the hub's words; with ``configs``, ``load_dataset`` reads the folder."""
     languages = {job.data.constitution.language, *job.data.census.languages}
-    tags = ["character-training", "preference", "synthetic", chosen.name]
+    tags = ["character-training", "preference", "synthetic", report.format]
     return {
-        "pretty_name": f"{inline(job.data.constitution.name)} ({chosen.name})",
-        "license": license or "other",
+        "pretty_name": f"{inline(job.data.constitution.name)} ({report.format})",
+        "license": job.license or "other",
         "language": sorted({language.lower().partition("-")[0] for language in languages}),
         "task_categories": ["text-generation"],
         "tags": [*tags, "rehearsal"] if report.rehearsal else tags,
@@ -98,7 +76,7 @@ def _configs(report: ExportReport, fingerprint: str) -> list[dict[str, Any]]:
     tables: dict[str, list[dict[str, str]]] = {}
     for file in report.files:
         tables.setdefault(file.table, []).append({"split": file.split or "train", "path": file.path})
-    # The description is there for the cache of the library `datasets`: it looks at the card alone, so that without
+    # The description is there for the cache of the library `datasets`: it looks at the card alone, so without
     # something of the data in it a folder of the same name elsewhere would be given the rows of this one.
     configs: list[dict[str, Any]] = [
         {"config_name": name, "data_files": files, "description": f"data {fingerprint}"}

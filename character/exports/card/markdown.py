@@ -10,8 +10,9 @@ from typing import Any
 def card_text(template: Path, header: Mapping[str, Any], *, width: int = 80, **values: Any) -> str:
     """Return a card; the header's long texts are folded at ``width``.
 
-    Templates have three filters of their own: ``inline`` puts a text on one line, so that no name or description
-    can open a heading, a table or a header; ``cell`` makes it fit into a table too; ``form`` formats a number.
+    Templates have three filters of their own: ``inline`` puts a text on one line, so that no name or
+    description can open a heading, a table or a header; ``cell`` makes it fit into a table too; ``form``
+    formats a number.
     """
     import jinja2
     import yaml

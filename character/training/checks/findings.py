@@ -36,8 +36,8 @@ def check(
 def weight_of(interval: Interval, center: float, bar: float, num_prompts: int) -> CheckWeight:
     """Return ``look`` for what is surely off the center by ``bar`` and more, ``fine`` for what surely is not.
 
-    Else it is ``note``. Where all values are alike the bootstrap gives no width; then what was seen in none of
-    n prompts may still be in 3 / n of them (the rule of three, at 95 %).
+    Else it is ``note``. Where all values are alike the bootstrap gives no width; then what was seen in none
+    of n prompts may still be in 3 / n of them (the rule of three, at 95 %).
     """
     if interval.excludes(center) and abs(interval.estimate - center) >= bar:
         return "look"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from character.training.checks.findings import check
 from character.training.data import TrainingData, responses_of, turns_of
@@ -32,15 +33,10 @@ def _prefix(data: TrainingData, model: ModelFolder) -> Check:
     return check("template_prefix", "stop", {"rows": len(broken)}, end=prompt[-40:])
 
 
-def _examples(data: TrainingData) -> list[tuple[list[dict[str, str]], list[dict[str, str]]]]:
-    examples: list[tuple[list[dict[str, str]], list[dict[str, str]]]] = []
-    for row in data.rows:
-        if isinstance(row["prompt"], list):
-            response = next(iter(responses_of(row)), [{"role": "assistant", "content": "…"}])
-            examples.append((turns_of(row["prompt"], "user"), turns_of(response, "assistant")))
-        if len(examples) == _SAMPLE:
-            break
-    return examples
+def _examples(data: TrainingData) -> Iterator[tuple[list[dict[str, str]], list[dict[str, str]]]]:
+    for row in islice((row for row in data.rows if isinstance(row["prompt"], list)), _SAMPLE):
+        response = next(iter(responses_of(row)), [{"role": "assistant", "content": "…"}])
+        yield turns_of(row["prompt"], "user"), turns_of(response, "assistant")
 
 
 def _continues(model: ModelFolder, turns: list[dict[str, str]], response: list[dict[str, str]]) -> bool:
