@@ -64,14 +64,15 @@ def write_asking(
 
 def check_reward(reward: Reward | None) -> None:
     """Refuse a conditioned reward model as TRL's, which would not tell it the trait; and a broken folder."""
-    if reward is not None and not reward.is_ours and (Path(reward.model) / FACTS_NAME).is_file():
+    if reward is None or reward.is_ours:
+        return
+    if (Path(reward.model) / FACTS_NAME).is_file():
         raise InputError(
             f"{reward.model} is a reward model that must be told the trait, and TRL would not.",
             expected="a reward model of one trait, trained with --no-conditioned",
             fix="give it as --preference-model: `character.rewards` tells it the trait of each row.",
         )
-    if reward is not None and not reward.is_ours:
-        read_model_folder(reward.model)
+    read_model_folder(reward.model)
 
 
 def check_reward_traits(reward: Reward | None, names: Sequence[str]) -> tuple[str, ...]:
