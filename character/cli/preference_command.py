@@ -71,7 +71,7 @@ def fit(pairs: Path, out: Path, trait: str, length_free: bool, seed: int, as_jso
     left_out = {**known.dropped, **model.left_out}
     if as_json:
         facts = {"model": str(out), "pairs": len(known.pairs), "rehearsal": model.rehearsal}
-        print_json({**facts, "heads": [head._asdict() for head in model.heads], "left_out": left_out})
+        print_json({**facts, "heads": [head.model_dump() for head in model.heads], "left_out": left_out})
         return
     for head in model.heads:
         click.echo(

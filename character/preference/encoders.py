@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,37 +17,12 @@ Embedder = Callable[[list[str]], Any]
 """Texts to an array (texts, dimensions), as ``dspy.Embedder`` is."""
 
 
-class Encoded(Protocol):
-    """Texts as rows of numbers."""
-
-    def scores(self, weights: Weights, of_row: Ints) -> Floats:
-        """Return each row's product with the line of ``weights`` that ``of_row`` names."""
-
-
-class Encoder(Protocol):
-    """A way of turning texts into rows; ``name`` is the kind of model it makes."""
-
-    @property
-    def name(self) -> str:
-        """The kind of preference model that has this encoder."""
-
-    @property
-    def num_features(self) -> int:
-        """How many numbers a row has; 0 before it is known."""
-
-    def fitted(self, texts: Sequence[str], *, plain: bool) -> Encoder:
-        """Return the encoder for these texts; ``plain`` keeps format out of sight where that can be done."""
-
-    def encode(self, texts: Sequence[str]) -> Encoded:
-        """Return texts as rows."""
-
-
 @dataclass(frozen=True)
 class NGrams:
     """The encoder of ``light``: word and character n-grams (see ``tfidf``); not fitted without ``tfidf``."""
 
     tfidf: NGramTfidf | None = None
-    name: str = "light"
+    name: Literal["light"] = "light"
 
     @property
     def num_features(self) -> int:
@@ -87,7 +62,7 @@ class Embeddings:
     embedder: Embedder | None
     num_features: int = 0
     batch_size: int = 256
-    name: str = field(default="embedding")
+    name: Literal["embedding"] = "embedding"
 
     def fitted(self, texts: Sequence[str], *, plain: bool) -> Embeddings:
         """Return the encoder that knows how many dimensions there are."""
@@ -105,14 +80,9 @@ class Embeddings:
                 "this model was loaded without its embedder.",
                 fix="load_preference_model(folder, embedder=…) with the embedder it was fitted with.",
             )
-        parts = [
-            self._checked(
-                self.embedder(list(texts[start : start + self.batch_size])),
-                len(texts[start : start + self.batch_size]),
-            )
-            for start in range(0, len(texts), self.batch_size)
-        ]
-        matrix = np.concatenate(parts)
+        starts = range(0, len(texts), self.batch_size)
+        batches = [list(texts[start : start + self.batch_size]) for start in starts]
+        matrix = np.concatenate([self._checked(self.embedder(batch), len(batch)) for batch in batches])
         length = np.linalg.norm(matrix, axis=1, keepdims=True)
         return np.asarray(np.sqrt(2) * matrix / np.where(length > 0, length, 1.0))
 
@@ -120,25 +90,11 @@ class Embeddings:
         matrix = np.asarray(given, dtype=np.float64)
         wrong = matrix.ndim != 2 or len(matrix) != number or not matrix.shape[1]
         if wrong or (self.num_features and matrix.shape[1] != self.num_features):
-            expected = f"({number}, {self.num_features or 'dimensions'})"
-            raise InputError(
-                f"the embedder gave an array of shape {matrix.shape}.", expected=f"the shape {expected}"
-            )
+            expected = f"the shape ({number}, {self.num_features or 'dimensions'})"
+            raise InputError(f"the embedder gave an array of shape {matrix.shape}.", expected=expected)
         if not np.isfinite(matrix).all():
             raise InputError("the embedder gave numbers that are not finite.", expected="finite numbers")
         return matrix
-
-
-def fitting_matrix(encoded: Encoded) -> Any:
-    """Return the rows as the matrix that a head is fitted on: sparse for n-grams, full for embeddings."""
-    if isinstance(encoded, Dense):
-        return encoded.matrix
-    if isinstance(encoded, Rows):
-        from scipy.sparse import csr_matrix
-
-        cells = (encoded.value, (encoded.row, encoded.column))
-        return csr_matrix(cells, shape=(encoded.num_rows, encoded.num_columns))
-    raise TypeError(f"no matrix is known for {type(encoded).__name__}")
 
 
 def not_fitted() -> InputError:

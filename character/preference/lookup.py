@@ -29,20 +29,24 @@ class HashIndex:
         drawers = np.bincount((hashes >> np.uint64(shift)).astype(np.int64), minlength=1 << bits)
         return cls(hashes, np.concatenate([[0], np.cumsum(drawers)]), shift)
 
+    @property
+    def fullest(self) -> int:
+        """How many hashes the fullest drawer holds."""
+        return int(np.diff(self.begin).max())
+
     def places(self, wanted: Hashes) -> Ints:
         """Return the place of each wanted hash, -1 where it is not there."""
-        found = np.full(len(wanted), -1, dtype=np.int64)
+        places = np.full(len(wanted), -1, dtype=np.int64)
         if not len(self.hashes):
-            return found
+            return places
         drawer = (wanted >> np.uint64(self.shift)).astype(np.int64)
         place, end = self.begin[drawer], self.begin[drawer + 1]
-        for _ in range(int((self.begin[1:] - self.begin[:-1]).max())):
-            here = np.flatnonzero(
-                (place < end) & (self.hashes[np.minimum(place, len(self.hashes) - 1)] == wanted)
-            )
-            found[here] = place[here]
+        for _ in range(self.fullest):
+            there = self.hashes[np.minimum(place, len(self.hashes) - 1)] == wanted
+            here = np.flatnonzero((place < end) & there)
+            places[here] = place[here]
             place = place + 1
-        return found
+        return places
 
 
 def runs(values: Ints) -> tuple[Ints, Ints]:

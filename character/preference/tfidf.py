@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from character.preference.lookup import HashIndex, runs
-from character.preference.ngrams import Grams, Hashes, Weights, character_grams, prepared, word_grams
+from character.preference.ngrams import Hashes, Weights, character_grams, prepared, word_grams
 from character.statistics.arrays import Floats, Ints
 
 MOST_FEATURES = 50_000
@@ -28,6 +29,13 @@ class Rows:
     value: Floats
     num_rows: int
     num_columns: int
+
+    @property
+    def matrix(self) -> Any:
+        """The rows as a sparse matrix, to fit a head on; needs scipy, which scoring does not."""
+        from scipy.sparse import csr_matrix
+
+        return csr_matrix((self.value, (self.row, self.column)), shape=(self.num_rows, self.num_columns))
 
     def scores(self, weights: Weights, of_row: Ints) -> Floats:
         """Return each row's product with that line of ``weights`` (lines, columns) which ``of_row`` names."""
@@ -83,7 +91,8 @@ class NGramTfidf:
     def _chunk(self, texts: Sequence[str]) -> tuple[Ints, Ints, Floats]:
         """Return the rows, columns and values of a few prepared texts."""
         keys, strange = [], np.zeros((len(texts), len(_BLOCKS)))
-        for block, grams in enumerate(_grams(texts)):
+        for block, grams_of in enumerate(_BLOCKS):
+            grams = grams_of(texts)
             column = self.columns(grams.hashes)
             kept = column >= 0
             keys.append(grams.text[kept] * len(self.hashes) + column[kept])
@@ -100,22 +109,19 @@ _NO_INTS, _NO_FLOATS = np.empty(0, dtype=np.int64), np.empty(0)
 _NOTHING = (_NO_INTS, _NO_INTS, _NO_FLOATS)
 
 
-def _grams(texts: Sequence[str]) -> Iterator[Grams]:
-    return (block(texts) for block in _BLOCKS)
-
-
 def _document_frequencies(texts: Sequence[str]) -> tuple[Hashes, NDArray[np.uint8], Ints]:
     """Return the n-grams of texts by rising hash, the block of each, and how many texts have it."""
-    found: list[tuple[Hashes, NDArray[np.uint8], Ints]] = []
+    parts: list[tuple[Hashes, NDArray[np.uint8], Ints]] = []
     for _, chunk in _chunks(texts):
-        for block, grams in enumerate(_grams(chunk)):
+        for block, grams_of in enumerate(_BLOCKS):
+            grams = grams_of(chunk)
             hashes = np.unique(grams.hashes)
             cells, _ = runs(grams.text * max(1, len(hashes)) + HashIndex.of(hashes).places(grams.hashes))
             having = np.bincount(cells % max(1, len(hashes)), minlength=len(hashes))
-            found.append((hashes, np.full(len(hashes), block, dtype=np.uint8), having))
-    if not found:
+            parts.append((hashes, np.full(len(hashes), block, dtype=np.uint8), having))
+    if not parts:
         return np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.uint8), _NO_INTS
-    every, blocks, having = (np.concatenate(part) for part in zip(*found, strict=True))
+    every, blocks, having = (np.concatenate(part) for part in zip(*parts, strict=True))
     hashes, first, place = np.unique(every, return_index=True, return_inverse=True)
     return hashes, blocks[first], np.bincount(place, having).astype(np.int64)
 

@@ -10,44 +10,37 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from character._version import __version__
 from character.constitution import Trait
 from character.errors import InputError, MissingExtraError, ModelFileError
 from character.preference.container import (
     MOST_JSON_BYTES,
-    Fingerprint,
-    check_fingerprint,
+    ModelFacts,
     checked_facts,
-    facts_text,
+    json_object,
     read_file,
-    write_whole,
 )
+from character.preference.container import write_facts as write_json
 from character.preference.protocol import Conversation, Judged, PreferenceModel
-from character.records import Message, PreferencePair, Record, Turn
+from character.records import Message, PreferencePair, Turn
 from character.statistics.arrays import Floats
 
 FACTS_NAME = "preference.json"
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 
 
-class TransformerFacts(Record):
+class TransformerFacts(ModelFacts):
     """What ``preference.json`` holds of a reward model, and nothing else; the model itself lies beside it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    kind: Literal["character-preference"] = "character-preference"
-    format_version: Literal[2] = 2
     model: Literal["transformer"] = "transformer"
-    character_version: str = Field(max_length=400)
     conditioned: bool
     batch_size: int = Field(ge=1, le=4096)
     max_length: int = Field(ge=8, le=1_000_000)
     descriptions: dict[str, str] = Field(max_length=1_000)
     rehearsal: bool | None
     messages: str = Field(default="", max_length=16_000_000, pattern="^([0-9a-f]{16})*$")
-    fingerprint: Fingerprint = ""
 
 
 @dataclass(frozen=True)
@@ -208,13 +201,12 @@ def write_facts(model: TransformerPreference) -> None:
         rehearsal=model.rehearsal,
         messages="".join(f"{key:016x}" for key in sorted(model.seen_messages)),
     )
-    write_whole(model.folder / FACTS_NAME, facts_text(facts))
+    write_json(model.folder / FACTS_NAME, facts)
 
 
 def load_transformer(folder: Path, data: dict[str, Any]) -> TransformerPreference:
     """Return the model of a folder whose ``preference.json`` was read as ``data``; raises ModelFileError."""
     facts = checked_facts(TransformerFacts, data, folder / FACTS_NAME)
-    check_fingerprint(facts, facts.fingerprint, folder / FACTS_NAME)
     check_model_folder(folder)
     return TransformerPreference(
         folder,
@@ -254,9 +246,7 @@ def _settings(path: Path) -> dict[str, Any]:
         value = json.loads(read_file(path, MOST_JSON_BYTES))
     except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{path}: not JSON ({str(error)[:80]}).") from None
-    if not isinstance(value, dict):
-        raise ModelFileError(f"{path}: holds a {type(value).__name__}.", expected="one JSON object")
-    return value
+    return json_object(value, path)
 
 
 def _plain_turns(messages: Conversation) -> Iterator[dict[str, str]]:
