@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from character.errors import InputError
 from character.pairs.confound_classifier import held_out
@@ -24,7 +26,13 @@ from character.preference.evaluation_records import (
 from character.preference.folds import NUM_FOLDS, folds_of, message_key
 from character.preference.known_traits import asked_about
 from character.preference.measures import Predicted, balanced_of, mean_of, reliability_of, right_of, scope_of
-from character.preference.protocol import Judged, PreferenceModel, sigmoid, written_by_rehearsal
+from character.preference.protocol import (
+    Judged,
+    PreferenceModel,
+    both_sides,
+    sigmoid,
+    written_by_rehearsal,
+)
 from character.records import PreferencePair
 from character.statistics.arrays import Floats, Ints
 
@@ -47,7 +55,7 @@ class Held:
     probability: Floats
     specific: Floats
 
-    @property
+    @cached_property
     def predicted(self) -> Predicted:
         """The predictions as columns."""
         return Predicted.of(self.pairs, self.probability, self.keys)
@@ -62,9 +70,9 @@ def evaluate(
 ) -> PreferenceEvaluation:
     """Return how well a fitted model does on those of the pairs whose messages it was not fitted on.
 
-    ``traits`` give the confound classifier the words that count as a trait's own, and a model that reads them their
-    descriptions. Pairs of the design ``neutral`` are left out. Raises InputError where nothing is left, and where the model
-    can tell nothing of any of the traits (see ``asked_about``).
+    ``traits`` give the confound classifier the words that count as a trait's own, and a model that reads them
+    their descriptions. Pairs of the design ``neutral`` are left out. Raises InputError where nothing is left,
+    and where the model can tell nothing of any of the traits (see ``asked_about``).
     """
     kept, left_out = measurable(pairs)
     unseen = [pair for pair in kept if message_key(pair) not in model.seen_messages]
@@ -72,17 +80,20 @@ def evaluate(
         raise InputError(
             f"the model was fitted on the messages of all {len(kept)} pairs.",
             expected="pairs of messages it has not seen",
-            fix="give other pairs, or leave the model out: then models are fitted and measured by cross-validation.",
+            fix="give other pairs, or leave the model out: "
+            "then models are fitted and measured by cross-validation.",
         )
     asked = asked_about(model, (pair.trait for pair in unseen), traits)
-    found = describe(asked.model, predict(asked.model, unseen, seed), traits, seed)
-    return found.model_copy(
-        update={
-            "how": "held_out",
-            "num_seen": len(kept) - len(unseen),
-            "not_fitted": asked.not_fitted,
-            "left_out": left_out,
-        }
+    held = predict(asked.model, unseen, [message_key(pair) for pair in unseen], seed)
+    return describe(
+        asked.model,
+        held,
+        traits,
+        seed,
+        how="held_out",
+        num_seen=len(kept) - len(unseen),
+        not_fitted=asked.not_fitted,
+        left_out=left_out,
     )
 
 
@@ -92,67 +103,73 @@ def measurable(pairs: Sequence[PreferencePair]) -> tuple[list[PreferencePair], d
     return kept, {"neutral": len(pairs) - len(kept)} if len(kept) < len(pairs) else {}
 
 
-def predict(model: PreferenceModel, pairs: Sequence[PreferencePair], seed: int) -> Held:
-    """Return what a model says of pairs it has not seen."""
+def predict(model: PreferenceModel, pairs: Sequence[PreferencePair], keys: Sequence[int], seed: int) -> Held:
+    """Return what a model says of pairs whose messages, known by ``keys``, it has not seen."""
     other = _other_traits(pairs, seed)
-    sides = [Judged(pair.prompt, text, pair.trait) for pair in pairs for text in (pair.chosen, pair.rejected)]
     strangers = [
         Judged(pair.prompt, pairs[place].chosen if place >= 0 else pair.chosen, pair.trait)
         for pair, place in zip(pairs, other, strict=True)
     ]
-    scores = model.scores([*sides, *strangers])
-    own, lost, theirs = scores[: 2 * len(pairs) : 2], scores[1 : 2 * len(pairs) : 2], scores[2 * len(pairs) :]
-    specific = np.where(other >= 0, (np.sign(own - theirs) + 1) / 2, np.nan)
-    return Held(pairs, [message_key(pair) for pair in pairs], sigmoid(own - lost), specific)
+    scores = model.scores([*both_sides(pairs), *strangers])
+    chosen, rejected = scores[: 2 * len(pairs)].reshape(-1, 2).T
+    specific = np.where(other >= 0, (np.sign(chosen - scores[2 * len(pairs) :]) + 1) / 2, np.nan)
+    return Held(pairs, keys, sigmoid(chosen - rejected), specific)
 
 
 def _other_traits(pairs: Sequence[PreferencePair], seed: int) -> Ints:
-    """Return for each pair the place of a pair of another trait in the same language, drawn with the seed; -1 for none."""
+    """Return for each pair the place of one of another trait in its language, drawn with the seed; -1 for none."""
     rng = np.random.default_rng([seed, 7])
-    found = np.full(len(pairs), -1, dtype=np.int64)
-    places: dict[str, list[int]] = {}
-    for place, pair in enumerate(pairs):
-        places.setdefault(pair.language, []).append(place)
-    for own in places.values():
-        for place in own:
-            strangers = [other for other in own if pairs[other].trait != pairs[place].trait]
+    others = np.full(len(pairs), -1, dtype=np.int64)
+    for rows in _rows_by("language", pairs).values():
+        places = np.flatnonzero(rows).tolist()
+        for place in places:
+            strangers = [other for other in places if pairs[other].trait != pairs[place].trait]
             if strangers:
-                found[place] = strangers[int(rng.integers(len(strangers)))]
-    return found
+                others[place] = strangers[int(rng.integers(len(strangers)))]
+    return others
 
 
 def describe(
-    model: PreferenceModel, held: Held, traits: Sequence[HasWords], seed: int, others: Columns | None = None
+    model: PreferenceModel,
+    held: Held,
+    traits: Sequence[HasWords],
+    seed: int,
+    others: Columns | None = None,
+    **facts: Any,
 ) -> PreferenceEvaluation:
-    """Return the figures of what was predicted; ``others`` are further predictions for the same pairs, by name."""
-    predicted = held.predicted
+    """Return the figures of what was predicted, beside the ``facts`` of how that was done.
+
+    ``others`` are further predictions for the same pairs, by name.
+    """
     return PreferenceEvaluation(
         model=model.kind,
-        how="",
         seed=seed,
         length_free=getattr(model, "length_free", None),
         rehearsal=getattr(model, "rehearsal", None) or written_by_rehearsal(held.pairs),
-        overall=scope_of(predicted, seed),
-        groups=_groups(held, predicted, seed),
-        reliability=reliability_of(predicted, seed),
-        rivals=_rivals(held, predicted, traits, seed, others or {}),
-        judge=_judge(held, predicted, seed),
-        specificity=_specificity(held, predicted, seed),
+        overall=scope_of(held.predicted, seed),
+        groups={field: _scopes(field, held, seed) for field in ("trait", "kind", "language", "design")},
+        reliability=reliability_of(held.predicted, seed),
+        rivals=_rivals(held, traits, seed, others or {}),
+        judge=_judge(held, seed),
+        specificity=_specificity(held, seed),
         disagreements=most_certain(held.pairs, held.probability, NUM_DISAGREEMENTS),
+        **facts,
     )
 
 
-def _groups(held: Held, predicted: Predicted, seed: int) -> dict[str, dict[str, EvaluationScope]]:
-    found: dict[str, dict[str, EvaluationScope]] = {}
-    for field in ("trait", "kind", "language", "design"):
-        names = np.array([getattr(pair, field) for pair in held.pairs], dtype=object)
-        found[field] = {name: scope_of(predicted.at(names == name), seed) for name in dict.fromkeys(names)}
-    return found
+def _rows_by(field: str, pairs: Sequence[PreferencePair]) -> dict[str, NDArray[np.bool_]]:
+    """Return which of the pairs have each value of a field, the values in the order in which they come."""
+    values = np.array([getattr(pair, field) for pair in pairs], dtype=object)
+    return {value: values == value for value in dict.fromkeys(values)}
 
 
-def _rivals(
-    held: Held, predicted: Predicted, traits: Sequence[HasWords], seed: int, others: Columns
-) -> tuple[Rival, ...]:
+def _scopes(field: str, held: Held, seed: int) -> dict[str, EvaluationScope]:
+    rows_by = _rows_by(field, held.pairs)
+    return {value: scope_of(held.predicted.at(rows), seed) for value, rows in rows_by.items()}
+
+
+def _rivals(held: Held, traits: Sequence[HasWords], seed: int, others: Columns) -> tuple[Rival, ...]:
+    predicted = held.predicted
     longer = (predicted.longer + 1) / 2
     columns = {"longer": longer, "shorter": 1 - longer}
     surface = held_out(pair_table(held.pairs, traits), seed=seed)
@@ -170,40 +187,36 @@ def _rivals(
     )
 
 
-def _judge(held: Held, predicted: Predicted, seed: int) -> JudgeView:
-    claims = np.array(
-        [np.nan if p.probability is None else p.probability for p in held.pairs], dtype=np.float64
-    )
+def _judge(held: Held, seed: int) -> JudgeView:
+    claims = np.array([pair.probability for pair in held.pairs], dtype=np.float64)  # None becomes nan
     meant = np.array([_meant(pair) for pair in held.pairs])
-    by_level, claimed = meant != 0, ~np.isnan(claims)
-    model = np.where(meant > 0, predicted.right, 1 - predicted.right)
+    by_level, right = meant != 0, held.predicted.right
     return JudgeView(
-        claimed=_mean_where(claims, claimed, predicted, seed),
+        claimed=_mean_where(~np.isnan(claims), claims, held, seed),
         num_levels=int(by_level.sum()),
-        judge=_mean_where((meant + 1) / 2, by_level, predicted, seed),
-        model=_mean_where(model, by_level, predicted, seed),
+        judge=_mean_where(by_level, (meant + 1) / 2, held, seed),
+        model=_mean_where(by_level, np.where(meant > 0, right, 1 - right), held, seed),
     )
 
 
 def _meant(pair: PreferencePair) -> int:
-    """Return 1 where the chosen side alone was asked to show the trait as it should be, -1 where the other was, else 0."""
+    """Return 1 where the chosen side alone was asked to show the trait as it should be, -1 where the other, else 0."""
     if pair.chosen_level is None or pair.rejected_level is None:
         return 0
     return (pair.chosen_level in IN_CHARACTER) - (pair.rejected_level in IN_CHARACTER)
 
 
-def _specificity(held: Held, predicted: Predicted, seed: int) -> dict[str, PreferenceMeasure]:
-    names = np.array([pair.trait for pair in held.pairs], dtype=object)
-    known = ~np.isnan(held.specific)
-    found = {
-        name: _mean_where(held.specific, known & (names == name), predicted, seed)
-        for name in dict.fromkeys(names)
+def _specificity(held: Held, seed: int) -> dict[str, PreferenceMeasure]:
+    compared = ~np.isnan(held.specific)
+    return {
+        trait: _mean_where(rows & compared, held.specific, held, seed)
+        for trait, rows in _rows_by("trait", held.pairs).items()
+        if (rows & compared).any()
     }
-    return {name: measure for name, measure in found.items() if measure.value is not None}
 
 
-def _mean_where(values: Floats, rows: Any, predicted: Predicted, seed: int) -> PreferenceMeasure:
-    return mean_of(values[rows], predicted.at(rows).cluster, seed)
+def _mean_where(rows: NDArray[np.bool_], values: Floats, held: Held, seed: int) -> PreferenceMeasure:
+    return mean_of(values[rows], held.predicted.at(rows).cluster, seed)
 
 
 def cross_predict(
@@ -219,19 +232,20 @@ def cross_predict(
 
     ``keys`` are the messages' unless given. Raises InputError for fewer than two.
     """
-    known = list(keys) if keys is not None else [message_key(pair) for pair in pairs]
-    fold = folds_of(known, num_folds, seed)
-    if len(set(fold.tolist())) < 2:
+    keys = list(keys) if keys is not None else [message_key(pair) for pair in pairs]
+    fold = folds_of(keys, num_folds, seed)
+    folds = np.unique(fold).tolist()
+    if len(folds) < 2:
         raise InputError(
-            f"the {len(pairs)} pairs are of {len(set(known))} message, so nothing can be held out.",
+            f"the {len(pairs)} pairs are of {len(set(keys))} message, so nothing can be held out.",
             expected="pairs of at least two messages",
         )
     probability, specific = np.empty(len(pairs)), np.empty(len(pairs))
-    for each in np.unique(fold):
+    for each in folds:
         if progress:
-            progress(f"fold {each + 1} of {len(np.unique(fold))}")
-        rows = [place for place, own in enumerate(fold) if own == each]
+            progress(f"fold {each + 1} of {len(folds)}")
+        rows = np.flatnonzero(fold == each).tolist()
         fitted = model.fit([pair for pair, own in zip(pairs, fold, strict=True) if own != each], seed=seed)
-        held = predict(fitted, [pairs[row] for row in rows], seed)
+        held = predict(fitted, [pairs[row] for row in rows], [keys[row] for row in rows], seed)
         probability[rows], specific[rows] = held.probability, held.specific
-    return Held(pairs, known, probability, specific)
+    return Held(pairs, keys, probability, specific)

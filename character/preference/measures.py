@@ -1,4 +1,4 @@
-"""Figures over pairs with their intervals: every one is a function of column sums, so one bootstrap serves all."""
+"""Figures over pairs with their intervals: each is a function of column sums, so that one bootstrap serves all."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ _ECE = "ece"
 
 @dataclass(frozen=True)
 class Predicted:
-    """Pairs as a model sees them: P(chosen better), the message each is of, and whether the chosen side is longer (1) or shorter (-1)."""
+    """Pairs as a model sees them: P(chosen better), the message each is of, and the sign of its length difference.
+
+    ``longer`` is 1 where the chosen side is longer, -1 where it is shorter.
+    """
 
     probability: Floats
     cluster: Ints
@@ -53,6 +56,16 @@ class Predicted:
         return right_of(self.probability)
 
     @property
+    def confidence(self) -> Floats:
+        """The probability of the side that is preferred, from a half on."""
+        return np.maximum(self.probability, 1 - self.probability)
+
+    @property
+    def bins(self) -> Ints:
+        """The bin, from 0, that each pair's confidence lies in."""
+        return np.minimum(((self.confidence - 0.5) * 2 * NUM_BINS).astype(np.int64), NUM_BINS - 1)
+
+    @property
     def num_messages(self) -> int:
         """How many messages the pairs are of."""
         return len(np.unique(self.cluster))
@@ -76,74 +89,66 @@ def mean_of(values: Floats, cluster: Ints, seed: int) -> PreferenceMeasure:
 
 
 def balanced_of(right: Floats, longer: Floats, cluster: Ints, seed: int) -> PreferenceMeasure:
-    """Return the mean of the accuracies where the chosen side is shorter and where it is longer, with its interval."""
-    columns = np.column_stack([right * (longer < 0), longer < 0, right * (longer > 0), longer > 0])
-    return _measures(columns, cluster, {"both": _balanced(0)}, seed)["both"]
+    """Return the mean of the accuracies where the chosen side is shorter and where it is longer."""
+    return _measures(_by_length(right, longer), cluster, {"both": _balanced}, seed)["both"]
 
 
 def scope_of(predicted: Predicted, seed: int) -> EvaluationScope:
     """Return every figure over these pairs."""
-    right, longer, own = predicted.right, predicted.longer, np.clip(predicted.probability, _LEAST, 1.0)
-    confidence = np.maximum(predicted.probability, 1 - predicted.probability)
-    bins = _bins(confidence)
-    gap = (confidence - right)[:, None] * (bins[:, None] == np.arange(NUM_BINS))
+    right, own = predicted.right, np.clip(predicted.probability, _LEAST, 1.0)
+    bins = predicted.bins[:, None] == np.arange(NUM_BINS)
     columns = np.column_stack(
         [
-            right * (longer < 0),
-            longer < 0,
-            right * (longer > 0),
-            longer > 0,
+            _by_length(right, predicted.longer),
             right,
             -np.log(own),
             (1 - predicted.probability) ** 2,
             np.ones(len(right)),
-            gap,
+            (predicted.confidence - right)[:, None] * bins,
         ]
     )
     statistics: dict[str, ColumnStatistic] = {
         "accuracy": _share(4, 7),
         "shorter": _share(0, 1),
         "longer": _share(2, 3),
-        "length_balanced": _balanced(0),
+        "length_balanced": _balanced,
         "log_loss": _share(5, 7),
         "brier": _share(6, 7),
         _ECE: lambda sums: np.abs(sums[:, 8:]).sum(axis=1) / sums[:, 7],
     }
-    found = _measures(columns, predicted.cluster, statistics, seed)
-    return EvaluationScope(num_pairs=len(right), num_messages=predicted.num_messages, **found)
+    measures = _measures(columns, predicted.cluster, statistics, seed)
+    return EvaluationScope(num_pairs=len(right), num_messages=predicted.num_messages, **measures)
 
 
 def reliability_of(predicted: Predicted, seed: int) -> tuple[ReliabilityBin, ...]:
     """Return the bins of confidence that hold pairs, from the least sure to the surest."""
-    confidence = np.maximum(predicted.probability, 1 - predicted.probability)
-    bins, found = _bins(confidence), []
-    for number in range(NUM_BINS):
+    confidence, bins, reliability = predicted.confidence, predicted.bins, []
+    for number in np.unique(bins).tolist():
         rows = bins == number
-        if rows.any():
-            part = predicted.at(rows)
-            found.append(
-                ReliabilityBin(
-                    low=0.5 + number / (2 * NUM_BINS),
-                    high=0.5 + (number + 1) / (2 * NUM_BINS),
-                    num_pairs=int(rows.sum()),
-                    confidence=float(confidence[rows].mean()),
-                    accuracy=mean_of(part.right, part.cluster, seed),
-                )
+        part = predicted.at(rows)
+        reliability.append(
+            ReliabilityBin(
+                low=0.5 + number / (2 * NUM_BINS),
+                high=0.5 + (number + 1) / (2 * NUM_BINS),
+                num_pairs=int(rows.sum()),
+                confidence=float(confidence[rows].mean()),
+                accuracy=mean_of(part.right, part.cluster, seed),
             )
-    return tuple(found)
+        )
+    return tuple(reliability)
 
 
-def _bins(confidence: Floats) -> Ints:
-    return np.minimum(((confidence - 0.5) * 2 * NUM_BINS).astype(np.int64), NUM_BINS - 1)
+def _by_length(right: Floats, longer: Floats) -> Floats:
+    """Return four columns: the right ones of the pairs whose chosen side is shorter, those pairs; the same of longer."""
+    return np.column_stack([right * (longer < 0), longer < 0, right * (longer > 0), longer > 0])
 
 
 def _share(part: int, whole: int) -> ColumnStatistic:
     return lambda sums: sums[:, part] / sums[:, whole]
 
 
-def _balanced(first: int) -> ColumnStatistic:
-    shorter, longer = _share(first, first + 1), _share(first + 2, first + 3)
-    return lambda sums: (shorter(sums) + longer(sums)) / 2
+def _balanced(sums: Floats) -> Floats:
+    return (_share(0, 1)(sums) + _share(2, 3)(sums)) / 2
 
 
 def _measures(

@@ -83,17 +83,19 @@ class PreferenceModel(Protocol):
 
     def preferences(self, pairs: Sequence[PreferencePair]) -> Floats:
         """Return for each pair the probability that its chosen side is the better one."""
-        sides = [
-            Judged(pair.prompt, text, pair.trait) for pair in pairs for text in (pair.chosen, pair.rejected)
-        ]
-        scores = self.scores(sides).reshape(-1, 2)
-        return sigmoid(scores[:, 0] - scores[:, 1])
+        chosen, rejected = self.scores(both_sides(pairs)).reshape(-1, 2).T
+        return sigmoid(chosen - rejected)
+
+
+def both_sides(pairs: Sequence[PreferencePair]) -> list[Judged]:
+    """Return what scoring pairs asks: of each the chosen side, then the rejected one."""
+    return [Judged(pair.prompt, text, pair.trait) for pair in pairs for text in (pair.chosen, pair.rejected)]
 
 
 def written_by_rehearsal(pairs: Sequence[PreferencePair]) -> bool | None:
-    """Return True where the rehearsal model wrote a side of any pair; else None, because pairs do not say who ranked them."""
-    named = (name for pair in pairs for name in (pair.chosen_model, pair.rejected_model))
-    return True if any(is_rehearsal_model(name) for name in named) else None
+    """Return True where the rehearsal model wrote a side of any pair; else None: pairs do not say who ranked them."""
+    names = (name for pair in pairs for name in (pair.chosen_model, pair.rejected_model))
+    return True if any(map(is_rehearsal_model, names)) else None
 
 
 def sigmoid(odds: Floats) -> Floats:
