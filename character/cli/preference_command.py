@@ -58,14 +58,14 @@ def fit(pairs: Path, out: Path, trait: str, length_free: bool, seed: int, as_jso
 
     from character.cli.wording import count_text
     from character.locale import wording
-    from character.preference.encoders import NGrams
     from character.preference.linear import LinearPreference
     from character.preference.sources import read_pairs
+    from character.preference.tfidf import NGramTfidf
 
     _check_out(out)
     known = read_pairs(pairs, trait=trait, with_test=False)
     click.echo(f"fitting on {len(known.pairs):,} pairs …", err=True)
-    fitted = LinearPreference(NGrams(), length_free=length_free).fit(known.pairs, seed=seed)
+    fitted = LinearPreference(NGramTfidf(), length_free=length_free).fit(known.pairs, seed=seed)
     model = replace(fitted, rehearsal=fitted.rehearsal or known.rehearsal)
     model.save(out)
     left_out = {**known.dropped, **model.left_out}

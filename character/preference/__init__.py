@@ -69,10 +69,10 @@ def load_preference_model(folder: Path | str, *, embedder: Embedder | None = Non
 
 
 def _light(*, length_free: bool = True) -> PreferenceModel:
-    from character.preference.encoders import NGrams
     from character.preference.linear import LinearPreference
+    from character.preference.tfidf import NGramTfidf
 
-    return LinearPreference(NGrams(), length_free=length_free)
+    return LinearPreference(NGramTfidf(), length_free=length_free)
 
 
 def _embedding(*, embedder: Embedder, length_free: bool = True) -> PreferenceModel:

@@ -1,4 +1,4 @@
-"""What turns texts into numbers for a linear model: n-grams of our own, or any embedder."""
+"""Texts as what any embedder makes of them, for a linear model."""
 
 from __future__ import annotations
 
@@ -10,34 +10,10 @@ import numpy as np
 
 from character.errors import InputError
 from character.preference.ngrams import Weights
-from character.preference.tfidf import NGramTfidf, Rows
 from character.statistics.arrays import Floats, Ints
 
 Embedder = Callable[[list[str]], Any]
 """Texts to an array (texts, dimensions), as ``dspy.Embedder`` is."""
-
-
-@dataclass(frozen=True)
-class NGrams:
-    """The encoder of ``light``: word and character n-grams (see ``tfidf``); not fitted without ``tfidf``."""
-
-    tfidf: NGramTfidf | None = None
-    name: Literal["light"] = "light"
-
-    @property
-    def num_features(self) -> int:
-        """How many n-grams are kept."""
-        return len(self.tfidf.hashes) if self.tfidf else 0
-
-    def fitted(self, texts: Sequence[str], *, plain: bool) -> NGrams:
-        """Return the encoder that keeps the n-grams of these texts."""
-        return NGrams(NGramTfidf.fit(texts, plain=plain))
-
-    def encode(self, texts: Sequence[str]) -> Rows:
-        """Return texts as sparse rows; raises InputError before ``fitted``."""
-        if self.tfidf is None:
-            raise not_fitted()
-        return self.tfidf.encode(texts)
 
 
 @dataclass(frozen=True)
@@ -64,8 +40,8 @@ class Embeddings:
     batch_size: int = 256
     name: Literal["embedding"] = "embedding"
 
-    def fitted(self, texts: Sequence[str], *, plain: bool) -> Embeddings:
-        """Return the encoder that knows how many dimensions there are."""
+    def fit(self, texts: Sequence[str], *, plain: bool) -> Embeddings:
+        """Return the encoder that knows how many dimensions there are; ``plain`` is for n-grams alone."""
         return Embeddings(self.embedder, self._embedded(list(texts[:1])).shape[1], self.batch_size)
 
     def encode(self, texts: Sequence[str]) -> Dense:
@@ -95,8 +71,3 @@ class Embeddings:
         if not np.isfinite(matrix).all():
             raise InputError("the embedder gave numbers that are not finite.", expected="finite numbers")
         return matrix
-
-
-def not_fitted() -> InputError:
-    """Return the error of a model that is asked before it was fitted."""
-    return InputError("this preference model is not fitted.", fix="call its fit(pairs), or load a saved one.")

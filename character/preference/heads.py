@@ -41,18 +41,6 @@ class TraitHead(StrictRecord):
     calibrated: bool
 
 
-class Heads(NamedTuple):
-    """Fitted heads: what is known of each, and the lines that score, the common one first, then one per trait.
-
-    A score is ``weights`` (1 + traits, features) times the features, less ``slopes`` (1 + traits) times the
-    logarithm of the length in characters.
-    """
-
-    known: tuple[TraitHead, ...]
-    weights: NDArray[np.float32]
-    slopes: Floats
-
-
 class _Trait(NamedTuple):
     """The pairs of one trait, and the matrix of their texts."""
 
@@ -87,8 +75,10 @@ class _Temperature(NamedTuple):
 
 def fit_heads(
     matrix: Any, texts: Sequence[str], pairs: Sequence[PreferencePair], *, length_free: bool, seed: int
-) -> Heads:
-    """Return the heads that the pairs teach; ``matrix`` holds the features of ``texts``.
+) -> tuple[tuple[TraitHead, ...], NDArray[np.float32], Floats]:
+    """Return the heads that the pairs teach, and the weights and slopes of ``linear.LinearPreference``.
+
+    ``matrix`` holds the features of ``texts``.
 
     First each trait is fitted alone, then drawn towards the mean of the others, the less the more messages it
     has, and not at all where held-out messages are surely better predicted without. Held out are five folds of
@@ -105,8 +95,8 @@ def fit_heads(
     scale = np.array([temperature, *(own.value for own in temperatures)])
     weights = np.array([total / len(alone), *(fit.weights for fit in fits)]) / scale[:, None]
     slopes = np.array([slope, *(fit.slope for fit in fits)]) / scale
-    known = tuple(_head(fit, own) for fit, own in zip(fits, temperatures, strict=True))
-    return Heads(known, weights.astype(np.float32), slopes)
+    heads = tuple(_head(fit, own) for fit, own in zip(fits, temperatures, strict=True))
+    return heads, weights.astype(np.float32), slopes
 
 
 def _head(fit: _Fit, temperature: _Temperature) -> TraitHead:

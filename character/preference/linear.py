@@ -26,7 +26,7 @@ from character.preference.container import (
     write_arrays,
     write_facts,
 )
-from character.preference.encoders import Embedder, Embeddings, NGrams, not_fitted
+from character.preference.encoders import Embedder, Embeddings
 from character.preference.folds import message_key
 from character.preference.heads import TraitHead, fit_heads, log_lengths, pair_weight
 from character.preference.lookup import HashIndex
@@ -53,12 +53,13 @@ class LinearPreference(PreferenceModel):
     ``length_free`` keeps length and format from deciding: format is not seen (``ngrams.prepared``), and what
     grows with length on messages held out is taken off the scores (``bradley_terry.length_slope``).
 
-    ``weights`` and ``slopes`` are those of ``heads.Heads``. ``left_out`` counts the pairs that were not fitted
-    on, by reason. ``rehearsal`` is True after fitting on pairs of which the rehearsal model wrote a side, else
-    None; who knows more of them says so.
+    A score is ``weights`` (1 + traits, features) times the features, less ``slopes`` (1 + traits) times the
+    logarithm of the length in characters, the common line first. ``left_out`` counts the pairs that were not
+    fitted on, by reason. ``rehearsal`` is True after fitting on pairs of which the rehearsal model wrote a side,
+    else None; who knows more of them says so.
     """
 
-    encoder: NGrams | Embeddings
+    encoder: NGramTfidf | Embeddings
     length_free: bool = True
     heads: tuple[TraitHead, ...] = ()
     weights: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), dtype=np.float32))
@@ -106,15 +107,15 @@ class LinearPreference(PreferenceModel):
             raise InputError(f"the pairs are of more than {MOST_TRAITS:,} traits.", fix="fit several models.")
         texts = list(dict.fromkeys(text for pair in kept for text in (pair.chosen, pair.rejected)))
         with fitting():
-            encoder = self.encoder.fitted(texts, plain=self.length_free)
+            encoder = self.encoder.fit(texts, plain=self.length_free)
             matrix = encoder.encode(texts).matrix
-            fitted = fit_heads(matrix, texts, kept, length_free=self.length_free, seed=seed)
+            heads, weights, slopes = fit_heads(matrix, texts, kept, length_free=self.length_free, seed=seed)
         return replace(
             self,
             encoder=encoder,
-            heads=fitted.known,
-            weights=fitted.weights,
-            slopes=fitted.slopes,
+            heads=heads,
+            weights=weights,
+            slopes=slopes,
             seen_messages=frozenset(message_key(pair) for pair in kept),
             left_out=left_out,
             seed=seed,
@@ -124,6 +125,11 @@ class LinearPreference(PreferenceModel):
     def save(self, folder: Path | str) -> None:
         """Write the model: ``preference.json`` and ``preference.npz``. Raises InputError before ``fit``."""
         save_linear(self, Path(folder))
+
+
+def not_fitted() -> InputError:
+    """Return the error of a model that is asked before it was fitted."""
+    return InputError("this preference model is not fitted.", fix="call its fit(pairs), or load a saved one.")
 
 
 def _unlearnable(pair: PreferencePair) -> str:
@@ -158,17 +164,18 @@ def save_linear(model: LinearPreference, folder: Path) -> None:
         "slopes": model.slopes.astype("<f8"),
         "messages": np.array(sorted(model.seen_messages), dtype="<u8"),
     }
-    tfidf = model.encoder.tfidf if isinstance(model.encoder, NGrams) else None
-    if tfidf is not None:
-        arrays["hashes"] = tfidf.hashes.astype("<u8")
-        arrays["blocks"] = tfidf.blocks.astype("|u1")
-        arrays["idf"] = tfidf.idf.astype("<f4")
+    strange_idf = None
+    if isinstance(model.encoder, NGramTfidf):
+        arrays["hashes"] = model.encoder.hashes.astype("<u8")
+        arrays["blocks"] = model.encoder.blocks.astype("|u1")
+        arrays["idf"] = model.encoder.idf.astype("<f4")
+        strange_idf = model.encoder.strange_idf
     facts = LinearFacts(
         model=model.encoder.name,
         character_version=__version__,
         length_free=model.length_free,
         num_features=model.encoder.num_features,
-        strange_idf=tfidf.strange_idf if tfidf is not None else None,
+        strange_idf=strange_idf,
         heads=list(model.heads),
         left_out=model.left_out,
         seed=model.seed,
@@ -188,7 +195,7 @@ def load_linear(folder: Path, data: dict[str, Any], embedder: Embedder | None) -
     _check_rising(arrays["messages"], f"{place}: messages")
     light = facts.model == "light"
     return LinearPreference(
-        encoder=NGrams(_tfidf(arrays, facts, folder)) if light else Embeddings(embedder, facts.num_features),
+        encoder=_tfidf(arrays, facts, folder) if light else Embeddings(embedder, facts.num_features),
         length_free=facts.length_free,
         heads=tuple(facts.heads),
         weights=arrays["weights"],

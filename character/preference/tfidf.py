@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,19 +45,25 @@ class Rows:
 
 @dataclass(frozen=True)
 class NGramTfidf:
-    """A fitted encoder: the kept n-grams by rising hash, the block of each (0 words, 1 characters) and its weight.
+    """The encoder of ``light``: n-grams by rising hash, the block of each (0 words, 1 characters) and its weight.
 
     A text's value for an n-gram is (1 + log count) x idf, and the values of each block are scaled to the length
     1; idf = log((1 + n) / (1 + df)) + 1. N-grams that were not kept are scaled by as well, each with
     ``strange_idf`` (that of none of n texts): the less is known of a text, the less is said about it. ``plain``
-    keeps format out of sight (see ``ngrams.prepared``).
+    keeps format out of sight (see ``ngrams.prepared``). Before ``fit`` it keeps no n-gram.
     """
 
-    hashes: Hashes
-    blocks: NDArray[np.uint8]
-    idf: NDArray[np.float32]
-    strange_idf: float
-    plain: bool
+    hashes: Hashes = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
+    blocks: NDArray[np.uint8] = field(default_factory=lambda: np.empty(0, dtype=np.uint8))
+    idf: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, dtype=np.float32))
+    strange_idf: float = 1.0
+    plain: bool = True
+    name: Literal["light"] = "light"
+
+    @property
+    def num_features(self) -> int:
+        """How many n-grams are kept."""
+        return len(self.hashes)
 
     @classmethod
     def fit(cls, texts: Sequence[str], *, plain: bool) -> NGramTfidf:
@@ -67,9 +73,8 @@ class NGramTfidf:
         common = np.lexsort((hashes, -having))[:MOST_FEATURES]
         kept = np.sort(common)
         idf = np.log((1 + len(texts)) / (1 + having[kept])) + 1
-        return cls(
-            hashes[kept], blocks[kept], idf.astype(np.float32), float(np.log(1 + len(texts)) + 1), plain
-        )
+        strange_idf = float(np.log(1 + len(texts)) + 1)
+        return cls(hashes[kept], blocks[kept], idf.astype(np.float32), strange_idf, plain)
 
     def encode(self, texts: Sequence[str]) -> Rows:
         """Return texts as rows; an n-gram that was not kept counts only towards the length of its text's row."""
