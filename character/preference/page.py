@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from character.locale import checked_language, listed, wording
 from character.pairs.second_opinion import Disagreement
 from character.preference.evaluation_records import EvaluationScope, PreferenceEvaluation, PreferenceMeasure
@@ -19,7 +21,20 @@ from character.report import (
     Text,
 )
 from character.report.charts import Point, Step, dots, line
-from character.report.parts import NumberStyle, Part
+from character.report.parts import Cell, NumberStyle, Part
+
+Words = dict[str, str]
+_GROUPS = {"kind": "audit_messages.kinds", "language": "preference.languages", "design": "preference.designs"}
+"""Where the groups of a field get their names from; one without a name keeps its own."""
+_FIGURES: dict[str, tuple[str, NumberStyle, int]] = {
+    "accuracy": ("accuracy", "share", 2),
+    "shorter_side": ("shorter", "share", 2),
+    "balanced": ("length_balanced", "share", 2),
+    "log_loss": ("log_loss", "number", 3),
+    "brier": ("brier", "number", 3),
+    "ece": ("ece", "number", 3),
+}
+"""The figures of a scope, by the word for each: its field, and how it is written."""
 
 
 def evaluation_page(found: PreferenceEvaluation, language: str = "en") -> Page:
@@ -27,69 +42,65 @@ def evaluation_page(found: PreferenceEvaluation, language: str = "en") -> Page:
     spoken = checked_language(language)
     words = wording("preference.page", spoken)
     model = wording("preference.models", spoken).get(found.model, found.model)
-    sections = [
+    sections = (
         _first(found, spoken),
         _rivals(found, words),
         _calibration(found, words),
         _groups(found, spoken),
-    ]
-    if found.unseen or found.specificity:
-        sections.append(_transfer(found, words))
-    if found.curve:
-        sections.append(_curve(found, words))
-    sections.append(_disagreements(found, words))
+        _transfer(found, words) if found.unseen or found.specificity else None,
+        _curve(found, words) if found.curve else None,
+        _disagreements(found, words),
+    )
     return Page(
         title=words["title"].format(name=found.name or model),
         subtitle=words[found.how].format(model=model, folds=found.num_folds),
-        sections=tuple(sections),
+        sections=tuple(section for section in sections if section),
         language=spoken,
         footer=words["made"].format(seed=found.seed),
     )
-
-
-Words = dict[str, str]
-_GROUPS = {"kind": "audit_messages.kinds", "language": "preference.languages", "design": "preference.designs"}
-"""Where the groups of a field get their names from; one without a name keeps its own."""
 
 
 def _number(measure: PreferenceMeasure, style: NumberStyle = "share", digits: int = 2) -> Number:
     return Number(measure.value, measure.low, measure.high, style, digits)
 
 
+def _figure(scope: EvaluationScope, word: str) -> Number:
+    field, style, digits = _FIGURES[word]
+    return _number(getattr(scope, field), style, digits)
+
+
 def _first(found: PreferenceEvaluation, language: str) -> Section:
-    words, overall = wording("preference.page", language), found.overall
-    notes = [Note(wording("report.page", language)["rehearsal"], "look")] if found.rehearsal else []
+    words = wording("preference.page", language)
+    shown = ("accuracy", "shorter_side", "balanced", "log_loss", "ece")
+    figures = [
+        Figure(words[word], _figure(found.overall, word), words.get(f"{word}_note", "")) for word in shown
+    ]
+    figures.append(Figure(words["pairs"], Number(found.overall.num_pairs, style="count")))
+    notes = tuple(_notes(found, words, language))
+    return Section(words["first"], "", (*([Notes(notes)] if notes else []), Figures(tuple(figures))))
+
+
+def _notes(found: PreferenceEvaluation, words: Words, language: str) -> Iterator[Note]:
+    if found.rehearsal:
+        yield Note(wording("report.page", language)["rehearsal"], "look")
     for rival in found.rivals:
-        if (
-            rival.name in ("longer", "shorter", "confounds")
-            and rival.gain.low is not None
-            and rival.gain.low <= 0
-        ):
-            notes.append(Note(words["no_gain"].format(rival=words[rival.name]), "look"))
+        simple = rival.name in ("longer", "shorter", "confounds")
+        if simple and rival.gain.low is not None and rival.gain.low <= 0:
+            yield Note(words["no_gain"].format(rival=words[rival.name]), "look")
     if found.num_seen:
-        notes.append(Note(words["seen"].format(number=found.num_seen)))
+        yield Note(words["seen"].format(number=found.num_seen))
     if found.not_fitted:
-        notes.append(Note(words["not_fitted"].format(traits=listed(found.not_fitted, language)), "look"))
-    claimed = found.judge.claimed.value
-    if claimed is not None and overall.accuracy.low is not None and overall.accuracy.low > claimed:
-        notes.append(Note(words["above_judge"], "look"))
+        yield Note(words["not_fitted"].format(traits=listed(found.not_fitted, language)), "look")
+    claimed, surely = found.judge.claimed.value, found.overall.accuracy.low
+    if claimed is not None and surely is not None and surely > claimed:
+        yield Note(words["above_judge"], "look")
     if found.left_out:
         reasons = wording("drops", language)
         counts = (
             words["counted"].format(reason=reasons.get(reason, reason), number=number)
             for reason, number in found.left_out.items()
         )
-        notes.append(Note(words["left_out"].format(reasons=listed(counts, language))))
-    figures = (
-        Figure(words["accuracy"], _number(overall.accuracy)),
-        Figure(words["shorter_side"], _number(overall.shorter)),
-        Figure(words["balanced"], _number(overall.length_balanced), words["balanced_note"]),
-        Figure(words["log_loss"], _number(overall.log_loss, "number", 3), words["log_loss_note"]),
-        Figure(words["ece"], _number(overall.ece, "number", 3), words["ece_note"]),
-        Figure(words["pairs"], Number(overall.num_pairs, style="count")),
-    )
-    parts: tuple[Part, ...] = (Notes(tuple(notes)), Figures(figures)) if notes else (Figures(figures),)
-    return Section(words["first"], "", parts)
+        yield Note(words["left_out"].format(reasons=listed(counts, language)))
 
 
 def _rivals(found: PreferenceEvaluation, words: Words) -> Section:
@@ -102,20 +113,15 @@ def _rivals(found: PreferenceEvaluation, words: Words) -> Section:
         )
         for rival in found.rivals
     ]
-    table = Table((words["rival"], words["accuracy"], words["balanced"], words["gain"]), tuple(rows))
+    parts = [Table((words["rival"], words["accuracy"], words["balanced"], words["gain"]), tuple(rows))]
     judge = found.judge
-    beside: list[tuple[str, Number]] = []
-    if judge.claimed.value is not None:
-        beside.append((words["claimed"], _number(judge.claimed)))
+    beside = [(words["claimed"], _number(judge.claimed))] if judge.claimed.value is not None else []
     if judge.num_levels:
-        beside += [
-            (words["judge_levels"], _number(judge.judge)),
-            (words["model_levels"], _number(judge.model)),
-        ]
-    parts: tuple[Part, ...] = (
-        (table, Table((words["judge"], words["share"]), tuple(beside))) if beside else (table,)
-    )
-    return Section(words["rivals"], words["rivals_text"], parts)
+        beside.append((words["judge_levels"], _number(judge.judge)))
+        beside.append((words["model_levels"], _number(judge.model)))
+    if beside:
+        parts.append(Table((words["judge"], words["share"]), tuple(beside)))
+    return Section(words["rivals"], words["rivals_text"], tuple(parts))
 
 
 def _calibration(found: PreferenceEvaluation, words: Words) -> Section:
@@ -168,21 +174,10 @@ def _dots(title: str, scopes: dict[str, EvaluationScope], words: Words) -> Part:
 
 
 def _table(scopes: dict[str, EvaluationScope], title: str, words: Words) -> Table:
-    rows = tuple(
-        (
-            name,
-            scope.num_pairs,
-            _number(scope.accuracy),
-            _number(scope.shorter),
-            _number(scope.length_balanced),
-            _number(scope.log_loss, "number", 3),
-            _number(scope.brier, "number", 3),
-            _number(scope.ece, "number", 3),
-        )
-        for name, scope in scopes.items()
-    )
-    head = ("pairs", "accuracy", "shorter_side", "balanced", "log_loss", "brier", "ece")
-    return Table((title, *(words[name] for name in head)), rows)
+    rows: list[tuple[Cell, ...]] = []
+    for name, scope in scopes.items():
+        rows.append((name, scope.num_pairs, *(_figure(scope, word) for word in _FIGURES)))
+    return Table((title, words["pairs"], *(words[word] for word in _FIGURES)), tuple(rows))
 
 
 def _transfer(found: PreferenceEvaluation, words: Words) -> Section:
@@ -212,18 +207,14 @@ def _curve(found: PreferenceEvaluation, words: Words) -> Section:
 
 
 def _disagreements(found: PreferenceEvaluation, words: Words) -> Section:
-    items = tuple(_example(one, words) for one in found.disagreements)
+    items = tuple(_example(pair, words) for pair in found.disagreements)
     return Section(words["disagreements"], words["disagreements_text"], (Examples(words["surest"], items),))
 
 
-def _example(one: Disagreement, words: Words) -> Example:
-    judge = "–" if one.judge_probability is None else f"{one.judge_probability:.2f}"
+def _example(pair: Disagreement, words: Words) -> Example:
+    judge = "–" if pair.judge_probability is None else f"{pair.judge_probability:.2f}"
     return Example(
-        heading=f"{one.trait} · {one.message_id[:10]} · {one.probability:.2f}",
-        texts=(
-            Text(words["message"], one.message),
-            Text(words["chosen"], one.chosen),
-            Text(words["rejected"], one.rejected),
-        ),
-        note=words["disagree"].format(model=f"{one.probability:.2f}", judge=judge),
+        heading=f"{pair.trait} · {pair.message_id[:10]} · {pair.probability:.2f}",
+        texts=tuple(Text(words[side], getattr(pair, side)) for side in ("message", "chosen", "rejected")),
+        note=words["disagree"].format(model=f"{pair.probability:.2f}", judge=judge),
     )
