@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,8 +20,7 @@ SLOPE_DOUBT = 10
 """How many pairs without any slope over length are added to those there are."""
 
 
-@dataclass(frozen=True)
-class Duels:
+class Duels(NamedTuple):
     """Pairs as places in a matrix of texts: who won, who lost, how much each counts, and log-length differences."""
 
     chosen: Ints
@@ -33,9 +31,7 @@ class Duels:
 
     def at(self, rows: Ints) -> Duels:
         """Return these pairs alone."""
-        return Duels(
-            self.chosen[rows], self.rejected[rows], self.weight[rows], self.longer[rows], self.fold[rows]
-        )
+        return Duels._make(column[rows] for column in self)
 
     def margins(self, scores: Floats) -> Floats:
         """Return the score of the chosen minus that of the rejected side."""
@@ -63,8 +59,8 @@ def fit_head(matrix: Any, duels: Duels, prior: Floats | None = None) -> Floats:
         return float(value), transposed @ of_text + change / STRENGTH
 
     options = {"maxiter": 300, "ftol": 1e-7, "maxcor": 5}
-    found = minimize(loss, np.zeros(num_features), jac=True, method="L-BFGS-B", options=options)
-    return np.asarray(centre + found.x)
+    least = minimize(loss, np.zeros(num_features), jac=True, method="L-BFGS-B", options=options)
+    return np.asarray(centre + least.x)
 
 
 def length_slope(margins: Floats, duels: Duels) -> float:
@@ -79,12 +75,9 @@ def length_slope(margins: Floats, duels: Duels) -> float:
     spread = float(duels.weight @ longer**2)
     if spread <= 0:
         return 0.0
+    beside = margins - np.average(margins, weights=duels.weight)
     shrunk = len(margins) / (len(margins) + SLOPE_DOUBT)
-    return (
-        float(duels.weight @ (longer * (margins - np.average(margins, weights=duels.weight))))
-        / spread
-        * shrunk
-    )
+    return float(duels.weight @ (longer * beside)) / spread * shrunk
 
 
 class OddsCalibration(NamedTuple):
@@ -108,16 +101,15 @@ def calibrate(margins: Floats, weight: Floats) -> OddsCalibration:
         odds = margins * np.exp(log_inverse)
         return np.asarray(target * np.logaddexp(0, -odds) + (1 - target) * np.logaddexp(0, odds))
 
-    found = minimize_scalar(
-        lambda log_inverse: weight @ losses(log_inverse) + log_inverse**2 / 20,
-        bounds=(-5.0, 5.0),
-        method="bounded",
-    )
-    return OddsCalibration(float(np.exp(-found.x)), losses(found.x))
+    def penalized(log_inverse: float) -> float:
+        return float(weight @ losses(log_inverse) + log_inverse**2 / 20)
+
+    best = minimize_scalar(penalized, bounds=(-5.0, 5.0), method="bounded").x
+    return OddsCalibration(float(np.exp(-best)), losses(best))
 
 
 def surely_better(one: OddsCalibration, other: OddsCalibration, weight: Floats) -> bool:
-    """Whether the losses of ``one`` are lower than those of ``other`` by more than a standard error of the difference."""
+    """Whether the losses of ``one`` are lower than those of ``other`` by more than the difference's standard error."""
     gain = other.losses - one.losses
     mean = float(np.average(gain, weights=weight))
     error = float(np.sqrt(np.average((gain - mean) ** 2, weights=weight) / max(1, len(gain) - 1)))
@@ -128,8 +120,8 @@ def surely_better(one: OddsCalibration, other: OddsCalibration, weight: Floats) 
 def fitting() -> Iterator[None]:
     """Have what is fitted inside computed in one thread; raises MissingExtraError where the extra is not installed.
 
-    The vectors are small: on a machine that is busy, BLAS threads that wait for one another made a fit of one second
-    take a minute.
+    The vectors are small: on a busy machine BLAS threads that wait for one another made a fit of one second take
+    a minute.
     """
     try:
         import scipy.optimize

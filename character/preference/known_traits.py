@@ -1,4 +1,4 @@
-"""Whether a preference model can be asked about traits: what it knows nothing of is refused, or said to be new to it."""
+"""Whether a preference model can be asked about traits: what is new to it is refused, or said to be so."""
 
 from __future__ import annotations
 
@@ -21,12 +21,11 @@ class Asked(NamedTuple):
         """What to know of the traits that the model was not fitted on; nothing where there are none."""
         if not self.not_fitted:
             return ""
-        by = (
-            "the trait's own text, which it reads"
-            if _reads_traits(self.model)
-            else "what its traits have in common, which says little of another"
-        )
-        return f"the model was not fitted on {', '.join(self.not_fitted)}; there it goes by {by} (it knows {', '.join(self.model.traits)})."
+        by = "what its traits have in common, which says little of another"
+        if _reads_traits(self.model):
+            by = "the trait's own text, which it reads"
+        new, fitted = ", ".join(self.not_fitted), ", ".join(self.model.traits)
+        return f"the model was not fitted on {new}; there it goes by {by} (it knows {fitted})."
 
 
 def asked_about(
@@ -39,10 +38,10 @@ def asked_about(
 ) -> Asked:
     """Return the model as it can be asked about traits by these names.
 
-    A model that reads a trait's text is told the descriptions of those among ``traits`` that are whole traits, and may be
-    asked about any, unless it will be told names alone (``by_name``). A model that does not say which traits it knows is
-    asked as it is. Raises InputError where a model that goes by its own traits alone knows none of the names; ``where``
-    is what the error calls it.
+    A model that reads a trait's text is told the descriptions of those among ``traits`` that are whole traits,
+    and may be asked about any, unless it will be told names alone (``by_name``). A model that does not say which
+    traits it knows is asked as it is. Raises InputError where a model that goes by its own traits alone knows
+    none of the names; ``where`` is what the error calls it.
     """
     wanted = tuple(dict.fromkeys(names))
     not_fitted = tuple(name for name in wanted if name not in model.traits) if model.traits else ()
@@ -50,7 +49,8 @@ def asked_about(
         raise InputError(
             f"{where} was fitted on none of the traits {', '.join(wanted)}, and cannot tell anything of them.",
             expected=f"a trait it was fitted on: {', '.join(model.traits)}",
-            fix="fit one on pairs of these traits (`character preference fit RUN --out FOLDER`), or give pairs of its own traits.",
+            fix="fit one on pairs of these traits (`character preference fit RUN --out FOLDER`), "
+            "or give pairs of its own traits.",
         )
     if _reads_traits(model):
         model = model.told([trait for trait in traits if isinstance(trait, Trait)])

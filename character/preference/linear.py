@@ -36,6 +36,16 @@ from character.records import PreferencePair
 from character.statistics.arrays import Floats
 
 FACTS_NAME, ARRAYS_NAME = "preference.json", "preference.npz"
+_OF_NGRAMS = ("hashes", "blocks", "idf")
+_TYPES = {
+    "weights": "<f4",
+    "slopes": "<f8",
+    "messages": "<u8",
+    "hashes": "<u8",
+    "blocks": "|u1",
+    "idf": "<f4",
+}
+"""The types of the arrays in the file; those of n-grams are there in a light model alone."""
 MOST_DIMENSIONS = 100_000
 MOST_IN_A_DRAWER = 64
 """Hashes that share their leading bits, at most: real ones hardly do, and each costs time on every look-up."""
@@ -123,8 +133,31 @@ class LinearPreference(PreferenceModel):
         )
 
     def save(self, folder: Path | str) -> None:
-        """Write the model: ``preference.json`` and ``preference.npz``. Raises InputError before ``fit``."""
-        save_linear(self, Path(folder))
+        """Write ``preference.json`` and ``preference.npz`` into a folder.
+
+        Raises InputError before ``fit``, and ModelFileError where they cannot be written.
+        """
+        if not len(self.weights):
+            raise not_fitted()
+        content = {"weights": self.weights, "slopes": self.slopes, "messages": sorted(self.seen_messages)}
+        strange_idf = None
+        if isinstance(self.encoder, NGramTfidf):
+            strange_idf = self.encoder.strange_idf
+            content |= {name: getattr(self.encoder, name) for name in _OF_NGRAMS}
+        arrays = {name: np.asarray(values, dtype=_TYPES[name]) for name, values in content.items()}
+        facts = LinearFacts(
+            model=self.encoder.name,
+            character_version=__version__,
+            length_free=self.length_free,
+            num_features=self.encoder.num_features,
+            strange_idf=strange_idf,
+            heads=list(self.heads),
+            left_out=self.left_out,
+            seed=self.seed,
+            rehearsal=self.rehearsal,
+            arrays_sha256=write_arrays(Path(folder) / ARRAYS_NAME, arrays),
+        )
+        write_facts(Path(folder) / FACTS_NAME, facts)
 
 
 def not_fitted() -> InputError:
@@ -155,36 +188,6 @@ class LinearFacts(ModelFacts):
     arrays_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
-def save_linear(model: LinearPreference, folder: Path) -> None:
-    """Write a model's two files; raises InputError before it is fitted, ModelFileError where they cannot be."""
-    if not len(model.weights):
-        raise not_fitted()
-    arrays: Arrays = {
-        "weights": model.weights.astype("<f4"),
-        "slopes": model.slopes.astype("<f8"),
-        "messages": np.array(sorted(model.seen_messages), dtype="<u8"),
-    }
-    strange_idf = None
-    if isinstance(model.encoder, NGramTfidf):
-        arrays["hashes"] = model.encoder.hashes.astype("<u8")
-        arrays["blocks"] = model.encoder.blocks.astype("|u1")
-        arrays["idf"] = model.encoder.idf.astype("<f4")
-        strange_idf = model.encoder.strange_idf
-    facts = LinearFacts(
-        model=model.encoder.name,
-        character_version=__version__,
-        length_free=model.length_free,
-        num_features=model.encoder.num_features,
-        strange_idf=strange_idf,
-        heads=list(model.heads),
-        left_out=model.left_out,
-        seed=model.seed,
-        rehearsal=model.rehearsal,
-        arrays_sha256=write_arrays(folder / ARRAYS_NAME, arrays),
-    )
-    write_facts(folder / FACTS_NAME, facts)
-
-
 def load_linear(folder: Path, data: dict[str, Any], embedder: Embedder | None) -> LinearPreference:
     """Return the model of a folder whose ``preference.json`` was read as ``data``; raises ModelFileError."""
     where, place = folder / FACTS_NAME, folder / ARRAYS_NAME
@@ -208,15 +211,15 @@ def load_linear(folder: Path, data: dict[str, Any], embedder: Embedder | None) -
 
 
 def _expected(facts: LinearFacts) -> dict[str, ArrayType]:
-    lines, size = 1 + len(facts.heads), (facts.num_features,)
-    common: dict[str, ArrayType] = {
-        "weights": ("<f4", (lines, facts.num_features)),
-        "slopes": ("<f8", (lines,)),
-        "messages": ("<u8", (None,)),
+    lines = 1 + len(facts.heads)
+    shapes: dict[str, tuple[int | None, ...]] = {
+        "weights": (lines, facts.num_features),
+        "slopes": (lines,),
+        "messages": (None,),
     }
-    if facts.model == "embedding":
-        return common
-    return {**common, "hashes": ("<u8", size), "blocks": ("|u1", size), "idf": ("<f4", size)}
+    if facts.model == "light":
+        shapes |= dict.fromkeys(_OF_NGRAMS, (facts.num_features,))
+    return {name: (_TYPES[name], shape) for name, shape in shapes.items()}
 
 
 def _tfidf(arrays: Arrays, facts: LinearFacts, folder: Path) -> NGramTfidf:

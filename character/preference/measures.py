@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,24 +11,20 @@ from numpy.typing import NDArray
 from character.preference.evaluation_records import EvaluationScope, PreferenceMeasure, ReliabilityBin
 from character.records import PreferencePair
 from character.statistics.arrays import Floats, Ints
-from character.statistics.intervals import (
-    LEAST_GROUPS,
-    ColumnStatistic,
-    cluster_sums,
-    percentile_interval,
-    resampled_sums,
-)
+from character.statistics.intervals import LEAST_GROUPS, cluster_sums, percentile_interval, resampled_sums
 
 NUM_BINS = 10
 _LEAST = 1e-12
-_ECE = "ece"
+
+Figures = Callable[[Floats], dict[str, Floats]]
+"""From column sums, (samples, columns), to each figure per sample; nan where it is not defined."""
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """Pairs as a model sees them: P(chosen better), the message each is of, and the sign of its length difference.
+    """Pairs as a model sees them: P(chosen better), and the message that each is of.
 
-    ``longer`` is 1 where the chosen side is longer, -1 where it is shorter.
+    ``longer`` is 1 where the chosen side has more characters, -1 where it has fewer, else 0.
     """
 
     probability: Floats
@@ -39,10 +35,11 @@ class Predicted:
     def of(cls, pairs: Sequence[PreferencePair], probability: Floats, keys: Sequence[object]) -> Predicted:
         """Return the predictions for pairs; pairs of one key are resampled together."""
         numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+        lengths = [len(pair.chosen.strip()) - len(pair.rejected.strip()) for pair in pairs]
         return cls(
             np.asarray(probability, dtype=np.float64),
             np.array([numbers[key] for key in keys], dtype=np.int64),
-            np.array([length_sign(pair) for pair in pairs], dtype=np.float64),
+            np.sign(np.array(lengths, dtype=np.float64)),
         )
 
     def at(self, rows: NDArray[np.bool_]) -> Predicted:
@@ -71,12 +68,6 @@ class Predicted:
         return len(np.unique(self.cluster))
 
 
-def length_sign(pair: PreferencePair) -> int:
-    """Return 1 where the chosen side has more characters, -1 where it has fewer, else 0."""
-    difference = len(pair.chosen.strip()) - len(pair.rejected.strip())
-    return (difference > 0) - (difference < 0)
-
-
 def right_of(probability: Floats) -> Floats:
     """Return 1 for a probability above a half, 0 below, 0.5 for a half."""
     return np.asarray((np.sign(probability - 0.5) + 1) / 2)
@@ -85,12 +76,12 @@ def right_of(probability: Floats) -> Floats:
 def mean_of(values: Floats, cluster: Ints, seed: int) -> PreferenceMeasure:
     """Return the mean of values with its interval."""
     columns = np.column_stack([values, np.ones(len(values))])
-    return _measures(columns, cluster, {"mean": _share(0, 1)}, seed)["mean"]
+    return _measures(columns, cluster, lambda sums: {"mean": sums[:, 0] / sums[:, 1]}, seed)["mean"]
 
 
 def balanced_of(right: Floats, longer: Floats, cluster: Ints, seed: int) -> PreferenceMeasure:
-    """Return the mean of the accuracies where the chosen side is shorter and where it is longer."""
-    return _measures(_by_length(right, longer), cluster, {"both": _balanced}, seed)["both"]
+    """Return the mean of the accuracies where the chosen side is shorter and where it is longer, with its interval."""
+    return _measures(_by_length(right, longer), cluster, _length_figures, seed)["length_balanced"]
 
 
 def scope_of(predicted: Predicted, seed: int) -> EvaluationScope:
@@ -100,24 +91,31 @@ def scope_of(predicted: Predicted, seed: int) -> EvaluationScope:
     columns = np.column_stack(
         [
             _by_length(right, predicted.longer),
+            np.ones(len(right)),
             right,
             -np.log(own),
             (1 - predicted.probability) ** 2,
-            np.ones(len(right)),
             (predicted.confidence - right)[:, None] * bins,
         ]
     )
-    statistics: dict[str, ColumnStatistic] = {
-        "accuracy": _share(4, 7),
-        "shorter": _share(0, 1),
-        "longer": _share(2, 3),
-        "length_balanced": _balanced,
-        "log_loss": _share(5, 7),
-        "brier": _share(6, 7),
-        _ECE: lambda sums: np.abs(sums[:, 8:]).sum(axis=1) / sums[:, 7],
-    }
-    measures = _measures(columns, predicted.cluster, statistics, seed)
+    measures = _measures(columns, predicted.cluster, _scope_figures, seed)
     return EvaluationScope(num_pairs=len(right), num_messages=predicted.num_messages, **measures)
+
+
+def _by_length(right: Floats, longer: Floats) -> Floats:
+    """Return of the pairs whose chosen side is shorter which are right and which there are; the same of longer."""
+    return np.column_stack([right * (longer < 0), longer < 0, right * (longer > 0), longer > 0])
+
+
+def _length_figures(sums: Floats) -> dict[str, Floats]:
+    shorter, longer = sums[:, 0] / sums[:, 1], sums[:, 2] / sums[:, 3]
+    return {"shorter": shorter, "longer": longer, "length_balanced": (shorter + longer) / 2}
+
+
+def _scope_figures(sums: Floats) -> dict[str, Floats]:
+    accuracy, log_loss, brier = (sums[:, 5:8] / sums[:, 4:5]).T
+    ece = np.abs(sums[:, 8:]).sum(axis=1) / sums[:, 4]
+    return {**_length_figures(sums), "accuracy": accuracy, "log_loss": log_loss, "brier": brier, "ece": ece}
 
 
 def reliability_of(predicted: Predicted, seed: int) -> tuple[ReliabilityBin, ...]:
@@ -138,47 +136,26 @@ def reliability_of(predicted: Predicted, seed: int) -> tuple[ReliabilityBin, ...
     return tuple(reliability)
 
 
-def _by_length(right: Floats, longer: Floats) -> Floats:
-    """Return four columns: the right ones of the pairs whose chosen side is shorter, those pairs; the same of longer."""
-    return np.column_stack([right * (longer < 0), longer < 0, right * (longer > 0), longer > 0])
-
-
-def _share(part: int, whole: int) -> ColumnStatistic:
-    return lambda sums: sums[:, part] / sums[:, whole]
-
-
-def _balanced(sums: Floats) -> Floats:
-    return (_share(0, 1)(sums) + _share(2, 3)(sums)) / 2
-
-
-def _measures(
-    columns: Floats, cluster: Ints, statistics: dict[str, ColumnStatistic], seed: int
-) -> dict[str, PreferenceMeasure]:
-    if not len(columns):
-        return {name: PreferenceMeasure() for name in statistics}
+def _measures(columns: Floats, cluster: Ints, figures: Figures, seed: int) -> dict[str, PreferenceMeasure]:
     sums, _ = cluster_sums(columns.astype(np.float64), cluster)
-    whole = sums.sum(axis=0, keepdims=True)
-    drawn = resampled_sums(sums, seed=seed) if len(sums) >= LEAST_GROUPS else None
     with np.errstate(divide="ignore", invalid="ignore"):
-        return {
-            name: _measure(statistic, whole, drawn, biased=name == _ECE)
-            for name, statistic in statistics.items()
-        }
+        values = figures(sums.sum(axis=0, keepdims=True))
+        samples = figures(resampled_sums(sums, seed=seed)) if len(sums) >= LEAST_GROUPS else {}
+    return {
+        name: _measure(float(value[0]), samples.get(name), biased=name == "ece")
+        for name, value in values.items()
+    }
 
 
-def _measure(
-    statistic: ColumnStatistic, whole: Floats, drawn: Floats | None, *, biased: bool
-) -> PreferenceMeasure:
+def _measure(value: float, samples: Floats | None, *, biased: bool) -> PreferenceMeasure:
     """Return a figure with its interval; that of a ``biased`` one is moved by the bias that resampling shows.
 
     Every draw adds gaps of chance to a calibration error, so the plain interval would lie above the figure.
     """
-    value = float(statistic(whole)[0])
     if np.isnan(value):
         return PreferenceMeasure()
-    if drawn is None:
+    if samples is None:
         return PreferenceMeasure(value=value)
-    samples = statistic(drawn)
     _, low, high = percentile_interval(value, samples)
     if biased:
         low, high = (max(0.0, end - float(np.nanmean(samples) - value)) for end in (low, high))

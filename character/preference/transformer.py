@@ -1,9 +1,9 @@
-"""A reward model that was trained (``trl reward``) as a preference model: scored in batches, measured like the others."""
+"""A reward model that was trained (``trl reward``) as a preference model: asked and measured like the others."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -50,9 +50,10 @@ class TransformerPreference(PreferenceModel):
     The conversation with the response is put through the tokenizer's chat template, as in training. With
     ``conditioned`` the trait's text stands before the user's first turn (see ``conditioned_turns``); a model that
     was trained on one trait without it wants ``conditioned=False``. ``descriptions`` are those of traits that are
-    given by name, ``seen_messages`` the keys (see ``folds.message_key``) of those it was trained on. A text of more than ``max_length`` tokens keeps its end. Differences of scores are log-odds,
-    because reward models are trained so; whatever else is in a batch may move a score by rounding errors.
-    Code that comes with a model is never run.
+    given by name, ``seen_messages`` the keys (see ``folds.message_key``) of those it was trained on. A text of
+    more than ``max_length`` tokens keeps its end. Differences of scores are log-odds, because reward models are
+    trained so; whatever else is in a batch may move a score by rounding errors. Code that comes with a model is
+    never run.
     """
 
     folder: Path
@@ -71,35 +72,36 @@ class TransformerPreference(PreferenceModel):
 
     @property
     def reads_traits(self) -> bool:
-        """Whether a trait it was not fitted on is judged by the trait's own text: it is, where every text says its trait."""
+        """Whether a trait it was not trained on is judged by its own text: it is, where every text says its trait."""
         return self.conditioned
 
     def told(self, traits: Sequence[Trait]) -> TransformerPreference:
-        """Return the model that knows the descriptions of further traits; those it was trained on stay as they are."""
+        """Return the model that knows the descriptions of further traits; those it was trained on stay."""
         more = {trait.name: trait.description for trait in traits}
         return replace(self, descriptions={**more, **self.descriptions})
 
     def scores(self, judged: Sequence[Judged]) -> Floats:
         """Return the score of each response, in their order, on a GPU where there is one.
 
-        Raises MissingExtraError without the extra ``train``, and ModelFileError for a folder that holds no such model.
+        Raises MissingExtraError without the extra ``train``, and ModelFileError where the folder holds no such
+        model.
         """
         tokenizer, _ = self._loaded
         texts = [_templated(tokenizer, self._turns(item)) for item in judged]
-        order = np.argsort(
-            [len(text) for text in texts], kind="stable"
-        )  # like lengths together: less padding
-        found = np.empty(len(texts))
+        # Like lengths together need less padding.
+        order = np.argsort([len(text) for text in texts], kind="stable")
+        scores = np.empty(len(texts))
         for start in range(0, len(texts), self.batch_size):
             places = order[start : start + self.batch_size]
-            found[places] = self._forward([texts[place] for place in places])
-        return found
+            scores[places] = self._forward([texts[place] for place in places])
+        return scores
 
     def fit(self, pairs: Sequence[PreferencePair], *, seed: int = 0) -> TransformerPreference:
         """Refuse: reward models are trained by TRL, with a recipe that can be read, stopped and resumed."""
         raise InputError(
             "a reward model is not fitted in this process.",
-            fix="`character train reward RUN --out FOLDER` writes the recipe and runs it; then give its output folder.",
+            fix="`character train reward RUN --out FOLDER` writes the recipe and runs it; "
+            "then give its output folder.",
         )
 
     def save(self, folder: Path | str) -> None:
@@ -110,22 +112,20 @@ class TransformerPreference(PreferenceModel):
             model.save_pretrained(folder, safe_serialization=True)
             tokenizer.save_pretrained(folder)
         except OSError as error:
-            raise ModelFileError(
-                f"{folder}: cannot be written ({error}).", fix="choose another folder."
-            ) from None
+            fix = "choose another folder."
+            raise ModelFileError(f"{folder}: cannot be written ({error}).", fix=fix) from None
         write_facts(replace(self, folder=folder))
 
     def _turns(self, item: Judged) -> list[dict[str, str]]:
-        turns = list(_plain_turns(item.messages))
+        turns = _plain_turns(item.messages)
         if self.conditioned:
             turns = conditioned_turns(turns, self._text_of(item.trait))
         return [*turns, {"role": "assistant", "content": item.response}]
 
     def _text_of(self, trait: Trait | str) -> str:
-        if isinstance(trait, Trait):
-            return trait_text(trait)
-        known = self.descriptions.get(trait)
-        return trait_text(Trait(name=trait, description=known)) if known else trait
+        if isinstance(trait, str) and self.descriptions.get(trait):
+            trait = Trait(name=trait, description=self.descriptions[trait])
+        return trait if isinstance(trait, str) else trait_text(trait)
 
     def _forward(self, texts: list[str]) -> Floats:
         import torch
@@ -158,16 +158,14 @@ class TransformerPreference(PreferenceModel):
         options = {"local_files_only": True, "trust_remote_code": False}
         try:
             tokenizer = AutoTokenizer.from_pretrained(self.folder, truncation_side="left", **options)
-            model = AutoModelForSequenceClassification.from_pretrained(
-                self.folder, use_safetensors=True, **options
-            )
+            classifier = AutoModelForSequenceClassification
+            model = classifier.from_pretrained(self.folder, use_safetensors=True, **options)
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, StrictDataclassError) as error:
             first = " ".join(str(error).split("\n")[:2])
             raise ModelFileError(f"{self.folder}: is no model that can be loaded ({first[:200]}).") from None
         if model.config.num_labels != 1:
-            raise ModelFileError(
-                f"{self.folder}: the model has {model.config.num_labels} outputs.", expected="one, the reward"
-            )
+            fault = f"{self.folder}: the model has {model.config.num_labels} outputs."
+            raise ModelFileError(fault, expected="one, the reward")
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token
         model.config.pad_token_id = tokenizer.pad_token_id
@@ -180,9 +178,9 @@ def conditioned_turns(turns: Sequence[Mapping[str, str]], trait: str) -> list[di
     In the user's turn, because many chat templates have no place for a system's. Training data must be made
     with this function where the model is to be asked with it.
     """
-    found = [dict(turn) for turn in turns] or [{"role": "user", "content": ""}]
-    found[0]["content"] = f"[{trait}]\n\n{found[0]['content']}"
-    return found
+    told = [dict(turn) for turn in turns] or [{"role": "user", "content": ""}]
+    told[0]["content"] = f"[{trait}]\n\n{told[0]['content']}"
+    return told
 
 
 def trait_text(trait: Trait) -> str:
@@ -228,17 +226,16 @@ def check_model_folder(folder: Path) -> None:
         raise ModelFileError(
             f"{folder}: holds no weights as safetensors.",
             expected=" or ".join(_WEIGHTS),
-            fix="a LoRA adapter must be merged first (peft: merge_and_unload), pickled weights be saved again as safetensors.",
+            fix="a LoRA adapter must be merged first (peft: merge_and_unload), "
+            "pickled weights be saved again as safetensors.",
         )
     for path in sorted(folder.iterdir()):
         if path.is_symlink():
             raise ModelFileError(f"{path}: is a link.", expected="files alone")
     for path in (config, folder / "tokenizer_config.json"):
-        known = _settings(path) if path.is_file() else {}
-        if "auto_map" in known:
-            raise ModelFileError(
-                f"{path}: names code of its own (auto_map).", expected="a model of transformers' own"
-            )
+        if path.is_file() and "auto_map" in _settings(path):
+            fault = f"{path}: names code of its own (auto_map)."
+            raise ModelFileError(fault, expected="a model of transformers' own")
 
 
 def _settings(path: Path) -> dict[str, Any]:
@@ -249,13 +246,11 @@ def _settings(path: Path) -> dict[str, Any]:
     return json_object(value, path)
 
 
-def _plain_turns(messages: Conversation) -> Iterator[dict[str, str]]:
+def _plain_turns(messages: Conversation) -> list[dict[str, str]]:
     if isinstance(messages, str):
-        yield {"role": "user", "content": messages}
-        return
-    for turn in messages.turns if isinstance(messages, Message) else messages:
-        known = turn if isinstance(turn, Turn) else Turn.model_validate(dict(turn))
-        yield {"role": known.role, "content": known.content}
+        return [{"role": "user", "content": messages}]
+    turns = messages.turns if isinstance(messages, Message) else messages
+    return [Turn.model_validate(dict(turn)).model_dump() for turn in turns]
 
 
 def _templated(tokenizer: Any, turns: list[dict[str, str]]) -> str:
