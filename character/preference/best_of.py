@@ -22,7 +22,7 @@ MOST_TRIES = 64
 
 
 class BestOf(Record):
-    """What a choice was made from: every response in the order in which they came, its score, and which was taken.
+    """What a choice was made from: every response in the order of coming, its score, and which was taken.
 
     ``scores`` are in log-odds, so the better of two is so with probability 1 / (1 + exp(difference)).
     """
@@ -33,12 +33,12 @@ class BestOf(Record):
 
 
 class BestOfCharacter(dspy.Module):
-    """Asks a program ``n`` times and returns the result whose response fits the trait best, by a preference model.
+    """Asks a program ``n`` times; returns the result whose response a preference model finds fitting best.
 
     ``program`` is any ``dspy.Module`` or callable whose result is a text, a record ``Candidates``, or a
-    ``dspy.Prediction`` with the response in the field ``response``. What comes back is of the same type, so that
-    it stands where the program stood: the text, the prediction, or ``Candidates`` of all tries with the best one
-    alone. A prediction gets one field more, ``best_of``, with all responses and scores.
+    ``dspy.Prediction`` with the response in the field ``response``. What comes back is of the same type, so
+    that it stands where the program stood: the text, the prediction, or ``Candidates`` of all tries with the
+    best one alone. A prediction gets one field more, ``best_of``, with all responses and scores.
 
     ``message`` names the argument that holds what is answered (a text, turns or a ``Message``); a program
     without such an argument is judged by its response alone. ``trait`` is that of every call, unless a call
@@ -82,7 +82,7 @@ class BestOfCharacter(dspy.Module):
         return self._model.value
 
     def forward(self, seed: int = 0, **inputs: Any) -> Any:
-        """Return the best of n results of the program called with these inputs; another ``seed`` samples anew."""
+        """Return the best of n results of the program for these inputs; another ``seed`` samples anew."""
         return drive(self._steps(seed, inputs))
 
     async def aforward(self, seed: int = 0, **inputs: Any) -> Any:

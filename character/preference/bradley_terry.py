@@ -15,13 +15,13 @@ from character.errors import MissingExtraError
 from character.statistics.arrays import Floats, Ints
 
 STRENGTH = 5.0
-"""The variance that a weight is expected to have: half its inverse times the squared weights is the penalty."""
+"""The variance expected of a weight: half its inverse times the squared weights is the penalty."""
 SLOPE_DOUBT = 10
 """How many pairs without any slope over length are added to those there are."""
 
 
 class Duels(NamedTuple):
-    """Pairs as places in a matrix of texts: who won, who lost, how much each counts, and log-length differences."""
+    """Pairs as places in a matrix of texts: who won, who lost, what each counts, log-length differences."""
 
     chosen: Ints
     rejected: Ints
@@ -41,8 +41,8 @@ class Duels(NamedTuple):
 def fit_head(matrix: Any, duels: Duels, prior: Floats | None = None) -> Floats:
     """Return the weights w that explain the duels; ``matrix`` (texts, features) is dense or sparse.
 
-    With a ``prior`` they are drawn towards it instead of towards 0, so that few pairs leave it as it is and many
-    overrule it.
+    With a ``prior`` they are drawn towards it instead of towards 0, so that few pairs leave it as it is and
+    many overrule it.
     """
     from scipy.optimize import minimize
 
@@ -64,7 +64,7 @@ def fit_head(matrix: Any, duels: Duels, prior: Floats | None = None) -> Floats:
 
 
 def length_slope(margins: Floats, duels: Duels) -> float:
-    """Return by how much held-out margins grow per unit of log-length difference, beside what they are on average.
+    """Return how much held-out margins grow per unit of log-length difference, beside their average.
 
     Least squares with an intercept: the intercept is what the chosen sides have besides length, so that a
     trait whose pairs favour long replies is not blamed for it. Ten pairs' worth of doubt draw it towards 0.
@@ -109,7 +109,7 @@ def calibrate(margins: Floats, weight: Floats) -> OddsCalibration:
 
 
 def surely_better(one: OddsCalibration, other: OddsCalibration, weight: Floats) -> bool:
-    """Whether the losses of ``one`` are lower than those of ``other`` by more than the difference's standard error."""
+    """Whether the losses of ``one`` are lower, by more than the standard error of the difference."""
     gain = other.losses - one.losses
     mean = float(np.average(gain, weights=weight))
     error = float(np.sqrt(np.average((gain - mean) ** 2, weights=weight) / max(1, len(gain) - 1)))
@@ -118,10 +118,10 @@ def surely_better(one: OddsCalibration, other: OddsCalibration, weight: Floats) 
 
 @contextmanager
 def fitting() -> Iterator[None]:
-    """Have what is fitted inside computed in one thread; raises MissingExtraError where the extra is not installed.
+    """Compute what is fitted inside in one thread; raises MissingExtraError where the extra is not installed.
 
-    The vectors are small: on a busy machine BLAS threads that wait for one another made a fit of one second take
-    a minute.
+    The vectors are small: on a busy machine BLAS threads that wait for one another made a fit of one second
+    take a minute.
     """
     try:
         import scipy.optimize

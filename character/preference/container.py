@@ -1,4 +1,4 @@
-"""The two files of a saved model, read with suspicion: JSON of known keys, and an uncompressed zip of arrays."""
+"""The two files of a saved model, read with suspicion: JSON of known keys, and arrays in a plain zip."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ _MADE_ELSEWHERE = "take the model from where it was made, or fit it again."
 
 
 class StrictRecord(Record):
-    """Base of what a file holds: no value passes for one of another type, and records in it are checked again."""
+    """Base of what a file holds: no value passes for one of another type, records in it are checked again."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, revalidate_instances="always")
 
 
 class ModelFacts(StrictRecord):
-    """What every ``preference.json`` holds; ``fingerprint`` identifies the rest, and is empty until it is written."""
+    """What every ``preference.json`` holds; ``fingerprint`` identifies the rest, empty until written."""
 
     kind: Literal["character-preference"] = "character-preference"
     format_version: Literal[2] = 2
@@ -120,7 +120,7 @@ def checked_facts(shape: type[F], data: dict[str, Any], where: Path) -> F:
 
 
 def write_facts(path: Path, facts: ModelFacts) -> None:
-    """Write a ``preference.json`` with its fingerprint in it; raises ModelFileError where that cannot be done."""
+    """Write a ``preference.json`` with its fingerprint in it; raises ModelFileError where it cannot."""
     content = facts.model_dump(mode="json", exclude={"fingerprint"})
     data = {**content, "fingerprint": _content_fingerprint(facts)}
     text = json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False)
@@ -132,7 +132,7 @@ def _content_fingerprint(facts: ModelFacts) -> str:
 
 
 def read_arrays(path: Path, expected: Mapping[str, ArrayType], sha256: str) -> Arrays:
-    """Return the arrays of a file, by name; raises ModelFileError for any other content than exactly these."""
+    """Return the arrays of a file by name; raises ModelFileError for any other content than these."""
     data = read_file(path, MOST_BYTES)
     digest = hashlib.sha256(data).hexdigest()
     if digest != sha256:

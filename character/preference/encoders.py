@@ -29,7 +29,7 @@ class Dense:
 
 @dataclass(frozen=True)
 class Embeddings:
-    """The encoder of ``embedding``: what the embedder gives, each row scaled to the length √2 as n-grams have it.
+    """The encoder of ``embedding``: what the embedder gives, each row scaled to the length √2 of n-grams.
 
     The embedder is called with a list of texts, ``batch_size`` at a time. It sees texts as they stand, format
     and all. ``embedder`` None is a saved model that was loaded without one: it can be read, not asked.
@@ -45,7 +45,7 @@ class Embeddings:
         return Embeddings(self.embedder, self._embedded(list(texts[:1])).shape[1], self.batch_size)
 
     def encode(self, texts: Sequence[str]) -> Dense:
-        """Return texts as rows; raises InputError where the embedder gives anything but as many finite rows."""
+        """Return texts as rows; raises InputError where the embedder does not give as many finite ones."""
         if not texts:
             return Dense(np.empty((0, self.num_features)))
         return Dense(self._embedded(texts))

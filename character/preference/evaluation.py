@@ -117,7 +117,7 @@ def predict(model: PreferenceModel, pairs: Sequence[PreferencePair], keys: Seque
 
 
 def _other_traits(pairs: Sequence[PreferencePair], seed: int) -> Ints:
-    """Return for each pair the place of one of another trait in its language, drawn with the seed; -1 for none."""
+    """Return for each pair the place of one of another trait in its language, by the seed; -1 for none."""
     rng = np.random.default_rng([seed, 7])
     others = np.full(len(pairs), -1, dtype=np.int64)
     for rows in _rows_by("language", pairs).values():
@@ -200,7 +200,7 @@ def _judge(held: Held, seed: int) -> JudgeView:
 
 
 def _meant(pair: PreferencePair) -> int:
-    """Return 1 where the chosen side alone was asked to show the trait as it should be, -1 where the other, else 0."""
+    """Return 1 where the chosen side alone was asked to show the trait rightly, -1 the other, else 0."""
     if pair.chosen_level is None or pair.rejected_level is None:
         return 0
     return (pair.chosen_level in IN_CHARACTER) - (pair.rejected_level in IN_CHARACTER)

@@ -94,7 +94,7 @@ def _phrases(tfidf: NGramTfidf, weights: Floats, text: str) -> dict[str, float]:
 
 
 def _spread(tfidf: NGramTfidf, weights: Floats, text: str) -> Floats:
-    """Return what each character of a prepared text adds to its score: an n-gram's part is shared among its own."""
+    """Return what each character of a prepared text adds to its score; n-grams are shared among theirs."""
     rows = tfidf.encode([text])
     worth = np.zeros(len(weights))
     worth[rows.column] = rows.value * weights[rows.column]
@@ -110,7 +110,7 @@ def _spread(tfidf: NGramTfidf, weights: Floats, text: str) -> Floats:
 
 
 def _spans(text: str, spread: Floats) -> Iterator[tuple[int, int]]:
-    """Yield the words, and the phrases that runs of Han characters are cut into where their weight changes."""
+    """Yield the words, and the phrases that runs of Han characters are cut into where weights change."""
     for start, end in word_spans(text):
         if not _HAN_RUN.match(text, start):
             yield start, end

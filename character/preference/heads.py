@@ -1,4 +1,4 @@
-"""One head per trait over what traits have in common, each scaled so that its probabilities are calibrated."""
+"""One head per trait over what traits have in common, each scaled to be calibrated."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class TraitHead(StrictRecord):
     """What is known of a trait's head, in memory as in its file.
 
     ``temperature`` is what its scores were divided by, found on ``num_held_out`` pairs of messages held out:
-    its own, or with too few of these all traits'. ``calibrated`` says that these are enough (``LEAST_PAIRS`` of
-    ``LEAST_MESSAGES``) for its probabilities to mean something. ``prior_share`` is how much of the other
+    its own, or with too few of these all traits'. ``calibrated`` says that these are enough (``LEAST_PAIRS``
+    of ``LEAST_MESSAGES``) for its probabilities to mean something. ``prior_share`` is how much of the other
     traits' mean it was drawn to.
     """
 
@@ -51,7 +51,7 @@ class _Trait(NamedTuple):
 
 
 class _Fit(NamedTuple):
-    """A trait's weights around a share of the prior, and how it did on messages held out (nothing for one message)."""
+    """A trait's weights around a share of the prior, and how it did on messages held out, if any were."""
 
     trait: _Trait
     prior: Floats | None
@@ -81,8 +81,8 @@ def fit_heads(
     ``matrix`` holds the features of ``texts``.
 
     First each trait is fitted alone, then drawn towards the mean of the others, the less the more messages it
-    has, and not at all where held-out messages are surely better predicted without. Held out are five folds of
-    messages; the slope over length and the temperature are taken from what is predicted for them.
+    has, and not at all where held-out messages are surely better predicted without. Held out are five folds
+    of messages; the slope over length and the temperature are taken from what is predicted for them.
     """
     traits = _by_trait(matrix, texts, pairs, seed)
     alone = [fit_head(trait.matrix, trait.duels) for trait in traits]
@@ -112,7 +112,7 @@ def _head(fit: _Fit, temperature: _Temperature) -> TraitHead:
 
 
 def _fitted(trait: _Trait, alone: Floats, prior: Floats | None, length_free: bool) -> _Fit:
-    """Return a trait's fit around a share of the prior, or alone where that surely does better on what is held out."""
+    """Return a trait's fit around a share of the prior, or alone where that surely does better held out."""
     without = _Fit(trait, prior, alone, 0.0, *_held_out(trait, length_free, None))
     if prior is None:
         return without
@@ -157,7 +157,7 @@ def _by_trait(matrix: Any, texts: Sequence[str], pairs: Sequence[PreferencePair]
 
 
 def _held_out(trait: _Trait, length_free: bool, prior: Floats | None) -> tuple[Floats, float]:
-    """Return the margin of each pair by a head of the other folds less its slope over length, and that slope."""
+    """Return each pair's margin by a head of the other folds less its slope over length, and that slope."""
     if trait.num_messages < 2:
         return np.empty(0), 0.0
     margins = np.empty(len(trait.duels.chosen))
@@ -187,7 +187,7 @@ def _temperature(fits: list[_Fit]) -> _Temperature:
 
 
 def _common(fits: list[_Fit], of_first: _Temperature, length_free: bool) -> tuple[float, float]:
-    """Return slope and temperature of a trait nobody knows: taken from each as the others alone predict it."""
+    """Return slope and temperature of an unknown trait: taken from each as the others alone predict it."""
     predicted = [
         (fit.trait.duels, fit.trait.duels.margins(fit.trait.matrix @ fit.prior))
         for fit in fits

@@ -38,16 +38,17 @@ def asked_about(
 ) -> Asked:
     """Return the model as it can be asked about traits by these names.
 
-    A model that reads a trait's text is told the descriptions of those among ``traits`` that are whole traits,
-    and may be asked about any, unless it will be told names alone (``by_name``). A model that does not say which
-    traits it knows is asked as it is. Raises InputError where a model that goes by its own traits alone knows
-    none of the names; ``where`` is what the error calls it.
+    A model that reads a trait's text is told the descriptions of those among ``traits`` that are whole
+    traits, and may be asked about any, unless it will be told names alone (``by_name``). A model that does
+    not say which traits it knows is asked as it is. Raises InputError where a model that goes by its own
+    traits alone knows none of the names; ``where`` is what the error calls it.
     """
     wanted = tuple(dict.fromkeys(names))
     not_fitted = tuple(name for name in wanted if name not in model.traits) if model.traits else ()
     if wanted and len(not_fitted) == len(wanted) and (by_name or not _reads_traits(model)):
         raise InputError(
-            f"{where} was fitted on none of the traits {', '.join(wanted)}, and cannot tell anything of them.",
+            f"{where} was fitted on none of the traits {', '.join(wanted)}, "
+            "and cannot tell anything of them.",
             expected=f"a trait it was fitted on: {', '.join(model.traits)}",
             fix="fit one on pairs of these traits (`character preference fit RUN --out FOLDER`), "
             "or give pairs of its own traits.",

@@ -1,4 +1,4 @@
-"""The linear preference models, light and embedding: one head of weights per trait, over what traits share."""
+"""The linear preference models, light and embedding: a head of weights per trait over what traits share."""
 
 from __future__ import annotations
 
@@ -36,19 +36,9 @@ from character.records import PreferencePair
 from character.statistics.arrays import Floats
 
 FACTS_NAME, ARRAYS_NAME = "preference.json", "preference.npz"
-_OF_NGRAMS = ("hashes", "blocks", "idf")
-_TYPES = {
-    "weights": "<f4",
-    "slopes": "<f8",
-    "messages": "<u8",
-    "hashes": "<u8",
-    "blocks": "|u1",
-    "idf": "<f4",
-}
-"""The types of the arrays in the file; those of n-grams are there in a light model alone."""
 MOST_DIMENSIONS = 100_000
 MOST_IN_A_DRAWER = 64
-"""Hashes that share their leading bits, at most: real ones hardly do, and each costs time on every look-up."""
+"""Hashes that share their leading bits, at most: real ones hardly do, and each slows every look-up."""
 MOST_TRAITS = 1_000
 
 
@@ -57,16 +47,16 @@ class LinearPreference(PreferenceModel):
     """Bradley-Terry on features of the responses; what was said before them is not looked at.
 
     Every trait has a head of its own, drawn towards the mean of the other traits' heads as far as it has few
-    messages (see ``heads.fit_heads``), so that few pairs already serve; an unknown trait is scored by the mean
-    alone. A pair counts 2p - 1, p being the ranking's probability (1 where it has none). Pairs of the design
-    ``neutral`` are left out. Scores are scaled so that probabilities are calibrated on messages held out.
-    ``length_free`` keeps length and format from deciding: format is not seen (``ngrams.prepared``), and what
-    grows with length on messages held out is taken off the scores (``bradley_terry.length_slope``).
+    messages (see ``heads.fit_heads``), so that few pairs already serve; an unknown trait is scored by the
+    mean alone. A pair counts 2p - 1, p being the ranking's probability (1 where it has none). Pairs of the
+    design ``neutral`` are left out. Scores are scaled so that probabilities are calibrated on messages held
+    out. ``length_free`` keeps length and format from deciding: format is not seen (``ngrams.prepared``), and
+    what grows with length on messages held out is taken off the scores (``bradley_terry.length_slope``).
 
     A score is ``weights`` (1 + traits, features) times the features, less ``slopes`` (1 + traits) times the
     logarithm of the length in characters, the common line first. ``left_out`` counts the pairs that were not
-    fitted on, by reason. ``rehearsal`` is True after fitting on pairs of which the rehearsal model wrote a side,
-    else None; who knows more of them says so.
+    fitted on, by reason. ``rehearsal`` is True after fitting on pairs of which the rehearsal model wrote a
+    side, else None; who knows more of them says so.
     """
 
     encoder: NGramTfidf | Embeddings
@@ -111,7 +101,8 @@ class LinearPreference(PreferenceModel):
         if not kept:
             raise InputError(
                 f"none of {len(pairs)} pairs can be learnt from ({left_out or 'there are none'}).",
-                expected="pairs whose sides differ, with a probability above a half, not of the design neutral",
+                expected="pairs whose sides differ, with a probability above a half, "
+                "not of the design neutral",
             )
         if len({pair.trait for pair in kept}) > MOST_TRAITS:
             raise InputError(f"the pairs are of more than {MOST_TRAITS:,} traits.", fix="fit several models.")
@@ -139,18 +130,15 @@ class LinearPreference(PreferenceModel):
         """
         if not len(self.weights):
             raise not_fitted()
-        content = {"weights": self.weights, "slopes": self.slopes, "messages": sorted(self.seen_messages)}
-        strange_idf = None
-        if isinstance(self.encoder, NGramTfidf):
-            strange_idf = self.encoder.strange_idf
-            content |= {name: getattr(self.encoder, name) for name in _OF_NGRAMS}
-        arrays = {name: np.asarray(values, dtype=_TYPES[name]) for name, values in content.items()}
+        wanted = _arrays_of(self.encoder.name, 1 + len(self.heads), self.encoder.num_features)
+        content = {**vars(self.encoder), **vars(self), "messages": sorted(self.seen_messages)}
+        arrays = {name: np.asarray(content[name], dtype=dtype) for name, (dtype, _) in wanted.items()}
         facts = LinearFacts(
             model=self.encoder.name,
             character_version=__version__,
             length_free=self.length_free,
             num_features=self.encoder.num_features,
-            strange_idf=strange_idf,
+            strange_idf=getattr(self.encoder, "strange_idf", None),
             heads=list(self.heads),
             left_out=self.left_out,
             seed=self.seed,
@@ -194,7 +182,8 @@ def load_linear(folder: Path, data: dict[str, Any], embedder: Embedder | None) -
     facts = checked_facts(LinearFacts, data, where)
     if len({head.trait for head in facts.heads}) < len(facts.heads):
         raise ModelFileError(f"{where}: two heads are of one trait.", expected="one head per trait")
-    arrays = read_arrays(place, _expected(facts), facts.arrays_sha256)
+    wanted = _arrays_of(facts.model, 1 + len(facts.heads), facts.num_features)
+    arrays = read_arrays(place, wanted, facts.arrays_sha256)
     _check_rising(arrays["messages"], f"{place}: messages")
     light = facts.model == "light"
     return LinearPreference(
@@ -210,16 +199,16 @@ def load_linear(folder: Path, data: dict[str, Any], embedder: Embedder | None) -
     )
 
 
-def _expected(facts: LinearFacts) -> dict[str, ArrayType]:
-    lines = 1 + len(facts.heads)
-    shapes: dict[str, tuple[int | None, ...]] = {
-        "weights": (lines, facts.num_features),
-        "slopes": (lines,),
-        "messages": (None,),
+def _arrays_of(kind: Literal["light", "embedding"], num_lines: int, size: int) -> dict[str, ArrayType]:
+    """Return the arrays of a model's file: those of the fields of these names, and those of its encoder's."""
+    common: dict[str, ArrayType] = {
+        "weights": ("<f4", (num_lines, size)),
+        "slopes": ("<f8", (num_lines,)),
+        "messages": ("<u8", (None,)),
     }
-    if facts.model == "light":
-        shapes |= dict.fromkeys(_OF_NGRAMS, (facts.num_features,))
-    return {name: (_TYPES[name], shape) for name, shape in shapes.items()}
+    if kind == "embedding":
+        return common
+    return {**common, "hashes": ("<u8", (size,)), "blocks": ("|u1", (size,)), "idf": ("<f4", (size,))}
 
 
 def _tfidf(arrays: Arrays, facts: LinearFacts, folder: Path) -> NGramTfidf:

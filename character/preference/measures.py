@@ -1,4 +1,4 @@
-"""Figures over pairs with their intervals: each is a function of column sums, so that one bootstrap serves all."""
+"""Figures over pairs with their intervals: each a function of column sums, so one bootstrap serves all."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def mean_of(values: Floats, cluster: Ints, seed: int) -> PreferenceMeasure:
 
 
 def balanced_of(right: Floats, longer: Floats, cluster: Ints, seed: int) -> PreferenceMeasure:
-    """Return the mean of the accuracies where the chosen side is shorter and where it is longer, with its interval."""
+    """Return the mean of the accuracies where the chosen side is shorter and where it is longer."""
     return _measures(_by_length(right, longer), cluster, _length_figures, seed)["length_balanced"]
 
 
@@ -103,7 +103,7 @@ def scope_of(predicted: Predicted, seed: int) -> EvaluationScope:
 
 
 def _by_length(right: Floats, longer: Floats) -> Floats:
-    """Return of the pairs whose chosen side is shorter which are right and which there are; the same of longer."""
+    """Return which pairs are right with the shorter side chosen, and which have that; then of the longer."""
     return np.column_stack([right * (longer < 0), longer < 0, right * (longer > 0), longer > 0])
 
 

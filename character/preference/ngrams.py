@@ -1,7 +1,7 @@
-"""Texts as n-grams: words (1–2) and characters (2–5), each known by a 64-bit hash, so that no vocabulary is kept.
+"""Texts as n-grams: words (1–2) and characters (2–5), each known by a 64-bit hash: no vocabulary is kept.
 
-A Han character is a word of its own, so Chinese needs no segmentation. Everything here is numpy: scoring a text
-needs no further package, and a text's numbers do not depend on what stands beside it in a batch.
+A Han character is a word of its own, so Chinese needs no segmentation. Everything here is numpy: scoring a
+text needs no further package, and a text's numbers do not depend on what stands beside it in a batch.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _FACTOR = np.uint64(0x100000001B3)
 
 
 class Grams(NamedTuple):
-    """N-grams as they occur: the hash of each, the text it is in, and where in that text it starts and ends."""
+    """N-grams as they occur: the hash of each, the text it is in, and where in it it starts and ends."""
 
     hashes: Hashes
     text: Ints

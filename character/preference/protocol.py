@@ -60,7 +60,7 @@ class PreferenceModel(Protocol):
         return False
 
     def told(self, traits: Sequence[Trait]) -> PreferenceModel:
-        """Return the model that knows the descriptions of further traits, where it reads them; else itself."""
+        """Return the model that knows further traits' descriptions, where it reads them; else itself."""
         return self
 
     def scores(self, judged: Sequence[Judged]) -> Floats:
@@ -93,7 +93,7 @@ def both_sides(pairs: Sequence[PreferencePair]) -> list[Judged]:
 
 
 def written_by_rehearsal(pairs: Sequence[PreferencePair]) -> bool | None:
-    """Return True where the rehearsal model wrote a side of any pair; else None: pairs do not say who ranked them."""
+    """Return True where the rehearsal model wrote a side; else None: pairs do not say who ranked them."""
     names = (name for pair in pairs for name in (pair.chosen_model, pair.rejected_model))
     return True if any(map(is_rehearsal_model, names)) else None
 

@@ -31,10 +31,10 @@ _PASSED_ON = ("design", "chosen_level", "rejected_level", "probability", "messag
 
 
 class PairSet(Record):
-    """Pairs from one place. ``dropped`` counts what was left out by reason; ``traits`` are those a run tells of.
+    """Pairs from one place. ``dropped`` counts what was left out by reason; ``traits`` are those of a run.
 
-    ``rehearsal`` says whether the rehearsal model had a hand in them, None where that is not known. ``language``
-    is that of the run, or of most of the pairs.
+    ``rehearsal`` says whether the rehearsal model had a hand in them, None where that is not known.
+    ``language`` is that of the run, or of most of the pairs.
     """
 
     name: str
@@ -51,16 +51,17 @@ def read_pairs(path: Path | str, *, trait: str = "", with_test: bool = True) -> 
     A file holds JSON objects, one a line or in one list, in any of these shapes, also mixed:
 
     - TRL's: ``prompt`` (a text or turns), ``chosen`` and ``rejected`` (texts, or turns that end with the
-      response and may repeat the prompt); ours adds ``trait``, ``kind``, ``language`` and where a pair came from;
-    - the recipe's: ``prompt``, ``preferred`` and the list ``less_preferred``; the trait is that of the row with
-      this prompt in ``candidates.jsonl`` beside it;
+      response and may repeat the prompt); ours adds ``trait``, ``kind``, ``language`` and where a pair came
+      from;
+    - the recipe's: ``prompt``, ``preferred`` and the list ``less_preferred``; the trait is that of the row
+      with this prompt in ``candidates.jsonl`` beside it;
     - the plain one: ``prompt``, ``chosen``, ``rejected``, ``trait`` and, where known, ``probability``.
 
     ``trait`` is that of rows without one; where every pair says its own, it is the one that is kept. Columns
-    beyond these are passed over. Without ``with_test`` the test split of an exported folder is left out. Left out
-    and counted: that, what reviewers of a run vetoed, pairs with an empty side, with the same side twice, those
-    that came before, and those of another trait. Raises InputError (StoreError for a run) naming file, line and
-    field, UnknownNameError for a trait that is nowhere.
+    beyond these are passed over. Without ``with_test`` the test split of an exported folder is left out. Left
+    out and counted: that, what reviewers of a run vetoed, pairs with an empty side, with the same side twice,
+    those that came before, and those of another trait. Raises InputError (StoreError for a run) naming file,
+    line and field, UnknownNameError for a trait that is nowhere.
     """
     path = Path(path)
     if path.is_dir() and ((path / FILE_NAME).is_file() or (path / _POINTER).is_file()):
@@ -124,7 +125,7 @@ def _of_run(folder: Path) -> PairSet:
 
 
 def _rehearsal_beside(file: Path) -> bool | None:
-    """Return what the manifest of an export says of a file that it lists, None where there is none to say it."""
+    """Return what the manifest of an export says of a file that it lists, None where nothing says it."""
     try:
         manifest = json.loads((file.parent / METADATA_FILE).read_text(encoding="utf-8"))
         listed = {each["path"] for each in manifest["files"]}
@@ -174,7 +175,7 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _traits_beside(path: Path) -> dict[str, str]:
-    """Return the trait of each prompt in the recipe's candidates; a prompt that several traits have is left out."""
+    """Return the trait of each prompt in the recipe's candidates, without prompts that several have."""
     beside = path.with_name("candidates.jsonl")
     traits: dict[str, set[str]] = {}
     for _, row in _rows(beside) if beside.is_file() else ():

@@ -22,7 +22,7 @@ _BLOCKS = (word_grams, character_grams)
 
 @dataclass(frozen=True)
 class Rows:
-    """Texts as sparse rows: ``value`` of the feature ``column`` in the text ``row``; sorted by row, then column."""
+    """Texts as sparse rows: ``value`` of the feature ``column`` in the text ``row``; by row, then column."""
 
     row: Ints
     column: Ints
@@ -45,12 +45,12 @@ class Rows:
 
 @dataclass(frozen=True)
 class NGramTfidf:
-    """The encoder of ``light``: n-grams by rising hash, the block of each (0 words, 1 characters) and its weight.
+    """The encoder of ``light``: n-grams by rising hash, each one's block (0 words, 1 characters) and weight.
 
-    A text's value for an n-gram is (1 + log count) x idf, and the values of each block are scaled to the length
-    1; idf = log((1 + n) / (1 + df)) + 1. N-grams that were not kept are scaled by as well, each with
-    ``strange_idf`` (that of none of n texts): the less is known of a text, the less is said about it. ``plain``
-    keeps format out of sight (see ``ngrams.prepared``). Before ``fit`` it keeps no n-gram.
+    A text's value for an n-gram is (1 + log count) x idf, and the values of each block are scaled to the
+    length 1; idf = log((1 + n) / (1 + df)) + 1. N-grams that were not kept are scaled by as well, each with
+    ``strange_idf`` (that of none of n texts): the less is known of a text, the less is said about it.
+    ``plain`` keeps format out of sight (see ``ngrams.prepared``). Before ``fit`` it keeps no n-gram.
     """
 
     hashes: Hashes = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
@@ -77,7 +77,7 @@ class NGramTfidf:
         return cls(hashes[kept], blocks[kept], idf.astype(np.float32), strange_idf, plain)
 
     def encode(self, texts: Sequence[str]) -> Rows:
-        """Return texts as rows; an n-gram that was not kept counts only towards the length of its text's row."""
+        """Return texts as rows; an n-gram that was not kept counts towards the length of its row alone."""
         parts: list[tuple[Ints, Ints, Floats]] = []
         for first, chunk in _chunks([prepared(text, plain=self.plain) for text in texts]):
             row, column, value = self._chunk(chunk)
@@ -132,7 +132,7 @@ def _document_frequencies(texts: Sequence[str]) -> tuple[Hashes, NDArray[np.uint
 
 
 def _chunks(texts: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """Yield (place of the first, texts) of about ``_CHUNK_CHARACTERS`` characters, which bounds the memory."""
+    """Yield (place of the first, texts) of about ``_CHUNK_CHARACTERS``, which bounds the memory."""
     first, size, chunk = 0, 0, list[str]()
     for place, text in enumerate(texts):
         chunk.append(text)

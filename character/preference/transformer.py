@@ -1,4 +1,4 @@
-"""A reward model that was trained (``trl reward``) as a preference model: asked and measured like the others."""
+"""A reward model that was trained (``trl reward``), asked and measured as a preference model."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ class TransformerFacts(ModelFacts):
 
 @dataclass(frozen=True)
 class TransformerPreference(PreferenceModel):
-    """A sequence-classification model with one output, as ``trl reward`` leaves it, from a folder of safetensors.
+    """A sequence-classification model with one output, as ``trl reward`` leaves it, in safetensors.
 
     The conversation with the response is put through the tokenizer's chat template, as in training. With
-    ``conditioned`` the trait's text stands before the user's first turn (see ``conditioned_turns``); a model that
-    was trained on one trait without it wants ``conditioned=False``. ``descriptions`` are those of traits that are
-    given by name, ``seen_messages`` the keys (see ``folds.message_key``) of those it was trained on. A text of
-    more than ``max_length`` tokens keeps its end. Differences of scores are log-odds, because reward models are
-    trained so; whatever else is in a batch may move a score by rounding errors. Code that comes with a model is
-    never run.
+    ``conditioned`` the trait's text stands before the user's first turn (see ``conditioned_turns``); a model
+    that was trained on one trait without it wants ``conditioned=False``. ``descriptions`` are those of traits
+    that are given by name, ``seen_messages`` the keys (see ``folds.message_key``) of those it was trained on.
+    A text of more than ``max_length`` tokens keeps its end. Differences of scores are log-odds, because
+    reward models are trained so; whatever else is in a batch may move a score by rounding errors. Code that
+    comes with a model is never run.
     """
 
     folder: Path
@@ -72,7 +72,7 @@ class TransformerPreference(PreferenceModel):
 
     @property
     def reads_traits(self) -> bool:
-        """Whether a trait it was not trained on is judged by its own text: it is, where every text says its trait."""
+        """Whether a trait it was not trained on is judged by its text: where all texts say their trait."""
         return self.conditioned
 
     def told(self, traits: Sequence[Trait]) -> TransformerPreference:
@@ -83,8 +83,8 @@ class TransformerPreference(PreferenceModel):
     def scores(self, judged: Sequence[Judged]) -> Floats:
         """Return the score of each response, in their order, on a GPU where there is one.
 
-        Raises MissingExtraError without the extra ``train``, and ModelFileError where the folder holds no such
-        model.
+        Raises MissingExtraError without the extra ``train``, and ModelFileError where the folder holds no
+        such model.
         """
         tokenizer, _ = self._loaded
         texts = [_templated(tokenizer, self._turns(item)) for item in judged]
@@ -189,7 +189,7 @@ def trait_text(trait: Trait) -> str:
 
 
 def write_facts(model: TransformerPreference) -> None:
-    """Write into the model's folder how it must be asked (``preference.json``); its weights may come later."""
+    """Write how a model must be asked into its folder (``preference.json``); its weights may come later."""
     facts = TransformerFacts(
         character_version=__version__,
         conditioned=model.conditioned,

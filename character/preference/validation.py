@@ -47,11 +47,11 @@ def cross_validate(
     keys: Sequence[int] | None = None,
     progress: Progress | None = None,
 ) -> PreferenceEvaluation:
-    """Return how well models of this kind do on messages they were not fitted on: every pair is predicted once.
+    """Return how well models of this kind do on messages not fitted on: every pair is predicted once.
 
-    Pairs of one message, or of one key where ``keys`` are given, are held out together. A linear model is also
-    measured with the other setting of ``length_free``. ``progress`` is told what is going on. Raises InputError
-    where the pairs are of fewer than two messages.
+    Pairs of one message, or of one key where ``keys`` are given, are held out together. A linear model is
+    also measured with the other setting of ``length_free``. ``progress`` is told what is going on. Raises
+    InputError where the pairs are of fewer than two messages.
     """
     kept, left_out = measurable(pairs)
     if keys is not None:
@@ -79,7 +79,7 @@ def cross_validate(
 
 
 def _unseen(model: PreferenceModel, held: Held, seed: int, say: Progress) -> dict[str, EvaluationScope]:
-    """Return how well each trait is predicted by a model that was fitted on other traits and other messages."""
+    """Return how well each trait is predicted by a model fitted on other traits and other messages."""
     counts = Counter(pair.trait for pair in held.pairs)
     scopes: dict[str, EvaluationScope] = {}
     for trait, _ in counts.most_common(MOST_UNSEEN) if len(counts) > 1 else ():
@@ -95,7 +95,7 @@ def _unseen(model: PreferenceModel, held: Held, seed: int, say: Progress) -> dic
 
 
 def _curve(model: PreferenceModel, held: Held, seed: int, say: Progress) -> tuple[PreferenceCurvePoint, ...]:
-    """Return the accuracy on one fold after learning from a few messages of every trait, from more, and from all."""
+    """Return the accuracy on one fold after learning from a few messages of every trait, more, and all."""
     fold = folds_of(held.keys, NUM_FOLDS, seed)
     taught = [(pair.trait, key) for pair, key, own in zip(held.pairs, held.keys, fold, strict=True) if own]
     messages: dict[str, list[int]] = {}
