@@ -53,6 +53,11 @@ class ModelFacts(StrictRecord):
     character_version: Name
     fingerprint: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{8,64})?$")] = ""
 
+    @property
+    def content(self) -> dict[str, Any]:
+        """All that the file says, its own fingerprint left out."""
+        return self.model_dump(mode="json", exclude={"fingerprint"})
+
 
 F = TypeVar("F", bound=ModelFacts)
 
@@ -108,11 +113,11 @@ def checked_facts(shape: type[F], data: dict[str, Any], where: Path) -> F:
             expected="what saving a preference model writes, and nothing else",
             fix=_MADE_ELSEWHERE,
         ) from None
-    content = _content_fingerprint(facts)
-    if content != facts.fingerprint:
+    actual = fingerprint(facts.content)
+    if actual != facts.fingerprint:
         raise ModelFileError(
             f"{where}: was changed since it was saved (its fingerprint is {facts.fingerprint[:12]}…, "
-            f"its content amounts to {content[:12]}…).",
+            f"its content amounts to {actual[:12]}…).",
             expected="the file as it was saved: a trait renamed by hand is another trait than was learnt",
             fix=_MADE_ELSEWHERE,
         )
@@ -121,14 +126,9 @@ def checked_facts(shape: type[F], data: dict[str, Any], where: Path) -> F:
 
 def write_facts(path: Path, facts: ModelFacts) -> None:
     """Write a ``preference.json`` with its fingerprint in it; raises ModelFileError where it cannot."""
-    content = facts.model_dump(mode="json", exclude={"fingerprint"})
-    data = {**content, "fingerprint": _content_fingerprint(facts)}
+    data = {**facts.content, "fingerprint": fingerprint(facts.content)}
     text = json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False)
     _write_whole(path, f"{text}\n".encode())
-
-
-def _content_fingerprint(facts: ModelFacts) -> str:
-    return fingerprint(facts.model_dump(mode="json", exclude={"fingerprint"}))
 
 
 def read_arrays(path: Path, expected: Mapping[str, ArrayType], sha256: str) -> Arrays:

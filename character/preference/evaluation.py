@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,8 @@ from character.statistics.arrays import Floats, Ints
 
 NUM_DISAGREEMENTS = 20
 Progress = Callable[[str], None]
+Pairs = Sequence[PreferencePair]
+Keys = Sequence[int]
 Columns = dict[str, Floats]
 """Probabilities of the chosen side by what gave them."""
 
@@ -50,8 +53,8 @@ class Held:
     NaN where there is none to compare it with.
     """
 
-    pairs: Sequence[PreferencePair]
-    keys: Sequence[int]
+    pairs: Pairs
+    keys: Keys
     probability: Floats
     specific: Floats
 
@@ -63,7 +66,7 @@ class Held:
 
 def evaluate(
     model: PreferenceModel,
-    pairs: Sequence[PreferencePair],
+    pairs: Pairs,
     *,
     traits: Sequence[HasWords] = (),
     seed: int = 0,
@@ -97,13 +100,13 @@ def evaluate(
     )
 
 
-def measurable(pairs: Sequence[PreferencePair]) -> tuple[list[PreferencePair], dict[str, int]]:
+def measurable(pairs: Pairs) -> tuple[list[PreferencePair], dict[str, int]]:
     """Return the pairs that say which side is better, and how many do not, by reason."""
     kept = [pair for pair in pairs if pair.design != "neutral"]
     return kept, {"neutral": len(pairs) - len(kept)} if len(kept) < len(pairs) else {}
 
 
-def predict(model: PreferenceModel, pairs: Sequence[PreferencePair], keys: Sequence[int], seed: int) -> Held:
+def predict(model: PreferenceModel, pairs: Pairs, keys: Keys, seed: int) -> Held:
     """Return what a model says of pairs whose messages, known by ``keys``, it has not seen."""
     other = _other_traits(pairs, seed)
     strangers = [
@@ -116,11 +119,20 @@ def predict(model: PreferenceModel, pairs: Sequence[PreferencePair], keys: Seque
     return Held(pairs, keys, sigmoid(chosen - rejected), specific)
 
 
-def _other_traits(pairs: Sequence[PreferencePair], seed: int) -> Ints:
+def predict_others(
+    model: PreferenceModel, pairs: Pairs, keys: Keys, taught: Iterable[bool], asked: Iterable[bool], seed: int
+) -> Held:
+    """Return what a model fitted on the pairs marked as ``taught`` says of those marked as ``asked``."""
+    others = list(asked)
+    fitted = model.fit(list(compress(pairs, taught)), seed=seed)
+    return predict(fitted, list(compress(pairs, others)), list(compress(keys, others)), seed)
+
+
+def _other_traits(pairs: Pairs, seed: int) -> Ints:
     """Return for each pair the place of one of another trait in its language, by the seed; -1 for none."""
     rng = np.random.default_rng([seed, 7])
     others = np.full(len(pairs), -1, dtype=np.int64)
-    for rows in _rows_by("language", pairs).values():
+    for rows in rows_by("language", pairs).values():
         places = np.flatnonzero(rows).tolist()
         for place in places:
             strangers = [other for other in places if pairs[other].trait != pairs[place].trait]
@@ -157,15 +169,15 @@ def describe(
     )
 
 
-def _rows_by(field: str, pairs: Sequence[PreferencePair]) -> dict[str, NDArray[np.bool_]]:
+def rows_by(field: str, pairs: Pairs) -> dict[str, NDArray[np.bool_]]:
     """Return which of the pairs have each value of a field, the values in the order in which they come."""
     values = np.array([getattr(pair, field) for pair in pairs], dtype=object)
     return {value: values == value for value in dict.fromkeys(values)}
 
 
 def _scopes(field: str, held: Held, seed: int) -> dict[str, EvaluationScope]:
-    rows_by = _rows_by(field, held.pairs)
-    return {value: scope_of(held.predicted.at(rows), seed) for value, rows in rows_by.items()}
+    groups = rows_by(field, held.pairs)
+    return {value: scope_of(held.predicted.at(rows), seed) for value, rows in groups.items()}
 
 
 def _rivals(held: Held, traits: Sequence[HasWords], seed: int, others: Columns) -> tuple[Rival, ...]:
@@ -210,7 +222,7 @@ def _specificity(held: Held, seed: int) -> dict[str, PreferenceMeasure]:
     compared = ~np.isnan(held.specific)
     return {
         trait: _mean_where(rows & compared, held.specific, held, seed)
-        for trait, rows in _rows_by("trait", held.pairs).items()
+        for trait, rows in rows_by("trait", held.pairs).items()
         if (rows & compared).any()
     }
 
@@ -221,11 +233,11 @@ def _mean_where(rows: NDArray[np.bool_], values: Floats, held: Held, seed: int) 
 
 def cross_predict(
     model: PreferenceModel,
-    pairs: Sequence[PreferencePair],
+    pairs: Pairs,
     *,
     seed: int = 0,
     num_folds: int = NUM_FOLDS,
-    keys: Sequence[int] | None = None,
+    keys: Keys | None = None,
     progress: Progress | None = None,
 ) -> Held:
     """Return what models fitted on the other folds say of each pair; pairs of one key are in one fold.
@@ -244,8 +256,7 @@ def cross_predict(
     for each in folds:
         if progress:
             progress(f"fold {each + 1} of {len(folds)}")
-        rows = np.flatnonzero(fold == each).tolist()
-        fitted = model.fit([pair for pair, own in zip(pairs, fold, strict=True) if own != each], seed=seed)
-        held = predict(fitted, [pairs[row] for row in rows], [keys[row] for row in rows], seed)
+        rows = fold == each
+        held = predict_others(model, pairs, keys, ~rows, rows, seed)
         probability[rows], specific[rows] = held.probability, held.specific
     return Held(pairs, keys, probability, specific)

@@ -100,9 +100,9 @@ def _spread(tfidf: NGramTfidf, weights: Floats, text: str) -> Floats:
     worth[rows.column] = rows.value * weights[rows.column]
     step = np.zeros(len(text) + 1)
     for grams in (word_grams([text]), character_grams([text])):
-        column = tfidf.columns(grams.hashes)
-        kept = column >= 0
-        column, start, end = column[kept], grams.start[kept], grams.end[kept]
+        column = tfidf.index.places(grams.hashes)
+        known = column >= 0
+        column, start, end = column[known], grams.start[known], grams.end[known]
         share = worth[column] / np.bincount(column, minlength=len(weights))[column] / (end - start)
         np.add.at(step, start, share)
         np.add.at(step, end, -share)

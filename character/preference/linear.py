@@ -29,7 +29,6 @@ from character.preference.container import (
 from character.preference.encoders import Embedder, Embeddings
 from character.preference.folds import message_key
 from character.preference.heads import TraitHead, fit_heads, log_lengths, pair_weight
-from character.preference.lookup import HashIndex
 from character.preference.protocol import Judged, PreferenceModel, written_by_rehearsal
 from character.preference.tfidf import MOST_FEATURES, NGramTfidf
 from character.records import PreferencePair
@@ -223,9 +222,12 @@ def _tfidf(arrays: Arrays, facts: LinearFacts, folder: Path) -> NGramTfidf:
         raise ModelFileError(f"{where}: idf: holds numbers that are not above 0.")
     if facts.strange_idf is None:
         raise ModelFileError(f"{folder / FACTS_NAME}: strange_idf: is missing.", expected="a number above 0")
-    if HashIndex.of(arrays["hashes"]).fullest > MOST_IN_A_DRAWER:
+    tfidf = NGramTfidf(
+        arrays["hashes"], arrays["blocks"], arrays["idf"], facts.strange_idf, facts.length_free
+    )
+    if tfidf.index.fullest > MOST_IN_A_DRAWER:
         raise ModelFileError(f"{where}: hashes: they lie too close together to be hashes of n-grams.")
-    return NGramTfidf(arrays["hashes"], arrays["blocks"], arrays["idf"], facts.strange_idf, facts.length_free)
+    return tfidf
 
 
 def _check_rising(values: Any, what: str) -> None:

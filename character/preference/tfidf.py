@@ -82,15 +82,12 @@ class NGramTfidf:
         for first, chunk in _chunks([prepared(text, plain=self.plain) for text in texts]):
             row, column, value = self._chunk(chunk)
             parts.append((row + first, column, value))
-        row, column, value = (np.concatenate(part) for part in zip(*(parts or [_NOTHING]), strict=True))
+        row, column, value = (np.concatenate(part) for part in zip(*parts, strict=True))
         return Rows(row, column, value, len(texts), len(self.hashes))
 
-    def columns(self, hashes: Hashes) -> Ints:
-        """Return the column of each hash, -1 where it was not kept."""
-        return self._index.places(hashes)
-
     @cached_property
-    def _index(self) -> HashIndex:
+    def index(self) -> HashIndex:
+        """Where each hash stands: its place is the n-gram's column."""
         return HashIndex.of(self.hashes)
 
     def _chunk(self, texts: Sequence[str]) -> tuple[Ints, Ints, Floats]:
@@ -98,7 +95,7 @@ class NGramTfidf:
         keys, strange = [], np.zeros((len(texts), len(_BLOCKS)))
         for block, grams_of in enumerate(_BLOCKS):
             grams = grams_of(texts)
-            column = self.columns(grams.hashes)
+            column = self.index.places(grams.hashes)
             kept = column >= 0
             keys.append(grams.text[kept] * len(self.hashes) + column[kept])
             strange[:, block] = np.bincount(grams.text[~kept], minlength=len(texts))
@@ -108,10 +105,6 @@ class NGramTfidf:
         group = row * len(_BLOCKS) + self.blocks[column]
         squares = np.bincount(group, value**2, strange.size) + strange.ravel() * self.strange_idf**2
         return row, column, np.asarray(value / np.sqrt(squares[group]))
-
-
-_NO_INTS, _NO_FLOATS = np.empty(0, dtype=np.int64), np.empty(0)
-_NOTHING = (_NO_INTS, _NO_INTS, _NO_FLOATS)
 
 
 def _document_frequencies(texts: Sequence[str]) -> tuple[Hashes, NDArray[np.uint8], Ints]:
@@ -124,19 +117,18 @@ def _document_frequencies(texts: Sequence[str]) -> tuple[Hashes, NDArray[np.uint
             cells, _ = runs(grams.text * max(1, len(hashes)) + HashIndex.of(hashes).places(grams.hashes))
             having = np.bincount(cells % max(1, len(hashes)), minlength=len(hashes))
             parts.append((hashes, np.full(len(hashes), block, dtype=np.uint8), having))
-    if not parts:
-        return np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.uint8), _NO_INTS
     every, blocks, having = (np.concatenate(part) for part in zip(*parts, strict=True))
     hashes, first, place = np.unique(every, return_index=True, return_inverse=True)
     return hashes, blocks[first], np.bincount(place, having).astype(np.int64)
 
 
 def _chunks(texts: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """Yield (place of the first, texts) of about ``_CHUNK_CHARACTERS``, which bounds the memory."""
+    """Yield (place of the first, texts) of about ``_CHUNK_CHARACTERS`` to bound the memory, and the rest."""
     first, size, chunk = 0, 0, list[str]()
-    for place, text in enumerate(texts):
+    for place, text in enumerate(texts, 1):
         chunk.append(text)
         size += len(text)
-        if size >= _CHUNK_CHARACTERS or place == len(texts) - 1:
+        if size >= _CHUNK_CHARACTERS:
             yield first, chunk
-            first, size, chunk = place + 1, 0, []
+            first, size, chunk = place, 0, []
+    yield first, chunk

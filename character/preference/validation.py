@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import compress
 
 import numpy as np
+from numpy.typing import NDArray
 
 from character.errors import InputError
 from character.pairs.feature_words import HasWords
 from character.preference.evaluation import (
     Columns,
     Held,
+    Keys,
+    Pairs,
     Progress,
     cross_predict,
     describe,
     measurable,
-    predict,
+    predict_others,
+    rows_by,
 )
 from character.preference.evaluation_records import (
     EvaluationScope,
@@ -28,7 +32,6 @@ from character.preference.folds import NUM_FOLDS, folds_of
 from character.preference.linear import LinearPreference
 from character.preference.measures import mean_of, scope_of
 from character.preference.protocol import PreferenceModel
-from character.records import PreferencePair
 
 CURVE_SIZES = (4, 8, 16, 32, 64, 128, 256, 512)
 NUM_DRAWS = 3
@@ -39,12 +42,12 @@ MOST_UNSEEN = 8
 
 def cross_validate(
     model: PreferenceModel,
-    pairs: Sequence[PreferencePair],
+    pairs: Pairs,
     *,
     traits: Sequence[HasWords] = (),
     seed: int = 0,
     num_folds: int = NUM_FOLDS,
-    keys: Sequence[int] | None = None,
+    keys: Keys | None = None,
     progress: Progress | None = None,
 ) -> PreferenceEvaluation:
     """Return how well models of this kind do on messages not fitted on: every pair is predicted once.
@@ -80,16 +83,14 @@ def cross_validate(
 
 def _unseen(model: PreferenceModel, held: Held, seed: int, say: Progress) -> dict[str, EvaluationScope]:
     """Return how well each trait is predicted by a model fitted on other traits and other messages."""
-    counts = Counter(pair.trait for pair in held.pairs)
+    traits = sorted(rows_by("trait", held.pairs).items(), key=lambda trait: -trait[1].sum())
     scopes: dict[str, EvaluationScope] = {}
-    for trait, _ in counts.most_common(MOST_UNSEEN) if len(counts) > 1 else ():
+    for trait, rows in traits[:MOST_UNSEEN] if len(traits) > 1 else ():
         say(f"without the trait {trait}")
-        own = [place for place, pair in enumerate(held.pairs) if pair.trait == trait]
-        keys = [held.keys[place] for place in own]
-        taken = set(keys)
-        rest = [pair for pair, key in zip(held.pairs, held.keys, strict=True) if key not in taken]
-        if rest:
-            unseen = predict(model.fit(rest, seed=seed), [held.pairs[place] for place in own], keys, seed)
+        own_keys = set(compress(held.keys, rows))
+        others = [key not in own_keys for key in held.keys]
+        if any(others):
+            unseen = predict_others(model, held.pairs, held.keys, others, rows, seed)
             scopes[trait] = scope_of(unseen.predicted, seed)
     return scopes
 
@@ -102,9 +103,9 @@ def _curve(model: PreferenceModel, held: Held, seed: int, say: Progress) -> tupl
     for trait, key in dict.fromkeys(taught):
         messages.setdefault(trait, []).append(key)
     most = max(map(len, messages.values()), default=0)
-    tested = np.flatnonzero(fold == 0).tolist()
+    tested = fold == 0
     points = []
-    for size in [*(size for size in CURVE_SIZES if size < most), most] if tested and most else ():
+    for size in [*(size for size in CURVE_SIZES if size < most), most] if tested.any() and most else ():
         say(f"learning from {size} messages")
         points.append(_point(model, held, tested, messages, size, 1 if size == most else NUM_DRAWS, seed))
     return tuple(point for point in points if point is not None)
@@ -113,26 +114,23 @@ def _curve(model: PreferenceModel, held: Held, seed: int, say: Progress) -> tupl
 def _point(
     model: PreferenceModel,
     held: Held,
-    tested: list[int],
+    tested: NDArray[np.bool_],
     messages: dict[str, list[int]],
     size: int,
     num_draws: int,
     seed: int,
 ) -> PreferenceCurvePoint | None:
-    pairs, keys = [held.pairs[place] for place in tested], [held.keys[place] for place in tested]
     measured, learnt = [], []
     for draw in range(num_draws):
         rng = np.random.default_rng([seed, 11, size, draw])
         drawn = {trait: {own[i] for i in rng.permutation(len(own))[:size]} for trait, own in messages.items()}
-        taught = [
-            pair for pair, key in zip(held.pairs, held.keys, strict=True) if key in drawn.get(pair.trait, ())
-        ]
+        taught = [key in drawn.get(pair.trait, ()) for pair, key in zip(held.pairs, held.keys, strict=True)]
         try:
-            fitted = model.fit(taught, seed=seed)
+            own = predict_others(model, held.pairs, held.keys, taught, tested, seed)
         except InputError:  # so few messages may hold nothing to learn from
             continue
-        measured.append(predict(fitted, pairs, keys, seed).predicted)
-        learnt.append(len(taught))
+        measured.append(own.predicted)
+        learnt.append(sum(taught))
     if not measured:
         return None
     right = np.mean([predicted.right for predicted in measured], axis=0)
