@@ -133,10 +133,10 @@ def evaluate(
     """
     from character.locale import report_language
     from character.preference import load_preference_model, preference_model
+    from character.preference.evaluation import cross_validate
     from character.preference.evaluation import evaluate as measured
     from character.preference.page import evaluation_page
     from character.preference.sources import read_pairs
-    from character.preference.validation import cross_validate
     from character.report import html_path, write_page
 
     if out is not None:

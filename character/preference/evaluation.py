@@ -1,72 +1,48 @@
-"""What a preference model is worth on messages it has not seen, and beside what it must be seen."""
+"""Predictions for messages that a preference model has not seen, and what they are worth.
+
+``evaluate`` asks a fitted model about other messages; ``cross_validate`` says what fitting one in this way is
+worth, with what only many fits can tell.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import replace
 from itertools import compress
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from character.errors import InputError
-from character.pairs.confound_classifier import held_out
-from character.pairs.designs import IN_CHARACTER
 from character.pairs.feature_words import HasWords
-from character.pairs.second_opinion import most_certain
-from character.pairs.table import pair_table
 from character.preference.evaluation_records import (
     EvaluationScope,
-    JudgeView,
+    PreferenceCurvePoint,
     PreferenceEvaluation,
-    PreferenceMeasure,
-    Rival,
 )
 from character.preference.folds import NUM_FOLDS, folds_of, message_key
 from character.preference.known_traits import asked_about
-from character.preference.measures import Predicted, balanced_of, mean_of, reliability_of, right_of, scope_of
-from character.preference.protocol import (
-    Judged,
-    PreferenceModel,
-    both_sides,
-    sigmoid,
-    written_by_rehearsal,
-)
+from character.preference.linear import LinearPreference
+from character.preference.measures import Columns, Held, describe, mean_of, rows_by, scope_of
+from character.preference.protocol import Judged, PreferenceModel, both_sides, sigmoid
 from character.records import PreferencePair
-from character.statistics.arrays import Floats, Ints
+from character.statistics.arrays import Ints
 
-NUM_DISAGREEMENTS = 20
-Progress = Callable[[str], None]
+CURVE_SIZES = (4, 8, 16, 32, 64, 128, 256, 512)
+NUM_DRAWS = 3
+"""How often each size of the learning curve is drawn."""
+MOST_UNSEEN = 8
+"""How many traits are left out in turn, those of the most pairs first."""
+
 Pairs = Sequence[PreferencePair]
 Keys = Sequence[int]
-Columns = dict[str, Floats]
-"""Probabilities of the chosen side by what gave them."""
-
-
-@dataclass(frozen=True)
-class Held:
-    """Pairs with what was predicted for them without having seen their messages.
-
-    ``specific`` is 1 where the chosen reply scores higher on its trait than a chosen reply of another trait,
-    NaN where there is none to compare it with.
-    """
-
-    pairs: Pairs
-    keys: Keys
-    probability: Floats
-    specific: Floats
-
-    @cached_property
-    def predicted(self) -> Predicted:
-        """The predictions as columns."""
-        return Predicted.of(self.pairs, self.probability, self.keys)
+Progress = Callable[[str], None]
+"""Is told what is going on."""
 
 
 def evaluate(
     model: PreferenceModel,
-    pairs: Pairs,
+    pairs: Sequence[PreferencePair],
     *,
     traits: Sequence[HasWords] = (),
     seed: int = 0,
@@ -97,6 +73,47 @@ def evaluate(
         num_seen=len(kept) - len(unseen),
         not_fitted=asked.not_fitted,
         left_out=left_out,
+    )
+
+
+def cross_validate(
+    model: PreferenceModel,
+    pairs: Pairs,
+    *,
+    traits: Sequence[HasWords] = (),
+    seed: int = 0,
+    num_folds: int = NUM_FOLDS,
+    keys: Keys | None = None,
+    progress: Progress | None = None,
+) -> PreferenceEvaluation:
+    """Return how well models of this kind do on messages not fitted on: every pair is predicted once.
+
+    Pairs of one message, or of one key where ``keys`` are given, are held out together. A linear model is
+    also measured with the other setting of ``length_free``. ``progress`` is told what is going on. Raises
+    InputError where the pairs are of fewer than two messages.
+    """
+    kept, left_out = measurable(pairs)
+    if keys is not None:
+        keys = [key for key, pair in zip(keys, pairs, strict=True) if pair.design != "neutral"]
+    say = progress or (lambda _step: None)
+    held = cross_predict(model, kept, seed=seed, num_folds=num_folds, keys=keys, progress=progress)
+    others: Columns = {}
+    if isinstance(model, LinearPreference):
+        say("the other length setting")
+        other = replace(model, length_free=not model.length_free)
+        name = "length_free" if other.length_free else "length_used"
+        others[name] = cross_predict(other, kept, seed=seed, num_folds=num_folds, keys=keys).probability
+    return describe(
+        model,
+        held,
+        traits,
+        seed,
+        others,
+        how="cross_validated",
+        num_folds=num_folds,
+        left_out=left_out,
+        unseen=_unseen(model, held, seed, say),
+        curve=_curve(model, held, seed, say),
     )
 
 
@@ -141,96 +158,6 @@ def _other_traits(pairs: Pairs, seed: int) -> Ints:
     return others
 
 
-def describe(
-    model: PreferenceModel,
-    held: Held,
-    traits: Sequence[HasWords],
-    seed: int,
-    others: Columns | None = None,
-    **facts: Any,
-) -> PreferenceEvaluation:
-    """Return the figures of what was predicted, beside the ``facts`` of how that was done.
-
-    ``others`` are further predictions for the same pairs, by name.
-    """
-    return PreferenceEvaluation(
-        model=model.kind,
-        seed=seed,
-        length_free=getattr(model, "length_free", None),
-        rehearsal=getattr(model, "rehearsal", None) or written_by_rehearsal(held.pairs),
-        overall=scope_of(held.predicted, seed),
-        groups={field: _scopes(field, held, seed) for field in ("trait", "kind", "language", "design")},
-        reliability=reliability_of(held.predicted, seed),
-        rivals=_rivals(held, traits, seed, others or {}),
-        judge=_judge(held, seed),
-        specificity=_specificity(held, seed),
-        disagreements=most_certain(held.pairs, held.probability, NUM_DISAGREEMENTS),
-        **facts,
-    )
-
-
-def rows_by(field: str, pairs: Pairs) -> dict[str, NDArray[np.bool_]]:
-    """Return which of the pairs have each value of a field, the values in the order in which they come."""
-    values = np.array([getattr(pair, field) for pair in pairs], dtype=object)
-    return {value: values == value for value in dict.fromkeys(values)}
-
-
-def _scopes(field: str, held: Held, seed: int) -> dict[str, EvaluationScope]:
-    groups = rows_by(field, held.pairs)
-    return {value: scope_of(held.predicted.at(rows), seed) for value, rows in groups.items()}
-
-
-def _rivals(held: Held, traits: Sequence[HasWords], seed: int, others: Columns) -> tuple[Rival, ...]:
-    predicted = held.predicted
-    longer = (predicted.longer + 1) / 2
-    columns = {"longer": longer, "shorter": 1 - longer}
-    surface = held_out(pair_table(held.pairs, traits), seed=seed)
-    if surface is not None:
-        columns["confounds"] = surface
-    columns |= {name: right_of(probability) for name, probability in others.items()}
-    return tuple(
-        Rival(
-            name=name,
-            accuracy=mean_of(right, predicted.cluster, seed),
-            length_balanced=balanced_of(right, predicted.longer, predicted.cluster, seed),
-            gain=mean_of(predicted.right - right, predicted.cluster, seed),
-        )
-        for name, right in columns.items()
-    )
-
-
-def _judge(held: Held, seed: int) -> JudgeView:
-    claims = np.array([pair.probability for pair in held.pairs], dtype=np.float64)  # None becomes nan
-    meant = np.array([_meant(pair) for pair in held.pairs])
-    by_level, right = meant != 0, held.predicted.right
-    return JudgeView(
-        claimed=_mean_where(~np.isnan(claims), claims, held, seed),
-        num_levels=int(by_level.sum()),
-        judge=_mean_where(by_level, (meant + 1) / 2, held, seed),
-        model=_mean_where(by_level, np.where(meant > 0, right, 1 - right), held, seed),
-    )
-
-
-def _meant(pair: PreferencePair) -> int:
-    """Return 1 where the chosen side alone was asked to show the trait rightly, -1 the other, else 0."""
-    if pair.chosen_level is None or pair.rejected_level is None:
-        return 0
-    return (pair.chosen_level in IN_CHARACTER) - (pair.rejected_level in IN_CHARACTER)
-
-
-def _specificity(held: Held, seed: int) -> dict[str, PreferenceMeasure]:
-    compared = ~np.isnan(held.specific)
-    return {
-        trait: _mean_where(rows & compared, held.specific, held, seed)
-        for trait, rows in rows_by("trait", held.pairs).items()
-        if (rows & compared).any()
-    }
-
-
-def _mean_where(rows: NDArray[np.bool_], values: Floats, held: Held, seed: int) -> PreferenceMeasure:
-    return mean_of(values[rows], held.predicted.at(rows).cluster, seed)
-
-
 def cross_predict(
     model: PreferenceModel,
     pairs: Pairs,
@@ -260,3 +187,63 @@ def cross_predict(
         held = predict_others(model, pairs, keys, ~rows, rows, seed)
         probability[rows], specific[rows] = held.probability, held.specific
     return Held(pairs, keys, probability, specific)
+
+
+def _unseen(model: PreferenceModel, held: Held, seed: int, say: Progress) -> dict[str, EvaluationScope]:
+    """Return how well each trait is predicted by a model fitted on other traits and other messages."""
+    traits = sorted(rows_by("trait", held.pairs).items(), key=lambda trait: -trait[1].sum())
+    scopes: dict[str, EvaluationScope] = {}
+    for trait, rows in traits[:MOST_UNSEEN] if len(traits) > 1 else ():
+        say(f"without the trait {trait}")
+        own_keys = set(compress(held.keys, rows))
+        others = [key not in own_keys for key in held.keys]
+        if any(others):
+            unseen = predict_others(model, held.pairs, held.keys, others, rows, seed)
+            scopes[trait] = scope_of(unseen.predicted, seed)
+    return scopes
+
+
+def _curve(model: PreferenceModel, held: Held, seed: int, say: Progress) -> tuple[PreferenceCurvePoint, ...]:
+    """Return the accuracy on one fold after learning from a few messages of every trait, more, and all."""
+    fold = folds_of(held.keys, NUM_FOLDS, seed)
+    taught = [(pair.trait, key) for pair, key, own in zip(held.pairs, held.keys, fold, strict=True) if own]
+    messages: dict[str, list[int]] = {}
+    for trait, key in dict.fromkeys(taught):
+        messages.setdefault(trait, []).append(key)
+    most = max(map(len, messages.values()), default=0)
+    tested = fold == 0
+    points = []
+    for size in [*(size for size in CURVE_SIZES if size < most), most] if tested.any() and most else ():
+        say(f"learning from {size} messages")
+        points.append(_point(model, held, tested, messages, size, 1 if size == most else NUM_DRAWS, seed))
+    return tuple(point for point in points if point is not None)
+
+
+def _point(
+    model: PreferenceModel,
+    held: Held,
+    tested: NDArray[np.bool_],
+    messages: dict[str, list[int]],
+    size: int,
+    num_draws: int,
+    seed: int,
+) -> PreferenceCurvePoint | None:
+    measured, learnt = [], []
+    for draw in range(num_draws):
+        rng = np.random.default_rng([seed, 11, size, draw])
+        drawn = {trait: {own[i] for i in rng.permutation(len(own))[:size]} for trait, own in messages.items()}
+        taught = [key in drawn.get(pair.trait, ()) for pair, key in zip(held.pairs, held.keys, strict=True)]
+        try:
+            own = predict_others(model, held.pairs, held.keys, taught, tested, seed)
+        except InputError:  # so few messages may hold nothing to learn from
+            continue
+        measured.append(own.predicted)
+        learnt.append(sum(taught))
+    if not measured:
+        return None
+    right = np.mean([predicted.right for predicted in measured], axis=0)
+    return PreferenceCurvePoint(
+        num_messages=size,
+        num_pairs=float(np.mean(learnt)),
+        accuracy=mean_of(right, measured[0].cluster, seed),
+    )

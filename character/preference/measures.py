@@ -1,23 +1,44 @@
-"""Figures over pairs with their intervals: each a function of column sums, so one bootstrap serves all."""
+"""What predictions for pairs are worth: figures with intervals, by group, and beside simpler ways to predict.
+
+Every figure is a function of column sums, so that one bootstrap over messages serves all.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from character.preference.evaluation_records import EvaluationScope, PreferenceMeasure, ReliabilityBin
+from character.pairs.confound_classifier import held_out
+from character.pairs.designs import IN_CHARACTER
+from character.pairs.feature_words import HasWords
+from character.pairs.second_opinion import most_certain
+from character.pairs.table import pair_table
+from character.preference.evaluation_records import (
+    EvaluationScope,
+    JudgeView,
+    PreferenceEvaluation,
+    PreferenceMeasure,
+    ReliabilityBin,
+    Rival,
+)
+from character.preference.protocol import PreferenceModel, written_by_rehearsal
 from character.records import PreferencePair
 from character.statistics.arrays import Floats, Ints
 from character.statistics.intervals import LEAST_GROUPS, cluster_sums, percentile_interval, resampled_sums
 
 NUM_BINS = 10
+NUM_DISAGREEMENTS = 20
 _LEAST = 1e-12
 
 Figures = Callable[[Floats], dict[str, Floats]]
 """From column sums, (samples, columns), to each figure per sample; nan where it is not defined."""
+Columns = dict[str, Floats]
+"""Probabilities of the chosen side by what gave them."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +87,115 @@ class Predicted:
     def num_messages(self) -> int:
         """How many messages the pairs are of."""
         return len(np.unique(self.cluster))
+
+
+@dataclass(frozen=True)
+class Held:
+    """Pairs with what was predicted for them without having seen their messages.
+
+    ``specific`` is 1 where the chosen reply scores higher on its trait than a chosen reply of another trait,
+    NaN where there is none to compare it with.
+    """
+
+    pairs: Sequence[PreferencePair]
+    keys: Sequence[int]
+    probability: Floats
+    specific: Floats
+
+    @cached_property
+    def predicted(self) -> Predicted:
+        """The predictions as columns."""
+        return Predicted.of(self.pairs, self.probability, self.keys)
+
+
+def describe(
+    model: PreferenceModel,
+    held: Held,
+    traits: Sequence[HasWords],
+    seed: int,
+    others: Columns | None = None,
+    **facts: Any,
+) -> PreferenceEvaluation:
+    """Return the figures of what was predicted, beside the ``facts`` of how that was done.
+
+    ``others`` are further predictions for the same pairs, by name.
+    """
+    return PreferenceEvaluation(
+        model=model.kind,
+        seed=seed,
+        length_free=getattr(model, "length_free", None),
+        rehearsal=getattr(model, "rehearsal", None) or written_by_rehearsal(held.pairs),
+        overall=scope_of(held.predicted, seed),
+        groups={field: _scopes(field, held, seed) for field in ("trait", "kind", "language", "design")},
+        reliability=reliability_of(held.predicted, seed),
+        rivals=_rivals(held, traits, seed, others or {}),
+        judge=_judge(held, seed),
+        specificity=_specificity(held, seed),
+        disagreements=most_certain(held.pairs, held.probability, NUM_DISAGREEMENTS),
+        **facts,
+    )
+
+
+def rows_by(field: str, pairs: Sequence[PreferencePair]) -> dict[str, NDArray[np.bool_]]:
+    """Return which of the pairs have each value of a field, the values in the order in which they come."""
+    values = np.array([getattr(pair, field) for pair in pairs], dtype=object)
+    return {value: values == value for value in dict.fromkeys(values)}
+
+
+def _scopes(field: str, held: Held, seed: int) -> dict[str, EvaluationScope]:
+    groups = rows_by(field, held.pairs)
+    return {value: scope_of(held.predicted.at(rows), seed) for value, rows in groups.items()}
+
+
+def _rivals(held: Held, traits: Sequence[HasWords], seed: int, others: Columns) -> tuple[Rival, ...]:
+    predicted = held.predicted
+    longer = (predicted.longer + 1) / 2
+    columns = {"longer": longer, "shorter": 1 - longer}
+    surface = held_out(pair_table(held.pairs, traits), seed=seed)
+    if surface is not None:
+        columns["confounds"] = surface
+    columns |= {name: right_of(probability) for name, probability in others.items()}
+    return tuple(
+        Rival(
+            name=name,
+            accuracy=mean_of(right, predicted.cluster, seed),
+            length_balanced=balanced_of(right, predicted.longer, predicted.cluster, seed),
+            gain=mean_of(predicted.right - right, predicted.cluster, seed),
+        )
+        for name, right in columns.items()
+    )
+
+
+def _judge(held: Held, seed: int) -> JudgeView:
+    claims = np.array([pair.probability for pair in held.pairs], dtype=np.float64)  # None becomes nan
+    meant = np.array([_meant(pair) for pair in held.pairs])
+    by_level, right = meant != 0, held.predicted.right
+    return JudgeView(
+        claimed=_mean_where(~np.isnan(claims), claims, held, seed),
+        num_levels=int(by_level.sum()),
+        judge=_mean_where(by_level, (meant + 1) / 2, held, seed),
+        model=_mean_where(by_level, np.where(meant > 0, right, 1 - right), held, seed),
+    )
+
+
+def _meant(pair: PreferencePair) -> int:
+    """Return 1 where the chosen side alone was asked to show the trait rightly, -1 the other, else 0."""
+    if pair.chosen_level is None or pair.rejected_level is None:
+        return 0
+    return (pair.chosen_level in IN_CHARACTER) - (pair.rejected_level in IN_CHARACTER)
+
+
+def _specificity(held: Held, seed: int) -> dict[str, PreferenceMeasure]:
+    compared = ~np.isnan(held.specific)
+    return {
+        trait: _mean_where(rows & compared, held.specific, held, seed)
+        for trait, rows in rows_by("trait", held.pairs).items()
+        if (rows & compared).any()
+    }
+
+
+def _mean_where(rows: NDArray[np.bool_], values: Floats, held: Held, seed: int) -> PreferenceMeasure:
+    return mean_of(values[rows], held.predicted.at(rows).cluster, seed)
 
 
 def right_of(probability: Floats) -> Floats:
