@@ -53,7 +53,7 @@ def evaluate(
     their descriptions. Pairs of the design ``neutral`` are left out. Raises InputError where nothing is left,
     and where the model can tell nothing of any of the traits (see ``asked_about``).
     """
-    kept, left_out = measurable(pairs)
+    kept, left_out = _measurable(pairs)
     unseen = [pair for pair in kept if message_key(pair) not in model.seen_messages]
     if not unseen:
         raise InputError(
@@ -63,7 +63,7 @@ def evaluate(
             "then models are fitted and measured by cross-validation.",
         )
     asked = asked_about(model, (pair.trait for pair in unseen), traits)
-    held = predict(asked.model, unseen, [message_key(pair) for pair in unseen], seed)
+    held = _predict(asked.model, unseen, [message_key(pair) for pair in unseen], seed)
     return describe(
         asked.model,
         held,
@@ -92,17 +92,17 @@ def cross_validate(
     also measured with the other setting of ``length_free``. ``progress`` is told what is going on. Raises
     InputError where the pairs are of fewer than two messages.
     """
-    kept, left_out = measurable(pairs)
-    if keys is not None:
-        keys = [key for key, pair in zip(keys, pairs, strict=True) if pair.design != "neutral"]
+    kept, left_out = _measurable(pairs)
+    of_all = [message_key(pair) for pair in pairs] if keys is None else keys
+    keys = [key for key, pair in zip(of_all, pairs, strict=True) if pair.design != "neutral"]
+    held = _cross_predict(model, kept, keys, num_folds, seed, progress)
     say = progress or (lambda _step: None)
-    held = cross_predict(model, kept, seed=seed, num_folds=num_folds, keys=keys, progress=progress)
     others: Columns = {}
     if isinstance(model, LinearPreference):
         say("the other length setting")
         other = replace(model, length_free=not model.length_free)
         name = "length_free" if other.length_free else "length_used"
-        others[name] = cross_predict(other, kept, seed=seed, num_folds=num_folds, keys=keys).probability
+        others[name] = _cross_predict(other, kept, keys, num_folds, seed).probability
     return describe(
         model,
         held,
@@ -117,13 +117,13 @@ def cross_validate(
     )
 
 
-def measurable(pairs: Pairs) -> tuple[list[PreferencePair], dict[str, int]]:
+def _measurable(pairs: Pairs) -> tuple[list[PreferencePair], dict[str, int]]:
     """Return the pairs that say which side is better, and how many do not, by reason."""
     kept = [pair for pair in pairs if pair.design != "neutral"]
     return kept, {"neutral": len(pairs) - len(kept)} if len(kept) < len(pairs) else {}
 
 
-def predict(model: PreferenceModel, pairs: Pairs, keys: Keys, seed: int) -> Held:
+def _predict(model: PreferenceModel, pairs: Pairs, keys: Keys, seed: int) -> Held:
     """Return what a model says of pairs whose messages, known by ``keys``, it has not seen."""
     other = _other_traits(pairs, seed)
     strangers = [
@@ -136,13 +136,13 @@ def predict(model: PreferenceModel, pairs: Pairs, keys: Keys, seed: int) -> Held
     return Held(pairs, keys, sigmoid(chosen - rejected), specific)
 
 
-def predict_others(
+def _predict_others(
     model: PreferenceModel, pairs: Pairs, keys: Keys, taught: Iterable[bool], asked: Iterable[bool], seed: int
 ) -> Held:
     """Return what a model fitted on the pairs marked as ``taught`` says of those marked as ``asked``."""
     others = list(asked)
     fitted = model.fit(list(compress(pairs, taught)), seed=seed)
-    return predict(fitted, list(compress(pairs, others)), list(compress(keys, others)), seed)
+    return _predict(fitted, list(compress(pairs, others)), list(compress(keys, others)), seed)
 
 
 def _other_traits(pairs: Pairs, seed: int) -> Ints:
@@ -158,20 +158,15 @@ def _other_traits(pairs: Pairs, seed: int) -> Ints:
     return others
 
 
-def cross_predict(
+def _cross_predict(
     model: PreferenceModel,
     pairs: Pairs,
-    *,
-    seed: int = 0,
-    num_folds: int = NUM_FOLDS,
-    keys: Keys | None = None,
+    keys: Keys,
+    num_folds: int,
+    seed: int,
     progress: Progress | None = None,
 ) -> Held:
-    """Return what models fitted on the other folds say of each pair; pairs of one key are in one fold.
-
-    ``keys`` are the messages' unless given. Raises InputError for fewer than two.
-    """
-    keys = list(keys) if keys is not None else [message_key(pair) for pair in pairs]
+    """Return what models fitted on the other folds say of each pair; pairs of one key are in one fold."""
     fold = folds_of(keys, num_folds, seed)
     folds = np.unique(fold).tolist()
     if len(folds) < 2:
@@ -184,7 +179,7 @@ def cross_predict(
         if progress:
             progress(f"fold {each + 1} of {len(folds)}")
         rows = fold == each
-        held = predict_others(model, pairs, keys, ~rows, rows, seed)
+        held = _predict_others(model, pairs, keys, ~rows, rows, seed)
         probability[rows], specific[rows] = held.probability, held.specific
     return Held(pairs, keys, probability, specific)
 
@@ -198,7 +193,7 @@ def _unseen(model: PreferenceModel, held: Held, seed: int, say: Progress) -> dic
         own_keys = set(compress(held.keys, rows))
         others = [key not in own_keys for key in held.keys]
         if any(others):
-            unseen = predict_others(model, held.pairs, held.keys, others, rows, seed)
+            unseen = _predict_others(model, held.pairs, held.keys, others, rows, seed)
             scopes[trait] = scope_of(unseen.predicted, seed)
     return scopes
 
@@ -234,7 +229,7 @@ def _point(
         drawn = {trait: {own[i] for i in rng.permutation(len(own))[:size]} for trait, own in messages.items()}
         taught = [key in drawn.get(pair.trait, ()) for pair, key in zip(held.pairs, held.keys, strict=True)]
         try:
-            own = predict_others(model, held.pairs, held.keys, taught, tested, seed)
+            own = _predict_others(model, held.pairs, held.keys, taught, tested, seed)
         except InputError:  # so few messages may hold nothing to learn from
             continue
         measured.append(own.predicted)

@@ -37,26 +37,26 @@ _FIGURES: dict[str, tuple[str, NumberStyle, int]] = {
 """The figures of a scope, by the word for each: its field, and how it is written."""
 
 
-def evaluation_page(found: PreferenceEvaluation, language: str = "en") -> Page:
+def evaluation_page(evaluation: PreferenceEvaluation, language: str = "en") -> Page:
     """Return the report; raises UnknownNameError for a language that reports do not speak."""
     spoken = checked_language(language)
     words = wording("preference.page", spoken)
-    model = wording("preference.models", spoken).get(found.model, found.model)
+    model = wording("preference.models", spoken).get(evaluation.model, evaluation.model)
     sections = (
-        _first(found, spoken),
-        _rivals(found, words),
-        _calibration(found, words),
-        _groups(found, spoken),
-        _transfer(found, words) if found.unseen or found.specificity else None,
-        _curve(found, words) if found.curve else None,
-        _disagreements(found, words),
+        _first(evaluation, spoken),
+        _rivals(evaluation, words),
+        _calibration(evaluation, words),
+        _groups(evaluation, spoken),
+        _transfer(evaluation, words) if evaluation.unseen or evaluation.specificity else None,
+        _curve(evaluation, words) if evaluation.curve else None,
+        _disagreements(evaluation, words),
     )
     return Page(
-        title=words["title"].format(name=found.name or model),
-        subtitle=words[found.how].format(model=model, folds=found.num_folds),
+        title=words["title"].format(name=evaluation.name or model),
+        subtitle=words[evaluation.how].format(model=model, folds=evaluation.num_folds),
         sections=tuple(section for section in sections if section),
         language=spoken,
-        footer=words["made"].format(seed=found.seed),
+        footer=words["made"].format(seed=evaluation.seed),
     )
 
 
@@ -69,41 +69,42 @@ def _figure(scope: EvaluationScope, word: str) -> Number:
     return _number(getattr(scope, field), style, digits)
 
 
-def _first(found: PreferenceEvaluation, language: str) -> Section:
+def _first(evaluation: PreferenceEvaluation, language: str) -> Section:
     words = wording("preference.page", language)
     shown = ("accuracy", "shorter_side", "balanced", "log_loss", "ece")
     figures = [
-        Figure(words[word], _figure(found.overall, word), words.get(f"{word}_note", "")) for word in shown
+        Figure(words[word], _figure(evaluation.overall, word), words.get(f"{word}_note", ""))
+        for word in shown
     ]
-    figures.append(Figure(words["pairs"], Number(found.overall.num_pairs, style="count")))
-    notes = tuple(_notes(found, words, language))
+    figures.append(Figure(words["pairs"], Number(evaluation.overall.num_pairs, style="count")))
+    notes = tuple(_notes(evaluation, words, language))
     return Section(words["first"], "", (*([Notes(notes)] if notes else []), Figures(tuple(figures))))
 
 
-def _notes(found: PreferenceEvaluation, words: Words, language: str) -> Iterator[Note]:
-    if found.rehearsal:
+def _notes(evaluation: PreferenceEvaluation, words: Words, language: str) -> Iterator[Note]:
+    if evaluation.rehearsal:
         yield Note(wording("report.page", language)["rehearsal"], "look")
-    for rival in found.rivals:
+    for rival in evaluation.rivals:
         simple = rival.name in ("longer", "shorter", "confounds")
         if simple and rival.gain.low is not None and rival.gain.low <= 0:
             yield Note(words["no_gain"].format(rival=words[rival.name]), "look")
-    if found.num_seen:
-        yield Note(words["seen"].format(number=found.num_seen))
-    if found.not_fitted:
-        yield Note(words["not_fitted"].format(traits=listed(found.not_fitted, language)), "look")
-    claimed, surely = found.judge.claimed.value, found.overall.accuracy.low
+    if evaluation.num_seen:
+        yield Note(words["seen"].format(number=evaluation.num_seen))
+    if evaluation.not_fitted:
+        yield Note(words["not_fitted"].format(traits=listed(evaluation.not_fitted, language)), "look")
+    claimed, surely = evaluation.judge.claimed.value, evaluation.overall.accuracy.low
     if claimed is not None and surely is not None and surely > claimed:
         yield Note(words["above_judge"], "look")
-    if found.left_out:
+    if evaluation.left_out:
         reasons = wording("drops", language)
         counts = (
             words["counted"].format(reason=reasons.get(reason, reason), number=number)
-            for reason, number in found.left_out.items()
+            for reason, number in evaluation.left_out.items()
         )
         yield Note(words["left_out"].format(reasons=listed(counts, language)))
 
 
-def _rivals(found: PreferenceEvaluation, words: Words) -> Section:
+def _rivals(evaluation: PreferenceEvaluation, words: Words) -> Section:
     rows = [
         (
             words[rival.name],
@@ -111,10 +112,10 @@ def _rivals(found: PreferenceEvaluation, words: Words) -> Section:
             _number(rival.length_balanced),
             _number(rival.gain, "signed"),
         )
-        for rival in found.rivals
+        for rival in evaluation.rivals
     ]
     parts = [Table((words["rival"], words["accuracy"], words["balanced"], words["gain"]), tuple(rows))]
-    judge = found.judge
+    judge = evaluation.judge
     beside = [(words["claimed"], _number(judge.claimed))] if judge.claimed.value is not None else []
     if judge.num_levels:
         beside.append((words["judge_levels"], _number(judge.judge)))
@@ -124,11 +125,11 @@ def _rivals(found: PreferenceEvaluation, words: Words) -> Section:
     return Section(words["rivals"], words["rivals_text"], tuple(parts))
 
 
-def _calibration(found: PreferenceEvaluation, words: Words) -> Section:
-    steps = [Step(one.confidence, one.confidence, group=words["perfect"]) for one in found.reliability]
+def _calibration(evaluation: PreferenceEvaluation, words: Words) -> Section:
+    steps = [Step(one.confidence, one.confidence, group=words["perfect"]) for one in evaluation.reliability]
     steps += [
         Step(one.confidence, one.accuracy.value, one.accuracy.low, one.accuracy.high, words["measured"])
-        for one in found.reliability
+        for one in evaluation.reliability
         if one.accuracy.value is not None
     ]
     chart = line(
@@ -146,16 +147,16 @@ def _calibration(found: PreferenceEvaluation, words: Words) -> Section:
             Number(one.confidence, style="share"),
             _number(one.accuracy),
         )
-        for one in found.reliability
+        for one in evaluation.reliability
     )
     table = Table((words["bin"], words["pairs"], words["confidence"], words["accuracy"]), rows)
     return Section(words["calibration"], "", (chart, table))
 
 
-def _groups(found: PreferenceEvaluation, language: str) -> Section:
+def _groups(evaluation: PreferenceEvaluation, language: str) -> Section:
     words = wording("preference.page", language)
     parts: list[Part] = []
-    for field, groups in found.groups.items():
+    for field, groups in evaluation.groups.items():
         called = wording(_GROUPS[field], language) if field in _GROUPS else {}
         scopes = {called.get(name, name): scope for name, scope in groups.items()}
         if len(scopes) > 1 or field == "trait":
@@ -180,34 +181,34 @@ def _table(scopes: dict[str, EvaluationScope], title: str, words: Words) -> Tabl
     return Table((title, words["pairs"], *(words[word] for word in _FIGURES)), tuple(rows))
 
 
-def _transfer(found: PreferenceEvaluation, words: Words) -> Section:
+def _transfer(evaluation: PreferenceEvaluation, words: Words) -> Section:
     parts: list[Part] = []
-    if found.specificity:
-        rows = tuple((trait, _number(measure)) for trait, measure in found.specificity.items())
+    if evaluation.specificity:
+        rows = tuple((trait, _number(measure)) for trait, measure in evaluation.specificity.items())
         parts.append(Table((words["trait"], words["specificity"]), rows, note=words["specificity_note"]))
-    if found.unseen:
-        parts.append(_table(found.unseen, words["unseen"], words))
+    if evaluation.unseen:
+        parts.append(_table(evaluation.unseen, words["unseen"], words))
     return Section(words["transfer"], words["transfer_text"], tuple(parts))
 
 
-def _curve(found: PreferenceEvaluation, words: Words) -> Section:
+def _curve(evaluation: PreferenceEvaluation, words: Words) -> Section:
     steps = [
         Step(point.num_messages, point.accuracy.value, point.accuracy.low, point.accuracy.high)
-        for point in found.curve
+        for point in evaluation.curve
         if point.accuracy.value is not None
     ]
     chart = line(
         words["curve"], steps, names=(words["messages"], words["accuracy"], ""), percent=True, reference=0.5
     )
     rows = tuple(
-        (point.num_messages, round(point.num_pairs), _number(point.accuracy)) for point in found.curve
+        (point.num_messages, round(point.num_pairs), _number(point.accuracy)) for point in evaluation.curve
     )
     table = Table((words["messages"], words["pairs"], words["accuracy"]), rows)
     return Section(words["more"], words["more_text"], (chart, table))
 
 
-def _disagreements(found: PreferenceEvaluation, words: Words) -> Section:
-    items = tuple(_example(pair, words) for pair in found.disagreements)
+def _disagreements(evaluation: PreferenceEvaluation, words: Words) -> Section:
+    items = tuple(_example(pair, words) for pair in evaluation.disagreements)
     return Section(words["disagreements"], words["disagreements_text"], (Examples(words["surest"], items),))
 
 

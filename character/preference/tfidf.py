@@ -10,7 +10,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from character.preference.lookup import HashIndex, runs
 from character.preference.ngrams import Hashes, Weights, character_grams, prepared, word_grams
 from character.statistics.arrays import Floats, Ints
 
@@ -18,6 +17,8 @@ MOST_FEATURES = 50_000
 """How many n-grams are kept: those that the most texts have."""
 _CHUNK_CHARACTERS = 400_000
 _BLOCKS = (word_grams, character_grams)
+_SPREAD = 4
+"""log2 of how many drawers there are to a hash."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,45 @@ class Rows:
         """Return each row's product with that line of ``weights`` (lines, columns) which ``of_row`` names."""
         products = self.value * weights[of_row[self.row], self.column]
         return np.asarray(np.bincount(self.row, products, self.num_rows), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class HashIndex:
+    """Hashes in rising order, and where those of each drawer (their leading bits) begin.
+
+    Looking hashes up is some five times faster than a binary search, and gives the same answer.
+    """
+
+    hashes: Hashes
+    begin: Ints
+    shift: int
+
+    @classmethod
+    def of(cls, hashes: Hashes) -> HashIndex:
+        """Return the index of hashes that rise strictly."""
+        bits = max(1, len(hashes).bit_length() + _SPREAD)
+        shift = 64 - bits
+        drawers = np.bincount((hashes >> np.uint64(shift)).astype(np.int64), minlength=1 << bits)
+        return cls(hashes, np.concatenate([[0], np.cumsum(drawers)]), shift)
+
+    @property
+    def fullest(self) -> int:
+        """How many hashes the fullest drawer holds."""
+        return int(np.diff(self.begin).max())
+
+    def places(self, wanted: Hashes) -> Ints:
+        """Return the place of each wanted hash, -1 where it is not there."""
+        places = np.full(len(wanted), -1, dtype=np.int64)
+        if not len(self.hashes):
+            return places
+        drawer = (wanted >> np.uint64(self.shift)).astype(np.int64)
+        place, end = self.begin[drawer], self.begin[drawer + 1]
+        for _ in range(self.fullest):
+            there = self.hashes[np.minimum(place, len(self.hashes) - 1)] == wanted
+            here = np.flatnonzero((place < end) & there)
+            places[here] = place[here]
+            place = place + 1
+        return places
 
 
 @dataclass(frozen=True)
@@ -132,3 +172,13 @@ def _chunks(texts: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
             yield first, chunk
             first, size, chunk = place, 0, []
     yield first, chunk
+
+
+def runs(values: Ints) -> tuple[Ints, Ints]:
+    """Return the distinct values in rising order, and how often each occurs.
+
+    As ``np.unique``, but quick where the values come in a few rising stretches.
+    """
+    ordered = np.sort(values, kind="stable")
+    first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(ordered)])
+    return ordered[first], np.diff(np.concatenate([first, [len(ordered)]]))

@@ -44,12 +44,6 @@ class Interval(NamedTuple):
         return not self.low <= value <= self.high
 
 
-def numbered(groups: Sequence[object]) -> Ints:
-    """Return the number, from 0, of each value's group."""
-    _, cluster = np.unique(np.asarray([str(group) for group in groups]), return_inverse=True)
-    return cluster.astype(np.int64)
-
-
 def cluster_sums(columns: Floats, cluster: Ints) -> tuple[Floats, Floats]:
     """Return per cluster (numbered from 0) the sums of each column and the number of rows."""
     number = int(cluster.max()) + 1 if len(cluster) else 0
@@ -125,7 +119,8 @@ def bootstrap_mean(
     data = np.asarray(values, dtype=float)
     if not data.size:
         return None
-    cluster = np.arange(len(data)) if groups is None else numbered(groups)
+    names = range(len(data)) if groups is None else [str(group) for group in groups]
+    cluster = np.unique(names, return_inverse=True)[1]
     drawn = resampled_sums(
         np.column_stack(cluster_sums(data[:, None], cluster)), seed=seed, num_samples=num_samples
     )
