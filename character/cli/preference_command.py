@@ -180,7 +180,7 @@ def why(folder: Path, a: str, b: str, trait: str, as_json: bool) -> None:
     from character.locale import wording
     from character.preference import load_preference_model
     from character.preference.explain import why as reasons
-    from character.preference.known_traits import Asked
+    from character.preference.protocol import Asked
 
     model = load_preference_model(folder)
     found = reasons(model, a, b, trait)

@@ -124,7 +124,7 @@ def checked_facts(shape: type[F], data: dict[str, Any], where: Path) -> F:
     return facts
 
 
-def write_facts(path: Path, facts: ModelFacts) -> None:
+def save_facts(path: Path, facts: ModelFacts) -> None:
     """Write a ``preference.json`` with its fingerprint in it; raises ModelFileError where it cannot."""
     data = {**facts.content, "fingerprint": fingerprint(facts.content)}
     text = json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False)

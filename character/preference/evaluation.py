@@ -6,7 +6,8 @@ worth, with what only many fits can tell.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import compress
 
@@ -21,10 +22,9 @@ from character.preference.evaluation_records import (
     PreferenceEvaluation,
 )
 from character.preference.folds import NUM_FOLDS, folds_of, message_key
-from character.preference.known_traits import asked_about
 from character.preference.linear import LinearPreference
 from character.preference.measures import Columns, Held, describe, mean_of, rows_by, scope_of
-from character.preference.protocol import Judged, PreferenceModel, both_sides, sigmoid
+from character.preference.protocol import Judged, PreferenceModel, asked_about, both_sides, sigmoid
 from character.records import PreferencePair
 from character.statistics.arrays import Ints
 
@@ -113,7 +113,7 @@ def cross_validate(
         num_folds=num_folds,
         left_out=left_out,
         unseen=_unseen(model, held, seed, say),
-        curve=_curve(model, held, seed, say),
+        curve=tuple(_curve(model, held, seed, say)),
     )
 
 
@@ -137,12 +137,16 @@ def _predict(model: PreferenceModel, pairs: Pairs, keys: Keys, seed: int) -> Hel
 
 
 def _predict_others(
-    model: PreferenceModel, pairs: Pairs, keys: Keys, taught: Iterable[bool], asked: Iterable[bool], seed: int
+    model: PreferenceModel,
+    pairs: Pairs,
+    keys: Keys,
+    taught: Iterable[bool],
+    asked: NDArray[np.bool_],
+    seed: int,
 ) -> Held:
     """Return what a model fitted on the pairs marked as ``taught`` says of those marked as ``asked``."""
-    others = list(asked)
     fitted = model.fit(list(compress(pairs, taught)), seed=seed)
-    return _predict(fitted, list(compress(pairs, others)), list(compress(keys, others)), seed)
+    return _predict(fitted, list(compress(pairs, asked)), list(compress(keys, asked)), seed)
 
 
 def _other_traits(pairs: Pairs, seed: int) -> Ints:
@@ -198,47 +202,33 @@ def _unseen(model: PreferenceModel, held: Held, seed: int, say: Progress) -> dic
     return scopes
 
 
-def _curve(model: PreferenceModel, held: Held, seed: int, say: Progress) -> tuple[PreferenceCurvePoint, ...]:
-    """Return the accuracy on one fold after learning from a few messages of every trait, more, and all."""
+def _curve(model: PreferenceModel, held: Held, seed: int, say: Progress) -> Iterator[PreferenceCurvePoint]:
+    """Yield the accuracy on one fold after learning from a few messages of every trait, more, and all."""
     fold = folds_of(held.keys, NUM_FOLDS, seed)
-    taught = [(pair.trait, key) for pair, key, own in zip(held.pairs, held.keys, fold, strict=True) if own]
+    learnable = [(pair.trait, key) for pair, key, own in zip(held.pairs, held.keys, fold, strict=True) if own]
     messages: dict[str, list[int]] = {}
-    for trait, key in dict.fromkeys(taught):
+    for trait, key in dict.fromkeys(learnable):
         messages.setdefault(trait, []).append(key)
     most = max(map(len, messages.values()), default=0)
     tested = fold == 0
-    points = []
     for size in [*(size for size in CURVE_SIZES if size < most), most] if tested.any() and most else ():
         say(f"learning from {size} messages")
-        points.append(_point(model, held, tested, messages, size, 1 if size == most else NUM_DRAWS, seed))
-    return tuple(point for point in points if point is not None)
-
-
-def _point(
-    model: PreferenceModel,
-    held: Held,
-    tested: NDArray[np.bool_],
-    messages: dict[str, list[int]],
-    size: int,
-    num_draws: int,
-    seed: int,
-) -> PreferenceCurvePoint | None:
-    measured, learnt = [], []
-    for draw in range(num_draws):
-        rng = np.random.default_rng([seed, 11, size, draw])
-        drawn = {trait: {own[i] for i in rng.permutation(len(own))[:size]} for trait, own in messages.items()}
-        taught = [key in drawn.get(pair.trait, ()) for pair, key in zip(held.pairs, held.keys, strict=True)]
-        try:
-            own = _predict_others(model, held.pairs, held.keys, taught, tested, seed)
-        except InputError:  # so few messages may hold nothing to learn from
-            continue
-        measured.append(own.predicted)
-        learnt.append(sum(taught))
-    if not measured:
-        return None
-    right = np.mean([predicted.right for predicted in measured], axis=0)
-    return PreferenceCurvePoint(
-        num_messages=size,
-        num_pairs=float(np.mean(learnt)),
-        accuracy=mean_of(right, measured[0].cluster, seed),
-    )
+        measured, num_taught = [], []
+        for draw in range(1 if size == most else NUM_DRAWS):
+            rng = np.random.default_rng([seed, 11, size, draw])
+            drawn = {
+                (trait, keys[place])
+                for trait, keys in messages.items()
+                for place in rng.permutation(len(keys))[:size]
+            }
+            taught = [(pair.trait, key) in drawn for pair, key in zip(held.pairs, held.keys, strict=True)]
+            with suppress(InputError):  # so few messages may hold nothing to learn from
+                measured.append(_predict_others(model, held.pairs, held.keys, taught, tested, seed).predicted)
+                num_taught.append(sum(taught))
+        if measured:
+            right = np.mean([predicted.right for predicted in measured], axis=0)
+            yield PreferenceCurvePoint(
+                num_messages=size,
+                num_pairs=float(np.mean(num_taught)),
+                accuracy=mean_of(right, measured[0].cluster, seed),
+            )

@@ -62,15 +62,11 @@ class _Fit(NamedTuple):
 
 
 class _Temperature(NamedTuple):
-    """What scores are divided by, and the pairs and messages held out that it was found on."""
+    """What scores are divided by, on how many held-out pairs it was found, and whether these are enough."""
 
     value: float
     num_pairs: int
-    num_messages: int
-
-    @property
-    def is_enough(self) -> bool:
-        return self.num_pairs >= LEAST_PAIRS and self.num_messages >= LEAST_MESSAGES
+    is_enough: bool
 
 
 def fit_heads(
@@ -173,7 +169,7 @@ def _held_out(trait: _Trait, length_free: bool, prior: Floats | None) -> tuple[F
 def _temperatures(fits: list[_Fit]) -> list[_Temperature]:
     measured = [fit for fit in fits if len(fit.margins)]
     if not measured:
-        return [_Temperature(1.0, 0, 0)] * len(fits)
+        return [_Temperature(1.0, 0, False)] * len(fits)
     shared = _temperature(measured)
     own = [_temperature([fit]) if len(fit.margins) else shared for fit in fits]
     return [each if each.is_enough else shared for each in own]
@@ -183,7 +179,8 @@ def _temperature(fits: list[_Fit]) -> _Temperature:
     margins = np.concatenate([fit.margins for fit in fits])
     weight = np.concatenate([fit.trait.duels.weight for fit in fits])
     num_messages = sum(fit.trait.num_messages for fit in fits)
-    return _Temperature(calibrate(margins, weight).temperature, len(margins), num_messages)
+    is_enough = len(margins) >= LEAST_PAIRS and num_messages >= LEAST_MESSAGES
+    return _Temperature(calibrate(margins, weight).temperature, len(margins), is_enough)
 
 
 def _common(fits: list[_Fit], of_first: _Temperature, length_free: bool) -> tuple[float, float]:

@@ -23,8 +23,8 @@ from character.preference.container import (
     Name,
     checked_facts,
     read_arrays,
+    save_facts,
     write_arrays,
-    write_facts,
 )
 from character.preference.encoders import Embedder, Embeddings
 from character.preference.folds import message_key
@@ -144,7 +144,7 @@ class LinearPreference(PreferenceModel):
             rehearsal=self.rehearsal,
             arrays_sha256=write_arrays(Path(folder) / ARRAYS_NAME, arrays),
         )
-        write_facts(Path(folder) / FACTS_NAME, facts)
+        save_facts(Path(folder) / FACTS_NAME, facts)
 
 
 def not_fitted() -> InputError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from character.locale import checked_language, listed, wording
-from character.pairs.second_opinion import Disagreement
 from character.preference.evaluation_records import EvaluationScope, PreferenceEvaluation, PreferenceMeasure
 from character.report import (
     Example,
@@ -106,13 +105,8 @@ def _notes(evaluation: PreferenceEvaluation, words: Words, language: str) -> Ite
 
 def _rivals(evaluation: PreferenceEvaluation, words: Words) -> Section:
     rows = [
-        (
-            words[rival.name],
-            _number(rival.accuracy),
-            _number(rival.length_balanced),
-            _number(rival.gain, "signed"),
-        )
-        for rival in evaluation.rivals
+        (words[way.name], _number(way.accuracy), _number(way.length_balanced), _number(way.gain, "signed"))
+        for way in evaluation.rivals
     ]
     parts = [Table((words["rival"], words["accuracy"], words["balanced"], words["gain"]), tuple(rows))]
     judge = evaluation.judge
@@ -208,14 +202,12 @@ def _curve(evaluation: PreferenceEvaluation, words: Words) -> Section:
 
 
 def _disagreements(evaluation: PreferenceEvaluation, words: Words) -> Section:
-    items = tuple(_example(pair, words) for pair in evaluation.disagreements)
-    return Section(words["disagreements"], words["disagreements_text"], (Examples(words["surest"], items),))
-
-
-def _example(pair: Disagreement, words: Words) -> Example:
-    judge = "–" if pair.judge_probability is None else f"{pair.judge_probability:.2f}"
-    return Example(
-        heading=f"{pair.trait} · {pair.message_id[:10]} · {pair.probability:.2f}",
-        texts=tuple(Text(words[side], getattr(pair, side)) for side in ("message", "chosen", "rejected")),
-        note=words["disagree"].format(model=f"{pair.probability:.2f}", judge=judge),
-    )
+    examples = []
+    for pair in evaluation.disagreements:
+        model = f"{pair.probability:.2f}"
+        judge = "–" if pair.judge_probability is None else f"{pair.judge_probability:.2f}"
+        heading = f"{pair.trait} · {pair.message_id[:10]} · {model}"
+        texts = tuple(Text(words[side], getattr(pair, side)) for side in ("message", "chosen", "rejected"))
+        examples.append(Example(heading, texts, words["disagree"].format(model=model, judge=judge)))
+    part = Examples(words["surest"], tuple(examples))
+    return Section(words["disagreements"], words["disagreements_text"], (part,))

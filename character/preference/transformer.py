@@ -21,8 +21,8 @@ from character.preference.container import (
     checked_facts,
     json_object,
     read_file,
+    save_facts,
 )
-from character.preference.container import write_facts as write_json
 from character.preference.protocol import Conversation, Judged, PreferenceModel
 from character.records import Message, PreferencePair, Turn
 from character.statistics.arrays import Floats
@@ -197,9 +197,9 @@ def write_facts(model: TransformerPreference) -> None:
         max_length=model.max_length,
         descriptions=dict(model.descriptions),
         rehearsal=model.rehearsal,
-        messages="".join(f"{key:016x}" for key in sorted(model.seen_messages)),
+        messages=np.array(sorted(model.seen_messages), dtype=">u8").tobytes().hex(),
     )
-    write_json(model.folder / FACTS_NAME, facts)
+    save_facts(model.folder / FACTS_NAME, facts)
 
 
 def load_transformer(folder: Path, data: dict[str, Any]) -> TransformerPreference:
@@ -213,9 +213,7 @@ def load_transformer(folder: Path, data: dict[str, Any]) -> TransformerPreferenc
         rehearsal=facts.rehearsal,
         batch_size=facts.batch_size,
         max_length=facts.max_length,
-        seen_messages=frozenset(
-            int(facts.messages[place : place + 16], 16) for place in range(0, len(facts.messages), 16)
-        ),
+        seen_messages=frozenset(np.frombuffer(bytes.fromhex(facts.messages), dtype=">u8").tolist()),
     )
 
 
