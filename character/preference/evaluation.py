@@ -53,11 +53,11 @@ def evaluate(
     their descriptions. Pairs of the design ``neutral`` are left out. Raises InputError where nothing is left,
     and where the model can tell nothing of any of the traits (see ``asked_about``).
     """
-    kept, left_out = _measurable(pairs)
-    unseen = [pair for pair in kept if message_key(pair) not in model.seen_messages]
+    measured, left_out = _measurable(pairs)
+    unseen = [pair for pair in measured if message_key(pair) not in model.seen_messages]
     if not unseen:
         raise InputError(
-            f"the model was fitted on the messages of all {len(kept)} pairs.",
+            f"the model was fitted on the messages of all {len(measured)} pairs.",
             expected="pairs of messages it has not seen",
             fix="give other pairs, or leave the model out: "
             "then models are fitted and measured by cross-validation.",
@@ -70,7 +70,7 @@ def evaluate(
         traits,
         seed,
         how="held_out",
-        num_seen=len(kept) - len(unseen),
+        num_seen=len(measured) - len(unseen),
         not_fitted=asked.not_fitted,
         left_out=left_out,
     )
@@ -92,17 +92,17 @@ def cross_validate(
     also measured with the other setting of ``length_free``. ``progress`` is told what is going on. Raises
     InputError where the pairs are of fewer than two messages.
     """
-    kept, left_out = _measurable(pairs)
+    measured, left_out = _measurable(pairs)
     of_all = [message_key(pair) for pair in pairs] if keys is None else keys
     keys = [key for key, pair in zip(of_all, pairs, strict=True) if pair.design != "neutral"]
-    held = _cross_predict(model, kept, keys, num_folds, seed, progress)
+    held = _cross_predict(model, measured, keys, num_folds, seed, progress)
     say = progress or (lambda _step: None)
     others: Columns = {}
     if isinstance(model, LinearPreference):
         say("the other length setting")
         other = replace(model, length_free=not model.length_free)
         name = "length_free" if other.length_free else "length_used"
-        others[name] = _cross_predict(other, kept, keys, num_folds, seed).probability
+        others[name] = _cross_predict(other, measured, keys, num_folds, seed).probability
     return describe(
         model,
         held,
@@ -119,8 +119,8 @@ def cross_validate(
 
 def _measurable(pairs: Pairs) -> tuple[list[PreferencePair], dict[str, int]]:
     """Return the pairs that say which side is better, and how many do not, by reason."""
-    kept = [pair for pair in pairs if pair.design != "neutral"]
-    return kept, {"neutral": len(pairs) - len(kept)} if len(kept) < len(pairs) else {}
+    measured = [pair for pair in pairs if pair.design != "neutral"]
+    return measured, {"neutral": len(pairs) - len(measured)} if len(measured) < len(pairs) else {}
 
 
 def _predict(model: PreferenceModel, pairs: Pairs, keys: Keys, seed: int) -> Held:

@@ -63,14 +63,11 @@ def why(model: PreferenceModel, a: str, b: str, trait: str, *, num_reasons: int 
     line = {name: number for number, name in enumerate(model.traits, 1)}.get(trait, 0)
     weights = model.weights[line].astype(np.float64)
     of_a, of_b = (_phrases(model.encoder, weights, text) for text in (a, b))
-    parts = [
-        Reason(
-            side="both" if phrase in of_a and phrase in of_b else "a" if phrase in of_a else "b",
-            text=phrase,
-            weight=of_a.get(phrase, 0.0) - of_b.get(phrase, 0.0),
-        )
-        for phrase in dict.fromkeys([*of_a, *of_b])
-    ]
+    parts = []
+    for phrase in dict.fromkeys([*of_a, *of_b]):
+        side = "both" if phrase in of_a and phrase in of_b else "a" if phrase in of_a else "b"
+        weight = of_a.get(phrase, 0.0) - of_b.get(phrase, 0.0)
+        parts.append(Reason(side=side, text=phrase, weight=weight))
     odds = model.score((), a, trait) - model.score((), b, trait)
     parts.sort(key=lambda part: (-abs(part.weight), part.side, part.text))
     reasons = tuple(part for part in parts[:num_reasons] if part.weight)
@@ -101,8 +98,8 @@ def _spread(tfidf: NGramTfidf, weights: Floats, text: str) -> Floats:
     step = np.zeros(len(text) + 1)
     for grams in (word_grams([text]), character_grams([text])):
         column = tfidf.index.places(grams.hashes)
-        known = column >= 0
-        column, start, end = column[known], grams.start[known], grams.end[known]
+        own = column >= 0
+        column, start, end = column[own], grams.start[own], grams.end[own]
         share = worth[column] / np.bincount(column, minlength=len(weights))[column] / (end - start)
         np.add.at(step, start, share)
         np.add.at(step, end, -share)

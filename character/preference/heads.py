@@ -74,11 +74,10 @@ def fit_heads(
 ) -> tuple[tuple[TraitHead, ...], NDArray[np.float32], Floats]:
     """Return the heads that the pairs teach, and the weights and slopes of ``linear.LinearPreference``.
 
-    ``matrix`` holds the features of ``texts``.
-
-    First each trait is fitted alone, then drawn towards the mean of the others, the less the more messages it
-    has, and not at all where held-out messages are surely better predicted without. Held out are five folds
-    of messages; the slope over length and the temperature are taken from what is predicted for them.
+    ``matrix`` holds the features of ``texts``. First each trait is fitted alone, then drawn towards the mean
+    of the others, the less the more messages it has, and not at all where held-out messages are surely better
+    predicted without. Held out are five folds of messages; the slope over length and the temperature are
+    taken from what is predicted for them.
     """
     traits = _by_trait(matrix, texts, pairs, seed)
     alone = [fit_head(trait.matrix, trait.duels) for trait in traits]

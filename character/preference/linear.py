@@ -95,28 +95,30 @@ class LinearPreference(PreferenceModel):
         MissingExtraError without the extra ``preference``.
         """
         reasons = [_unlearnable(pair) for pair in pairs]
-        kept = [pair for pair, reason in zip(pairs, reasons, strict=True) if not reason]
+        learnable = [pair for pair, reason in zip(pairs, reasons, strict=True) if not reason]
         left_out = dict(Counter(filter(None, reasons)))
-        if not kept:
+        if not learnable:
             raise InputError(
                 f"none of {len(pairs)} pairs can be learnt from ({left_out or 'there are none'}).",
                 expected="pairs whose sides differ, with a probability above a half, "
                 "not of the design neutral",
             )
-        if len({pair.trait for pair in kept}) > MOST_TRAITS:
+        if len({pair.trait for pair in learnable}) > MOST_TRAITS:
             raise InputError(f"the pairs are of more than {MOST_TRAITS:,} traits.", fix="fit several models.")
-        texts = list(dict.fromkeys(text for pair in kept for text in (pair.chosen, pair.rejected)))
+        texts = list(dict.fromkeys(text for pair in learnable for text in (pair.chosen, pair.rejected)))
         with fitting():
             encoder = self.encoder.fit(texts, plain=self.length_free)
             matrix = encoder.encode(texts).matrix
-            heads, weights, slopes = fit_heads(matrix, texts, kept, length_free=self.length_free, seed=seed)
+            heads, weights, slopes = fit_heads(
+                matrix, texts, learnable, length_free=self.length_free, seed=seed
+            )
         return replace(
             self,
             encoder=encoder,
             heads=heads,
             weights=weights,
             slopes=slopes,
-            seen_messages=frozenset(message_key(pair) for pair in kept),
+            seen_messages=frozenset(message_key(pair) for pair in learnable),
             left_out=left_out,
             seed=seed,
             rehearsal=written_by_rehearsal(pairs),

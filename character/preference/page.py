@@ -70,10 +70,10 @@ def _figure(scope: EvaluationScope, word: str) -> Number:
 
 def _first(evaluation: PreferenceEvaluation, language: str) -> Section:
     words = wording("preference.page", language)
-    shown = ("accuracy", "shorter_side", "balanced", "log_loss", "ece")
+    first = ("accuracy", "shorter_side", "balanced", "log_loss", "ece")
     figures = [
         Figure(words[word], _figure(evaluation.overall, word), words.get(f"{word}_note", ""))
-        for word in shown
+        for word in first
     ]
     figures.append(Figure(words["pairs"], Number(evaluation.overall.num_pairs, style="count")))
     notes = tuple(_notes(evaluation, words, language))

@@ -249,5 +249,5 @@ def _turns(given: Any, where: str, last: str) -> list[dict[str, str]]:
     return [{"role": turn["role"], "content": turn["content"]} for turn in turns]
 
 
-def _problem(where: str, found: str, expected: str = PAIR_SHAPE) -> InputError:
-    return InputError(f"{where}: {found}", expected=expected, fix="correct that row.")
+def _problem(where: str, fault: str, expected: str = PAIR_SHAPE) -> InputError:
+    return InputError(f"{where}: {fault}", expected=expected, fix="correct that row.")

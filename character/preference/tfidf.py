@@ -110,11 +110,10 @@ class NGramTfidf:
         """Return the encoder of these texts; each counts once, however often it is given."""
         texts = list(dict.fromkeys(texts))
         hashes, blocks, having = _document_frequencies([prepared(text, plain=plain) for text in texts])
-        common = np.lexsort((hashes, -having))[:MOST_FEATURES]
-        kept = np.sort(common)
-        idf = np.log((1 + len(texts)) / (1 + having[kept])) + 1
+        common = np.sort(np.lexsort((hashes, -having))[:MOST_FEATURES])
+        idf = np.log((1 + len(texts)) / (1 + having[common])) + 1
         strange_idf = float(np.log(1 + len(texts)) + 1)
-        return cls(hashes[kept], blocks[kept], idf.astype(np.float32), strange_idf, plain)
+        return cls(hashes[common], blocks[common], idf.astype(np.float32), strange_idf, plain)
 
     def encode(self, texts: Sequence[str]) -> Rows:
         """Return texts as rows; an n-gram that was not kept counts towards the length of its row alone."""
@@ -136,9 +135,9 @@ class NGramTfidf:
         for block, grams_of in enumerate(_BLOCKS):
             grams = grams_of(texts)
             column = self.index.places(grams.hashes)
-            kept = column >= 0
-            keys.append(grams.text[kept] * len(self.hashes) + column[kept])
-            strange[:, block] = np.bincount(grams.text[~kept], minlength=len(texts))
+            own = column >= 0
+            keys.append(grams.text[own] * len(self.hashes) + column[own])
+            strange[:, block] = np.bincount(grams.text[~own], minlength=len(texts))
         cells, count = runs(np.concatenate(keys))
         row, column = np.divmod(cells, max(1, len(self.hashes)))
         value = (1 + np.log(count)) * self.idf[column]

@@ -178,9 +178,8 @@ def conditioned_turns(turns: Sequence[Mapping[str, str]], trait: str) -> list[di
     In the user's turn, because many chat templates have no place for a system's. Training data must be made
     with this function where the model is to be asked with it.
     """
-    told = [dict(turn) for turn in turns] or [{"role": "user", "content": ""}]
-    told[0]["content"] = f"[{trait}]\n\n{told[0]['content']}"
-    return told
+    first, *others = turns or [{"role": "user", "content": ""}]
+    return [{**first, "content": f"[{trait}]\n\n{first['content']}"}, *(dict(turn) for turn in others)]
 
 
 def trait_text(trait: Trait) -> str:

@@ -121,9 +121,8 @@ def bootstrap_mean(
         return None
     names = range(len(data)) if groups is None else [str(group) for group in groups]
     cluster = np.unique(names, return_inverse=True)[1]
-    drawn = resampled_sums(
-        np.column_stack(cluster_sums(data[:, None], cluster)), seed=seed, num_samples=num_samples
-    )
+    sums = np.column_stack(cluster_sums(data[:, None], cluster))
+    drawn = resampled_sums(sums, seed=seed, num_samples=num_samples)
     return percentile_interval(float(data.mean()), drawn[:, 0] / drawn[:, 1], level)
 
 
@@ -132,7 +131,6 @@ def bootstrap(
     num_groups: int,
     *,
     num_samples: int = NUM_SAMPLES,
-    level: float = _LEVEL,
     seed: int = 0,
 ) -> Interval | None:
     """Return a statistic with its percentile interval; it is given the indices of the groups drawn.
@@ -145,7 +143,7 @@ def bootstrap(
     rng = np.random.default_rng(seed)
     drawn = [statistic(rng.integers(0, num_groups, num_groups)) for _ in range(num_samples)]
     samples = np.asarray([math.nan if value is None else value for value in drawn])
-    return percentile_interval(float(estimate), samples, level)
+    return percentile_interval(float(estimate), samples)
 
 
 def difference_interval(one: Floats, two: Floats, *, seed: int) -> Interval:
