@@ -14,6 +14,7 @@ from character.statistics.arrays import Floats, Ints
 
 Embedder = Callable[[list[str]], Any]
 """Texts to an array (texts, dimensions), as ``dspy.Embedder`` is."""
+BATCH_SIZE = 256
 
 
 @dataclass(frozen=True)
@@ -31,18 +32,17 @@ class Dense:
 class Embeddings:
     """The encoder of ``embedding``: what the embedder gives, each row scaled to the length √2 of n-grams.
 
-    The embedder is called with a list of texts, ``batch_size`` at a time. It sees texts as they stand, format
+    The embedder is called with a list of texts, ``BATCH_SIZE`` at a time. It sees texts as they stand, format
     and all. ``embedder`` None is a saved model that was loaded without one: it can be read, not asked.
     """
 
     embedder: Embedder | None
     num_features: int = 0
-    batch_size: int = 256
     name: Literal["embedding"] = "embedding"
 
     def fit(self, texts: Sequence[str], *, plain: bool) -> Embeddings:
         """Return the encoder that knows how many dimensions there are; ``plain`` is for n-grams alone."""
-        return Embeddings(self.embedder, self._embedded(list(texts[:1])).shape[1], self.batch_size)
+        return Embeddings(self.embedder, self._embedded(list(texts[:1])).shape[1])
 
     def encode(self, texts: Sequence[str]) -> Dense:
         """Return texts as rows; raises InputError where the embedder does not give as many finite ones."""
@@ -56,8 +56,8 @@ class Embeddings:
                 "this model was loaded without its embedder.",
                 fix="load_preference_model(folder, embedder=…) with the embedder it was fitted with.",
             )
-        starts = range(0, len(texts), self.batch_size)
-        batches = [list(texts[start : start + self.batch_size]) for start in starts]
+        starts = range(0, len(texts), BATCH_SIZE)
+        batches = [list(texts[start : start + BATCH_SIZE]) for start in starts]
         matrix = np.concatenate([self._checked(self.embedder(batch), len(batch)) for batch in batches])
         length = np.linalg.norm(matrix, axis=1, keepdims=True)
         return np.asarray(np.sqrt(2) * matrix / np.where(length > 0, length, 1.0))

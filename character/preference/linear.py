@@ -80,8 +80,7 @@ class LinearPreference(PreferenceModel):
 
     def scores(self, judged: Sequence[Judged]) -> Floats:
         """Return the score of each response, in log-odds; raises InputError before ``fit``."""
-        if not len(self.weights):
-            raise not_fitted()
+        self._check_fitted()
         line = {trait: number for number, trait in enumerate(self.traits, 1)}
         of_row = np.array([line.get(item.trait_name, 0) for item in judged], dtype=np.int64)
         texts = [item.response for item in judged]
@@ -129,8 +128,7 @@ class LinearPreference(PreferenceModel):
 
         Raises InputError before ``fit``, and ModelFileError where they cannot be written.
         """
-        if not len(self.weights):
-            raise not_fitted()
+        self._check_fitted()
         wanted = _arrays_of(self.encoder.name, 1 + len(self.heads), self.encoder.num_features)
         content = {**vars(self.encoder), **vars(self), "messages": sorted(self.seen_messages)}
         arrays = {name: np.asarray(content[name], dtype=dtype) for name, (dtype, _) in wanted.items()}
@@ -148,10 +146,10 @@ class LinearPreference(PreferenceModel):
         )
         save_facts(Path(folder) / FACTS_NAME, facts)
 
-
-def not_fitted() -> InputError:
-    """Return the error of a model that is asked before it was fitted."""
-    return InputError("this preference model is not fitted.", fix="call its fit(pairs), or load a saved one.")
+    def _check_fitted(self) -> None:
+        if not self.heads:
+            fix = "call its fit(pairs), or load a saved one."
+            raise InputError("this preference model is not fitted.", fix=fix)
 
 
 def _unlearnable(pair: PreferencePair) -> str:

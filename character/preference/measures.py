@@ -83,11 +83,6 @@ class Predicted:
         """The bin, from 0, that each pair's confidence lies in."""
         return np.minimum(((self.confidence - 0.5) * 2 * NUM_BINS).astype(np.int64), NUM_BINS - 1)
 
-    @property
-    def num_messages(self) -> int:
-        """How many messages the pairs are of."""
-        return len(np.unique(self.cluster))
-
 
 @dataclass(frozen=True)
 class Held:
@@ -229,7 +224,8 @@ def scope_of(predicted: Predicted, seed: int) -> EvaluationScope:
         ]
     )
     measures = _measures(columns, predicted.cluster, _scope_figures, seed)
-    return EvaluationScope(num_pairs=len(right), num_messages=predicted.num_messages, **measures)
+    num_messages = len(np.unique(predicted.cluster))
+    return EvaluationScope(num_pairs=len(right), num_messages=num_messages, **measures)
 
 
 def _by_length(right: Floats, longer: Floats) -> Floats:

@@ -117,15 +117,12 @@ class TransformerPreference(PreferenceModel):
         write_facts(replace(self, folder=folder))
 
     def _turns(self, item: Judged) -> list[dict[str, str]]:
-        turns = _plain_turns(item.messages)
-        if self.conditioned:
-            turns = conditioned_turns(turns, self._text_of(item.trait))
-        return [*turns, {"role": "assistant", "content": item.response}]
-
-    def _text_of(self, trait: Trait | str) -> str:
+        turns, trait = _plain_turns(item.messages), item.trait
         if isinstance(trait, str) and self.descriptions.get(trait):
             trait = Trait(name=trait, description=self.descriptions[trait])
-        return trait if isinstance(trait, str) else trait_text(trait)
+        if self.conditioned:
+            turns = conditioned_turns(turns, trait if isinstance(trait, str) else trait_text(trait))
+        return [*turns, {"role": "assistant", "content": item.response}]
 
     def _forward(self, texts: list[str]) -> Floats:
         import torch

@@ -126,26 +126,6 @@ def bootstrap_mean(
     return percentile_interval(float(data.mean()), drawn[:, 0] / drawn[:, 1], level)
 
 
-def bootstrap(
-    statistic: Callable[[Ints], float | None],
-    num_groups: int,
-    *,
-    num_samples: int = NUM_SAMPLES,
-    seed: int = 0,
-) -> Interval | None:
-    """Return a statistic with its percentile interval; it is given the indices of the groups drawn.
-
-    Draws for which it is not defined are left out; None where it is not defined for the groups as they are.
-    """
-    estimate = statistic(np.arange(num_groups)) if num_groups else None
-    if estimate is None:
-        return None
-    rng = np.random.default_rng(seed)
-    drawn = [statistic(rng.integers(0, num_groups, num_groups)) for _ in range(num_samples)]
-    samples = np.asarray([math.nan if value is None else value for value in drawn])
-    return percentile_interval(float(estimate), samples)
-
-
 def difference_interval(one: Floats, two: Floats, *, seed: int) -> Interval:
     """Return the mean of ``two`` less that of ``one``, with its interval; each is resampled on its own."""
     first, second = (
