@@ -62,7 +62,7 @@ class ModelFacts(StrictRecord):
 F = TypeVar("F", bound=ModelFacts)
 
 
-def read_file(path: Path, most_bytes: int) -> bytes:
+def read_file(path: Path, most_bytes: int = MOST_JSON_BYTES) -> bytes:
     """Return the bytes of a regular file, of at most so many; links, pipes and folders are refused unread."""
     try:
         handle = os.open(path, os.O_RDONLY | _CAREFUL)
@@ -85,7 +85,7 @@ def read_file(path: Path, most_bytes: int) -> bytes:
 def read_json(path: Path) -> dict[str, Any]:
     """Return the JSON object of a file: shallow, each key once, every number finite (see ``parse_plain``)."""
     try:
-        return json_object(parse_plain(read_file(path, MOST_JSON_BYTES), str(path)), path)
+        return json_object(parse_plain(read_file(path), str(path)), path)
     except ArtifactError as error:
         raise ModelFileError(error.found, expected=error.expected) from None
 

@@ -46,9 +46,7 @@ class Embeddings:
 
     def encode(self, texts: Sequence[str]) -> Dense:
         """Return texts as rows; raises InputError where the embedder does not give as many finite ones."""
-        if not texts:
-            return Dense(np.empty((0, self.num_features)))
-        return Dense(self._embedded(texts))
+        return Dense(self._embedded(texts) if texts else np.empty((0, self.num_features)))
 
     def _embedded(self, texts: Sequence[str]) -> Floats:
         if self.embedder is None:

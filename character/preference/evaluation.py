@@ -41,11 +41,7 @@ Progress = Callable[[str], None]
 
 
 def evaluate(
-    model: PreferenceModel,
-    pairs: Sequence[PreferencePair],
-    *,
-    traits: Sequence[HasWords] = (),
-    seed: int = 0,
+    model: PreferenceModel, pairs: Sequence[PreferencePair], *, traits: Sequence[HasWords] = (), seed: int = 0
 ) -> PreferenceEvaluation:
     """Return how well a fitted model does on those of the pairs whose messages it was not fitted on.
 
@@ -64,16 +60,9 @@ def evaluate(
         )
     asked = asked_about(model, (pair.trait for pair in unseen), traits)
     held = _predict(asked.model, unseen, [message_key(pair) for pair in unseen], seed)
-    return describe(
-        asked.model,
-        held,
-        traits,
-        seed,
-        how="held_out",
-        num_seen=len(measured) - len(unseen),
-        not_fitted=asked.not_fitted,
-        left_out=left_out,
-    )
+    facts = {"how": "held_out", "not_fitted": asked.not_fitted, "left_out": left_out}
+    evaluation = describe(asked.model, held, traits, seed)
+    return evaluation.model_copy(update={**facts, "num_seen": len(measured) - len(unseen)})
 
 
 def cross_validate(
@@ -103,18 +92,9 @@ def cross_validate(
         other = replace(model, length_free=not model.length_free)
         name = "length_free" if other.length_free else "length_used"
         others[name] = _cross_predict(other, measured, keys, num_folds, seed).probability
-    return describe(
-        model,
-        held,
-        traits,
-        seed,
-        others,
-        how="cross_validated",
-        num_folds=num_folds,
-        left_out=left_out,
-        unseen=_unseen(model, held, seed, say),
-        curve=tuple(_curve(model, held, seed, say)),
-    )
+    facts = {"how": "cross_validated", "num_folds": num_folds, "left_out": left_out}
+    fits = {"unseen": _unseen(model, held, seed, say), "curve": tuple(_curve(model, held, seed, say))}
+    return describe(model, held, traits, seed, others).model_copy(update={**facts, **fits})
 
 
 def _measurable(pairs: Pairs) -> tuple[list[PreferencePair], dict[str, int]]:

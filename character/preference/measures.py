@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,19 +103,12 @@ class Held:
 
 
 def describe(
-    model: PreferenceModel,
-    held: Held,
-    traits: Sequence[HasWords],
-    seed: int,
-    others: Columns | None = None,
-    **facts: Any,
+    model: PreferenceModel, held: Held, traits: Sequence[HasWords], seed: int, others: Columns | None = None
 ) -> PreferenceEvaluation:
-    """Return the figures of what was predicted, beside the ``facts`` of how that was done.
-
-    ``others`` are further predictions for the same pairs, by name.
-    """
+    """Return the figures of what was predicted; ``others`` are further predictions for the pairs, by name."""
     return PreferenceEvaluation(
         model=model.kind,
+        how="",
         seed=seed,
         length_free=getattr(model, "length_free", None),
         rehearsal=getattr(model, "rehearsal", None) or written_by_rehearsal(held.pairs),
@@ -127,7 +119,6 @@ def describe(
         judge=_judge(held, seed),
         specificity=_specificity(held, seed),
         disagreements=most_certain(held.pairs, held.probability, NUM_DISAGREEMENTS),
-        **facts,
     )
 
 

@@ -117,10 +117,8 @@ class NGramTfidf:
 
     def encode(self, texts: Sequence[str]) -> Rows:
         """Return texts as rows; an n-gram that was not kept counts towards the length of its row alone."""
-        parts: list[tuple[Ints, Ints, Floats]] = []
-        for first, chunk in _chunks([prepared(text, plain=self.plain) for text in texts]):
-            row, column, value = self._chunk(chunk)
-            parts.append((row + first, column, value))
+        prepared_texts = [prepared(text, plain=self.plain) for text in texts]
+        parts = [self._chunk(first, chunk) for first, chunk in _chunks(prepared_texts)]
         row, column, value = (np.concatenate(part) for part in zip(*parts, strict=True))
         return Rows(row, column, value, len(texts), len(self.hashes))
 
@@ -129,8 +127,8 @@ class NGramTfidf:
         """Where each hash stands: its place is the n-gram's column."""
         return HashIndex.of(self.hashes)
 
-    def _chunk(self, texts: Sequence[str]) -> tuple[Ints, Ints, Floats]:
-        """Return the rows, columns and values of a few prepared texts."""
+    def _chunk(self, first: int, texts: Sequence[str]) -> tuple[Ints, Ints, Floats]:
+        """Return the rows, from the ``first`` on, columns and values of a few prepared texts."""
         keys, strange = [], np.zeros((len(texts), len(_BLOCKS)))
         for block, grams_of in enumerate(_BLOCKS):
             grams = grams_of(texts)
@@ -143,7 +141,7 @@ class NGramTfidf:
         value = (1 + np.log(count)) * self.idf[column]
         group = row * len(_BLOCKS) + self.blocks[column]
         squares = np.bincount(group, value**2, strange.size) + strange.ravel() * self.strange_idf**2
-        return row, column, np.asarray(value / np.sqrt(squares[group]))
+        return row + first, column, np.asarray(value / np.sqrt(squares[group]))
 
 
 def _document_frequencies(texts: Sequence[str]) -> tuple[Hashes, NDArray[np.uint8], Ints]:

@@ -15,14 +15,7 @@ from pydantic import Field
 from character._version import __version__
 from character.constitution import Trait
 from character.errors import InputError, MissingExtraError, ModelFileError
-from character.preference.container import (
-    MOST_JSON_BYTES,
-    ModelFacts,
-    checked_facts,
-    json_object,
-    read_file,
-    save_facts,
-)
+from character.preference.container import ModelFacts, checked_facts, json_object, read_file, save_facts
 from character.preference.protocol import Conversation, Judged, PreferenceModel
 from character.records import Message, PreferencePair, Turn
 from character.statistics.arrays import Floats
@@ -234,7 +227,7 @@ def check_model_folder(folder: Path) -> None:
 
 def _settings(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(read_file(path, MOST_JSON_BYTES))
+        value = json.loads(read_file(path))
     except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{path}: not JSON ({str(error)[:80]}).") from None
     return json_object(value, path)
