@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from character.errors import MissingExtraError
 from character.statistics.arrays import Floats, Ints
@@ -29,8 +30,8 @@ class Duels(NamedTuple):
     longer: Floats
     fold: Ints
 
-    def at(self, rows: Ints) -> Duels:
-        """Return these pairs alone."""
+    def at(self, rows: Ints | NDArray[np.bool_]) -> Duels:
+        """Return the pairs of these places, or those that are marked."""
         return Duels._make(column[rows] for column in self)
 
     def margins(self, scores: Floats) -> Floats:

@@ -158,9 +158,8 @@ def _held_out(trait: _Trait, length_free: bool, prior: Floats | None) -> tuple[F
     margins = np.empty(len(trait.duels.chosen))
     for fold in np.unique(trait.duels.fold):
         out = trait.duels.fold == fold
-        rest = trait.duels.at(np.flatnonzero(~out))
-        weights = fit_head(trait.matrix, rest, prior=prior)
-        margins[out] = trait.duels.at(np.flatnonzero(out)).margins(trait.matrix @ weights)
+        weights = fit_head(trait.matrix, trait.duels.at(~out), prior=prior)
+        margins[out] = trait.duels.at(out).margins(trait.matrix @ weights)
     slope = length_slope(margins, trait.duels) if length_free else 0.0
     return margins - slope * trait.duels.longer, slope
 

@@ -42,10 +42,10 @@ def evaluation_page(evaluation: PreferenceEvaluation, language: str = "en") -> P
     words = wording("preference.page", spoken)
     model = wording("preference.models", spoken).get(evaluation.model, evaluation.model)
     sections = (
-        _first(evaluation, spoken),
+        _first(evaluation, words, spoken),
         _rivals(evaluation, words),
         _calibration(evaluation, words),
-        _groups(evaluation, spoken),
+        _groups(evaluation, words, spoken),
         _transfer(evaluation, words) if evaluation.unseen or evaluation.specificity else None,
         _curve(evaluation, words) if evaluation.curve else None,
         _disagreements(evaluation, words),
@@ -68,8 +68,7 @@ def _figure(scope: EvaluationScope, word: str) -> Number:
     return _number(getattr(scope, field), style, digits)
 
 
-def _first(evaluation: PreferenceEvaluation, language: str) -> Section:
-    words = wording("preference.page", language)
+def _first(evaluation: PreferenceEvaluation, words: Words, language: str) -> Section:
     first = ("accuracy", "shorter_side", "balanced", "log_loss", "ece")
     figures = [
         Figure(words[word], _figure(evaluation.overall, word), words.get(f"{word}_note", ""))
@@ -147,8 +146,7 @@ def _calibration(evaluation: PreferenceEvaluation, words: Words) -> Section:
     return Section(words["calibration"], "", (chart, table))
 
 
-def _groups(evaluation: PreferenceEvaluation, language: str) -> Section:
-    words = wording("preference.page", language)
+def _groups(evaluation: PreferenceEvaluation, words: Words, language: str) -> Section:
     parts: list[Part] = []
     for field, groups in evaluation.groups.items():
         called = wording(_GROUPS[field], language) if field in _GROUPS else {}

@@ -109,7 +109,7 @@ class NGramTfidf:
     def fit(cls, texts: Sequence[str], *, plain: bool) -> NGramTfidf:
         """Return the encoder of these texts; each counts once, however often it is given."""
         texts = list(dict.fromkeys(texts))
-        hashes, blocks, having = _document_frequencies([prepared(text, plain=plain) for text in texts])
+        hashes, blocks, having = _document_frequencies(texts, plain)
         common = np.sort(np.lexsort((hashes, -having))[:MOST_FEATURES])
         idf = np.log((1 + len(texts)) / (1 + having[common])) + 1
         strange_idf = float(np.log(1 + len(texts)) + 1)
@@ -117,8 +117,7 @@ class NGramTfidf:
 
     def encode(self, texts: Sequence[str]) -> Rows:
         """Return texts as rows; an n-gram that was not kept counts towards the length of its row alone."""
-        prepared_texts = [prepared(text, plain=self.plain) for text in texts]
-        parts = [self._chunk(first, chunk) for first, chunk in _chunks(prepared_texts)]
+        parts = [self._chunk(first, chunk) for first, chunk in _chunks(texts, self.plain)]
         row, column, value = (np.concatenate(part) for part in zip(*parts, strict=True))
         return Rows(row, column, value, len(texts), len(self.hashes))
 
@@ -144,10 +143,10 @@ class NGramTfidf:
         return row + first, column, np.asarray(value / np.sqrt(squares[group]))
 
 
-def _document_frequencies(texts: Sequence[str]) -> tuple[Hashes, NDArray[np.uint8], Ints]:
+def _document_frequencies(texts: Sequence[str], plain: bool) -> tuple[Hashes, NDArray[np.uint8], Ints]:
     """Return the n-grams of texts by rising hash, the block of each, and how many texts have it."""
     parts: list[tuple[Hashes, NDArray[np.uint8], Ints]] = []
-    for _, chunk in _chunks(texts):
+    for _, chunk in _chunks(texts, plain):
         for block, grams_of in enumerate(_BLOCKS):
             grams = grams_of(chunk)
             hashes = np.unique(grams.hashes)
@@ -159,12 +158,12 @@ def _document_frequencies(texts: Sequence[str]) -> tuple[Hashes, NDArray[np.uint
     return hashes, blocks[first], np.bincount(place, having).astype(np.int64)
 
 
-def _chunks(texts: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """Yield (place of the first, texts) of about ``_CHUNK_CHARACTERS`` to bound the memory, and the rest."""
+def _chunks(texts: Sequence[str], plain: bool) -> Iterator[tuple[int, list[str]]]:
+    """Yield (place of the first, prepared texts) of about ``_CHUNK_CHARACTERS``, to bound the memory."""
     first, size, chunk = 0, 0, list[str]()
     for place, text in enumerate(texts, 1):
-        chunk.append(text)
-        size += len(text)
+        chunk.append(prepared(text, plain=plain))
+        size += len(chunk[-1])
         if size >= _CHUNK_CHARACTERS:
             yield first, chunk
             first, size, chunk = place, 0, []

@@ -208,7 +208,6 @@ def load_transformer(folder: Path, data: dict[str, Any]) -> TransformerPreferenc
 
 def check_model_folder(folder: Path) -> None:
     """Refuse a folder without safetensors, with links in it, or whose configuration names code of its own."""
-    config = folder / "config.json"
     if not any((folder / name).is_file() for name in _WEIGHTS):
         raise ModelFileError(
             f"{folder}: holds no weights as safetensors.",
@@ -219,7 +218,7 @@ def check_model_folder(folder: Path) -> None:
     for path in sorted(folder.iterdir()):
         if path.is_symlink():
             raise ModelFileError(f"{path}: is a link.", expected="files alone")
-    for path in (config, folder / "tokenizer_config.json"):
+    for path in (folder / "config.json", folder / "tokenizer_config.json"):
         if path.is_file() and "auto_map" in _settings(path):
             fault = f"{path}: names code of its own (auto_map)."
             raise ModelFileError(fault, expected="a model of transformers' own")
