@@ -10,7 +10,7 @@ from character.constitution import Trait
 from character.errors import InputError
 from character.preference import load_preference_model
 from character.preference.folds import text_key
-from character.preference.known_traits import asked_about
+from character.preference.protocol import asked_about
 from character.preference.transformer import (
     FACTS_NAME,
     TransformerPreference,
