@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -104,7 +104,11 @@ class Call:
         # It stands among DSPy's calling modules, to get the history entry that every model writes.
         probe = SimpleNamespace(history=[])
         prediction, fault = None, Fault()
-        with _surroundings(None if paced else probe), observing(self.stage, self.trait) as scope:
+        settings = lean_settings()
+        if not paced:
+            settings["caller_modules"] = [*(dspy.settings.caller_modules or []), probe]
+        surroundings = dspy.context(**settings) if settings else nullcontext()
+        with surroundings, observing(self.stage, self.trait) as scope:
             try:
                 prediction = await predict(**arguments)
             except dspy_errors.DSPyError as error:
@@ -126,13 +130,6 @@ def lean_settings() -> dict[str, Any]:
         # Inputs fit their fields by construction; the check is a tenth of a call.
         needed["warn_on_type_mismatch"] = False
     return needed
-
-
-def _surroundings(probe: SimpleNamespace | None) -> AbstractContextManager[Any]:
-    needed = lean_settings()
-    if probe is not None:
-        needed["caller_modules"] = [*(dspy.settings.caller_modules or []), probe]
-    return dspy.context(**needed) if needed else nullcontext()
 
 
 def classify(error: Exception, *, paced: bool = False) -> Fault:

@@ -117,14 +117,6 @@ async def _awaited(result: Awaitable[T]) -> T:
     return await result
 
 
-def accepted_arguments(module: Any, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments that a callable, or a module's ``forward`` (else ``aforward``), takes."""
-    parameters = _parameters(module)
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
-        return arguments
-    return {name: value for name, value in arguments.items() if name in parameters}
-
-
 def names_argument(module: Any, name: str) -> bool:
     """Whether a callable, or a module's ``forward`` (else ``aforward``), names this parameter itself."""
     return name in _parameters(module)
@@ -186,7 +178,11 @@ class ModuleCall:
             return await asyncio.to_thread(self.module, **self._accepted())
 
     def _accepted(self) -> dict[str, Any]:
-        return accepted_arguments(self.module, self.arguments)
+        """Return the arguments that the module takes."""
+        parameters = _parameters(self.module)
+        if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+            return self.arguments
+        return {name: value for name, value in self.arguments.items() if name in parameters}
 
     def _context(self) -> AbstractContextManager[Any]:
         return nullcontext() if self.lm is None else dspy.context(lm=self.lm)

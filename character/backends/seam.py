@@ -175,7 +175,6 @@ class _Seam:
         return response
 
     async def _send(self, request: lm15.Request, key: str) -> tuple[lm15.Response, Observation]:
-        """Return the reply of as many attempts as it takes."""
         channel, backend = self._channel(), self.backend
         attempts = Attempts(backend.health)
         tokens = prompt_bytes(request) // 4 if backend.config.tokens_per_minute else 0

@@ -12,7 +12,7 @@ from character.errors import StoreError
 
 
 class RunLog:
-    """Appends events to a run's log file. Use it as a context manager."""
+    """Appends events to a run's log file, until it is closed."""
 
     def __init__(self, path: Path) -> None:
         self._logger = logging.Logger(f"character.run.{path.parent.name}")  # two runs never mix
@@ -25,15 +25,12 @@ class RunLog:
         self._handler.setFormatter(logging.Formatter("%(message)s"))
         self._logger.addHandler(self._handler)
 
-    def __enter__(self) -> RunLog:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._logger.removeHandler(self._handler)
-        self._handler.close()
-
     def write(self, event: str, **facts: object) -> None:
         """Append an event with its facts; the time is UTC."""
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = json.dumps({"at": at, "event": event, **facts}, ensure_ascii=False, default=str)
         self._logger.info("%s", redact(line))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._handler.close()

@@ -21,10 +21,9 @@ from character.messages.files import MessageSource, as_source
 from character.program import CharacterProgram
 from character.ranking.saved import keep_ranker, ranker_notes, with_tuned_ranker
 from character.records import Candidates, Drop, Message, MessageBatch, Ranking, Rollout, Usage
-from character.runs.estimate import estimate
+from character.runs.estimate import check_design, estimate
 from character.runs.event_loop import run_on_own_loop
 from character.runs.identity import run_identity
-from character.runs.preflight import check_design
 from character.runs.session import FolderKind, Session
 from character.runs.slices import StoredSlices
 from character.runs.summary import RunSummary, summarize
@@ -201,7 +200,6 @@ class _Run:
             raise
 
     def _stop(self) -> None:
-        """Begin nothing more, as Ctrl-C asks."""
         self.state.stopping = True
         self._tell(self.state)
 
@@ -240,10 +238,10 @@ class _Run:
             await self._answer(trait, fresh, group)
 
     async def _next_slice(self, source: StoredSlices) -> MessageBatch | None:
-        if self.state.stopping or source.is_done:
+        if self.state.stopping or source.slices.is_done:
             return None
         try:
-            return await source.anext()
+            return await source.slices.anext()
         except BudgetReachedError as error:
             self._stop_at_budget(error)
             return None

@@ -88,7 +88,7 @@ class Session:
             self.store = stack.enter_context(store)
             self._check()
             self._write_down()
-            self.log = stack.enter_context(RunLog(self.folder / "log.jsonl"))
+            self.log = stack.enter_context(contextlib.closing(RunLog(self.folder / "log.jsonl")))
             self._opened = stack.pop_all()
         return self
 
@@ -111,16 +111,16 @@ class Session:
 
     def lms(self, more: Mapping[str, BackendConfig] | None = None) -> dict[str, Any]:
         """Return one model per configured backend and name of ``more``, journaled here and under the caps."""
-        from character.backends import build_lm, build_lms
+        from character.backends import build_lm
         from character.backends.budget import Budget
 
         caps = self.config.budget
         is_capped = any(cap is not None for cap in (caps.max_calls, caps.max_tokens, caps.max_cost))
         budget = Budget(caps, self.store.spent()) if is_capped else None
-        lms = build_lms(self.config, journal=self.store, budget=budget)
-        for name, backend in (more or {}).items():
-            lms[name] = build_lm(backend, journal=self.store, budget=budget, name=name)
-        return lms
+        return {
+            name: build_lm(backend, journal=self.store, budget=budget, name=name)
+            for name, backend in {**self.config.backends, **(more or {})}.items()
+        }
 
     @contextlib.asynccontextmanager
     async def working(self, lms: Iterable[Any], on_interrupt: Callable[[], None]) -> AsyncIterator[None]:

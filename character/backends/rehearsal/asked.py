@@ -44,6 +44,11 @@ class Asked(NamedTuple):
         return [str(text) for text in self.listed("responses")]
 
     @property
+    def pair(self) -> tuple[Any, Any]:
+        """The two traits of which a reply is to show one."""
+        return (*self.listed("traits"), "", "")[:2]
+
+    @property
     def message(self) -> str:
         """What the last turn of the conversation says."""
         return last_content(self.values.get("conversation"))

@@ -11,15 +11,17 @@ from typing import Any, NamedTuple
 from character.backends.rehearsal.asked import Asked, last_content
 from character.backends.rehearsal.phrases import read
 from character.backends.rehearsal.responses import join
-from character.backends.rehearsal.sense import Sense
+from character.backends.rehearsal.sense import Sense, sense_of
 from character.backends.rehearsal.words import sentences, size
 from character.text import jaccard, shingles
 
 _WORDS = {language: words["notes"] for language, words in read("judging").items()}
+_CHOICES = {language: words["choices"] for language, words in read("judging").items()}
 _USUAL_SIZE = 45.0
 _SATURATION = 1.3
 _PEAK = {"natural": 0.72, "subtle": 0.48}
 _TIE_MARGIN = 0.03
+_LEAST_STRENGTH, _LEAST_LEAD = 0.2, 0.08
 _NEAR, _QUOTED = 0.3, 60
 _SUBTLE, _NATURAL, _OVERDONE, _OPPOSED = 0.2, 0.62, 0.33, 0.35
 
@@ -176,3 +178,26 @@ def _note(features: Features, language: str) -> str:
 
 def _listed(cues: tuple[str, ...], words: dict[str, str]) -> str:
     return words["between"].join(words["word"].format(word=word) for word in cues[:4])
+
+
+def tell_trait(asked: Asked) -> dict[str, Any]:
+    """Return which of two traits shows more strongly in a response, "neither" where none does or both do."""
+    text = str(asked.values.get("response", ""))
+    readings = [features_of(sense_of(trait, asked.language), text) for trait in asked.pair]
+    first, second = (each.strength + asked.slip() for each in readings)
+    return {"reasoning": _noted(readings, asked.language), "shown": _shown(first, second)}
+
+
+def _shown(first: float, second: float) -> str:
+    if max(first, second) < _LEAST_STRENGTH or abs(first - second) < _LEAST_LEAD:
+        return "neither"
+    return "first" if first > second else "second"
+
+
+def _noted(readings: list[Features], language: str) -> str:
+    words = _CHOICES[language]
+    lines = [
+        words["trait"].format(number=number, words=" · ".join(each.seen[:4]) or words["unseen"])
+        for number, each in enumerate(readings, start=1)
+    ]
+    return join(lines, language)

@@ -100,7 +100,10 @@ def _message(scene: Scene, turns: int, rng: Random) -> str | list[str]:
 
 def _first_turn(scene: Scene, rng: Random) -> str:
     around, tails = _around(scene, rng)
-    ask = _ask(scene, rng)
+    asks = scene.grammar.asks[scene.kind]
+    if scene.kind == "self_reflection" and rng.random() < 0.25:
+        asks = scene.phrases.mirrors
+    ask = rng.choice(asks)
     place = 0 if rng.random() < 0.35 else len(around)
     parts = [*around[:place], ask, *around[place:], *tails]
     chosen = _choose(scene, rng)
@@ -124,12 +127,6 @@ def _around(scene: Scene, rng: Random) -> tuple[list[str], list[str]]:
         pool.insert(rng.randint(min(1, len(pool)), len(pool)), rng.choice(grammar.senders))
     chance = {"short": 0.15, "medium": 0.4, "long": 0.9}[scene.length]
     return pool, [rng.choice(grammar.tails)] if rng.random() < chance else []
-
-
-def _ask(scene: Scene, rng: Random) -> str:
-    if scene.kind == "self_reflection" and rng.random() < 0.25:
-        return rng.choice(scene.phrases.mirrors)
-    return rng.choice(scene.grammar.asks[scene.kind])
 
 
 def _choose(scene: Scene, rng: Random) -> dict[str, str]:

@@ -29,7 +29,7 @@ _NAME_WEIGHT, _TEXT_WEIGHT, _ENOUGH = 3.0, 1.0, 1.0
 
 
 def any_of(words: Iterable[str]) -> re.Pattern[str]:
-    """Return a pattern that finds any of the words, the first that fits; English ones at a word's beginning."""
+    """Return a pattern that finds any of the words, the first that fits; English ones where a word begins."""
     starts = {True: "(?<![a-z])", False: ""}
     return re.compile("|".join(starts[word[0].isascii()] + re.escape(word) for word in words))
 
