@@ -22,6 +22,7 @@ from character.protocols import LanguageModel
 from character.records import Usage
 
 _ADAPTER = CharacterAdapter()
+_FAULT_DESCRIPTION = "what was wrong with your previous reply; answer again without that fault"
 _UNUSABLE = (
     dspy_errors.LMConfigurationError,
     dspy_errors.LMUnsupportedFeatureError,
@@ -99,7 +100,10 @@ class Call:
             )
         arguments: dict[str, Any] = {**self.inputs, "config": _sampling(lm, self.seed), "lm": lm}
         if self.fault:
-            arguments |= {"signature": _asking_again(self.predict.signature), "previous_fault": self.fault}
+            # One more input, last: what was wrong with the reply before.
+            fault_field = dspy.InputField(desc=_FAULT_DESCRIPTION)
+            signature = self.predict.signature.append("previous_fault", fault_field, str)
+            arguments |= {"signature": signature, "previous_fault": self.fault}
         paced = _seam_of(lm) is not None
         # It stands among DSPy's calling modules, to get the history entry that every model writes.
         probe = SimpleNamespace(history=[])
@@ -176,15 +180,6 @@ def _stop_where_misconfigured(error: Exception, detail: str) -> None:
             f"the server does not know the address or the model (model {model}): {detail}",
             fix="check api_base (it often ends in /v1) and the model's name.",
         ) from None
-
-
-def _asking_again(signature: Any) -> Any:
-    """Return the signature with one more input, last: what was wrong with the reply before."""
-    return signature.append(
-        "previous_fault",
-        dspy.InputField(desc="what was wrong with your previous reply; answer again without that fault"),
-        str,
-    )
 
 
 def _seam_of(lm: LanguageModel) -> SeamEngine | None:

@@ -107,22 +107,6 @@ class Backend:
             cost_usd=None if self.price is None else self.price.of(usage),
         )
 
-    def settle(self, need: Amount | None, observation: Observation) -> None:
-        """Tell the budget what a call really took."""
-        if self.budget and need:
-            tokens = observation.prompt_tokens + observation.completion_tokens
-            self.budget.settle(need, Amount(tokens, observation.cost_usd or 0.0))
-
-    def failed(self, need: Amount | None, error: BaseException) -> None:
-        """Give a reservation back, but keep it where the server may have done the work and charged for it."""
-        if self.budget is None or need is None:
-            return
-        lost = isinstance(error, lm15.TimeoutError | asyncio.CancelledError)
-        if lost or (isinstance(error, lm15.TransportError) and was_sent(error)):
-            self.budget.settle(need, need)
-        else:
-            self.budget.release(need)
-
 
 @dataclass(frozen=True)
 class _Channel:
@@ -195,17 +179,22 @@ class _Seam:
 
     async def _attempt(self, channel: _Channel, request: lm15.Request) -> tuple[lm15.Response, Observation]:
         """Return the reply of one attempt, for which the budget has room."""
-        backend = self.backend
-        need = backend.need(request) if backend.budget else None
-        while backend.budget and need and not backend.budget.try_reserve(need):
+        backend, budget = self.backend, self.backend.budget
+        need = backend.need(request) if budget else None
+        while budget and need and not budget.try_reserve(need):
             await channel.gate.waiting.sleep(_BUDGET_POLL_S)
         try:
             response = encodable(await channel.send(request))
         except BaseException as error:
-            backend.failed(need, error)
+            if budget and need and _was_charged(error):
+                budget.settle(need, need)
+            elif budget and need:
+                budget.release(need)
             raise
         observation = backend.finished(response)
-        backend.settle(need, observation)
+        if budget and need:
+            tokens = observation.prompt_tokens + observation.completion_tokens
+            budget.settle(need, Amount(tokens, observation.cost_usd or 0.0))
         backend.health.succeeded()
         return response, observation
 
@@ -257,6 +246,12 @@ class AsyncSeamEngine(_Seam):
         channel = self._loops.pop(asyncio.get_running_loop(), None)
         if channel is not None:
             await channel.engine.aclose()
+
+
+def _was_charged(error: BaseException) -> bool:
+    """Whether the server may have done the work of a call that failed, and charged for it."""
+    lost = isinstance(error, lm15.TimeoutError | asyncio.CancelledError)
+    return lost or (isinstance(error, lm15.TransportError) and was_sent(error))
 
 
 def journal_entry(backend: str, response: lm15.Response, observation: Observation) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -50,9 +49,10 @@ def estimate(
 ) -> measuring.Estimate:
     """Return per stage, and as ``all``, the calls, tokens and USD a run will take; an unknown price is None.
 
-    The program runs once for all messages of a trait that are alike. Prompts are rendered and measured (about
-    four Latin letters or one and a half Han characters to a token); lengths of replies are assumed; re-asks
-    and refills are left out. Ranking counts all the passes that may be needed.
+    The program runs once for all messages of a trait that are alike; a repeated message counts once. Prompts
+    are rendered and measured (about four Latin letters or one and a half Han characters to a token); lengths
+    of replies are assumed; re-asks and refills are left out. Ranking counts all the passes that may be
+    needed.
     """
     check_design(constitution, config)
     all_passes = measuring.with_all_passes(config, [config.responses.candidates])
@@ -62,7 +62,9 @@ def estimate(
         if messages is None:
             groups = [(_generated(meter, program, trait, constitution), config.messages.per_trait)]
         else:
-            groups = _by_turns(messages.messages(trait.name))
+            distinct = {message.id: message for message in messages.messages(trait.name)}.values()
+            of_as_many_turns = measuring.alike(distinct, lambda message: len(message.turns))
+            groups = [(measuring.mean_message(group), len(group)) for group in of_as_many_turns]
         for message, number in groups:
             meter.drive(program.rollout_steps(message, trait, constitution), times=number)
     return meter.estimate({stage: stage for stage in ("messages", "responses", "ranking")})
@@ -75,13 +77,6 @@ def _generated(
     slices = program.slices(trait, constitution)
     made: list[Message] = []
     for (kind, number, num_shown), times in slices.shapes().items():
-        shown = [meter.text(measuring.MESSAGE_TOKENS) for _ in range(num_shown)]
-        made += meter.drive(slices.generated(kind, number, shown), times=times).messages
+        earlier = [meter.text(measuring.MESSAGE_TOKENS) for _ in range(num_shown)]
+        made += meter.drive(slices.generated(kind, number, earlier), times=times).messages
     return made[0]
-
-
-def _by_turns(messages: Iterable[Message]) -> list[tuple[Message, int]]:
-    """Return one message for all of as many turns, and how many they are; a repeated message counts once."""
-    distinct = {message.id: message for message in messages}.values()
-    groups = measuring.alike(distinct, lambda message: len(message.turns))
-    return [(measuring.mean_message(group), len(group)) for group in groups]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -210,8 +210,11 @@ class _Run:
                 for number, trait in enumerate(self.constitution.traits):
                     group.create_task(self._trait(trait, number * _ORDINALS_PER_TRAIT))
         except BaseExceptionGroup as errors:
-            leaves = list(_leaves(errors))
-            raise next((error for error in leaves if isinstance(error, CharacterError)), leaves[-1]) from None
+            ours = errors.subgroup(CharacterError)
+            error: BaseException = ours or errors
+            while isinstance(error, BaseExceptionGroup):
+                error = error.exceptions[-1 if ours else 0]
+            raise error from None
         if self._budget_reached:
             raise self._budget_reached
         if self.state.stopping:
@@ -300,7 +303,7 @@ class _Run:
         state.finished = state.ranked = state.answered = counts["messages"] - unfinished
         for reasons in self.store.drops(recovered=False).values():
             state.drops.update(reasons)
-        state.usage = sum(self.store.usage("stage").values(), Usage())
+        state.usage = self.session.spent()
         self._tell(state)
 
     def _count_step(self, result: Candidates | Ranking) -> None:
@@ -332,12 +335,3 @@ def outcome(rollout: Rollout) -> tuple[str, str]:
     if ranking.status == "ranked":
         return "unpaired", lost[-1] if lost else ""
     return ranking.status, ranking.reason
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    """Yield the errors of a group, the last ones first, or the error itself."""
-    if isinstance(error, BaseExceptionGroup):
-        for inner in reversed(error.exceptions):
-            yield from _leaves(inner)
-    else:
-        yield error

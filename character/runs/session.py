@@ -20,13 +20,13 @@ from typing import Any, Self, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from character._version import __version__
+from character.backends.secrets import redact
 from character.config import BackendConfig, Config
 from character.constitution import Constitution
 from character.errors import StoreError
 from character.files import write_whole
 from character.records import Usage
 from character.runs.identity import described, differences
-from character.runs.log import RunLog
 from character.store.errors import another_version
 from character.store.run_store import RunStore
 
@@ -51,6 +51,31 @@ class FolderKind:
     expected: str
     fix: str = "go on with the old settings, or name another folder with --out."
     describe: Callable[[Mapping[str, tuple[Any, Any]]], list[str]] = described
+
+
+class RunLog:
+    """Appends events to a folder's log, one JSON object per line, without secrets and without texts."""
+
+    def __init__(self, path: Path) -> None:
+        self._logger = logging.Logger(f"character.run.{path.parent.name}")  # two runs never mix
+        try:
+            self._handler = logging.FileHandler(path, encoding="utf-8", delay=False)
+        except OSError as error:
+            raise StoreError(
+                f"{path} cannot be written ({error.strerror}).", fix="check the run folder's permissions."
+            ) from None
+        self._handler.setFormatter(logging.Formatter("%(message)s"))
+        self._logger.addHandler(self._handler)
+
+    def write(self, event: str, **facts: object) -> None:
+        """Append an event with its facts; the time is UTC."""
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line = json.dumps({"at": at, "event": event, **facts}, ensure_ascii=False, default=str)
+        self._logger.info("%s", redact(line))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._handler.close()
 
 
 class Session:

@@ -42,7 +42,11 @@ class StoredSlices:
         self._store.add_messages(self._trait, fresh, start)
         if self.slices.has_failed:
             if last is None and not fresh:
-                raise self._nothing_came(batch)
+                fault = next(drop for drop in batch.drops if drop.reason in SERVER_FAULTS)
+                raise BackendUnavailableError(
+                    f"no message could be made for {self._trait}: {fault.reason}, {fault.detail}",
+                    fix="check the server; the same command then goes on where it stopped.",
+                )
             return fresh  # the next sitting asks again for what is missing
         progress = {"state": self.slices.state.model_dump(mode="json"), "before": start + len(fresh)}
         self._store.set_meta(self._key, json.dumps(progress, ensure_ascii=False))
@@ -52,10 +56,3 @@ class StoredSlices:
     def _finish_if_done(self) -> None:
         if self.slices.is_done and not self._store.has_batch(self._trait):
             self._store.finish_batch(self._trait, self.slices.totals())
-
-    def _nothing_came(self, batch: MessageBatch) -> BackendUnavailableError:
-        fault = next(drop for drop in batch.drops if drop.reason in SERVER_FAULTS)
-        return BackendUnavailableError(
-            f"no message could be made for {self._trait}: {fault.reason}, {fault.detail}",
-            fix="check the server; the same command then goes on where it stopped.",
-        )

@@ -12,11 +12,12 @@ from character.backends.rehearsal.asked import Asked, last_content
 from character.backends.rehearsal.phrases import read
 from character.backends.rehearsal.responses import join
 from character.backends.rehearsal.sense import Sense, sense_of
-from character.backends.rehearsal.words import sentences, size
+from character.backends.rehearsal.words import either_language, sentences, size
 from character.text import jaccard, shingles
 
 _WORDS = {language: words["notes"] for language, words in read("judging").items()}
 _CHOICES = {language: words["choices"] for language, words in read("judging").items()}
+_HEEDED = either_language("care")
 _USUAL_SIZE = 45.0
 _SATURATION = 1.3
 _PEAK = {"natural": 0.72, "subtle": 0.48}
@@ -26,15 +27,32 @@ _NEAR, _QUOTED = 0.3, 60
 _SUBTLE, _NATURAL, _OVERDONE, _OPPOSED = 0.2, 0.62, 0.33, 0.35
 
 
-class Features(NamedTuple):
-    """What the judge measures: strength, density, excess and opposition in 0 … 1, and the words it saw.
+class Care(NamedTuple):
+    """How carefully the judge works: factors on noise and position bias, and the weight of overdoing."""
 
-    Strength grows with distinct cues and saturates; density is the share of sentences with a cue; excess is
-    repetition, cues in most sentences and naming the trait.
+    noise: float = 1.0
+    position: float = 1.0
+    overdoing: float = 0.12
+
+
+@lru_cache(maxsize=512)
+def care_of(instruction: str) -> Care:
+    """Return how carefully a judge works under an instruction; advice that it knows makes it better."""
+    return Care(
+        noise=0.7 if _HEEDED["evidence"].search(instruction) else 1.0,
+        position=0.4 if _HEEDED["order"].search(instruction) else 1.0,
+        overdoing=0.5 if _HEEDED["repeating"].search(instruction) else 0.12,
+    )
+
+
+class Features(NamedTuple):
+    """What the judge measures: strength, excess and opposition in 0 … 1, and the words it saw.
+
+    Strength grows with distinct cues and saturates; excess is repetition, cues in most sentences and naming
+    the trait.
     """
 
     strength: float
-    density: float
     excess: float
     against: float
     seen: tuple[str, ...]
@@ -59,7 +77,6 @@ def features_of(sense: Sense, text: str) -> Features:
     evidence = distinct / (max(size(text), 20.0) / _USUAL_SIZE) ** 0.3 - 0.7 * len(opposed)
     return Features(
         strength=1.0 - math.exp(-max(0.0, evidence) / _SATURATION),
-        density=density,
         excess=min(1.0, 0.7 * crowded + 0.9 * repetition + 0.2 * named),
         against=min(1.0, len(opposed) / 2),
         seen=(*cues, *own),

@@ -42,7 +42,9 @@ def write_messages(asked: Asked) -> dict[str, Any]:
 
     A message too much like an existing or an earlier one is drawn again, up to twelve times.
     """
-    kind, turns = _kind(str(asked.values.get("kind", ""))), _turns(asked.values.get("turns"))
+    kind, turns = _kind(str(asked.values.get("kind", ""))), asked.values.get("turns")
+    if not isinstance(turns, int) or turns % 2 == 0 or turns < 0:
+        turns = 1
     earlier = [_grams(str(text)) for text in asked.values.get("existing_messages") or []]
     messages: list[str | list[str]] = []
     for brief in asked.listed("briefs"):
@@ -199,10 +201,6 @@ def _kind(text: str) -> str:
     if "reflect" in folded or "反思" in folded:
         return "self_reflection"
     return "situation" if "situation" in folded or "情境" in folded else "question"
-
-
-def _turns(given: Any) -> int:
-    return given if isinstance(given, int) and given % 2 == 1 and given > 0 else 1
 
 
 def _key(message: str | list[str]) -> str:

@@ -9,8 +9,7 @@ from typing import Any
 
 from character.backends.rehearsal import generic
 from character.backends.rehearsal.asked import Asked
-from character.backends.rehearsal.guidance import care_of, reword
-from character.backends.rehearsal.judge import judgement, read_degrees, tell_trait
+from character.backends.rehearsal.judge import care_of, judgement, read_degrees, tell_trait
 from character.backends.rehearsal.messages import check_messages, write_messages
 from character.backends.rehearsal.prompt import read_prompt
 from character.backends.rehearsal.responses import LEANINGS, choose, compose, respond, respond_at_each
@@ -93,7 +92,7 @@ def _plain(text: str, rng: Random) -> str:
     """Return the reply to a bare message; an instruction in a code block comes back reworded."""
     fenced = generic.fenced(text)
     if fenced is not None:
-        return f"```\n{reword(fenced, rng)}\n```"
+        return f"```\n{generic.reword(fenced, rng)}\n```"
     return compose(text, None, "absent", detect_language(text), rng)
 
 
