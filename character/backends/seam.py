@@ -40,7 +40,7 @@ class Journal(Protocol):
         """Keep a finished call without blocking the event loop; returns once it is on disk."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Backend:
     """What the engines of one backend share: name in the accounts, configuration, health, journal, budget."""
 

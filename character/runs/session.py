@@ -74,7 +74,8 @@ class RunLog:
         self._logger.info("%s", redact(line))
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, and write nothing more."""
+        self._logger.removeHandler(self._handler)
         self._handler.close()
 
 

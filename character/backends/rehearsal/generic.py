@@ -9,7 +9,7 @@ from functools import partial
 from random import Random
 from typing import Any, NamedTuple
 
-from character.backends.rehearsal.asked import Asked
+from character.backends.rehearsal.asked import Assignment
 from character.backends.rehearsal.phrases import read
 from character.backends.rehearsal.prompt import Field
 from character.backends.rehearsal.responses import compose
@@ -31,7 +31,7 @@ _SIMPLE: dict[str, Callable[[Random], Any]] = {
 }
 
 
-def fill(field: Field, asked: Asked) -> Any:
+def fill(field: Field, asked: Assignment) -> Any:
     """Return a value for an output field: an instruction reworded, else something of the field's type."""
     rng = asked.rng
     if field.allowed:
@@ -74,7 +74,7 @@ def _instruction_in(values: dict[str, Any]) -> str:
     return ""
 
 
-def _text(field: Field, asked: Asked) -> str:
+def _text(field: Field, asked: Assignment) -> str:
     if "advice" in field.name:
         return asked.rng.choice(_ADVICE[asked.language])
     texts = [value for value in asked.values.values() if isinstance(value, str)]
@@ -127,7 +127,7 @@ def _number(schema: dict[str, Any], rng: Random) -> float:
     return round(low + (high - low) * rng.uniform(0.1, 0.9), 2)
 
 
-def _keys(asked: Asked) -> list[str]:
+def _keys(asked: Assignment) -> list[str]:
     """Return the keys of an open mapping: a list of names among the inputs, where there is one."""
     for name in asked.values:
         names = asked.listed(name)

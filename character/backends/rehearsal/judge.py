@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from character.backends.rehearsal.asked import Asked, last_content
+from character.backends.rehearsal.asked import Assignment, last_content
 from character.backends.rehearsal.phrases import read
 from character.backends.rehearsal.responses import join
 from character.backends.rehearsal.sense import Sense, sense_of
@@ -92,7 +92,7 @@ def _fit(features: Features, target: str, overdoing: float) -> float:
     return 0.34 + 0.4 * rise - beyond - overdoing * features.excess - 0.15 * features.against
 
 
-def judgement(asked: Asked) -> dict[str, Any]:
+def judgement(asked: Assignment) -> dict[str, Any]:
     """Return a judgement as the signature asks for it: as scores, one score, an order or a verdict."""
     scores, outputs = _scores(asked), asked.outputs
     tens = [round(10 * score) for score in scores]
@@ -112,7 +112,7 @@ def judgement(asked: Asked) -> dict[str, Any]:
     return answer
 
 
-def _scores(asked: Asked) -> list[float]:
+def _scores(asked: Assignment) -> list[float]:
     """Return one score in 0 … 1 per response, two decimals, in the order shown.
 
     The first response shown gains the position bias, the last loses it, in between it slides evenly.
@@ -140,7 +140,7 @@ def _chain(scores: list[int]) -> str:
     return "".join(f"{i + 1}{link}" for i, link in zip(best_first, [*links, ""], strict=True))
 
 
-def read_degrees(asked: Asked) -> dict[str, Any]:
+def read_degrees(asked: Assignment) -> dict[str, Any]:
     """Return a degree for each response, in the order shown, with the words they were read from."""
     sense = asked.sense
     degrees = [_degree(features_of(sense, text), asked.slip()) for text in asked.responses]
@@ -164,13 +164,13 @@ def _is_suitable(message: str) -> bool:
     return sum(char.isalpha() for char in message) >= max(2, 0.2 * len(message))
 
 
-def _reasoning(asked: Asked) -> str:
+def _reasoning(asked: Assignment) -> str:
     """Return what the judge saw in each response, in the language of the conversation."""
     notes = [_note(features_of(asked.sense, text), asked.language) for text in asked.responses]
     return " ".join(f"[{number}] {note}" for number, note in enumerate(notes, start=1))
 
 
-def _quotation(asked: Asked) -> str:
+def _quotation(asked: Assignment) -> str:
     """Return a sentence that quotes the example nearest to what is judged, "" where none is near.
 
     It is all that examples do: they show that they arrived, and move no score.
@@ -197,7 +197,7 @@ def _listed(cues: tuple[str, ...], words: dict[str, str]) -> str:
     return words["between"].join(words["word"].format(word=word) for word in cues[:4])
 
 
-def tell_trait(asked: Asked) -> dict[str, Any]:
+def tell_trait(asked: Assignment) -> dict[str, Any]:
     """Return which of two traits shows more strongly in a response, "neither" where none does or both do."""
     text = str(asked.values.get("response", ""))
     readings = [features_of(sense_of(trait, asked.language), text) for trait in asked.pair]

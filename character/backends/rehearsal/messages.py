@@ -7,7 +7,7 @@ from functools import lru_cache
 from random import Random
 from typing import Any, NamedTuple
 
-from character.backends.rehearsal.asked import Asked
+from character.backends.rehearsal.asked import Assignment
 from character.backends.rehearsal.phrases import GRAMMARS, Grammar, Phrases, read
 from character.backends.rehearsal.responses import compose, join
 from character.backends.rehearsal.words import capitalized, either_language
@@ -37,7 +37,7 @@ class Scene(NamedTuple):
     register: str
 
 
-def write_messages(asked: Asked) -> dict[str, Any]:
+def write_messages(asked: Assignment) -> dict[str, Any]:
     """Return one message per brief, in order: a string for one turn, else a list of turns.
 
     A message too much like an existing or an earlier one is drawn again, up to twelve times.
@@ -55,7 +55,7 @@ def write_messages(asked: Asked) -> dict[str, Any]:
     return {"messages": messages}
 
 
-def check_messages(asked: Asked) -> dict[str, Any]:
+def check_messages(asked: Assignment) -> dict[str, Any]:
     """Return for each message whether it passes, with a sentence of reasoning on each.
 
     A message fails that has hardly a letter, or that names the trait though its kind is not self-reflection,
@@ -157,7 +157,7 @@ def _sound(text: str, scene: Scene, rng: Random) -> str:
     return text
 
 
-def _scene(brief: dict[str, Any], kind: str, asked: Asked) -> Scene:
+def _scene(brief: dict[str, Any], kind: str, asked: Assignment) -> Scene:
     language, grammar = asked.language, GRAMMARS[asked.language]
     is_chinese = language == "zh"
     topic = str(brief.get("topic", "")).strip().rstrip(".。")

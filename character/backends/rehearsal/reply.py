@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from character.backends.rehearsal import generic
-from character.backends.rehearsal.asked import Asked
+from character.backends.rehearsal.asked import Assignment
 from character.backends.rehearsal.judge import care_of, judgement, read_degrees, tell_trait
 from character.backends.rehearsal.messages import check_messages, write_messages
 from character.backends.rehearsal.prompt import read_prompt
@@ -16,7 +16,7 @@ from character.backends.rehearsal.responses import LEANINGS, choose, compose, re
 from character.text import detect_language, stable_seed
 
 NOISE, POSITION_BIAS = 0.08, 0.06
-_TASKS: tuple[tuple[str, set[str], Callable[[Asked], dict[str, Any]]], ...] = (
+_TASKS: tuple[tuple[str, set[str], Callable[[Assignment], dict[str, Any]]], ...] = (
     ("responses", {"degrees"}, read_degrees),
     ("traits", {"shown"}, tell_trait),
     ("traits", {"response"}, choose),
@@ -55,7 +55,7 @@ def rehearse(
     if prompt is None:
         return _plain(messages[-1]["content"], rng)
     care = care_of(prompt.layout.instruction)
-    asked = Asked(
+    asked = Assignment(
         values=prompt.values,
         outputs={field.name: field for field in prompt.layout.outputs},
         demos=prompt.demos,

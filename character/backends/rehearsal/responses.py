@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-from character.backends.rehearsal.asked import Asked
+from character.backends.rehearsal.asked import Assignment
 from character.backends.rehearsal.phrases import REPLIES, Phrases, read
 from character.backends.rehearsal.sense import Sense, concepts_of, sense_of
 from character.backends.rehearsal.words import capitalized, gist
@@ -21,21 +21,21 @@ _BODIES = {"absent": (2, 7), "subtle": (2, 5), "natural": (1, 4), "overdone": (1
 _LEVEL = re.compile("|".join(_BODIES))
 
 
-def respond(asked: Asked) -> dict[str, Any]:
+def respond(asked: Assignment) -> dict[str, Any]:
     """Return a reply to the last message of the conversation, at the level that ``expression`` asks for."""
     if "expression" not in asked.values:
         return {"response": _in_character(asked)}
     return {"response": _at_level(asked, asked.values["expression"])}
 
 
-def respond_at_each(asked: Asked) -> dict[str, Any]:
+def respond_at_each(asked: Assignment) -> dict[str, Any]:
     """Return one reply to the last message of the conversation for each of the ``expressions``."""
     given = asked.values["expressions"]
     expressions = given if isinstance(given, list) else [given]
     return {"responses": [_at_level(asked, expression) for expression in expressions]}
 
 
-def _at_level(asked: Asked, expression: Any) -> str:
+def _at_level(asked: Assignment, expression: Any) -> str:
     level = _LEVEL.search(str(expression).casefold())
     name = asked.values.get("focus_trait")
     traits = [trait for trait in asked.listed("character") if isinstance(trait, dict)]
@@ -44,7 +44,7 @@ def _at_level(asked: Asked, expression: Any) -> str:
     return compose(asked.message, sense, level[0] if level else "natural", asked.language, asked.rng)
 
 
-def _in_character(asked: Asked) -> str:
+def _in_character(asked: Assignment) -> str:
     """Return a reply in which up to three traits of the character show naturally, a plain one without any."""
     traits, rng = asked.listed("character"), asked.rng
     senses = [sense_of(trait, asked.language) for trait in rng.sample(traits, min(3, len(traits)))]
@@ -55,7 +55,7 @@ def _in_character(asked: Asked) -> str:
     return _text(parts, asked.message, asked.language)
 
 
-def choose(asked: Asked) -> dict[str, Any]:
+def choose(asked: Assignment) -> dict[str, Any]:
     """Return a reply that shows one of two traits naturally.
 
     P(first) = 1 / (1 + exp(leaning of the second - leaning of the first)), in any order and for any message.
