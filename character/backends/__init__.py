@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NotRequired, TypedDict, Unpack
 
 from character.backends.plain_errors import plain_error
-from character.config import BackendConfig, Config
+from character.config import BackendConfig, Config, describe_validation
 from character.config.backend import BackendFields
 from character.errors import ConfigError
 
@@ -47,10 +47,14 @@ def build_lm(
     """
     import dspy
     from dspy.utils.exceptions import LMError
+    from pydantic import ValidationError
 
     from character.backends.seam import AsyncSeamEngine, Backend, SeamEngine
 
-    settings = config or _backend(fields)
+    try:
+        settings = config or BackendConfig.model_validate(fields)
+    except ValidationError as error:
+        raise ConfigError(f"this backend is not valid: {describe_validation(error)}") from None
     try:
         backend = Backend(settings, journal, budget, name)
         return dspy.LM(
@@ -101,14 +105,3 @@ def ping(config: BackendConfig) -> PingResult:
         return {"ok": False, "error": text, "seconds": round(time.monotonic() - started, 3)}
     model = scope.seen[-1].model if scope.seen else config.model_name
     return {"ok": True, "model": model, "seconds": round(time.monotonic() - started, 3)}
-
-
-def _backend(fields: BackendFields) -> BackendConfig:
-    from pydantic import ValidationError
-
-    from character.config import describe_validation
-
-    try:
-        return BackendConfig.model_validate(fields)
-    except ValidationError as error:
-        raise ConfigError(f"this backend is not valid: {describe_validation(error)}") from None

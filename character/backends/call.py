@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import dspy
@@ -15,11 +16,13 @@ from character.backends.observe import Observation, observing
 from character.backends.plain_errors import plain_error, unavailable
 from character.backends.seam import SeamEngine
 from character.backends.secrets import first_line
+from character.backends.waiting import blocking, run_blocking
 from character.errors import CharacterError, ConfigError
 from character.protocols import LanguageModel
 from character.records import Usage
 
 _ADAPTER = CharacterAdapter()
+_FAULT_DESCRIPTION = "what was wrong with your previous reply; answer again without that fault"
 _UNUSABLE = (
     dspy_errors.LMConfigurationError,
     dspy_errors.LMUnsupportedFeatureError,
@@ -33,6 +36,19 @@ _SERVER_FAULTS: dict[type[Exception], str] = {
 }
 SERVER_FAULTS = frozenset({"server_error", *_SERVER_FAULTS.values()})
 """Faults that are the server's, not the message's: trying again another time may help."""
+
+
+class Fault(NamedTuple):
+    """What was wrong with a reply: one countable word, and the detail; both are empty where nothing was."""
+
+    word: str = ""
+    detail: str = ""
+
+
+_CUT_SHORT = {
+    "length": Fault("cut_off", "the reply reached max_tokens"),
+    "content_filter": Fault("content_filter", "the server's content filter stopped the reply"),
+}
 
 
 @dataclass(frozen=True)
@@ -69,24 +85,13 @@ class Call:
 
     def run(self) -> Reply:
         """Make the call in this thread."""
-        with self._frame() as frame:
-            try:
-                frame.outputs = self.predict(**frame.arguments)
-            except dspy_errors.DSPyError as error:
-                frame.fault = classify(error, paced=frame.paced)
-        return frame.reply(self)
+        return run_blocking(self._reply(blocking(self.predict)))
 
     async def arun(self) -> Reply:
         """Make the call on the event loop."""
-        with self._frame() as frame:
-            try:
-                frame.outputs = await self.predict.acall(**frame.arguments)
-            except dspy_errors.DSPyError as error:
-                frame.fault = classify(error, paced=frame.paced)
-        return frame.reply(self)
+        return await self._reply(self.predict.acall)
 
-    @contextmanager
-    def _frame(self) -> Iterator[_Frame]:
+    async def _reply(self, predict: Callable[..., Awaitable[Any]]) -> Reply:
         lm = self.lm or self.predict.lm or dspy.settings.lm
         if lm is None:
             raise ConfigError(
@@ -95,46 +100,29 @@ class Call:
             )
         arguments: dict[str, Any] = {**self.inputs, "config": _sampling(lm, self.seed), "lm": lm}
         if self.fault:
-            arguments |= {"signature": _asking_again(self.predict.signature), "previous_fault": self.fault}
+            # One more input, last: what was wrong with the reply before.
+            fault_field = dspy.InputField(desc=_FAULT_DESCRIPTION)
+            signature = self.predict.signature.append("previous_fault", fault_field, str)
+            arguments |= {"signature": signature, "previous_fault": self.fault}
         paced = _seam_of(lm) is not None
-        probe = _Probe()
-        with _surroundings(None if paced else probe), observing(self.stage, self.trait) as scope:
-            yield _Frame(arguments, lm.model, probe, scope.seen, paced)
-
-
-class Fault(NamedTuple):
-    """What was wrong with a reply: one countable word, and the detail; both are empty where nothing was."""
-
-    word: str = ""
-    detail: str = ""
-
-
-NO_FAULT = Fault()
-
-
-@dataclass
-class _Frame:
-    """The moving parts of one call."""
-
-    arguments: dict[str, Any]
-    model: str
-    probe: _Probe
-    seen: list[Observation]
-    paced: bool
-    outputs: Any = None
-    fault: Fault = NO_FAULT
-
-    def reply(self, call: Call) -> Reply:
-        observed = self.seen or [_observation(entry, self.model) for entry in self.probe.history]
-        last = observed[-1] if observed else Observation(model=self.model)
-        fault, detail = self.fault
-        if last.finish_reason == "length":
-            fault, detail = "cut_off", "the reply reached max_tokens"
-        elif last.finish_reason == "content_filter":
-            fault, detail = "content_filter", "the server's content filter stopped the reply"
-        usage = sum((_usage(observation) for observation in observed), Usage(reasks=int(bool(call.fault))))
-        outputs = {} if fault or self.outputs is None else dict(self.outputs.items())
-        return Reply(outputs, fault, detail, last.model, call.seed, usage)
+        # It stands among DSPy's calling modules, to get the history entry that every model writes.
+        probe = SimpleNamespace(history=[])
+        prediction, fault = None, Fault()
+        settings = lean_settings()
+        if not paced:
+            settings["caller_modules"] = [*(dspy.settings.caller_modules or []), probe]
+        surroundings = dspy.context(**settings) if settings else nullcontext()
+        with surroundings, observing(self.stage, self.trait) as scope:
+            try:
+                prediction = await predict(**arguments)
+            except dspy_errors.DSPyError as error:
+                fault = classify(error, paced=paced)
+        observed = scope.seen or [_observation(entry, lm.model) for entry in probe.history]
+        last = observed[-1] if observed else Observation(model=lm.model)
+        word, detail = _CUT_SHORT.get(last.finish_reason, fault)
+        usage = sum((_usage(observation) for observation in observed), Usage(reasks=int(bool(self.fault))))
+        outputs = {} if word or prediction is None else dict(prediction.items())
+        return Reply(outputs, word, detail, last.model, self.seed, usage)
 
 
 def lean_settings() -> dict[str, Any]:
@@ -146,20 +134,6 @@ def lean_settings() -> dict[str, Any]:
         # Inputs fit their fields by construction; the check is a tenth of a call.
         needed["warn_on_type_mismatch"] = False
     return needed
-
-
-def _surroundings(probe: _Probe | None) -> AbstractContextManager[Any]:
-    needed = lean_settings()
-    if probe is not None:
-        needed["caller_modules"] = [*(dspy.settings.caller_modules or []), probe]
-    return dspy.context(**needed) if needed else nullcontext()
-
-
-class _Probe:
-    """Stands among DSPy's calling modules for one call, to get the history entry that every model writes."""
-
-    def __init__(self) -> None:
-        self.history: list[dict[str, Any]] = []
 
 
 def classify(error: Exception, *, paced: bool = False) -> Fault:
@@ -206,15 +180,6 @@ def _stop_where_misconfigured(error: Exception, detail: str) -> None:
             f"the server does not know the address or the model (model {model}): {detail}",
             fix="check api_base (it often ends in /v1) and the model's name.",
         ) from None
-
-
-def _asking_again(signature: Any) -> Any:
-    """Return the signature with one more input, last: what was wrong with the reply before."""
-    return signature.append(
-        "previous_fault",
-        dspy.InputField(desc="what was wrong with your previous reply; answer again without that fault"),
-        str,
-    )
 
 
 def _seam_of(lm: LanguageModel) -> SeamEngine | None:

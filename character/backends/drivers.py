@@ -2,8 +2,8 @@
 
 A module writes its logic once, as a generator that yields lists of work (all of a list may run at the
 same time) and receives the list of results. ``drive`` runs it for ``forward``, ``adrive`` for
-``aforward``; a third, ``measuring.Meter``, only measures it. So they never differ, no event loop is started behind the
-user's back, and models that can only be called one way still work.
+``aforward``; a third, ``measuring.Meter``, only measures it. So they never differ, no event loop is started
+behind the user's back, and models that can only be called one way still work.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache, wraps
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 import dspy
 
+from character.backends.waiting import blocking, run_blocking
 from character.protocols import LanguageModel
 
 T = TypeVar("T")
@@ -57,28 +58,20 @@ def running_by(run: Run) -> Iterator[None]:
 
 def drive(steps: Steps[T]) -> T:
     """Run a module's logic in this thread, each list of work in parallel threads (see ``running_by``)."""
-    run = _RUN.get() or _in_threads
-    results: list[Any] | None = None
-    try:
-        while True:
-            work = next(steps) if results is None else steps.send(results)
-            results = run(work)
-    except StopIteration as stop:
-        value: T = stop.value
-        return value
-
-
-def _in_threads(work: Sequence[Work]) -> list[Any]:
-    return parallel([item.run for item in work])
+    run = _RUN.get() or (lambda work: parallel([item.run for item in work]))
+    return run_blocking(_driven(steps, blocking(run)))
 
 
 async def adrive(steps: Steps[T]) -> T:
     """Run a module's logic on the event loop, each list of work in concurrent tasks."""
-    results: list[Any] | None = None
+    return await _driven(steps, lambda work: aparallel([item.arun for item in work]))
+
+
+async def _driven(steps: Steps[T], run: Callable[[Sequence[Work]], Awaitable[list[Any]]]) -> T:
+    results: Any = None  # as a generator that begins wants it
     try:
         while True:
-            work = next(steps) if results is None else steps.send(results)
-            results = await aparallel([item.arun for item in work])
+            results = await run(steps.send(results))
     except StopIteration as stop:
         value: T = stop.value
         return value
@@ -145,33 +138,19 @@ async def _awaited(result: Awaitable[T]) -> T:
     return await result
 
 
-def accepted_arguments(module: Any, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments that a callable, or a module's ``forward`` (else ``aforward``), takes."""
-    called: Any = type(module) if isinstance(module, dspy.Module) else module
-    names = _parameter_names(called)
-    return arguments if names is None else {name: value for name, value in arguments.items() if name in names}
-
-
 def names_argument(module: Any, name: str) -> bool:
     """Whether a callable, or a module's ``forward`` (else ``aforward``), names this parameter itself."""
-    called: Any = type(module) if isinstance(module, dspy.Module) else module
-    return name in _signature(called).parameters
+    return name in _parameters(module)
 
 
-def _signature(called: Any) -> inspect.Signature:
-    method = called
-    if isinstance(called, type):
-        method = called.forward if hasattr(called, "forward") else called.aforward  # type: ignore[attr-defined]
-    return inspect.signature(method)
+def _parameters(module: Any) -> Mapping[str, inspect.Parameter]:
+    called: Any = module
+    if isinstance(module, dspy.Module):
+        called = getattr(type(module), "forward", None) or type(module).aforward
+    return _signature(called).parameters
 
 
-@lru_cache(maxsize=256)
-def _parameter_names(called: Any) -> frozenset[str] | None:
-    """Return the names of a callable's parameters, None where it takes any."""
-    parameters = _signature(called).parameters.values()
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return None
-    return frozenset(parameter.name for parameter in parameters)
+_signature = lru_cache(maxsize=256)(inspect.signature)
 
 
 @dataclass(frozen=True)
@@ -220,12 +199,11 @@ class ModuleCall:
             return await asyncio.to_thread(self.module, **self._accepted())
 
     def _accepted(self) -> dict[str, Any]:
-        return accepted_arguments(self.module, self.arguments)
+        """Return the arguments that the module takes."""
+        parameters = _parameters(self.module)
+        if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+            return self.arguments
+        return {name: value for name, value in self.arguments.items() if name in parameters}
 
-    @contextmanager
-    def _context(self) -> Iterator[None]:
-        if self.lm is None:
-            yield
-            return
-        with dspy.context(lm=self.lm):
-            yield
+    def _context(self) -> AbstractContextManager[Any]:
+        return nullcontext() if self.lm is None else dspy.context(lm=self.lm)

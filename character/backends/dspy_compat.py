@@ -7,24 +7,12 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from dspy._vendor.lm15.serde import request_to_dict, response_from_dict, response_to_dict
-from dspy._vendor.lm15.transports import StdlibAsyncTransport, StdlibTransport
+from dspy._vendor.lm15.serde import request_to_dict as request_to_dict
+from dspy._vendor.lm15.serde import response_from_dict as response_from_dict
+from dspy._vendor.lm15.serde import response_to_dict as response_to_dict
+from dspy._vendor.lm15.transports import StdlibAsyncTransport as StdlibAsyncTransport
+from dspy._vendor.lm15.transports import StdlibTransport as StdlibTransport
 from dspy.clients import execution
-
-__all__ = [
-    "StdlibAsyncTransport",
-    "StdlibTransport",
-    "close_async_engine",
-    "find_route",
-    "is_frozen",
-    "is_preparation",
-    "is_pricing",
-    "request_to_dict",
-    "response_from_dict",
-    "response_to_dict",
-    "set_frozen",
-    "without_usage_note",
-]
 
 M = TypeVar("M", bound=type)
 
@@ -70,9 +58,5 @@ def without_usage_note(module_class: M) -> M:
 
     They are no ``dspy.Prediction``, so DSPy would warn on every call that is made with ``track_usage``.
     """
-    module_class._set_lm_usage = _note_nothing  # type: ignore[attr-defined]
+    module_class._set_lm_usage = lambda _module, _tokens, _output: None  # type: ignore[attr-defined]
     return module_class
-
-
-def _note_nothing(_module: Any, _tokens: Any, _output: Any) -> None:
-    return None

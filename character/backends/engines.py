@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import Any, Protocol
+from typing import Any
 from urllib.request import getproxies
 
 from dspy import lm15
@@ -16,50 +16,39 @@ from dspy.clients.engines.base import AsyncEngine, Engine
 
 from character.backends.dspy_compat import StdlibAsyncTransport, StdlibTransport, find_route
 from character.backends.secrets import remember
-from character.config import BackendConfig
+from character.config import BackendConfig, is_rehearsal_model
 from character.errors import ConfigError
-
-NO_KEY = "not-needed"
-"""What is sent as key to a server of the user's own (``api_base``) when no key is configured."""
-
-
-class EngineSource(Protocol):
-    """Makes the engines of one backend: one for threads, one per event loop."""
-
-    def sync(self) -> Engine:
-        """Return a new engine with ``complete(request)``."""
-
-    def asynchronous(self) -> AsyncEngine:
-        """Return a new engine with an async ``complete(request)``, to be used on one event loop."""
 
 
 @dataclass(frozen=True)
-class NativeSource:
-    """DSPy's own client with a connection pool as large as the backend's limit."""
+class Engines:
+    """Makes the engines of one backend: new ones for threads, new ones to be used on one event loop."""
 
-    config: BackendConfig
+    sync: Callable[[], Engine]
+    asynchronous: Callable[[], AsyncEngine]
 
-    def _router(self, transport: type[Any]) -> lm15.RouterConfig:
-        provider = LM15Engine(lm15.RouterConfig(env={})).resolve(self.config.model).provider
-        key = api_key(self.config)
-        return lm15.RouterConfig(
-            api_keys={provider: key} if key else None,
-            base_urls={provider: self.config.api_base} if self.config.api_base else None,
-            transport=transport(
-                read_timeout=self.config.timeout_s,
-                write_timeout=self.config.timeout_s,
-                max_connections=max(self.config.max_in_flight, 100),
-                trust_env=bool(getproxies()),  # else the environment is searched for a proxy on every request
-            ),
-        )
 
-    def sync(self) -> Engine:
-        """Return DSPy's synchronous native engine."""
-        return LM15Engine(self._router(StdlibTransport))
+def _native(config: BackendConfig) -> Engines:
+    """Return DSPy's own client with a connection pool as large as the backend's limit."""
+    return Engines(
+        lambda: LM15Engine(_router(config, StdlibTransport)),
+        lambda: LeanAsyncLM15Engine(_router(config, StdlibAsyncTransport)),
+    )
 
-    def asynchronous(self) -> AsyncEngine:
-        """Return DSPy's asynchronous native engine."""
-        return LeanAsyncLM15Engine(self._router(StdlibAsyncTransport))
+
+def _router(config: BackendConfig, transport: type[Any]) -> lm15.RouterConfig:
+    provider = LM15Engine(lm15.RouterConfig(env={})).resolve(config.model).provider
+    key = api_key(config)
+    return lm15.RouterConfig(
+        api_keys={provider: key} if key else None,
+        base_urls={provider: config.api_base} if config.api_base else None,
+        transport=transport(
+            read_timeout=config.timeout_s,
+            write_timeout=config.timeout_s,
+            max_connections=max(config.max_in_flight, 100),
+            trust_env=bool(getproxies()),  # else the environment is searched for a proxy on every request
+        ),
+    )
 
 
 class LeanAsyncLM15Engine(AsyncLM15Engine):
@@ -79,32 +68,19 @@ class LeanAsyncLM15Engine(AsyncLM15Engine):
         await self.config.transport.aclose()
 
 
-@dataclass(frozen=True)
-class LiteLLMSource:
-    """LiteLLM, for every provider DSPy's own client does not speak to."""
+def _litellm(config: BackendConfig) -> Engines:
+    """Return LiteLLM, for every provider DSPy's own client does not speak to."""
 
-    config: BackendConfig
-
-    def _options(self) -> dict[str, Any]:
-        if is_rehearsal(self.config):
+    def options() -> dict[str, Any]:
+        if is_rehearsal_model(config.model_name):
             from character.backends.rehearsal import register_with_litellm
 
             register_with_litellm()
-        _check_provider(self.config)
-        options = {
-            "api_key": api_key(self.config),
-            "api_base": self.config.api_base,
-            "timeout": self.config.timeout_s,
-        }
-        return {name: value for name, value in options.items() if value is not None}
+        _check_provider(config)
+        values = {"api_key": api_key(config), "api_base": config.api_base, "timeout": config.timeout_s}
+        return {name: value for name, value in values.items() if value is not None}
 
-    def sync(self) -> Engine:
-        """Return DSPy's synchronous LiteLLM engine."""
-        return LiteLLMEngine(**self._options())
-
-    def asynchronous(self) -> AsyncEngine:
-        """Return DSPy's asynchronous LiteLLM engine."""
-        return AsyncLiteLLMEngine(**self._options())
+    return Engines(lambda: LiteLLMEngine(**options()), lambda: AsyncLiteLLMEngine(**options()))
 
 
 def _check_provider(config: BackendConfig) -> None:
@@ -128,38 +104,19 @@ def _check_provider(config: BackendConfig) -> None:
         litellm.suppress_debug_info = quiet
 
 
-@dataclass(frozen=True)
-class RehearsalSource:
-    """The embedded model that needs no key, no weights and no network."""
+def _rehearsal(_config: BackendConfig) -> Engines:
+    """Return the embedded model that needs no key, no weights and no network."""
+    from character.backends.rehearsal import AsyncRehearsalEngine, RehearsalEngine
 
-    config: BackendConfig
-
-    def sync(self) -> Engine:
-        """Return the rehearsal engine."""
-        from character.backends.rehearsal import RehearsalEngine
-
-        return RehearsalEngine()
-
-    def asynchronous(self) -> AsyncEngine:
-        """Return the rehearsal engine's async twin."""
-        from character.backends.rehearsal import AsyncRehearsalEngine, RehearsalEngine
-
-        return AsyncRehearsalEngine(RehearsalEngine())
+    return Engines(RehearsalEngine, lambda: AsyncRehearsalEngine(RehearsalEngine()))
 
 
-SOURCES: dict[str, Callable[[BackendConfig], EngineSource]] = {
-    "native": NativeSource,
-    "litellm": LiteLLMSource,
-    "rehearsal": RehearsalSource,
+SOURCES: dict[str, Callable[[BackendConfig], Engines]] = {
+    "native": _native,
+    "litellm": _litellm,
+    "rehearsal": _rehearsal,
 }
 """The one registry of backend kinds."""
-
-
-def is_rehearsal(config: BackendConfig) -> bool:
-    """Whether the backend ends at the rehearsal model, by whichever way."""
-    from character.config import is_rehearsal_model
-
-    return config.kind == "rehearsal" or is_rehearsal_model(config.model)
 
 
 def api_key(config: BackendConfig) -> str | None:
@@ -179,6 +136,6 @@ def api_key(config: BackendConfig) -> str | None:
         remember(value)
         return value
     if config.api_base:
-        return NO_KEY  # the provider's own key is not for a server that somebody named
+        return "not-needed"  # the provider's own key is not for a server that somebody named
     remember(os.environ.get(f"{config.model.split('/', 1)[0].upper()}_API_KEY"))
     return None

@@ -17,7 +17,7 @@ from dspy import lm15
 
 from character.backends.plain_errors import unavailable
 from character.backends.secrets import first_line
-from character.backends.waiting import Ticket, Waiting
+from character.backends.waiting import Turn, Waiting
 from character.config import BackendConfig
 from character.errors import BackendUnavailableError
 
@@ -146,19 +146,22 @@ class Gate:
         self.health, self.waiting = health, waiting
         self.in_flight = 0
         self._lock = threading.Lock()
-        self._tickets: deque[Ticket] = deque()
+        self._queue: deque[Turn] = deque()
         self._paces = _paces(health.config)
 
     async def enter(self, tokens: int) -> None:
         """Wait until a call of about this many tokens may be sent."""
-        while (ticket := self._take_place()) is not None:
+        while (turn := self._take_place()) is not None:
             try:
-                await ticket.wait()
+                await self.waiting.until(turn)
             except BaseException:
-                self._hand_back(ticket)
+                self._hand_back(turn)
                 raise
         try:
-            await self._wait_for_the_server(tokens)
+            while (pause := self.health.not_before - time.monotonic()) > 0:
+                await self.waiting.sleep(pause)
+            if self._paces and (pause := self._keep_pace(tokens)) > 0:
+                await self.waiting.sleep(pause)
         except BaseException:
             self.leave()
             raise
@@ -169,32 +172,28 @@ class Gate:
             self.in_flight -= 1
             self._wake()
 
-    async def _wait_for_the_server(self, tokens: int) -> None:
-        while (pause := self.health.not_before - time.monotonic()) > 0:
-            await self.waiting.sleep(pause)
-        if self._paces and (pause := self._keep_pace(tokens)) > 0:
-            await self.waiting.sleep(pause)
-
-    def _take_place(self) -> Ticket | None:
-        """Take a free place and return None; return the ticket to wait with where there is none."""
+    def _take_place(self) -> Turn | None:
+        """Take a free place and return None; return the turn to wait for where there is none."""
         with self._lock:
             if self.in_flight < int(self.health.limit):
                 self.in_flight += 1
                 return None
-            ticket = self.waiting.ticket()
-            self._tickets.append(ticket)
-            return ticket
+            turn = self.waiting.new_turn()
+            self._queue.append(turn)
+            return turn
 
-    def _hand_back(self, ticket: Ticket) -> None:
+    def _hand_back(self, turn: Turn) -> None:
         """Wait no more, and let another have the place where one was given meanwhile."""
         with self._lock:
-            ticket.give()
+            turn.cancel()
             self._wake()
 
     def _wake(self) -> None:
         free = int(self.health.limit) - self.in_flight
-        while free > 0 and self._tickets:
-            if self._tickets.popleft().give():
+        while free > 0 and self._queue:
+            turn = self._queue.popleft()
+            if not turn.done():
+                turn.set_result(None)
                 free -= 1
 
     def _keep_pace(self, tokens: int) -> float:

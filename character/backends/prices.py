@@ -28,13 +28,10 @@ class Price:
         return float(fresh * self.prompt + cached * self.cached + usage.output_tokens * self.completion)
 
 
-FREE = Price(0.0, 0.0, 0.0)
-
-
 def price_of(config: BackendConfig) -> Price | None:
     """Return the price of a backend's model, None where it is unknown. The rehearsal model is free."""
-    if config.kind == "rehearsal" or is_rehearsal_model(config.model):
-        return FREE
+    if is_rehearsal_model(config.model_name):
+        return Price(0.0, 0.0, 0.0)
     if config.input_price is not None and config.output_price is not None:
         return Price(config.input_price / 1e6, config.output_price / 1e6, config.input_price / 1e6)
     if config.api_base:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
@@ -16,7 +16,7 @@ from character.backends.budget import Amount, Budget
 from character.backends.dspy_compat import request_to_dict, response_from_dict, response_to_dict
 from character.backends.engines import SOURCES
 from character.backends.gate import Attempts, Gate, Health, was_sent
-from character.backends.observe import Observation, current_scope, report
+from character.backends.observe import Observation, Scope, current_scope, report
 from character.backends.prices import Price, price_of
 from character.backends.waiting import IN_TASKS, IN_THREADS, blocking, run_blocking
 from character.config import BackendConfig
@@ -40,19 +40,18 @@ class Journal(Protocol):
         """Keep a finished call without blocking the event loop; returns once it is on disk."""
 
 
+@dataclass(eq=False)
 class Backend:
     """What the engines of one backend share: name in the accounts, configuration, health, journal, budget."""
 
-    def __init__(
-        self,
-        config: BackendConfig,
-        journal: Journal | None = None,
-        budget: Budget | None = None,
-        name: str = "default",
-    ) -> None:
-        self.config, self.journal, self.budget, self.name = config, journal, budget, name
-        self.source = SOURCES[config.kind](config)
-        self.health = Health(config, limit=float(config.max_in_flight))
+    config: BackendConfig
+    journal: Journal | None = None
+    budget: Budget | None = None
+    name: str = "default"
+
+    def __post_init__(self) -> None:
+        self.source = SOURCES[self.config.kind](self.config)
+        self.health = Health(self.config, limit=float(self.config.max_in_flight))
 
     @cached_property
     def price(self) -> Price | None:
@@ -108,22 +107,6 @@ class Backend:
             cost_usd=None if self.price is None else self.price.of(usage),
         )
 
-    def settle(self, need: Amount | None, observation: Observation) -> None:
-        """Tell the budget what a call really took."""
-        if self.budget and need:
-            tokens = observation.prompt_tokens + observation.completion_tokens
-            self.budget.settle(need, Amount(tokens, observation.cost_usd or 0.0))
-
-    def failed(self, need: Amount | None, error: BaseException) -> None:
-        """Give a reservation back, but keep it where the server may have done the work and charged for it."""
-        if self.budget is None or need is None:
-            return
-        lost = isinstance(error, lm15.TimeoutError | asyncio.CancelledError)
-        if lost or (isinstance(error, lm15.TransportError) and was_sent(error)):
-            self.budget.settle(need, need)
-        else:
-            self.budget.release(need)
-
 
 @dataclass(frozen=True)
 class _Channel:
@@ -176,9 +159,9 @@ class _Seam:
         return response
 
     async def _send(self, request: lm15.Request, key: str) -> tuple[lm15.Response, Observation]:
-        """Return the reply of as many attempts as it takes."""
         channel, backend = self._channel(), self.backend
-        attempts, tokens = Attempts(backend.health), _tokens_to_pace(backend.config, request)
+        attempts = Attempts(backend.health)
+        tokens = prompt_bytes(request) // 4 if backend.config.tokens_per_minute else 0
         while True:
             await channel.gate.enter(tokens)
             try:
@@ -196,17 +179,22 @@ class _Seam:
 
     async def _attempt(self, channel: _Channel, request: lm15.Request) -> tuple[lm15.Response, Observation]:
         """Return the reply of one attempt, for which the budget has room."""
-        backend = self.backend
-        need = backend.need(request) if backend.budget else None
-        while backend.budget and need and not backend.budget.try_reserve(need):
+        backend, budget = self.backend, self.backend.budget
+        need = backend.need(request) if budget else None
+        while budget and need and not budget.try_reserve(need):
             await channel.gate.waiting.sleep(_BUDGET_POLL_S)
         try:
             response = encodable(await channel.send(request))
         except BaseException as error:
-            backend.failed(need, error)
+            if budget and need and _was_charged(error):
+                budget.settle(need, need)
+            elif budget and need:
+                budget.release(need)
             raise
         observation = backend.finished(response)
-        backend.settle(need, observation)
+        if budget and need:
+            tokens = observation.prompt_tokens + observation.completion_tokens
+            budget.settle(need, Amount(tokens, observation.cost_usd or 0.0))
         backend.health.succeeded()
         return response, observation
 
@@ -260,24 +248,21 @@ class AsyncSeamEngine(_Seam):
             await channel.engine.aclose()
 
 
-def _tokens_to_pace(config: BackendConfig, request: lm15.Request) -> int:
-    return prompt_bytes(request) // 4 if config.tokens_per_minute else 0
+def _was_charged(error: BaseException) -> bool:
+    """Whether the server may have done the work of a call that failed, and charged for it."""
+    lost = isinstance(error, lm15.TimeoutError | asyncio.CancelledError)
+    return lost or (isinstance(error, lm15.TransportError) and was_sent(error))
 
 
 def journal_entry(backend: str, response: lm15.Response, observation: Observation) -> dict[str, Any]:
     """Return what the journal keeps of a call, JSON-native."""
-    scope = current_scope()
+    scope, taken = current_scope() or Scope(), asdict(observation)
+    del taken["replayed"]
     return {
-        "stage": scope.stage if scope else "",
-        "trait": scope.trait if scope else "",
+        "stage": scope.stage,
+        "trait": scope.trait,
         "backend": backend,
-        "observation": {
-            "model": observation.model,
-            "finish_reason": observation.finish_reason,
-            "prompt_tokens": observation.prompt_tokens,
-            "completion_tokens": observation.completion_tokens,
-            "cost_usd": observation.cost_usd,
-        },
+        "observation": taken,
         "response": response_to_dict(response),
     }
 

@@ -8,32 +8,24 @@ awaits anything. In a thread each of their waits blocks until it is over, so tha
 from __future__ import annotations
 
 import asyncio
-import threading
+import concurrent.futures
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class Ticket(Protocol):
-    """What one caller waits with until it is its turn."""
-
-    def give(self) -> bool:
-        """Say that it is the caller's turn; False where it was said already."""
-
-    async def wait(self) -> None:
-        """Wait until it is the caller's turn."""
+Turn = concurrent.futures.Future[None] | asyncio.Future[None]
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A way to wait: for some seconds, or for one's turn."""
+    """A way to wait: for some seconds, or for one's turn, which is a future that somebody sets."""
 
     sleep: Callable[[float], Awaitable[None]]
-    ticket: Callable[[], Ticket]
+    new_turn: Callable[[], Turn]
+    until: Callable[[Any], Awaitable[None]]
 
 
 def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -56,32 +48,11 @@ def blocking(function: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
     return call
 
 
-class _ThreadTicket:
-    def __init__(self) -> None:
-        self._given = threading.Event()
-
-    def give(self) -> bool:
-        was_given = self._given.is_set()
-        self._given.set()
-        return not was_given
-
-    async def wait(self) -> None:
-        self._given.wait()
+async def _until(turn: asyncio.Future[None]) -> None:
+    await turn
 
 
-class _TaskTicket:
-    def __init__(self) -> None:
-        self._given: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def give(self) -> bool:
-        if self._given.done():
-            return False
-        self._given.set_result(None)
-        return True
-
-    async def wait(self) -> None:
-        await self._given
-
-
-IN_THREADS = Waiting(sleep=blocking(time.sleep), ticket=_ThreadTicket)
-IN_TASKS = Waiting(sleep=asyncio.sleep, ticket=_TaskTicket)
+IN_THREADS = Waiting(
+    blocking(time.sleep), concurrent.futures.Future, blocking(concurrent.futures.Future.result)
+)
+IN_TASKS = Waiting(asyncio.sleep, lambda: asyncio.get_running_loop().create_future(), _until)

@@ -1,31 +1,24 @@
 """Which candidates cannot stand in a preference pair, each for a reason of one countable word.
 
-Every check would rather miss than be wrong: a good reply that is thrown away costs a message its pair, a bad one
-that is kept still meets the ranking. All work on English and Chinese replies; patterns of both languages are tried
-on every reply, because replies mix them.
+Every check would rather miss than be wrong: a good reply that is thrown away costs a message its pair, a bad
+one that is kept still meets the ranking. All work on English and Chinese replies; patterns of both languages
+are tried on every reply, because replies mix them.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import lru_cache
 
 from character.constitution import Trait
 from character.records import Message
-from character.responses.filter_patterns import is_meta, leaked_model, named_trait
+from character.responses.filter_patterns import is_meta, leaked_model, named_trait, speaks_of_languages
 from character.responses.scripts import is_in_script
 from character.text import count_tokens, is_refusal, jaccard, shingles
 
 NEAR_IDENTICAL_JACCARD = 0.9
 """Jaccard similarity of character 3-grams from which a candidate repeats another one of its message."""
 _SIMILAR_LENGTH = 0.75  # texts that differ more in length are not compared
-_OTHER_LANGUAGE = re.compile(
-    r"translat|in (?:english|chinese|mandarin|french|german|spanish|japanese|korean|russian|italian|portuguese)"
-    r"|\b(?:english|chinese|mandarin|cantonese|japanese|korean) (?:word|phrase|sentence|text|version|poem|name|character)"
-    r"|翻译|译成|英文|英语|中文|汉语|日语|日文|韩语|法语|德语|俄语|西班牙语|外语",
-    re.IGNORECASE,
-)
 
 
 def unusable(
@@ -39,12 +32,13 @@ def unusable(
 ) -> tuple[str, str]:
     """Return (reason, detail) for a reply that cannot be a candidate, ("", "") for one that can.
 
-    Reasons, the first that holds: ``empty``; ``refusal``; ``too_long`` (an estimate of more than ``max_tokens``);
-    ``wrong_language`` (hardly a letter of the message's language, where the message asks for no other);
-    ``model_leak`` (claims to be a model that is sold under another name than ``assistant_name``, or to be trained
-    by its maker); ``meta`` (talks of its instructions or its assigned character); ``names_trait`` (calls itself
-    by the trait's name, which only messages of the kind ``self_reflection`` invite); ``identical`` and
-    ``near_identical`` to one of the texts ``kept``. ``detail`` quotes what was found.
+    Reasons, the first that holds: ``empty``; ``refusal``; ``too_long`` (an estimate of more than
+    ``max_tokens``); ``wrong_language`` (hardly a letter of the message's language, where the message asks
+    for no other); ``model_leak`` (claims to be a model that is sold under another name than
+    ``assistant_name``, or to be trained by its maker); ``meta`` (talks of its instructions or its assigned
+    character); ``names_trait`` (calls itself by the trait's name, which only messages of the kind
+    ``self_reflection`` invite); ``identical`` and ``near_identical`` to one of the texts ``kept``.
+    ``detail`` quotes what was found.
     """
     if not text.strip():
         return "empty", "a reply without text"
@@ -54,27 +48,25 @@ def unusable(
         return "too_long", f"about {tokens} tokens, at most {max_tokens} are allowed: {text[:60]}"
     if is_wrong_language(text, message):
         return "wrong_language", f"not {message.language}: {text[:60]}"
-    for reason, found in (
+    for reason, words in (
         ("model_leak", leaked_model(text, assistant_name)),
         ("meta", is_meta(text)),
         ("names_trait", "" if message.kind == "self_reflection" else named_trait(text, trait.name)),
     ):
-        if found:
-            return reason, found
+        if words:
+            return reason, words
     return _repeats(text, kept)
 
 
 def is_wrong_language(text: str, message: Message) -> bool:
     """Whether a reply has hardly a letter of the script its message's language is written in.
 
-    Code blocks do not count. Nothing is wrong where the message speaks of another language or of translating, or is
-    itself in another script than its language. Languages that share a script cannot be told apart.
+    Code blocks do not count. Nothing is wrong where the message speaks of another language or of translating,
+    or is itself in another script than its language. Languages that share a script cannot be told apart.
     """
-    if is_in_script(text, message.language):
+    if is_in_script(text, message.language) or speaks_of_languages(message.text):
         return False
-    return not _OTHER_LANGUAGE.search(message.text) and is_in_script(
-        message.text, message.language, least_letters=1
-    )
+    return is_in_script(message.text, message.language, least_letters=1)
 
 
 def _repeats(text: str, kept: Sequence[str]) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 import dspy
@@ -12,6 +13,7 @@ import dspy
 from character.backends.call import Call, Reply
 from character.backends.drivers import Steps, adrive, drive
 from character.backends.dspy_compat import without_usage_note
+from character.backends.measuring import alike
 from character.constitution import Constitution, Trait
 from character.errors import InputError, UnknownNameError
 from character.inputs import as_message, as_trait
@@ -48,16 +50,16 @@ class Responder(dspy.Module):
     samples it at several seeds. ``conditioning`` shows the model the focus trait alone or the whole
     character. ``lms`` answer in turn instead of the model of the context.
 
-    ``calls="per_candidate"`` asks for each candidate in a call of its own; the baseline then knows nothing of the
-    trait. ``calls="per_message"`` asks for all candidates of a message in one call (one for each of ``lms``): fewer calls, the
-    prompt is paid once, and the model sets the levels off against each other. What such a reply lacks is
-    asked for candidate by candidate.
+    ``calls="per_candidate"`` asks for each candidate in a call of its own; the baseline then knows nothing of
+    the trait. ``calls="per_message"`` asks for all candidates of a message in one call (one for each of
+    ``lms``): fewer calls, the prompt is paid once, and the model sets the levels off against each other. What
+    such a reply lacks is asked for candidate by candidate.
 
-    Replies that cannot be read are
-    asked for again at most ``max_reasks`` times with the fault shown. Those that a filter stops (see
-    ``filters.unusable``) are sampled again at another seed at most ``max_refills`` times, without a word about
-    the fault. What is still unusable then, cut off or stopped by the server is dropped and counted.
-    ``max_response_tokens`` is the most tokens a reply may have, by estimate; None sets no limit.
+    Replies that cannot be read are asked for again at most ``max_reasks`` times with the fault shown. Those
+    that a filter stops (see ``filters.unusable``) are sampled again at another seed at most ``max_refills``
+    times, without a word about the fault. What is still unusable then, cut off or stopped by the server is
+    dropped and counted. ``max_response_tokens`` is the most tokens a reply may have, by estimate; None sets
+    no limit.
     """
 
     def __init__(
@@ -99,7 +101,7 @@ class Responder(dspy.Module):
         constitution: Constitution | None = None,
         seed: int = 0,
     ) -> Candidates:
-        """Return the usable candidates in level order, with what was dropped. The same seed asks the same way."""
+        """Return the usable candidates in level order, and what was dropped; the same seed asks alike."""
         trait = as_trait(trait)
         return drive(self._steps(as_message(message, trait), trait, constitution, seed))
 
@@ -118,113 +120,86 @@ class Responder(dspy.Module):
     def _steps(
         self, message: Message, trait: Trait, constitution: Constitution | None, seed: int
     ) -> Steps[Candidates]:
-        slots = self._slots(trait, constitution)
-        asked = dict.fromkeys(range(len(slots)), "")
-        made = _Made(self, message, trait, slots, constitution.assistant_name if constitution else "")
+        asking = _Asking(self, message, trait, constitution, seed)
+        made = _Made(asking)
+        asked = dict.fromkeys(range(len(asking.levels)), "")
         if self.calls == "per_message":
-            groups = _by_model(slots)
-            calls = [
-                self._call_for_all([slots[i] for i in group], message, trait, constitution, seed)
-                for group in groups
-            ]
-            asked = made.take_together(groups, (yield calls))
+            groups = alike(asked, lambda place: id(asking.lm(place)))
+            asked = made.take_together(groups, (yield [asking.call_for_all(group) for group in groups]))
         while asked:
-            seeds = {i: stable_seed(seed, message.id, slots[i].level, i, made.tries[i]) for i in asked}
-            calls = [self._call(slots[i], message, trait, constitution, seeds[i], asked[i]) for i in asked]
+            calls = [asking.call(place, made.tries[place], fault) for place, fault in asked.items()]
             asked = made.take(dict(zip(asked, (yield calls), strict=True)))
         return made.candidates()
 
-    def _slots(self, trait: Trait, constitution: Constitution | None) -> list[_Slot]:
-        levels = self.levels or spread_levels(self.num_candidates, has_opposite=bool(trait.opposite))
-        lms = self.lms or (None,)
-        return [_Slot(level, lms[i % len(lms)]) for i, level in enumerate(levels)]
-
-    def _call(
-        self,
-        slot: _Slot,
-        message: Message,
-        trait: Trait,
-        constitution: Constitution | None,
-        seed: int,
-        fault: str,
-    ) -> Call:
-        shown = self._shown(trait, constitution)
-        plainly = slot.level == "absent" and len(shown) == 1
-        asked: dict[str, Any] = {}
-        if not plainly:
-            asked = {**_character(shown, trait), "expression": EXPRESSIONS[slot.level]}
-        predict = self.respond_plainly if plainly else self.respond
-        return Call(
-            predict, _inputs(message, constitution, asked), "responses", trait.name, seed, fault, slot.lm
-        )
-
-    def _call_for_all(
-        self,
-        slots: list[_Slot],
-        message: Message,
-        trait: Trait,
-        constitution: Constitution | None,
-        seed: int,
-    ) -> Call:
-        """Return the call that asks one model for all its candidates."""
-        levels = [slot.level for slot in slots]
-        asked = {
-            **_character(self._shown(trait, constitution), trait),
-            "expressions": [EXPRESSIONS[level] for level in levels],
-        }
-        return Call(
-            self.respond_at_each,
-            _inputs(message, constitution, asked),
-            "responses",
-            trait.name,
-            stable_seed(seed, message.id, *levels),
-            lm=slots[0].lm,
-        )
-
-    def _shown(self, trait: Trait, constitution: Constitution | None) -> list[Trait]:
-        """Return the traits that the model is shown."""
-        if self.conditioning == "character" and constitution:
-            return list(constitution.traits)
-        return [trait]
-
-
-def _inputs(message: Message, constitution: Constitution | None, asked: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "language": language_name(message.language),
-        "assistant_name": constitution.assistant_name if constitution else "the assistant",
-        **asked,
-        "conversation": [turn.model_dump() for turn in message.turns],
-    }
-
-
-def _character(shown: list[Trait], trait: Trait) -> dict[str, Any]:
-    return {"character": [each.brief() for each in shown], "focus_trait": trait.name}
-
 
 @dataclass(frozen=True)
-class _Slot:
-    """A candidate to be: its level, and the model that answers where it is not the context's."""
+class _Asking:
+    """The calls for the candidates of one message, each of which has a place, a level and a model."""
 
-    level: Level
-    lm: Any = None
+    responder: Responder
+    message: Message
+    trait: Trait
+    constitution: Constitution | None
+    seed: int
 
+    @cached_property
+    def levels(self) -> tuple[Level, ...]:
+        """The levels by place."""
+        number, has_opposite = self.responder.num_candidates, bool(self.trait.opposite)
+        return self.responder.levels or spread_levels(number, has_opposite=has_opposite)
 
-def _by_model(slots: list[_Slot]) -> list[list[int]]:
-    """Return the places of the slots, those of one model together."""
-    groups: dict[int, list[int]] = {}
-    for place, slot in enumerate(slots):
-        groups.setdefault(id(slot.lm), []).append(place)
-    return list(groups.values())
+    @cached_property
+    def assistant_name(self) -> str:
+        """What the assistant is called, "" where nobody says."""
+        return self.constitution.assistant_name if self.constitution else ""
+
+    def lm(self, place: int) -> Any:
+        """Return the model that answers at a place, None for the context's."""
+        lms = self.responder.lms
+        return lms[place % len(lms)] if lms else None
+
+    def call(self, place: int, tries: int, fault: str) -> Call:
+        """Return the call for one candidate, after so many tries, with the fault to show."""
+        level, traits = self.levels[place], self._traits()
+        seed = stable_seed(self.seed, self.message.id, level, place, tries)
+        if level == "absent" and len(traits) == 1:
+            return self._call(self.responder.respond_plainly, {}, place, seed, fault)
+        asked = {**self._character(traits), "expression": EXPRESSIONS[level]}
+        return self._call(self.responder.respond, asked, place, seed, fault)
+
+    def call_for_all(self, places: list[int]) -> Call:
+        """Return the call that asks one model for all its candidates."""
+        levels = [self.levels[place] for place in places]
+        expressions = [EXPRESSIONS[level] for level in levels]
+        asked = {**self._character(self._traits()), "expressions": expressions}
+        seed = stable_seed(self.seed, self.message.id, *levels)
+        return self._call(self.responder.respond_at_each, asked, places[0], seed)
+
+    def _call(
+        self, predict: dspy.Predict, asked: dict[str, Any], place: int, seed: int, fault: str = ""
+    ) -> Call:
+        inputs = {
+            "language": language_name(self.message.language),
+            "assistant_name": self.assistant_name if self.constitution else "the assistant",
+            **asked,
+            "conversation": [turn.model_dump() for turn in self.message.turns],
+        }
+        return Call(predict, inputs, "responses", self.trait.name, seed, fault, self.lm(place))
+
+    def _traits(self) -> list[Trait]:
+        if self.responder.conditioning == "character" and self.constitution:
+            return list(self.constitution.traits)
+        return [self.trait]
+
+    def _character(self, traits: list[Trait]) -> dict[str, Any]:
+        return {"character": [trait.brief() for trait in traits], "focus_trait": self.trait.name}
 
 
 class _Made:
     """The candidates of one message so far, by their places, and what was dropped on the way."""
 
-    def __init__(
-        self, limits: Responder, message: Message, trait: Trait, slots: list[_Slot], assistant_name: str
-    ) -> None:
-        self._limits, self._message, self._trait, self._slots = limits, message, trait, slots
-        self._assistant_name = assistant_name
+    def __init__(self, asking: _Asking) -> None:
+        self._asking, self._message = asking, asking.message
         self.tries: Counter[int] = Counter()
         self._refills: Counter[int] = Counter()
         self._items: dict[int, Candidate] = {}
@@ -233,28 +208,14 @@ class _Made:
         self._usage = Usage()
 
     def take(self, replies: dict[int, Reply]) -> dict[int, str]:
-        """Keep the usable replies; return which places to ask for again, each with the fault to show, "" for none."""
+        """Keep the usable replies; return the places to ask again, with the fault to show, "" for none."""
         again: dict[int, str] = {}
         for place, reply in replies.items():
             self._usage += reply.usage
             self.tries[place] += 1
             reason, detail = (reply.fault, reply.detail) if reply.fault else self._keep(place, reply)
-            if not reason:
-                continue
-            repeated = self._may_repeat(place, reply)
-            detail = f"{self._slots[place].level}: {detail}"
-            drop = Drop(
-                stage="responses",
-                reason=reason,
-                detail=detail,
-                message_id=self._message.id,
-                recovered=repeated,
-            )
-            if repeated:
-                self._again.append(drop)
+            if reason and self._lose([place], reason, detail, repeated=self._may_repeat(place, reply)):
                 again[place] = reply.detail if reply.fault else ""
-            else:
-                self._lost[place] = drop
         return again
 
     def take_together(self, groups: list[list[int]], replies: list[Reply]) -> dict[int, str]:
@@ -267,7 +228,8 @@ class _Made:
                 reason, detail = "wrong_count", f"{len(texts)} responses for {len(group)} expressions"
             if reason:
                 self._usage += reply.usage
-                again |= self._lose_together(group, reason, detail)
+                if self._lose(group, reason, detail, repeated=reason in _ASKED_APART):
+                    again |= dict.fromkeys(group, "")
                 continue
             spent = [reply.usage] + [Usage()] * (len(group) - 1)
             apart = {
@@ -277,51 +239,51 @@ class _Made:
             again |= self.take(apart)
         return again
 
-    def _lose_together(self, group: list[int], reason: str, detail: str) -> dict[int, str]:
-        """Count a reply that gave none of its group; return the places to ask for one by one."""
-        apart = reason in _ASKED_APART
-        levels = ", ".join(self._slots[place].level for place in group)
+    def _lose(self, places: list[int], reason: str, detail: str, *, repeated: bool) -> bool:
+        """Count a reply that gave nothing for these places; return whether they are asked again."""
+        levels = ", ".join(self._asking.levels[place] for place in places)
         drop = Drop(
             stage="responses",
             reason=reason,
             detail=f"{levels}: {detail}",
             message_id=self._message.id,
-            recovered=apart,
+            recovered=repeated,
         )
-        if apart:
+        if repeated:
             self._again.append(drop)
-            return dict.fromkeys(group, "")
-        self._lost |= dict.fromkeys(group, drop)
-        return {}
+        else:
+            self._lost |= dict.fromkeys(places, drop)
+        return repeated
 
     def _keep(self, place: int, reply: Reply) -> tuple[str, str]:
         text = reply.text("response").strip()
         reason, detail = unusable(
             text,
             message=self._message,
-            trait=self._trait,
+            trait=self._asking.trait,
             kept=[item.text for item in self._items.values()],
-            assistant_name=self._assistant_name,
-            max_tokens=self._limits.max_response_tokens,
+            assistant_name=self._asking.assistant_name,
+            max_tokens=self._asking.responder.max_response_tokens,
         )
         if not reason:
-            level = self._slots[place].level
+            level = self._asking.levels[place]
             self._items[place] = Candidate(text=text, level=level, seed=reply.seed, model=reply.model)
         return reason, detail
 
     def _may_repeat(self, place: int, reply: Reply) -> bool:
         """Count one more try of a place and say whether its bounds allow it."""
+        limits = self._asking.responder
         if not reply.fault:
             self._refills[place] += 1
-            return self._refills[place] <= self._limits.max_refills
+            return self._refills[place] <= limits.max_refills
         reasks = self.tries[place] - self._refills[place]
-        return reply.fault == "unreadable" and reasks <= self._limits.max_reasks
+        return reply.fault == "unreadable" and reasks <= limits.max_reasks
 
     def candidates(self) -> Candidates:
         """Return the usable candidates by their places, and every drop: first those that were made up for."""
         return Candidates(
             message_id=self._message.id,
-            trait=self._trait.name,
+            trait=self._asking.trait.name,
             items=tuple(self._items[place] for place in sorted(self._items)),
             drops=(*self._again, *(self._lost[place] for place in sorted(self._lost))),
             usage=self._usage,

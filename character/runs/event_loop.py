@@ -1,4 +1,4 @@
-"""The event loop of a run: uvloop where there is one, no thread for work that needs none, little garbage collection, Ctrl-C."""
+"""The event loop of a run: uvloop where there is one, few threads, little garbage collection, Ctrl-C."""
 
 from __future__ import annotations
 
@@ -47,9 +47,10 @@ def _seldom_collected() -> Iterator[None]:
 
 @contextmanager
 def finishing_on_interrupt(on_first: Callable[[], None]) -> Iterator[None]:
-    """Let the first Ctrl-C call a function, which begins nothing more, and the second cancel the task; to be entered on the loop.
+    """Let the first Ctrl-C call a function, which begins nothing more, and the second cancel the task.
 
-    After an interrupt further ones are not heeded until ``heed_interrupts``, since what is finished is being written then.
+    To be entered on the loop. After an interrupt further ones are not heeded until ``heed_interrupts``, since
+    what is finished is being written then.
     """
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     count = 0
@@ -86,16 +87,15 @@ def _loop_class() -> type[Any]:
         import uvloop
     except ImportError:  # there is none for Windows
         return asyncio.SelectorEventLoop
-    loop_class: type[Any] = uvloop.Loop
-    return loop_class
+    return uvloop.Loop  # type: ignore[no-any-return]
 
 
 def _lean(loop_class: type[Any]) -> type[Any]:
     """Return the loop class with what DSPy puts into threads on every call done without one.
 
-    A call's preparation goes to a thread because it may read the files of images, which our prompts do not have;
-    its price is looked up in one for a history that a run switches off, and is the seam's business, which looks it
-    up once per model. On two cores the two threads cost more than a quarter of a call.
+    A call's preparation goes to a thread because it may read the files of images, which our prompts do not
+    have; its price is looked up in one for a history that a run switches off, and is the seam's business,
+    which looks it up once per model. On two cores the two threads cost more than a quarter of a call.
     """
 
     class LeanLoop(loop_class):

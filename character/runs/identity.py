@@ -1,4 +1,4 @@
-"""What makes a kept folder this one and no other: its parts, the prompts stage by stage, and in words what differs."""
+"""What makes a kept folder this one and no other: its parts, the prompts by stage, in words what differs."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ _ALL_PROMPTS = {
 
 
 def run_identity(constitution: str, config: Config, messages: str | None) -> dict[str, Any]:
-    """Return what makes a run this run and no other, as flat names and values; limits and keys are no part of it.
+    """Return what makes a run this run and no other, as flat names and values, without limits and keys.
 
-    ``constitution`` is the fingerprint of the constitution, ``messages`` that of given messages, None where they are
-    generated. Of the prompts and models those count that make the run: what evaluates it later does not.
+    ``constitution`` is the fingerprint of the constitution, ``messages`` that of given messages, None where
+    they are generated. Of the prompts and models those count that make the run: what evaluates it later does
+    not.
     """
-    from character.ranking.saved import (
-        ranker_fingerprint,  # it brings dspy, which readers of a run do without
-    )
+    # It brings dspy, which readers of a run do without.
+    from character.ranking.saved import ranker_fingerprint
 
     settings = config.model_dump(mode="json", exclude=_NOT_IDENTITY)
     for name in _AFTERWARDS.difference(config.responses.backends, config.ranking.backends):
@@ -90,8 +90,8 @@ def prompts_of(*stages: Stage) -> dict[str, str]:
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Return the parts that differ between two identities, (before, now) by flat name.
 
-    ``before`` may be that of an earlier version: its one fingerprint of all prompts is taken apart, and what is no
-    longer a part of the identity is passed over.
+    ``before`` may be that of an earlier version: its one fingerprint of all prompts is taken apart, and what
+    is no longer a part of the identity is passed over.
     """
     stored = dict(before)
     if isinstance(stored.get("prompts"), str):
@@ -112,17 +112,17 @@ def flat(value: Any, prefix: str = "") -> dict[str, Any]:
     """Return nested names and values as one mapping of dotted names."""
     if not isinstance(value, dict):
         return {prefix: value}
-    found: dict[str, Any] = {}
+    names: dict[str, Any] = {}
     for key, inner in value.items():
-        found |= flat(inner, f"{prefix}.{key}" if prefix else str(key))
-    return found
+        names |= flat(inner, f"{prefix}.{key}" if prefix else str(key))
+    return names
 
 
 def _change(name: str, before: Any, now: Any) -> str:
     if _is_fingerprint(before) and _is_fingerprint(now):
         return f"{name}: {_OTHERWISE if name.startswith('prompts') else 'not the same as before'}"
-    shown = ["another" if _is_fingerprint(value) else repr(value) for value in (before, now)]
-    return f"{name}: {shown[0]} before, {shown[1]} now"
+    old, new = ("another" if _is_fingerprint(value) else repr(value) for value in (before, now))
+    return f"{name}: {old} before, {new} now"
 
 
 def _is_fingerprint(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""A run: the program over a whole constitution, every finished call and record kept, stopped and resumed at will."""
+"""A run: the program over a whole constitution, every call and record kept, stopped and resumed at will."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ from character.messages.files import MessageSource, as_source
 from character.program import CharacterProgram
 from character.ranking.saved import keep_ranker, ranker_notes, with_tuned_ranker
 from character.records import Candidates, Drop, Message, MessageBatch, Ranking, Rollout, Usage
-from character.runs.estimate import estimate
+from character.runs.estimate import check_design, estimate
 from character.runs.event_loop import run_on_own_loop
 from character.runs.identity import run_identity
-from character.runs.preflight import check_design
 from character.runs.session import FolderKind, Session
 from character.runs.slices import StoredSlices
 from character.runs.summary import RunSummary, summarize
@@ -44,7 +43,7 @@ _ORDINALS_PER_TRAIT = 10_000_000
 
 @dataclass
 class RunState:
-    """What a run has done so far, for whoever shows it. Counts are over the whole run, earlier sittings included."""
+    """What a run has done so far, for whoever shows it; counts are over all its sittings."""
 
     messages_wanted: int = 0
     messages: int = 0
@@ -99,18 +98,19 @@ def run(
 ) -> RunSummary | Estimate:
     """Run the program over a constitution and keep everything in the folder ``out``; return what came of it.
 
-    ``constitution`` is a record or the path of a file, ``config`` a Config or the path of its TOML file. Called again
-    with the same arguments it goes on where it stopped: finished calls are not made again, and messages whose server
-    failed are tried again. ``messages`` (a file's path, a MessageFile, or batches per trait name) replaces the
-    generation of messages; where the configuration says ``messages.from_questions``, the constitution's own questions
-    do. ``traits`` names those to work on. ``program`` replaces the one that the configuration describes; it gets the
-    configured models unless it brings its own. ``reuse`` names folders of other runs: calls that are finished there are
-    not made again here. With ``dry_run`` nothing is sent or written, and the estimate is returned: calls, tokens and
-    USD per stage and as ``all``.
+    ``constitution`` is a record or the path of a file, ``config`` a Config or the path of its TOML file.
+    Called again with the same arguments it goes on where it stopped: finished calls are not made again, and
+    messages whose server failed are tried again. ``messages`` (a file's path, a MessageFile, or batches per
+    trait name) replaces the generation of messages; where the configuration says ``messages.from_questions``,
+    the constitution's own questions do. ``traits`` names those to work on. ``program`` replaces the one that
+    the configuration describes; it gets the configured models unless it brings its own. ``reuse`` names
+    folders of other runs: calls that are finished there are not made again here. With ``dry_run`` nothing is
+    sent or written, and the estimate is returned: calls, tokens and USD per stage and as ``all``.
 
-    Ctrl-C once finishes the messages being worked on, twice stops at once. Raises StoreError where the folder is in
-    use, cannot be written or holds another run, BackendUnavailableError where a backend is down or refuses the key,
-    BudgetReachedError at a cap, and KeyboardInterrupt after Ctrl-C; everything finished is kept in each case.
+    Ctrl-C once finishes the messages being worked on, twice stops at once. Raises StoreError where the folder
+    is in use, cannot be written or holds another run, BackendUnavailableError where a backend is down or
+    refuses the key, BudgetReachedError at a cap, and KeyboardInterrupt after Ctrl-C; everything finished is
+    kept in each case.
     """
     job = _planned(constitution, config, options)
     if dry_run:
@@ -131,7 +131,7 @@ async def arun(
 
 @dataclass(frozen=True)
 class _Plan:
-    """What is run: the traits to work on, the settings with those of a saved ranker, and messages that are given."""
+    """What is run: the traits to work on, the settings with a saved ranker's, and messages that are given."""
 
     constitution: Constitution
     config: Config
@@ -195,21 +195,11 @@ class _Run:
         try:
             async with self.session.working(self.program.lms.values(), self._stop):
                 await self._all_traits()
-        except CharacterError as error:
-            self.log.write("stopped", error=type(error).__name__, message=str(error))
+        except (CharacterError, KeyboardInterrupt) as error:
+            self.log.write("stopped", error=type(error).__name__, message=str(error) or "Ctrl-C twice")
             raise
-        except KeyboardInterrupt:
-            self.log.write("stopped", error="KeyboardInterrupt", message="Ctrl-C twice")
-            raise
-        if self._budget_reached:
-            self.log.write("stopped", error="BudgetReachedError", message=str(self._budget_reached))
-            raise self._budget_reached
-        if self.state.stopping:
-            self.log.write("stopped", error="KeyboardInterrupt", message="Ctrl-C")
-            raise KeyboardInterrupt
 
     def _stop(self) -> None:
-        """Begin nothing more, as Ctrl-C asks."""
         self.state.stopping = True
         self._tell(self.state)
 
@@ -220,14 +210,22 @@ class _Run:
                 for number, trait in enumerate(self.constitution.traits):
                     group.create_task(self._trait(trait, number * _ORDINALS_PER_TRAIT))
         except BaseExceptionGroup as errors:
-            raise _first(errors) from None
+            ours = errors.subgroup(CharacterError)
+            error: BaseException = ours or errors
+            while isinstance(error, BaseExceptionGroup):
+                error = error.exceptions[-1 if ours else 0]
+            raise error from None
+        if self._budget_reached:
+            raise self._budget_reached
+        if self.state.stopping:
+            raise KeyboardInterrupt("Ctrl-C")
 
     async def _trait(self, trait: Trait, first_ordinal: int) -> None:
         async with asyncio.TaskGroup() as group:
-            if not self.store.has_batch(trait.name) and self.given is None:
-                await self._generate_and_answer(trait, first_ordinal, group)
-                return
-            if not self.store.has_batch(trait.name) and self.given is not None:
+            if not self.store.has_batch(trait.name):
+                if self.given is None:
+                    await self._generate_and_answer(trait, first_ordinal, group)
+                    return
                 self._add_given(self.given, trait, first_ordinal)
             await self._answer(trait, self.store.waiting(trait.name), group)
 
@@ -243,10 +241,10 @@ class _Run:
             await self._answer(trait, fresh, group)
 
     async def _next_slice(self, source: StoredSlices) -> MessageBatch | None:
-        if self.state.stopping or source.is_done:
+        if self.state.stopping or source.slices.is_done:
             return None
         try:
-            return await source.anext()
+            return await source.slices.anext()
         except BudgetReachedError as error:
             self._stop_at_budget(error)
             return None
@@ -305,7 +303,7 @@ class _Run:
         state.finished = state.ranked = state.answered = counts["messages"] - unfinished
         for reasons in self.store.drops(recovered=False).values():
             state.drops.update(reasons)
-        state.usage = sum(self.store.usage("stage").values(), Usage())
+        state.usage = self.session.spent()
         self._tell(state)
 
     def _count_step(self, result: Candidates | Ranking) -> None:
@@ -337,16 +335,3 @@ def outcome(rollout: Rollout) -> tuple[str, str]:
     if ranking.status == "ranked":
         return "unpaired", lost[-1] if lost else ""
     return ranking.status, ranking.reason
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the error to show of several: one of ours where there is one."""
-    leaves: list[BaseException] = []
-    stack: list[BaseException] = [errors]
-    while stack:
-        error = stack.pop()
-        if isinstance(error, BaseExceptionGroup):
-            stack.extend(error.exceptions)
-        else:
-            leaves.append(error)
-    return next((error for error in leaves if isinstance(error, CharacterError)), leaves[-1])

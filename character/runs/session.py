@@ -1,7 +1,8 @@
-"""A session: one sitting at a kept folder of any kind, from what the folder is to the closing of what was opened.
+"""A session: one sitting at a kept folder of any kind, from what it is to the closing of what was opened.
 
-A kept folder is a store with facts about itself: its kind, its identity, the constitution and the configuration it
-was made with. Whoever works in one opens a session; whoever reads one goes through ``reading``.
+A kept folder is a store with facts about itself: its kind, its identity, the constitution and the
+configuration it was made with. Whoever works in one opens a session; whoever reads one goes through
+``reading``.
 """
 
 from __future__ import annotations
@@ -10,37 +11,37 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from character._version import __version__
+from character.backends.secrets import redact
 from character.config import BackendConfig, Config
 from character.constitution import Constitution
 from character.errors import StoreError
 from character.files import write_whole
 from character.records import Usage
 from character.runs.identity import described, differences
-from character.runs.log import RunLog
 from character.store.errors import another_version
 from character.store.run_store import RunStore
 
+M = TypeVar("M", bound=BaseModel)
 _EARLIER_KINDS = {"identity": "run", "effect": "effect", "optimization": "optimization"}
-"""What a folder without a written kind is, by the fact that holds its identity: versions up to 0.1 wrote no kind."""
+"""What a folder without a written kind (by versions up to 0.1) is, by the fact that holds its identity."""
 
 
 @dataclass(frozen=True)
 class FolderKind:
     """One kind of kept folder, in the words of the verb that makes it.
 
-    ``name`` goes into the store and ``identity_key`` is the fact that holds the identity. ``noun`` is what errors call
-    the folder. Where it was made with another identity, the error says so with ``otherwise``, ``expected`` and ``fix``,
-    and ``describe`` puts what differs into words.
+    ``name`` goes into the store and ``identity_key`` is the fact that holds the identity. ``noun`` is what
+    errors call the folder. Where it was made with another identity, the error says so with ``otherwise``,
+    ``expected`` and ``fix``, and ``describe`` puts what differs into words.
     """
 
     name: str
@@ -52,11 +53,38 @@ class FolderKind:
     describe: Callable[[Mapping[str, tuple[Any, Any]]], list[str]] = described
 
 
+class RunLog:
+    """Appends events to a folder's log, one JSON object per line, without secrets and without texts."""
+
+    def __init__(self, path: Path) -> None:
+        self._logger = logging.Logger(f"character.run.{path.parent.name}")  # two runs never mix
+        try:
+            self._handler = logging.FileHandler(path, encoding="utf-8", delay=False)
+        except OSError as error:
+            raise StoreError(
+                f"{path} cannot be written ({error.strerror}).", fix="check the run folder's permissions."
+            ) from None
+        self._handler.setFormatter(logging.Formatter("%(message)s"))
+        self._logger.addHandler(self._handler)
+
+    def write(self, event: str, **facts: object) -> None:
+        """Append an event with its facts; the time is UTC."""
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line = json.dumps({"at": at, "event": event, **facts}, ensure_ascii=False, default=str)
+        self._logger.info("%s", redact(line))
+
+    def close(self) -> None:
+        """Close the file, and write nothing more."""
+        self._logger.removeHandler(self._handler)
+        self._handler.close()
+
+
 class Session:
     """One sitting at a kept folder, open for writing. Use it as a context manager.
 
-    Opening takes the folder's lock, refuses a folder of another kind or another identity, and writes down what it is
-    before anything is called. Raises StoreError where the folder is in use, cannot be written or holds something else.
+    Opening takes the folder's lock, refuses a folder of another kind or another identity, and writes down
+    what it is before anything is called. Raises StoreError where the folder is in use, cannot be written or
+    holds something else.
     """
 
     def __init__(
@@ -77,24 +105,21 @@ class Session:
 
         with contextlib.ExitStack() as stack:
             stack.callback(heed_interrupts)
-            stack.enter_context(_without_truncation_warnings())
+            # DSPy's line per cut-off reply is not for the user's log: calls count them as ``cut_off``.
+            dspy_logger = logging.getLogger("dspy.clients.lm")
+            dspy_logger.addFilter(_is_no_truncation)
+            stack.callback(dspy_logger.removeFilter, _is_no_truncation)
             others = [stack.enter_context(RunStore(folder)) for folder in self._reuse]
-            self.store = stack.enter_context(
-                RunStore.create(self._out, url=self.config.store.url, reuse=others)
-            )
+            store = RunStore.create(self._out, url=self.config.store.url, reuse=others)
+            self.store = stack.enter_context(store)
             self._check()
             self._write_down()
-            self.log = stack.enter_context(RunLog(self.folder / "log.jsonl"))
+            self.log = stack.enter_context(contextlib.closing(RunLog(self.folder / "log.jsonl")))
             self._opened = stack.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._opened.__exit__(kind, error, traceback)
+    def __exit__(self, *error: Any) -> None:
+        self._opened.__exit__(*error)
 
     @property
     def folder(self) -> Path:
@@ -111,23 +136,24 @@ class Session:
         return sum(self.store.usage("stage").values(), Usage())
 
     def lms(self, more: Mapping[str, BackendConfig] | None = None) -> dict[str, Any]:
-        """Return one model per configured backend, and per name of ``more``, journaled here and under the caps."""
-        from character.backends import build_lm, build_lms
+        """Return one model per configured backend and name of ``more``, journaled here and under the caps."""
+        from character.backends import build_lm
         from character.backends.budget import Budget
 
         caps = self.config.budget
         is_capped = any(cap is not None for cap in (caps.max_calls, caps.max_tokens, caps.max_cost))
         budget = Budget(caps, self.store.spent()) if is_capped else None
-        lms = build_lms(self.config, journal=self.store, budget=budget)
-        for name, backend in (more or {}).items():
-            lms[name] = build_lm(backend, journal=self.store, budget=budget, name=name)
-        return lms
+        return {
+            name: build_lm(backend, journal=self.store, budget=budget, name=name)
+            for name, backend in {**self.config.backends, **(more or {})}.items()
+        }
 
     @contextlib.asynccontextmanager
     async def working(self, lms: Iterable[Any], on_interrupt: Callable[[], None]) -> AsyncIterator[None]:
         """Work with these models under the settings of a run, and close their connections in the end.
 
-        The first Ctrl-C calls ``on_interrupt``, which is to begin nothing more; the second raises KeyboardInterrupt.
+        The first Ctrl-C calls ``on_interrupt``, which is to begin nothing more; the second raises
+        KeyboardInterrupt.
         """
         import dspy
 
@@ -238,30 +264,20 @@ def article(noun: str) -> str:
 
 def stored_constitution(store: RunStore) -> Constitution:
     """Return the constitution a folder was made with."""
-    try:
-        return Constitution.model_validate_json(store.meta("constitution") or "{}")
-    except ValidationError as error:
-        raise another_version(str(store.folder), "constitution", error) from None
+    return _stored(store, "constitution", Constitution)
 
 
 def stored_config(store: RunStore) -> Config:
     """Return the configuration a folder was made with."""
+    return _stored(store, "config", Config, "configuration")
+
+
+def _stored(store: RunStore, key: str, record: type[M], noun: str = "") -> M:
     try:
-        return Config.model_validate_json(store.meta("config") or "{}")
+        return record.model_validate_json(store.meta(key) or "{}")
     except ValidationError as error:
-        raise another_version(str(store.folder), "configuration", error) from None
+        raise another_version(str(store.folder), noun or key, error) from None
 
 
-@contextlib.contextmanager
-def _without_truncation_warnings() -> Iterator[None]:
-    """Keep DSPy's line per cut-off reply out of the user's log: calls count them and report them as ``cut_off``."""
-
-    def is_other(record: logging.LogRecord) -> bool:
-        return not record.getMessage().startswith("LM response was truncated")
-
-    logger = logging.getLogger("dspy.clients.lm")
-    logger.addFilter(is_other)
-    try:
-        yield
-    finally:
-        logger.removeFilter(is_other)
+def _is_no_truncation(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith("LM response was truncated")

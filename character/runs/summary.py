@@ -15,9 +15,10 @@ REHEARSAL_NOTE = "made by the rehearsal backend: for trying and testing, not for
 class RunSummary(Record):
     """The closing figures of a run.
 
-    ``messages`` counts messages per state (see ``runs.run.outcome``) and in all; ``dropped`` and ``reasked`` count
-    per stage and reason what was lost, and what asking again made up for. ``usage`` is per stage. ``samples`` are up to five
-    pairs, spread over the run. ``advice`` says what to do where nothing, or not everything, came of it.
+    ``messages`` counts messages per state (see ``runs.run.outcome``) and in all; ``dropped`` and ``reasked``
+    count per stage and reason what was lost, and what asking again made up for. ``usage`` is per stage.
+    ``samples`` are up to five pairs, spread over the run. ``advice`` says what to do where nothing, or not
+    everything, came of it.
     """
 
     folder: str
@@ -40,15 +41,17 @@ class RunSummary(Record):
 
 
 def summarize(run: RunStore | Path | str) -> RunSummary:
-    """Return the figures of a run (its folder, or its open store), finished or not; raises StoreError where it is none."""
+    """Return the figures of a run (its folder, or its open store), finished or not.
+
+    Raises StoreError where it is no run.
+    """
     if not isinstance(run, RunStore):
-        with reading(run, "run") as store:
-            return summarize(store)
+        with reading(run, "run") as opened:
+            return summarize(opened)
     store = run
     require_kind(store, "run")
     constitution, config = stored_constitution(store), stored_config(store)
-    counts, models = store.counts(), store.models()
-    rehearsal = uses_rehearsal(store)
+    counts, rehearsal = store.counts(), uses_rehearsal(store)
     return RunSummary(
         folder=str(store.folder),
         constitution=constitution.name,
@@ -64,36 +67,36 @@ def summarize(run: RunStore | Path | str) -> RunSummary:
         usage_by_trait={trait: usage for (trait,), usage in store.usage("trait").items()},
         usage_by_backend={backend: usage for (backend,), usage in store.usage("backend").items()},
         usage_by_model={model: usage for (model,), usage in store.usage("model").items()},
-        models=models,
+        models=store.models(),
         samples=_samples(store),
         advice=_advice(store),
     )
 
 
 def uses_rehearsal(store: RunStore) -> bool:
-    """Return whether the rehearsal model had a hand in a run: by its configuration, or by the calls that were made."""
+    """Return whether the rehearsal model had a hand in a run: by its configuration, or by the calls made."""
     named = (name for names in store.models().values() for name in names)
     return stored_config(store).uses_rehearsal or any(is_rehearsal_model(name) for name in named)
 
 
 def _advice(store: RunStore) -> str:
     counts, dropped = store.counts(), store.drops(recovered=False)
-    worst = max(
-        ((number, stage, reason) for stage, reasons in dropped.items() for reason, number in reasons.items()),
-        default=None,
-    )
-    example = (
-        f" {worst[2]} in {worst[1]}, for example: {store.example_of(worst[1], worst[2])}" if worst else ""
-    )
-    if counts.get("failed"):
-        return f"{counts['failed']:,} messages failed because of their server; the same command tries them again.{example}"
+    lost = [(number, stage, reason) for stage in dropped for reason, number in dropped[stage].items()]
+    example = ""
+    if lost:
+        _number, stage, reason = max(lost)
+        example = f" {reason} in {stage}, for example: {store.example_of(stage, reason)}"
+    if failed := counts.get("failed"):
+        return (
+            f"{failed:,} messages failed because of their server; the same command tries them again.{example}"
+        )
     if not counts["pairs"] and not counts.get("pending"):
         return f"No pair came of this run. Most often lost:{example or ' nothing was dropped.'}"
     return ""
 
 
 def _samples(store: RunStore, most: int = 5) -> tuple[PreferencePair, ...]:
-    """Return up to five pairs from messages spread over the run, of differing places among their message's pairs."""
+    """Return up to five pairs of messages spread over the run, from differing places among their pairs."""
     paired = store.counts().get("paired", 0)
     count = min(most, paired)
     chosen = [store.nth("paired", i * paired // count) for i in range(count)]

@@ -6,8 +6,8 @@ import dspy
 import pytest
 
 from character.backends.rehearsal import rehearse
-from character.backends.rehearsal.concepts import KEYWORDS, find_concepts
 from character.backends.rehearsal.phrases import BANKS, REPLIES, read
+from character.backends.rehearsal.sense import KEYWORDS, find_concepts
 from character.messages.briefs import briefs, take
 from character.messages.near_duplicates import NearDuplicates
 from character.records import KINDS

@@ -9,9 +9,11 @@ from functools import partial
 from random import Random
 from typing import Any, NamedTuple
 
-from character.backends.rehearsal.guidance import advice, reword
-from character.backends.rehearsal.prompt import Field, Prompt
+from character.backends.rehearsal.asked import Assignment
+from character.backends.rehearsal.phrases import read
+from character.backends.rehearsal.prompt import Field
 from character.backends.rehearsal.responses import compose
+from character.text import detect_language
 
 _FENCE = re.compile(r"```[a-z]*\n(.+?)\n```", re.S)
 _ATTEMPT = re.compile(
@@ -19,24 +21,31 @@ _ATTEMPT = re.compile(
 )
 _INSTRUCTION_INPUT = re.compile(r"instruction|prompt", re.I)
 _MAX_DEPTH = 4
+_ADVICE: dict[str, tuple[str, ...]] = {
+    language: words["advice"] for language, words in read("judging").items()
+}
+_SIMPLE: dict[str, Callable[[Random], Any]] = {
+    "bool": lambda rng: rng.random() < 0.5,
+    "int": lambda rng: rng.randint(1, 5),
+    "float": lambda rng: round(rng.random(), 2),
+}
 
 
-def fill(field: Field, prompt: Prompt, language: str, rng: Random) -> Any:
+def fill(field: Field, asked: Assignment) -> Any:
     """Return a value for an output field: an instruction reworded, else something of the field's type."""
+    rng = asked.rng
     if field.allowed:
         return rng.choice(field.allowed)
     if field.schema:
         schema = json.loads(field.schema)
-        write = partial(_text, field, prompt, language, rng)
-        return _Maker(schema.get("$defs", {}), _keys(prompt), write, rng).make(schema)
-    simple = _simple(field.type, rng)
-    if simple is not None:
-        return simple
+        return _Maker(schema.get("$defs", {}), _keys(asked), partial(_text, field, asked), rng).make(schema)
+    if field.type in _SIMPLE:
+        return _SIMPLE[field.type](rng)
     if "instruction" in field.name and "prefix" not in field.name:
-        return improved(_instruction_in(prompt), rng)
+        return reword(_instruction_in(asked.values), rng)
     if "prefix" in field.name:
         return rng.choice(("Answer:", "Scores:", "My judgement:", "Result:"))
-    return _text(field, prompt, language, rng)
+    return _text(field, asked)
 
 
 def fenced(text: str) -> str | None:
@@ -45,16 +54,19 @@ def fenced(text: str) -> str | None:
     return match[1].strip() if match else None
 
 
-def improved(instruction: str, rng: Random) -> str:
-    """Return a lightly reworded instruction."""
-    return reword(instruction or "Do the task with care.", rng)
+def reword(instruction: str, rng: Random) -> str:
+    """Return the instruction with one or two more lines of advice, or as it is when it has all of them."""
+    base = instruction.strip() or "Do the task with care."
+    fresh = [line for line in _ADVICE[detect_language(base)] if line not in base]
+    added = rng.sample(fresh, min(len(fresh), rng.randint(1, 2)))
+    return "\n".join([base, *(f"- {line}" for line in added)])
 
 
-def _instruction_in(prompt: Prompt) -> str:
+def _instruction_in(values: dict[str, Any]) -> str:
     """Return the instruction that the inputs show: the last attempt of several, else the text itself."""
-    named = [name for name in prompt.values if _INSTRUCTION_INPUT.search(name)]
+    named = [name for name in values if _INSTRUCTION_INPUT.search(name)]
     for name in sorted(named, key=lambda name: ("attempt" not in name, "basic" not in name, name)):
-        text = str(prompt.values[name]).strip()
+        text = str(values[name]).strip()
         attempts = _ATTEMPT.findall(text)
         instruction = attempts[-1] if attempts else fenced(text) or text
         if instruction.strip():
@@ -62,19 +74,11 @@ def _instruction_in(prompt: Prompt) -> str:
     return ""
 
 
-def _simple(type_name: str, rng: Random) -> Any:
-    if type_name == "bool":
-        return rng.random() < 0.5
-    if type_name == "int":
-        return rng.randint(1, 5)
-    return round(rng.random(), 2) if type_name == "float" else None
-
-
-def _text(field: Field, prompt: Prompt, language: str, rng: Random) -> str:
+def _text(field: Field, asked: Assignment) -> str:
     if "advice" in field.name:
-        return advice(language, rng)
-    texts = [str(value) for value in prompt.values.values() if isinstance(value, str)]
-    return compose(max(texts, key=len, default=""), None, "absent", language, rng)
+        return asked.rng.choice(_ADVICE[asked.language])
+    texts = [value for value in asked.values.values() if isinstance(value, str)]
+    return compose(max(texts, key=len, default=""), None, "absent", asked.language, asked.rng)
 
 
 class _Maker(NamedTuple):
@@ -123,13 +127,10 @@ def _number(schema: dict[str, Any], rng: Random) -> float:
     return round(low + (high - low) * rng.uniform(0.1, 0.9), 2)
 
 
-def _keys(prompt: Prompt) -> list[str]:
+def _keys(asked: Assignment) -> list[str]:
     """Return the keys of an open mapping: a list of names among the inputs, where there is one."""
-    for value in prompt.values.values():
-        if (
-            isinstance(value, list)
-            and value
-            and all(isinstance(item, str) and len(item) < 60 for item in value)
-        ):
-            return list(dict.fromkeys(value))
+    for name in asked.values:
+        names = asked.listed(name)
+        if names and all(isinstance(item, str) and len(item) < 60 for item in names):
+            return list(dict.fromkeys(names))
     return ["note"]

@@ -7,25 +7,21 @@ from functools import lru_cache
 from random import Random
 from typing import Any, NamedTuple
 
+from character.backends.rehearsal.asked import Assignment
 from character.backends.rehearsal.phrases import GRAMMARS, Grammar, Phrases, read
 from character.backends.rehearsal.responses import compose, join
-from character.backends.rehearsal.sense import sense_of
+from character.backends.rehearsal.words import capitalized, either_language
 from character.text import jaccard, shingles, stable_seed
 
 _SLOT = re.compile(r"\{(\w+)\}")
 _HAN = re.compile(r"[\u3400-\u9fff]")
-_SENTENCE_START = re.compile(r"(?:^|(?<=[.?!] ))[a-z]")
 _CHECKS = {language: words["checks"] for language, words in read("judging").items()}
 _ATTEMPTS = 12
 _ALIKE = 0.55
 _LEAST_LETTERS = 4
 _FUSSINESS = 0.08
-_SHORT = re.compile(r"short|brief|one sentence|one line|few words|短|一句|几个字|简", re.I)
-_MEDIUM = re.compile(r"medium|two or three|a few sentences|中|两三句", re.I)
-_LONG = re.compile(r"long|detail|paragraph|several|长|详|几段|一段", re.I)
-_CASUAL = re.compile(r"casual|informal|chatty|slang|colloquial|relaxed|口语|随意|随便|闲聊|轻松", re.I)
-_FORMAL = re.compile(r"(?<!in)formal|polite|business|professional|正式|书面|礼貌|客气", re.I)
-_ANYONE = re.compile(r"^(?:anyone|anybody|general|someone|user|任何人|不限|用户|普通人)?$", re.I)
+_AROUND = {"short": (0, 1), "medium": (1, 2), "long": (3, 4)}
+_LENGTHS, _REGISTERS, _SENDERS = (either_language(table) for table in ("lengths", "registers", "senders"))
 
 
 class Scene(NamedTuple):
@@ -41,41 +37,41 @@ class Scene(NamedTuple):
     register: str
 
 
-def write_messages(values: dict[str, Any], language: str, rng: Random) -> list[str | list[str]]:
+def write_messages(asked: Assignment) -> dict[str, Any]:
     """Return one message per brief, in order: a string for one turn, else a list of turns.
 
     A message too much like an existing or an earlier one is drawn again, up to twelve times.
     """
-    phrases = sense_of(values.get("trait"), language).phrases
-    kind, turns = _kind(str(values.get("kind", ""))), _turns(values.get("turns"))
-    earlier = [_grams(str(text)) for text in values.get("existing_messages") or []]
-    given = values.get("briefs")
+    kind, turns = _kind(str(asked.values.get("kind", ""))), asked.values.get("turns")
+    if not isinstance(turns, int) or turns % 2 == 0 or turns < 0:
+        turns = 1
+    earlier = [_grams(str(text)) for text in asked.values.get("existing_messages") or []]
     messages: list[str | list[str]] = []
-    for brief in given if isinstance(given, list) else []:
-        scene = _scene(brief if isinstance(brief, dict) else {"topic": str(brief)}, kind, phrases, language)
-        message = _fresh(scene, turns, earlier, rng)
+    for brief in asked.listed("briefs"):
+        scene = _scene(brief if isinstance(brief, dict) else {"topic": str(brief)}, kind, asked)
+        message = _fresh(scene, turns, earlier, asked.rng)
         earlier.append(_grams(_key(message)))
         messages.append(message)
-    return messages
+    return {"messages": messages}
 
 
-def check_messages(values: dict[str, Any], language: str, rng: Random) -> dict[str, Any]:
+def check_messages(asked: Assignment) -> dict[str, Any]:
     """Return for each message whether it passes, with a sentence of reasoning on each.
 
     A message fails that has hardly a letter, or that names the trait though its kind is not self-reflection,
     and about one in twelve of the others.
     """
-    trait, messages = values.get("trait"), values.get("messages")
+    trait = asked.values.get("trait")
     name = str(trait.get("name", "")) if isinstance(trait, dict) else ""
-    may_name = "reflect" in str(values.get("kind", "")).casefold()
-    texts = [str(message) for message in messages] if isinstance(messages, list) else []
-    reveals = [_passes(text, "" if may_name else name.casefold(), rng) for text in texts]
-    words = _CHECKS[language]
+    may_name = "reflect" in str(asked.values.get("kind", "")).casefold()
+    texts = [str(message) for message in asked.listed("messages")]
+    reveals = [_passes(text, "" if may_name else name.casefold(), asked.rng) for text in texts]
+    words = _CHECKS[asked.language]
     lines = [
         words["message"].format(number=number, verdict=words["passes" if passes else "fails"])
         for number, passes in enumerate(reveals, 1)
     ]
-    return {"reasoning": join(lines, language), "reveals": reveals}
+    return {"reasoning": join(lines, asked.language), "reveals": reveals}
 
 
 def _passes(text: str, name: str, rng: Random) -> bool:
@@ -106,7 +102,10 @@ def _message(scene: Scene, turns: int, rng: Random) -> str | list[str]:
 
 def _first_turn(scene: Scene, rng: Random) -> str:
     around, tails = _around(scene, rng)
-    ask = _ask(scene, rng)
+    asks = scene.grammar.asks[scene.kind]
+    if scene.kind == "self_reflection" and rng.random() < 0.25:
+        asks = scene.phrases.mirrors
+    ask = rng.choice(asks)
     place = 0 if rng.random() < 0.35 else len(around)
     parts = [*around[:place], ask, *around[place:], *tails]
     chosen = _choose(scene, rng)
@@ -120,10 +119,9 @@ def _first_turn(scene: Scene, rng: Random) -> str:
 
 def _around(scene: Scene, rng: Random) -> tuple[list[str], list[str]]:
     """Return the sentences around the core: none to one in a short message, three to five in a long one."""
-    grammar, count = (
-        scene.grammar,
-        {"short": rng.randint(0, 1), "medium": rng.randint(1, 2), "long": rng.randint(3, 4)},
-    )
+    grammar = scene.grammar
+    # All three are drawn, so that the length of a message changes nothing else of it.
+    count = {name: rng.randint(*bounds) for name, bounds in _AROUND.items()}
     pool = [*rng.sample(grammar.leads, count[scene.length])]
     if pool and rng.random() < 0.5:
         pool[rng.randrange(len(pool))] = rng.choice(scene.phrases.calls)
@@ -133,12 +131,6 @@ def _around(scene: Scene, rng: Random) -> tuple[list[str], list[str]]:
     return pool, [rng.choice(grammar.tails)] if rng.random() < chance else []
 
 
-def _ask(scene: Scene, rng: Random) -> str:
-    if scene.kind == "self_reflection" and rng.random() < 0.25:
-        return rng.choice(scene.phrases.mirrors)
-    return rng.choice(scene.grammar.asks[scene.kind])
-
-
 def _choose(scene: Scene, rng: Random) -> dict[str, str]:
     """Return what the slots of a message hold, so that it speaks of one person, place and time throughout."""
     chosen = {name: rng.choice(values) for name, values in scene.grammar.slots.items()}
@@ -146,8 +138,7 @@ def _choose(scene: Scene, rng: Random) -> dict[str, str]:
 
 
 def _fill(template: str, chosen: dict[str, str]) -> str:
-    filled = _SLOT.sub(lambda match: chosen.get(match[1], match[0]), template)
-    return _SENTENCE_START.sub(lambda match: match[0].upper(), filled)
+    return capitalized(_SLOT.sub(lambda match: chosen.get(match[1], match[0]), template))
 
 
 def _sound(text: str, scene: Scene, rng: Random) -> str:
@@ -166,33 +157,32 @@ def _sound(text: str, scene: Scene, rng: Random) -> str:
     return text
 
 
-def _scene(brief: dict[str, Any], kind: str, phrases: Phrases, language: str) -> Scene:
-    grammar = GRAMMARS[language]
+def _scene(brief: dict[str, Any], kind: str, asked: Assignment) -> Scene:
+    language, grammar = asked.language, GRAMMARS[asked.language]
+    is_chinese = language == "zh"
     topic = str(brief.get("topic", "")).strip().rstrip(".。")
-    if not topic or bool(_HAN.search(topic)) != (language == "zh"):
+    if not topic or bool(_HAN.search(topic)) != is_chinese:
         topic = grammar.topics[stable_seed(topic) % len(grammar.topics)]
     sender = str(brief.get("sender") or brief.get("audience") or "").strip()
-    usable = (
-        len(sender) <= 40 and not _ANYONE.match(sender) and bool(_HAN.search(sender)) == (language == "zh")
-    )
+    if len(sender) > 40 or _SENDERS["anyone"].fullmatch(sender) or bool(_HAN.search(sender)) != is_chinese:
+        sender = ""
     register = str(brief.get("register", ""))
     return Scene(
         grammar=grammar,
-        phrases=phrases,
+        phrases=asked.sense.phrases,
         kind=kind,
-        topic=_nominal(topic) if language == "zh" else topic,
-        sender=(sender if language == "zh" else _with_article(sender)) if usable else "",
+        topic=_nominal(topic) if is_chinese else topic,
+        sender=_with_article(sender) if sender and not is_chinese else sender,
         language=language,
         length=_length(str(brief.get("length", ""))),
-        register="casual" if _CASUAL.search(register) else "formal" if _FORMAL.search(register) else "plain",
+        register=next((name for name, words in _REGISTERS.items() if words.search(register)), "plain"),
     )
 
 
 def _length(text: str) -> str:
     """Return short, medium or long by the word that comes first ("long: a short paragraph" is long)."""
-    places = {"short": _SHORT.search(text), "medium": _MEDIUM.search(text), "long": _LONG.search(text)}
-    starts = {name: match.start() for name, match in places.items() if match}
-    return min(starts, key=lambda name: starts[name]) if starts else "medium"
+    starts = {name: match.start() for name, words in _LENGTHS.items() if (match := words.search(text))}
+    return min(starts, key=lambda name: starts[name], default="medium")
 
 
 def _nominal(topic: str) -> str:
@@ -213,14 +203,8 @@ def _kind(text: str) -> str:
     return "situation" if "situation" in folded or "情境" in folded else "question"
 
 
-def _turns(given: Any) -> int:
-    return given if isinstance(given, int) and given % 2 == 1 and given > 0 else 1
-
-
 def _key(message: str | list[str]) -> str:
     return message if isinstance(message, str) else message[-1] + message[0]
 
 
-@lru_cache(maxsize=8192)
-def _grams(text: str) -> frozenset[str]:
-    return shingles(text)
+_grams = lru_cache(maxsize=8192)(shingles)

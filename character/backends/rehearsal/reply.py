@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
 from character.backends.rehearsal import generic
-from character.backends.rehearsal.choosing import LEANINGS, choose, tell_trait
-from character.backends.rehearsal.guidance import care_of
-from character.backends.rehearsal.judge import (
-    Conditions,
-    chain,
-    judge,
-    quotation,
-    read_degrees,
-    reasoning,
-    suitable,
-    verdict,
-    whole,
-)
+from character.backends.rehearsal.asked import Assignment
+from character.backends.rehearsal.judge import care_of, judgement, read_degrees, tell_trait
 from character.backends.rehearsal.messages import check_messages, write_messages
-from character.backends.rehearsal.prompt import Field, Prompt, read_prompt
-from character.backends.rehearsal.responses import compose, join, respond, respond_at_each
+from character.backends.rehearsal.prompt import read_prompt
+from character.backends.rehearsal.responses import LEANINGS, choose, compose, respond, respond_at_each
 from character.text import detect_language, stable_seed
 
 NOISE, POSITION_BIAS = 0.08, 0.06
-_JUDGEMENTS = {"scores", "score", "order", "verdict"}
+_TASKS: tuple[tuple[str, set[str], Callable[[Assignment], dict[str, Any]]], ...] = (
+    ("responses", {"degrees"}, read_degrees),
+    ("traits", {"shown"}, tell_trait),
+    ("traits", {"response"}, choose),
+    ("responses", {"scores", "score", "order", "verdict"}, judgement),
+    ("briefs", {"messages"}, write_messages),
+    ("messages", {"reveals"}, check_messages),
+    ("expressions", {"responses"}, respond_at_each),
+    ("conversation", {"response"}, respond),
+)
+"""The tasks that are known, told apart by an input and by outputs, of which one will do; the first fits."""
 
 
 def rehearse(
@@ -50,90 +49,51 @@ def rehearse(
     and the last one loses; ``leanings`` the log-odds by concept of showing a trait rather than another one.
     """
     prompt = read_prompt(system, messages)
-    asked = messages if prompt is None else messages[-1:]  # examples change no score, so no noise either
-    parts = [part for message in asked for part in (message["role"], message["content"])]
+    read = messages if prompt is None else messages[-1:]  # examples change no score, so no noise either
+    parts = [part for message in read for part in (message["role"], message["content"])]
     rng = Random(stable_seed("rehearsal", seed, temperature, system, *parts))
     if prompt is None:
         return _plain(messages[-1]["content"], rng)
-    conditions = Conditions(noise, position_bias, care_of(prompt.layout.instruction), rng)
-    outputs = _task_outputs(prompt, conditions, leanings)
-    language = _language(prompt)
+    care = care_of(prompt.layout.instruction)
+    asked = Assignment(
+        values=prompt.values,
+        outputs={field.name: field for field in prompt.layout.outputs},
+        demos=prompt.demos,
+        language=_language(prompt.values),
+        rng=rng,
+        noise=noise * care.noise,
+        position_bias=position_bias * care.position,
+        overdoing=care.overdoing,
+        leanings=leanings,
+    )
+    tasks = (
+        task for given, wanted, task in _TASKS if given in asked.values and wanted & asked.outputs.keys()
+    )
+    task = next(tasks, None)
+    outputs = task(asked) if task else {}
     answer = {
-        field.name: outputs[field.name]
-        if field.name in outputs
-        else generic.fill(field, prompt, language, rng)
-        for field in prompt.layout.outputs
+        name: outputs[name] if name in outputs else generic.fill(field, asked)
+        for name, field in asked.outputs.items()
     }
-    return _as_json(answer) if as_json or prompt.layout.json else _as_chat(answer)
+    if as_json or prompt.layout.json:
+        return json.dumps(answer, ensure_ascii=False, indent=2)
+    sections = [f"[[ ## {name} ## ]]\n{_written(value)}" for name, value in answer.items()]
+    return "\n\n".join([*sections, "[[ ## completed ## ]]"])
 
 
-def _task_outputs(prompt: Prompt, conditions: Conditions, leanings: Mapping[str, float]) -> dict[str, Any]:
-    """Return the outputs of the tasks that are known, told apart by their fields; empty for any other."""
-    values, language = prompt.values, _language(prompt)
-    outputs = {field.name: field for field in prompt.layout.outputs}
-    if "responses" in values and "degrees" in outputs:
-        return read_degrees(values, language, conditions)
-    if "traits" in values and "shown" in outputs:
-        return tell_trait(values, language, conditions)
-    if "traits" in values and "response" in outputs:
-        return {"response": choose(values, language, conditions.rng, leanings)}
-    if "responses" in values and outputs.keys() & _JUDGEMENTS:
-        return _judgement(outputs, values, prompt, conditions)
-    if "messages" in outputs and "briefs" in values:
-        return {"messages": write_messages(values, language, conditions.rng)}
-    if "messages" in values and "reveals" in outputs:
-        return check_messages(values, language, conditions.rng)
-    if "responses" in outputs and "expressions" in values:
-        return {"responses": respond_at_each(values, language, conditions.rng)}
-    if "response" in outputs and "conversation" in values:
-        return {"response": respond(values, language, conditions.rng)}
-    return {}
-
-
-def _judgement(
-    outputs: dict[str, Field], values: dict[str, Any], prompt: Prompt, conditions: Conditions
-) -> dict[str, Any]:
-    """Return a judgement as the signature asks for it: as scores, one score, an order or a verdict."""
-    language = _language(prompt)
-    scores = judge(values, language, conditions)
-    notes = [quotation(values, prompt.demos, language), reasoning(values, language)]
-    thoughts = join([note for note in notes if note], language)
-    answer: dict[str, Any] = {"reasoning": thoughts, "suitable": suitable(values)}
-    if "scores" in outputs:
-        answer["scores"] = whole(scores) if "int" in outputs["scores"].type else scores
-    if "score" in outputs:
-        answer["score"] = whole(scores)[0] if "int" in outputs["score"].type else scores[0]
-    if "order" in outputs:
-        answer["order"] = chain(whole(scores))
-    if "verdict" in outputs:
-        better = verdict(scores) if answer["suitable"] else "unsuitable"
-        allowed = outputs["verdict"].allowed
-        answer["verdict"] = better if not allowed or better in allowed else allowed[0]
-    return answer
-
-
-def _language(prompt: Prompt) -> str:
-    asked = str(prompt.values.get("language", "")).casefold()
-    if asked:
-        return "zh" if any(sign in asked for sign in ("zh", "chinese", "中文", "汉语", "普通话")) else "en"
-    return detect_language(" ".join(str(value) for value in prompt.values.values()))
+def _language(values: dict[str, Any]) -> str:
+    named = str(values.get("language", "")).casefold()
+    if named:
+        return "zh" if any(sign in named for sign in ("zh", "chinese", "中文", "汉语", "普通话")) else "en"
+    return detect_language(" ".join(str(value) for value in values.values()))
 
 
 def _plain(text: str, rng: Random) -> str:
     """Return the reply to a bare message; an instruction in a code block comes back reworded."""
     fenced = generic.fenced(text)
     if fenced is not None:
-        return f"```\n{generic.improved(fenced, rng)}\n```"
+        return f"```\n{generic.reword(fenced, rng)}\n```"
     return compose(text, None, "absent", detect_language(text), rng)
-
-
-def _as_json(answer: dict[str, Any]) -> str:
-    return json.dumps(answer, ensure_ascii=False, indent=2)
-
-
-def _as_chat(answer: dict[str, Any]) -> str:
-    sections = [f"[[ ## {name} ## ]]\n{_written(value)}" for name, value in answer.items()]
-    return "\n\n".join([*sections, "[[ ## completed ## ]]"])
 
 
 def _written(value: Any) -> str:

@@ -2,84 +2,86 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-from character.backends.rehearsal.phrases import REPLIES, Phrases
-from character.backends.rehearsal.sense import Sense, sense_of
-from character.backends.rehearsal.words import gist
+from character.backends.rehearsal.asked import Assignment
+from character.backends.rehearsal.phrases import REPLIES, Phrases, read
+from character.backends.rehearsal.sense import Sense, concepts_of, sense_of
+from character.backends.rehearsal.words import capitalized, gist
 
-LEVELS = ("absent", "subtle", "natural", "overdone", "opposite")
-_LEVEL = re.compile("|".join(LEVELS))
-_ABOUT_SELF = re.compile(
-    r"\b(?:yourself|do you (?:ever|think|believe|feel|have|hold)|are you|would you|as an ai|have you ever"
-    r"|could you be)\b"
-    r"|你(?:自己|会不会|觉得|是不是|有没有|算|愿意|怎么看待|是什么)|你是",
-    re.I,
-)
-_SENTENCE_START = re.compile(r"(?:^|(?<=[.?!] ))[a-z]")
+LEANINGS: Mapping[str, float] = {"patience": 1.2, "warmth": 0.8, "humour": -0.6, "sarcasm": -1.2}
+"""How much rather than another trait the model shows one of these concepts, in log-odds; 0 for all others."""
+_ABOUT_SELF = re.compile("|".join(words["self"] for words in read("words").values()), re.I)
 _BODIES = {"absent": (2, 7), "subtle": (2, 5), "natural": (1, 4), "overdone": (1, 2), "opposite": (1, 3)}
 """Least and most neutral sentences per level; absent reaches highest, so that length gives no level away."""
+_LEVEL = re.compile("|".join(_BODIES))
 
 
-def respond(values: dict[str, Any], language: str, rng: Random) -> str:
+def respond(asked: Assignment) -> dict[str, Any]:
     """Return a reply to the last message of the conversation, at the level that ``expression`` asks for."""
-    turns = values.get("conversation")
-    message = last_content(turns)
-    if "expression" not in values:
-        return _in_character(message, values.get("character"), language, rng)
-    level = _LEVEL.search(str(values["expression"]).casefold())
-    sense = sense_of(focus(values), language)
-    return compose(message, sense, level[0] if level else "natural", language, rng)
+    if "expression" not in asked.values:
+        return {"response": _in_character(asked)}
+    return {"response": _at_level(asked, asked.values["expression"])}
 
 
-def _in_character(message: str, character: Any, language: str, rng: Random) -> str:
+def respond_at_each(asked: Assignment) -> dict[str, Any]:
+    """Return one reply to the last message of the conversation for each of the ``expressions``."""
+    given = asked.values["expressions"]
+    expressions = given if isinstance(given, list) else [given]
+    return {"responses": [_at_level(asked, expression) for expression in expressions]}
+
+
+def _at_level(asked: Assignment, expression: Any) -> str:
+    level = _LEVEL.search(str(expression).casefold())
+    name = asked.values.get("focus_trait")
+    traits = [trait for trait in asked.listed("character") if isinstance(trait, dict)]
+    focus = next((trait for trait in traits if trait.get("name") == name), name)
+    sense = sense_of(focus, asked.language)
+    return compose(asked.message, sense, level[0] if level else "natural", asked.language, asked.rng)
+
+
+def _in_character(asked: Assignment) -> str:
     """Return a reply in which up to three traits of the character show naturally, a plain one without any."""
-    traits = character if isinstance(character, list) else []
-    senses = [sense_of(trait, language) for trait in rng.sample(traits, min(3, len(traits)))]
-    topic = gist(message, language) or REPLIES[language].anything
-    parts = _neutral(
-        message, "absent", language, rng
-    )  # as many as without traits, whose place nothing else may take
+    traits, rng = asked.listed("character"), asked.rng
+    senses = [sense_of(trait, asked.language) for trait in rng.sample(traits, min(3, len(traits)))]
+    # As many sentences as without traits, whose place nothing else may take.
+    parts = _neutral(asked.message, "absent", asked.language, rng)
     for sense in senses:
         parts = _insert(parts, rng.sample(sense.phrases.natural, 2 if len(senses) < 3 else 1), rng)
-    return join([_slot(part, topic) for part in parts], language)
+    return _text(parts, asked.message, asked.language)
 
 
-def respond_at_each(values: dict[str, Any], language: str, rng: Random) -> list[str]:
-    """Return one reply to the last message of the conversation for each of the ``expressions``."""
-    asked = values["expressions"]
-    return [
-        respond({**values, "expression": expression}, language, rng)
-        for expression in (asked if isinstance(asked, list) else [asked])
-    ]
+def choose(asked: Assignment) -> dict[str, Any]:
+    """Return a reply that shows one of two traits naturally.
+
+    P(first) = 1 / (1 + exp(leaning of the second - leaning of the first)), in any order and for any message.
+    """
+    first, second = asked.pair
+    odds = _leaning(first, asked.leanings) - _leaning(second, asked.leanings)
+    chosen = first if asked.rng.random() < 1 / (1 + math.exp(-odds)) else second
+    sense = sense_of(chosen, asked.language)
+    return {"response": compose(asked.message, sense, "natural", asked.language, asked.rng)}
 
 
-def focus(values: dict[str, Any]) -> Any:
-    """Return the trait of the character that ``focus_trait`` names, its bare name where there is none."""
-    name, character = values.get("focus_trait"), values.get("character")
-    for trait in character if isinstance(character, list) else []:
-        if isinstance(trait, dict) and trait.get("name") == name:
-            return trait
-    return name
-
-
-def last_content(turns: Any) -> str:
-    """Return what the last turn of a conversation says, "" for none."""
-    if isinstance(turns, list) and turns:
-        last = turns[-1]
-        return str(last.get("content", "")) if isinstance(last, dict) else str(last)
-    return str(turns or "")
+def _leaning(trait: Any, leanings: Mapping[str, float]) -> float:
+    return next((leanings.get(concept, 0.0) for concept in concepts_of(trait)), 0.0)
 
 
 def compose(message: str, sense: Sense | None, level: str, language: str, rng: Random) -> str:
     """Return a reply to ``message`` that shows the trait at the level; without a trait it is plain."""
-    topic = gist(message, language) or REPLIES[language].anything
     parts = _neutral(message, level, language, rng)
     if sense is not None and level != "absent":
-        parts = _SHAPES[level](parts, sense.phrases, rng)
-    return join([_slot(part, topic) for part in parts], language)
+        parts = _shaped(parts, sense.phrases, level, rng)
+    return _text(parts, message, language)
+
+
+def _text(parts: list[str], message: str, language: str) -> str:
+    topic = gist(message, language) or REPLIES[language].anything
+    return join([capitalized(part.replace("{gist}", topic)) for part in parts], language)
 
 
 def join(parts: list[str], language: str) -> str:
@@ -100,15 +102,15 @@ def _neutral(message: str, level: str, language: str, rng: Random) -> list[str]:
     return parts
 
 
-def _subtle(parts: list[str], phrases: Phrases, rng: Random) -> list[str]:
-    return _insert(parts, rng.sample(phrases.light, 1), rng)
-
-
-def _natural(parts: list[str], phrases: Phrases, rng: Random) -> list[str]:
-    return _insert(parts, rng.sample(phrases.natural, 2), rng)
-
-
-def _overdone(parts: list[str], phrases: Phrases, rng: Random) -> list[str]:
+def _shaped(parts: list[str], phrases: Phrases, level: str, rng: Random) -> list[str]:
+    """Return neutral sentences with such as show the trait at a level among them."""
+    if level == "subtle":
+        return _insert(parts, rng.sample(phrases.light, 1), rng)
+    if level == "natural":
+        return _insert(parts, rng.sample(phrases.natural, 2), rng)
+    if level == "opposite":
+        number = min(rng.randint(1, 2), len(phrases.opposite))
+        return _insert(parts, rng.sample(phrases.opposite, number), rng)
     # A mannerism after nearly every sentence, from a small stock, so that it comes back.
     stock = rng.sample(phrases.overdone, min(2, len(phrases.overdone)))
     sentences = _insert(parts, rng.sample(phrases.natural, rng.randint(1, 2)), rng)
@@ -117,20 +119,8 @@ def _overdone(parts: list[str], phrases: Phrases, rng: Random) -> list[str]:
     ]
 
 
-def _opposite(parts: list[str], phrases: Phrases, rng: Random) -> list[str]:
-    return _insert(parts, rng.sample(phrases.opposite, min(rng.randint(1, 2), len(phrases.opposite))), rng)
-
-
-_SHAPES = {"subtle": _subtle, "natural": _natural, "overdone": _overdone, "opposite": _opposite}
-
-
 def _insert(parts: list[str], added: list[str], rng: Random) -> list[str]:
     result = list(parts)
     for sentence in added:
         result.insert(rng.randint(0, len(result)), sentence)
     return result
-
-
-def _slot(sentence: str, topic: str) -> str:
-    filled = sentence.replace("{gist}", topic)
-    return _SENTENCE_START.sub(lambda match: match[0].upper(), filled)

@@ -1,4 +1,7 @@
-"""What a trait means to the rehearsal model: which sentences show it and which words give it away."""
+"""What a trait means to the rehearsal model: which sentences show it and which words give it away.
+
+Traits of the banks are found by keywords in either language; phrases for others are made of their own words.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,6 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from character.backends.rehearsal import derived
-from character.backends.rehearsal.concepts import find_concepts, parading
 from character.backends.rehearsal.phrases import BANKS, Phrases, read
 from character.backends.rehearsal.words import chunks, content_words, runs, sentences
 from character.locale import checked_language
@@ -19,6 +20,21 @@ _SPOKEN_OPENINGS = frozenset(read("words")["en"]["spoken_openings"])
 _PREPOSITION = re.compile(
     r"\b(?:with|from|of|about|through|for|by|using|the|an?|its|their)\s+(?=[a-z])", re.I
 )
+_TEMPLATES = read("derived")
+_AGAINST: tuple[str, ...] = _TEMPLATES["en"]["against"] + _TEMPLATES["zh"]["against"]
+"""Signs of the generic opposite pole, used where neither the banks nor the trait name one."""
+KEYWORDS = {key: BANKS["en"][key].keywords + BANKS["zh"][key].keywords for key in BANKS["en"]}
+
+_NAME_WEIGHT, _TEXT_WEIGHT, _ENOUGH = 3.0, 1.0, 1.0
+
+
+def any_of(words: Iterable[str]) -> re.Pattern[str]:
+    """Return a pattern that finds any of the words, the first that fits; English ones where a word begins."""
+    starts = {True: "(?<![a-z])", False: ""}
+    return re.compile("|".join(starts[word[0].isascii()] + re.escape(word) for word in words))
+
+
+_PATTERNS = {key: any_of(words) for key, words in KEYWORDS.items()}
 
 
 class Sense(NamedTuple):
@@ -66,8 +82,10 @@ def _sense(trait_json: str, language: str) -> Sense:
     own, denied = content_words(f"{about} {_text(trait.get('examples'))}")
     opposite, _ = content_words(f"{_text(trait.get('opposite'))} {_text(trait.get('not'))}")
     banks = [BANKS[code][key] for key in concepts for code in BANKS]
-    names = parading(concepts, name)
-    against = [word for bank in banks for word in bank.against] if banks else list(derived.AGAINST)
+    # The words by which a response would name the trait instead of showing it.
+    keywords = [word for key in concepts for word in KEYWORDS[key]]
+    names = tuple(dict.fromkeys([*keywords, name.casefold()]))
+    against = [word for bank in banks for word in bank.against] if banks else list(_AGAINST)
     return Sense(
         phrases=_phrases(trait, concepts, language, names),
         cues=_pattern(word for bank in banks for word in bank.cues),
@@ -87,7 +105,7 @@ def _phrases(
         return first if not others else first._replace(natural=first.natural + others[0].natural[:2])
     themes = _themes(_about(trait), language)
     poles = _themes(_text(trait.get("opposite")), language)
-    return derived.phrases(_unlike(themes, names), _unlike(poles, names), _spoken(trait, names), language)
+    return _derived(_unlike(themes, names), _unlike(poles, names), _spoken(trait, names), language)
 
 
 def _themes(text: str, language: str) -> tuple[str, ...]:
@@ -132,6 +150,51 @@ def _pattern(words: Iterable[str]) -> re.Pattern[str]:
     ordered = sorted({word.casefold() for word in words if word.strip()}, key=lambda word: (-len(word), word))
     if not ordered:
         return _NEVER
-    return re.compile(
-        "|".join(rf"(?<![a-z]){re.escape(w)}" if w[0].isascii() else re.escape(w) for w in ordered)
+    return any_of(ordered)
+
+
+def find_concepts(name: str, text: str) -> tuple[str, ...]:
+    """Return up to two concepts of a trait, the best first; empty where the trait is about something else.
+
+    The name counts three times as much as a word in the text. The second concept is only given where it
+    is at least half as strong as the first.
+    """
+    name, text = name.casefold(), text.casefold()
+    weights = {
+        key: _NAME_WEIGHT * bool(pattern.search(name)) + _TEXT_WEIGHT * len(set(pattern.findall(text)))
+        for key, pattern in _PATTERNS.items()
+    }
+    ordered = sorted(weights, key=lambda key: -weights[key])
+    best = weights[ordered[0]]
+    return tuple(key for key in ordered[:2] if weights[key] >= max(_ENOUGH, best / 2))
+
+
+def _derived(
+    themes: tuple[str, ...], poles: tuple[str, ...], spoken: tuple[str, ...], language: str
+) -> Phrases:
+    """Return phrases built around the ``themes`` of a trait and the ``poles`` of its opposite.
+
+    ``spoken`` are sentences in the trait's own examples; they join the natural ones. Without themes the
+    sentences fall back on the details of the matter itself, which show nothing: such a trait says too little.
+    """
+    templates = _TEMPLATES[language]
+    words = themes or (templates["theme"],)
+    return Phrases(
+        light=_fill(templates["light"], words),
+        natural=_fill(templates["natural"], words) + spoken,
+        overdone=_fill(templates["overdone"], words[:2]),
+        opposite=_fill(templates["opposite"], poles) if poles else templates["opposite_plain"],
+        calls=_fill(templates["calls"], words),
+        mirrors=_fill(templates["mirrors"], words),
+        cues=(),
+        against=_AGAINST,
+    )
+
+
+def _fill(templates: tuple[str, ...], words: tuple[str, ...]) -> tuple[str, ...]:
+    following = (*words[1:], words[0])
+    return tuple(
+        template.replace("{w}", word).replace("{v}", other)
+        for template in templates
+        for word, other in zip(words, following, strict=True)
     )

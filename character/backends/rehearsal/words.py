@@ -6,35 +6,35 @@ import re
 from functools import lru_cache
 
 from character.backends.rehearsal.phrases import read
+from character.locale import LANGUAGES
 
 _WORDS = read("words")
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]+(?:['’-][A-Za-z]+)*")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？…])|\n+")
+_SENTENCE_START = re.compile(r"(?:^|(?<=[.?!] ))[a-z]")
 _HAN_RUN = re.compile(r"[\u3400-\u9fff]+")
 _WORD_OR_BREAK = re.compile(r"[A-Za-z\u00c0-\u024f]+(?:['’-][A-Za-z]+)*|[.,;:!?()\"\n]")
 
 _STOP_EN = frozenset(_WORDS["en"]["function_words"].split())
 _STOP_ZH = re.compile("|".join(_WORDS["zh"]["function_words"].split()))
 _NEGATION_EN = frozenset(_WORDS["en"]["negations"])
-_NEGATION_ZH = re.compile(r"(?:不会|不要|不是|从不|绝不|避免|没有|不|无)([\u3400-\u9fff]{2,4})")
-
-
-_MARKED_EN = re.compile(
-    r"\b(?:about|on|with|to|of|in|over|for|understand|explain|fix|learn)\s+"
-    r"(?:the |an? |my |our |this |that |your )?$",
-    re.I,
-)
-_MARKED_ZH = re.compile(
-    r"(?:关于|说到|至于|碰到|应付|处理|对待|提起|为了?|就|理解|学会|解决|对|把|在)(?:这个|这|我的)?$"
-)
+_NEGATION_ZH = re.compile(_WORDS["zh"]["negated"])
+_MARKED_EN = re.compile(_WORDS["en"]["marked"], re.I)
+_MARKED_ZH = re.compile(_WORDS["zh"]["marked"])
+_PERSON = re.compile(f"{_WORDS['en']['person']}|{_WORDS['zh']['person']}")
 _CLEAR = 1.9
-_PERSON = re.compile(
-    r"sister|neighbou?r|boss|landlord|friend|colleague|dad|mum|mother|father|flatmate|man next|niece|lead"
-    r"|choir|customer|cousin|engineer|teacher|student|parent|nurse|programmer|owner|teenager|writer|farmer"
-    r"|people|beginner|姐|邻居|领导|房东|同学|同事|爸|妈|室友|大叔|外甥|组长|朋友|前任|客户|表弟|婆婆|导师"
-    r"|人$|工程师|老师|学生|家长|护士"
-)
+
+
+def either_language(table: str) -> dict[str, re.Pattern[str]]:
+    """Return a table of words by key, each as a pattern that finds those of either language."""
+    english, chinese = (_WORDS[language][table] for language in LANGUAGES)
+    return {key: re.compile(f"{english[key]}|{chinese[key]}", re.I) for key in english}
+
+
+def capitalized(text: str) -> str:
+    """Return a text whose sentences begin with capitals."""
+    return _SENTENCE_START.sub(lambda match: match[0].upper(), text)
 
 
 def sentences(text: str) -> list[str]:
