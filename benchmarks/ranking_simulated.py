@@ -28,7 +28,7 @@ from character.ranking.combine import combine
 from character.ranking.orders import balanced_orders
 from character.records import RankingPass
 from character.statistics.agreement import kendall_tau_b
-from character.statistics.intervals import Interval, bootstrap, bootstrap_mean
+from character.statistics.intervals import NUM_SAMPLES, Interval, bootstrap_mean, percentile_interval
 
 CALLS = (2, 4, 6)
 NOISE = (0.05, 0.1, 0.2)
@@ -145,6 +145,26 @@ def _saving(taus: np.ndarray, used: np.ndarray) -> tuple[float, float, float]:
     reached = float(taus[np.arange(len(used)), used - 1].mean())
     needed = float(np.interp(reached, fixed, np.arange(1, len(fixed) + 1)))
     return 1 - float(used.mean()) / needed, reached, needed
+
+
+def bootstrap(
+    statistic: Callable[[np.ndarray], float | None],
+    num_groups: int,
+    *,
+    num_samples: int = NUM_SAMPLES,
+    seed: int = 0,
+) -> Interval | None:
+    """Return a statistic with its percentile interval; it is given the indices of the groups drawn.
+
+    Draws for which it is not defined are left out; None where it is not defined for the groups as they are.
+    """
+    estimate = statistic(np.arange(num_groups)) if num_groups else None
+    if estimate is None:
+        return None
+    rng = np.random.default_rng(seed)
+    drawn = [statistic(rng.integers(0, num_groups, num_groups)) for _ in range(num_samples)]
+    samples = np.asarray([np.nan if value is None else value for value in drawn])
+    return percentile_interval(float(estimate), samples)
 
 
 def main() -> int:

@@ -140,6 +140,7 @@ if TYPE_CHECKING:
 
 _MOVED = {
     "character.audit.overview": "character.audit.audit",
+    "character.preference.validation": "character.preference.evaluation",
     "character.preference.why": "character.preference.explain",
     "character.program_metrics": "character.tuning.program_metrics",
 }

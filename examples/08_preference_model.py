@@ -6,8 +6,8 @@ from pathlib import Path
 import dspy
 
 from character import BestOfCharacter, Config, build_lm, load_constitution, preference_model, read_pairs, run
+from character.preference.evaluation import cross_validate
 from character.preference.explain import why
-from character.preference.validation import cross_validate
 
 constitution = load_constitution(Path(__file__).parent / "constitutions" / "patience-and-humour.zh.json")
 with tempfile.TemporaryDirectory() as folder:

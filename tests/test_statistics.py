@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ranking_simulated import bootstrap
 from scipy import stats
 
 from character.statistics.agreement import (
@@ -19,7 +20,6 @@ from character.statistics.agreement import (
 )
 from character.statistics.intervals import (
     Interval,
-    bootstrap,
     bootstrap_mean,
     difference_interval,
     interval_of_sums,

@@ -31,8 +31,7 @@ from character.pairs.second_opinion import SecondOpinion, second_opinion
 from character.pairs.table import PairTable, pair_table
 from character.preference import load_preference_model
 from character.preference.folds import message_key
-from character.preference.known_traits import asked_about
-from character.preference.protocol import PreferenceModel
+from character.preference.protocol import PreferenceModel, asked_about
 from character.records import Message, PreferencePair, Rollout
 from character.report import html_path, write_page
 from character.runs.session import reading, stored_config, stored_constitution

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NotRequired, TypedDict, Unpack
 
 from character.backends.plain_errors import plain_error
-from character.config import BackendConfig, Config
+from character.config import BackendConfig, Config, describe_validation
 from character.config.backend import BackendFields
 from character.errors import ConfigError
 
@@ -47,6 +47,7 @@ def build_lm(
     """
     import dspy
     from dspy.utils.exceptions import LMError
+    from pydantic import ValidationError
 
     from character.backends.seam import AsyncSeamEngine, Backend, SeamEngine
 
@@ -54,7 +55,10 @@ def build_lm(
         raise ConfigError(
             f"a BackendConfig was expected, found {config!r}.", fix=f"build_lm(model={config!r})"
         )
-    settings = config or _backend(fields)
+    try:
+        settings = config or BackendConfig.model_validate(fields)
+    except ValidationError as error:
+        raise ConfigError(f"this backend is not valid: {describe_validation(error)}") from None
     if settings.kind == "own":
         raise ConfigError(
             f"the model {settings.model} was brought by a program; a configuration cannot make it.",
@@ -110,14 +114,3 @@ def ping(config: BackendConfig) -> PingResult:
         return {"ok": False, "error": text, "seconds": round(time.monotonic() - started, 3)}
     model = scope.seen[-1].model if scope.seen else config.model_name
     return {"ok": True, "model": model, "seconds": round(time.monotonic() - started, 3)}
-
-
-def _backend(fields: BackendFields) -> BackendConfig:
-    from pydantic import ValidationError
-
-    from character.config import describe_validation
-
-    try:
-        return BackendConfig.model_validate(fields)
-    except ValidationError as error:
-        raise ConfigError(f"this backend is not valid: {describe_validation(error)}") from None

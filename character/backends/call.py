@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -24,6 +24,7 @@ from character.protocols import LanguageModel
 from character.records import Usage
 
 _ADAPTER = CharacterAdapter()
+_FAULT_DESCRIPTION = "what was wrong with your previous reply; answer again without that fault"
 _UNUSABLE = (
     dspy_errors.LMConfigurationError,
     dspy_errors.LMUnsupportedFeatureError,
@@ -107,10 +108,11 @@ class Call:
         # It stands among DSPy's calling modules, to get the history entry that every model writes.
         probe = SimpleNamespace(history=[])
         prediction, fault = None, Fault()
-        settings = around | (
-            {} if paced else {"caller_modules": [*(dspy.settings.caller_modules or []), probe]}
-        )
-        with _surroundings(settings), observing(self.stage, self.trait) as scope:
+        settings = lean_settings() | around
+        if not paced:
+            settings["caller_modules"] = [*(dspy.settings.caller_modules or []), probe]
+        surroundings = dspy.context(**settings) if settings else nullcontext()
+        with surroundings, observing(self.stage, self.trait) as scope:
             try:
                 prediction = await predict(**arguments)
             except dspy_errors.DSPyError as error:
@@ -133,7 +135,10 @@ class Call:
         inputs = {name: value for name, value in self.inputs.items() if name in signature.input_fields}
         arguments = {**inputs, "config": sampling, "lm": lm}
         if self.fault:
-            arguments |= {"signature": _asking_again(signature), "previous_fault": self.fault}
+            # One more input, last: what was wrong with the reply before.
+            fault_field = dspy.InputField(desc=_FAULT_DESCRIPTION)
+            more = signature.append("previous_fault", fault_field, str)
+            arguments |= {"signature": more, "previous_fault": self.fault}
         return arguments, {}
 
 
@@ -146,11 +151,6 @@ def lean_settings() -> dict[str, Any]:
         # Inputs fit their fields by construction; the check is a tenth of a call.
         needed["warn_on_type_mismatch"] = False
     return needed
-
-
-def _surroundings(more: dict[str, Any]) -> AbstractContextManager[Any]:
-    needed = lean_settings() | more
-    return dspy.context(**needed) if needed else nullcontext()
 
 
 def classify(error: Exception, *, paced: bool = False) -> Fault:
@@ -197,15 +197,6 @@ def _stop_where_misconfigured(error: Exception, detail: str) -> None:
             f"the server does not know the address or the model (model {model}): {detail}",
             fix="check api_base (it often ends in /v1) and the model's name.",
         ) from None
-
-
-def _asking_again(signature: Any) -> Any:
-    """Return the signature with one more input, last: what was wrong with the reply before."""
-    return signature.append(
-        "previous_fault",
-        dspy.InputField(desc="what was wrong with your previous reply; answer again without that fault"),
-        str,
-    )
 
 
 def _seam_of(lm: LanguageModel) -> SeamEngine | None:

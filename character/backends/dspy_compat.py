@@ -145,9 +145,5 @@ def without_usage_note(module_class: M) -> M:
 
     They are no ``dspy.Prediction``, so DSPy would warn on every call that is made with ``track_usage``.
     """
-    module_class._set_lm_usage = _note_nothing  # type: ignore[attr-defined]
+    module_class._set_lm_usage = lambda _module, _tokens, _output: None  # type: ignore[attr-defined]
     return module_class
-
-
-def _note_nothing(_module: Any, _tokens: Any, _output: Any) -> None:
-    return None

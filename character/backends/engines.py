@@ -19,9 +19,6 @@ from character.backends.secrets import remember
 from character.config import BackendConfig, is_rehearsal_model
 from character.errors import ConfigError
 
-NO_KEY = "not-needed"
-"""What is sent as key to a server of the user's own (``api_base``) when no key is configured."""
-
 
 @dataclass(frozen=True)
 class Engines:
@@ -139,6 +136,6 @@ def api_key(config: BackendConfig) -> str | None:
         remember(value)
         return value
     if config.api_base:
-        return NO_KEY  # the provider's own key is not for a server that somebody named
+        return "not-needed"  # the provider's own key is not for a server that somebody named
     remember(os.environ.get(f"{config.model.split('/', 1)[0].upper()}_API_KEY"))
     return None

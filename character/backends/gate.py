@@ -158,7 +158,10 @@ class Gate:
                 self._hand_back(turn)
                 raise
         try:
-            await self._wait_for_the_server(tokens)
+            while (pause := self.health.not_before - time.monotonic()) > 0:
+                await self.waiting.sleep(pause)
+            if self._paces and (pause := self._keep_pace(tokens)) > 0:
+                await self.waiting.sleep(pause)
         except BaseException:
             self.leave()
             raise
@@ -168,12 +171,6 @@ class Gate:
         with self._lock:
             self.in_flight -= 1
             self._wake()
-
-    async def _wait_for_the_server(self, tokens: int) -> None:
-        while (pause := self.health.not_before - time.monotonic()) > 0:
-            await self.waiting.sleep(pause)
-        if self._paces and (pause := self._keep_pace(tokens)) > 0:
-            await self.waiting.sleep(pause)
 
     def _take_place(self) -> Turn | None:
         """Take a free place and return None; return the turn to wait for where there is none."""

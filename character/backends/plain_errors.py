@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from difflib import get_close_matches
+from importlib.resources import files
 from typing import NamedTuple
 
 from character.errors import BackendUnavailableError
 
-_NO_KEY = re.compile(
-    r"no (?:API key found|credential) for .*?provider '?([\w-]+)'?[\s\S]*?\b([A-Z][A-Z0-9_]{3,})\b"
-)
-_NO_LOGIN = re.compile(r"No \S+ OAuth credential found")
-_NO_PROVIDER = re.compile(r"'([^']*)' is not a provider prefix[^(]*\(known: ([^)]*)\)")
+_ERRORS = tomllib.loads(files(__package__).joinpath("plain_errors.toml").read_text("utf-8"))["errors"]
 _REMEDIES = {
     "refuses the key": "check the key's variable and the account",
     "refuses the account": "check billing and quota",
@@ -29,28 +27,12 @@ class PlainError(NamedTuple):
 
 def plain_error(text: str) -> PlainError:
     """Return an error of the client in our words; one that is not known stays as it is, on one line."""
-    no_key = _NO_KEY.search(text)
-    if no_key:
-        variable = no_key[2]
-        return PlainError(
-            f"there is no key for it: the variable {variable} is not set.",
-            fix=f"set {variable}, or name the variable that holds the key with api_key_env (--api-key-env).",
-        )
-    if _NO_LOGIN.search(text):
-        return PlainError(
-            "there is no key for it.",
-            fix="name the variable that holds the key with api_key_env (--api-key-env).",
-        )
-    no_provider = _NO_PROVIDER.search(text)
-    if no_provider:
-        wrong, providers = no_provider[1], no_provider[2].split(", ")
-        near = get_close_matches(wrong, providers, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        return PlainError(
-            f"{wrong!r} is no provider that it can reach.",
-            expected=f"a model such as openai/gpt-4.1-mini, its provider one of {', '.join(providers)}",
-            fix=f'{hint}for other providers use kind = "litellm" (--backend litellm).',
-        )
+    for error in _ERRORS:
+        if match := re.search(error["says"], text):
+            words = match.groupdict()
+            near = get_close_matches(words.get("wrong", ""), words.get("providers", "").split(", "), n=1)
+            words["hint"] = f"did you mean {near[0]}? " if near else ""
+            return PlainError(*(error.get(part, "").format(**words) for part in PlainError._fields))
     return PlainError(text.strip().split("\n")[0])
 
 

@@ -40,7 +40,7 @@ class Journal(Protocol):
         """Keep a finished call without blocking the event loop; returns once it is on disk."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Backend:
     """What the engines of one backend share: name in the accounts, configuration, health, journal, budget."""
 
@@ -112,22 +112,6 @@ class Backend:
             cost_usd=None if self.price is None else self.price.of(usage),
         )
 
-    def settle(self, need: Amount | None, observation: Observation) -> None:
-        """Tell the budget what a call really took."""
-        if self.budget and need:
-            tokens = observation.prompt_tokens + observation.completion_tokens
-            self.budget.settle(need, Amount(tokens, observation.cost_usd or 0.0))
-
-    def failed(self, need: Amount | None, error: BaseException) -> None:
-        """Give a reservation back, but keep it where the server may have done the work and charged for it."""
-        if self.budget is None or need is None:
-            return
-        lost = isinstance(error, lm15.TimeoutError) or not isinstance(error, lm15.LM15Error)
-        if lost or (isinstance(error, lm15.TransportError) and was_sent(error)):
-            self.budget.settle(need, need)
-        else:
-            self.budget.release(need)
-
 
 @dataclass(frozen=True)
 class _Channel:
@@ -187,7 +171,6 @@ class _Seam:
         return response
 
     async def _send(self, request: lm15.Request, key: str) -> tuple[lm15.Response, Observation]:
-        """Return the reply of as many attempts as it takes."""
         channel, backend = self._channel(), self.backend
         attempts = Attempts(backend.health)
         tokens = prompt_bytes(request) // 4 if backend.config.tokens_per_minute else 0
@@ -208,17 +191,22 @@ class _Seam:
 
     async def _attempt(self, channel: _Channel, request: lm15.Request) -> tuple[lm15.Response, Observation]:
         """Return the reply of one attempt, for which the budget has room."""
-        backend = self.backend
-        need = backend.need(request) if backend.budget else None
-        while backend.budget and need and not backend.budget.try_reserve(need):
+        backend, budget = self.backend, self.backend.budget
+        need = backend.need(request) if budget else None
+        while budget and need and not budget.try_reserve(need):
             await channel.gate.waiting.sleep(_BUDGET_POLL_S)
         try:
             response = encodable(await channel.send(request))
         except BaseException as error:
-            backend.failed(need, error)
+            if budget and need and _was_charged(error):
+                budget.settle(need, need)
+            elif budget and need:
+                budget.release(need)
             raise
         observation = backend.finished(response)
-        backend.settle(need, observation)
+        if budget and need:
+            tokens = observation.prompt_tokens + observation.completion_tokens
+            budget.settle(need, Amount(tokens, observation.cost_usd or 0.0))
         backend.health.succeeded()
         return response, observation
 
@@ -270,6 +258,12 @@ class AsyncSeamEngine(_Seam):
         channel = self._loops.pop(asyncio.get_running_loop(), None)
         if channel is not None:
             await channel.engine.aclose()
+
+
+def _was_charged(error: BaseException) -> bool:
+    """Whether the server may have done the work of a call that failed, and charged for it."""
+    lost = isinstance(error, lm15.TimeoutError) or not isinstance(error, lm15.LM15Error)
+    return lost or (isinstance(error, lm15.TransportError) and was_sent(error))
 
 
 def journal_entry(backend: str, response: lm15.Response, observation: Observation) -> dict[str, Any]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from character.cli.options import json_option, print_json, run_argument
 
-if TYPE_CHECKING:
-    from character.config import PairsConfig
+_PAIRS = ("design", "min_margin", "min_probability", "max_per_message")
 
 
 @click.command("export", short_help="Write a run's data for a trainer.")
@@ -88,7 +87,8 @@ if TYPE_CHECKING:
 @json_option
 def command(run_folder: Path, format_name: str, out: Path, **flags: Any) -> None:
     """Write the pairs of RUN in the shape of FORMAT, split by message, with a dataset card."""
-    from character.exports import Split, export, push_to_hub, run_data
+    from character.exports import Split, export, push_to_hub
+    from character.exports.run_data import rebuilt_pairs, run_data
     from character.runs.session import reading
 
     _refuse_without_balance(flags)
@@ -102,7 +102,7 @@ def command(run_folder: Path, format_name: str, out: Path, **flags: Any) -> None
             seed=flags["seed"],
             license=flags["license_name"],
             overwrite=flags["overwrite"],
-            pairs=_pairs(store, flags),
+            pairs=rebuilt_pairs(store, {name: flags[name] for name in _PAIRS}, always=flags["debias"]),
             balance=flags["balance"],
             balance_method=flags["balance_method"] or "subset",
             balance_ignore=flags["balance_ignore"],
@@ -128,21 +128,6 @@ def _refuse_without_balance(flags: dict[str, Any]) -> None:
                 expected="--balance, which it belongs to",
                 fix=f"add --balance, or leave {option} out.",
             )
-
-
-def _pairs(store: Any, flags: dict[str, Any]) -> PairsConfig | None:
-    """Return how to rebuild the pairs: as the run made them but for what is given; None where nothing is."""
-    from character.config import PAIR_DESIGNS, PairsConfig
-    from character.errors import UnknownNameError
-    from character.runs.session import stored_config
-
-    names = ("design", "min_margin", "min_probability", "max_per_message")
-    given = {name: flags[name] for name in names if flags[name] is not None}
-    if given.get("design", PAIR_DESIGNS[0]) not in PAIR_DESIGNS:
-        raise UnknownNameError("pair design", given["design"], PAIR_DESIGNS)
-    if not given and not flags["debias"]:
-        return None
-    return PairsConfig.model_validate(stored_config(store).pairs.model_dump() | given)
 
 
 def _print(result: dict[str, Any]) -> None:

@@ -58,20 +58,20 @@ def fit(pairs: Path, out: Path, trait: str, length_free: bool, seed: int, as_jso
 
     from character.cli.wording import count_text
     from character.locale import wording
-    from character.preference.encoders import NGrams
     from character.preference.linear import LinearPreference
     from character.preference.sources import read_pairs
+    from character.preference.tfidf import NGramTfidf
 
     _check_out(out)
     known = read_pairs(pairs, trait=trait, with_test=False)
     click.echo(f"fitting on {len(known.pairs):,} pairs …", err=True)
-    fitted = LinearPreference(NGrams(), length_free=length_free).fit(known.pairs, seed=seed)
+    fitted = LinearPreference(NGramTfidf(), length_free=length_free).fit(known.pairs, seed=seed)
     model = replace(fitted, rehearsal=fitted.rehearsal or known.rehearsal)
     model.save(out)
     left_out = {**known.dropped, **model.left_out}
     if as_json:
         facts = {"model": str(out), "pairs": len(known.pairs), "rehearsal": model.rehearsal}
-        print_json({**facts, "heads": [head._asdict() for head in model.heads], "left_out": left_out})
+        print_json({**facts, "heads": [head.model_dump() for head in model.heads], "left_out": left_out})
         return
     for head in model.heads:
         click.echo(
@@ -133,10 +133,10 @@ def evaluate(
     """
     from character.locale import report_language
     from character.preference import load_preference_model, preference_model
+    from character.preference.evaluation import cross_validate
     from character.preference.evaluation import evaluate as measured
     from character.preference.page import evaluation_page
     from character.preference.sources import read_pairs
-    from character.preference.validation import cross_validate
     from character.report import html_path, write_page
 
     if out is not None:
@@ -180,7 +180,7 @@ def why(folder: Path, a: str, b: str, trait: str, as_json: bool) -> None:
     from character.locale import wording
     from character.preference import load_preference_model
     from character.preference.explain import why as reasons
-    from character.preference.known_traits import Asked
+    from character.preference.protocol import Asked
 
     model = load_preference_model(folder)
     found = reasons(model, a, b, trait)

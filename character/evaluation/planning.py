@@ -18,8 +18,7 @@ from character.inputs import as_constitution
 from character.messages.files import MessageSource, as_source
 from character.preference import load_preference_model
 from character.preference.folds import text_key
-from character.preference.known_traits import asked_about
-from character.preference.protocol import Judged
+from character.preference.protocol import Judged, asked_about
 from character.runs.session import reading, stored_constitution
 
 _MADE_HERE = ("preference", "yardstick", "held_out_from")

@@ -1,4 +1,4 @@
-"""The run facts that a manifest may tell an export: a known few, read strictly; the rest stays where it is."""
+"""The facts that a manifest may tell an export: a known few, read strictly; the rest stays where it is."""
 
 from __future__ import annotations
 
@@ -30,8 +30,9 @@ class RunFacts(Record):
     """How a run made its data: everything of a manifest that an export may publish.
 
     ``models`` maps a stage to the models that worked in it, ``drops`` a stage to counts by reason,
-    ``run_fingerprint`` identifies the run (constitution, messages, prompts, settings) and is the same wherever it is
-    made again, ``created_at`` is UTC, ``pending`` how many messages were not finished. ``rehearsal`` is None where the manifest does not say.
+    ``run_fingerprint`` identifies the run (constitution, messages, prompts, settings) and is the same
+    wherever it is made again, ``created_at`` is UTC, ``pending`` how many messages were not finished.
+    ``rehearsal`` is None where the manifest does not say.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
@@ -71,7 +72,8 @@ def read_facts(manifest: Mapping[str, Any]) -> RunFacts:
         )
         raise InputError(
             f"The run's manifest cannot be read: {faults}.",
-            expected="models as names per stage, seed as an integer, rehearsal as true or false, drops as counts per stage and reason",
+            expected="models as names per stage, seed as an integer, rehearsal as true or false, "
+            "drops as counts per stage and reason",
             fix="correct the field in the manifest, or leave it out.",
         ) from None
 
@@ -97,5 +99,5 @@ def count_drops(census: Census, facts: RunFacts, *, pairs_rebuilt: bool = False)
         return counted
     if not pairs_rebuilt:
         return facts.drops
-    kept = {stage: reasons for stage, reasons in facts.drops.items() if stage != "pairs"}
-    return kept | ({"pairs": counted["pairs"]} if "pairs" in counted else {})
+    others = {stage: reasons for stage, reasons in facts.drops.items() if stage != "pairs"}
+    return others | ({"pairs": counted["pairs"]} if "pairs" in counted else {})

@@ -21,7 +21,7 @@ Sink = Callable[[Path], AbstractContextManager[Write]]
 
 @contextmanager
 def parquet_sink(path: Path) -> Iterator[Write]:
-    """Give a function that appends one row to a typed Parquet file (zstd); raises MissingExtraError without pyarrow."""
+    """Give a function that adds a row to a typed Parquet file (zstd); MissingExtraError without pyarrow."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -59,11 +59,12 @@ def parquet_sink(path: Path) -> Iterator[Write]:
 
 @contextmanager
 def staged_folder(out: Path, *, overwrite: bool) -> Iterator[Path]:
-    """Give an empty folder; when the block ends well, move its files into ``out``, one by one, each as a whole.
+    """Give an empty folder; when the block ends well, move its files into ``out``, one by one, each whole.
 
-    ``METADATA_FILE`` goes last, so a folder that has it is complete. Raises InputError where ``out`` is a file, or holds
-    something and ``overwrite`` is false; StoreError where the disk refuses. Overwriting removes the files that the earlier
-    export's metadata lists and leaves all others alone. When the block fails, ``out`` is left as it was.
+    ``METADATA_FILE`` goes last, so a folder that has it is complete. Raises InputError where ``out`` is a
+    file, or holds something and ``overwrite`` is false; StoreError where the disk refuses. Overwriting
+    removes the files that the earlier export's metadata lists and leaves all others alone. When the block
+    fails, ``out`` is left as it was.
     """
     _refuse_if_taken(out, overwrite=overwrite)
     existed = out.exists()
@@ -105,7 +106,7 @@ def read_metadata(folder: Path) -> dict[str, Any]:
 
 
 def listed_files(metadata: dict[str, Any]) -> list[str]:
-    """Return the plain names of all files that an export's metadata lists; others than plain names are left out."""
+    """Return the names of all files that an export's metadata lists; what is no plain name is left out."""
     data = [file.get("path") for file in metadata.get("files", []) if isinstance(file, dict)]
     names = [*data, *metadata.get("extra_files", [])]
     return [name for name in names if isinstance(name, str) and name and Path(name).name == name]
@@ -118,10 +119,10 @@ def _refuse_if_taken(out: Path, *, overwrite: bool) -> None:
         )
     if overwrite or not out.is_dir():
         return
-    found = sorted(path.name for path in out.iterdir() if not path.name.startswith(STAGING_PREFIX))
-    if found:
+    names = sorted(path.name for path in out.iterdir() if not path.name.startswith(STAGING_PREFIX))
+    if names:
         raise InputError(
-            f"{out} is not empty: it holds {', '.join(found[:3])}{' …' if len(found) > 3 else ''}.",
+            f"{out} is not empty: it holds {', '.join(names[:3])}{' …' if len(names) > 3 else ''}.",
             expected="a new or an empty folder",
             fix="give another path, or say overwrite=True (--overwrite) to replace an earlier export.",
         )

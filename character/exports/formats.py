@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from character.exports.facts import RunFacts
 from character.exports.files import Sink, parquet_sink
 from character.exports.models import SPLIT_NAMES, ExportedFile, Split, SplitName
 from character.exports.recipe import recipe_tables
@@ -34,18 +36,32 @@ from character.files import Write, json_text, jsonl_sink, write_text
 
 @dataclass(frozen=True)
 class Job:
-    """What to write: the data, how to split it, and whether pairs say their margin and their weight."""
+    """What to write: the data and the facts about them, how to split them, and what rows of pairs say.
+
+    ``margin_asked`` asks for the margin of pairs, ``include_weight`` for their weight.
+    """
 
     data: Source
+    facts: RunFacts
+    format: ExportFormat
     split: Split
     seed: int
-    include_margin: bool
-    include_weight: bool = False
+    license: str | None
+    margin_asked: bool
+    include_weight: bool
+
+    @property
+    def include_margin(self) -> bool:
+        """Whether rows say the margin: it was asked for, and the format has a place for it."""
+        return self.margin_asked and self.format.takes_margin
 
 
 @dataclass
 class Written:
-    """What a writer wrote: data files, files beside them, and counts (rows by trait, kind and split; skips by reason)."""
+    """What a writer wrote: data files, files beside them, and counts.
+
+    ``counts`` are of rows by trait, kind and split, ``skips`` of what has no row, by reason.
+    """
 
     files: list[ExportedFile] = field(default_factory=list)
     extra_files: list[str] = field(default_factory=list)
@@ -61,9 +77,10 @@ Beside = Callable[[Sequence[ExportedFile]], dict[str, str]]
 class ExportFormat:
     """One way of writing a run.
 
-    ``row`` says what one row is, ``reader`` which tool reads it. ``takes_margin``: ``include_margin`` adds a column
-    ``margin``; ``takes_weight``: a row may say the weight of its pair; ``reads_pairs``: rows come from pairs;
-    ``is_split``: rows are dealt out to splits; ``min_train_rows``: the fewest rows its reader trains on.
+    ``row`` says what one row is, ``reader`` which tool reads it. ``takes_margin``: ``include_margin`` adds a
+    column ``margin``; ``takes_weight``: a row may say the weight of its pair; ``reads_pairs``: rows come from
+    pairs; ``is_split``: rows are dealt out to splits; ``min_train_rows``: the fewest rows its reader trains
+    on.
     """
 
     name: str
@@ -110,98 +127,30 @@ def write_recipe(job: Job, folder: Path) -> Written:
     """Write the recipe's five files, none of them split, leaving out those that would be empty."""
     written = Written()
     for name, rows in recipe_tables(job.data, written.skips).items():
-        if not rows:
-            continue
-        lines = [json_text(row) for row in rows]
-        write_text(
-            folder / name, "\n".join(lines) + "\n" if name.endswith("l") else json_text(rows, indent=2) + "\n"
-        )
-        written.files.append(
-            ExportedFile(path=name, split=None, rows=len(rows), table=name.partition(".")[0])
-        )
+        if rows:
+            lines = map(json_text, rows) if name.endswith("l") else [json_text(rows, indent=2)]
+            write_text(folder / name, "\n".join(lines) + "\n")
+            table = name.partition(".")[0]
+            written.files.append(ExportedFile(path=name, split=None, rows=len(rows), table=table))
     for message, _ in usable_pairs(job.data, Counter()):
         written.counts[message.trait, message.kind, "all"] += 1
     return written
 
 
-EXPORT_FORMATS: dict[str, ExportFormat] = {
-    format.name: format
-    for format in (
-        ExportFormat(
-            "recipe",
-            "the recipe's own shapes: traits, messages, candidates, scores, preferences (not split)",
-            "people, and any program that follows the recipe",
-            write_recipe,
-            is_split=False,
-        ),
-        ExportFormat(
-            "trl",
-            "a pair: prompt, chosen and rejected as chat turns, with scores and provenance",
-            "TRL's DPOTrainer and RewardTrainer",
-            in_splits(pair_rows(trl_row)),
-            takes_margin=True,
-            takes_weight=True,
-        ),
-        ExportFormat(
-            "trl-kto",
-            "a response with the label true (chosen) or false (rejected), each once per message",
-            "TRL's KTOTrainer",
-            in_splits(kto_rows),
-        ),
-        ExportFormat(
-            "trl-prompt",
-            "a message as prompt, without responses",
-            "TRL's GRPOTrainer and other online trainers",
-            in_splits(prompt_rows),
-            reads_pairs=False,
-        ),
-        ExportFormat(
-            "trl-sft",
-            "a message with the response that was ranked highest, as prompt and completion",
-            "TRL's SFTTrainer",
-            in_splits(sft_rows),
-        ),
-        ExportFormat(
-            "trl-reward",
-            "a message with all its candidates and their scores in 0..1 (listwise)",
-            "reward models that learn from scores; TRL's RewardTrainer learns from pairs and reads trl",
-            in_splits(reward_rows),
-            reads_pairs=False,
-        ),
-        ExportFormat(
-            "openai",
-            "a pair as input, preferred_output and non_preferred_output",
-            "the preference fine-tuning of OpenAI, Azure, Together and Fireworks",
-            in_splits(pair_rows(openai_row)),
-            min_train_rows=10,
-        ),
-        ExportFormat(
-            "axolotl",
-            "a pair as messages, chosen and rejected turns, with axolotl.yaml beside it",
-            "axolotl with rl: dpo and type: chat_template.default",
-            in_splits(pair_rows(axolotl_row), beside=axolotl_yaml),
-        ),
-        ExportFormat(
-            "llamafactory",
-            "a pair in ShareGPT turns, with dataset_info.json beside it",
-            "LLaMA-Factory with dataset_dir set to the folder and dataset: character_train",
-            in_splits(pair_rows(llamafactory_row), beside=llamafactory_info),
-        ),
-        ExportFormat(
-            "openrlhf",
-            "a pair: prompt, chosen and rejected as lists of chat turns",
-            "OpenRLHF with --data.prompt_key prompt --data.apply_chat_template (older releases: without data.)",
-            in_splits(pair_rows(openrlhf_row)),
-            takes_margin=True,
-            takes_weight=True,
-        ),
-        ExportFormat(
-            "parquet",
-            "a pair as in trl with all its provenance, typed columns, zstd",
-            "datasets, pandas, DuckDB, and TRL as above",
-            in_splits(pair_rows(parquet_row), sink=parquet_sink, suffix="parquet"),
-            takes_margin=True,
-            takes_weight=True,
-        ),
-    )
+_WRITERS: dict[str, Writer] = {
+    "recipe": write_recipe,
+    "trl": in_splits(pair_rows(trl_row)),
+    "trl-kto": in_splits(kto_rows),
+    "trl-prompt": in_splits(prompt_rows),
+    "trl-sft": in_splits(sft_rows),
+    "trl-reward": in_splits(reward_rows),
+    "openai": in_splits(pair_rows(openai_row)),
+    "axolotl": in_splits(pair_rows(axolotl_row), beside=axolotl_yaml),
+    "llamafactory": in_splits(pair_rows(llamafactory_row), beside=llamafactory_info),
+    "openrlhf": in_splits(pair_rows(openrlhf_row)),
+    "parquet": in_splits(pair_rows(parquet_row), sink=parquet_sink, suffix="parquet"),
 }
+_ABOUT = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+
+EXPORT_FORMATS = {name: ExportFormat(name, write=_WRITERS[name], **about) for name, about in _ABOUT.items()}
+"""The formats by name, each with what ``formats.toml`` says of it."""

@@ -13,13 +13,13 @@ TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 
 
 def push_to_hub(path: Path, repo_id: str, *, allow_rehearsal: bool = False, private: bool = True) -> str:
-    """Upload an export's folder as the dataset ``repo_id`` (``"owner/name"``) and return the address of the commit.
+    """Upload an export's folder as the dataset ``repo_id`` (``"owner/name"``); return the commit's address.
 
-    Only the files that the export wrote are uploaded. The token is taken from the environment alone (``HF_TOKEN``),
-    never from a login on this machine. Data that the rehearsal backend made, or of which that is not known,
-    is refused unless ``allow_rehearsal``. A dataset that is already there and public is refused unless ``private`` is
-    false. Raises InputError for all these, MissingExtraError without huggingface-hub, and BackendUnavailableError where
-    the hub cannot be reached or refuses.
+    Only the files that the export wrote are uploaded. The token is taken from the environment alone
+    (``HF_TOKEN``), never from a login on this machine. Data that the rehearsal backend made, or of which that
+    is not known, is refused unless ``allow_rehearsal``. A dataset that is already there and public is refused
+    unless ``private`` is false. Raises InputError for all these, MissingExtraError without huggingface-hub,
+    and BackendUnavailableError where the hub cannot be reached or refuses.
     """
     path = Path(path)
     metadata = read_metadata(path)
@@ -41,13 +41,12 @@ def push_to_hub(path: Path, repo_id: str, *, allow_rehearsal: bool = False, priv
                 expected="a private dataset, since private=True",
                 fix="make it private on the hub, name another one, or say private=False.",
             )
-        message = f"Add the {metadata.get('format')} export"
         commit = api.upload_folder(
             repo_id=repo_id,
             repo_type="dataset",
             folder_path=path,
             allow_patterns=names,
-            commit_message=message,
+            commit_message=f"Add the {metadata.get('format')} export",
         )
     except HFValidationError as error:
         raise InputError(
@@ -68,11 +67,14 @@ def _refuse_rehearsal(path: Path, metadata: dict[str, Any], *, allow_rehearsal: 
     rehearsal = metadata.get("rehearsal")
     if rehearsal is False or allow_rehearsal:
         return
-    known = "was made by the rehearsal backend" if rehearsal is True else "does not say which backend made it"
+    origin = (
+        "was made by the rehearsal backend" if rehearsal is True else "does not say which backend made it"
+    )
     raise InputError(
-        f"The data in {path} {known}.",
+        f"The data in {path} {origin}.",
         expected="data made by real models, with a manifest that says so",
-        fix="run with a real model; to publish it all the same, for a test, say allow_rehearsal=True (--allow-rehearsal).",
+        fix="run with a real model; to publish it all the same, for a test, say allow_rehearsal=True "
+        "(--allow-rehearsal).",
     )
 
 

@@ -1,4 +1,4 @@
-"""What an export takes and what it gives back: the data of a run, how to split it, and a report of what was written."""
+"""What an export takes and gives back: the data of a run, how to split it, a report of what was written."""
 
 from __future__ import annotations
 
@@ -103,12 +103,13 @@ class ExportReport(Record):
     counts what has no row in this format, by reason: rollouts (``no_candidates``, ``not_ranked``,
     ``unranked``, ``unsuitable``, ``no_pairs``), pairs (``duplicate_pair``, ``identical_sides``,
     ``confounded``: left out by balancing), messages (``duplicate_message``) and responses
-    (``chosen_and_rejected``); and in every format what reviewers vetoed: rollouts (``vetoed_trait``, ``vetoed_message``),
-    responses (``vetoed_candidate``) and pairs (``vetoed_pair``, ``pair_with_vetoed_candidate``). ``drops`` counts, by stage and reason, what the run itself threw away; where
-    the pairs were rebuilt, those of the stage ``pairs`` are the rebuild's. ``pairs`` is how they were
-    rebuilt, None for the stored ones, ``position_effects`` what each place in the list was worth to each judge
-    (0..1) and was taken out of the rankings for it; ``balance`` what balancing did, without the lists of ids and weights.
-    ``rehearsal`` is None where nobody said who made the data.
+    (``chosen_and_rejected``); and in every format what reviewers vetoed: rollouts (``vetoed_trait``,
+    ``vetoed_message``), responses (``vetoed_candidate``) and pairs (``vetoed_pair``,
+    ``pair_with_vetoed_candidate``). ``drops`` counts, by stage and reason, what the run itself threw away;
+    where the pairs were rebuilt, those of the stage ``pairs`` are the rebuild's. ``pairs`` is how they were
+    rebuilt, None for the stored ones, ``position_effects`` what each place in the list was worth to each
+    judge (0..1) and was taken out of the rankings for it; ``balance`` what balancing did, without the lists
+    of ids and weights. ``rehearsal`` is None where nobody said who made the data.
     """
 
     format: str

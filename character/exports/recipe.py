@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from character.constitution.models import Constitution
 from character.exports.rows import Json, Skips, usable_pairs
 from character.exports.source import Source
 from character.locale import report_language, wording
@@ -16,19 +15,14 @@ KIND_NAMES = {kind: name for name, kind in RECIPE_KINDS.items()}
 def recipe_prompt(turns: Iterable[Turn], language: str) -> str:
     """Return a message as the recipe's ``prompt``, which is one string.
 
-    One turn is its text as it stands. A conversation is a paragraph per turn, each after its speaker: ``用户：`` and
-    ``助手：`` in Chinese, ``User: `` and ``Assistant: `` in any other language.
+    One turn is its text as it stands. A conversation is a paragraph per turn, each after its speaker:
+    ``用户：`` and ``助手：`` in Chinese, ``User: `` and ``Assistant: `` in any other language.
     """
     turns = tuple(turns)
     if len(turns) == 1:
         return turns[0].content
     speakers = wording("recipe.speakers", report_language(language))
     return "\n\n".join(speakers[turn.role] + turn.content for turn in turns)
-
-
-def recipe_traits(constitution: Constitution) -> list[Json]:
-    """Return the list of traits, in order."""
-    return [{"trait": trait.name, "description": trait.description} for trait in constitution.traits]
 
 
 def recipe_messages(messages: Iterable[Message]) -> list[Json]:
@@ -41,7 +35,7 @@ def recipe_messages(messages: Iterable[Message]) -> list[Json]:
 
 
 def recipe_candidates_and_scores(rollouts: Iterable[Rollout]) -> tuple[list[Json], list[Json]]:
-    """Return the candidates rows and the scores rows of the ranked rollouts: row n of one belongs to row n of the other."""
+    """Return the candidates rows and the scores rows of the ranked rollouts; rows n belong together."""
     candidates_rows, scores_rows = [], []
     for rollout in rollouts:
         candidates, ranking = rollout.candidates, rollout.ranking
@@ -56,9 +50,9 @@ def recipe_candidates_and_scores(rollouts: Iterable[Rollout]) -> tuple[list[Json
 
 
 def recipe_preferences(pairs: Iterable[PreferencePair]) -> list[Json]:
-    """Return one row per message and chosen response, with all responses that lost to it in a pair, in pair order.
+    """Return one row per message and chosen response, with all that lost to it in a pair, in pair order.
 
-    What lost follows from the pairs, so a pair design that leaves some candidates out leaves them out here too.
+    What lost follows from the pairs, so a design that leaves some candidates out leaves them out here too.
     """
     groups: dict[tuple[str, str], tuple[PreferencePair, list[str]]] = {}
     for pair in pairs:
@@ -84,5 +78,7 @@ def recipe_tables(data: Source, skips: Skips) -> dict[str, list[Json]]:
         "candidates.jsonl": candidates_rows,
         "scores.jsonl": scores_rows,
         "messages.json": recipe_messages(rollout.message for rollout in data.rollouts),
-        "traits.json": recipe_traits(data.constitution),
+        "traits.json": [
+            {"trait": trait.name, "description": trait.description} for trait in data.constitution.traits
+        ],
     }

@@ -1,4 +1,4 @@
-"""Records to rows: one pure function per format, and the choice of what gets a row (what does not is counted)."""
+"""Records to rows: one function per format, and the choice of what gets a row; what does not is counted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Skips = Counter[str]
 
 
 class Row(NamedTuple):
-    """One row, the message it belongs to, and where it is a pair's, its margin and its weight (1 unless weighed)."""
+    """One row, its message, and where it is a pair's, its margin and its weight (1 unless weighed)."""
 
     message: Message
     data: Json
@@ -77,22 +77,20 @@ def reply(text: str) -> Json:
     return {"role": "assistant", "content": text}
 
 
+def _sides(pair: PreferencePair) -> Json:
+    return {"prompt": chat(pair.prompt), "chosen": [reply(pair.chosen)], "rejected": [reply(pair.rejected)]}
+
+
 def trl_row(pair: PreferencePair) -> Json:
     """Return the conversational preference row with an explicit prompt; a level nobody asked for is ``""``.
 
-    Never null: a column that is null throughout one file and text in another cannot be loaded as one data set.
+    Never null: a column that is null throughout one file and text in another cannot be loaded as one.
     """
-    return {
-        "prompt": chat(pair.prompt),
-        "chosen": [reply(pair.chosen)],
-        "rejected": [reply(pair.rejected)],
+    return _sides(pair) | {
         "score_chosen": pair.score_chosen,
         "score_rejected": pair.score_rejected,
         "pair_id": pair.id,
-        "message_id": pair.message_id,
-        "trait": pair.trait,
-        "kind": pair.kind,
-        "language": pair.language,
+        **_message_columns(pair.message_id, pair),
         "design": pair.design,
         "chosen_level": pair.chosen_level or "",
         "rejected_level": pair.rejected_level or "",
@@ -104,12 +102,8 @@ def parquet_row(pair: PreferencePair) -> Json:
 
     Parquet types its columns, so a column that is null throughout still loads.
     """
-    return trl_row(pair) | {
-        "probability": pair.probability,
-        "ranking_id": pair.ranking_id,
-        "chosen_model": pair.chosen_model,
-        "rejected_model": pair.rejected_model,
-    }
+    names = ("probability", "ranking_id", "chosen_model", "rejected_model")
+    return trl_row(pair) | {name: getattr(pair, name) for name in names}
 
 
 def openai_row(pair: PreferencePair) -> Json:
@@ -124,8 +118,8 @@ def openai_row(pair: PreferencePair) -> Json:
 def axolotl_row(pair: PreferencePair) -> Json:
     """Return the row of axolotl's ``chat_template.default`` for DPO.
 
-    Responses are stripped: axolotl looks the response up in the templated text, and many chat templates strip it,
-    so that one with outer blanks would not be found and be cut to its last character.
+    Responses are stripped: axolotl looks the response up in the templated text, and many chat templates strip
+    it, so that one with outer blanks would not be found and be cut to its last character.
     """
     return {
         "messages": chat(pair.prompt),
@@ -147,45 +141,40 @@ def llamafactory_row(pair: PreferencePair) -> Json:
 
 
 def openrlhf_row(pair: PreferencePair) -> Json:
-    """Return the row that OpenRLHF's preference loaders join and template (prompt + chosen, prompt + rejected)."""
-    return {
-        "prompt": chat(pair.prompt),
-        "chosen": [reply(pair.chosen)],
-        "rejected": [reply(pair.rejected)],
-        "pair_id": pair.id,
-    }
+    """Return the row that OpenRLHF's loaders join and template (prompt + chosen, prompt + rejected)."""
+    return _sides(pair) | {"pair_id": pair.id}
 
 
 def kto_rows(data: Source, skips: Skips) -> Iterator[Row]:
-    """Yield each distinct response of a message once, labelled by the side it is on; one on both sides is counted."""
+    """Yield each distinct response of a message once, labelled by its side; one on both sides is counted."""
     sides: dict[str, tuple[Message, PreferencePair, dict[str, set[bool]]]] = {}
     for message, pair in usable_pairs(data, skips):
         labels = sides.setdefault(pair.message_id, (message, pair, {}))[2]
         labels.setdefault(pair.chosen, set()).add(True)
         labels.setdefault(pair.rejected, set()).add(False)
     for message, pair, labels in sides.values():
-        for text, found in labels.items():
-            if len(found) > 1:
+        for text, on_sides in labels.items():
+            if len(on_sides) > 1:
                 skips["chosen_and_rejected"] += 1
                 continue
-            row = {"prompt": chat(pair.prompt), "completion": [reply(text)], "label": found == {True}}
+            row = {"prompt": chat(pair.prompt), "completion": [reply(text)], "label": on_sides == {True}}
             yield Row(message, row | {"message_id": pair.message_id, "trait": pair.trait})
 
 
 def sft_rows(data: Source, skips: Skips) -> Iterator[Row]:
-    """Yield one row per message with pairs: the chosen response that scored highest, as prompt and completion."""
+    """Yield one row per message with pairs: the chosen response that scored highest, as its completion."""
     best: dict[str, tuple[Message, PreferencePair]] = {}
     for message, pair in usable_pairs(data, skips):
-        known = best.get(pair.message_id)
-        if known is None or pair.score_chosen > known[1].score_chosen:
+        earlier = best.get(pair.message_id)
+        if earlier is None or pair.score_chosen > earlier[1].score_chosen:
             best[pair.message_id] = message, pair
     for message, pair in best.values():
         row = {"prompt": chat(pair.prompt), "completion": [reply(pair.chosen)]}
-        yield Row(message, row | _message_columns(message))
+        yield Row(message, row | _message_columns(message.id, message))
 
 
 def prompt_rows(data: Source, skips: Skips) -> Iterator[Row]:
-    """Yield one row per message, those without a ranking included; unsuitable messages are counted instead."""
+    """Yield one row per message, ranked or not; unsuitable messages are counted instead."""
     seen: set[str] = set()
     for rollout in data.rollouts:
         message = rollout.message
@@ -194,12 +183,12 @@ def prompt_rows(data: Source, skips: Skips) -> Iterator[Row]:
         elif rollout.ranking and rollout.ranking.status == "unsuitable":
             skips["unsuitable"] += 1
         else:
-            yield Row(message, {"prompt": chat(message.turns), **_message_columns(message)})
+            yield Row(message, {"prompt": chat(message.turns), **_message_columns(message.id, message)})
         seen.add(message.id)
 
 
 def reward_rows(data: Source, skips: Skips) -> Iterator[Row]:
-    """Yield one row per ranked message with all its candidates and their scores, in the candidates' own order."""
+    """Yield one row per ranked message: all its candidates and their scores, in the candidates' own order."""
     for rollout in data.rollouts:
         if rollout.candidates is None or rollout.ranking is None or rollout.ranking.status != "ranked":
             skips[why_no_pairs(rollout)] += 1
@@ -210,13 +199,13 @@ def reward_rows(data: Source, skips: Skips) -> Iterator[Row]:
             "scores": list(rollout.ranking.scores),
             "levels": [item.level or "" for item in rollout.candidates.items],
         }
-        yield Row(rollout.message, row | _message_columns(rollout.message))
+        yield Row(rollout.message, row | _message_columns(rollout.message.id, rollout.message))
 
 
-def _message_columns(message: Message) -> Json:
+def _message_columns(message_id: str, about: Message | PreferencePair) -> Json:
     return {
-        "message_id": message.id,
-        "trait": message.trait,
-        "kind": message.kind,
-        "language": message.language,
+        "message_id": message_id,
+        "trait": about.trait,
+        "kind": about.kind,
+        "language": about.language,
     }

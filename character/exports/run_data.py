@@ -1,24 +1,28 @@
-"""A run that lies on the disk, as the data of an export."""
+"""A run that lies on the disk, as the data of an export, and how its pairs are rebuilt for one."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
-from character.config import Config
+from pydantic import ValidationError
+
+from character.config import PAIR_DESIGNS, Config, PairsConfig
+from character.errors import ConfigError, UnknownNameError
 from character.exports.card.audit_summary import read_summary
 from character.exports.models import ExportData
 from character.exports.source import StoredRollouts
 from character.records import Usage
+from character.runs.session import stored_config, stored_constitution
+from character.runs.summary import summarize
 from character.store.run_store import RunStore
 from character.store.vetoes import read_vetoes
 from character.text import fingerprint
 
 
 def run_data(store: RunStore) -> ExportData:
-    """Return the data of an open run, its rollouts read as they are needed, with its audit where there is one."""
-    from character.runs.session import stored_config, stored_constitution
-    from character.runs.summary import summarize
-
+    """Return the data of an open run, rollouts read as they are needed, with its audit where there is one."""
     summary = summarize(store)
     manifest = {
         "models": summary.models,
@@ -38,6 +42,23 @@ def run_data(store: RunStore) -> ExportData:
         vetoes=read_vetoes(store.folder),
         manifest=manifest,
     )
+
+
+def rebuilt_pairs(store: RunStore, given: Mapping[str, Any], *, always: bool = False) -> PairsConfig | None:
+    """Return how to rebuild a run's pairs: as it made them, but for what is given and not None.
+
+    Where nothing is given, nothing is to be rebuilt (None), unless ``always``. Raises UnknownNameError for
+    the design and ConfigError for a value out of its range.
+    """
+    given = {name: value for name, value in given.items() if value is not None}
+    if given.get("design", PAIR_DESIGNS[0]) not in PAIR_DESIGNS:
+        raise UnknownNameError("pair design", given["design"], PAIR_DESIGNS)
+    if not given and not always:
+        return None
+    try:
+        return PairsConfig.model_validate(stored_config(store).pairs.model_dump() | given)
+    except ValidationError as error:
+        raise ConfigError(f"pairs: {error.errors()[0]['msg']}.") from None
 
 
 def _settings_fingerprint(config: Config) -> str:

@@ -1,4 +1,4 @@
-"""Where an export's rows come from: the rollouts, read from the disk as they are needed, with the pairs it is to write."""
+"""Where an export's rows come from: the rollouts, read as they are needed, with the pairs it is to write."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from character.exports.models import ExportData
 from character.pairs.designs import build_pairs
 from character.ranking.combine import Effects
 from character.ranking.rerank import position_effects, rerank
-from character.records import Drop, Rollout
+from character.records import Rollout
 from character.store.run_store import RunStore
 from character.store.vetoes import without_vetoed
 
@@ -21,7 +21,7 @@ REHEARSAL_PREFIX = "rehearsal/"
 
 
 class StoredRollouts:
-    """The rollouts of an open run, read a few at a time on each pass, so that no run is too large for memory."""
+    """The rollouts of an open run, read a few at a time on each pass: no run is too large for memory."""
 
     def __init__(self, store: RunStore) -> None:
         self._store = store
@@ -32,7 +32,7 @@ class StoredRollouts:
 
 @dataclass
 class Census:
-    """What one pass over the rollouts shows: how many, whose, in which languages, by whom, and what was dropped."""
+    """What one pass over the rollouts shows: how many, whose, in which languages, by whom, dropped why."""
 
     num_rollouts: int = 0
     traits: set[str] = field(default_factory=set)
@@ -55,39 +55,35 @@ class Census:
 class Source:
     """The rollouts of an export, over which it may pass more than once.
 
-    ``pairs`` rebuilds the pairs of each rollout from its stored candidates and ranking, instead of the
-    stored pairs; no model is called. ``weights`` are those of the pairs that stay, by id, None for all.
-    What reviewers vetoed is in no pass. ``census`` and ``vetoed`` (how much of what) are filled by the first whole pass, at
-    whose end a trait that the constitution lacks is refused.
+    ``pairs`` is how the pairs of each rollout are rebuilt from its stored candidates and ranking, without a
+    model, None for the stored pairs. ``weights`` are those of the pairs that stay, by id, None for all. What
+    reviewers vetoed is in no pass. ``census`` and ``vetoed`` (how much of what) are filled by the first whole
+    pass, at whose end a trait that the constitution lacks is refused.
     """
 
     def __init__(
         self, data: ExportData, pairs: PairsConfig | None = None, *, without_position_effects: bool = False
     ) -> None:
-        self.constitution = data.constitution
+        self.constitution, self.pairs = data.constitution, pairs
         self.weights: Mapping[str, float] | None = None
         self.census = Census()
         self.vetoed: Counter[str] = Counter()
-        self._data, self._pairs, self._counted = data, pairs, False
-        self._effects = self._position_effects() if without_position_effects else None
+        self._data, self._counted = data, False
+        rankings = (rollout.ranking for rollout in data.rollouts if rollout.ranking)
+        self._effects = position_effects(rankings) if without_position_effects else None
 
     @property
     def position_effects(self) -> dict[str, tuple[float, ...]]:
         """What was taken out of the rankings: per judge and list length, the worth of each place."""
         effects = self._effects or {}
-        return {f"{judge}, {length} shown": known.effects for (judge, length), known in effects.items()}
-
-    @property
-    def rebuilds(self) -> bool:
-        """Whether the pairs are built anew instead of read."""
-        return self._pairs is not None
+        return {f"{judge}, {length} shown": each.effects for (judge, length), each in effects.items()}
 
     @property
     def rollouts(self) -> Iterator[Rollout]:
-        """Return a new pass over the rollouts, in order; raises InputError for a trait of another constitution."""
+        """Return a new pass over the rollouts; raises InputError for a trait that the constitution lacks."""
         census, vetoed = Census(), Counter[str]()
         for stored in self._data.rollouts:
-            made = stored if self._pairs is None else rebuilt(stored, self._pairs, self._effects)
+            made = stored if self.pairs is None else _rebuilt(stored, self.pairs, self._effects)
             rollout = without_vetoed(made, self._data.vetoes, vetoed)
             if rollout is None:
                 continue
@@ -98,40 +94,27 @@ class Source:
             self.census, self.vetoed, self._counted = census, vetoed, True
             self._refuse_unknown_traits()
 
-    def _position_effects(self) -> Effects:
-        return position_effects(rollout.ranking for rollout in self._data.rollouts if rollout.ranking)
-
     def _refuse_unknown_traits(self) -> None:
-        known = {trait.name for trait in self.constitution.traits}
-        strangers = sorted(self.census.traits - known)
+        names = {trait.name for trait in self.constitution.traits}
+        strangers = sorted(self.census.traits - names)
         if strangers:
             raise InputError(
-                f"The rollouts name traits that the constitution {self.constitution.name!r} does not have: {', '.join(strangers)}.",
-                expected=f"traits among {', '.join(sorted(known))}",
+                f"The rollouts name traits that the constitution {self.constitution.name!r} does not have: "
+                f"{', '.join(strangers)}.",
+                expected=f"traits among {', '.join(sorted(names))}",
                 fix="export with the constitution that the run was made with.",
             )
 
 
-def rebuilt(rollout: Rollout, config: PairsConfig, effects: Effects | None = None) -> Rollout:
-    """Return the rollout with the pairs that another configuration makes of its candidates and ranking.
-
-    ``effects`` are position effects to take out of the ranking first.
-    """
+def _rebuilt(rollout: Rollout, config: PairsConfig, effects: Effects | None) -> Rollout:
+    """Return the rollout with the pairs that other settings make of it, position effects taken out before."""
     ranking = rollout.ranking
     if rollout.candidates is None or ranking is None:
         return rollout
     if effects is not None:
         ranking = rerank(ranking, effects)
-    pairs, drops = build_pairs(
-        rollout.message,
-        rollout.candidates,
-        ranking,
-        design=config.design,
-        min_margin=config.min_margin,
-        min_probability=config.min_probability,
-        max_per_message=config.max_per_message,
-    )
-    earlier: tuple[Drop, ...] = tuple(drop for drop in rollout.drops if drop.stage != "pairs")
+    pairs, drops = build_pairs(rollout.message, rollout.candidates, ranking, **config.model_dump())
+    earlier = tuple(drop for drop in rollout.drops if drop.stage != "pairs")
     return rollout.model_copy(update={"ranking": ranking, "pairs": pairs, "drops": (*earlier, *drops)})
 
 

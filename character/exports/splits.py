@@ -1,4 +1,4 @@
-"""Which split a message belongs to: decided by its text and the seed alone, so other messages cannot move it."""
+"""Which split a message belongs to: by its text and the seed alone, so other messages cannot move it."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ from character.text import fingerprint, fold
 def split_of(message: Message, split: Split, seed: int) -> SplitName:
     """Return the split of a message.
 
-    The user's last turn, folded (width, case, punctuation and spacing do not count), is hashed with the seed to a
-    point in [0, 1); train, validation and test lie on it in this order. Messages of the same folded text thus
-    always share a split, whatever their trait, and a message keeps its split when others come or go.
+    The user's last turn, folded (width, case, punctuation and spacing do not count), is hashed with the seed
+    to a point in [0, 1); train, validation and test lie on it in this order. Messages of the same folded text
+    thus always share a split, whatever their trait, and a message keeps its split when others come or go.
     """
     # A text of punctuation alone folds to nothing; such texts must not all count as the same.
     key = fold(message.text) or message.text
     point = int(fingerprint([seed, key]), 16) / 2**64
-    sized = [(name, size) for name in SPLIT_NAMES if (size := getattr(split, name)) > 0]
-    end = 0.0
-    for name, size in sized:
-        end += size
+    names, end = requested_splits(split), 0.0
+    for name in names:
+        end += getattr(split, name)
         if point < end:
             return name
-    return sized[-1][0]  # the sizes' sum may fall short of 1 by rounding
+    return names[-1]  # the sizes' sum may fall short of 1 by rounding
 
 
 def requested_splits(split: Split) -> tuple[SplitName, ...]:

@@ -10,7 +10,7 @@ from pydantic import Field
 from character.pairs.table import without_nan
 from character.records import PreferencePair, Record
 from character.statistics.arrays import Floats
-from character.statistics.intervals import bootstrap_intervals, numbered
+from character.statistics.intervals import bootstrap_intervals
 
 NUM_SHOWN = 12
 BATCH_SIZE = 512
@@ -119,5 +119,7 @@ def _agreement(
         return None
     right = (np.sign(chosen[rows] - 0.5) + 1) / 2
     messages = [pair.message_id for pair, is_asked in zip(pairs, rows, strict=True) if is_asked]
-    low, high = without_nan(bootstrap_intervals(right[:, None], numbered(messages), seed=seed)[:, 0])
+    low, high = without_nan(
+        bootstrap_intervals(right[:, None], np.unique(messages, return_inverse=True)[1], seed=seed)[:, 0]
+    )
     return AgreementShare(value=float(right.mean()), low=low, high=high)

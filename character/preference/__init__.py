@@ -1,4 +1,4 @@
-"""The preference model: which of two responses fits a trait better, learnt from pairs; what it is worth, and its uses.
+"""The preference model: which of two responses fits a trait better, learnt from pairs; its worth, its uses.
 
 ``preference_model`` makes one by the name of its kind, ``load_preference_model`` reads a saved one. Fitting
 needs the extra ``preference``; scoring with a light model needs numpy alone.
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class PreferenceOptions(TypedDict, total=False):
-    """The options of the kinds of preference models; see ``preference_model`` and ``TransformerPreference``."""
+    """The options of preference models; see ``preference_model`` and ``TransformerPreference``."""
 
     length_free: bool
     embedder: Embedder
@@ -49,7 +49,8 @@ def load_preference_model(folder: Path | str, *, embedder: Embedder | None = Non
     """Return a saved preference model; ``embedder`` is for one of kind ``embedding``.
 
     Reads plain JSON and plain arrays of known names, types and shapes, within bounds, and nothing else (of a
-    transformer also safetensors); no file can bring code along. Raises ModelFileError that says what was wrong.
+    transformer also safetensors); no file can bring code along. Raises ModelFileError that says what was
+    wrong.
     """
     from character.preference.container import read_json
     from character.preference.linear import FACTS_NAME, load_linear
@@ -69,10 +70,10 @@ def load_preference_model(folder: Path | str, *, embedder: Embedder | None = Non
 
 
 def _light(*, length_free: bool = True) -> PreferenceModel:
-    from character.preference.encoders import NGrams
     from character.preference.linear import LinearPreference
+    from character.preference.tfidf import NGramTfidf
 
-    return LinearPreference(NGrams(), length_free=length_free)
+    return LinearPreference(NGramTfidf(), length_free=length_free)
 
 
 def _embedding(*, embedder: Embedder, length_free: bool = True) -> PreferenceModel:

@@ -22,7 +22,7 @@ MOST_TRIES = 64
 
 
 class BestOf(Record):
-    """What a choice was made from: every response in the order in which it came, its score, and which was taken.
+    """What a choice was made from: every response in the order of coming, its score, and which was taken.
 
     ``scores`` are in log-odds, so the better of two is so with probability 1 / (1 + exp(difference)).
     """
@@ -33,18 +33,19 @@ class BestOf(Record):
 
 
 class BestOfCharacter(dspy.Module):
-    """Asks a program ``n`` times and returns the result whose response fits the trait best, by a preference model.
+    """Asks a program ``n`` times; returns the result whose response a preference model finds fitting best.
 
     ``program`` is any ``dspy.Module`` or callable whose result is a text, a record ``Candidates``, or a
     ``dspy.Prediction`` with the response in the field ``response``. What comes back is of the same type, so
-    that it stands where the program stood: the text, the prediction, or ``Candidates`` of all tries with the best
-    one alone. A prediction gets one field more, ``best_of``, with all responses and scores.
+    that it stands where the program stood: the text, the prediction, or ``Candidates`` of all tries with the
+    best one alone. A prediction gets one field more, ``best_of``, with all responses and scores.
 
     ``message`` names the argument that holds what is answered (a text, turns or a ``Message``); a program
     without such an argument is judged by its response alone. ``trait`` is that of every call, unless a call
     gives one by the name ``trait``. Every try runs under a copy of the model of the context with its own
-    ``rollout_id``, ``seed`` and ``temperature`` (None keeps the model's own), and is given its own ``seed`` where the program takes one.
-    Ties go to the try made first. Raises InputError for what cannot be used, and whatever the program raises.
+    ``rollout_id``, ``seed`` and ``temperature`` (None keeps the model's own), and is given its own ``seed``
+    where the program takes one. Ties go to the try made first. Raises InputError for what cannot be used, and
+    whatever the program raises.
     """
 
     def __init__(
@@ -68,9 +69,8 @@ class BestOfCharacter(dspy.Module):
         if not isinstance(n, int) or not 1 <= n <= MOST_TRIES:
             raise InputError(f"n is {n!r}.", expected=f"a whole number from 1 to {MOST_TRIES}")
         if not callable(program):
-            raise InputError(
-                f"the program is a {type(program).__name__}.", expected="a dspy.Module or a callable"
-            )
+            fault = f"the program is a {type(program).__name__}."
+            raise InputError(fault, expected="a dspy.Module or a callable")
         self.program = program
         self.n, self.trait, self.temperature = n, trait, temperature
         self.message, self.response = message, response
@@ -82,7 +82,7 @@ class BestOfCharacter(dspy.Module):
         return self._model.value
 
     def forward(self, seed: int = 0, **inputs: Any) -> Any:
-        """Return the best of n results of the program called with these inputs; another ``seed`` samples anew."""
+        """Return the best of n results of the program for these inputs; another ``seed`` samples anew."""
         return drive(self._steps(seed, inputs))
 
     async def aforward(self, seed: int = 0, **inputs: Any) -> Any:
@@ -92,18 +92,16 @@ class BestOfCharacter(dspy.Module):
     def _steps(self, seed: int, inputs: Mapping[str, Any]) -> Steps[Any]:
         trait = inputs.get("trait") or self.trait
         if trait is None:
-            raise InputError(
-                "no trait is given.", expected="BestOfCharacter(…, trait=…), or trait=… in the call"
-            )
-        seeds = [stable_seed("best of", seed, number) for number in range(self.n)]
-        seeded = names_argument(self.program, "seed")
-        calls = [
-            ModuleCall(self.program, {**inputs, **({"seed": own} if seeded else {})}, self._sampling(own))
-            for own in seeds
-        ]
+            expected = "BestOfCharacter(…, trait=…), or trait=… in the call"
+            raise InputError("no trait is given.", expected=expected)
+        takes_seed = names_argument(self.program, "seed")
+        calls = []
+        for number in range(self.n):
+            own = stable_seed("best of", seed, number)
+            given = {**inputs, "seed": own} if takes_seed else {**inputs}
+            calls.append(ModuleCall(self.program, given, self._sampling(own)))
         results = yield calls
-        asked: Conversation = inputs.get(self.message) or ()
-        return self._best(results, asked, trait)
+        return self._best(results, inputs.get(self.message) or (), trait)
 
     def _sampling(self, seed: int) -> Any:
         lm = dspy.settings.lm
@@ -116,16 +114,15 @@ class BestOfCharacter(dspy.Module):
         texts = [(place, text) for place, result in enumerate(results) for text in self._texts(result)]
         if not texts:
             return results[0]  # every try came back empty, which the program's own record says
-        known = trait if isinstance(trait, str) else as_trait(trait)
-        scores = self.model.scores([Judged(asked, text, known) for _, text in texts])
+        judged_by = trait if isinstance(trait, str) else as_trait(trait)
+        scores = self.model.scores([Judged(asked, text, judged_by) for _, text in texts])
         taken = int(np.argmax(scores))
         if isinstance(results[0], Candidates):
             return _pooled(results, taken)
         best = results[texts[taken][0]]
         if isinstance(best, dspy.Prediction):
-            best["best_of"] = BestOf(
-                texts=tuple(text for _, text in texts), scores=tuple(scores.tolist()), taken=taken
-            )
+            tried = tuple(text for _, text in texts)
+            best["best_of"] = BestOf(texts=tried, scores=tuple(scores.tolist()), taken=taken)
         return best
 
     def _texts(self, result: Any) -> list[str]:
@@ -133,9 +130,9 @@ class BestOfCharacter(dspy.Module):
             return result.texts
         if isinstance(result, Candidate):
             return [result.text]
-        found = result.get(self.response) if isinstance(result, dspy.Prediction) else result
-        if isinstance(found, str):
-            return [found]
+        text = result.get(self.response) if isinstance(result, dspy.Prediction) else result
+        if isinstance(text, str):
+            return [text]
         kind = f"a {type(result).__name__}"
         if isinstance(result, dspy.Prediction):
             kind = f"a prediction with the fields {', '.join(result.keys())}"

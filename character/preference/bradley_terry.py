@@ -7,23 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from character.errors import MissingExtraError
 from character.statistics.arrays import Floats, Ints
 
 STRENGTH = 5.0
-"""The variance that a weight is expected to have: half its inverse times the squared weights is the penalty."""
+"""The variance expected of a weight: half its inverse times the squared weights is the penalty."""
 SLOPE_DOUBT = 10
 """How many pairs without any slope over length are added to those there are."""
 
 
-@dataclass(frozen=True)
-class Duels:
-    """Pairs as places in a matrix of texts: who won, who lost, how much each counts, and log-length differences."""
+class Duels(NamedTuple):
+    """Pairs as places in a matrix of texts: who won, who lost, what each counts, log-length differences."""
 
     chosen: Ints
     rejected: Ints
@@ -31,11 +30,9 @@ class Duels:
     longer: Floats
     fold: Ints
 
-    def at(self, rows: Ints) -> Duels:
-        """Return these pairs alone."""
-        return Duels(
-            self.chosen[rows], self.rejected[rows], self.weight[rows], self.longer[rows], self.fold[rows]
-        )
+    def at(self, rows: Ints | NDArray[np.bool_]) -> Duels:
+        """Return the pairs of these places, or those that are marked."""
+        return Duels._make(column[rows] for column in self)
 
     def margins(self, scores: Floats) -> Floats:
         """Return the score of the chosen minus that of the rejected side."""
@@ -45,8 +42,8 @@ class Duels:
 def fit_head(matrix: Any, duels: Duels, prior: Floats | None = None) -> Floats:
     """Return the weights w that explain the duels; ``matrix`` (texts, features) is dense or sparse.
 
-    With a ``prior`` they are drawn towards it instead of towards 0, so that few pairs leave it as it is and many
-    overrule it.
+    With a ``prior`` they are drawn towards it instead of towards 0, so that few pairs leave it as it is and
+    many overrule it.
     """
     from scipy.optimize import minimize
 
@@ -63,12 +60,12 @@ def fit_head(matrix: Any, duels: Duels, prior: Floats | None = None) -> Floats:
         return float(value), transposed @ of_text + change / STRENGTH
 
     options = {"maxiter": 300, "ftol": 1e-7, "maxcor": 5}
-    found = minimize(loss, np.zeros(num_features), jac=True, method="L-BFGS-B", options=options)
-    return np.asarray(centre + found.x)
+    least = minimize(loss, np.zeros(num_features), jac=True, method="L-BFGS-B", options=options)
+    return np.asarray(centre + least.x)
 
 
 def length_slope(margins: Floats, duels: Duels) -> float:
-    """Return by how much held-out margins grow per unit of log-length difference, beside what they are on average.
+    """Return how much held-out margins grow per unit of log-length difference, beside their average.
 
     Least squares with an intercept: the intercept is what the chosen sides have besides length, so that a
     trait whose pairs favour long replies is not blamed for it. Ten pairs' worth of doubt draw it towards 0.
@@ -79,12 +76,9 @@ def length_slope(margins: Floats, duels: Duels) -> float:
     spread = float(duels.weight @ longer**2)
     if spread <= 0:
         return 0.0
+    beside = margins - np.average(margins, weights=duels.weight)
     shrunk = len(margins) / (len(margins) + SLOPE_DOUBT)
-    return (
-        float(duels.weight @ (longer * (margins - np.average(margins, weights=duels.weight))))
-        / spread
-        * shrunk
-    )
+    return float(duels.weight @ (longer * beside)) / spread * shrunk
 
 
 class OddsCalibration(NamedTuple):
@@ -108,16 +102,15 @@ def calibrate(margins: Floats, weight: Floats) -> OddsCalibration:
         odds = margins * np.exp(log_inverse)
         return np.asarray(target * np.logaddexp(0, -odds) + (1 - target) * np.logaddexp(0, odds))
 
-    found = minimize_scalar(
-        lambda log_inverse: weight @ losses(log_inverse) + log_inverse**2 / 20,
-        bounds=(-5.0, 5.0),
-        method="bounded",
-    )
-    return OddsCalibration(float(np.exp(-found.x)), losses(found.x))
+    def penalized(log_inverse: float) -> float:
+        return float(weight @ losses(log_inverse) + log_inverse**2 / 20)
+
+    best = minimize_scalar(penalized, bounds=(-5.0, 5.0), method="bounded").x
+    return OddsCalibration(float(np.exp(-best)), losses(best))
 
 
 def surely_better(one: OddsCalibration, other: OddsCalibration, weight: Floats) -> bool:
-    """Whether the losses of ``one`` are lower than those of ``other`` by more than a standard error of the difference."""
+    """Whether the losses of ``one`` are lower, by more than the standard error of the difference."""
     gain = other.losses - one.losses
     mean = float(np.average(gain, weights=weight))
     error = float(np.sqrt(np.average((gain - mean) ** 2, weights=weight) / max(1, len(gain) - 1)))
@@ -126,9 +119,9 @@ def surely_better(one: OddsCalibration, other: OddsCalibration, weight: Floats) 
 
 @contextmanager
 def fitting() -> Iterator[None]:
-    """Have what is fitted inside computed in one thread; raises MissingExtraError where the extra is not installed.
+    """Compute what is fitted inside in one thread; raises MissingExtraError where the extra is not installed.
 
-    The vectors are small: on a machine that is busy, BLAS threads that wait for one another made a fit of one second
+    The vectors are small: on a busy machine BLAS threads that wait for one another made a fit of one second
     take a minute.
     """
     try:

@@ -1,4 +1,4 @@
-"""The two files of a saved model, read with suspicion: JSON of known keys, and plain arrays in an uncompressed zip."""
+"""The two files of a saved model, read with suspicion: JSON of known keys, and arrays in a plain zip."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from tokenize import TokenError
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
+from numpy.lib import format as npy_format
 from numpy.typing import NDArray
-from pydantic import StringConstraints, ValidationError
+from pydantic import ConfigDict, Field, StringConstraints, ValidationError
 
 from character import files
 from character.errors import ModelFileError
@@ -27,31 +28,50 @@ MOST_BYTES = 256 * 2**20
 MOST_JSON_BYTES = 20_000_000
 _MOST_HEADER_BYTES = 4_096
 
-T = TypeVar("T", bound=Record)
-Fingerprint = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{8,64})?$")]
-"""The identity of a file's content, written into it; empty only until it is."""
+Name = Annotated[str, StringConstraints(min_length=1, max_length=400)]
+Count = Annotated[int, Field(ge=0)]
 Arrays = dict[str, NDArray[Any]]
-Expected = Mapping[str, tuple[str, tuple[int | None, ...]]]
-"""The arrays that must be there, by name: type (as ``<f4``) and shape, None for a length that may be any."""
+ArrayType = tuple[str, tuple[int | None, ...]]
+"""What an array must be: its type (as ``<f4``) and its shape, None for a length that may be any."""
+_CAREFUL = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
+"""How a file is opened, as far as the system can: no link followed, no pipe waited for."""
+_MADE_ELSEWHERE = "take the model from where it was made, or fit it again."
 
 
-def read_file(path: Path, most_bytes: int) -> bytes:
+class StrictRecord(Record):
+    """Base of what a file holds: no value passes for one of another type, records in it are checked again."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, revalidate_instances="always")
+
+
+class ModelFacts(StrictRecord):
+    """What every ``preference.json`` holds; ``fingerprint`` identifies the rest, empty until written."""
+
+    kind: Literal["character-preference"] = "character-preference"
+    format_version: Literal[2] = 2
+    model: str
+    character_version: Name
+    fingerprint: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{8,64})?$")] = ""
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """All that the file says, its own fingerprint left out."""
+        return self.model_dump(mode="json", exclude={"fingerprint"})
+
+
+F = TypeVar("F", bound=ModelFacts)
+
+
+def read_file(path: Path, most_bytes: int = MOST_JSON_BYTES) -> bytes:
     """Return the bytes of a regular file, of at most so many; links, pipes and folders are refused unread."""
     try:
-        flags = (
-            os.O_RDONLY
-            | getattr(os, "O_NOFOLLOW", 0)
-            | getattr(os, "O_NONBLOCK", 0)
-            | getattr(os, "O_BINARY", 0)
-        )
-        handle = os.open(path, flags)
+        handle = os.open(path, os.O_RDONLY | _CAREFUL)
     except (OSError, ValueError) as error:
         if path.is_symlink():
             raise ModelFileError(f"{path}: is a link.", expected="a file") from None
-        said = error.strerror if isinstance(error, OSError) else error
-        raise ModelFileError(
-            f"{path}: cannot be read ({said}).", fix="give the folder of a saved model."
-        ) from None
+        cause = error.strerror if isinstance(error, OSError) else error
+        fix = "give the folder of a saved model."
+        raise ModelFileError(f"{path}: cannot be read ({cause}).", fix=fix) from None
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise ModelFileError(f"{path}: is no file.", expected="a file")
@@ -63,67 +83,70 @@ def read_file(path: Path, most_bytes: int) -> bytes:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return the JSON object of a file: plain, shallow, each key once, every number finite (see ``parse_plain``)."""
-    data = read_file(path, MOST_JSON_BYTES)
+    """Return the JSON object of a file: shallow, each key once, every number finite (see ``parse_plain``)."""
     try:
-        value = parse_plain(data, str(path))
+        return json_object(parse_plain(read_file(path), str(path)), path)
     except ArtifactError as error:
         raise ModelFileError(error.found, expected=error.expected) from None
+
+
+def json_object(value: Any, path: Path) -> dict[str, Any]:
+    """Return the value of a file where it is a JSON object; raises ModelFileError for any other."""
     if not isinstance(value, dict):
         raise ModelFileError(f"{path}: holds a {type(value).__name__}.", expected="one JSON object")
     return value
 
 
-def checked_facts(shape: type[T], data: dict[str, Any], where: Path) -> T:
-    """Return the record of a JSON object, refusing unknown keys, wrong types and wrong values by name."""
+def checked_facts(shape: type[F], data: dict[str, Any], where: Path) -> F:
+    """Return the record of a JSON object, as it was saved.
+
+    Unknown keys, wrong types and wrong values are refused by name, and so is whatever was changed since.
+    """
     try:
-        return shape.model_validate(data)
+        facts = shape.model_validate(data)
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in problem["loc"]) or "the whole"
-        said = "this key does not belong there" if problem["type"] == "extra_forbidden" else problem["msg"]
+        fault = "this key does not belong there" if problem["type"] == "extra_forbidden" else problem["msg"]
         raise ModelFileError(
-            f"{where}: {place[:80]}: {said}.",
+            f"{where}: {place[:80]}: {fault}.",
             expected="what saving a preference model writes, and nothing else",
-            fix="take the model from where it was made, or fit it again.",
+            fix=_MADE_ELSEWHERE,
         ) from None
-
-
-def content_fingerprint(facts: Record) -> str:
-    """Return the identity of all that a model's ``preference.json`` says, its own ``fingerprint`` left out."""
-    return fingerprint(facts.model_dump(mode="json", exclude={"fingerprint"}))
-
-
-def check_fingerprint(facts: Record, said: str, where: Path) -> None:
-    """Raise ModelFileError where a file does not say what was saved: something in it was changed since."""
-    found = content_fingerprint(facts)
-    if found != said:
+    actual = fingerprint(facts.content)
+    if actual != facts.fingerprint:
         raise ModelFileError(
-            f"{where}: was changed since it was saved (its fingerprint is {said[:12]}…, its content amounts to {found[:12]}…).",
+            f"{where}: was changed since it was saved (its fingerprint is {facts.fingerprint[:12]}…, "
+            f"its content amounts to {actual[:12]}…).",
             expected="the file as it was saved: a trait renamed by hand is another trait than was learnt",
-            fix="take the model from where it was made, or fit it again.",
+            fix=_MADE_ELSEWHERE,
         )
+    return facts
 
 
-def facts_text(facts: Record) -> bytes:
-    """Return the bytes of a ``preference.json`` with its fingerprint in it."""
-    data = {**facts.model_dump(mode="json"), "fingerprint": content_fingerprint(facts)}
-    return (json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode("utf-8")
+def save_facts(path: Path, facts: ModelFacts) -> None:
+    """Write a ``preference.json`` with its fingerprint in it; raises ModelFileError where it cannot."""
+    data = {**facts.content, "fingerprint": fingerprint(facts.content)}
+    text = json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False)
+    _write_whole(path, f"{text}\n".encode())
 
 
-def read_arrays(path: Path, expected: Expected, sha256: str) -> Arrays:
-    """Return the arrays of a file; raises ModelFileError for any other content than exactly these."""
+def read_arrays(path: Path, expected: Mapping[str, ArrayType], sha256: str) -> Arrays:
+    """Return the arrays of a file by name; raises ModelFileError for any other content than these."""
     data = read_file(path, MOST_BYTES)
-    found = hashlib.sha256(data).hexdigest()
-    if found != sha256:
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != sha256:
         raise ModelFileError(
-            f"{path}: its SHA-256 is {found[:12]}…, not {sha256[:12]}… as its preference.json says.",
+            f"{path}: its SHA-256 is {digest[:12]}…, not {sha256[:12]}… as its preference.json says.",
             expected="the two files of one model",
         )
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            _check_members(archive, expected, len(data), path)
-            return {name: _array(archive, name, expected[name], path) for name in expected}
+            _check_members(archive, sorted(f"{name}.npy" for name in expected), len(data), path)
+            return {
+                name: _array(archive.read(f"{name}.npy"), wanted, f"{path}: {name}")
+                for name, wanted in expected.items()
+            }
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError) as error:
         raise ModelFileError(f"{path}: is no sound zip of arrays ({error}).") from None
 
@@ -139,75 +162,56 @@ def write_arrays(path: Path, arrays: Arrays) -> str:
             expected=f"at most {MOST_BYTES:,}",
             fix="fit several models of fewer traits.",
         )
-    write_whole(path, data)
+    _write_whole(path, data)
     return hashlib.sha256(data).hexdigest()
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file, whole or not at all; raises ModelFileError where it cannot be written."""
+def _write_whole(path: Path, data: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         files.write_whole(data, path)
     except OSError as error:
-        raise ModelFileError(
-            f"{path}: cannot be written ({error.strerror or error}).", fix="choose another folder."
-        ) from None
+        fault = f"{path}: cannot be written ({error.strerror or error})."
+        raise ModelFileError(fault, fix="choose another folder.") from None
 
 
-def _check_members(archive: zipfile.ZipFile, expected: Expected, size: int, path: Path) -> None:
+def _check_members(archive: zipfile.ZipFile, wanted: list[str], size: int, path: Path) -> None:
     members = archive.infolist()
     names = sorted(member.filename for member in members)
-    wanted = sorted(f"{name}.npy" for name in expected)
     if names != wanted:
-        odd = (
-            [name for name in names if name not in wanted]
-            or [name for name in wanted if name not in names]
-            or names
-        )
-        raise ModelFileError(
-            f"{path}: its members are not those of such a model ({odd[0][:60]!r}).",
-            expected=", ".join(wanted),
-        )
+        odd = sorted({*names} ^ {*wanted}, key=lambda name: (name in wanted, name)) or names
+        fault = f"{path}: its members are not those of such a model ({odd[0][:60]!r})."
+        raise ModelFileError(fault, expected=", ".join(wanted))
     if any(member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1 for member in members):
-        raise ModelFileError(
-            f"{path}: a member is compressed or encrypted.", expected="members stored as they are"
-        )
-    if any(member.file_size != member.compress_size for member in members) or (
-        sum(member.file_size for member in members) > size
-    ):
+        fault = f"{path}: a member is compressed or encrypted."
+        raise ModelFileError(fault, expected="members stored as they are")
+    sizes = [member.file_size for member in members]
+    if sizes != [member.compress_size for member in members] or sum(sizes) > size:
         raise ModelFileError(f"{path}: its members claim to be larger than the file.")
     if archive.comment or min(member.header_offset for member in members):
         raise ModelFileError(f"{path}: there is something before or behind its members.")
 
 
-def _array(
-    archive: zipfile.ZipFile, name: str, expected: tuple[str, tuple[int | None, ...]], path: Path
-) -> NDArray[Any]:
-    wanted_type, wanted_shape = expected
-    stream = io.BytesIO(archive.read(f"{name}.npy"))
+def _array(data: bytes, wanted: ArrayType, where: str) -> NDArray[Any]:
+    wanted_type, lengths = wanted
+    stream = io.BytesIO(data)
     try:
-        np.lib.format.read_magic(
-            stream
-        )  # a header of another version than 1.0 is not read as one, and refused
-        shape, by_column, dtype = np.lib.format.read_array_header_1_0(
-            stream, max_header_size=_MOST_HEADER_BYTES
-        )
+        npy_format.read_magic(stream)  # a header of another version than 1.0 is not read as one, and refused
+        header = npy_format.read_array_header_1_0(stream, max_header_size=_MOST_HEADER_BYTES)
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError, TokenError) as error:
-        raise ModelFileError(f"{path}: {name}: is no plain array ({str(error)[:80]}).") from None
-    fits = len(shape) == len(wanted_shape) and all(
-        b in (None, a) for a, b in zip(shape, wanted_shape, strict=True)
-    )
+        raise ModelFileError(f"{where}: is no plain array ({str(error)[:80]}).") from None
+    shape, by_column, dtype = header
+    fits = len(shape) == len(lengths) and all(b in (None, a) for a, b in zip(shape, lengths, strict=True))
     if dtype.str != wanted_type or not fits or by_column:
+        any_length = tuple("any" if length is None else length for length in lengths)
         raise ModelFileError(
-            f"{path}: {name}: is {dtype} of shape {shape}{' by column' if by_column else ''}.",
-            expected=f"{np.dtype(wanted_type)} of shape {tuple('any' if n is None else n for n in wanted_shape)}",
+            f"{where}: is {dtype} of shape {shape}{' by column' if by_column else ''}.",
+            expected=f"{np.dtype(wanted_type)} of shape {any_length}",
         )
     rest = stream.read()
     if len(rest) != dtype.itemsize * int(np.prod(shape, dtype=object)):
-        raise ModelFileError(
-            f"{path}: {name}: has {len(rest):,} bytes, which is not {dtype} of shape {shape}."
-        )
+        raise ModelFileError(f"{where}: has {len(rest):,} bytes, which is not {dtype} of shape {shape}.")
     values = np.frombuffer(rest, dtype=dtype).reshape(shape).copy()
     if dtype.kind == "f" and not np.isfinite(values).all():
-        raise ModelFileError(f"{path}: {name}: holds numbers that are not finite.", expected="finite numbers")
+        raise ModelFileError(f"{where}: holds numbers that are not finite.", expected="finite numbers")
     return values

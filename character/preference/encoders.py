@@ -1,68 +1,20 @@
-"""What turns texts into numbers for a linear model: n-grams of our own, or any embedder."""
+"""Texts as what any embedder makes of them, for a linear model."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
 from character.errors import InputError
 from character.preference.ngrams import Weights
-from character.preference.tfidf import NGramTfidf, Rows
 from character.statistics.arrays import Floats, Ints
 
 Embedder = Callable[[list[str]], Any]
 """Texts to an array (texts, dimensions), as ``dspy.Embedder`` is."""
-
-
-class Encoded(Protocol):
-    """Texts as rows of numbers."""
-
-    def scores(self, weights: Weights, of_row: Ints) -> Floats:
-        """Return each row's product with the line of ``weights`` that ``of_row`` names."""
-
-
-class Encoder(Protocol):
-    """A way of turning texts into rows; ``name`` is the kind of model it makes."""
-
-    @property
-    def name(self) -> str:
-        """The kind of preference model that has this encoder."""
-
-    @property
-    def num_features(self) -> int:
-        """How many numbers a row has; 0 before it is known."""
-
-    def fitted(self, texts: Sequence[str], *, plain: bool) -> Encoder:
-        """Return the encoder for these texts; ``plain`` keeps format out of sight where that can be done."""
-
-    def encode(self, texts: Sequence[str]) -> Encoded:
-        """Return texts as rows."""
-
-
-@dataclass(frozen=True)
-class NGrams:
-    """The encoder of ``light``: word and character n-grams (see ``tfidf``); not fitted without ``tfidf``."""
-
-    tfidf: NGramTfidf | None = None
-    name: str = "light"
-
-    @property
-    def num_features(self) -> int:
-        """How many n-grams are kept."""
-        return len(self.tfidf.hashes) if self.tfidf else 0
-
-    def fitted(self, texts: Sequence[str], *, plain: bool) -> NGrams:
-        """Return the encoder that keeps the n-grams of these texts."""
-        return NGrams(NGramTfidf.fit(texts, plain=plain))
-
-    def encode(self, texts: Sequence[str]) -> Rows:
-        """Return texts as sparse rows; raises InputError before ``fitted``."""
-        if self.tfidf is None:
-            raise not_fitted()
-        return self.tfidf.encode(texts)
+BATCH_SIZE = 256
 
 
 @dataclass(frozen=True)
@@ -78,26 +30,23 @@ class Dense:
 
 @dataclass(frozen=True)
 class Embeddings:
-    """The encoder of ``embedding``: what the embedder gives, each row scaled to the length √2 as n-grams have it.
+    """The encoder of ``embedding``: what the embedder gives, each row scaled to the length √2 of n-grams.
 
-    The embedder is called with a list of texts, ``batch_size`` at a time. It sees texts as they stand, format
+    The embedder is called with a list of texts, ``BATCH_SIZE`` at a time. It sees texts as they stand, format
     and all. ``embedder`` None is a saved model that was loaded without one: it can be read, not asked.
     """
 
     embedder: Embedder | None
     num_features: int = 0
-    batch_size: int = 256
-    name: str = field(default="embedding")
+    name: Literal["embedding"] = "embedding"
 
-    def fitted(self, texts: Sequence[str], *, plain: bool) -> Embeddings:
-        """Return the encoder that knows how many dimensions there are."""
-        return Embeddings(self.embedder, self._embedded(list(texts[:1])).shape[1], self.batch_size)
+    def fit(self, texts: Sequence[str], *, plain: bool) -> Embeddings:
+        """Return the encoder that knows how many dimensions there are; ``plain`` is for n-grams alone."""
+        return Embeddings(self.embedder, self._embedded(list(texts[:1])).shape[1])
 
     def encode(self, texts: Sequence[str]) -> Dense:
-        """Return texts as rows; raises InputError where the embedder gives anything but as many finite rows."""
-        if not texts:
-            return Dense(np.empty((0, self.num_features)))
-        return Dense(self._embedded(texts))
+        """Return texts as rows; raises InputError where the embedder does not give as many finite ones."""
+        return Dense(self._embedded(texts) if texts else np.empty((0, self.num_features)))
 
     def _embedded(self, texts: Sequence[str]) -> Floats:
         if self.embedder is None:
@@ -105,14 +54,9 @@ class Embeddings:
                 "this model was loaded without its embedder.",
                 fix="load_preference_model(folder, embedder=…) with the embedder it was fitted with.",
             )
-        parts = [
-            self._checked(
-                self.embedder(list(texts[start : start + self.batch_size])),
-                len(texts[start : start + self.batch_size]),
-            )
-            for start in range(0, len(texts), self.batch_size)
-        ]
-        matrix = np.concatenate(parts)
+        starts = range(0, len(texts), BATCH_SIZE)
+        batches = [list(texts[start : start + BATCH_SIZE]) for start in starts]
+        matrix = np.concatenate([self._checked(self.embedder(batch), len(batch)) for batch in batches])
         length = np.linalg.norm(matrix, axis=1, keepdims=True)
         return np.asarray(np.sqrt(2) * matrix / np.where(length > 0, length, 1.0))
 
@@ -120,27 +64,8 @@ class Embeddings:
         matrix = np.asarray(given, dtype=np.float64)
         wrong = matrix.ndim != 2 or len(matrix) != number or not matrix.shape[1]
         if wrong or (self.num_features and matrix.shape[1] != self.num_features):
-            expected = f"({number}, {self.num_features or 'dimensions'})"
-            raise InputError(
-                f"the embedder gave an array of shape {matrix.shape}.", expected=f"the shape {expected}"
-            )
+            expected = f"the shape ({number}, {self.num_features or 'dimensions'})"
+            raise InputError(f"the embedder gave an array of shape {matrix.shape}.", expected=expected)
         if not np.isfinite(matrix).all():
             raise InputError("the embedder gave numbers that are not finite.", expected="finite numbers")
         return matrix
-
-
-def fitting_matrix(encoded: Encoded) -> Any:
-    """Return the rows as the matrix that a head is fitted on: sparse for n-grams, full for embeddings."""
-    if isinstance(encoded, Dense):
-        return encoded.matrix
-    if isinstance(encoded, Rows):
-        from scipy.sparse import csr_matrix
-
-        cells = (encoded.value, (encoded.row, encoded.column))
-        return csr_matrix(cells, shape=(encoded.num_rows, encoded.num_columns))
-    raise TypeError(f"no matrix is known for {type(encoded).__name__}")
-
-
-def not_fitted() -> InputError:
-    """Return the error of a model that is asked before it was fitted."""
-    return InputError("this preference model is not fitted.", fix="call its fit(pairs), or load a saved one.")

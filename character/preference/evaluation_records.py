@@ -9,7 +9,10 @@ from character.records import Record
 
 
 class PreferenceMeasure(Record):
-    """A figure with its 95 % interval by bootstrap over messages; no ends for fewer than five, no value where there is nothing to measure."""
+    """A figure with its 95 % interval by bootstrap over messages.
+
+    There are no ends for fewer than five messages, and no value where there is nothing to measure.
+    """
 
     value: float | None = None
     low: float | None = None
@@ -20,10 +23,10 @@ class EvaluationScope(Record):
     """How well chosen is told from rejected over some pairs.
 
     ``accuracy`` is the share of pairs put the right way round, a half for those it cannot tell apart;
-    ``shorter`` and ``longer`` are that of pairs whose chosen side has fewer, or more, characters, and ``length_balanced``
-    the mean of these two, on which length alone has 0.5. ``log_loss`` (nats) and ``brier`` are those of the
-    probability given to the chosen side (0.693 and 0.25 for a coin). ``ece`` is the expected calibration error
-    over ten equal bins of confidence from 0.5 to 1.
+    ``shorter`` and ``longer`` are that of pairs whose chosen side has fewer, or more, characters, and
+    ``length_balanced`` the mean of these two, on which length alone has 0.5. ``log_loss`` (nats) and
+    ``brier`` are those of the probability given to the chosen side (0.693 and 0.25 for a coin). ``ece`` is
+    the expected calibration error over ten equal bins of confidence from 0.5 to 1.
     """
 
     num_pairs: int
@@ -38,7 +41,7 @@ class EvaluationScope(Record):
 
 
 class ReliabilityBin(Record):
-    """Pairs whose confidence max(p, 1 - p) lies in [low, high): the mean of it, and the share that was right."""
+    """Pairs whose confidence max(p, 1 - p) lies in [low, high): its mean, and the share that was right."""
 
     low: float
     high: float
@@ -51,8 +54,8 @@ class Rival(Record):
     """Another way of telling chosen from rejected, on the same pairs.
 
     ``name`` is ``longer`` or ``shorter`` (the longer, or shorter, side wins), ``confounds`` (a classifier of
-    surface features alone, see ``audit.confound_classifier``), or ``length_free`` and ``length_used`` (the same
-    model with the other setting). ``gain`` is the accuracy of the model minus the rival's, pair by pair.
+    surface features alone, see ``audit.confound_classifier``), or ``length_free`` and ``length_used`` (the
+    same model with the other setting). ``gain`` is the accuracy of the model minus the rival's, pair by pair.
     """
 
     name: str
@@ -64,10 +67,10 @@ class Rival(Record):
 class JudgeView(Record):
     """The judge that ranked, beside the model.
 
-    ``claimed`` is the mean probability that the ranking gives its own choices (None where it gives none):
-    a model that agrees much oftener has learnt the judge's errors. ``num_levels`` pairs have one side that was
-    asked to show the trait as it should be and one that was not; ``judge`` and ``model`` are the shares in which each
-    prefers the former.
+    ``claimed`` is the mean probability that the ranking gives its own choices (None where it gives none): a
+    model that agrees much oftener has learnt the judge's errors. ``num_levels`` pairs have one side that was
+    asked to show the trait as it should be and one that was not; ``judge`` and ``model`` are the shares in
+    which each prefers the former.
     """
 
     claimed: PreferenceMeasure = PreferenceMeasure()
@@ -87,12 +90,13 @@ class PreferenceCurvePoint(Record):
 class PreferenceEvaluation(Record):
     """How well a preference model tells chosen from rejected on messages it was not fitted on.
 
-    ``how`` is ``held_out`` (a fitted model, on messages it has not seen; ``num_seen`` pairs of messages it has
-    were left out; ``not_fitted`` are the traits it was not fitted on) or ``cross_validated`` (fitted anew in every fold). ``specificity`` is, per trait, how often
-    a chosen reply of the trait scores higher on it than a chosen reply of another trait in the same
-    language. ``rehearsal`` says whether the rehearsal model had a hand in the pairs or in what the model was fitted on, None
-    where that is not known. ``unseen`` are traits that were predicted by what the other traits have in common. ``groups`` are scopes by
-    ``trait``, ``kind``, ``language`` and ``design``.
+    ``how`` is ``held_out`` (a fitted model, on messages it has not seen; ``num_seen`` pairs of messages it
+    has were left out; ``not_fitted`` are the traits it was not fitted on) or ``cross_validated`` (fitted anew
+    in every fold). ``specificity`` is, per trait, how often a chosen reply of the trait scores higher on it
+    than a chosen reply of another trait in the same language. ``rehearsal`` says whether the rehearsal model
+    had a hand in the pairs or in what the model was fitted on, None where that is not known. ``unseen`` are
+    traits that were predicted by what the other traits have in common. ``groups`` are scopes by ``trait``,
+    ``kind``, ``language`` and ``design``.
     """
 
     model: str

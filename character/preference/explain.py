@@ -1,4 +1,4 @@
-"""Why a light model prefers one response: the words and phrases that decided, which add up to its log-odds."""
+"""Why a light model prefers a response: the words and phrases that decided, which add up to its log-odds."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from character.errors import InputError
-from character.preference.encoders import NGrams
 from character.preference.linear import LinearPreference
 from character.preference.ngrams import character_grams, prepared, word_grams, word_spans
-from character.preference.protocol import PreferenceModel
+from character.preference.protocol import PreferenceModel, sigmoid
 from character.preference.tfidf import NGramTfidf
 from character.records import Record
 from character.statistics.arrays import Floats
@@ -54,8 +53,8 @@ def why(model: PreferenceModel, a: str, b: str, trait: str, *, num_reasons: int 
     """
     if (
         not isinstance(model, LinearPreference)
-        or not isinstance(model.encoder, NGrams)
-        or not len(model.weights)
+        or not isinstance(model.encoder, NGramTfidf)
+        or not model.heads
     ):
         raise InputError(
             f"a model of kind {model.kind} cannot say why it prefers a response.",
@@ -63,49 +62,44 @@ def why(model: PreferenceModel, a: str, b: str, trait: str, *, num_reasons: int 
         )
     line = {name: number for number, name in enumerate(model.traits, 1)}.get(trait, 0)
     weights = model.weights[line].astype(np.float64)
-    of_a, of_b = (_phrases(model.encoder.tfidf, weights, text) for text in (a, b))
-    parts = [
-        Reason(
-            side="both" if phrase in of_a and phrase in of_b else "a" if phrase in of_a else "b",
-            text=phrase,
-            weight=of_a.get(phrase, 0.0) - of_b.get(phrase, 0.0),
-        )
-        for phrase in dict.fromkeys([*of_a, *of_b])
-    ]
+    of_a, of_b = (_phrases(model.encoder, weights, text) for text in (a, b))
+    parts = []
+    for phrase in dict.fromkeys([*of_a, *of_b]):
+        side = "both" if phrase in of_a and phrase in of_b else "a" if phrase in of_a else "b"
+        weight = of_a.get(phrase, 0.0) - of_b.get(phrase, 0.0)
+        parts.append(Reason(side=side, text=phrase, weight=weight))
     odds = model.score((), a, trait) - model.score((), b, trait)
-    shown = sorted(parts, key=lambda part: (-abs(part.weight), part.side, part.text))[:num_reasons]
-    shown = [part for part in shown if part.weight]
+    parts.sort(key=lambda part: (-abs(part.weight), part.side, part.text))
+    reasons = tuple(part for part in parts[:num_reasons] if part.weight)
     return Why(
         trait=trait,
-        probability=float(1 / (1 + np.exp(-np.clip(odds, -500, 500)))),
+        probability=float(sigmoid(np.array(odds))),
         log_odds=odds,
-        reasons=tuple(shown),
-        rest=odds - sum(part.weight for part in shown),
+        reasons=reasons,
+        rest=odds - sum(part.weight for part in reasons),
     )
 
 
-def _phrases(tfidf: NGramTfidf | None, weights: Floats, text: str) -> dict[str, float]:
+def _phrases(tfidf: NGramTfidf, weights: Floats, text: str) -> dict[str, float]:
     """Return the words and phrases of a text with what they add to its score."""
-    if tfidf is None:
-        return {}
     seen = prepared(text, plain=tfidf.plain)
     spread = _spread(tfidf, weights, seen)
-    found: dict[str, float] = {}
+    phrases: dict[str, float] = {}
     for start, end in _spans(seen, spread):
-        found[seen[start:end]] = found.get(seen[start:end], 0.0) + float(spread[start:end].sum())
-    return found
+        phrases[seen[start:end]] = phrases.get(seen[start:end], 0.0) + float(spread[start:end].sum())
+    return phrases
 
 
 def _spread(tfidf: NGramTfidf, weights: Floats, text: str) -> Floats:
-    """Return what each character of a prepared text adds to its score: every n-gram is shared among those it covers."""
+    """Return what each character of a prepared text adds to its score; n-grams are shared among theirs."""
     rows = tfidf.encode([text])
     worth = np.zeros(len(weights))
     worth[rows.column] = rows.value * weights[rows.column]
     step = np.zeros(len(text) + 1)
     for grams in (word_grams([text]), character_grams([text])):
-        column = tfidf.columns(grams.hashes)
-        kept = column >= 0
-        column, start, end = column[kept], grams.start[kept], grams.end[kept]
+        column = tfidf.index.places(grams.hashes)
+        own = column >= 0
+        column, start, end = column[own], grams.start[own], grams.end[own]
         share = worth[column] / np.bincount(column, minlength=len(weights))[column] / (end - start)
         np.add.at(step, start, share)
         np.add.at(step, end, -share)
@@ -113,7 +107,7 @@ def _spread(tfidf: NGramTfidf, weights: Floats, text: str) -> Floats:
 
 
 def _spans(text: str, spread: Floats) -> Iterator[tuple[int, int]]:
-    """Yield the words, and the phrases that runs of Han characters are cut into where their weight changes."""
+    """Yield the words, and the phrases that runs of Han characters are cut into where weights change."""
     for start, end in word_spans(text):
         if not _HAN_RUN.match(text, start):
             yield start, end
@@ -122,7 +116,7 @@ def _spans(text: str, spread: Floats) -> Iterator[tuple[int, int]]:
 
 
 def _cut(start: int, end: int, spread: Floats) -> Iterator[tuple[int, int]]:
-    """Yield the parts of a run: the heaviest phrase of up to ``LONGEST_PHRASE``, and what is left on both sides."""
+    """Yield the parts of a run: its heaviest phrase of ``LONGEST_PHRASE``, and what is left on both sides."""
     if end - start <= LONGEST_PHRASE:
         if end > start:
             yield start, end

@@ -27,7 +27,7 @@ def text_key(text: str) -> int:
 
 
 def folds_of(keys: Sequence[int], num_folds: int, seed: int) -> Ints:
-    """Return the fold, 0 to ``num_folds`` - 1, of each pair by its message's key; folds are as even as they can be.
+    """Return the fold, from 0, of each pair by its message's key; folds are as even as they can be.
 
     Which fold a message is in depends on the keys of all and the seed, not on the order of the pairs.
     """

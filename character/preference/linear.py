@@ -1,4 +1,4 @@
-"""The linear preference models, light and embedding: one head of weights per trait over what the traits have in common."""
+"""The linear preference models, light and embedding: a head of weights per trait over what traits share."""
 
 from __future__ import annotations
 
@@ -6,41 +6,38 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import Field
 
 from character._version import __version__
 from character.errors import InputError, ModelFileError
 from character.preference.bradley_terry import fitting
 from character.preference.container import (
     Arrays,
-    Expected,
-    Fingerprint,
-    check_fingerprint,
+    ArrayType,
+    Count,
+    ModelFacts,
+    Name,
     checked_facts,
-    facts_text,
     read_arrays,
+    save_facts,
     write_arrays,
-    write_whole,
 )
-from character.preference.encoders import Embedder, Embeddings, Encoder, NGrams, fitting_matrix, not_fitted
+from character.preference.encoders import Embedder, Embeddings
 from character.preference.folds import message_key
 from character.preference.heads import TraitHead, fit_heads, log_lengths, pair_weight
-from character.preference.lookup import HashIndex
 from character.preference.protocol import Judged, PreferenceModel, written_by_rehearsal
 from character.preference.tfidf import MOST_FEATURES, NGramTfidf
-from character.records import PreferencePair, Record
+from character.records import PreferencePair
 from character.statistics.arrays import Floats
 
 FACTS_NAME, ARRAYS_NAME = "preference.json", "preference.npz"
 MOST_DIMENSIONS = 100_000
 MOST_IN_A_DRAWER = 64
-"""Hashes that share their leading bits, at most: real ones hardly share any, and each costs time on every look-up."""
-Name = Annotated[str, StringConstraints(min_length=1, max_length=400)]
-Count = Annotated[int, Field(ge=0)]
+"""Hashes that share their leading bits, at most: real ones hardly do, and each slows every look-up."""
 MOST_TRAITS = 1_000
 
 
@@ -49,18 +46,19 @@ class LinearPreference(PreferenceModel):
     """Bradley-Terry on features of the responses; what was said before them is not looked at.
 
     Every trait has a head of its own, drawn towards the mean of the other traits' heads as far as it has few
-    messages (see ``heads.fit_heads``), so that few pairs already serve; an unknown trait is scored by the mean alone. A pair counts 2p - 1, p being the
-    ranking's probability (1 where it has none). Pairs of the design ``neutral`` are left out. Scores are scaled so that probabilities are
-    calibrated on messages held out. ``length_free`` keeps length and format from deciding:
-    format is not seen (``ngrams.prepared``), and what grows with length on messages held out is taken off the
-    scores (``bradley_terry.length_slope``).
+    messages (see ``heads.fit_heads``), so that few pairs already serve; an unknown trait is scored by the
+    mean alone. A pair counts 2p - 1, p being the ranking's probability (1 where it has none). Pairs of the
+    design ``neutral`` are left out. Scores are scaled so that probabilities are calibrated on messages held
+    out. ``length_free`` keeps length and format from deciding: format is not seen (``ngrams.prepared``), and
+    what grows with length on messages held out is taken off the scores (``bradley_terry.length_slope``).
 
-    ``weights`` and ``slopes`` are those of ``heads.Heads``. ``left_out`` counts the pairs that were not fitted on, by reason.
-    ``rehearsal`` is True after fitting on pairs of which the rehearsal model wrote a side, else None; who knows more of them
-    says so.
+    A score is ``weights`` (1 + traits, features) times the features, less ``slopes`` (1 + traits) times the
+    logarithm of the length in characters, the common line first. ``left_out`` counts the pairs that were not
+    fitted on, by reason. ``rehearsal`` is True after fitting on pairs of which the rehearsal model wrote a
+    side, else None; who knows more of them says so.
     """
 
-    encoder: Encoder
+    encoder: NGramTfidf | Embeddings
     length_free: bool = True
     heads: tuple[TraitHead, ...] = ()
     weights: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), dtype=np.float32))
@@ -82,13 +80,12 @@ class LinearPreference(PreferenceModel):
 
     def scores(self, judged: Sequence[Judged]) -> Floats:
         """Return the score of each response, in log-odds; raises InputError before ``fit``."""
-        if not len(self.weights):
-            raise not_fitted()
+        self._check_fitted()
         line = {trait: number for number, trait in enumerate(self.traits, 1)}
         of_row = np.array([line.get(item.trait_name, 0) for item in judged], dtype=np.int64)
         texts = [item.response for item in judged]
-        found = self.encoder.encode(texts).scores(self.weights, of_row)
-        return found - self.slopes[of_row] * log_lengths(texts)
+        scores = self.encoder.encode(texts).scores(self.weights, of_row)
+        return scores - self.slopes[of_row] * log_lengths(texts)
 
     def fit(self, pairs: Sequence[PreferencePair], *, seed: int = 0) -> LinearPreference:
         """Return the model fitted on pairs; the same pairs in the same order and seed give the same weights.
@@ -96,137 +93,102 @@ class LinearPreference(PreferenceModel):
         Raises InputError where no pair can be learnt from, or there are more than ``MOST_TRAITS`` traits, and
         MissingExtraError without the extra ``preference``.
         """
-        kept, left_out = _learnable(pairs)
-        if not kept:
+        reasons = [_unlearnable(pair) for pair in pairs]
+        learnable = [pair for pair, reason in zip(pairs, reasons, strict=True) if not reason]
+        left_out = dict(Counter(filter(None, reasons)))
+        if not learnable:
             raise InputError(
-                f"none of {len(pairs)} pairs can be learnt from ({dict(left_out) or 'there are none'}).",
-                expected="pairs whose sides differ, with a probability above a half, not of the design neutral",
+                f"none of {len(pairs)} pairs can be learnt from ({left_out or 'there are none'}).",
+                expected="pairs whose sides differ, with a probability above a half, "
+                "not of the design neutral",
             )
-        if len({pair.trait for pair in kept}) > MOST_TRAITS:
+        if len({pair.trait for pair in learnable}) > MOST_TRAITS:
             raise InputError(f"the pairs are of more than {MOST_TRAITS:,} traits.", fix="fit several models.")
-        texts = list(dict.fromkeys(text for pair in kept for text in (pair.chosen, pair.rejected)))
+        texts = list(dict.fromkeys(text for pair in learnable for text in (pair.chosen, pair.rejected)))
         with fitting():
-            encoder = self.encoder.fitted(texts, plain=self.length_free)
-            matrix = fitting_matrix(encoder.encode(texts))
-            fitted = fit_heads(matrix, texts, kept, length_free=self.length_free, seed=seed)
+            encoder = self.encoder.fit(texts, plain=self.length_free)
+            matrix = encoder.encode(texts).matrix
+            heads, weights, slopes = fit_heads(
+                matrix, texts, learnable, length_free=self.length_free, seed=seed
+            )
         return replace(
             self,
             encoder=encoder,
-            heads=fitted.known,
-            weights=fitted.weights,
-            slopes=fitted.slopes,
-            seen_messages=frozenset(message_key(pair) for pair in kept),
-            left_out=dict(left_out),
+            heads=heads,
+            weights=weights,
+            slopes=slopes,
+            seen_messages=frozenset(message_key(pair) for pair in learnable),
+            left_out=left_out,
             seed=seed,
             rehearsal=written_by_rehearsal(pairs),
         )
 
     def save(self, folder: Path | str) -> None:
-        """Write the model: ``preference.json`` and ``preference.npz``. Raises InputError before ``fit``."""
-        save_linear(self, Path(folder))
+        """Write ``preference.json`` and ``preference.npz`` into a folder.
 
-
-def _learnable(pairs: Sequence[PreferencePair]) -> tuple[list[PreferencePair], Counter[str]]:
-    kept, left_out = [], Counter[str]()
-    for pair in pairs:
-        reason = (
-            "neutral"
-            if pair.design == "neutral"
-            else "same_sides"
-            if pair.chosen.strip() == pair.rejected.strip()
-            else "coin_flip"
-            if pair_weight(pair) == 0
-            else ""
+        Raises InputError before ``fit``, and ModelFileError where they cannot be written.
+        """
+        self._check_fitted()
+        wanted = _arrays_of(self.encoder.name, 1 + len(self.heads), self.encoder.num_features)
+        content = {**vars(self.encoder), **vars(self), "messages": sorted(self.seen_messages)}
+        arrays = {name: np.asarray(content[name], dtype=dtype) for name, (dtype, _) in wanted.items()}
+        facts = LinearFacts(
+            model=self.encoder.name,
+            character_version=__version__,
+            length_free=self.length_free,
+            num_features=self.encoder.num_features,
+            strange_idf=getattr(self.encoder, "strange_idf", None),
+            heads=list(self.heads),
+            left_out=self.left_out,
+            seed=self.seed,
+            rehearsal=self.rehearsal,
+            arrays_sha256=write_arrays(Path(folder) / ARRAYS_NAME, arrays),
         )
-        if reason:
-            left_out[reason] += 1
-        else:
-            kept.append(pair)
-    return kept, left_out
+        save_facts(Path(folder) / FACTS_NAME, facts)
+
+    def _check_fitted(self) -> None:
+        if not self.heads:
+            fix = "call its fit(pairs), or load a saved one."
+            raise InputError("this preference model is not fitted.", fix=fix)
 
 
-class _Strict(Record):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+def _unlearnable(pair: PreferencePair) -> str:
+    """Return why nothing can be learnt from a pair; nothing where something can."""
+    if pair.design == "neutral":
+        return "neutral"
+    if pair.chosen.strip() == pair.rejected.strip():
+        return "same_sides"
+    return "coin_flip" if pair_weight(pair) == 0 else ""
 
 
-class HeadFacts(_Strict):
-    """A trait's head as a file tells it (see ``TraitHead``)."""
-
-    trait: Name
-    num_pairs: Count
-    num_messages: Count
-    temperature: float = Field(gt=0)
-    prior_share: float
-    num_held_out: Count
-    calibrated: bool
-
-
-class LinearFacts(_Strict):
+class LinearFacts(ModelFacts):
     """What ``preference.json`` holds of a light or an embedding model, and nothing else."""
 
-    kind: Literal["character-preference"] = "character-preference"
-    format_version: Literal[2] = 2
     model: Literal["light", "embedding"]
-    character_version: Name
     length_free: bool
     num_features: int = Field(ge=1, le=MOST_DIMENSIONS)
     strange_idf: float | None = Field(default=None, gt=0, le=100)
-    heads: list[HeadFacts] = Field(min_length=1, max_length=MOST_TRAITS)
+    heads: list[TraitHead] = Field(min_length=1, max_length=MOST_TRAITS)
     left_out: dict[Name, Count] = Field(max_length=20)
     seed: int = Field(ge=0, le=10**9)
     rehearsal: bool | None
     arrays_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    fingerprint: Fingerprint = ""
-
-
-def save_linear(model: LinearPreference, folder: Path) -> None:
-    """Write a model's two files; raises InputError before it is fitted, ModelFileError where it cannot be written."""
-    if not len(model.weights):
-        raise not_fitted()
-    arrays: Arrays = {
-        "weights": model.weights.astype("<f4"),
-        "slopes": model.slopes.astype("<f8"),
-        "messages": np.array(sorted(model.seen_messages), dtype="<u8"),
-    }
-    strange_idf = None
-    if isinstance(model.encoder, NGrams) and model.encoder.tfidf is not None:
-        known = model.encoder.tfidf
-        arrays |= {
-            "hashes": known.hashes.astype("<u8"),
-            "blocks": known.blocks.astype("|u1"),
-            "idf": known.idf.astype("<f4"),
-        }
-        strange_idf = known.strange_idf
-    facts = LinearFacts(
-        model="light" if isinstance(model.encoder, NGrams) else "embedding",
-        character_version=__version__,
-        length_free=model.length_free,
-        num_features=model.encoder.num_features,
-        strange_idf=strange_idf,
-        heads=[HeadFacts(**head._asdict()) for head in model.heads],
-        left_out=model.left_out,
-        seed=model.seed,
-        rehearsal=model.rehearsal,
-        arrays_sha256=write_arrays(folder / ARRAYS_NAME, arrays),
-    )
-    write_whole(folder / FACTS_NAME, facts_text(facts))
 
 
 def load_linear(folder: Path, data: dict[str, Any], embedder: Embedder | None) -> LinearPreference:
     """Return the model of a folder whose ``preference.json`` was read as ``data``; raises ModelFileError."""
-    where = folder / FACTS_NAME
+    where, place = folder / FACTS_NAME, folder / ARRAYS_NAME
     facts = checked_facts(LinearFacts, data, where)
-    names = [head.trait for head in facts.heads]
-    if len(set(names)) < len(names):
+    if len({head.trait for head in facts.heads}) < len(facts.heads):
         raise ModelFileError(f"{where}: two heads are of one trait.", expected="one head per trait")
-    arrays = read_arrays(folder / ARRAYS_NAME, _expected(facts), facts.arrays_sha256)
-    _check_rising(arrays["messages"], f"{folder / ARRAYS_NAME}: messages")
-    check_fingerprint(facts, facts.fingerprint, where)
+    wanted = _arrays_of(facts.model, 1 + len(facts.heads), facts.num_features)
+    arrays = read_arrays(place, wanted, facts.arrays_sha256)
+    _check_rising(arrays["messages"], f"{place}: messages")
     light = facts.model == "light"
     return LinearPreference(
-        encoder=NGrams(_tfidf(arrays, facts, folder)) if light else Embeddings(embedder, facts.num_features),
+        encoder=_tfidf(arrays, facts, folder) if light else Embeddings(embedder, facts.num_features),
         length_free=facts.length_free,
-        heads=tuple(TraitHead(**head.model_dump()) for head in facts.heads),
+        heads=tuple(facts.heads),
         weights=arrays["weights"],
         slopes=arrays["slopes"],
         seen_messages=frozenset(arrays["messages"].tolist()),
@@ -236,25 +198,23 @@ def load_linear(folder: Path, data: dict[str, Any], embedder: Embedder | None) -
     )
 
 
-def _expected(facts: LinearFacts) -> Expected:
-    lines = 1 + len(facts.heads)
-    common: dict[str, tuple[str, tuple[int | None, ...]]] = {
-        "weights": ("<f4", (lines, facts.num_features)),
-        "slopes": ("<f8", (lines,)),
+def _arrays_of(kind: Literal["light", "embedding"], num_lines: int, size: int) -> dict[str, ArrayType]:
+    """Return the arrays of a model's file: those of the fields of these names, and those of its encoder's."""
+    common: dict[str, ArrayType] = {
+        "weights": ("<f4", (num_lines, size)),
+        "slopes": ("<f8", (num_lines,)),
         "messages": ("<u8", (None,)),
     }
-    if facts.model == "embedding":
+    if kind == "embedding":
         return common
-    size = (facts.num_features,)
-    return common | {"hashes": ("<u8", size), "blocks": ("|u1", size), "idf": ("<f4", size)}
+    return {**common, "hashes": ("<u8", (size,)), "blocks": ("|u1", (size,)), "idf": ("<f4", (size,))}
 
 
 def _tfidf(arrays: Arrays, facts: LinearFacts, folder: Path) -> NGramTfidf:
     where = folder / ARRAYS_NAME
     if facts.num_features > MOST_FEATURES:
-        raise ModelFileError(
-            f"{where}: {facts.num_features:,} n-grams.", expected=f"at most {MOST_FEATURES:,}"
-        )
+        most = f"at most {MOST_FEATURES:,}"
+        raise ModelFileError(f"{where}: {facts.num_features:,} n-grams.", expected=most)
     _check_rising(arrays["hashes"], f"{where}: hashes")
     if (arrays["blocks"] > 1).any():
         raise ModelFileError(f"{where}: blocks: holds other numbers than 0 and 1.")
@@ -262,10 +222,12 @@ def _tfidf(arrays: Arrays, facts: LinearFacts, folder: Path) -> NGramTfidf:
         raise ModelFileError(f"{where}: idf: holds numbers that are not above 0.")
     if facts.strange_idf is None:
         raise ModelFileError(f"{folder / FACTS_NAME}: strange_idf: is missing.", expected="a number above 0")
-    begin = HashIndex.of(arrays["hashes"]).begin
-    if (begin[1:] - begin[:-1]).max() > MOST_IN_A_DRAWER:
+    tfidf = NGramTfidf(
+        arrays["hashes"], arrays["blocks"], arrays["idf"], facts.strange_idf, facts.length_free
+    )
+    if tfidf.index.fullest > MOST_IN_A_DRAWER:
         raise ModelFileError(f"{where}: hashes: they lie too close together to be hashes of n-grams.")
-    return NGramTfidf(arrays["hashes"], arrays["blocks"], arrays["idf"], facts.strange_idf, facts.length_free)
+    return tfidf
 
 
 def _check_rising(values: Any, what: str) -> None:

@@ -1,7 +1,7 @@
-"""Texts as n-grams: words (1–2) and characters (2–5), each known by a 64-bit hash, so that no vocabulary is kept.
+"""Texts as n-grams: words (1–2) and characters (2–5), each known by a 64-bit hash: no vocabulary is kept.
 
-A Han character is a word of its own, so Chinese needs no segmentation. Everything here is numpy: scoring a text
-needs no further package, and a text's numbers do not depend on what stands beside it in a batch.
+A Han character is a word of its own, so Chinese needs no segmentation. Everything here is numpy: scoring a
+text needs no further package, and a text's numbers do not depend on what stands beside it in a batch.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _FACTOR = np.uint64(0x100000001B3)
 
 
 class Grams(NamedTuple):
-    """N-grams as they occur: the hash of each, the text it is in, and where in that text it starts and ends."""
+    """N-grams as they occur: the hash of each, the text it is in, and where in it it starts and ends."""
 
     hashes: Hashes
     text: Ints
@@ -63,10 +63,9 @@ def word_spans(text: str) -> Iterator[tuple[int, int]]:
 def word_grams(texts: Sequence[str]) -> Grams:
     """Return the single words and the neighbouring pairs of words of texts."""
     spans = [list(word_spans(text)) for text in texts]
-    numbers = [len(found) for found in spans]
-    row = np.repeat(np.arange(len(texts)), numbers)
-    start, end = np.array([span for found in spans for span in found], dtype=np.int64).reshape(-1, 2).T
-    words = [_word_hash(text[a:b]) for text, found in zip(texts, spans, strict=True) for a, b in found]
+    row = np.repeat(np.arange(len(texts)), np.array([len(own) for own in spans], dtype=np.int64))
+    start, end = np.array([span for own in spans for span in own], dtype=np.int64).reshape(-1, 2).T
+    words = [_word_hash(text[a:b]) for text, own in zip(texts, spans, strict=True) for a, b in own]
     single = np.array(words, dtype=np.uint64)
     beside = np.flatnonzero(row[:-1] == row[1:])
     double = _mixed(single[beside] * _FACTOR + single[beside + 1])
@@ -86,15 +85,14 @@ def character_grams(texts: Sequence[str]) -> Grams:
     row = np.repeat(np.arange(len(texts)), lengths)
     place = np.arange(len(points)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     left = np.repeat(lengths, lengths) - place  # characters from here to the end of the text
-    found: list[Grams] = []
+    by_length: list[Grams] = []
     rolling = points
     for length in range(2, CHARACTER_LENGTHS[-1] + 1):
         rolling = rolling[:-1] * _FACTOR + points[length - 1 :]
         whole = np.flatnonzero(left[: len(rolling)] >= length)
-        found.append(
-            Grams(_mixed(rolling[whole] + np.uint64(length)), row[whole], place[whole], place[whole] + length)
-        )
-    return Grams(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+        hashes = _mixed(rolling[whole] + np.uint64(length))
+        by_length.append(Grams(hashes, row[whole], place[whole], place[whole] + length))
+    return Grams(*(np.concatenate(parts) for parts in zip(*by_length, strict=True)))
 
 
 @lru_cache(maxsize=200_000)

@@ -1,8 +1,8 @@
-"""What every preference model can do, whatever is inside: the Protocol, and what it is asked about."""
+"""What every preference model can do, whatever is inside: the Protocol, and what it is and may be asked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, Self
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from character.config import is_rehearsal_model
 from character.constitution import Trait
+from character.errors import InputError
 from character.records import Message, PreferencePair, Turn
 from character.statistics.arrays import Floats
 
@@ -60,7 +61,7 @@ class PreferenceModel(Protocol):
         return False
 
     def told(self, traits: Sequence[Trait]) -> PreferenceModel:
-        """Return the model that knows the descriptions of further traits, where it reads them; else itself."""
+        """Return the model that knows further traits' descriptions, where it reads them; else itself."""
         return self
 
     def scores(self, judged: Sequence[Judged]) -> Floats:
@@ -83,19 +84,73 @@ class PreferenceModel(Protocol):
 
     def preferences(self, pairs: Sequence[PreferencePair]) -> Floats:
         """Return for each pair the probability that its chosen side is the better one."""
-        sides = [
-            Judged(pair.prompt, text, pair.trait) for pair in pairs for text in (pair.chosen, pair.rejected)
-        ]
-        scores = self.scores(sides).reshape(-1, 2)
-        return sigmoid(scores[:, 0] - scores[:, 1])
+        chosen, rejected = self.scores(both_sides(pairs)).reshape(-1, 2).T
+        return sigmoid(chosen - rejected)
+
+
+def both_sides(pairs: Sequence[PreferencePair]) -> list[Judged]:
+    """Return what scoring pairs asks: of each the chosen side, then the rejected one."""
+    return [Judged(pair.prompt, text, pair.trait) for pair in pairs for text in (pair.chosen, pair.rejected)]
 
 
 def written_by_rehearsal(pairs: Sequence[PreferencePair]) -> bool | None:
-    """Return True where the rehearsal model wrote a side of any pair; else None, because pairs do not say who ranked them."""
-    named = (name for pair in pairs for name in (pair.chosen_model, pair.rejected_model))
-    return True if any(is_rehearsal_model(name) for name in named) else None
+    """Return True where the rehearsal model wrote a side; else None: pairs do not say who ranked them."""
+    names = (name for pair in pairs for name in (pair.chosen_model, pair.rejected_model))
+    return True if any(map(is_rehearsal_model, names)) else None
 
 
 def sigmoid(odds: Floats) -> Floats:
     """Return 1 / (1 + exp(-odds))."""
     return np.asarray(1 / (1 + np.exp(-np.clip(odds, -500, 500))))
+
+
+class Asked(NamedTuple):
+    """A model that may be asked, and those of the traits that it was not fitted on."""
+
+    model: PreferenceModel
+    not_fitted: tuple[str, ...]
+
+    @property
+    def note(self) -> str:
+        """What to know of the traits that the model was not fitted on; nothing where there are none."""
+        if not self.not_fitted:
+            return ""
+        by = "what its traits have in common, which says little of another"
+        if _reads_traits(self.model):
+            by = "the trait's own text, which it reads"
+        new, fitted = ", ".join(self.not_fitted), ", ".join(self.model.traits)
+        return f"the model was not fitted on {new}; there it goes by {by} (it knows {fitted})."
+
+
+def asked_about(
+    model: PreferenceModel,
+    names: Iterable[str],
+    traits: Sequence[object] = (),
+    *,
+    where: str = "the model",
+    by_name: bool = False,
+) -> Asked:
+    """Return the model as it can be asked about traits by these names.
+
+    A model that reads a trait's text is told the descriptions of those among ``traits`` that are whole
+    traits, and may be asked about any, unless it will be told names alone (``by_name``). A model that does
+    not say which traits it knows is asked as it is. Raises InputError where a model that goes by its own
+    traits alone knows none of the names; ``where`` is what the error calls it.
+    """
+    wanted = tuple(dict.fromkeys(names))
+    not_fitted = tuple(name for name in wanted if name not in model.traits) if model.traits else ()
+    if wanted and len(not_fitted) == len(wanted) and (by_name or not _reads_traits(model)):
+        raise InputError(
+            f"{where} was fitted on none of the traits {', '.join(wanted)}, "
+            "and cannot tell anything of them.",
+            expected=f"a trait it was fitted on: {', '.join(model.traits)}",
+            fix="fit one on pairs of these traits (`character preference fit RUN --out FOLDER`), "
+            "or give pairs of its own traits.",
+        )
+    if _reads_traits(model):
+        model = model.told([trait for trait in traits if isinstance(trait, Trait)])
+    return Asked(model, not_fitted)
+
+
+def _reads_traits(model: PreferenceModel) -> bool:
+    return getattr(model, "reads_traits", False)  # a model of the user's own need not say it

@@ -31,10 +31,10 @@ _PASSED_ON = ("design", "chosen_level", "rejected_level", "probability", "messag
 
 
 class PairSet(Record):
-    """Pairs from one place. ``dropped`` counts what was left out by reason; ``traits`` are those a run tells of.
+    """Pairs from one place. ``dropped`` counts what was left out by reason; ``traits`` are those of a run.
 
-    ``rehearsal`` says whether the rehearsal model had a hand in them, None where that is not known. ``language`` is that of
-    the run, or of most of the pairs.
+    ``rehearsal`` says whether the rehearsal model had a hand in them, None where that is not known.
+    ``language`` is that of the run, or of most of the pairs.
     """
 
     name: str
@@ -51,28 +51,28 @@ def read_pairs(path: Path | str, *, trait: str = "", with_test: bool = True) -> 
     A file holds JSON objects, one a line or in one list, in any of these shapes, also mixed:
 
     - TRL's: ``prompt`` (a text or turns), ``chosen`` and ``rejected`` (texts, or turns that end with the
-      response and may repeat the prompt); ours adds ``trait``, ``kind``, ``language`` and where a pair came from;
-    - the recipe's: ``prompt``, ``preferred`` and the list ``less_preferred``; the trait is that of the row with
-      this prompt in ``candidates.jsonl`` beside it;
+      response and may repeat the prompt); ours adds ``trait``, ``kind``, ``language`` and where a pair came
+      from;
+    - the recipe's: ``prompt``, ``preferred`` and the list ``less_preferred``; the trait is that of the row
+      with this prompt in ``candidates.jsonl`` beside it;
     - the plain one: ``prompt``, ``chosen``, ``rejected``, ``trait`` and, where known, ``probability``.
 
-    ``trait`` is that of rows without one; where every pair says its own, it is the one that is kept. Columns beyond these are passed over. Without ``with_test`` the test split of an
-    exported folder is left out. Left out and counted: that, what reviewers of a run vetoed, pairs with an empty side, with
-    the same side twice, those that came before, and those of another trait. Raises InputError (StoreError for a
-    run) naming file, line and field, UnknownNameError for a trait that is nowhere.
+    ``trait`` is that of rows without one; where every pair says its own, it is the one that is kept. Columns
+    beyond these are passed over. Without ``with_test`` the test split of an exported folder is left out. Left
+    out and counted: that, what reviewers of a run vetoed, pairs with an empty side, with the same side twice,
+    those that came before, and those of another trait. Raises InputError (StoreError for a run) naming file,
+    line and field, UnknownNameError for a trait that is nowhere.
     """
     path = Path(path)
     if path.is_dir() and ((path / FILE_NAME).is_file() or (path / _POINTER).is_file()):
         return _of_trait(_of_run(path), trait)
-    files = [path]
-    if path.is_dir():
-        files = [path / name for name in _EXPORTED if (path / name).is_file()]
-        if not files:
-            raise InputError(
-                f"{path} holds neither a run nor exported pairs.",
-                expected=f"a run folder, or one of {', '.join(_EXPORTED)} in it",
-                fix="give a run, or what `character export RUN --format trl` wrote.",
-            )
+    files = [path / name for name in _EXPORTED if (path / name).is_file()] if path.is_dir() else [path]
+    if not files:
+        raise InputError(
+            f"{path} holds neither a run nor exported pairs.",
+            expected=f"a run folder, or one of {', '.join(_EXPORTED)} in it",
+            fix="give a run, or what `character export RUN --format trl` wrote.",
+        )
     dropped: Counter[str] = Counter()
     if not with_test and len(files) > 1 and files[-1].name == _EXPORTED[-1]:
         dropped["test_split"] = sum(1 for _ in _of_file(files.pop(), trait, Counter()))
@@ -80,46 +80,40 @@ def read_pairs(path: Path | str, *, trait: str = "", with_test: bool = True) -> 
     num_without = dropped.pop(_WITHOUT_TRAIT, 0)
     if not pairs:
         left_out = ", ".join(f"{number} {reason}" for reason, number in dropped.items())
-        raise InputError(
-            f"{path}: there is no pair in it{f' (left out: {left_out})' if left_out else ''}.",
-            expected=PAIR_SHAPE,
-        )
-    known = PairSet(
+        fault = f"there is no pair in it{f' (left out: {left_out})' if left_out else ''}."
+        raise InputError(f"{path}: {fault}", expected=PAIR_SHAPE)
+    read = PairSet(
         name=path.name,
         pairs=pairs,
         dropped=dict(dropped),
         rehearsal=_rehearsal_beside(files[0]),
         language=Counter(pair.language for pair in pairs).most_common(1)[0][0],
     )
-    return known if num_without else _of_trait(known, trait)
+    return read if num_without else _of_trait(read, trait)
 
 
-def _of_trait(known: PairSet, trait: str) -> PairSet:
+def _of_trait(read: PairSet, trait: str) -> PairSet:
     """Return the pairs of one trait, all where none is named; what is left out is counted."""
     if not trait:
-        return known
-    kept = tuple(pair for pair in known.pairs if pair.trait == trait)
-    if not kept:
-        raise UnknownNameError("trait", trait, {pair.trait for pair in known.pairs})
-    others = len(known.pairs) - len(kept)
-    dropped = {**known.dropped, "other_trait": others} if others else known.dropped
-    return known.model_copy(update={"pairs": kept, "dropped": dropped})
+        return read
+    pairs = tuple(pair for pair in read.pairs if pair.trait == trait)
+    if not pairs:
+        raise UnknownNameError("trait", trait, {pair.trait for pair in read.pairs})
+    others = len(read.pairs) - len(pairs)
+    dropped = {**read.dropped, "other_trait": others} if others else read.dropped
+    return read.model_copy(update={"pairs": pairs, "dropped": dropped})
 
 
 def _of_run(folder: Path) -> PairSet:
     dropped: Counter[str] = Counter()
     with reading(folder, "run") as store:
-        constitution, vetoes, rehearsal = (
-            stored_constitution(store),
-            read_vetoes(folder),
-            uses_rehearsal(store),
-        )
-        kept = (without_vetoed(rollout, vetoes, dropped) for rollout in store.rollouts())
-        pairs = _distinct((pair for rollout in kept if rollout for pair in rollout.pairs), dropped)
+        constitution, vetoes = stored_constitution(store), read_vetoes(folder)
+        rehearsal = uses_rehearsal(store)
+        rollouts = (without_vetoed(rollout, vetoes, dropped) for rollout in store.rollouts())
+        pairs = _distinct((pair for rollout in rollouts if rollout for pair in rollout.pairs), dropped)
     if not pairs:
-        raise InputError(
-            f"the run {folder} has no pairs.", fix="`character status` says what was dropped and why."
-        )
+        fix = "`character status` says what was dropped and why."
+        raise InputError(f"the run {folder} has no pairs.", fix=fix)
     return PairSet(
         name=folder.name,
         pairs=pairs,
@@ -131,43 +125,42 @@ def _of_run(folder: Path) -> PairSet:
 
 
 def _rehearsal_beside(file: Path) -> bool | None:
-    """Return what the manifest of an export says of a file that it lists, None where there is none to say it."""
+    """Return what the manifest of an export says of a file that it lists, None where nothing says it."""
     try:
         manifest = json.loads((file.parent / METADATA_FILE).read_text(encoding="utf-8"))
         listed = {each["path"] for each in manifest["files"]}
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    said = manifest.get("rehearsal")
-    return said if file.name in listed and isinstance(said, bool) else None
+    rehearsal = manifest.get("rehearsal")
+    return rehearsal if file.name in listed and isinstance(rehearsal, bool) else None
 
 
 def _distinct(pairs: Iterable[PreferencePair], dropped: Counter[str]) -> tuple[PreferencePair, ...]:
-    kept: dict[str, PreferencePair] = {}
+    distinct: dict[str, PreferencePair] = {}
     for pair in pairs:
-        reason = (
-            "empty_side"
-            if not (pair.chosen.strip() and pair.rejected.strip())
-            else "identical_sides"
-            if pair.chosen.strip() == pair.rejected.strip()
-            else "duplicate"
-            if pair.id in kept
-            else ""
-        )
-        if reason:
-            dropped[reason] += 1
+        chosen, rejected = pair.chosen.strip(), pair.rejected.strip()
+        if not chosen or not rejected:
+            dropped["empty_side"] += 1
+        elif chosen == rejected:
+            dropped["identical_sides"] += 1
+        elif pair.id in distinct:
+            dropped["duplicate"] += 1
         else:
-            kept[pair.id] = pair
-    return tuple(kept.values())
+            distinct[pair.id] = pair
+    return tuple(distinct.values())
 
 
 def _of_file(path: Path, trait: str, dropped: Counter[str]) -> Iterator[PreferencePair]:
     traits: dict[str, str] | None = None
     for where, row in _rows(path):
         if "preferred" in row:
-            if traits is None:
-                traits = _traits_beside(path)
-            beside = traits.get(str(row.get("prompt")), "")
-            yield from _of_recipe({"trait": beside, **row}, where, trait, dropped)
+            traits = _traits_beside(path) if traits is None else traits
+            others = row.get("less_preferred")
+            if not isinstance(others, list):
+                raise _problem(where, "less_preferred: found no list of texts.")
+            beside = {"trait": traits.get(str(row.get("prompt")), ""), **row, "chosen": row["preferred"]}
+            for other in others:
+                yield _pair({**beside, "rejected": other}, where, trait, dropped)
         elif "chosen" in row and "rejected" in row:
             yield _pair(row, where, trait, dropped)
         else:
@@ -182,23 +175,13 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _traits_beside(path: Path) -> dict[str, str]:
-    """Return the trait of each prompt in the recipe's candidates; a prompt that several traits have is left out."""
+    """Return the trait of each prompt in the recipe's candidates, without prompts that several have."""
     beside = path.with_name("candidates.jsonl")
-    found: dict[str, set[str]] = {}
+    traits: dict[str, set[str]] = {}
     for _, row in _rows(beside) if beside.is_file() else ():
         if isinstance(row.get("prompt"), str) and isinstance(row.get("trait"), str):
-            found.setdefault(row["prompt"], set()).add(row["trait"])
-    return {prompt: next(iter(traits)) for prompt, traits in found.items() if len(traits) == 1}
-
-
-def _of_recipe(
-    row: Mapping[str, Any], where: str, trait: str, dropped: Counter[str]
-) -> Iterator[PreferencePair]:
-    others = row.get("less_preferred")
-    if not isinstance(others, list):
-        raise _problem(where, "less_preferred: found no list of texts.")
-    for other in others:
-        yield _pair({**row, "chosen": row["preferred"], "rejected": other}, where, trait, dropped)
+            traits.setdefault(row["prompt"], set()).add(row["trait"])
+    return {prompt: names.pop() for prompt, names in traits.items() if len(names) == 1}
 
 
 def _pair(row: Mapping[str, Any], where: str, trait: str, dropped: Counter[str]) -> PreferencePair:
@@ -206,60 +189,51 @@ def _pair(row: Mapping[str, Any], where: str, trait: str, dropped: Counter[str])
     prompt = _turns(row["prompt"], f"{where}: prompt", "user") if "prompt" in row else chosen[:-1]
     if not prompt:
         raise _problem(where, "prompt: found none, neither in a field of its own nor before the responses.")
-    kept = tuple(turn for turn in prompt if turn["role"] != "system")
-    if len(kept) < len(prompt):
-        dropped["system_turn"] += len(prompt) - len(kept)
+    turns = [turn for turn in prompt if turn["role"] != "system"]
+    if len(turns) < len(prompt):
+        dropped["system_turn"] += len(prompt) - len(turns)
     name = row.get("trait") or trait
     if not row.get("trait"):
         dropped[_WITHOUT_TRAIT] += 1
     if not isinstance(name, str) or not name:
-        raise _problem(
-            where, "trait: found none.", "a trait's name in each row, or one for all (--trait NAME)"
-        )
-    fields = {key: row[key] for key in _PASSED_ON if row.get(key) not in (None, "")}
+        wanted = "a trait's name in each row, or one for all (--trait NAME)"
+        raise _problem(where, "trait: found none.", wanted)
     try:
-        return _record(row, fields, kept, name, chosen[-1]["content"], rejected[-1]["content"])
+        return _record(row, turns, name, chosen[-1]["content"], rejected[-1]["content"])
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in problem["loc"])
-        raise _problem(
-            where, f"{place or 'the row'}: {problem['msg'].removeprefix('Value error, ')}."
-        ) from None
+        place = ".".join(str(part) for part in problem["loc"]) or "the row"
+        raise _problem(where, f"{place}: {problem['msg'].removeprefix('Value error, ')}.") from None
 
 
 def _record(
-    row: Mapping[str, Any],
-    fields: dict[str, Any],
-    prompt: tuple[dict[str, str], ...],
-    trait: str,
-    chosen: str,
-    rejected: str,
+    row: Mapping[str, Any], prompt: list[dict[str, str]], trait: str, chosen: str, rejected: str
 ) -> PreferencePair:
     scored = row.get("score_chosen") is not None and row.get("score_rejected") is not None
     high, low = (row["score_chosen"], row["score_rejected"]) if scored else (1.0, 0.0)
     turns = tuple(Turn.model_validate(turn) for turn in prompt)
-    language = row.get("language") or detect_language(turns[-1].content)
+    given = {key: row[key] for key in _PASSED_ON if row.get(key) not in (None, "")}
     values = {
         "trait": trait,
         "message_id": fingerprint(["message", trait, [turn.content for turn in turns]]),
         "ranking_id": "",
         "kind": as_kind(row.get("kind") or row.get("type") or "question"),
-        "language": language,
+        "language": row.get("language") or detect_language(turns[-1].content),
         "prompt": turns,
         "chosen": chosen,
         "rejected": rejected,
         "score_chosen": high,
         "score_rejected": low,
-        "margin": _difference(high, low),
+        "margin": _margin(high, low),
         "design": "given",
     }
-    return PreferencePair.model_validate({**values, **fields})
+    return PreferencePair.model_validate({**values, **given})
 
 
-def _difference(high: Any, low: Any) -> Any:
-    """Return the margin of two scores; what is no number is for the record to refuse."""
-    known = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (high, low))
-    return round(high - low, 6) if known else high
+def _margin(high: Any, low: Any) -> Any:
+    """Return the difference of two scores; what is no number is for the record to refuse."""
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (high, low))
+    return round(high - low, 6) if numbers else high
 
 
 def _turns(given: Any, where: str, last: str) -> list[dict[str, str]]:
@@ -275,5 +249,5 @@ def _turns(given: Any, where: str, last: str) -> list[dict[str, str]]:
     return [{"role": turn["role"], "content": turn["content"]} for turn in turns]
 
 
-def _problem(where: str, found: str, expected: str = PAIR_SHAPE) -> InputError:
-    return InputError(f"{where}: {found}", expected=expected, fix="correct that row.")
+def _problem(where: str, fault: str, expected: str = PAIR_SHAPE) -> InputError:
+    return InputError(f"{where}: {fault}", expected=expected, fix="correct that row.")

@@ -1,65 +1,52 @@
-"""A reward model that was trained (``trl reward``) as a preference model: scored in batches, measured like the others."""
+"""A reward model that was trained (``trl reward``), asked and measured as a preference model."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from character._version import __version__
 from character.constitution import Trait
 from character.errors import InputError, MissingExtraError, ModelFileError
-from character.preference.container import (
-    MOST_JSON_BYTES,
-    Fingerprint,
-    check_fingerprint,
-    checked_facts,
-    facts_text,
-    read_file,
-    write_whole,
-)
+from character.preference.container import ModelFacts, checked_facts, json_object, read_file, save_facts
 from character.preference.protocol import Conversation, Judged, PreferenceModel
-from character.records import Message, PreferencePair, Record, Turn
+from character.records import Message, PreferencePair, Turn
 from character.statistics.arrays import Floats
 
 FACTS_NAME = "preference.json"
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 
 
-class TransformerFacts(Record):
+class TransformerFacts(ModelFacts):
     """What ``preference.json`` holds of a reward model, and nothing else; the model itself lies beside it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    kind: Literal["character-preference"] = "character-preference"
-    format_version: Literal[2] = 2
     model: Literal["transformer"] = "transformer"
-    character_version: str = Field(max_length=400)
     conditioned: bool
     batch_size: int = Field(ge=1, le=4096)
     max_length: int = Field(ge=8, le=1_000_000)
     descriptions: dict[str, str] = Field(max_length=1_000)
     rehearsal: bool | None
     messages: str = Field(default="", max_length=16_000_000, pattern="^([0-9a-f]{16})*$")
-    fingerprint: Fingerprint = ""
 
 
 @dataclass(frozen=True)
 class TransformerPreference(PreferenceModel):
-    """A sequence-classification model with one output, as ``trl reward`` leaves it, from a folder of safetensors.
+    """A sequence-classification model with one output, as ``trl reward`` leaves it, in safetensors.
 
     The conversation with the response is put through the tokenizer's chat template, as in training. With
-    ``conditioned`` the trait's text stands before the user's first turn (see ``conditioned_turns``); a model that
-    was trained on one trait without it wants ``conditioned=False``. ``descriptions`` are those of traits that are
-    given by name, ``seen_messages`` the keys (see ``folds.message_key``) of those it was trained on. A text of more than ``max_length`` tokens keeps its end. Differences of scores are log-odds,
-    because reward models are trained so; whatever else is in a batch may move a score by rounding errors.
-    Code that comes with a model is never run.
+    ``conditioned`` the trait's text stands before the user's first turn (see ``conditioned_turns``); a model
+    that was trained on one trait without it wants ``conditioned=False``. ``descriptions`` are those of traits
+    that are given by name, ``seen_messages`` the keys (see ``folds.message_key``) of those it was trained on.
+    A text of more than ``max_length`` tokens keeps its end. Differences of scores are log-odds, because
+    reward models are trained so; whatever else is in a batch may move a score by rounding errors. Code that
+    comes with a model is never run.
     """
 
     folder: Path
@@ -78,35 +65,36 @@ class TransformerPreference(PreferenceModel):
 
     @property
     def reads_traits(self) -> bool:
-        """Whether a trait it was not fitted on is judged by the trait's own text: it is, where every text says its trait."""
+        """Whether a trait it was not trained on is judged by its text: where all texts say their trait."""
         return self.conditioned
 
     def told(self, traits: Sequence[Trait]) -> TransformerPreference:
-        """Return the model that knows the descriptions of further traits; those it was trained on stay as they are."""
+        """Return the model that knows the descriptions of further traits; those it was trained on stay."""
         more = {trait.name: trait.description for trait in traits}
         return replace(self, descriptions={**more, **self.descriptions})
 
     def scores(self, judged: Sequence[Judged]) -> Floats:
         """Return the score of each response, in their order, on a GPU where there is one.
 
-        Raises MissingExtraError without the extra ``train``, and ModelFileError for a folder that holds no such model.
+        Raises MissingExtraError without the extra ``train``, and ModelFileError where the folder holds no
+        such model.
         """
         tokenizer, _ = self._loaded
         texts = [_templated(tokenizer, self._turns(item)) for item in judged]
-        order = np.argsort(
-            [len(text) for text in texts], kind="stable"
-        )  # like lengths together: less padding
-        found = np.empty(len(texts))
+        # Like lengths together need less padding.
+        order = np.argsort([len(text) for text in texts], kind="stable")
+        scores = np.empty(len(texts))
         for start in range(0, len(texts), self.batch_size):
             places = order[start : start + self.batch_size]
-            found[places] = self._forward([texts[place] for place in places])
-        return found
+            scores[places] = self._forward([texts[place] for place in places])
+        return scores
 
     def fit(self, pairs: Sequence[PreferencePair], *, seed: int = 0) -> TransformerPreference:
         """Refuse: reward models are trained by TRL, with a recipe that can be read, stopped and resumed."""
         raise InputError(
             "a reward model is not fitted in this process.",
-            fix="`character train reward RUN --out FOLDER` writes the recipe and runs it; then give its output folder.",
+            fix="`character train reward RUN --out FOLDER` writes the recipe and runs it; "
+            "then give its output folder.",
         )
 
     def save(self, folder: Path | str) -> None:
@@ -117,22 +105,17 @@ class TransformerPreference(PreferenceModel):
             model.save_pretrained(folder, safe_serialization=True)
             tokenizer.save_pretrained(folder)
         except OSError as error:
-            raise ModelFileError(
-                f"{folder}: cannot be written ({error}).", fix="choose another folder."
-            ) from None
+            fix = "choose another folder."
+            raise ModelFileError(f"{folder}: cannot be written ({error}).", fix=fix) from None
         write_facts(replace(self, folder=folder))
 
     def _turns(self, item: Judged) -> list[dict[str, str]]:
-        turns = list(_plain_turns(item.messages))
+        turns, trait = _plain_turns(item.messages), item.trait
+        if isinstance(trait, str) and self.descriptions.get(trait):
+            trait = Trait(name=trait, description=self.descriptions[trait])
         if self.conditioned:
-            turns = conditioned_turns(turns, self._text_of(item.trait))
+            turns = conditioned_turns(turns, trait if isinstance(trait, str) else trait_text(trait))
         return [*turns, {"role": "assistant", "content": item.response}]
-
-    def _text_of(self, trait: Trait | str) -> str:
-        if isinstance(trait, Trait):
-            return trait_text(trait)
-        known = self.descriptions.get(trait)
-        return trait_text(Trait(name=trait, description=known)) if known else trait
 
     def _forward(self, texts: list[str]) -> Floats:
         import torch
@@ -165,16 +148,14 @@ class TransformerPreference(PreferenceModel):
         options = {"local_files_only": True, "trust_remote_code": False}
         try:
             tokenizer = AutoTokenizer.from_pretrained(self.folder, truncation_side="left", **options)
-            model = AutoModelForSequenceClassification.from_pretrained(
-                self.folder, use_safetensors=True, **options
-            )
+            classifier = AutoModelForSequenceClassification
+            model = classifier.from_pretrained(self.folder, use_safetensors=True, **options)
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, StrictDataclassError) as error:
             first = " ".join(str(error).split("\n")[:2])
             raise ModelFileError(f"{self.folder}: is no model that can be loaded ({first[:200]}).") from None
         if model.config.num_labels != 1:
-            raise ModelFileError(
-                f"{self.folder}: the model has {model.config.num_labels} outputs.", expected="one, the reward"
-            )
+            fault = f"{self.folder}: the model has {model.config.num_labels} outputs."
+            raise ModelFileError(fault, expected="one, the reward")
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token
         model.config.pad_token_id = tokenizer.pad_token_id
@@ -187,9 +168,8 @@ def conditioned_turns(turns: Sequence[Mapping[str, str]], trait: str) -> list[di
     In the user's turn, because many chat templates have no place for a system's. Training data must be made
     with this function where the model is to be asked with it.
     """
-    found = [dict(turn) for turn in turns] or [{"role": "user", "content": ""}]
-    found[0]["content"] = f"[{trait}]\n\n{found[0]['content']}"
-    return found
+    first, *others = turns or [{"role": "user", "content": ""}]
+    return [{**first, "content": f"[{trait}]\n\n{first['content']}"}, *(dict(turn) for turn in others)]
 
 
 def trait_text(trait: Trait) -> str:
@@ -198,7 +178,7 @@ def trait_text(trait: Trait) -> str:
 
 
 def write_facts(model: TransformerPreference) -> None:
-    """Write into the model's folder how it must be asked (``preference.json``); its weights may come later."""
+    """Write how a model must be asked into its folder (``preference.json``); its weights may come later."""
     facts = TransformerFacts(
         character_version=__version__,
         conditioned=model.conditioned,
@@ -206,15 +186,14 @@ def write_facts(model: TransformerPreference) -> None:
         max_length=model.max_length,
         descriptions=dict(model.descriptions),
         rehearsal=model.rehearsal,
-        messages="".join(f"{key:016x}" for key in sorted(model.seen_messages)),
+        messages=np.array(sorted(model.seen_messages), dtype=">u8").tobytes().hex(),
     )
-    write_whole(model.folder / FACTS_NAME, facts_text(facts))
+    save_facts(model.folder / FACTS_NAME, facts)
 
 
 def load_transformer(folder: Path, data: dict[str, Any]) -> TransformerPreference:
     """Return the model of a folder whose ``preference.json`` was read as ``data``; raises ModelFileError."""
     facts = checked_facts(TransformerFacts, data, folder / FACTS_NAME)
-    check_fingerprint(facts, facts.fingerprint, folder / FACTS_NAME)
     check_model_folder(folder)
     return TransformerPreference(
         folder,
@@ -223,49 +202,41 @@ def load_transformer(folder: Path, data: dict[str, Any]) -> TransformerPreferenc
         rehearsal=facts.rehearsal,
         batch_size=facts.batch_size,
         max_length=facts.max_length,
-        seen_messages=frozenset(
-            int(facts.messages[place : place + 16], 16) for place in range(0, len(facts.messages), 16)
-        ),
+        seen_messages=frozenset(np.frombuffer(bytes.fromhex(facts.messages), dtype=">u8").tolist()),
     )
 
 
 def check_model_folder(folder: Path) -> None:
     """Refuse a folder without safetensors, with links in it, or whose configuration names code of its own."""
-    config = folder / "config.json"
     if not any((folder / name).is_file() for name in _WEIGHTS):
         raise ModelFileError(
             f"{folder}: holds no weights as safetensors.",
             expected=" or ".join(_WEIGHTS),
-            fix="a LoRA adapter must be merged first (peft: merge_and_unload), pickled weights be saved again as safetensors.",
+            fix="a LoRA adapter must be merged first (peft: merge_and_unload), "
+            "pickled weights be saved again as safetensors.",
         )
     for path in sorted(folder.iterdir()):
         if path.is_symlink():
             raise ModelFileError(f"{path}: is a link.", expected="files alone")
-    for path in (config, folder / "tokenizer_config.json"):
-        known = _settings(path) if path.is_file() else {}
-        if "auto_map" in known:
-            raise ModelFileError(
-                f"{path}: names code of its own (auto_map).", expected="a model of transformers' own"
-            )
+    for path in (folder / "config.json", folder / "tokenizer_config.json"):
+        if path.is_file() and "auto_map" in _settings(path):
+            fault = f"{path}: names code of its own (auto_map)."
+            raise ModelFileError(fault, expected="a model of transformers' own")
 
 
 def _settings(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(read_file(path, MOST_JSON_BYTES))
+        value = json.loads(read_file(path))
     except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{path}: not JSON ({str(error)[:80]}).") from None
-    if not isinstance(value, dict):
-        raise ModelFileError(f"{path}: holds a {type(value).__name__}.", expected="one JSON object")
-    return value
+    return json_object(value, path)
 
 
-def _plain_turns(messages: Conversation) -> Iterator[dict[str, str]]:
+def _plain_turns(messages: Conversation) -> list[dict[str, str]]:
     if isinstance(messages, str):
-        yield {"role": "user", "content": messages}
-        return
-    for turn in messages.turns if isinstance(messages, Message) else messages:
-        known = turn if isinstance(turn, Turn) else Turn.model_validate(dict(turn))
-        yield {"role": known.role, "content": known.content}
+        return [{"role": "user", "content": messages}]
+    turns = messages.turns if isinstance(messages, Message) else messages
+    return [Turn.model_validate(dict(turn)).model_dump() for turn in turns]
 
 
 def _templated(tokenizer: Any, turns: list[dict[str, str]]) -> str:

@@ -161,20 +161,18 @@ class _Asking:
 
     def call(self, place: int, tries: int, fault: str) -> Call:
         """Return the call for one candidate, after so many tries, with the fault to show."""
-        level, shown = self.levels[place], self._shown()
+        level, traits = self.levels[place], self._traits()
         seed = stable_seed(self.seed, self.message.id, level, place, tries)
-        if level == "absent" and len(shown) == 1:
+        if level == "absent" and len(traits) == 1:
             return self._call(self.responder.respond_plainly, {}, place, seed, fault)
-        asked = {**self._character(shown), "expression": EXPRESSIONS[level]}
+        asked = {**self._character(traits), "expression": EXPRESSIONS[level]}
         return self._call(self.responder.respond, asked, place, seed, fault)
 
     def call_for_all(self, places: list[int]) -> Call:
         """Return the call that asks one model for all its candidates."""
         levels = [self.levels[place] for place in places]
-        asked = {
-            **self._character(self._shown()),
-            "expressions": [EXPRESSIONS[level] for level in levels],
-        }
+        expressions = [EXPRESSIONS[level] for level in levels]
+        asked = {**self._character(self._traits()), "expressions": expressions}
         seed = stable_seed(self.seed, self.message.id, *levels)
         return self._call(self.responder.respond_at_each, asked, places[0], seed)
 
@@ -190,13 +188,13 @@ class _Asking:
         needs = ("responses",) if "expressions" in asked else ("response",)
         return Call(predict, inputs, "responses", self.trait.name, seed, fault, self.lm(place), needs)
 
-    def _shown(self) -> list[Trait]:
+    def _traits(self) -> list[Trait]:
         if self.responder.conditioning == "character" and self.constitution:
             return list(self.constitution.traits)
         return [self.trait]
 
-    def _character(self, shown: list[Trait]) -> dict[str, Any]:
-        return {"character": [each.brief() for each in shown], "focus_trait": self.trait.name}
+    def _character(self, traits: list[Trait]) -> dict[str, Any]:
+        return {"character": [trait.brief() for trait in traits], "focus_trait": self.trait.name}
 
 
 class _Made:

@@ -44,7 +44,7 @@ def second_of(folder: Path | str, traits: Sequence[Trait] = ()) -> Second:
     and InputError where it was fitted on none of the traits.
     """
     from character.preference import load_preference_model
-    from character.preference.known_traits import asked_about
+    from character.preference.protocol import asked_about
 
     names = [trait.name for trait in traits]
     model = asked_about(load_preference_model(folder), names, traits, where=str(folder)).model

@@ -122,8 +122,7 @@ def _loop_class() -> type[Any]:
         import uvloop
     except ImportError:  # there is none for Windows
         return asyncio.SelectorEventLoop
-    loop_class: type[Any] = uvloop.Loop
-    return loop_class
+    return uvloop.Loop  # type: ignore[no-any-return]
 
 
 def _lean(loop_class: type[Any]) -> type[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,10 +24,9 @@ from character.messages.files import MessageSource, as_source
 from character.program import CharacterProgram
 from character.ranking.saved import keep_ranker, ranker_notes, with_tuned_ranker
 from character.records import Candidates, Drop, Message, MessageBatch, Ranking, Rollout, Usage
-from character.runs.estimate import estimate
+from character.runs.estimate import check_design, estimate
 from character.runs.event_loop import run_on_own_loop
 from character.runs.identity import run_identity
-from character.runs.preflight import check_design
 from character.runs.programs import OwnProgram, inner_programs, is_driven_by_steps, program_identity
 from character.runs.session import FolderKind, Session
 from character.runs.slices import StoredSlices
@@ -230,7 +229,6 @@ class _Run:
             raise
 
     def _stop(self) -> None:
-        """Begin nothing more, as Ctrl-C asks."""
         self.state.stopping = True
         self._tell(self.state)
 
@@ -241,8 +239,11 @@ class _Run:
                 for number, trait in enumerate(self.constitution.traits):
                     group.create_task(self._trait(trait, number * _ORDINALS_PER_TRAIT))
         except BaseExceptionGroup as errors:
-            leaves = list(_leaves(errors))
-            raise next((error for error in leaves if isinstance(error, CharacterError)), leaves[-1]) from None
+            ours = errors.subgroup(CharacterError)
+            error: BaseException = ours or errors
+            while isinstance(error, BaseExceptionGroup):
+                error = error.exceptions[-1 if ours else 0]
+            raise error from None
         if self._stopped_by:
             raise self._stopped_by
         if self.state.stopping:
@@ -288,7 +289,7 @@ class _Run:
             await self._answer(trait, fresh, group)
 
     async def _next_slice(self, source: StoredSlices) -> MessageBatch | None:
-        if self.state.stopping or source.is_done:
+        if self.state.stopping or source.slices.is_done:
             return None
         try:
             return await source.anext()
@@ -369,7 +370,7 @@ class _Run:
         state.finished = state.ranked = state.answered = counts["messages"] - unfinished
         for reasons in self.store.drops(recovered=False).values():
             state.drops.update(reasons)
-        state.usage = sum(self.store.usage("stage").values(), Usage())
+        state.usage = self.session.spent()
         self._tell(state)
 
     def _count_step(self, result: Candidates | Ranking) -> None:
@@ -401,12 +402,3 @@ def outcome(rollout: Rollout) -> tuple[str, str]:
     if ranking.status == "ranked":
         return "unpaired", lost[-1] if lost else ""
     return ranking.status, ranking.reason
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    """Yield the errors of a group, the last ones first, or the error itself."""
-    if isinstance(error, BaseExceptionGroup):
-        for inner in reversed(error.exceptions):
-            yield from _leaves(inner)
-    else:
-        yield error

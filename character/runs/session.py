@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from character._version import __version__
+from character.backends.secrets import redact
 from character.config import BackendConfig, Config
 from character.constitution import Constitution
 from character.errors import StoreError
 from character.files import write_whole
 from character.records import Usage
 from character.runs.identity import described, differences
-from character.runs.log import RunLog
 from character.store.errors import another_version
 from character.store.run_store import RunStore
 
@@ -55,6 +55,32 @@ class FolderKind:
     expected: str
     fix: str = "go on with the old settings, or name another folder with --out."
     describe: Callable[[Mapping[str, tuple[Any, Any]]], list[str]] = described
+
+
+class RunLog:
+    """Appends events to a folder's log, one JSON object per line, without secrets and without texts."""
+
+    def __init__(self, path: Path) -> None:
+        self._logger = logging.Logger(f"character.run.{path.parent.name}")  # two runs never mix
+        try:
+            self._handler = logging.FileHandler(path, encoding="utf-8", delay=False)
+        except OSError as error:
+            raise StoreError(
+                f"{path} cannot be written ({error.strerror}).", fix="check the run folder's permissions."
+            ) from None
+        self._handler.setFormatter(logging.Formatter("%(message)s"))
+        self._logger.addHandler(self._handler)
+
+    def write(self, event: str, **facts: object) -> None:
+        """Append an event with its facts; the time is UTC."""
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line = json.dumps({"at": at, "event": event, **facts}, ensure_ascii=False, default=str)
+        self._logger.info("%s", redact(line))
+
+    def close(self) -> None:
+        """Close the file, and write nothing more."""
+        self._logger.removeHandler(self._handler)
+        self._handler.close()
 
 
 class Session:
@@ -93,7 +119,7 @@ class Session:
             self.store = stack.enter_context(store)
             self._check()
             self._write_down()
-            self.log = stack.enter_context(RunLog(self.folder / "log.jsonl"))
+            self.log = stack.enter_context(contextlib.closing(RunLog(self.folder / "log.jsonl")))
             self._opened = stack.pop_all()
         return self
 
@@ -145,8 +171,8 @@ class Session:
     async def working(self, on_interrupt: Callable[[], None]) -> AsyncIterator[None]:
         """Work under the settings of a run, and close the connections of its models in the end.
 
-        Whatever model is called inside, it is journaled here and under the caps. The first Ctrl-C calls ``on_interrupt``, which is to begin nothing more; the second raises
-        KeyboardInterrupt.
+        Whatever model is called inside, it is journaled here and under the caps. The first Ctrl-C calls
+        ``on_interrupt``, which is to begin nothing more; the second raises KeyboardInterrupt.
         """
         import dspy
 

@@ -49,13 +49,10 @@ def kendall_w(scores: ArrayLike) -> float | None:
     if m < 2 or n < 2:
         return None
     sums = np.sum([mid_ranks(row) for row in rows], axis=0)
-    ties = sum(float(np.sum(counts**3 - counts)) for counts in (_group_sizes(row) for row in rows))
+    groups = [np.unique(row, return_counts=True)[1].astype(float) for row in rows]
+    ties = sum(float(np.sum(counts**3 - counts)) for counts in groups)
     scale = m * m * (n**3 - n) - m * ties
     return float(12 * np.sum((sums - sums.mean()) ** 2) / scale) if scale > 0 else None
-
-
-def _group_sizes(row: Floats) -> Floats:
-    return np.unique(row, return_counts=True)[1].astype(float)
 
 
 def krippendorff_alpha(ratings: ArrayLike, *, level: str = "interval") -> float | None:
@@ -68,8 +65,8 @@ def krippendorff_alpha(ratings: ArrayLike, *, level: str = "interval") -> float 
 
     table = np.asarray(ratings, dtype=float)
     shared = table[:, np.sum(~np.isnan(table), axis=0) >= 2] if table.ndim == 2 else table
-    known = shared[~np.isnan(shared)]
-    if known.size < 2 or np.all(known == known[0]):
+    values = shared[~np.isnan(shared)]
+    if values.size < 2 or np.all(values == values[0]):
         return None
     return float(krippendorff.alpha(reliability_data=shared, level_of_measurement=level))
 

@@ -44,12 +44,6 @@ class Interval(NamedTuple):
         return not self.low <= value <= self.high
 
 
-def numbered(groups: Sequence[object]) -> Ints:
-    """Return the number, from 0, of each value's group."""
-    _, cluster = np.unique(np.asarray([str(group) for group in groups]), return_inverse=True)
-    return cluster.astype(np.int64)
-
-
 def cluster_sums(columns: Floats, cluster: Ints) -> tuple[Floats, Floats]:
     """Return per cluster (numbered from 0) the sums of each column and the number of rows."""
     number = int(cluster.max()) + 1 if len(cluster) else 0
@@ -125,32 +119,11 @@ def bootstrap_mean(
     data = np.asarray(values, dtype=float)
     if not data.size:
         return None
-    cluster = np.arange(len(data)) if groups is None else numbered(groups)
-    drawn = resampled_sums(
-        np.column_stack(cluster_sums(data[:, None], cluster)), seed=seed, num_samples=num_samples
-    )
+    names = range(len(data)) if groups is None else [str(group) for group in groups]
+    cluster = np.unique(names, return_inverse=True)[1]
+    sums = np.column_stack(cluster_sums(data[:, None], cluster))
+    drawn = resampled_sums(sums, seed=seed, num_samples=num_samples)
     return percentile_interval(float(data.mean()), drawn[:, 0] / drawn[:, 1], level)
-
-
-def bootstrap(
-    statistic: Callable[[Ints], float | None],
-    num_groups: int,
-    *,
-    num_samples: int = NUM_SAMPLES,
-    level: float = _LEVEL,
-    seed: int = 0,
-) -> Interval | None:
-    """Return a statistic with its percentile interval; it is given the indices of the groups drawn.
-
-    Draws for which it is not defined are left out; None where it is not defined for the groups as they are.
-    """
-    estimate = statistic(np.arange(num_groups)) if num_groups else None
-    if estimate is None:
-        return None
-    rng = np.random.default_rng(seed)
-    drawn = [statistic(rng.integers(0, num_groups, num_groups)) for _ in range(num_samples)]
-    samples = np.asarray([math.nan if value is None else value for value in drawn])
-    return percentile_interval(float(estimate), samples, level)
 
 
 def difference_interval(one: Floats, two: Floats, *, seed: int) -> Interval:

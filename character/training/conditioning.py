@@ -10,7 +10,7 @@ from character.constitution import Trait
 from character.errors import InputError
 from character.preference import load_preference_model
 from character.preference.folds import text_key
-from character.preference.known_traits import asked_about
+from character.preference.protocol import asked_about
 from character.preference.transformer import (
     FACTS_NAME,
     TransformerPreference,
@@ -64,14 +64,15 @@ def write_asking(
 
 def check_reward(reward: Reward | None) -> None:
     """Refuse a conditioned reward model as TRL's, which would not tell it the trait; and a broken folder."""
-    if reward is not None and not reward.is_ours and (Path(reward.model) / FACTS_NAME).is_file():
+    if reward is None or reward.is_ours:
+        return
+    if (Path(reward.model) / FACTS_NAME).is_file():
         raise InputError(
             f"{reward.model} is a reward model that must be told the trait, and TRL would not.",
             expected="a reward model of one trait, trained with --no-conditioned",
             fix="give it as --preference-model: `character.rewards` tells it the trait of each row.",
         )
-    if reward is not None and not reward.is_ours:
-        read_model_folder(reward.model)
+    read_model_folder(reward.model)
 
 
 def check_reward_traits(reward: Reward | None, names: Sequence[str]) -> tuple[str, ...]:

@@ -13,14 +13,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from character.constitution import Trait
+from character.exports.rows import trl_row
 from character.pairs.feature_words import signs_of_trait
 from character.pairs.features import MeasuredText, trait_words
 from character.records import Candidate, Candidates, Message, PreferencePair
-from character.statistics.intervals import Interval, bootstrap_mean
-from character.training.checks.data import TOO_WIDE, settles, written
-from character.training.data import TrainingData, prompt_key, text_of, turns_of
+from character.statistics.intervals import bootstrap_mean
+from character.training.checks.findings import check, weight_of, written
+from character.training.data import Row, TrainingData, prompt_key, text_of, turns_of
 from character.training.methods import Method
-from character.training.reports import Check, CheckWeight
+from character.training.reports import Check
 
 SHOWN = 0.5
 EFFECT_BAR = 0.1
@@ -85,28 +86,12 @@ def contrasts_of(
 ) -> dict[str, dict[str, float]]:
     """Return what balancing takes as ``contrasts``: by ``trait:NAME`` and pair id, 1 where the chosen side
     alone shows another trait, -1 where the rejected does."""
-    pairs = list(pairs)
     contrasts: dict[str, dict[str, float]] = {}
-    for trait in traits:
-        others = [pair for pair in pairs if pair.trait != trait.name]
-        if not others:
-            continue
-        messages = [_message(pair) for pair in others]
-        chosen = _shows(scorer, messages, [pair.chosen for pair in others], trait)
-        rejected = _shows(scorer, messages, [pair.rejected for pair in others], trait)
-        difference = chosen.astype(float) - rejected.astype(float)
-        contrasts[f"trait:{trait.name}"] = {
-            pair.id: float(value) for pair, value in zip(others, difference, strict=True)
-        }
+    for trait, others, chosen, rejected in _shown([trl_row(pair) for pair in pairs], traits, scorer):
+        differences = chosen.astype(float) - rejected.astype(float)
+        ids = [row["pair_id"] for row in others]
+        contrasts[f"trait:{trait.name}"] = dict(zip(ids, differences.tolist(), strict=True))
     return contrasts
-
-
-def _shows(scorer: TraitScorer, messages: Sequence[Message], texts: Sequence[str], trait: Trait) -> Any:
-    return np.asarray(scorer.score(messages, texts, trait)) >= SHOWN
-
-
-def _message(pair: PreferencePair) -> Message:
-    return Message(trait=pair.trait, kind=pair.kind, turns=pair.prompt, language=pair.language)
 
 
 def other_traits(
@@ -114,61 +99,48 @@ def other_traits(
 ) -> Iterator[Check]:
     """Tell how often each side shows every trait that the pair is not about."""
     rows = [row for row in data.rows if row.get("trait")] if method.has_pairs else []
+    for trait, others, chosen, rejected in _shown(rows, traits, scorer):
+        yield _check(trait.name, chosen, rejected, [prompt_key(row) for row in others], scorer)
+
+
+def _shown(
+    rows: Sequence[Row], traits: Sequence[Trait], scorer: TraitScorer
+) -> Iterator[tuple[Trait, list[Row], Any, Any]]:
+    """Yield every trait with the rows of the others, and which of their chosen and rejected sides show it."""
     for trait in traits:
         others = [row for row in rows if row["trait"] != trait.name]
-        if not others:
-            continue
-        messages = [_row_message(row) for row in others]
-        chosen, rejected = (
-            _shows(scorer, messages, [text_of(row[side]) for row in others], trait)
-            for side in ("chosen", "rejected")
-        )
-        yield _check(trait.name, chosen, rejected, [prompt_key(row) for row in others], scorer)
+        if others:
+            messages = [_message(row) for row in others]
+            chosen, rejected = (
+                np.asarray(scorer.score(messages, [text_of(row[side]) for row in others], trait)) >= SHOWN
+                for side in ("chosen", "rejected")
+            )
+            yield trait, others, chosen, rejected
 
 
 def _check(name: str, chosen: Any, rejected: Any, keys: list[str], scorer: TraitScorer) -> Check:
     difference = bootstrap_mean(chosen.astype(float) - rejected.astype(float), groups=keys)
     if difference is None:
         raise ValueError("there are no rows")
-    rates = f"{chosen.mean():.0%} of the chosen and {rejected.mean():.0%} of the rejected sides"
-    weight, advice = _verdict(difference, len(set(keys)))
+    weight, case = weight_of(difference, 0.0, EFFECT_BAR, len(set(keys))), ""
     if scorer is BY_WORDS and (chosen.mean() + rejected.mean()) / 2 < LEAST_SHOWN:
-        weight, advice = (
-            "note",
-            "These words hardly ever come, so this cannot tell whether it sets the sides apart.",
-        )
+        weight, case = "note", "unseen"
+    numbers = {
+        "chosen": float(chosen.mean()),
+        "rejected": float(rejected.mean()),
+        "difference": difference.estimate,
+        "low": difference.low,
+        "high": difference.high,
+    }
     spread = written(difference).replace("%", " points")
-    return Check(
-        code=f"other_trait:{name}",
-        weight=weight,
-        text=f"{name} shows in {rates}, {scorer.how} (difference {spread}). {advice}",
-        numbers={
-            "chosen": float(chosen.mean()),
-            "rejected": float(rejected.mean()),
-            "difference": difference.estimate,
-            "low": difference.low,
-            "high": difference.high,
-        },
-    )
+    return check(f"other_trait:{name}", weight, numbers, case=case, name=name, how=scorer.how, spread=spread)
 
 
-def _verdict(difference: Interval, num_prompts: int) -> tuple[CheckWeight, str]:
-    if difference.excludes(0.0) and abs(difference.estimate) >= EFFECT_BAR:
-        return "look", (
-            "A model would learn it too, and its accuracy on such pairs would not tell: "
-            "balance the pairs (--balance), or judge again."
-        )
-    if not settles(difference, 0.0, EFFECT_BAR, num_prompts):
-        return "note", TOO_WIDE
-    return "fine", "It does not set the sides apart."
-
-
-def _row_message(row: Any) -> Message:
-    turns = tuple(turns_of(row["prompt"], "user"))
+def _message(row: Row) -> Message:
     return Message.model_validate(
         {
             "trait": row["trait"],
-            "turns": turns,
+            "turns": tuple(turns_of(row["prompt"], "user")),
             "kind": row.get("kind") or "question",
             "language": row.get("language") or "en",
         }

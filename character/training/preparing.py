@@ -66,9 +66,8 @@ def prepare(
     for the method or the preset.
     """
     chosen, split = _checked(method, config), Split.parse(config.split)
-    if (config.balance is not None or config.balance_ignore) and not EXPORT_FORMATS[
-        chosen.format
-    ].reads_pairs:
+    balances = config.balance is not None or bool(config.balance_ignore)
+    if balances and not EXPORT_FORMATS[chosen.format].reads_pairs:
         raise InputError(f"{method} trains on messages alone, so there are no pairs to balance.")
     traits = source.constitution.traits
     reward_warnings = check_reward_traits(reward_of(config), [trait.name for trait in traits])
@@ -127,7 +126,10 @@ def write_training(
         preset=recipe_preset(config).name,
         folder=out,
         facts=recipe_facts,
-        files=_files(data),
+        files=tuple(
+            ExportedFile(path=f"{name}.jsonl", split=name, rows=len(rows))
+            for name, rows in data.splits.items()
+        ),
         mixed=mixed,
         settings=as_mapping(parts),
         checks=check_training(
@@ -175,12 +177,6 @@ def _write(report: TrainingReport, parts: Sequence[RecipePart]) -> None:
     fields = report.model_dump(mode="json", exclude={"folder"})
     write_text(out / REPORT_FILE, json_text(fields, indent=2) + "\n")
     write_script(out, METHODS[report.method], PRESETS[report.preset])
-
-
-def _files(data: TrainingData) -> tuple[ExportedFile, ...]:
-    return tuple(
-        ExportedFile(path=f"{name}.jsonl", split=name, rows=len(rows)) for name, rows in data.splits.items()
-    )
 
 
 def read_training(folder: Path | str) -> TrainingReport:

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -65,9 +65,9 @@ def train(
     report, recipe = read_training(folder), _read_recipe(folder)
     _refuse(report, recipe, despite_checks=despite_checks)
     identity = fingerprint([recipe, report.facts.data_fingerprint, report.facts.model_fingerprint])
-    done = _begin(folder, identity)
-    if done is not None:
-        return done
+    finished = _begin(folder, identity)
+    if finished is not None:
+        return finished
     state = TrainingState()
     command = _command(report, recipe)
     code = _watched(command, folder, _environment(recipe, threads), state, recipe, on_progress)
@@ -174,7 +174,7 @@ def _watched(
         (folder / LOG_FILE).open("a", encoding="utf-8") as log,
         _process(command, folder, env) as process,
     ):
-        for figures in _reported(_lines(process), log):
+        for figures in _reported(process.stdout or (), log):
             state.figures |= figures
             if epochs and "epoch" in figures:
                 state.share = min(1.0, figures["epoch"] / epochs)
@@ -217,13 +217,7 @@ def _end(process: subprocess.Popen[str]) -> None:
         return
 
 
-def _lines(process: subprocess.Popen[str]) -> IO[str]:
-    if process.stdout is None:
-        raise ValueError("the process has no output to read")
-    return process.stdout
-
-
-def _reported(lines: IO[str], log: IO[str]) -> Iterator[dict[str, float]]:
+def _reported(lines: Iterable[str], log: IO[str]) -> Iterator[dict[str, float]]:
     """Write every line to the log and yield the figures of those that hold some, as TRL prints them."""
     for line in lines:
         log.write(line)

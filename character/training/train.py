@@ -7,14 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from pydantic import ValidationError
-
-from character.config import PAIR_DESIGNS, Config, PairsConfig, TrainConfig, as_config, with_section
-from character.errors import ConfigError, UnknownNameError
-from character.exports import run_data
+from character.config import Config, TrainConfig, as_config, with_section
+from character.exports.run_data import rebuilt_pairs, run_data
 from character.inputs import spelled_out
-from character.runs.session import reading, stored_config
-from character.store.run_store import RunStore
+from character.runs.session import reading
 from character.training.card import write_card
 from character.training.methods import MethodName
 from character.training.preparing import REPORT_FILE, prepare, read_training
@@ -84,7 +80,8 @@ def train(
         report = read_training(out)  # going on with what was written before
     else:
         with reading(run_folder) as store:
-            pairs = _pairs(store, options.get("pairs", {}))
+            given = options.get("pairs", {})
+            pairs = rebuilt_pairs(store, {name: given.get(name) for name in _PAIRS})
             source, seed = run_data(store), config.seed
             report = prepare(method, source, out, config.train, seed=seed, pairs=pairs, overwrite=overwrite)
     if not go:
@@ -92,16 +89,3 @@ def train(
     figures = run_recipe(out, on_progress=options.get("on_progress"))
     write_card(report)
     return TrainResult(report, figures)
-
-
-def _pairs(store: RunStore, given: Mapping[str, Any]) -> PairsConfig | None:
-    """Return the run's settings of pairs with others in their place; None where nothing is to be rebuilt."""
-    chosen = {name: given[name] for name in _PAIRS if given.get(name) is not None}
-    if chosen.get("design", PAIR_DESIGNS[0]) not in PAIR_DESIGNS:
-        raise UnknownNameError("pair design", chosen["design"], PAIR_DESIGNS)
-    if not chosen:
-        return None
-    try:
-        return PairsConfig.model_validate(stored_config(store).pairs.model_dump() | chosen)
-    except ValidationError as error:
-        raise ConfigError(f"pairs: {error.errors()[0]['msg']}.") from None

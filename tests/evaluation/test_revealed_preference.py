@@ -17,7 +17,7 @@ from evaluation.planted import PAIR, choosing
 from fake_server import FakeServer, Reply, as_rehearsal, backend_at
 
 from character import Config, Constitution, Trait, load_constitution
-from character.backends.rehearsal.choosing import LEANINGS
+from character.backends.rehearsal.responses import LEANINGS
 from character.errors import InputError
 from character.evaluation.choices.chooser import TraitChooser
 from character.evaluation.choices.offers import offers_for, other_traits

@@ -9,12 +9,11 @@ from preference.teaching import pairs_of
 from character.errors import InputError
 from character.locale import LANGUAGES, Language, wording
 from character.preference import preference_model
-from character.preference.evaluation import evaluate
+from character.preference.evaluation import cross_validate, evaluate
 from character.preference.evaluation_records import PreferenceEvaluation
 from character.preference.folds import folds_of, message_key
 from character.preference.page import evaluation_page
 from character.preference.protocol import Judged, PreferenceModel
-from character.preference.validation import cross_validate
 from character.records import PreferencePair
 from character.report import render
 

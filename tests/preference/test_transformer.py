@@ -15,8 +15,7 @@ from character import Trait
 from character.errors import InputError, ModelFileError
 from character.preference import load_preference_model, preference_model
 from character.preference.evaluation import evaluate
-from character.preference.known_traits import asked_about
-from character.preference.protocol import Judged, PreferenceModel
+from character.preference.protocol import Judged, PreferenceModel, asked_about
 from character.preference.transformer import conditioned_turns
 
 pytestmark = pytest.mark.train

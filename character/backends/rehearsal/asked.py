@@ -10,7 +10,7 @@ from character.backends.rehearsal.prompt import Field
 from character.backends.rehearsal.sense import Sense, sense_of
 
 
-class Asked(NamedTuple):
+class Assignment(NamedTuple):
     """The values of a prompt, the outputs that it wants, and all that an answer depends on besides.
 
     ``noise`` is the standard deviation of a score, ``position_bias`` what the response shown first gains and
@@ -42,6 +42,11 @@ class Asked(NamedTuple):
     def responses(self) -> list[str]:
         """The responses to judge, as text."""
         return [str(text) for text in self.listed("responses")]
+
+    @property
+    def pair(self) -> tuple[Any, Any]:
+        """The two traits of which a reply is to show one."""
+        return (*self.listed("traits"), "", "")[:2]
 
     @property
     def message(self) -> str:

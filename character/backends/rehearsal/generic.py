@@ -9,10 +9,11 @@ from functools import partial
 from random import Random
 from typing import Any, NamedTuple
 
-from character.backends.rehearsal.asked import Asked
-from character.backends.rehearsal.guidance import advice, reword
+from character.backends.rehearsal.asked import Assignment
+from character.backends.rehearsal.phrases import read
 from character.backends.rehearsal.prompt import Field
 from character.backends.rehearsal.responses import compose
+from character.text import detect_language
 
 _FENCE = re.compile(r"```[a-z]*\n(.+?)\n```", re.S)
 _ATTEMPT = re.compile(
@@ -20,6 +21,9 @@ _ATTEMPT = re.compile(
 )
 _INSTRUCTION_INPUT = re.compile(r"instruction|prompt", re.I)
 _MAX_DEPTH = 4
+_ADVICE: dict[str, tuple[str, ...]] = {
+    language: words["advice"] for language, words in read("judging").items()
+}
 _SIMPLE: dict[str, Callable[[Random], Any]] = {
     "bool": lambda rng: rng.random() < 0.5,
     "int": lambda rng: rng.randint(1, 5),
@@ -27,7 +31,7 @@ _SIMPLE: dict[str, Callable[[Random], Any]] = {
 }
 
 
-def fill(field: Field, asked: Asked) -> Any:
+def fill(field: Field, asked: Assignment) -> Any:
     """Return a value for an output field: an instruction reworded, else something of the field's type."""
     rng = asked.rng
     if field.allowed:
@@ -50,6 +54,14 @@ def fenced(text: str) -> str | None:
     return match[1].strip() if match else None
 
 
+def reword(instruction: str, rng: Random) -> str:
+    """Return the instruction with one or two more lines of advice, or as it is when it has all of them."""
+    base = instruction.strip() or "Do the task with care."
+    fresh = [line for line in _ADVICE[detect_language(base)] if line not in base]
+    added = rng.sample(fresh, min(len(fresh), rng.randint(1, 2)))
+    return "\n".join([base, *(f"- {line}" for line in added)])
+
+
 def _instruction_in(values: dict[str, Any]) -> str:
     """Return the instruction that the inputs show: the last attempt of several, else the text itself."""
     named = [name for name in values if _INSTRUCTION_INPUT.search(name)]
@@ -62,9 +74,9 @@ def _instruction_in(values: dict[str, Any]) -> str:
     return ""
 
 
-def _text(field: Field, asked: Asked) -> str:
+def _text(field: Field, asked: Assignment) -> str:
     if "advice" in field.name:
-        return advice(asked.language, asked.rng)
+        return asked.rng.choice(_ADVICE[asked.language])
     texts = [value for value in asked.values.values() if isinstance(value, str)]
     return compose(max(texts, key=len, default=""), None, "absent", asked.language, asked.rng)
 
@@ -115,7 +127,7 @@ def _number(schema: dict[str, Any], rng: Random) -> float:
     return round(low + (high - low) * rng.uniform(0.1, 0.9), 2)
 
 
-def _keys(asked: Asked) -> list[str]:
+def _keys(asked: Assignment) -> list[str]:
     """Return the keys of an open mapping: a list of names among the inputs, where there is one."""
     for name in asked.values:
         names = asked.listed(name)

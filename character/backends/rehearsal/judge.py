@@ -8,31 +8,51 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from character.backends.rehearsal.asked import Asked, last_content
+from character.backends.rehearsal.asked import Assignment, last_content
 from character.backends.rehearsal.phrases import read
 from character.backends.rehearsal.responses import join
-from character.backends.rehearsal.sense import Sense
-from character.backends.rehearsal.words import sentences, size
+from character.backends.rehearsal.sense import Sense, sense_of
+from character.backends.rehearsal.words import either_language, sentences, size
 from character.text import jaccard, shingles
 
 _WORDS = {language: words["notes"] for language, words in read("judging").items()}
+_CHOICES = {language: words["choices"] for language, words in read("judging").items()}
+_HEEDED = either_language("care")
 _USUAL_SIZE = 45.0
 _SATURATION = 1.3
 _PEAK = {"natural": 0.72, "subtle": 0.48}
 _TIE_MARGIN = 0.03
+_LEAST_STRENGTH, _LEAST_LEAD = 0.2, 0.08
 _NEAR, _QUOTED = 0.3, 60
 _SUBTLE, _NATURAL, _OVERDONE, _OPPOSED = 0.2, 0.62, 0.33, 0.35
 
 
-class Features(NamedTuple):
-    """What the judge measures: strength, density, excess and opposition in 0 … 1, and the words it saw.
+class Care(NamedTuple):
+    """How carefully the judge works: factors on noise and position bias, and the weight of overdoing."""
 
-    Strength grows with distinct cues and saturates; density is the share of sentences with a cue; excess is
-    repetition, cues in most sentences and naming the trait.
+    noise: float = 1.0
+    position: float = 1.0
+    overdoing: float = 0.12
+
+
+@lru_cache(maxsize=512)
+def care_of(instruction: str) -> Care:
+    """Return how carefully a judge works under an instruction; advice that it knows makes it better."""
+    return Care(
+        noise=0.7 if _HEEDED["evidence"].search(instruction) else 1.0,
+        position=0.4 if _HEEDED["order"].search(instruction) else 1.0,
+        overdoing=0.5 if _HEEDED["repeating"].search(instruction) else 0.12,
+    )
+
+
+class Features(NamedTuple):
+    """What the judge measures: strength, excess and opposition in 0 … 1, and the words it saw.
+
+    Strength grows with distinct cues and saturates; excess is repetition, cues in most sentences and naming
+    the trait.
     """
 
     strength: float
-    density: float
     excess: float
     against: float
     seen: tuple[str, ...]
@@ -57,7 +77,6 @@ def features_of(sense: Sense, text: str) -> Features:
     evidence = distinct / (max(size(text), 20.0) / _USUAL_SIZE) ** 0.3 - 0.7 * len(opposed)
     return Features(
         strength=1.0 - math.exp(-max(0.0, evidence) / _SATURATION),
-        density=density,
         excess=min(1.0, 0.7 * crowded + 0.9 * repetition + 0.2 * named),
         against=min(1.0, len(opposed) / 2),
         seen=(*cues, *own),
@@ -73,7 +92,7 @@ def _fit(features: Features, target: str, overdoing: float) -> float:
     return 0.34 + 0.4 * rise - beyond - overdoing * features.excess - 0.15 * features.against
 
 
-def judgement(asked: Asked) -> dict[str, Any]:
+def judgement(asked: Assignment) -> dict[str, Any]:
     """Return a judgement as the signature asks for it: as scores, one score, an order or a verdict."""
     scores, outputs = _scores(asked), asked.outputs
     tens = [round(10 * score) for score in scores]
@@ -93,7 +112,7 @@ def judgement(asked: Asked) -> dict[str, Any]:
     return answer
 
 
-def _scores(asked: Asked) -> list[float]:
+def _scores(asked: Assignment) -> list[float]:
     """Return one score in 0 … 1 per response, two decimals, in the order shown.
 
     The first response shown gains the position bias, the last loses it, in between it slides evenly.
@@ -121,7 +140,7 @@ def _chain(scores: list[int]) -> str:
     return "".join(f"{i + 1}{link}" for i, link in zip(best_first, [*links, ""], strict=True))
 
 
-def read_degrees(asked: Asked) -> dict[str, Any]:
+def read_degrees(asked: Assignment) -> dict[str, Any]:
     """Return a degree for each response, in the order shown, with the words they were read from."""
     sense = asked.sense
     degrees = [_degree(features_of(sense, text), asked.slip()) for text in asked.responses]
@@ -145,13 +164,13 @@ def _is_suitable(message: str) -> bool:
     return sum(char.isalpha() for char in message) >= max(2, 0.2 * len(message))
 
 
-def _reasoning(asked: Asked) -> str:
+def _reasoning(asked: Assignment) -> str:
     """Return what the judge saw in each response, in the language of the conversation."""
     notes = [_note(features_of(asked.sense, text), asked.language) for text in asked.responses]
     return " ".join(f"[{number}] {note}" for number, note in enumerate(notes, start=1))
 
 
-def _quotation(asked: Asked) -> str:
+def _quotation(asked: Assignment) -> str:
     """Return a sentence that quotes the example nearest to what is judged, "" where none is near.
 
     It is all that examples do: they show that they arrived, and move no score.
@@ -176,3 +195,26 @@ def _note(features: Features, language: str) -> str:
 
 def _listed(cues: tuple[str, ...], words: dict[str, str]) -> str:
     return words["between"].join(words["word"].format(word=word) for word in cues[:4])
+
+
+def tell_trait(asked: Assignment) -> dict[str, Any]:
+    """Return which of two traits shows more strongly in a response, "neither" where none does or both do."""
+    text = str(asked.values.get("response", ""))
+    readings = [features_of(sense_of(trait, asked.language), text) for trait in asked.pair]
+    first, second = (each.strength + asked.slip() for each in readings)
+    return {"reasoning": _noted(readings, asked.language), "shown": _shown(first, second)}
+
+
+def _shown(first: float, second: float) -> str:
+    if max(first, second) < _LEAST_STRENGTH or abs(first - second) < _LEAST_LEAD:
+        return "neither"
+    return "first" if first > second else "second"
+
+
+def _noted(readings: list[Features], language: str) -> str:
+    words = _CHOICES[language]
+    lines = [
+        words["trait"].format(number=number, words=" · ".join(each.seen[:4]) or words["unseen"])
+        for number, each in enumerate(readings, start=1)
+    ]
+    return join(lines, language)

@@ -40,33 +40,20 @@ def _handler() -> Any:
 
 def _answer(messages: list[Any], params: dict[str, Any]) -> dict[str, Any]:
     sections = [{"role": message["role"], "content": _text(message.get("content"))} for message in messages]
-    system = "\n".join(
-        message["content"] for message in sections if message["role"] in ("system", "developer")
-    )
-    turns = [message for message in sections if message["role"] not in ("system", "developer")]
+    turns = [section for section in sections if section["role"] not in ("system", "developer")]
     answer = RehearsalEngine().answer(
-        system,
+        "\n".join(section["content"] for section in sections if section not in turns),
         turns,
-        seed=params.get("seed"),
-        temperature=params.get("temperature"),
-        max_tokens=params.get("max_tokens"),
-        as_json=_asks_json(params.get("response_format")),
+        as_json=params.get("response_format") not in (None, {"type": "text"}),
+        **{name: params.get(name) for name in ("seed", "temperature", "max_tokens")},
     )
     asked, answered = answer.input_tokens, answer.output_tokens
+    message = {"role": "assistant", "content": answer.text}
+    reason = "length" if answer.is_cut else "stop"
     return {
-        "choices": [
-            {
-                "index": 0,
-                "finish_reason": "length" if answer.is_cut else "stop",
-                "message": {"role": "assistant", "content": answer.text},
-            }
-        ],
+        "choices": [{"index": 0, "finish_reason": reason, "message": message}],
         "usage": {"prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered},
     }
-
-
-def _asks_json(response_format: Any) -> bool:
-    return response_format is not None and response_format != {"type": "text"}
 
 
 def _text(content: Any) -> str:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from random import Random
 from typing import Any, NamedTuple
 
-from character.backends.rehearsal.asked import Asked
+from character.backends.rehearsal.asked import Assignment
 from character.backends.rehearsal.phrases import GRAMMARS, Grammar, Phrases, read
 from character.backends.rehearsal.responses import compose, join
 from character.backends.rehearsal.words import capitalized, either_language
@@ -37,12 +37,14 @@ class Scene(NamedTuple):
     register: str
 
 
-def write_messages(asked: Asked) -> dict[str, Any]:
+def write_messages(asked: Assignment) -> dict[str, Any]:
     """Return one message per brief, in order: a string for one turn, else a list of turns.
 
     A message too much like an existing or an earlier one is drawn again, up to twelve times.
     """
-    kind, turns = _kind(str(asked.values.get("kind", ""))), _turns(asked.values.get("turns"))
+    kind, turns = _kind(str(asked.values.get("kind", ""))), asked.values.get("turns")
+    if not isinstance(turns, int) or turns % 2 == 0 or turns < 0:
+        turns = 1
     earlier = [_grams(str(text)) for text in asked.values.get("existing_messages") or []]
     messages: list[str | list[str]] = []
     for brief in asked.listed("briefs"):
@@ -53,7 +55,7 @@ def write_messages(asked: Asked) -> dict[str, Any]:
     return {"messages": messages}
 
 
-def check_messages(asked: Asked) -> dict[str, Any]:
+def check_messages(asked: Assignment) -> dict[str, Any]:
     """Return for each message whether it passes, with a sentence of reasoning on each.
 
     A message fails that has hardly a letter, or that names the trait though its kind is not self-reflection,
@@ -100,7 +102,10 @@ def _message(scene: Scene, turns: int, rng: Random) -> str | list[str]:
 
 def _first_turn(scene: Scene, rng: Random) -> str:
     around, tails = _around(scene, rng)
-    ask = _ask(scene, rng)
+    asks = scene.grammar.asks[scene.kind]
+    if scene.kind == "self_reflection" and rng.random() < 0.25:
+        asks = scene.phrases.mirrors
+    ask = rng.choice(asks)
     place = 0 if rng.random() < 0.35 else len(around)
     parts = [*around[:place], ask, *around[place:], *tails]
     chosen = _choose(scene, rng)
@@ -124,12 +129,6 @@ def _around(scene: Scene, rng: Random) -> tuple[list[str], list[str]]:
         pool.insert(rng.randint(min(1, len(pool)), len(pool)), rng.choice(grammar.senders))
     chance = {"short": 0.15, "medium": 0.4, "long": 0.9}[scene.length]
     return pool, [rng.choice(grammar.tails)] if rng.random() < chance else []
-
-
-def _ask(scene: Scene, rng: Random) -> str:
-    if scene.kind == "self_reflection" and rng.random() < 0.25:
-        return rng.choice(scene.phrases.mirrors)
-    return rng.choice(scene.grammar.asks[scene.kind])
 
 
 def _choose(scene: Scene, rng: Random) -> dict[str, str]:
@@ -158,7 +157,7 @@ def _sound(text: str, scene: Scene, rng: Random) -> str:
     return text
 
 
-def _scene(brief: dict[str, Any], kind: str, asked: Asked) -> Scene:
+def _scene(brief: dict[str, Any], kind: str, asked: Assignment) -> Scene:
     language, grammar = asked.language, GRAMMARS[asked.language]
     is_chinese = language == "zh"
     topic = str(brief.get("topic", "")).strip().rstrip(".。")
@@ -202,10 +201,6 @@ def _kind(text: str) -> str:
     if "reflect" in folded or "反思" in folded:
         return "self_reflection"
     return "situation" if "situation" in folded or "情境" in folded else "question"
-
-
-def _turns(given: Any) -> int:
-    return given if isinstance(given, int) and given % 2 == 1 and given > 0 else 1
 
 
 def _key(message: str | list[str]) -> str:

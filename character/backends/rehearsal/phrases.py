@@ -62,15 +62,14 @@ class Replies(NamedTuple):
     anything: str
 
 
+@cache
 def read(subject: str) -> dict[str, dict[str, Any]]:
     """Return by language what the data files of a subject hold, its lists as tuples."""
-    return {language: _read(language, subject) for language in LANGUAGES}
-
-
-@cache
-def _read(language: str, subject: str) -> dict[str, Any]:
-    text = files(__package__).joinpath("data", language, f"{subject}.toml").read_text("utf-8")
-    return {key: _with_tuples(value) for key, value in tomllib.loads(text).items()}
+    folder = files(__package__).joinpath("data")
+    texts = {
+        language: folder.joinpath(language, f"{subject}.toml").read_text("utf-8") for language in LANGUAGES
+    }
+    return {language: _with_tuples(tomllib.loads(text)) for language, text in texts.items()}
 
 
 def _with_tuples(value: Any) -> Any:
@@ -80,9 +79,8 @@ def _with_tuples(value: Any) -> Any:
 
 
 def _bank(language: str) -> dict[str, Phrases]:
-    return {
-        key: Phrases(**part) for kind in ("manner", "stance") for key, part in _read(language, kind).items()
-    }
+    concepts = {**read("manner")[language], **read("stance")[language]}
+    return {key: Phrases(**part) for key, part in concepts.items()}
 
 
 BANKS: dict[str, dict[str, Phrases]] = {language: _bank(language) for language in LANGUAGES}

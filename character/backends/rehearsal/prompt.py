@@ -19,6 +19,7 @@ _OBJECTIVE = "\nIn adhering to this structure, your objective is:"
 _JSON_OUTPUTS = "\nOutputs will be a JSON object with the following fields.\n"
 _REQUIREMENTS = re.compile(r"\n\nRespond with (?:the corresponding output fields|a JSON object)[^\n]*\Z")
 _DECODER = json.JSONDecoder()
+_COMPLETED = "[[ ## completed ## ]]"
 _NOT_SUPPLIED = "Not supplied for this particular example."
 
 
@@ -121,26 +122,22 @@ def _value(text: str, start: int, end: int, type_name: str) -> tuple[Any, int]:
 
 
 def _read_outputs(text: str, layout: Layout) -> dict[str, Any]:
-    values: dict[str, Any]
-    if layout.json:
-        try:
-            values = json.loads(text)
-        except ValueError:
-            return {}
-        if not isinstance(values, dict):
-            return {}
-    else:
-        values = read_values(text.replace("[[ ## completed ## ]]", ""), layout.outputs)
+    try:
+        values = (
+            json.loads(text) if layout.json else read_values(text.replace(_COMPLETED, ""), layout.outputs)
+        )
+    except ValueError:
+        return {}
+    if not isinstance(values, dict):
+        return {}
     return {name: value for name, value in values.items() if str(value).strip() != _NOT_SUPPLIED}
 
 
 def _fields(section: str, notes: dict[str, str]) -> tuple[Field, ...]:
     fields = []
-    for match in _FIELD_LINE.finditer(section):
-        name, type_name = match[1], match[2]
+    for name, type_name in _FIELD_LINE.findall(section):
         note = notes.get(name, "")
-        schema = note.partition("JSON schema: ")[2]
-        fields.append(Field(name, type_name, _allowed(type_name, note), schema))
+        fields.append(Field(name, type_name, _allowed(type_name, note), note.partition("JSON schema: ")[2]))
     return tuple(fields)
 
 

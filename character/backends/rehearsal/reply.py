@@ -8,17 +8,15 @@ from random import Random
 from typing import Any
 
 from character.backends.rehearsal import generic
-from character.backends.rehearsal.asked import Asked
-from character.backends.rehearsal.choosing import LEANINGS, choose, tell_trait
-from character.backends.rehearsal.guidance import care_of, reword
-from character.backends.rehearsal.judge import judgement, read_degrees
+from character.backends.rehearsal.asked import Assignment
+from character.backends.rehearsal.judge import care_of, judgement, read_degrees, tell_trait
 from character.backends.rehearsal.messages import check_messages, write_messages
 from character.backends.rehearsal.prompt import read_prompt
-from character.backends.rehearsal.responses import compose, respond, respond_at_each
+from character.backends.rehearsal.responses import LEANINGS, choose, compose, respond, respond_at_each
 from character.text import detect_language, stable_seed
 
 NOISE, POSITION_BIAS = 0.08, 0.06
-_TASKS: tuple[tuple[str, set[str], Callable[[Asked], dict[str, Any]]], ...] = (
+_TASKS: tuple[tuple[str, set[str], Callable[[Assignment], dict[str, Any]]], ...] = (
     ("responses", {"degrees"}, read_degrees),
     ("traits", {"shown"}, tell_trait),
     ("traits", {"response"}, choose),
@@ -28,7 +26,7 @@ _TASKS: tuple[tuple[str, set[str], Callable[[Asked], dict[str, Any]]], ...] = (
     ("expressions", {"responses"}, respond_at_each),
     ("conversation", {"response"}, respond),
 )
-"""The tasks that are known, told apart by an input and by outputs, of which one will do; the first that fits."""
+"""The tasks that are known, told apart by an input and by outputs, of which one will do; the first fits."""
 
 
 def rehearse(
@@ -57,7 +55,7 @@ def rehearse(
     if prompt is None:
         return _plain(messages[-1]["content"], rng)
     care = care_of(prompt.layout.instruction)
-    asked = Asked(
+    asked = Assignment(
         values=prompt.values,
         outputs={field.name: field for field in prompt.layout.outputs},
         demos=prompt.demos,
@@ -68,17 +66,19 @@ def rehearse(
         overdoing=care.overdoing,
         leanings=leanings,
     )
-    task = next((task for given, wanted, task in _TASKS if _is_asked(asked, given, wanted)), None)
+    tasks = (
+        task for given, wanted, task in _TASKS if given in asked.values and wanted & asked.outputs.keys()
+    )
+    task = next(tasks, None)
     outputs = task(asked) if task else {}
     answer = {
         name: outputs[name] if name in outputs else generic.fill(field, asked)
         for name, field in asked.outputs.items()
     }
-    return _as_json(answer) if as_json or prompt.layout.json else _as_chat(answer)
-
-
-def _is_asked(asked: Asked, given: str, wanted: set[str]) -> bool:
-    return given in asked.values and not wanted.isdisjoint(asked.outputs)
+    if as_json or prompt.layout.json:
+        return json.dumps(answer, ensure_ascii=False, indent=2)
+    sections = [f"[[ ## {name} ## ]]\n{_written(value)}" for name, value in answer.items()]
+    return "\n\n".join([*sections, "[[ ## completed ## ]]"])
 
 
 def _language(values: dict[str, Any]) -> str:
@@ -92,17 +92,8 @@ def _plain(text: str, rng: Random) -> str:
     """Return the reply to a bare message; an instruction in a code block comes back reworded."""
     fenced = generic.fenced(text)
     if fenced is not None:
-        return f"```\n{reword(fenced, rng)}\n```"
+        return f"```\n{generic.reword(fenced, rng)}\n```"
     return compose(text, None, "absent", detect_language(text), rng)
-
-
-def _as_json(answer: dict[str, Any]) -> str:
-    return json.dumps(answer, ensure_ascii=False, indent=2)
-
-
-def _as_chat(answer: dict[str, Any]) -> str:
-    sections = [f"[[ ## {name} ## ]]\n{_written(value)}" for name, value in answer.items()]
-    return "\n\n".join([*sections, "[[ ## completed ## ]]"])
 
 
 def _written(value: Any) -> str:

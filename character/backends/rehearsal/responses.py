@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-from character.backends.rehearsal.asked import Asked
+from character.backends.rehearsal.asked import Assignment
 from character.backends.rehearsal.phrases import REPLIES, Phrases, read
-from character.backends.rehearsal.sense import Sense, sense_of
+from character.backends.rehearsal.sense import Sense, concepts_of, sense_of
 from character.backends.rehearsal.words import capitalized, gist
 
-LEVELS = ("absent", "subtle", "natural", "overdone", "opposite")
-_LEVEL = re.compile("|".join(LEVELS))
+LEANINGS: Mapping[str, float] = {"patience": 1.2, "warmth": 0.8, "humour": -0.6, "sarcasm": -1.2}
+"""How much rather than another trait the model shows one of these concepts, in log-odds; 0 for all others."""
 _ABOUT_SELF = re.compile("|".join(words["self"] for words in read("words").values()), re.I)
 _BODIES = {"absent": (2, 7), "subtle": (2, 5), "natural": (1, 4), "overdone": (1, 2), "opposite": (1, 3)}
 """Least and most neutral sentences per level; absent reaches highest, so that length gives no level away."""
+_LEVEL = re.compile("|".join(_BODIES))
 
 
-def respond(asked: Asked) -> dict[str, Any]:
+def respond(asked: Assignment) -> dict[str, Any]:
     """Return a reply to the last message of the conversation, at the level that ``expression`` asks for."""
     if "expression" not in asked.values:
         return {"response": _in_character(asked)}
     return {"response": _at_level(asked, asked.values["expression"])}
 
 
-def respond_at_each(asked: Asked) -> dict[str, Any]:
+def respond_at_each(asked: Assignment) -> dict[str, Any]:
     """Return one reply to the last message of the conversation for each of the ``expressions``."""
     given = asked.values["expressions"]
     expressions = given if isinstance(given, list) else [given]
     return {"responses": [_at_level(asked, expression) for expression in expressions]}
 
 
-def _at_level(asked: Asked, expression: Any) -> str:
+def _at_level(asked: Assignment, expression: Any) -> str:
     level = _LEVEL.search(str(expression).casefold())
     name = asked.values.get("focus_trait")
     traits = [trait for trait in asked.listed("character") if isinstance(trait, dict)]
@@ -41,7 +44,7 @@ def _at_level(asked: Asked, expression: Any) -> str:
     return compose(asked.message, sense, level[0] if level else "natural", asked.language, asked.rng)
 
 
-def _in_character(asked: Asked) -> str:
+def _in_character(asked: Assignment) -> str:
     """Return a reply in which up to three traits of the character show naturally, a plain one without any."""
     traits, rng = asked.listed("character"), asked.rng
     senses = [sense_of(trait, asked.language) for trait in rng.sample(traits, min(3, len(traits)))]
@@ -50,6 +53,22 @@ def _in_character(asked: Asked) -> str:
     for sense in senses:
         parts = _insert(parts, rng.sample(sense.phrases.natural, 2 if len(senses) < 3 else 1), rng)
     return _text(parts, asked.message, asked.language)
+
+
+def choose(asked: Assignment) -> dict[str, Any]:
+    """Return a reply that shows one of two traits naturally.
+
+    P(first) = 1 / (1 + exp(leaning of the second - leaning of the first)), in any order and for any message.
+    """
+    first, second = asked.pair
+    odds = _leaning(first, asked.leanings) - _leaning(second, asked.leanings)
+    chosen = first if asked.rng.random() < 1 / (1 + math.exp(-odds)) else second
+    sense = sense_of(chosen, asked.language)
+    return {"response": compose(asked.message, sense, "natural", asked.language, asked.rng)}
+
+
+def _leaning(trait: Any, leanings: Mapping[str, float]) -> float:
+    return next((leanings.get(concept, 0.0) for concept in concepts_of(trait)), 0.0)
 
 
 def compose(message: str, sense: Sense | None, level: str, language: str, rng: Random) -> str:

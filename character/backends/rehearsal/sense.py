@@ -29,7 +29,7 @@ _NAME_WEIGHT, _TEXT_WEIGHT, _ENOUGH = 3.0, 1.0, 1.0
 
 
 def any_of(words: Iterable[str]) -> re.Pattern[str]:
-    """Return a pattern that finds any of the words, the first that fits; English ones at a word's beginning."""
+    """Return a pattern that finds any of the words, the first that fits; English ones where a word begins."""
     starts = {True: "(?<![a-z])", False: ""}
     return re.compile("|".join(starts[word[0].isascii()] + re.escape(word) for word in words))
 
@@ -82,7 +82,9 @@ def _sense(trait_json: str, language: str) -> Sense:
     own, denied = content_words(f"{about} {_text(trait.get('examples'))}")
     opposite, _ = content_words(f"{_text(trait.get('opposite'))} {_text(trait.get('not'))}")
     banks = [BANKS[code][key] for key in concepts for code in BANKS]
-    names = parading(concepts, name)
+    # The words by which a response would name the trait instead of showing it.
+    keywords = [word for key in concepts for word in KEYWORDS[key]]
+    names = tuple(dict.fromkeys([*keywords, name.casefold()]))
     against = [word for bank in banks for word in bank.against] if banks else list(_AGAINST)
     return Sense(
         phrases=_phrases(trait, concepts, language, names),
@@ -165,12 +167,6 @@ def find_concepts(name: str, text: str) -> tuple[str, ...]:
     ordered = sorted(weights, key=lambda key: -weights[key])
     best = weights[ordered[0]]
     return tuple(key for key in ordered[:2] if weights[key] >= max(_ENOUGH, best / 2))
-
-
-def parading(concepts: tuple[str, ...], name: str) -> tuple[str, ...]:
-    """Return the words by which a response would name the trait instead of showing it."""
-    words = [word for key in concepts for word in KEYWORDS[key]]
-    return tuple(dict.fromkeys([*words, name.casefold()]))
 
 
 def _derived(

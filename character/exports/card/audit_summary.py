@@ -30,10 +30,10 @@ PAIR_CODES = frozenset(
 class AuditSummary(Record):
     """What an audit found, in short. Intervals hold at 95 %; None is what could not be told.
 
-    ``consistency`` is how far the judge agrees with itself (-1..1; ``measure`` as of ``RankingAudit``), ``intended`` the share of pairs of levels
-    ranked as they were meant, ``surface_accuracy`` the held-out accuracy of surface features alone (0..1,
-    0.5 is chance), ``flagged`` what sets chosen apart, ``findings`` those that ask for attention,
-    ``pair_findings`` those of them that are about the run's own pairs.
+    ``consistency`` is how far the judge agrees with itself (-1..1; ``measure`` as of ``RankingAudit``),
+    ``intended`` the share of pairs of levels ranked as they were meant, ``surface_accuracy`` the held-out
+    accuracy of surface features alone (0..1, 0.5 is chance), ``flagged`` what sets chosen apart, ``findings``
+    those that ask for attention, ``pair_findings`` those of them that are about the run's own pairs.
     """
 
     num_messages: int
@@ -97,16 +97,15 @@ def read_summary(run_folder: Path | str) -> AuditSummary | None:
             fix=f"run `character audit {run_folder}` again, or remove the file.",
         ) from None
     classifier = audit.confounds.classifier if audit.confounds else None
-    known = classifier and None not in (classifier.accuracy, classifier.low, classifier.high)
+    accuracy = (classifier.accuracy, classifier.low, classifier.high) if classifier else ()
+    bounds = [number for number in accuracy if number is not None]
     looks = [finding for finding in audit.findings if finding.weight == "look"]
     return AuditSummary(
         num_messages=audit.states.get("messages", 0),
         num_pairs=audit.num_pairs,
         consistency=audit.rankings.consistency,
         intended=audit.rankings.intended,
-        surface_accuracy=Interval(classifier.accuracy, classifier.low, classifier.high)  # type: ignore[union-attr, arg-type]
-        if known
-        else None,
+        surface_accuracy=Interval(*bounds) if len(bounds) == 3 else None,
         flagged=audit.confounds.flagged if audit.confounds else (),
         findings=tuple(one.text for one in looks if one.code not in PAIR_CODES),
         pair_findings=tuple(one.text for one in looks if one.code in PAIR_CODES),
