@@ -7,87 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from character.cli.options import json_option, print_json, run_argument
+from character.cli.options import command_of
+from character.cli.printing import print_json
 
 if TYPE_CHECKING:
     from character.config import PairsConfig
 
 
-@click.command("export", short_help="Write a run's data for a trainer.")
-@run_argument
-@click.option(
-    "--format",
-    "format_name",
-    required=True,
-    metavar="FORMAT",
-    help="recipe, trl, trl-kto, trl-prompt, trl-sft, trl-reward, openai, axolotl, llamafactory, openrlhf or parquet.",
-)
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder to write.")
-@click.option(
-    "--split", default="90/5/5", show_default=True, help="Train, validation, test in percent, by message."
-)
-@click.option(
-    "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="The seed of the split."
-)
-@click.option("--license", "license_name", metavar="NAME", help="The licence to name in the card.")
-@click.option("--margin", is_flag=True, help="Add a column named margin, which TRL's reward loss reads.")
-@click.option("--overwrite", is_flag=True, help="Replace an earlier export in the folder.")
-@click.option(
-    "--design",
-    metavar="NAME",
-    help="Rebuild the pairs from the stored rankings: best_rest, best_worst, adjacent, all, opposite, "
-    "overdone, anchored or neutral. No model is called.",
-)
-@click.option(
-    "--min-margin",
-    type=click.FloatRange(0, 1),
-    metavar="M",
-    help="Rebuild with this least difference of scores.",
-)
-@click.option(
-    "--min-probability",
-    type=click.FloatRange(0, 1),
-    metavar="P",
-    help="Rebuild with this least probability of a pair.",
-)
-@click.option(
-    "--max-per-message",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Rebuild with at most so many per message.",
-)
-@click.option(
-    "--debias",
-    is_flag=True,
-    help="Rebuild with what each place in the list is worth to the judge, over the whole run, taken out.",
-)
-@click.option(
-    "--balance",
-    type=click.FloatRange(0, 1, min_open=True),
-    is_flag=False,
-    flag_value=0.1,
-    metavar="[THRESHOLD]",
-    help="Leave out pairs until no surface feature sets the sides apart by more (0.1 unless given).",
-)
-@click.option(
-    "--balance-method",
-    type=click.Choice(["subset", "weights"]),
-    metavar="HOW",
-    help="With --balance: leave pairs out (subset, unless given), or give each a weight (weights).",
-)
-@click.option(
-    "--balance-ignore",
-    multiple=True,
-    metavar="FEATURE",
-    help="With --balance: leave alone what the trait itself consists of, such as questions for curiosity; may be repeated.",
-)
-@click.option(
-    "--push", metavar="REPO_ID", help="Then upload the folder to the Hugging Face Hub (extra `hub`)."
-)
-@click.option("--push-rehearsal", is_flag=True, help="Upload even what the rehearsal backend made.")
-@json_option
+@command_of("export")
 def command(run_folder: Path, format_name: str, out: Path, **flags: Any) -> None:
-    """Write the pairs of RUN in the shape of FORMAT, split by message, with a dataset card."""
     from character.exports import Split, export, push_to_hub, run_data
     from character.runs.session import reading
 

@@ -14,7 +14,7 @@ class ConfigSection(BaseModel):
 
 
 def describe_validation(error: ValidationError) -> str:
-    """Return the first problem of a pydantic error as ``field: what is wrong (found …)``, and how many more."""
+    """Return the first problem of a pydantic error as ``field: what is wrong (found …)``, and what more."""
     problems = error.errors(include_url=False)
     first = problems[0]
     where = ".".join(str(part) for part in first["loc"]) or "the whole"
