@@ -15,6 +15,7 @@ from character.cli.printing import (
     print_json,
     show_estimate,
 )
+from character.errors import ConfigError
 from character.locale import report_language, wording
 
 if TYPE_CHECKING:
@@ -40,12 +41,12 @@ def command(constitution: Path, out: Path, language: Any, as_json: bool, **flags
         return
     with live_bar("writing messages", "messages") as show:
 
-        def told(progress: EvaluationProgress) -> None:
+        def on_progress(progress: EvaluationProgress) -> None:
             note = f"{count_text(progress.usage.calls, 'call')} · {cost_text(progress.usage)}"
             moved = {"completed": progress.done, "total": progress.total, "note": note}
             show(description="answering and judging", **moved)
 
-        report: EffectReport = effect(constitution, out, config, on_progress=told, **given)
+        report: EffectReport = effect(constitution, out, config, on_progress=on_progress, **given)
     if is_reviewed(out):
         report = write_reviewed(out, language)
     if as_json:
@@ -65,8 +66,6 @@ def _backend(flags: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _check(flags: dict[str, Any]) -> None:
     """Raise ConfigError for flags that do not go together."""
-    from character.errors import ConfigError
-
     given = [name for name in ("base", "tuned") if flags[name]]
     for role in ("base", "tuned"):
         if flags[f"{role}_api_base"] and role not in given:
@@ -84,9 +83,9 @@ def _check(flags: dict[str, Any]) -> None:
     if flags["no_judge"]:
         against = [name for name in ("judge", "judge_api_base", "choices", "pressed") if flags[name]]
         if against or flags["preference_folder"] is None:
-            found = f"beside --{against[0].replace('_', '-')}" if against else "without --preference"
+            beside = f"beside --{against[0].replace('_', '-')}" if against else "without --preference"
             raise ConfigError(
-                f"found --no-judge {found}.",
+                f"found --no-judge {beside}.",
                 expected="--no-judge with --preference FOLDER, and nothing for a judge to do",
             )
 

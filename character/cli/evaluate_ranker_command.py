@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from character.cli.options import command_of, configuration
-from character.cli.printing import new_console, new_table, print_json
+from character.cli.printing import counts_text, new_console, new_table, print_json
 from character.locale import wording
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ def _show(rows: list[dict[str, Any]], labelled: LabelledSet) -> None:
     table = new_table(f"{labelled.name}: {len(labelled):,} labelled items", [""], titles)
     for name in dict.fromkeys(metric for row in rows for metric in row["metrics"]):
         table.add_row(name, *(_figure(row["metrics"].get(name)) for row in rows))
-    lost = [", ".join(f"{reason} {n}" for reason, n in row["not_ranked"].items()) or "–" for row in rows]
-    table.add_row("not ranked", *lost)
+    table.add_row("not ranked", *(counts_text(row["not_ranked"]) for row in rows))
     table.add_row("calls", *(f"{row['calls']:,}" for row in rows))
     table.add_row("tokens", *(f"{row['tokens']:,}" for row in rows))
     console = new_console()

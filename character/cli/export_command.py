@@ -9,6 +9,7 @@ import click
 
 from character.cli.options import command_of
 from character.cli.printing import print_json
+from character.errors import InputError, UnknownNameError
 
 if TYPE_CHECKING:
     from character.config import PairsConfig
@@ -46,8 +47,6 @@ def command(run_folder: Path, format_name: str, out: Path, **flags: Any) -> None
 
 
 def _refuse_without_balance(flags: dict[str, Any]) -> None:
-    from character.errors import InputError
-
     for name in ("balance_method", "balance_ignore"):
         if flags[name] and flags["balance"] is None:
             option = f"--{name.replace('_', '-')}"
@@ -61,7 +60,6 @@ def _refuse_without_balance(flags: dict[str, Any]) -> None:
 def _pairs(store: Any, flags: dict[str, Any]) -> PairsConfig | None:
     """Return how to rebuild the pairs: as the run made them but for what is given; None where nothing is."""
     from character.config import PAIR_DESIGNS, PairsConfig
-    from character.errors import UnknownNameError
     from character.runs.session import stored_config
 
     names = ("design", "min_margin", "min_probability", "max_per_message")
@@ -82,12 +80,12 @@ def _print(result: dict[str, Any]) -> None:
     for reason, number in result["skipped"].items():
         click.echo(f"left out, {reason}: {number:,}")
     if result["balance"]:
-        kept = result["balance"]
+        balance = result["balance"]
         click.echo(
-            f"balanced: {kept['num_kept']:,} of {kept['num_pairs']:,} pairs, "
-            f"{kept['num_messages_kept']:,} of {kept['num_messages']:,} messages"
+            f"balanced: {balance['num_kept']:,} of {balance['num_pairs']:,} pairs, "
+            f"{balance['num_messages_kept']:,} of {balance['num_messages']:,} messages"
         )
-        for name, (before, after) in kept["traits"].items():
+        for name, (before, after) in balance["traits"].items():
             click.echo(f"share of {name}: {before:.0%} before, {after:.0%} after")
     for warning in result["warnings"]:
         click.echo(f"warning: {warning}")

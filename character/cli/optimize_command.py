@@ -51,11 +51,11 @@ def _optimize(labelled: LabelledSet, out: Path, config: Config, *, as_json: bool
 
     with live_bar("starting", "calls") as show:
 
-        def told(progress: TuningProgress) -> None:
+        def on_progress(progress: TuningProgress) -> None:
             best = "" if progress.best is None else f"best on training items {progress.best:.3f}"
             show(description=progress.stage, completed=progress.calls, total=progress.budget, note=best)
 
-        report = optimize(labelled, out, config, on_progress=told).report
+        report = optimize(labelled, out, config, on_progress=on_progress).report
     if as_json:
         print_json({"folder": str(out), **report.model_dump(mode="json")})
         return

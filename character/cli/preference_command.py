@@ -25,14 +25,14 @@ def fit(pairs: Path, out: Path, trait: str, length_free: bool, seed: int, as_jso
     from character.preference.sources import read_pairs
 
     _check_out(out)
-    known = read_pairs(pairs, trait=trait, with_test=False)
-    click.echo(f"fitting on {len(known.pairs):,} pairs …", err=True)
-    fitted = LinearPreference(NGrams(), length_free=length_free).fit(known.pairs, seed=seed)
-    model = replace(fitted, rehearsal=fitted.rehearsal or known.rehearsal)
+    data = read_pairs(pairs, trait=trait, with_test=False)
+    click.echo(f"fitting on {len(data.pairs):,} pairs …", err=True)
+    fitted = LinearPreference(NGrams(), length_free=length_free).fit(data.pairs, seed=seed)
+    model = replace(fitted, rehearsal=fitted.rehearsal or data.rehearsal)
     model.save(out)
-    left_out = {**known.dropped, **model.left_out}
+    left_out = {**data.dropped, **model.left_out}
     if as_json:
-        facts = {"model": str(out), "pairs": len(known.pairs), "rehearsal": model.rehearsal}
+        facts = {"model": str(out), "pairs": len(data.pairs), "rehearsal": model.rehearsal}
         print_json({**facts, "heads": [head._asdict() for head in model.heads], "left_out": left_out})
         return
     for head in model.heads:
@@ -75,21 +75,21 @@ def evaluate(pairs: Path, folder: Path | None, out: Path | None, language: str |
 
     if out is not None:
         html_path(out)
-    known, seed = read_pairs(pairs, trait=flags["trait"]), flags["seed"]
+    data, seed = read_pairs(pairs, trait=flags["trait"]), flags["seed"]
     if folder is not None:
-        report = measured(load_preference_model(folder), known.pairs, traits=known.traits, seed=seed)
+        report = measured(load_preference_model(folder), data.pairs, traits=data.traits, seed=seed)
     else:
         report = cross_validate(
             preference_model("light", length_free=flags["length_free"]),
-            known.pairs,
-            traits=known.traits,
+            data.pairs,
+            traits=data.traits,
             seed=seed,
             progress=lambda stage: click.echo(stage, err=True),
         )
-    left_out = {**known.dropped, **report.left_out}
-    rehearsal = report.rehearsal or known.rehearsal
-    report = report.model_copy(update={"name": known.name, "left_out": left_out, "rehearsal": rehearsal})
-    page = evaluation_page(report, language or report_language(known.language))
+    left_out = {**data.dropped, **report.left_out}
+    rehearsal = report.rehearsal or data.rehearsal
+    report = report.model_copy(update={"name": data.name, "left_out": left_out, "rehearsal": rehearsal})
+    page = evaluation_page(report, language or report_language(data.language))
     if out is not None:
         write_page(page, report, out)
     if flags["as_json"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -43,6 +43,11 @@ def new_table(title: str | None, texts: Iterable[str], figures: Iterable[str] = 
 def count_text(number: int, noun: str) -> str:
     """Return a number with its English noun in the right form."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def counts_text(counts: Mapping[str, int]) -> str:
+    """Return counts by their reason, side by side; a dash where there are none."""
+    return ", ".join(f"{reason} {number}" for reason, number in counts.items()) or "–"
 
 
 def cost_text(usage: Usage) -> str:

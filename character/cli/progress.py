@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Group
 from rich.live import Live
@@ -12,7 +12,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from character.cli.printing import USAGE_COLUMNS, count_text, new_console, new_table, usage_cells, usage_texts
+from character.cli.printing import (
+    USAGE_COLUMNS,
+    count_text,
+    counts_text,
+    new_console,
+    new_table,
+    usage_cells,
+    usage_texts,
+)
 from character.config import Config
 from character.constitution import Constitution
 from character.locale import listed, report_language
@@ -23,52 +31,39 @@ from character.runs.summary import RunSummary
 _STAGES = ("messages", "responses", "ranking", "pairs")
 
 
-class RunDisplay:
-    """Shows a run on stderr while it goes on. Use it as a context manager."""
+@contextmanager
+def run_display(constitution: Constitution, config: Config) -> Iterator[Callable[[RunState], None]]:
+    """Show a run on stderr while it goes on. Yields what shows a new state; the first one opens it."""
+    console, line = new_console(stderr=True), Text("")
+    bars = Progress(
+        TextColumn("{task.description:<10}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        expand=True,
+    )
+    tasks = [bars.add_task(stage, total=None) for stage in _STAGES]
+    live = Live(Group(bars, line), console=console, refresh_per_second=4, transient=True)
+    opening: Panel | None = _opening(constitution, config)
 
-    def __init__(self, constitution: Constitution, config: Config, out: Path) -> None:
-        self._console = new_console(stderr=True)
-        self._out = out
-        self._bars = Progress(
-            TextColumn("{task.description:<10}"),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=self._console,
-            expand=True,
-        )
-        self._tasks = [self._bars.add_task(stage, total=None) for stage in _STAGES]
-        self._line = Text("")
-        self._live = Live(
-            Group(self._bars, self._line), console=self._console, refresh_per_second=4, transient=True
-        )
-        self._opening: Panel | None = _opening(constitution, config)
-
-    def __enter__(self) -> RunDisplay:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        if self._console.is_terminal:
-            self._live.stop()
-
-    def update(self, state: RunState) -> None:
-        """Show a new state; the first one also opens the display."""
-        if self._opening:
-            self._console.print(self._opening)
-            self._opening = None
-            if self._console.is_terminal:
-                self._live.start()
+    def show(state: RunState) -> None:
+        nonlocal opening
+        if opening:
+            console.print(opening)
+            opening = None
+            if console.is_terminal:
+                live.start()
         total = max(state.messages_wanted, state.messages)
         done = (state.messages, state.answered, state.ranked, state.finished)
-        for task, completed in zip(self._tasks, done, strict=True):
-            self._bars.update(task, completed=completed, total=total)
-        self._line.plain = _live_line(state)
+        for task, completed in zip(tasks, done, strict=True):
+            bars.update(task, completed=completed, total=total)
+        line.plain = _live_line(state)
 
-    def close_with(self, summary: RunSummary) -> None:
-        """Print the closing report on stdout."""
-        console = new_console()
-        for part in closing_report(summary):
-            console.print(part)
+    try:
+        yield show
+    finally:
+        live.stop()
 
 
 def _opening(constitution: Constitution, config: Config) -> Panel:
@@ -100,18 +95,19 @@ def _live_line(state: RunState) -> str:
     return " · ".join(parts)
 
 
-def closing_report(summary: RunSummary) -> list[Any]:
-    """Return what is printed at the end of a run: kept and dropped, cost, sample pairs, where all lies."""
-    parts: list[Any] = [_outcome_table(summary), _usage_table(summary)]
-    parts += [_sample(pair, number) for number, pair in enumerate(summary.samples, 1)]
+def print_closing(summary: RunSummary) -> None:
+    """Print on stdout how a run ended: kept and dropped, cost, sample pairs, where everything lies."""
+    console, folder = new_console(), summary.folder
+    console.print(_outcome_table(summary))
+    console.print(_usage_table(summary))
+    for number, pair in enumerate(summary.samples, 1):
+        console.print(_sample(pair, number))
     if summary.advice:
-        parts.append(Panel(Text(summary.advice), title="note", title_align="left", style="yellow"))
+        console.print(Panel(Text(summary.advice), title="note", title_align="left", style="yellow"))
     if summary.rehearsal:
-        parts.append(Panel(f"These pairs were {summary.note}.", style="yellow"))
-    folder = summary.folder
+        console.print(Panel(f"These pairs were {summary.note}.", style="yellow"))
     next_steps = f"\n  character show {folder}\n  character export {folder} --format trl --out {folder}/trl"
-    parts.append(Text.assemble("everything lies in ", (folder, "bold"), (next_steps, "dim")))
-    return parts
+    console.print(Text.assemble("everything lies in ", (folder, "bold"), (next_steps, "dim")))
 
 
 def _outcome_table(summary: RunSummary) -> Table:
@@ -123,7 +119,7 @@ def _outcome_table(summary: RunSummary) -> Table:
     answered = total - messages.get("pending", 0) - messages.get("unanswered", 0)
     paired = messages.get("paired", 0)
     ranked = paired + messages.get("unpaired", 0)
-    kept = {
+    reached = {
         "messages": count_text(total, "message"),
         "responses": f"{count_text(answered, 'message')} answered",
         "ranking": f"{count_text(ranked, 'message')} ranked",
@@ -131,12 +127,8 @@ def _outcome_table(summary: RunSummary) -> Table:
     }
     for stage in _STAGES:
         dropped, reasked = summary.dropped.get(stage, {}), summary.reasked.get(stage, {})
-        table.add_row(stage, kept[stage], _reasons(dropped), _reasons(reasked))
+        table.add_row(stage, reached[stage], counts_text(dropped), counts_text(reasked))
     return table
-
-
-def _reasons(counts: dict[str, int]) -> str:
-    return ", ".join(f"{reason} {number}" for reason, number in counts.items()) or "–"
 
 
 def _usage_table(summary: RunSummary) -> Table:

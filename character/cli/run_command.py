@@ -13,7 +13,7 @@ from character.cli.printing import print_json, show_estimate
 
 @command_of("run")
 def command(constitution: Path, out: Path, **flags: Any) -> None:
-    from character.cli.progress import RunDisplay
+    from character.cli.progress import print_closing, run_display
     from character.constitution import load_constitution
     from character.ranking.saved import ranker_notes
     from character.runs.run import run
@@ -26,9 +26,9 @@ def command(constitution: Path, out: Path, **flags: Any) -> None:
         show_estimate(run(loaded, out, config, dry_run=True, **given), as_json=flags["as_json"])
         return
     asked = loaded.only(flags["trait_names"]) if flags["trait_names"] else loaded
-    with RunDisplay(asked, config, out) as display:
-        summary = run(loaded, out, config, reuse=flags["reuse"], on_progress=display.update, **given)
+    with run_display(asked, config) as show:
+        summary = run(loaded, out, config, reuse=flags["reuse"], on_progress=show, **given)
     if flags["as_json"]:
         print_json(summary.model_dump(mode="json"))
     else:
-        display.close_with(summary)
+        print_closing(summary)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from character.cli.options import command_of
-from character.cli.printing import cost_text, count_text, new_console, print_json, usage_texts
+from character.cli.printing import cost_text, count_text, print_json, usage_texts
 
 if TYPE_CHECKING:
     from character.records import Usage
@@ -36,13 +36,11 @@ def command(run_folder: Path, watch: bool, interval: float, as_json: bool) -> No
     if as_json:
         print_json(summary.model_dump(mode="json", exclude={"samples"}))
         return
-    from character.cli.progress import closing_report
+    from character.cli.progress import print_closing
 
-    console = new_console()
     pending, total = summary.messages.get("pending", 0), summary.messages["messages"]
-    console.print(f"{pending:,} of {total:,} messages to go" if pending else "finished")
-    for part in closing_report(summary.model_copy(update={"samples": ()})):
-        console.print(part)
+    click.echo(f"{pending:,} of {total:,} messages to go" if pending else "finished")
+    print_closing(summary.model_copy(update={"samples": ()}))
 
 
 def _watch(line: Callable[[], tuple[str, bool]], interval: float) -> None:

@@ -25,7 +25,7 @@ def command(method: Any, run_folder: Path, out: Path, **flags: Any) -> None:
     config = configuration(train={"values": values} if values else {})
     with live_bar(f"trl {method}", total=1.0, shown=flags["go"]) as show:
 
-        def told(state: TrainingState) -> None:
+        def on_progress(state: TrainingState) -> None:
             loss = state.figures.get("loss")
             show(completed=state.share, note="" if loss is None else f"loss {loss:.3f}")
 
@@ -37,7 +37,7 @@ def command(method: Any, run_folder: Path, out: Path, **flags: Any) -> None:
             pairs={name: flags[name] for name in ("design", "min_margin", "max_per_message")},
             overwrite=flags["overwrite"],
             go=flags["go"],
-            on_progress=told,
+            on_progress=on_progress,
         )
     if flags["as_json"]:
         print_json({**done.report.model_dump(mode="json"), "figures": done.figures})

@@ -125,12 +125,12 @@ class Config(ConfigSection, metaclass=_RaisesConfigError):
 
 def _missing_levels(design: PairDesign, levels: tuple[Level, ...]) -> str:
     """Return what a design needs and these levels lack, in words; nothing where they do."""
-    found = set(levels)
-    if design in ("opposite", "overdone") and not (design in found and found & {"natural", "subtle"}):
+    names = set(levels)
+    if design in ("opposite", "overdone") and not (design in names and names & {"natural", "subtle"}):
         return f"the level {design}, and natural or subtle"
-    if design == "anchored" and not ("absent" in found and len(found) > 1):
+    if design == "anchored" and not ("absent" in names and len(names) > 1):
         return "the level absent, and another one"
-    if design == "neutral" and len(found) == len(levels):
+    if design == "neutral" and len(names) == len(levels):
         return "a level that is named twice"
     return ""
 
