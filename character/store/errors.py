@@ -20,9 +20,13 @@ def another_version(where: str, what: str, error: ValidationError) -> StoreError
 
 def unusable(name: str, error: Exception) -> StoreError:
     """Return the error for a database that fails."""
-    cause = str(getattr(error, "orig", error)).split("\n")[0]
     return StoreError(
-        f"{name} cannot be used: {cause}.",
+        f"{name} cannot be used: {cause_of(error)}.",
         expected="a run written by character",
         fix="check the disk and the permissions; a copy of the whole folder can be examined with sqlite3.",
     )
+
+
+def cause_of(error: Exception) -> str:
+    """Return the first line of what a database said, without SQLAlchemy's words around it."""
+    return str(getattr(error, "orig", error)).strip().split("\n")[0]

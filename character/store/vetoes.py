@@ -1,9 +1,10 @@
-"""What reviewers vetoed in a run: read from its reviews, and taken out of rollouts on their way to an export."""
+"""What reviewers vetoed in a run: read from its reviews, and taken out of rollouts that are exported."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 from character.errors import StoreError
@@ -25,7 +26,7 @@ VETO_REASONS = (
 
 
 class Vetoes(Record):
-    """Ids of what at least one reviewer vetoes now; a candidate is named by its candidates' id and its place there."""
+    """Ids of what at least one reviewer vetoes now; of a candidate its candidates' id and its place there."""
 
     traits: frozenset[str] = frozenset()
     messages: frozenset[str] = frozenset()
@@ -42,11 +43,8 @@ def read_vetoes(folder: Path | str) -> Vetoes:
     if not path.is_file():
         return Vetoes()
     try:
-        connection = sqlite3.connect(read_only_address(path), uri=True, timeout=30)
-        try:
+        with closing(sqlite3.connect(read_only_address(path), uri=True, timeout=30)) as connection:
             items = [str(item) for (item,) in connection.execute("SELECT DISTINCT item FROM standing_vetoes")]
-        finally:
-            connection.close()
     except sqlite3.Error as error:
         raise StoreError(
             f"{path} cannot be read: {error}.",
