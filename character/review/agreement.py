@@ -22,10 +22,11 @@ Unit = tuple[str, int]
 
 
 class ReviewerRow(NamedTuple):
-    """One reviewer: items answered, and of ``num_judged`` verdicts that can be compared the share (0..1) like the judge's.
+    """One reviewer: items answered, and of ``num_judged`` verdicts the share (0..1) that is like the judge's.
 
-    For effects, the share of right guesses of those that were made; ``judge`` is None where there is nothing to compare. It moves by
-    whole blocks of ``BLOCK`` answers, so that nobody learns from it whether the last one was like the judge's.
+    For effects, the share of right guesses of those that were made; ``judge`` is None where there is nothing
+    to compare. It moves by whole blocks of ``BLOCK`` answers, so that nobody learns from it whether the last
+    one was like the judge's.
     """
 
     reviewer: str
@@ -36,7 +37,7 @@ class ReviewerRow(NamedTuple):
 
 
 class Agreement(NamedTuple):
-    """``alpha`` is Krippendorff's (1 perfect, 0 chance, None where not defined) over the ``num_shared`` items of two or more."""
+    """Krippendorff's ``alpha`` (1 perfect, 0 chance, None undefined) over ``num_shared`` items of several."""
 
     rows: list[ReviewerRow]
     alpha: float | None
@@ -44,10 +45,10 @@ class Agreement(NamedTuple):
 
 
 def agreement(reviews: ReviewStore, task: Task, *, block: int = BLOCK) -> Agreement:
-    """Return the agreement on a task, over all its standing answers; with the judge over whole blocks of them.
+    """Return the agreement on a task over all its standing answers; with the judge over whole blocks of them.
 
-    Alpha is ordinal for rankings (mid-ranks of candidates), nominal for comparisons, guesses and verdicts. The judge
-    agrees on a pair of candidates where both put the same one first; pairs that either ties are left out.
+    Alpha is ordinal for rankings (mid-ranks of candidates), nominal for comparisons, guesses and verdicts.
+    The judge agrees on a pair of candidates where both put the same one first; pairs with a tie are left out.
     """
     standing = reviews.answers(task)
     given: dict[str, dict[Unit, float]] = defaultdict(dict)
@@ -105,7 +106,7 @@ def _with_judge(standing: StandingAnswer, scores: list[float]) -> tuple[int, int
 
 
 def alpha_of(given: Mapping[str, Mapping[Unit, float]], level: str) -> tuple[float | None, int]:
-    """Return Krippendorff's alpha of what each reviewer said by unit, and how many items two or more said something of."""
+    """Return Krippendorff's alpha of what reviewers said by unit, and how many items two or more spoke of."""
     raters: dict[Unit, int] = defaultdict(int)
     for ratings in given.values():
         for unit in ratings:

@@ -69,7 +69,7 @@ def _of_trait(trait: str, said: Sequence[StandingAnswer], seed: int) -> TraitRev
 
 
 def _vetoes(each: StandingAnswer, items: Mapping[str, EffectItem]) -> list[tuple[str, Veto]]:
-    """Return the veto of an answer with the trait it concerns, nothing for an approval or what belongs to a run."""
+    """Return an answer's veto with the trait it concerns, nothing for approvals and what belongs to a run."""
     if not isinstance(each.answer, CheckAnswer) or each.answer.verdict != "veto":
         return []
     what, _, name = each.item.partition(":")

@@ -120,7 +120,7 @@ class RunStore:
         self._write([("meta", {"key": key, "value": value})]).result()
 
     def add_messages(self, trait: str, messages: Iterable[Message], first_ordinal: int) -> int:
-        """Keep messages of a trait, each as pending; one that is there stays as it is. Return their number."""
+        """Keep messages of a trait, each as pending; one that is there stays as it is. Return how many."""
         number = 0
         rows: Rows = []
         for number, message in enumerate(messages, 1):

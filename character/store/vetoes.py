@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import closing
 from pathlib import Path
 
@@ -55,16 +55,16 @@ def read_vetoes(folder: Path | str) -> Vetoes:
 
 
 def _sorted_out(items: list[str]) -> Vetoes:
-    found: dict[str, set[str]] = {"trait": set(), "message": set(), "candidate": set(), "pair": set()}
+    names: dict[str, set[str]] = defaultdict(set)
     for item in items:
         what, _, name = item.partition(":")
-        found[what].add(name)
-    places = (name.rpartition("/") for name in found["candidate"])
+        names[what].add(name)
+    places = (name.rpartition("/") for name in names["candidate"])
     return Vetoes(
-        traits=frozenset(found["trait"]),
-        messages=frozenset(found["message"]),
+        traits=frozenset(names["trait"]),
+        messages=frozenset(names["message"]),
         candidates=frozenset((candidates, int(place)) for candidates, _, place in places),
-        pairs=frozenset(found["pair"]),
+        pairs=frozenset(names["pair"]),
     )
 
 

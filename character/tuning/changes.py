@@ -1,4 +1,4 @@
-"""What an optimization changed of a ranker, as a section of its report: instruction, examples, temperature, calibration."""
+"""What tuning changed of a ranker, as a section of its report: prompt, demos, temperature, calibration."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def changes_section(report: OptimizationReport, language: str) -> Section:
 
 
 def instruction_diff(tuned: Tuned) -> list[str]:
-    """Return the lines of the instruction that went, after ``− ``, and those that came, after ``+ ``; none where it is the same."""
+    """Return the lines of the instruction that went, after ``− ``, and those that came, after ``+ ``."""
     lines = ndiff(tuned.instructions_before.split("\n"), tuned.instructions.split("\n"))
     signs = {"- ": "− ", "+ ": "+ "}
     return [f"{signs[each[:2]]}{each[2:]}" for each in lines if each[:2] in signs]

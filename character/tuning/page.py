@@ -1,4 +1,4 @@
-"""The report of an optimization as a page, in English or Chinese: the verdict first, then what changed, and what it took."""
+"""The report of an optimization as a page: the verdict first, then what changed, and what it took."""
 
 from __future__ import annotations
 
