@@ -38,6 +38,8 @@ _STATIC = {
     "icon.svg": ("assets", "image/svg+xml"),
     "htmx.min.js": ("vendor", "text/javascript"),
 }
+_CLOCK = slice(11, 16)
+"""Hours and minutes in a time as it is stored."""
 _FIRST_PART_S = 10.0
 """How long the first page waits for the first part of the queue."""
 
@@ -46,10 +48,10 @@ class App:
     """The handlers over a subject and its reviews; ``start`` is the view of an address that says nothing."""
 
     def __init__(
-        self, subject: Subject, reviews: ReviewStore, index: Index, known: Secrets, start: View
+        self, subject: Subject, reviews: ReviewStore, index: Index, own_secrets: Secrets, start: View
     ) -> None:
         self._subject, self._reviews, self._index = subject, reviews, index
-        self._known, self._start = known, start
+        self._secrets, self._start = own_secrets, start
         self._templates = _templates()
         self._agreement = lru_cache(maxsize=8)(self._count_agreement)
 
@@ -70,7 +72,7 @@ class App:
             traits=self._subject.trait_names(),
             kinds=list(KINDS),
             languages=languages_of(self._reviews),
-            csrf=self._known.csrf,
+            csrf=self._secrets.csrf,
         )
 
     def answer(self, request: Request, form: Form) -> Response:
@@ -85,7 +87,7 @@ class App:
         except IncompleteError as error:
             return PlainTextResponse(words[error.key].format(letters=", ".join(error.letters)), 422)
         recorded = self._reviews.record(view.reviewer, task, answers, seen=seen, nonce=form["nonce"][:64])
-        notice = words["elsewhere"].format(at=_clock(recorded.elsewhere)) if recorded.elsewhere else ""
+        notice = words["elsewhere"].format(at=recorded.elsewhere[_CLOCK]) if recorded.elsewhere else ""
         work = self._work(view, task, said=words["saved"], notice=notice)
         return self._html("work.html", view, **work, alarm=True)
 
@@ -105,7 +107,7 @@ class App:
         standing = self._reviews.answer_of(view.reviewer, task, item) if item else None
         newer = standing is not None and seen is not None and standing.seq > seen
         words = view.words()
-        meanwhile = words["elsewhere_now"].format(at=_clock(standing.at)) if newer and standing else ""
+        meanwhile = words["elsewhere_now"].format(at=standing.at[_CLOCK]) if newer and standing else ""
         done, number = progress(self._reviews, view.reviewer, task, view.filters)
         agreed = self._agreement(task, self._reviews.last_seq())
         figures = {"done": done, "number": number, "agreed": agreed, "meanwhile": meanwhile}
@@ -201,10 +203,6 @@ def _task(name: str) -> Task:
     if name not in TASKS:
         raise HTTPException(404, "There is no such page.")
     return name
-
-
-def _clock(at: str) -> str:
-    return at[11:16]
 
 
 def _posted(handler: Callable[[Request, Form], Response]) -> Callable[[Request], Awaitable[Response]]:

@@ -62,8 +62,8 @@ class Guard:
     It says 421 for another host, 403 without the token, the origin or the CSRF token.
     """
 
-    def __init__(self, app: ASGIApp, known: Secrets, port: int) -> None:
-        self._app, self._known = app, known
+    def __init__(self, app: ASGIApp, own_secrets: Secrets, port: int) -> None:
+        self._app, self._secrets = app, own_secrets
         self._hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost")}
         self._cookie = f"character_review_{port}"
 
@@ -76,7 +76,7 @@ class Guard:
         if status:
             app = PlainTextResponse(f"{refusal}\n", status)
         elif _given_token(scope):  # it becomes a cookie, so that it stands in no address afterwards
-            cookie = f"{self._cookie}={self._known.token}; Path=/; HttpOnly; SameSite=Strict"
+            cookie = f"{self._cookie}={self._secrets.token}; Path=/; HttpOnly; SameSite=Strict"
             app = RedirectResponse("/", 303, {"set-cookie": cookie})
         await app(scope, receive, _with_headers(send))
 
@@ -87,7 +87,7 @@ class Guard:
             return 405, "GET and POST alone."
         token = _given_token(scope)
         cookie = cookie_parser(headers.get("cookie", "")).get(self._cookie, "")
-        if not _same(token or cookie, self._known.token):
+        if not _same(token or cookie, self._secrets.token):
             return (
                 403,
                 "Open the address that `character review` printed: it holds the token that this page needs.",
@@ -98,7 +98,7 @@ class Guard:
             return 0, ""
         if headers.get("origin", "").lower() != f"http://{headers['host'].lower()}":
             return 403, "The request came from another page."
-        if not _same(headers.get(CSRF_HEADER, ""), self._known.csrf):
+        if not _same(headers.get(CSRF_HEADER, ""), self._secrets.csrf):
             return 403, "The request lacks the CSRF token of this page."
         return 0, ""
 

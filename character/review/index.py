@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, islice, takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from character.errors import CharacterError
@@ -100,8 +100,7 @@ class Index(threading.Thread):
         if self.num_done:
             self.ready.set()
         else:  # the first page waits for these alone
-            first = run.rollouts(limit=_CHUNK)
-            self._keep([row for each in first for row in rows_of(each, self._second)], _CHUNK)
+            self._keep(list(run.rollouts(limit=_CHUNK)))
         queued = {item for (item,) in self._queued("item")}
         wanted = {
             i
@@ -129,23 +128,15 @@ class Index(threading.Thread):
             rollouts: Iterator[Rollout] = run.rollouts()
         else:
             rollouts = (rollout for i in wanted for rollout in run.rollouts(i))
-        rows: list[Row] = []
-        waiting = 0
-        for rollout in rollouts:
-            if self._stopped.is_set():
-                return
-            if rollout.message.id not in wanted:
-                continue
-            rows += rows_of(rollout, self._second)
-            waiting += 1
-            if waiting == _CHUNK:
-                self._keep(rows, waiting)
-                rows, waiting = [], 0
-        self._keep(rows, waiting)
+        until_stopped = takewhile(lambda _: not self._stopped.is_set(), rollouts)
+        missing = (rollout for rollout in until_stopped if rollout.message.id in wanted)
+        while part := list(islice(missing, _CHUNK)):
+            self._keep(part)
 
-    def _keep(self, rows: list[Row], number: int) -> None:
+    def _keep(self, rollouts: list[Rollout]) -> None:
+        rows = [row for rollout in rollouts for row in rows_of(rollout, self._second)]
         self._reviews.write(_INSERT, rows)
-        self.num_done += number
+        self.num_done += len(rollouts)
         self.ready.set()
         self._stopped.wait(0.001)  # lets a waiting request have the lock and the interpreter
 

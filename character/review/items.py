@@ -215,13 +215,13 @@ def _targets(
         )
         targets.append(("pair", target_key("pair", pair.id), f"{chosen} > {rejected}", None))
     targets.append(("trait", target_key("trait", source.about.trait), "", None))
-    found = []
+    verdictables = []
     for what, key, letters, part in targets:
         standing = reviews.answer_of(reviewer, "check", key)
         answer = standing.answer if standing else None
         verdict, note = (answer.verdict, answer.note) if isinstance(answer, CheckAnswer) else ("", "")
-        found.append(Verdictable(key, what, letters, part, verdict, note))
-    return found
+        verdictables.append(Verdictable(key, what, letters, part, verdict, note))
+    return verdictables
 
 
 def _letter(index: int) -> str:

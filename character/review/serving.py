@@ -55,11 +55,11 @@ def serve(
         second = second_of(preference, traits) if preference else None
         with _listening(port) as listening, ReviewStore(folder) as reviews:
             index = Index(reviews, subject.run, subject.effects, subject.report, second)
-            known, bound = Secrets(), int(listening.getsockname()[1])
+            own_secrets, bound = Secrets(), int(listening.getsockname()[1])
             start = View(name, language or report_language(subject.language), Filters())
-            app = App(subject, reviews, index, known, start)
+            app = App(subject, reviews, index, own_secrets, start)
             config = uvicorn.Config(
-                Guard(build_app(app), known, bound),
+                Guard(build_app(app), own_secrets, bound),
                 log_level="warning",
                 access_log=False,  # it would hold the token
                 server_header=False,
@@ -70,7 +70,7 @@ def serve(
             sys.setswitchinterval(_SWITCH_S)
             index.start()
             try:
-                on_ready(f"http://{HOST}:{bound}/?{TOKEN_FIELD}={known.token}")
+                on_ready(f"http://{HOST}:{bound}/?{TOKEN_FIELD}={own_secrets.token}")
                 uvicorn.Server(config).run(sockets=[listening])
             finally:
                 index.stop()

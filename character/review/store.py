@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Self
 
 from character.errors import StoreError
 from character.review.answers import ANSWERS, Answer, Task
+from character.store.errors import check_layout
 from character.store.places import hold
 from character.store.tables import read_only_address
 from character.store.vetoes import FILE_NAME
@@ -74,12 +75,7 @@ class ReviewStore:
                 (version,) = self._connection.execute(sql).fetchone()
             except sqlite3.Error as error:
                 raise self._unusable(error) from None
-            if version != SCHEMA_VERSION:
-                raise StoreError(
-                    f"{self.path} has the layout {version!r}.",
-                    expected=f"the layout {SCHEMA_VERSION!r} of this version",
-                    fix="review with the version of character that wrote it.",
-                )
+            check_layout(str(self.path), version, SCHEMA_VERSION, do="review")
             self._opened = opened.pop_all()
 
     def __enter__(self) -> Self:
@@ -108,8 +104,8 @@ class ReviewStore:
             sent = dict(run("SELECT item, answer FROM events WHERE nonce = ?", nonce).fetchall())
             if all(sent.get(item) == text for item, text in texts.items()):
                 return Recorded(None)
-            newer = self._newest(reviewer, task, answers)
-            elsewhere = newer[1] if newer and newer[0] > seen else None
+            newest, answered_at = self._newest(reviewer, task, answers)
+            elsewhere = answered_at if newest > seen else None
             at, batch = _now(), self._next_seq()
             for item, text in texts.items():
                 run(_ADD, at, reviewer, task, item, "answer", text, batch, nonce, None)
@@ -132,8 +128,7 @@ class ReviewStore:
 
     def newest_seq(self, reviewer: str, task: Task, items: Iterable[str]) -> int:
         """Return the highest ``seq`` of the reviewer's standing answers to the items, 0 for none."""
-        newest = self._newest(reviewer, task, items)
-        return newest[0] if newest else 0
+        return self._newest(reviewer, task, items)[0]
 
     def answer_of(self, reviewer: str, task: Task, item: str) -> StandingAnswer | None:
         """Return the answer of a reviewer to an item that counts now."""
@@ -162,8 +157,7 @@ class ReviewStore:
 
     def read(self, sql: str, *values: Any) -> list[Any]:
         """Return the rows of a query."""
-        rows: list[Any] = self._run(sql, *values).fetchall()
-        return rows
+        return self._run(sql, *values).fetchall()
 
     def write(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Run a statement per row, as one transaction that a power cut may undo: a queue can be made anew."""
@@ -188,7 +182,7 @@ class ReviewStore:
         connection.execute("INSERT OR IGNORE INTO facts VALUES ('schema_version', ?)", (SCHEMA_VERSION,))
         return connection
 
-    def _run(self, sql: str, *values: Any) -> Any:
+    def _run(self, sql: str, *values: Any) -> sqlite3.Cursor:
         with self._lock:
             try:
                 return self._connection.execute(sql, values)
@@ -215,10 +209,10 @@ class ReviewStore:
         self._run("DELETE FROM standing WHERE reviewer = ? AND task = ? AND item = ?", *key)
         self._run(_STAND, *key)
 
-    def _newest(self, reviewer: str, task: Task, items: Iterable[str]) -> tuple[int, str] | None:
+    def _newest(self, reviewer: str, task: Task, items: Iterable[str]) -> tuple[int, str]:
         sql = "SELECT seq, at FROM standing WHERE reviewer = ? AND task = ? AND item = ?"
         standing = [self._run(sql, reviewer, task, item).fetchone() for item in items]
-        return max((row for row in standing if row), default=None)
+        return max((row for row in standing if row), default=(0, ""))
 
     def _standing(self, condition: str, task: Task, *values: Any) -> Iterator[StandingAnswer]:
         sql = f"SELECT reviewer, item, seq, at, answer FROM standing WHERE {condition} ORDER BY seq"  # noqa: S608

@@ -11,7 +11,6 @@ from character.report.escaping import encodable
 FIRST_PART, NEXT_PART = 4_000, 20_000
 """How many characters of a text a page shows at first, and with each request for more."""
 
-_KEPT = "\n\t"
 _BLANKS = "\u115f\u1160\u2800\u3164\uffa0\u034f\u17b4\u17b5"
 """Characters that count as letters and draw nothing."""
 _NAMED = "ZWSP ZWNJ ZWJ WJ BOM SHY LRM RLM ALM LRE RLE PDF LRO RLO LRI RLI FSI PDI"
@@ -66,8 +65,6 @@ def _pieces(text: str) -> list[Piece]:
 
 def _is_hidden(text: str, at: int) -> bool:
     char = text[at]
-    if char in _KEPT:
-        return False
     if char in "\u200c\u200d":  # in emoji and in some scripts they shape what is seen
         return not (_shapes(text[at - 1 : at]) and _shapes(text[at + 1 : at + 2]))
     if "\ufe00" <= char <= "\ufe0f":

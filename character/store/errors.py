@@ -18,6 +18,16 @@ def another_version(where: str, what: str, error: ValidationError) -> StoreError
     )
 
 
+def check_layout(name: str, found: str | None, expected: str, *, do: str) -> None:
+    """Raise StoreError where a database has another version's layout: one is to ``do`` it with that."""
+    if found != expected:
+        raise StoreError(
+            f"{name} has the layout {found!r}.",
+            expected=f"the layout {expected!r} of this version",
+            fix=f"{do} with the version of character that wrote it.",
+        )
+
+
 def unusable(name: str, error: Exception) -> StoreError:
     """Return the error for a database that fails."""
     return StoreError(

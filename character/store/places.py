@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
@@ -36,14 +37,18 @@ class Place:
 def open_place(folder: Path, *, write: bool, url: str | None = None) -> Place:
     """Return where the run of a folder lies; for writing, made where it is missing, locked against others."""
     pointer = folder / POINTER
-    stored = {"url": None, "schema": f"character_{fingerprint(str(folder.resolve()))}"}
+    stored: dict[str, Any] = {"url": None, "schema": f"character_{fingerprint(str(folder.resolve()))}"}
     if pointer.is_file():
         stored = json.loads(pointer.read_text(encoding="utf-8"))
     url = stored["url"] if url is None else url
     try:
         with ExitStack() as opened:
             if write:
-                _make_folder(folder)
+                try:
+                    folder.mkdir(parents=True, exist_ok=True)
+                except OSError as error:
+                    problem = f"the run folder {folder} cannot be made ({error.strerror})."
+                    raise StoreError(problem, fix="choose another --out.") from None
                 lock = hold(folder / "run.lock", _in_use(str(folder)), fix="choose another --out.")
                 opened.callback(lock.release)
             if url is None:
@@ -146,12 +151,3 @@ def _in_use(name: str) -> StoreError:
         f"another process is writing the run in {name}.",
         fix="wait for it to end, or stop it; `character status` reads a run while it is written.",
     )
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(
-            f"the run folder {folder} cannot be made ({error.strerror}).", fix="choose another --out."
-        ) from None

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from character.errors import StoreError
 from character.records import Drop, Message, MessageBatch, Record, Rollout, Usage
 from character.store import tables as t
-from character.store.errors import another_version, unusable
+from character.store.errors import another_version, check_layout, unusable
 from character.store.places import Place, open_place
 from character.store.writer import Rows, Writer
 
@@ -211,9 +211,8 @@ class RunStore:
 
     def message_ids(self, *, starts_with: str = "") -> list[tuple[str, str, str]]:
         """Return (id, trait, status) of messages, in order; all of them, or those whose id starts so."""
-        query = sa.select(t.messages.c.id, t.messages.c.trait, t.messages.c.status).order_by(
-            t.messages.c.ordinal
-        )
+        columns = (t.messages.c.id, t.messages.c.trait, t.messages.c.status)
+        query = sa.select(*columns).order_by(t.messages.c.ordinal)
         if starts_with:
             query = query.where(t.messages.c.id.startswith(starts_with, autoescape=True))
         return [(str(i), str(trait), str(status)) for i, trait, status in self._all(query)]
@@ -242,10 +241,8 @@ class RunStore:
 
     def example_of(self, stage: str, reason: str) -> str:
         """Return the detail of one thing that was lost for this reason."""
-        query = (
-            sa.select(t.drops.c.detail).where(t.drops.c.stage == stage, t.drops.c.reason == reason).limit(1)
-        )
-        row = self._one(query)
+        query = sa.select(t.drops.c.detail).where(t.drops.c.stage == stage, t.drops.c.reason == reason)
+        row = self._one(query.limit(1))
         return "" if row is None else str(row[0])
 
     def is_untouched(self) -> bool:
@@ -285,11 +282,9 @@ class RunStore:
 
     def models(self) -> dict[str, list[str]]:
         """Return the models that answered, per stage."""
-        query = (
-            sa.select(t.calls.c.stage, t.calls.c.model).distinct().order_by(t.calls.c.stage, t.calls.c.model)
-        )
+        columns = (t.calls.c.stage, t.calls.c.model)
         models: dict[str, list[str]] = {}
-        for stage, model in self._all(query):
+        for stage, model in self._all(sa.select(*columns).distinct().order_by(*columns)):
             models.setdefault(str(stage), []).append(str(model))
         return models
 
@@ -319,13 +314,7 @@ class RunStore:
             raise another_version(self._place.name, kind.__name__.lower(), error) from None
 
     def _check_schema(self) -> None:
-        version = self.meta("schema_version")
-        if version != t.SCHEMA_VERSION:
-            raise StoreError(
-                f"{self._place.name} has the layout {version!r}.",
-                expected=f"the layout {t.SCHEMA_VERSION!r} of this version",
-                fix="read it with the version of character that wrote it.",
-            )
+        check_layout(self._place.name, self.meta("schema_version"), t.SCHEMA_VERSION, do="read it")
 
 
 def _call_rows(key: str, entry: dict[str, Any], *, reused: bool = False) -> Rows:

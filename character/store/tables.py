@@ -65,7 +65,7 @@ drops = sa.Table(
 def statements(dialect: str) -> dict[str, Any]:
     """Return the few statements that write a run, by name, in the order in which a transaction runs them."""
     insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[dialect]
-    reached = {
+    reached: dict[str, Any] = {
         "status": sa.bindparam("to"),
         "reason": sa.bindparam("why"),
         "num_pairs": sa.bindparam("pairs"),

@@ -81,17 +81,17 @@ def without_vetoed(rollout: Rollout, vetoes: Vetoes, left_out: Counter[str]) -> 
             left_out[reason] += 1
             return None
     texts = _vetoed_texts(rollout, vetoes)
-    kept = []
+    pairs = []
     for pair in rollout.pairs:
         if pair.id in vetoes.pairs:
             left_out["vetoed_pair"] += 1
         elif texts & {pair.chosen, pair.rejected}:
             left_out["pair_with_vetoed_candidate"] += 1
         else:
-            kept.append(pair)
+            pairs.append(pair)
     if texts and rollout.candidates:
         rollout = _without_candidates(rollout, rollout.candidates, texts, left_out)
-    return rollout if len(kept) == len(rollout.pairs) else rollout.model_copy(update={"pairs": tuple(kept)})
+    return rollout if len(pairs) == len(rollout.pairs) else rollout.model_copy(update={"pairs": tuple(pairs)})
 
 
 def _vetoed_texts(rollout: Rollout, vetoes: Vetoes) -> set[str]:
@@ -106,33 +106,31 @@ def _vetoed_texts(rollout: Rollout, vetoes: Vetoes) -> set[str]:
 def _without_candidates(
     rollout: Rollout, candidates: Candidates, texts: set[str], left_out: Counter[str]
 ) -> Rollout:
-    kept = [place for place, text in enumerate(candidates.texts) if text not in texts]
-    left_out["vetoed_candidate"] += len(candidates.items) - len(kept)
-    if not kept:
+    places = [place for place, text in enumerate(candidates.texts) if text not in texts]
+    left_out["vetoed_candidate"] += len(candidates.items) - len(places)
+    if not places:
         return rollout.model_copy(update={"candidates": None, "ranking": None})
-    items = tuple(candidates.items[place] for place in kept)
-    ranking = rollout.ranking and _of_places(rollout.ranking, kept)
-    return rollout.model_copy(
-        update={"candidates": candidates.model_copy(update={"items": items}), "ranking": ranking}
-    )
+    ranking = rollout.ranking and _of_places(rollout.ranking, places)
+    candidates = candidates.model_copy(update={"items": tuple(candidates.items[place] for place in places)})
+    return rollout.model_copy(update={"candidates": candidates, "ranking": ranking})
 
 
-def _of_places(ranking: Ranking, kept: list[int]) -> Ranking:
+def _of_places(ranking: Ranking, places: list[int]) -> Ranking:
     if ranking.status != "ranked":
         return ranking
-    scores = tuple(ranking.scores[place] for place in kept)
+    scores = tuple(ranking.scores[place] for place in places)
     table = ranking.probabilities
     return ranking.model_copy(
         update={
             "scores": scores,
             "order": order_by_score(scores),
-            "passes": tuple(_pass_of_places(each, kept) for each in ranking.passes),
-            "probabilities": tuple(tuple(table[i][j] for j in kept) for i in kept) if table else (),
+            "passes": tuple(_pass_of_places(each, places) for each in ranking.passes),
+            "probabilities": tuple(tuple(table[i][j] for j in places) for i in places) if table else (),
         }
     )
 
 
-def _pass_of_places(one: RankingPass, kept: list[int]) -> RankingPass:
-    places = {place: number for number, place in enumerate(kept)}
-    shown = tuple(places[place] for place in one.shown if place in places)
-    return one.model_copy(update={"shown": shown, "scores": tuple(one.scores[place] for place in kept)})
+def _pass_of_places(one: RankingPass, places: list[int]) -> RankingPass:
+    numbers = {place: number for number, place in enumerate(places)}
+    shown = tuple(numbers[place] for place in one.shown if place in numbers)
+    return one.model_copy(update={"shown": shown, "scores": tuple(one.scores[place] for place in places)})

@@ -124,11 +124,8 @@ def optimize(
     names that cannot be used; finished calls are kept in each case.
     """
     labelled, config = _asked(labelled, config, options)
-    wanted = config.optimize
     if dry_run:
-        return estimate_tuning(
-            labelled, config, strategy=wanted.strategy, budget=wanted.budget or 0, metric=wanted.metric
-        )
+        return estimate_tuning(labelled, config)
     return _tuned(labelled, out, config, options.get("on_progress"))
 
 

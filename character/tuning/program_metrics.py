@@ -54,8 +54,8 @@ def level_agreement(example: Any, result: CharacterResult, trace: Any = None) ->
     have some; 0 for one that was not ranked. It measures responses and ranking together: whether candidates
     came out as asked, and whether the judge sees it.
     """
-    contrasting = [each for each in result.rollouts if each.candidates is None or _contrasts(each)]
-    return _mean([_level_share(rollout) for rollout in contrasting])
+    shares = [_level_share(rollout) for rollout in result.rollouts]
+    return _mean([share for share in shares if share is not None])
 
 
 def message_diversity(example: Any, result: CharacterResult, trace: Any = None) -> float:
@@ -187,19 +187,17 @@ def _mean(values: Sequence[float]) -> float:
     return fmean(values) if values else 0.0
 
 
-def _contrasts(rollout: Rollout) -> list[tuple[int, int]]:
-    """Return (in character, out of character) indices of a message's candidates."""
+def _level_share(rollout: Rollout) -> float | None:
+    """Return the share of a message's contrasts that are ranked as meant, None where it has none."""
     levels = [item.level for item in rollout.candidates.items] if rollout.candidates else []
     inside = [i for i, level in enumerate(levels) if level in IN_CHARACTER]
     outside = [i for i, level in enumerate(levels) if level is not None and level not in IN_CHARACTER]
-    return [(i, j) for i in inside for j in outside]
-
-
-def _level_share(rollout: Rollout) -> float:
+    if rollout.candidates and not (inside and outside):
+        return None
     scores = rollout.ranking.scores if rollout.ranking else ()
     if not scores:
         return 0.0
-    leads = [scores[i] - scores[j] for i, j in _contrasts(rollout)]
+    leads = [scores[i] - scores[j] for i in inside for j in outside]
     return fmean([1.0 if lead > 0 else 0.5 if lead == 0 else 0.0 for lead in leads])
 
 
