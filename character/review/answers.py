@@ -86,8 +86,7 @@ def reviewer_name(text: str) -> str:
     Raises InputError for an empty or overlong one, or one with characters that cannot be seen.
     """
     name = " ".join(unicodedata.normalize("NFC", text).split())
-    is_seen = all(unicodedata.category(char)[0] != "C" for char in name)
-    if not is_seen or not 1 <= len(name) <= MOST_NAME:
+    if not 1 <= len(name) <= MOST_NAME or any(unicodedata.category(char)[0] == "C" for char in name):
         raise InputError(
             f"{text[:80]!r} cannot be a reviewer's name.",
             expected=f"1 to {MOST_NAME} characters that can be seen",

@@ -67,7 +67,6 @@ class App:
             "page.html",
             view,
             **self._work(view, task),
-            alarm=False,
             tasks=tasks,
             traits=self._subject.trait_names(),
             kinds=list(KINDS),
@@ -89,7 +88,7 @@ class App:
         recorded = self._reviews.record(view.reviewer, task, answers, seen=seen, nonce=form["nonce"][:64])
         notice = words["elsewhere"].format(at=recorded.elsewhere[_CLOCK]) if recorded.elsewhere else ""
         work = self._work(view, task, said=words["saved"], notice=notice)
-        return self._html("work.html", view, **work, alarm=True)
+        return self._html("work.html", view, **work | {"alarm": True})
 
     def undo(self, request: Request, _form: Form) -> Response:
         """Take back the reviewer's last answer to a task, and show its item again."""
@@ -98,7 +97,7 @@ class App:
         page = next((item for item in items if item.startswith("message:")), items[0] if items else None)
         result = view.words()["taken_back" if items else "nothing_to_undo"]
         work = self._work(view, task, item=page, said=result, notice=result)
-        return self._html("work.html", view, **work, alarm=False)
+        return self._html("work.html", view, **work)
 
     def panel(self, request: Request) -> Response:
         """Show progress and agreement, and whether the item on the page was answered in another window."""
@@ -163,7 +162,7 @@ class App:
             item = None
         number = 0 if shown else progress(self._reviews, view.reviewer, task, view.filters)[1]
         facts = {"task": task, "shown": shown, "said": said, "notice": notice}
-        return {**facts, "number": number, "nonce": secrets.token_urlsafe(12)}
+        return {**facts, "number": number, "nonce": secrets.token_urlsafe(12), "alarm": False}
 
     def _count_agreement(self, task: Task, _last_seq: int) -> Agreement:
         from character.review.agreement import agreement  # it brings numpy, which the first page does without

@@ -202,26 +202,24 @@ def _targets(
     reviews: ReviewStore, reviewer: str, source: _Source, options: Sequence[Option]
 ) -> list[Verdictable]:
     """Return what of an item can be approved or vetoed, with what this reviewer says of it now."""
-    targets: list[tuple[Target, str, str, TextPart | None]] = [
-        ("message", target_key("message", source.key), "", None)
-    ]
+
+    def target(what: Target, key: str, letters: str = "", part: TextPart | None = None) -> Verdictable:
+        standing = reviews.answer_of(reviewer, "check", key)
+        answer = standing.answer if standing else None
+        verdict, note = (answer.verdict, answer.note) if isinstance(answer, CheckAnswer) else ("", "")
+        return Verdictable(key, what, letters, part, verdict, note)
+
+    targets = [target("message", target_key("message", source.key))]
     for option in options:
         key = target_key("candidate", source.candidates_key, option.number)
-        targets.append(("candidate", key, option.letter, option.part))
+        targets.append(target("candidate", key, option.letter, option.part))
     for pair in source.pairs:
         chosen, rejected = (
             _letter(source.texts.index(text)) if text in source.texts else "?"
             for text in (pair.chosen, pair.rejected)
         )
-        targets.append(("pair", target_key("pair", pair.id), f"{chosen} > {rejected}", None))
-    targets.append(("trait", target_key("trait", source.about.trait), "", None))
-    verdictables = []
-    for what, key, letters, part in targets:
-        standing = reviews.answer_of(reviewer, "check", key)
-        answer = standing.answer if standing else None
-        verdict, note = (answer.verdict, answer.note) if isinstance(answer, CheckAnswer) else ("", "")
-        verdictables.append(Verdictable(key, what, letters, part, verdict, note))
-    return verdictables
+        targets.append(target("pair", target_key("pair", pair.id), f"{chosen} > {rejected}"))
+    return [*targets, target("trait", target_key("trait", source.about.trait))]
 
 
 def _letter(index: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from itertools import zip_longest
 from pathlib import Path
@@ -104,21 +104,28 @@ def _unfit(rollout: Rollout) -> str:
 def _unlabelled(rollout: Rollout, constitution: Constitution, seed: int) -> LabelledItem:
     texts = rollout.candidates.texts if rollout.candidates else []
     Random(stable_seed("labelling", seed, rollout.message.id)).shuffle(texts)
-    return _item(rollout, constitution.trait(rollout.message.trait).brief(), candidates=texts)
+    return _item(rollout, constitution.trait(rollout.message.trait).brief(), texts)
 
 
-def _item(rollout: Rollout, trait: Mapping[str, Any], **more: Any) -> LabelledItem:
+def _item(
+    rollout: Rollout,
+    trait: dict[str, Any],
+    texts: Sequence[str],
+    levels: Sequence[str] = (),
+    labels: Sequence[Label] = (),
+) -> LabelledItem:
     message, candidates = rollout.message, rollout.candidates
-    fields: dict[str, Any] = {
-        "id": message.id,
-        "turns": [turn.model_dump() for turn in message.turns],
-        "trait": trait,
-        "kind": message.kind,
-        "language": message.language,
-        "rehearsal": any(is_rehearsal_model(item.model) for item in (candidates.items if candidates else ())),
-        **more,
-    }
-    return LabelledItem.model_validate(fields)
+    return LabelledItem(
+        id=message.id,
+        turns=message.turns,
+        trait=trait,
+        kind=message.kind,
+        language=message.language,
+        candidates=tuple(texts),
+        levels=tuple(levels),
+        labels=tuple(labels),
+        rehearsal=any(is_rehearsal_model(item.model) for item in (candidates.items if candidates else ())),
+    )
 
 
 def _of_run(item: LabelledItem, rollout: Rollout | None, path: Path | str) -> LabelledItem:
@@ -223,12 +230,8 @@ def _labelled(subject: Subject, standing: Iterable[StandingAnswer]) -> Exported:
             labels += _labels(rater, fresh)
         if rollout and rollout.candidates and labels:
             levels = [candidate.level or "" for candidate in rollout.candidates.items]
-            more = {
-                "levels": levels if all(levels) else [],
-                "labels": [label.model_dump() for label in labels],
-            }
-            trait = subject.trait(rollout.message.trait)
-            items.append(_item(rollout, trait, candidates=rollout.candidates.texts, **more))
+            trait, texts = subject.trait(rollout.message.trait), rollout.candidates.texts
+            items.append(_item(rollout, trait, texts, levels if all(levels) else (), labels))
     answers: Counter[str] = Counter(label.answer for item in items for label in item.labels if label.answer)
     counted = {name: answers[answer] for answer, name in _COUNTED_AS.items() if answers[answer]}
     return Exported(LabelledSet(items=tuple(items), name=subject.folder.name), counted, dict(+left_out))
@@ -236,9 +239,8 @@ def _labelled(subject: Subject, standing: Iterable[StandingAnswer]) -> Exported:
 
 def _is_fresh(standing: StandingAnswer, rollout: Rollout) -> bool:
     answer = standing.answer
-    if not isinstance(answer, RankAnswer | CompareAnswer) or rollout.candidates is None:
-        return False
-    return answer.candidates_id == rollout.candidates.id
+    current = rollout.candidates.id if rollout.candidates else None
+    return isinstance(answer, RankAnswer | CompareAnswer) and answer.candidates_id == current
 
 
 def _labels(rater: str, given: Sequence[StandingAnswer]) -> list[Label]:

@@ -36,8 +36,7 @@ def serve(
     StoreError where the folder holds nothing or is being reviewed, InputError for the port or the name.
     """
     try:
-        import jinja2  # noqa: F401 - the app needs it, and an error now is clearer than one on the first page
-        import starlette  # noqa: F401
+        import starlette  # noqa: F401 - the app imports it
         import uvicorn
     except ImportError:
         raise MissingExtraError("the review app", "review") from None

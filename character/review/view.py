@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 from character.locale import LANGUAGES, Language, wording
@@ -21,10 +21,10 @@ class View(NamedTuple):
         """Return every text of the interface in this view's language, by key."""
         return wording("review", self.lang)
 
-    def query(self, **changes: Any) -> str:
-        """Return this view, with another ``reviewer`` or ``lang`` where given, as the query of an address."""
-        reviewer, lang, filters = self._replace(**changes)
-        named = {"as": reviewer, "lang": lang, **filters._asdict()}
+    def query(self, *, reviewer: str | None = None, lang: Language | None = None) -> str:
+        """Return this view, with another reviewer or language where given, as the query of an address."""
+        name = self.reviewer if reviewer is None else reviewer
+        named = {"as": name, "lang": lang or self.lang, **self.filters._asdict()}
         return urlencode({name: value for name, value in named.items() if value})
 
 

@@ -70,7 +70,7 @@ class RunStore:
         self._writer: Writer | None = None
         if not place.writes:
             self._check_schema()
-        self._has_calls = self._one(sa.select(t.calls.c.key).limit(1)) is not None
+        self._has_calls = self._value(sa.select(t.calls.c.key).limit(1)) is not None
 
     def __enter__(self) -> RunStore:
         return self
@@ -89,9 +89,9 @@ class RunStore:
     def get(self, key: str) -> dict[str, Any] | None:
         """Return the journal entry of a call that finished before this sitting, or in a reused run."""
         if self._has_calls:
-            row = self._one(sa.select(t.call_payloads.c.payload).where(t.call_payloads.c.key == key))
-            if row is not None:
-                return dict(json.loads(row[0]))
+            payload = self._value(sa.select(t.call_payloads.c.payload).where(t.call_payloads.c.key == key))
+            if payload is not None:
+                return dict(json.loads(payload))
         for other in self._reuse:
             entry = other.get(key)
             if entry is not None:
@@ -112,8 +112,8 @@ class RunStore:
 
     def meta(self, key: str) -> str | None:
         """Return a fact about the run (JSON text), or None."""
-        row = self._one(sa.select(t.meta.c.value).where(t.meta.c.key == key))
-        return None if row is None else str(row[0])
+        value: str | None = self._value(sa.select(t.meta.c.value).where(t.meta.c.key == key))
+        return value
 
     def set_meta(self, key: str, value: str) -> None:
         """Keep a fact about the run; returns once it is on disk."""
@@ -142,8 +142,9 @@ class RunStore:
 
     def last_ordinal(self, trait: str) -> int | None:
         """Return the ordinal of the last message of a trait, None where there is none."""
-        row = self._one(sa.select(sa.func.max(t.messages.c.ordinal)).where(t.messages.c.trait == trait))
-        return None if row is None or row[0] is None else int(row[0])
+        query = sa.select(sa.func.max(t.messages.c.ordinal)).where(t.messages.c.trait == trait)
+        ordinal: int | None = self._value(query)
+        return ordinal
 
     def finish_batch(self, trait: str, batch: MessageBatch) -> None:
         """Note that all messages of a trait are there, with what was dropped on the way and what it took."""
@@ -155,7 +156,7 @@ class RunStore:
 
     def has_batch(self, trait: str) -> bool:
         """Whether all messages of a trait are there."""
-        return self._one(sa.select(t.batches.c.trait).where(t.batches.c.trait == trait)) is not None
+        return self._value(sa.select(t.batches.c.trait).where(t.batches.c.trait == trait)) is not None
 
     async def add_rollout(self, rollout: Rollout, status: str, reason: str = "") -> None:
         """Keep a finished rollout and the state its message reached; returns once both are on disk."""
@@ -207,7 +208,8 @@ class RunStore:
     def nth(self, status: str, number: int) -> str:
         """Return the id of the message that comes after ``number`` others in this state, in order."""
         query = sa.select(t.messages.c.id).where(t.messages.c.status == status)
-        return str(self._one(query.order_by(t.messages.c.ordinal).limit(1).offset(number))[0])
+        ((message_id,),) = self._all(query.order_by(t.messages.c.ordinal).limit(1).offset(number))
+        return str(message_id)
 
     def message_ids(self, *, starts_with: str = "") -> list[tuple[str, str, str]]:
         """Return (id, trait, status) of messages, in order; all of them, or those whose id starts so."""
@@ -242,12 +244,11 @@ class RunStore:
     def example_of(self, stage: str, reason: str) -> str:
         """Return the detail of one thing that was lost for this reason."""
         query = sa.select(t.drops.c.detail).where(t.drops.c.stage == stage, t.drops.c.reason == reason)
-        row = self._one(query.limit(1))
-        return "" if row is None else str(row[0])
+        return str(self._value(query.limit(1)) or "")
 
     def is_untouched(self) -> bool:
         """Whether nothing was finished yet: no call, and no message."""
-        return all(self._one(sa.select(id_).limit(1)) is None for id_ in (t.calls.c.key, t.messages.c.id))
+        return all(self._value(sa.select(id_).limit(1)) is None for id_ in (t.calls.c.key, t.messages.c.id))
 
     def usage(self, *by: str) -> dict[tuple[str, ...], Usage]:
         """Return what the finished calls took, by ``stage``, ``trait``, ``backend``, ``model`` as named.
@@ -304,8 +305,8 @@ class RunStore:
         except sa.exc.DatabaseError as error:
             raise unusable(self._place.name, error) from None
 
-    def _one(self, query: Any) -> Any:
-        return next(iter(self._all(query)), None)
+    def _value(self, query: Any) -> Any:
+        return next((value for (value,) in self._all(query)), None)
 
     def _record(self, kind: type[R], payload: str) -> R:
         try:

@@ -68,12 +68,10 @@ def _backends(config: Config, names: Sequence[str]) -> list[tuple[str, BackendCo
     if not names:
         backend = config.backend("ranking")
         return [(backend.model_name, backend)]
-    chosen = []
     for name in names:
         if name not in config.backends and "/" not in name:
             raise UnknownNameError("backend", name, config.backends)
-        chosen.append((name, config.backends.get(name) or BackendConfig(model=name)))
-    return chosen
+    return [(name, config.backends.get(name) or BackendConfig(model=name)) for name in names]
 
 
 def _figures(
