@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,10 +13,10 @@ from character.review.effect_items import FILE_NAME, EffectItem, EffectItems, re
 from character.runs.session import reading, stored_constitution
 from character.store.places import FILE_NAME as RUN_FILE
 from character.store.places import POINTER
-from character.store.run_store import RunStore
 
 if TYPE_CHECKING:
     from character.evaluation.records import EffectReport
+    from character.store.run_store import RunStore
 
 _REPORT = "effect.json"
 
@@ -78,19 +79,19 @@ def open_subject(folder: Path) -> Subject:
                 fix="check the path, or make the run first.",
             )
         return Subject(folder, None, None, effects)
-    run = reading(folder)
-    if run.meta("effect") is not None and not (folder / _REPORT).is_file():
-        run.close()
-        raise StoreError(
-            f"{folder} holds an evaluation that is not finished.",
-            expected=f"a finished one, with {_REPORT}",
-            fix="go on with the same `character effect` command; no finished call is made again.",
-        )
-    report = None
-    if (folder / _REPORT).is_file():
-        from character.evaluation.reading import (
-            read_report,
-        )  # it brings dspy, which a run's review does without
+    has_report = (folder / _REPORT).is_file()
+    with ExitStack() as opened:
+        run = opened.enter_context(reading(folder))
+        if run.meta("effect") is not None and not has_report:
+            raise StoreError(
+                f"{folder} holds an evaluation that is not finished.",
+                expected=f"a finished one, with {_REPORT}",
+                fix="go on with the same `character effect` command; no finished call is made again.",
+            )
+        subject = Subject(folder, run, stored_constitution(run), effects)
+        if has_report:
+            from character.evaluation.reading import read_report  # dspy, which a run's review does without
 
-        report = read_report(folder)
-    return Subject(folder, run, stored_constitution(run), effects, report)
+            subject = subject._replace(report=read_report(folder))
+        opened.pop_all()
+    return subject
