@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,16 +27,12 @@ def reviewed(report: EffectReport, folder: Path) -> EffectReport:
         return report
     from character.review.effect_reviews import with_reviews
 
-    subject = open_subject(folder)
-    try:
-        with ReviewStore(folder, write=False) as reviews:
-            return with_reviews(report, subject, reviews)
-    finally:
-        subject.close()
+    with closing(open_subject(folder)) as subject, ReviewStore(folder, write=False) as reviews:
+        return with_reviews(report, subject, reviews)
 
 
 def write_reviewed(folder: Path, language: Language | None = None) -> EffectReport:
-    """Write ``effect.html`` and the cards of an evaluation anew, with what reviewers said, and return its report.
+    """Write an evaluation's ``effect.html`` and cards anew, with what reviewers said, and return its report.
 
     No model is called. Raises StoreError where the folder holds no finished evaluation or cannot be written.
     """
