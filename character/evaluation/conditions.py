@@ -1,17 +1,24 @@
-"""The conditions that responses are compared under: with no trait, with one, with all, with all but one; or two models."""
+"""The conditions that responses are compared under: no trait, one, all, all but one; or two models without any."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
-from character.constitution import Constitution, Trait
+from character.constitution import Constitution
 from character.locale import wording
 from character.records import Record
 
 PLAIN, CHARACTER, BASE, TUNED = "plain", "character", "base", "tuned"
+QUESTIONS = ("alone", "within", "character", "models")
+"""What comparisons answer, where nothing presses; see ``Contrast``."""
+INTENDED = ("alone", "within", "models")
+"""Of these, what is asked of one trait and its own messages."""
 Design = Literal["traits", "models", "both"]
 """Whether traits are put into the prompt, two models are compared without any, or both."""
+
+
+Question = Literal["alone", "within", "character", "models", "pressed"]
 
 
 class Condition(Record):
@@ -28,16 +35,20 @@ class Condition(Record):
 class Contrast(Record):
     """A condition and what it is compared with, on the messages of one group: a trait's name, or "" for neutral ones.
 
-    ``question`` is what the comparison answers: ``alone`` (what a trait does), ``within`` (what it does beside the
-    others), ``character`` (what all do), ``models`` (what the tuned model does), ``pressed`` (what is left of a trait, or of
-    tuning, under the ``pressure`` on the messages, see ``pressures``; "" for none).
+    ``question`` is what the comparison answers: ``alone`` (what a trait does), ``within`` (what it does beside
+    the others), ``character`` (what all do), ``models`` (what the tuned model does), ``pressed`` (what is left
+    of a trait, or of tuning, under the ``pressure`` on the messages, see ``pressures``; "" for none).
     """
 
-    question: Literal["alone", "within", "character", "models", "pressed"]
+    question: Question
     condition: str
     reference: str
     group: str
     pressure: str = ""
+
+
+MODELS = (Condition(name=BASE, role=BASE), Condition(name=TUNED, role=TUNED))
+"""The two models that are compared, which see no trait."""
 
 
 def alone(name: str) -> str:
@@ -70,44 +81,49 @@ def conditions_for(constitution: Constitution, group: str, design: Design = "tra
 
     With a single trait, that trait alone is the whole character.
     """
-    names = [trait.name for trait in constitution.traits]
-    found: list[Condition] = []
+    names = tuple(trait.name for trait in constitution.traits)
+    conditions: list[Condition] = []
     if design != "models":
-        found.append(Condition(name=PLAIN))
+        conditions.append(Condition(name=PLAIN))
         if group:
-            found.append(Condition(name=alone(group), traits=(group,)))
+            conditions.append(Condition(name=alone(group), traits=(group,)))
         if len(names) > 1 or not group:
-            found.append(Condition(name=CHARACTER, traits=tuple(names)))
+            conditions.append(Condition(name=CHARACTER, traits=names))
         if group and len(names) > 1:
             rest = tuple(name for name in names if name != group)
-            found.append(Condition(name=without(group), traits=rest))
-    if design != "traits":
-        found += [Condition(name=BASE, role=BASE), Condition(name=TUNED, role=TUNED)]
-    return found
+            conditions.append(Condition(name=without(group), traits=rest))
+    return conditions if design == "traits" else [*conditions, *MODELS]
 
 
 def contrasts_for(constitution: Constitution, groups: Sequence[str], design: Design) -> list[Contrast]:
     """Return what is compared with what, over all groups of messages."""
-    names = [trait.name for trait in constitution.traits]
-    found: list[Contrast] = []
+    has_others, contrasts = len(constitution.traits) > 1, []
     for group in groups:
+        compared: list[tuple[Question, str, str]] = []
         if design != "models" and group:
-            found.append(Contrast(question="alone", condition=alone(group), reference=PLAIN, group=group))
-            if len(names) > 1:
-                found.append(
-                    Contrast(question="within", condition=CHARACTER, reference=without(group), group=group)
-                )
-        if design != "models" and (len(names) > 1 or not group):
-            found.append(Contrast(question="character", condition=CHARACTER, reference=PLAIN, group=group))
+            compared.append(("alone", alone(group), PLAIN))
+        if design != "models" and group and has_others:
+            compared.append(("within", CHARACTER, without(group)))
+        if design != "models" and (has_others or not group):
+            compared.append(("character", CHARACTER, PLAIN))
         if design != "traits":
-            found.append(Contrast(question="models", condition=TUNED, reference=BASE, group=group))
-    return found
+            compared.append(("models", TUNED, BASE))
+        contrasts += [
+            Contrast(question=question, condition=condition, reference=reference, group=group)
+            for question, condition, reference in compared
+        ]
+    return contrasts
+
+
+def own_effects(contrasts: Iterable[Contrast]) -> Iterator[Contrast]:
+    """Yield the contrasts that show what a trait, alone or tuned for, does on its own messages."""
+    return (each for each in contrasts if each.group and each.question in ("alone", "models"))
 
 
 def pressed_conditions(constitution: Constitution, group: str, design: Design) -> list[Condition]:
     """Return the conditions that a message under pressure is answered under: those of the intended effect."""
-    kept = {PLAIN, alone(group), BASE, TUNED}
-    return [each for each in conditions_for(constitution, group, design) if each.name in kept]
+    names = {PLAIN, alone(group), BASE, TUNED}
+    return [each for each in conditions_for(constitution, group, design) if each.name in names]
 
 
 def pressed_contrasts(
@@ -116,12 +132,6 @@ def pressed_contrasts(
     """Return the intended effects again, under each pressure."""
     return [
         contrast.model_copy(update={"question": "pressed", "pressure": pressure})
-        for contrast in contrasts_for(constitution, [group for group in groups if group], design)
-        if contrast.question in ("alone", "models")
+        for contrast in own_effects(contrasts_for(constitution, groups, design))
         for pressure in pressures
     ]
-
-
-def shown(constitution: Constitution, condition: Condition) -> list[Trait]:
-    """Return the traits that the prompt shows under a condition."""
-    return [constitution.trait(name) for name in condition.traits]

@@ -20,9 +20,9 @@ from character.evaluation.estimate import estimated
 from character.evaluation.judges.custom import identity_of
 from character.evaluation.page.cards import write_cards
 from character.evaluation.page.page import effect_page
-from character.evaluation.planning import Planned, planned
+from character.evaluation.planning import planned
 from character.evaluation.preference_judge import PreferenceJudge, with_odds
-from character.evaluation.probe import EvaluationProgress, Probing, StoppedError
+from character.evaluation.probe import EvaluationProgress, Planned, Probing, StoppedError
 from character.evaluation.reading import REPORT_NAME, RESPONSES_NAME
 from character.evaluation.records import Choice, EffectReport, Probed
 from character.evaluation.reporting import report_of
@@ -222,7 +222,7 @@ async def _evaluate(planned: Planned, out: Path) -> EffectResult:
         probed, lost, choices = await _probed(planned, session)
         if planned.preference:
             probed = with_odds(probed, planned.preference, plan.constitution)
-        report = report_of(plan, planned.models, planned.preference, probed, choices, lost, session.spent())
+        report = report_of(planned, probed, choices, lost, session.spent())
         contrasts = contrasts_for(plan.constitution, plan.groups, plan.design)
         items = review_items(probed, contrasts, plan.constitution)
         session.write(FILE_NAME, json.dumps(items, ensure_ascii=False, indent=1) + "\n")
@@ -238,14 +238,7 @@ async def _evaluate(planned: Planned, out: Path) -> EffectResult:
 async def _probed(planned: Planned, session: Session) -> tuple[list[Probed], list[Drop], list[Choice]]:
     """Return every message with its responses, what was lost, and what was chosen."""
     lms = session.lms(planned.models)
-    probing = Probing(
-        planned.plan,
-        lms,
-        session.store,
-        planned.on_progress,
-        responder=planned.responder,
-        gauge=planned.gauge,
-    )
+    probing = Probing(planned, lms, session.store)
     try:
         async with session.working(lms.values(), probing.stop):
             probed, lost = await probing.all()

@@ -26,11 +26,9 @@ class Tested(Protocol):
     @property
     def p(self) -> float:
         """The p-value."""
-        ...
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy with other values."""
-        ...
 
 
 _AnyTested = TypeVar("_AnyTested", bound=Tested)

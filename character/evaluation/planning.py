@@ -1,9 +1,8 @@
-"""What an evaluation is asked for, made into its plan: folders and files are read, and what does not go together is refused."""
+"""What an evaluation is asked for, made into its plan: files are read, and what does not go together is refused."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from character.config import COMPARED, BackendConfig, Config, EffectConfig, as_c
 from character.constitution import Constitution
 from character.errors import ConfigError, InputError
 from character.evaluation.preference_judge import PreferenceJudge
-from character.evaluation.probe import EvaluationPlan, EvaluationProgress
+from character.evaluation.probe import EvaluationPlan, Planned
 from character.evaluation.reading import messages_of
 from character.inputs import as_constitution
 from character.messages.files import MessageSource, as_source
@@ -21,27 +20,17 @@ from character.preference.known_traits import asked_about
 from character.preference.protocol import Judged
 from character.runs.session import reading, stored_constitution
 
-_MADE_HERE = ("preference", "yardstick", "held_out_from")
+_MADE_HERE = {"preference", "yardstick", "held_out_from"}
 """Options that may be more in Python than the text that the configuration holds."""
-
-
-@dataclass(frozen=True)
-class Planned:
-    """An evaluation that can be begun: its plan, the models compared, and who judges and answers besides ours."""
-
-    plan: EvaluationPlan
-    models: Mapping[str, BackendConfig]
-    preference: PreferenceJudge | None
-    responder: Any
-    gauge: Any
-    on_progress: Callable[[EvaluationProgress], None]
 
 
 def planned(
     constitution: Constitution | Path | str, config: Config | Path | str | None, options: Mapping[str, Any]
 ) -> Planned:
-    """Return the evaluation that the arguments of ``effect`` ask for; raises what ``effect`` raises before any call."""
-    config = _with_options(as_config(config), options)
+    """Return the evaluation that the arguments of ``effect`` ask for; raises what it raises before any call."""
+    names = EffectConfig.model_fields.keys() - _MADE_HERE
+    plain = {name: value for name, value in options.items() if name in names}
+    config = with_section(as_config(config), "effect", plain)
     constitution = as_constitution(constitution)
     if options.get("traits"):
         constitution = constitution.only(options["traits"])
@@ -70,15 +59,6 @@ def planned(
     return Planned(plan, models, preference, options.get("responder"), options.get("gauge"), on_progress)
 
 
-def _with_options(config: Config, options: Mapping[str, Any]) -> Config:
-    plain = {
-        name: value
-        for name, value in options.items()
-        if name in EffectConfig.model_fields and name not in _MADE_HERE
-    }
-    return with_section(config, "effect", plain)
-
-
 def _check(
     plan: EvaluationPlan, models: Mapping[str, BackendConfig], preference: PreferenceJudge | None
 ) -> None:
@@ -102,7 +82,8 @@ def _check(
             if preference is None
             else f"found {plan.choices} choices and {plan.pressed_messages} messages under pressure, "
             "and no judge to look at them.",
-            expected="a preference model (--preference), and neither choices nor pressure, where no judge is called",
+            expected="a preference model (--preference), and neither choices nor pressure, "
+            "where no judge is called",
         )
 
 
@@ -137,12 +118,11 @@ def _texts_of(runs: Iterable[Path | str]) -> list[str]:
 
 
 def _preference(given: Any, constitution: Constitution) -> PreferenceJudge | None:
-    """Return who scores responses beside the judge: a fitted model, that of a folder, or one handed in ready."""
+    """Return who scores responses beside the judge: a fitted model, a folder's, or one handed in ready."""
     if given is None or isinstance(given, PreferenceJudge):
         return given
-    is_folder = isinstance(given, str | Path)
+    is_folder, traits = isinstance(given, str | Path), constitution.traits
     fitted, where = (load_preference_model(given), str(given)) if is_folder else (given, "the model")
-    traits = constitution.traits
     model = asked_about(fitted, [trait.name for trait in traits], traits, where=where).model
     return PreferenceJudge(
         name=model.kind,

@@ -1,4 +1,4 @@
-"""The calls of an evaluation: messages first, then for each its responses and what blind judges find in them."""
+"""The calls of an evaluation: messages first, then each one's responses and what blind judges find in them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from character.backends.drivers import Branch, ModuleCall, Steps, adrive, aparallel
-from character.config import Config
+from character.config import BackendConfig, Config
 from character.constitution import Constitution, Trait
 from character.evaluation.choices.chooser import TraitChooser
 from character.evaluation.choices.offers import Offer, choosing_conditions, offers_for
@@ -18,7 +18,6 @@ from character.evaluation.conditions import (
     conditions_for,
     contrasts_for,
     pressed_conditions,
-    shown,
 )
 from character.evaluation.judges.coherence import CoherenceJudge, Compared
 from character.evaluation.judges.custom import answered_by, gauged_by
@@ -26,6 +25,7 @@ from character.evaluation.judges.degrees import Gauge, Gauged
 from character.evaluation.judges.responder import Answered, CharacterResponder
 from character.evaluation.measures import measures_of
 from character.evaluation.neutral_messages import everyday_messages
+from character.evaluation.preference_judge import PreferenceJudge
 from character.evaluation.pressure import PRESSURES, Pressure, pressed
 from character.evaluation.records import Choice, Probed, Response
 from character.messages.files import MessageSource
@@ -36,9 +36,10 @@ from character.store.run_store import RunStore
 from character.text import stable_seed
 
 T = TypeVar("T")
-
-COMPARED = ("alone", "models", "character")
-"""What is asked of the contrasts whose responses are compared for coherence."""
+Respond = Callable[..., Steps[Answered]]
+"""Answers a message with these traits and this seed."""
+Judge = Callable[[Message, Sequence[str], Trait, int, Any], Steps[Gauged]]
+"""Says how strongly a trait shows in responses to a message, with a seed and a model."""
 
 
 @dataclass(frozen=True)
@@ -67,15 +68,27 @@ class EvaluationPlan:
     yardstick: Constitution | None = None
 
     def judged_as(self, trait: Trait) -> Trait:
-        """Return a trait as the judge is told of it: in the yardstick's words where that has one of its name."""
-        known = self.yardstick.traits if self.yardstick else ()
-        return next((each for each in known if each.name == trait.name), trait)
+        """Return a trait as the judge is told of it: in the yardstick's words where it has one of the name."""
+        worded = self.yardstick.traits if self.yardstick else ()
+        return next((each for each in worded if each.name == trait.name), trait)
 
     @property
     def groups(self) -> list[str]:
         """The groups of messages: one per trait, and "" for the neutral ones."""
         names = [trait.name for trait in self.constitution.traits]
         return [*names, ""] if self.neutral_messages else names
+
+
+@dataclass(frozen=True)
+class Planned:
+    """An evaluation that can be begun: its plan, the models compared, and who judges and answers besides ours."""
+
+    plan: EvaluationPlan
+    models: Mapping[str, BackendConfig]
+    preference: PreferenceJudge | None
+    responder: Any
+    gauge: Any
+    on_progress: Callable[[EvaluationProgress], None]
 
 
 class StoppedError(Exception):
@@ -96,10 +109,12 @@ class EvaluationSteps:
     def __init__(
         self, plan: EvaluationPlan, lms: Mapping[str, Any], *, responder: Any = None, gauge: Any = None
     ) -> None:
-        self._plan, self._lms = plan, lms
-        self._responder, self._gauge, self._generator = CharacterResponder(), Gauge(), MessageGenerator()
-        self._own_responder, self._own_gauge = responder, gauge
+        self._plan, self._lms, self._generator = plan, lms, MessageGenerator()
         self._coherence, self._chooser = CoherenceJudge(), TraitChooser()
+        name = plan.constitution.assistant_name
+        ours = partial(CharacterResponder().steps, assistant_name=name)
+        self._respond: Respond = ours if responder is None else partial(answered_by, responder)
+        self._degrees: Judge = Gauge().steps if gauge is None else partial(gauged_by, gauge)
 
     def messages(self, trait: Trait, before_each: Callable[[], None] = lambda: None) -> Steps[MessageBatch]:
         """Return the messages of a trait: those that are given, or generated ones, kind after kind.
@@ -178,8 +193,9 @@ class EvaluationSteps:
         answers = yield [Branch(self._answer(message, condition)) for condition in conditions]
         usable = [(c, a) for c, a in zip(conditions, answers, strict=True) if not a.fault]
         texts = {condition.name: answer.text for condition, answer in usable}
+        seed, lm = self._plan.config.seed, self._lm("judge")
         gauged: list[Gauged] = yield [
-            Branch(self._judge(message, list(texts.values()), trait)) for trait in traits if texts
+            Branch(self._degrees(message, list(texts.values()), trait, seed, lm)) for trait in traits if texts
         ]
         compared = {} if task.pressure or not traits else (yield from self._compare(message, group, texts))
         judged: list[Gauged | Compared] = [*gauged, *compared.values()]
@@ -196,19 +212,16 @@ class EvaluationSteps:
                     text=answer.text,
                     model=answer.model,
                     degrees={
-                        trait.name: found.degrees[place]
-                        for trait, found in zip(traits, gauged, strict=True)
-                        if found.degrees
+                        trait.name: each.degrees[place]
+                        for trait, each in zip(traits, gauged, strict=True)
+                        if each.degrees
                     },
                     measures=measures_of(answer.text, message, words),
                 )
                 for place, (condition, answer) in enumerate(usable)
             ),
-            coherence={name: found.verdicts for name, found in compared.items() if found.verdicts},
-            drops=(
-                *_lost(message, conditions, answers),
-                *(drop for found in judged for drop in found.drops),
-            ),
+            coherence={name: each.verdicts for name, each in compared.items() if each.verdicts},
+            drops=(*_lost(message, conditions, answers), *(drop for each in judged for drop in each.drops)),
             usage=sum((each.usage for each in (*answers, *judged)), Usage()),
         )
 
@@ -217,30 +230,19 @@ class EvaluationSteps:
         contrasts = [
             contrast
             for contrast in contrasts_for(self._plan.constitution, [group], self._plan.design)
-            if contrast.question in COMPARED and {contrast.condition, contrast.reference} <= texts.keys()
+            if contrast.question != "within" and {contrast.condition, contrast.reference} <= texts.keys()
         ]
         seed, lm = self._plan.config.seed, self._lm("judge")
-        found = yield [
-            Branch(
-                self._coherence.steps(message, texts[contrast.condition], texts[contrast.reference], seed, lm)
-            )
-            for contrast in contrasts
+        compared = yield [
+            Branch(self._coherence.steps(message, texts[each.condition], texts[each.reference], seed, lm))
+            for each in contrasts
         ]
-        return {contrast.condition: each for contrast, each in zip(contrasts, found, strict=True)}
+        return {contrast.condition: each for contrast, each in zip(contrasts, compared, strict=True)}
 
     def _answer(self, message: Message, condition: Condition) -> Steps[Answered]:
-        constitution, lm = self._plan.constitution, self._lm(condition.role)
-        traits, seed = shown(constitution, condition), stable_seed(self._plan.config.seed, condition.name)
-        if self._own_responder is not None:
-            return answered_by(self._own_responder, message, traits, seed, lm)
-        name = constitution.assistant_name
-        return self._responder.steps(message, traits, seed, assistant_name=name, lm=lm)
-
-    def _judge(self, message: Message, texts: Sequence[str], trait: Trait) -> Steps[Gauged]:
-        seed, lm = self._plan.config.seed, self._lm("judge")
-        if self._own_gauge is not None:
-            return gauged_by(self._own_gauge, message, texts, trait, seed, lm)
-        return self._gauge.steps(message, texts, trait, seed, lm)
+        traits = [self._plan.constitution.trait(name) for name in condition.traits]
+        seed = stable_seed(self._plan.config.seed, condition.name)
+        return self._respond(message, traits, seed, lm=self._lm(condition.role))
 
     def _lm(self, role: str) -> Any:
         return self._lms.get(role, self._lms["default"])
@@ -249,18 +251,10 @@ class EvaluationSteps:
 class Probing:
     """Makes every response and judgement of a plan, as many messages at once as the configuration allows."""
 
-    def __init__(
-        self,
-        plan: EvaluationPlan,
-        lms: Mapping[str, Any],
-        store: RunStore,
-        on_progress: Callable[[EvaluationProgress], None],
-        *,
-        responder: Any = None,
-        gauge: Any = None,
-    ) -> None:
-        self._plan, self._store, self._tell = plan, store, on_progress
-        self._steps = EvaluationSteps(plan, lms, responder=responder, gauge=gauge)
+    def __init__(self, planned: Planned, lms: Mapping[str, Any], store: RunStore) -> None:
+        self._plan, self._store, self._tell = planned.plan, store, planned.on_progress
+        own = {"responder": planned.responder, "gauge": planned.gauge}
+        self._steps = EvaluationSteps(planned.plan, lms, **own)
         self._done = self._total = 0
         self._is_stopping = False
 
@@ -271,12 +265,8 @@ class Probing:
     async def all(self) -> tuple[list[Probed], list[Drop]]:
         """Return every message with its responses, and the messages that were lost."""
         plan = self._plan
-        batches = await aparallel(
-            [
-                partial(adrive, self._steps.messages(trait, self._check_goes_on))
-                for trait in plan.constitution.traits
-            ]
-        )
+        generations = [self._steps.messages(trait, self._check_goes_on) for trait in plan.constitution.traits]
+        batches = await aparallel([partial(adrive, each) for each in generations])
         tasks = self._steps.tasks(batches)
         self._total = len(tasks) + plan.choices * len(choosing_conditions(plan.design))
         self._tell(EvaluationProgress(0, self._total, Usage()))
@@ -298,9 +288,8 @@ class Probing:
         self._check_goes_on()
         result = await adrive(steps)
         self._done += 1
-        self._tell(
-            EvaluationProgress(self._done, self._total, sum(self._store.usage("stage").values(), Usage()))
-        )
+        usage = sum(self._store.usage("stage").values(), Usage())
+        self._tell(EvaluationProgress(self._done, self._total, usage))
         return result
 
     def _check_goes_on(self) -> None:

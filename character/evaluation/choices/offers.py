@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 from character.constitution import Constitution, Trait
-from character.evaluation.conditions import BASE, PLAIN, TUNED, Condition, Design
+from character.evaluation.conditions import MODELS, PLAIN, Condition, Design
 from character.locale import report_language, wording
 from character.records import Message
 
@@ -81,6 +81,4 @@ def offers_for(
 
 def choosing_conditions(design: Design) -> list[Condition]:
     """Return who chooses: the two models that are compared, else the one that answers, without traits."""
-    if design == "traits":
-        return [Condition(name=PLAIN)]
-    return [Condition(name=BASE, role=BASE), Condition(name=TUNED, role=TUNED)]
+    return [Condition(name=PLAIN)] if design == "traits" else list(MODELS)

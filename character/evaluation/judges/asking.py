@@ -1,0 +1,53 @@
+"""Asking for one reply until it can be used: each time with the last fault shown, and only so often."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from character.backends.call import Call, Fault, Reply
+from character.backends.drivers import Steps
+from character.records import Drop, Message, Usage
+from character.text import language_name
+
+
+class Asked(NamedTuple):
+    """The last reply and its ``fault`` ("" for none), with what all calls took and the replies that were lost."""
+
+    reply: Reply
+    fault: str
+    usage: Usage
+    drops: tuple[Drop, ...]
+
+
+def asked(
+    call: Call,
+    message: Message,
+    max_reasks: int,
+    *,
+    about: str,
+    seed_of: Callable[[int], int],
+    fault_of: Callable[[Reply], Fault] = lambda reply: Fault(reply.fault, reply.detail),
+) -> Steps[Asked]:
+    """Return the reply to a call about a message, made again with the seed of the attempt while there is a fault.
+
+    The call is given the message's language and turns. What was lost counts as recovered where a usable
+    reply came in the end; ``about`` leads its details.
+    """
+    conversation = [turn.model_dump() for turn in message.turns]
+    inputs = {**call.inputs, "language": language_name(message.language), "conversation": conversation}
+    stage = "responses" if call.stage == "responses" else "ranking"
+    drops: list[dict[str, Any]] = []
+    usage, shown = Usage(), ""
+    for attempt in range(max_reasks + 1):
+        (reply,) = yield [replace(call, inputs=inputs, seed=seed_of(attempt), fault=shown)]
+        usage += reply.usage
+        fault = fault_of(reply)
+        if not fault.word:
+            break
+        shown = fault.detail or reply.fault
+        detail = f"{about}: {fault.detail}"
+        drops.append({"stage": stage, "reason": fault.word, "detail": detail, "message_id": message.id})
+    lost = tuple(Drop(**drop, recovered=not fault.word) for drop in drops)
+    return Asked(reply, fault.word, usage, lost)
