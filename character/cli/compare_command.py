@@ -59,7 +59,7 @@ def command(first: Path, second: Path, show_all: bool, language: str | None, as_
 def _table(changes: Sequence[Change], title: str, spoken: str) -> Table:
     from rich.table import Table
 
-    from character.evaluation.page.findings import compared_word, written
+    from character.evaluation.page.writing import compared_word, written
     from character.locale import wording
 
     table = Table(title=title, title_justify="left")

@@ -219,8 +219,8 @@ def _table(report: EffectReport, spoken: str) -> Table:
     """Return a row per trait: its intended shifts, the least that is left under pressure, and its rating where a model chooses."""
     from rich.table import Table
 
-    from character.evaluation.page.findings import is_sure, written
     from character.evaluation.page.revealed import told_rating
+    from character.evaluation.page.writing import is_sure, written
     from character.locale import wording
 
     def two_lines(figure: EffectFigure, *, sure: bool, style: NumberStyle = "signed") -> str:

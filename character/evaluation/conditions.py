@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from character.constitution import Constitution
-from character.locale import wording
 from character.records import Record
 
 PLAIN, CHARACTER, BASE, TUNED = "plain", "character", "base", "tuned"
@@ -59,21 +58,6 @@ def alone(name: str) -> str:
 def without(name: str) -> str:
     """Return the name of the condition that shows every trait but this one."""
     return f"without: {name}"
-
-
-def condition_word(condition: str, language: str) -> str:
-    """Return how a report calls a condition."""
-    words = wording("effect.page", language)
-    head, _, name = condition.partition(": ")
-    if name:
-        return words[head].format(name=name)
-    return words["whole" if head == CHARACTER else head]
-
-
-def effect_word(group: str, trait: str, language: str) -> str:
-    """Return what was changed, and the trait that it moves where it is another; "" is everyday messages."""
-    changed = group or wording("effect.page", language)["everyday"]
-    return changed if changed == trait else f"{changed} → {trait}"
 
 
 def conditions_for(constitution: Constitution, group: str, design: Design = "traits") -> list[Condition]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 from character._version import __version__
 from character.config import is_rehearsal_model
@@ -12,7 +13,7 @@ from character.evaluation.conditions import contrasts_for, pressed_contrasts
 from character.evaluation.preference_judge import opinion_of
 from character.evaluation.pressure import PRESSURES
 from character.evaluation.probe import Planned
-from character.evaluation.records import Choice, EffectReport, Probed
+from character.evaluation.records import Choice, EffectReport, Probed, Response
 from character.evaluation.shifts import (
     coherences,
     measures_shifted,
@@ -61,7 +62,7 @@ def report_of(
         coherence=coherences(probed, contrasts, seed=seed),
         robustness=survivals(probed, pressed, seed=seed),
         revealed=revealed(choices, constitution, seed=seed),
-        opinion=preference and opinion_of(probed, contrasts, constitution, preference, seed=seed),
+        opinion=opinion_of(probed, contrasts, constitution, preference, seed=seed) if preference else None,
         judged=plan.judged,
         moved=most_moved(probed, contrasts),
         dropped=dict(Counter(drop.reason for drop in drops).most_common()),
@@ -74,9 +75,10 @@ def _answered(
     planned: Planned, probed: Iterable[Probed], choices: Iterable[Choice]
 ) -> dict[str, tuple[str, ...]]:
     """Return per condition which models answered: as they were asked for, then as servers call them otherwise."""
+    responses = (response for each in probed for response in each.responses)
     served: dict[str, set[str]] = defaultdict(set)
-    for each in (*(response for probe in probed for response in probe.responses), *choices):
-        served[each.condition].add(each.model)
+    for reply in chain[Response | Choice](responses, choices):
+        served[reply.condition].add(reply.model)
     answered = {}
     for condition, names in served.items():
         asked = planned.models.get(condition, planned.plan.config.backend("responses")).model_name

@@ -15,8 +15,9 @@ from character import Config, load_constitution
 from character.errors import InputError, StoreError
 from character.evaluation.conditions import BASE, TUNED
 from character.evaluation.effect import effect
-from character.evaluation.page.findings import findings, is_sure
+from character.evaluation.page.findings import findings
 from character.evaluation.page.page import effect_page
+from character.evaluation.page.writing import is_sure
 from character.evaluation.pressure import PRESSURES
 from character.evaluation.probe import EvaluationProgress
 from character.evaluation.records import EffectReport, Probed, Shift

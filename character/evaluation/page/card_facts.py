@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from character.constitution import Trait
-from character.evaluation.conditions import condition_word
-from character.evaluation.page.findings import is_sure, written
 from character.evaluation.page.opinion import opinion_facts
 from character.evaluation.page.revealed import rating_facts
+from character.evaluation.page.writing import condition_word, is_sure, written
 from character.evaluation.records import EffectReport, Shift, SignOff, TraitReview, Veto
 from character.locale import listed, wording
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from character.constitution import Constitution, Trait
 from character.errors import StoreError
-from character.evaluation.conditions import condition_word
 from character.evaluation.page.card_facts import (
     CardPart,
     Fact,
@@ -18,6 +17,7 @@ from character.evaluation.page.card_facts import (
     target_word,
 )
 from character.evaluation.page.page import example_of
+from character.evaluation.page.writing import condition_word
 from character.evaluation.records import EffectReport, Moved
 from character.files import write_whole
 from character.locale import Language, listed, report_language, wording
