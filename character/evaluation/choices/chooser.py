@@ -13,7 +13,7 @@ from character.backends.drivers import Steps, adrive, drive
 from character.backends.dspy_compat import without_usage_note
 from character.constitution import Trait
 from character.errors import InputError
-from character.evaluation.judges.asking import Asked, asked
+from character.evaluation.judges.asking import LastReply, asked
 from character.evaluation.records import Choice
 from character.inputs import as_message, as_trait
 from character.records import Message
@@ -87,7 +87,7 @@ class TraitChooser(dspy.Module):
 
     def _ask(
         self, predict: Any, inputs: dict[str, Any], field: str, message: Message, seed: int, lm: Any
-    ) -> Steps[Asked]:
+    ) -> Steps[LastReply]:
         """Return the reply that holds this field, or the last one that does not."""
 
         def fault_of(reply: Reply) -> Fault:

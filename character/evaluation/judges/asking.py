@@ -12,7 +12,7 @@ from character.records import Drop, Message, Usage
 from character.text import language_name
 
 
-class Asked(NamedTuple):
+class LastReply(NamedTuple):
     """The last reply and its ``fault`` ("" for none), with what all calls took and the replies that were lost."""
 
     reply: Reply
@@ -29,7 +29,7 @@ def asked(
     about: str,
     seed_of: Callable[[int], int],
     fault_of: Callable[[Reply], Fault] = lambda reply: Fault(reply.fault, reply.detail),
-) -> Steps[Asked]:
+) -> Steps[LastReply]:
     """Return the reply to a call about a message, made again with the seed of the attempt while there is a fault.
 
     The call is given the message's language and turns. What was lost counts as recovered where a usable
@@ -50,4 +50,4 @@ def asked(
         detail = f"{about}: {fault.detail}"
         drops.append({"stage": stage, "reason": fault.word, "detail": detail, "message_id": message.id})
     lost = tuple(Drop(**drop, recovered=not fault.word) for drop in drops)
-    return Asked(reply, fault.word, usage, lost)
+    return LastReply(reply, fault.word, usage, lost)

@@ -10,7 +10,7 @@ import dspy
 from character.backends.call import Call
 from character.backends.drivers import Branch, Steps, adrive, drive
 from character.backends.dspy_compat import without_usage_note
-from character.evaluation.judges.asking import Asked, asked
+from character.evaluation.judges.asking import LastReply, asked
 from character.inputs import as_message
 from character.records import Drop, Message, Record, Usage
 from character.text import stable_seed
@@ -62,7 +62,7 @@ class CoherenceJudge(dspy.Module):
     ) -> Steps[Compared]:
         """Return the logic as a generator of calls, to be run with others."""
 
-        def verdict(order: int, responses: list[str]) -> Steps[Asked]:
+        def verdict(order: int, responses: list[str]) -> Steps[LastReply]:
             call = Call(self.compare, {"responses": responses}, "gauging", message.trait, lm=lm)
             seed_of = lambda attempt: stable_seed(seed, order, attempt, message.id)  # noqa: E731
             return asked(call, message, self.max_reasks, about="coherence", seed_of=seed_of)

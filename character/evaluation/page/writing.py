@@ -20,7 +20,7 @@ from character.report.charts import HeatScale, heat_map
 from character.report.parts import Cell, NumberStyle, Part
 from character.report.wording import cell_text
 
-AnyShift = TypeVar("AnyShift", Shift, OpinionShift)
+AnyShift = TypeVar("AnyShift", bound=Shift | OpinionShift)
 Columns = Mapping[str, Callable[[AnyShift], Cell]]
 """Further columns of a table of shifts, by their names."""
 
