@@ -60,23 +60,26 @@ def without(name: str) -> str:
     return f"without: {name}"
 
 
-def conditions_for(constitution: Constitution, group: str, design: Design = "traits") -> list[Condition]:
+def conditions_for(
+    constitution: Constitution, group: str, design: Design = "traits", *, is_pressed: bool = False
+) -> list[Condition]:
     """Return the conditions that a message is answered under: of a trait's group, or of the neutral one ("").
 
-    With a single trait, that trait alone is the whole character.
+    With a single trait, that trait alone is the whole character. Under pressure they are those of the intended
+    effect.
     """
-    names = tuple(trait.name for trait in constitution.traits)
-    conditions: list[Condition] = []
-    if design != "models":
-        conditions.append(Condition(name=PLAIN))
-        if group:
-            conditions.append(Condition(name=alone(group), traits=(group,)))
-        if len(names) > 1 or not group:
-            conditions.append(Condition(name=CHARACTER, traits=names))
-        if group and len(names) > 1:
-            rest = tuple(name for name in names if name != group)
-            conditions.append(Condition(name=without(group), traits=rest))
-    return conditions if design == "traits" else [*conditions, *MODELS]
+    contrasts = contrasts_for(constitution, [group], design)
+    compared = own_effects(contrasts) if is_pressed else contrasts
+    names = {name for contrast in compared for name in (contrast.condition, contrast.reference)}
+    traits = tuple(trait.name for trait in constitution.traits)
+    conditions = (
+        Condition(name=PLAIN),
+        Condition(name=alone(group), traits=(group,)),
+        Condition(name=CHARACTER, traits=traits),
+        Condition(name=without(group), traits=tuple(name for name in traits if name != group)),
+        *MODELS,
+    )
+    return [condition for condition in conditions if condition.name in names]
 
 
 def contrasts_for(constitution: Constitution, groups: Sequence[str], design: Design) -> list[Contrast]:
@@ -102,12 +105,6 @@ def contrasts_for(constitution: Constitution, groups: Sequence[str], design: Des
 def own_effects(contrasts: Iterable[Contrast]) -> Iterator[Contrast]:
     """Yield the contrasts that show what a trait, alone or tuned for, does on its own messages."""
     return (each for each in contrasts if each.group and each.question in ("alone", "models"))
-
-
-def pressed_conditions(constitution: Constitution, group: str, design: Design) -> list[Condition]:
-    """Return the conditions that a message under pressure is answered under: those of the intended effect."""
-    names = {PLAIN, alone(group), BASE, TUNED}
-    return [each for each in conditions_for(constitution, group, design) if each.name in names]
 
 
 def pressed_contrasts(

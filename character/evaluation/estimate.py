@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from character.backends.measuring import Estimate, Meter, alike, mean_message, unsent_lms
-from character.config import BackendConfig
-from character.evaluation.neutral_messages import everyday_messages
 from character.evaluation.probe import EvaluationPlan, EvaluationSteps
+from character.evaluation.ready_messages import everyday_messages
 
 
-def estimated(plan: EvaluationPlan, models: Mapping[str, BackendConfig]) -> Estimate:
+def estimated(plan: EvaluationPlan) -> Estimate:
     """Return per stage, and as ``all``, the calls, tokens and USD an evaluation will take.
 
     Messages that are alike are answered and judged once, and each pair of traits is offered once to each
     model. Prompts are measured, lengths of replies assumed, re-asks and refills left out; an unknown price is
     None.
     """
-    steps, meter = EvaluationSteps(plan, unsent_lms({**plan.config.backends, **models})), Meter()
+    steps, meter = EvaluationSteps(plan, unsent_lms({**plan.config.backends, **plan.models})), Meter()
     batches = [meter.drive(steps.messages(trait)) for trait in plan.constitution.traits]
     for tasks in alike(steps.tasks(batches), lambda task: (task[1:], len(task.message.turns))):
         task = tasks[0]._replace(message=mean_message([each.message for each in tasks]))

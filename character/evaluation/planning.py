@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from character.config import COMPARED, BackendConfig, Config, EffectConfig, as_config, with_section
+from character.config import COMPARED, Config, EffectConfig, as_config, with_section
 from character.constitution import Constitution
 from character.errors import ConfigError, InputError
 from character.evaluation.preference_judge import PreferenceJudge
-from character.evaluation.probe import EvaluationPlan, Planned
+from character.evaluation.probe import EvaluationPlan
 from character.evaluation.reading import messages_of
 from character.inputs import as_constitution
 from character.messages.files import MessageSource, as_source
@@ -22,11 +22,12 @@ from character.runs.session import reading, stored_constitution
 
 _MADE_HERE = {"preference", "yardstick", "held_out_from"}
 """Options that may be more in Python than the text that the configuration holds."""
+_HANDED_ON = ("responder", "gauge", "on_progress")
 
 
-def planned(
+def plan_of(
     constitution: Constitution | Path | str, config: Config | Path | str | None, options: Mapping[str, Any]
-) -> Planned:
+) -> EvaluationPlan:
     """Return the evaluation that the arguments of ``effect`` ask for; raises what it raises before any call."""
     names = EffectConfig.model_fields.keys() - _MADE_HERE
     plain = {name: value for name, value in options.items() if name in names}
@@ -34,38 +35,36 @@ def planned(
     constitution = as_constitution(constitution)
     if options.get("traits"):
         constitution = constitution.only(options["traits"])
-    wanted = config.effect
-    models = dict(
-        options.get("models") or {name: config.backends[name] for name in COMPARED if name in config.backends}
-    )
-    held_out_from = options.get("held_out_from") or wanted.held_out_from
-    yardstick = options.get("yardstick") or wanted.yardstick
+    section = config.effect
+    compared = {name: config.backends[name] for name in COMPARED if name in config.backends}
+    models = dict(options.get("models") or compared)
+    held_out_from = options.get("held_out_from") or section.held_out_from
+    yardstick = options.get("yardstick") or section.yardstick
     plan = EvaluationPlan(
         constitution=constitution,
         config=config,
-        design=wanted.design or ("models" if models else "traits"),
+        design=section.design or ("models" if models else "traits"),
         given=_messages(options.get("messages"), constitution, generated_without=bool(held_out_from)),
-        messages_per_trait=wanted.messages_per_trait,
-        neutral_messages=wanted.neutral_messages,
-        pressed_messages=wanted.pressed_messages,
-        choices=wanted.choices,
+        messages_per_trait=section.messages_per_trait,
+        neutral_messages=section.neutral_messages,
+        pressed_messages=section.pressed_messages,
+        choices=section.choices,
         unlike=(*options.get("unlike", ()), *_texts_of(held_out_from)),
-        judged=wanted.judged,
+        judged=section.judged,
         yardstick=None if yardstick is None else _yardstick(yardstick),
+        models=models,
+        preference=_preference(options.get("preference") or section.preference, constitution),
+        **{name: options[name] for name in _HANDED_ON if options.get(name) is not None},
     )
-    preference = _preference(options.get("preference") or wanted.preference, constitution)
-    _check(plan, models, preference)
-    on_progress = options.get("on_progress") or (lambda _progress: None)
-    return Planned(plan, models, preference, options.get("responder"), options.get("gauge"), on_progress)
+    _check(plan)
+    return plan
 
 
-def _check(
-    plan: EvaluationPlan, models: Mapping[str, BackendConfig], preference: PreferenceJudge | None
-) -> None:
+def _check(plan: EvaluationPlan) -> None:
     """Raise InputError where what is asked for does not go together."""
-    if (plan.design != "traits") != (set(models) == set(COMPARED)):
+    if (plan.design != "traits") != (set(plan.models) == set(COMPARED)):
         raise InputError(
-            f"found the models {', '.join(models) or 'none'} for the design {plan.design!r}.",
+            f"found the models {', '.join(plan.models) or 'none'} for the design {plan.design!r}.",
             expected="base and tuned for the designs models and both, none for traits",
         )
     if plan.choices and not plan.neutral_messages:
@@ -76,10 +75,10 @@ def _check(
         )
     if plan.judged:
         return
-    if preference is None or plan.choices or plan.pressed_messages:
+    if plan.preference is None or plan.choices or plan.pressed_messages:
         raise InputError(
             "found no preference model to stand in for the judge."
-            if preference is None
+            if plan.preference is None
             else f"found {plan.choices} choices and {plan.pressed_messages} messages under pressure, "
             "and no judge to look at them.",
             expected="a preference model (--preference), and neither choices nor pressure, "

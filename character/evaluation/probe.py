@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -12,21 +12,14 @@ from character.config import BackendConfig, Config
 from character.constitution import Constitution, Trait
 from character.evaluation.choices.chooser import TraitChooser
 from character.evaluation.choices.offers import Offer, choosing_conditions, offers_for
-from character.evaluation.conditions import (
-    Condition,
-    Design,
-    conditions_for,
-    contrasts_for,
-    pressed_conditions,
-)
+from character.evaluation.conditions import Condition, Design, conditions_for, contrasts_for
 from character.evaluation.judges.coherence import CoherenceJudge, Compared
 from character.evaluation.judges.custom import answered_by, gauged_by
 from character.evaluation.judges.degrees import Gauge, Gauged
 from character.evaluation.judges.responder import Answered, CharacterResponder
 from character.evaluation.measures import measures_of
-from character.evaluation.neutral_messages import everyday_messages
 from character.evaluation.preference_judge import PreferenceJudge
-from character.evaluation.pressure import PRESSURES, Pressure, pressed
+from character.evaluation.ready_messages import PRESSURES, Pressure, everyday_messages, pressed
 from character.evaluation.records import Choice, Probed, Response
 from character.messages.files import MessageSource
 from character.messages.generator import MessageGenerator
@@ -53,7 +46,7 @@ class EvaluationProgress:
 
 @dataclass(frozen=True)
 class EvaluationPlan:
-    """What is evaluated, on which messages (see ``effect``)."""
+    """What is evaluated, on which messages, and who answers and judges besides ours (see ``effect``)."""
 
     constitution: Constitution
     config: Config
@@ -66,6 +59,11 @@ class EvaluationPlan:
     unlike: tuple[str, ...] = ()
     judged: bool = True
     yardstick: Constitution | None = None
+    models: Mapping[str, BackendConfig] = field(default_factory=dict)
+    preference: PreferenceJudge | None = None
+    responder: Any = None
+    gauge: Any = None
+    on_progress: Callable[[EvaluationProgress], None] = lambda _progress: None
 
     def judged_as(self, trait: Trait) -> Trait:
         """Return a trait as the judge is told of it: in the yardstick's words where it has one of the name."""
@@ -77,18 +75,6 @@ class EvaluationPlan:
         """The groups of messages: one per trait, and "" for the neutral ones."""
         names = [trait.name for trait in self.constitution.traits]
         return [*names, ""] if self.neutral_messages else names
-
-
-@dataclass(frozen=True)
-class Planned:
-    """An evaluation that can be begun: its plan, the models compared, and who judges and answers besides ours."""
-
-    plan: EvaluationPlan
-    models: Mapping[str, BackendConfig]
-    preference: PreferenceJudge | None
-    responder: Any
-    gauge: Any
-    on_progress: Callable[[EvaluationProgress], None]
 
 
 class StoppedError(Exception):
@@ -128,47 +114,45 @@ class EvaluationSteps:
             return MessageBatch(messages=tuple(distinct.values()), drops=plan.given.drops(trait.name))
         kinds = plan.config.messages.kinds
         share, rest = divmod(plan.messages_per_trait, len(kinds))
-        made: list[MessageBatch] = []
+        messages: list[Message] = []
+        drops: list[Drop] = []
         for number, kind in enumerate(kinds):
             arguments = {
                 "trait": trait,
                 "kind": kind,
                 "num_messages": share + (number < rest),
                 "constitution": plan.constitution,
-                "existing": [*plan.unlike, *(m.text for batch in made for m in batch.messages)],
+                "existing": [*plan.unlike, *(message.text for message in messages)],
                 "seed": stable_seed(plan.config.seed, "held out"),
             }
             if arguments["num_messages"]:
                 before_each()
-                made += yield [ModuleCall(self._generator, arguments, self._lm("messages"))]
-        return MessageBatch(
-            messages=tuple(message for batch in made for message in batch.messages),
-            drops=tuple(drop for batch in made for drop in batch.drops),
-        )
+                (batch,) = yield [ModuleCall(self._generator, arguments, self._lm("messages"))]
+                messages += batch.messages
+                drops += batch.drops
+        return MessageBatch(messages=tuple(messages), drops=tuple(drops))
 
     def tasks(self, batches: Sequence[MessageBatch]) -> list[ProbeTask]:
         """Return what is answered and judged, where these are the messages of the traits, in their order."""
-        plan = self._plan
-        traits = plan.constitution.traits
-        by_trait = [(trait.name, list(batch.messages)) for trait, batch in zip(traits, batches, strict=True)]
-        tasks = [ProbeTask(message, name) for name, messages in by_trait for message in messages]
-        tasks += [
-            ProbeTask(m, "") for m in everyday_messages(plan.constitution.language, plan.neutral_messages)
-        ]
-        tasks += [
-            ProbeTask(message, name, pressure)
-            for name, messages in by_trait
-            for message in [each for each in messages if len(each.turns) == 1][: plan.pressed_messages]
-            for pressure in PRESSURES
-        ]
-        return tasks
+        plan, constitution = self._plan, self._plan.constitution
+        calm: list[ProbeTask] = []
+        pressed: list[ProbeTask] = []
+        for trait, batch in zip(constitution.traits, batches, strict=True):
+            calm += [ProbeTask(message, trait.name) for message in batch.messages]
+            short = [message for message in batch.messages if len(message.turns) == 1]
+            pressed += [
+                ProbeTask(message, trait.name, pressure)
+                for message in short[: plan.pressed_messages]
+                for pressure in PRESSURES
+            ]
+        everyday = everyday_messages(constitution.language, plan.neutral_messages)
+        return [*calm, *(ProbeTask(message, "") for message in everyday), *pressed]
 
     def offers(self, messages: Sequence[tuple[Message, str]]) -> list[tuple[Offer, Condition]]:
         """Return what each model may choose from: the same pairs of traits on the same messages."""
         plan = self._plan
-        offers = offers_for(
-            plan.constitution, messages, plan.choices, stable_seed(plan.config.seed, "offers")
-        )
+        seed = stable_seed(plan.config.seed, "offers")
+        offers = offers_for(plan.constitution, messages, plan.choices, seed)
         return [(offer, condition) for condition in choosing_conditions(plan.design) for offer in offers]
 
     def choice(self, offer: Offer, condition: Condition) -> Steps[Choice]:
@@ -186,8 +170,8 @@ class EvaluationSteps:
         """Return a message with its responses and what the judges found in them."""
         constitution, group = self._plan.constitution, task.group
         message = pressed(task.message, task.pressure) if task.pressure else task.message
-        pick = pressed_conditions if task.pressure else conditions_for
-        conditions = pick(constitution, group, self._plan.design)
+        is_pressed = task.pressure is not None
+        conditions = conditions_for(constitution, group, self._plan.design, is_pressed=is_pressed)
         traits = [constitution.trait(group)] if task.pressure else list(constitution.traits)
         traits = [self._plan.judged_as(trait) for trait in traits] if self._plan.judged else []
         answers = yield [Branch(self._answer(message, condition)) for condition in conditions]
@@ -251,10 +235,9 @@ class EvaluationSteps:
 class Probing:
     """Makes every response and judgement of a plan, as many messages at once as the configuration allows."""
 
-    def __init__(self, planned: Planned, lms: Mapping[str, Any], store: RunStore) -> None:
-        self._plan, self._store, self._tell = planned.plan, store, planned.on_progress
-        own = {"responder": planned.responder, "gauge": planned.gauge}
-        self._steps = EvaluationSteps(planned.plan, lms, **own)
+    def __init__(self, plan: EvaluationPlan, lms: Mapping[str, Any], store: RunStore) -> None:
+        self._plan, self._store = plan, store
+        self._steps = EvaluationSteps(plan, lms, responder=plan.responder, gauge=plan.gauge)
         self._done = self._total = 0
         self._is_stopping = False
 
@@ -269,7 +252,7 @@ class Probing:
         batches = await aparallel([partial(adrive, each) for each in generations])
         tasks = self._steps.tasks(batches)
         self._total = len(tasks) + plan.choices * len(choosing_conditions(plan.design))
-        self._tell(EvaluationProgress(0, self._total, Usage()))
+        plan.on_progress(EvaluationProgress(0, self._total, Usage()))
         probed = await self._each(self._steps.probed(task) for task in tasks)
         return probed, [drop for batch in batches for drop in batch.drops if not drop.recovered]
 
@@ -279,17 +262,15 @@ class Probing:
         return await self._each(self._steps.choice(*each) for each in self._steps.offers(messages))
 
     async def _each(self, steps: Iterable[Steps[T]]) -> list[T]:
-        """Run steps, each for one message or choice."""
-        return await aparallel(
-            [partial(self._counted, each) for each in steps], limit=self._plan.config.concurrency
-        )
+        counted = [partial(self._counted, each) for each in steps]
+        return await aparallel(counted, limit=self._plan.config.concurrency)
 
     async def _counted(self, steps: Steps[T]) -> T:
         self._check_goes_on()
         result = await adrive(steps)
         self._done += 1
         usage = sum(self._store.usage("stage").values(), Usage())
-        self._tell(EvaluationProgress(self._done, self._total, usage))
+        self._plan.on_progress(EvaluationProgress(self._done, self._total, usage))
         return result
 
     def _check_goes_on(self) -> None:

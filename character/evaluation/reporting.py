@@ -11,8 +11,8 @@ from character.config import is_rehearsal_model
 from character.evaluation.choices.ratings import revealed
 from character.evaluation.conditions import contrasts_for, pressed_contrasts
 from character.evaluation.preference_judge import opinion_of
-from character.evaluation.pressure import PRESSURES
-from character.evaluation.probe import Planned
+from character.evaluation.probe import EvaluationPlan
+from character.evaluation.ready_messages import PRESSURES
 from character.evaluation.records import Choice, EffectReport, Probed, Response
 from character.evaluation.shifts import (
     coherences,
@@ -28,15 +28,14 @@ from character.text import fingerprint
 
 
 def report_of(
-    planned: Planned,
+    plan: EvaluationPlan,
     probed: Sequence[Probed],
     choices: Sequence[Choice],
     lost: Iterable[Drop],
     usage: Usage,
 ) -> EffectReport:
     """Return the report of what was answered, judged and chosen, what was lost, and what the calls took."""
-    plan, preference, constitution = planned.plan, planned.preference, planned.plan.constitution
-    design, seed = plan.design, plan.config.seed
+    constitution, design, seed = plan.constitution, plan.design, plan.config.seed
     traits = [trait.name for trait in constitution.traits]
     contrasts = contrasts_for(constitution, plan.groups, design)
     pressures = PRESSURES if plan.pressed_messages else ()
@@ -53,7 +52,7 @@ def report_of(
         language=constitution.language,
         seed=seed,
         version=__version__,
-        models=_answered(planned, probed, choices),
+        models=_answered(plan, probed, choices),
         num_messages=dict(Counter(each.group for each in probed if not each.pressure)),
         shifts=shifts_of(probed, contrasts, traits, seed=seed),
         kinds=shifts_by_kind(probed, contrasts, seed=seed),
@@ -62,17 +61,17 @@ def report_of(
         coherence=coherences(probed, contrasts, seed=seed),
         robustness=survivals(probed, pressed, seed=seed),
         revealed=revealed(choices, constitution, seed=seed),
-        opinion=opinion_of(probed, contrasts, constitution, preference, seed=seed) if preference else None,
+        opinion=plan.preference and opinion_of(probed, contrasts, constitution, plan.preference, seed=seed),
         judged=plan.judged,
         moved=most_moved(probed, contrasts),
         dropped=dict(Counter(drop.reason for drop in drops).most_common()),
         usage=usage,
-        rehearsal=_is_rehearsal(planned),
+        rehearsal=_is_rehearsal(plan),
     )
 
 
 def _answered(
-    planned: Planned, probed: Iterable[Probed], choices: Iterable[Choice]
+    plan: EvaluationPlan, probed: Iterable[Probed], choices: Iterable[Choice]
 ) -> dict[str, tuple[str, ...]]:
     """Return per condition which models answered: as they were asked for, then as servers call them otherwise."""
     responses = (response for each in probed for response in each.responses)
@@ -81,14 +80,14 @@ def _answered(
         served[reply.condition].add(reply.model)
     answered = {}
     for condition, names in served.items():
-        asked = planned.models.get(condition, planned.plan.config.backend("responses")).model_name
+        asked = plan.models.get(condition, plan.config.backend("responses")).model_name
         bare = asked.rpartition("/")[2]
         others = sorted(name for name in names if name and name.rpartition("/")[2] != bare)
         answered[condition] = (asked, *others)
     return answered
 
 
-def _is_rehearsal(planned: Planned) -> bool:
-    roles = ("responses", "judge") if planned.plan.judged else ("responses",)
-    backends = [*(planned.plan.config.backend(role) for role in roles), *planned.models.values()]
+def _is_rehearsal(plan: EvaluationPlan) -> bool:
+    roles = ("responses", "judge") if plan.judged else ("responses",)
+    backends = [*(plan.config.backend(role) for role in roles), *plan.models.values()]
     return any(backend.kind == "rehearsal" or is_rehearsal_model(backend.model) for backend in backends)

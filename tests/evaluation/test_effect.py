@@ -18,8 +18,8 @@ from character.evaluation.effect import effect
 from character.evaluation.page.findings import findings
 from character.evaluation.page.page import effect_page
 from character.evaluation.page.writing import is_sure
-from character.evaluation.pressure import PRESSURES
 from character.evaluation.probe import EvaluationProgress
+from character.evaluation.ready_messages import PRESSURES
 from character.evaluation.records import EffectReport, Probed, Shift
 from character.locale import wording
 from character.report import render

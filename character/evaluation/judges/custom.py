@@ -55,7 +55,7 @@ def gauged_by(
     is_prediction = isinstance(result, dspy.Prediction)
     degrees = result.get("degrees") if is_prediction else getattr(result, "degrees", None)
     is_list = isinstance(degrees, list | tuple) and len(degrees) == len(order)
-    if not is_list or not set(degrees) <= set(DEGREES):
+    if not is_list or any(degree not in DEGREES for degree in degrees):
         raise InvalidReplyError(
             f"the judge returned {_told(result)} for {len(order)} responses.",
             expected=f"dspy.Prediction(degrees=[…]) with one of {', '.join(DEGREES)} per response",

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from character.evaluation.conditions import INTENDED
-from character.evaluation.page.folding import Found, told
 from character.evaluation.page.opinion import opinion_notes
 from character.evaluation.page.revealed import revealed_notes
 from character.evaluation.page.writing import changed_word, condition_word, is_sure, written
 from character.evaluation.records import EffectFigure, EffectReport
 from character.locale import listed, wording
 from character.report import Note
+from character.report.parts import Weight
 
 MANY_OVERDONE = 0.1
 """Share of overdone responses, surely passed at the low end of its interval, that asks for attention."""
@@ -24,6 +25,8 @@ EVEN = 0.5
 """Degrees within which the whole interval of a shift must lie for nothing to have changed."""
 CONTRADICTS = 0.5
 """Share of comparisons alike in both orders below which a judge of quality is said to contradict itself."""
+MANY = 3
+"""Findings of one kind from which they share a sentence."""
 _ORDER = ("look", "note", "fine")
 
 
@@ -46,6 +49,38 @@ def findings(report: EffectReport, language: str) -> list[Note]:
         *opinion_notes(report, language),
     ]
     return sorted(notes, key=lambda note: _ORDER.index(note.weight))
+
+
+@dataclass(frozen=True)
+class Found:
+    """A finding: its ``kind`` names the sentence that tells it, ``said`` fills that in.
+
+    ``where`` parts it from others of its kind.
+    """
+
+    kind: str
+    weight: Weight
+    said: Mapping[str, str]
+    where: str = ""
+
+
+def told(found: Iterable[Found], words: Mapping[str, str]) -> list[Note]:
+    """Return findings as notes, in the order in which each kind comes first: a few of a kind each its own.
+
+    ``words`` hold the sentence of a kind under its name, and where many may share one, that one under
+    ``KIND_many`` and an item of the list below it under ``KIND_item``.
+    """
+    kinds: dict[tuple[str, Weight, str], list[Found]] = {}
+    for each in found:
+        kinds.setdefault((each.kind, each.weight, each.where), []).append(each)
+    notes: list[Note] = []
+    for (kind, weight, where), alike in kinds.items():
+        if len(alike) < MANY or f"{kind}_many" not in words:
+            notes += [Note(words[kind].format(where=where, **each.said), weight) for each in alike]
+            continue
+        items = tuple(words[f"{kind}_item"].format(**each.said) for each in alike)
+        notes.append(Note(words[f"{kind}_many"].format(where=where, count=len(alike)), weight, items))
+    return notes
 
 
 def _state(report: EffectReport, language: str) -> Iterator[Note]:
@@ -74,14 +109,17 @@ def _intended(report: EffectReport, language: str) -> Iterator[Found]:
             "number": str(report.num_messages[shift.contrast.group]),
         }
         where = wording("effect.page", language)[f"{question}_where"]
-        if not is_sure(shift, report) and _leans(shift.shift):
+        if is_sure(shift, report):
+            is_more = shift.shift.estimate >= 0
+            yield (
+                Found("found", "fine", values, where)
+                if is_more
+                else Found("backwards", "look", values, where)
+            )
+        elif _leans(shift.shift):
             yield Found("unsure", "note", values, where)
-        elif not is_sure(shift, report):
-            yield Found("missing", "look", values, where)
-        elif shift.shift.estimate < 0:
-            yield Found("backwards", "look", values, where)
         else:
-            yield Found("found", "fine", values, where)
+            yield Found("missing", "look", values, where)
 
 
 def _leans(figure: EffectFigure) -> bool:
