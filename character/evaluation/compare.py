@@ -18,7 +18,7 @@ from character.statistics.intervals import difference_interval
 from character.statistics.significance import permutation_p_value
 
 SHARED = 0.5
-"""Share of the messages that two evaluations must have in common to be compared one by one, on those alone."""
+"""Share of the messages that two evaluations must share to be compared one by one, on those alone."""
 
 
 class Change(Record):
@@ -26,9 +26,9 @@ class Change(Record):
 
     Where no judge was called, in log-odds of the preference model. ``is_paired`` where both were measured on
     the same messages, which are then compared one by one; the few that only one of them has are left out.
-    ``num_messages`` are those compared. ``p`` is two-sided, by sign flips of messages (paired) or by exchanging
-    messages between the two (else); ``adjusted_p`` Holm's over the changes of intended effects, or over the
-    others (see ``is_intended``).
+    ``num_messages`` are those compared. ``p`` is two-sided, by sign flips of messages (paired) or by
+    exchanging messages between the two (else); ``adjusted_p`` Holm's over the changes of intended effects, or
+    over the others (see ``is_intended``).
     """
 
     contrast: Contrast

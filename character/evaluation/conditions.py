@@ -1,4 +1,4 @@
-"""The conditions that responses are compared under: no trait, one, all, all but one; or two models without any."""
+"""The conditions that responses are compared under: no trait, one, all, all but one; or two models."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Question = Literal["alone", "within", "character", "models", "pressed"]
 
 
 class Condition(Record):
-    """What a response is made under: the traits that the prompt shows, and the role of the model that answers.
+    """What a response is made under: the traits in its prompt, and the role of the model that answers.
 
     ``name`` is ``plain``, ``trait: NAME``, ``character``, ``without: NAME``, ``base`` or ``tuned``.
     """
@@ -32,11 +32,11 @@ class Condition(Record):
 
 
 class Contrast(Record):
-    """A condition and what it is compared with, on the messages of one group: a trait's name, or "" for neutral ones.
+    """A condition and what it is compared with, on one group's messages: a trait's name, or "" for neutral.
 
-    ``question`` is what the comparison answers: ``alone`` (what a trait does), ``within`` (what it does beside
-    the others), ``character`` (what all do), ``models`` (what the tuned model does), ``pressed`` (what is left
-    of a trait, or of tuning, under the ``pressure`` on the messages, see ``pressures``; "" for none).
+    ``question`` is what the comparison answers: ``alone`` (what a trait does), ``within`` (what it does
+    beside the others), ``character`` (what all do), ``models`` (what the tuned model does), ``pressed`` (what
+    is left of a trait, or of tuning, under the ``pressure`` on the messages, see ``pressures``; "" for none).
     """
 
     question: Question
@@ -65,8 +65,8 @@ def conditions_for(
 ) -> list[Condition]:
     """Return the conditions that a message is answered under: of a trait's group, or of the neutral one ("").
 
-    With a single trait, that trait alone is the whole character. Under pressure they are those of the intended
-    effect.
+    With a single trait, that trait alone is the whole character. Under pressure they are those of the
+    intended effect.
     """
     contrasts = contrasts_for(constitution, [group], design)
     compared = own_effects(contrasts) if is_pressed else contrasts

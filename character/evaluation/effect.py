@@ -57,7 +57,7 @@ CHOICES_NAME, PAGE_NAME, CARDS_NAME = "choices.jsonl", "effect.html", "cards"
 
 
 def _described(changes: Mapping[str, tuple[Any, Any]]) -> list[str]:
-    """Return in words what differs from before, each once, with its values where these are no fingerprints."""
+    """Return in words what differs from before, each once; with its values where these are no fingerprints."""
     words: dict[str, None] = {}
     for place, (before, now) in changes.items():
         name = place.partition(".")[0]
@@ -113,7 +113,7 @@ class EffectResult(EffectReport):
 
 
 class EffectOptions(TypedDict, total=False):
-    """The options of ``effect`` besides constitution, folder and configuration, those of ``[effect]`` among them."""
+    """What ``effect`` takes besides constitution, folder and configuration; values of ``[effect]`` as well."""
 
     messages: Mapping[str, MessageBatch] | MessageSource | Path | str | None
     traits: Sequence[str]

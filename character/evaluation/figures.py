@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from character.evaluation.records import Coherence, MeasureShift, OpinionShift, Shift
 
 
-Tested = TypeVar("Tested", bound="Shift | MeasureShift | Coherence | OpinionShift | Change")
+Tested = TypeVar("Tested", "Shift", "MeasureShift", "Coherence", "OpinionShift", "Change")
 """A record with a p-value and an ``adjusted_p``."""
 
 

@@ -1,4 +1,4 @@
-"""What an evaluation is asked for, made into its plan: files are read, and what does not go together is refused."""
+"""What an evaluation is asked for, made into its plan: files are read, what does not fit is refused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _HANDED_ON = ("responder", "gauge", "on_progress")
 def plan_of(
     constitution: Constitution | Path | str, config: Config | Path | str | None, options: Mapping[str, Any]
 ) -> EvaluationPlan:
-    """Return the evaluation that the arguments of ``effect`` ask for; raises what it raises before any call."""
+    """Return what the arguments of ``effect`` ask for; raises what ``effect`` raises before any call."""
     names = EffectConfig.model_fields.keys() - _MADE_HERE
     plain = {name: value for name, value in options.items() if name in names}
     config = with_section(as_config(config), "effect", plain)

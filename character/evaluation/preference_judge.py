@@ -45,7 +45,7 @@ class PreferenceJudge:
 
 
 def with_odds(probed: Sequence[Probed], judge: PreferenceJudge, constitution: Constitution) -> list[Probed]:
-    """Return the messages with the model's score of every response, for every trait (pressed: for their own)."""
+    """Return the messages with the model's score of every response, for every trait (pressed: their own)."""
     sides = [
         Scored(each.message, response.text, trait)
         for each in probed
@@ -75,8 +75,8 @@ def opinion_of(
 ) -> Opinion:
     """Return the model's shifts, and how far it and the judge agree where the judge judged.
 
-    p-values are by sign flips of messages, adjusted (Holm) among the intended shifts, and among the others, of
-    one question.
+    p-values are by sign flips of messages, adjusted (Holm) among the intended shifts, and among the others,
+    of one question.
     """
     shifts: list[OpinionShift] = []
     for contrast in contrasts:
@@ -135,6 +135,6 @@ def _nearer(pair: Paired, trait: Trait) -> float | None:
 
 
 def _alike(pair: Paired, trait: Trait) -> float | None:
-    """Return 1 where judge and model put the same response first, 0 where not, None where the judge prefers none."""
+    """Return 1 where judge and model prefer the same response, 0 where not, None where the judge prefers none."""
     nearer = _nearer(pair, trait)
     return None if not nearer else float(((odds_apart(pair, trait.name) or 0.0) > 0) == (nearer > 0))

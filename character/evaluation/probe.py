@@ -1,4 +1,4 @@
-"""The calls of an evaluation: messages first, then each one's responses and what blind judges find in them."""
+"""The calls of an evaluation: messages, then their responses, then what blind judges find in these."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class EvaluationPlan:
     on_progress: Callable[[EvaluationProgress], None] = lambda _progress: None
 
     def judged_as(self, trait: Trait) -> Trait:
-        """Return a trait as the judge is told of it: in the yardstick's words where it has one of the name."""
+        """Return a trait as the judge is told of it: in the yardstick's words where that has the name."""
         worded = self.yardstick.traits if self.yardstick else ()
         return next((each for each in worded if each.name == trait.name), trait)
 

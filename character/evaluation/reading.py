@@ -25,7 +25,7 @@ def read_report(folder: Path | str) -> EffectReport:
 
 
 def read_effect(folder: Path | str) -> tuple[EffectReport, list[Probed]]:
-    """Return the report of an evaluation in a folder, and its responses; raises StoreError where there is none."""
+    """Return the report of an evaluation in a folder, and its responses; raises StoreError without one."""
     report = read_report(folder)
     path, probed = Path(folder) / RESPONSES_NAME, []
     with _reading(path):
@@ -37,10 +37,11 @@ def read_effect(folder: Path | str) -> tuple[EffectReport, list[Probed]]:
 
 
 def messages_of(folder: Path | str, constitution: Constitution) -> GivenMessages:
-    """Return the messages of an evaluation for the traits of a constitution: on these, two are compared one by one.
+    """Return the messages of an evaluation for a constitution's traits: on these, two are compared one by
+    one.
 
-    Raises StoreError where there is no finished evaluation, and MessagesError where it has no messages of some
-    trait.
+    Raises StoreError where there is no finished evaluation, and MessagesError where it has no messages of
+    some trait.
     """
     _report, probed = read_effect(folder)
     messages: dict[str, list[Message]] = {trait.name: [] for trait in constitution.traits}

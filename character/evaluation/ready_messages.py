@@ -1,4 +1,4 @@
-"""Messages that need no writing: everyday ones, which call for no trait, and a trait's own put under pressure."""
+"""Messages that need no writing: everyday ones, which call for no trait, and a trait's under pressure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an evaluation knows and says: responses with what was found in them, and shifts with their certainty."""
+"""What an evaluation knows and says: responses with what was found in them, shifts with their certainty."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ DEGREE_SCORES: dict[Degree, int] = {"opposite": -1, "absent": 0, "subtle": 1, "n
 class Response(Record):
     """One response to a message under a condition.
 
-    ``degrees`` holds, per trait, how strongly the judge found it (a trait whose judgement was lost is missing);
-    ``odds`` how well it fits a trait by a preference model, in log-odds, of which only differences on one
-    message count; ``measures`` what was counted without a judge.
+    ``degrees`` holds, per trait, how strongly the judge found it (a trait whose judgement was lost is
+    missing); ``odds`` how well it fits a trait by a preference model, in log-odds, of which only differences
+    on one message count; ``measures`` what was counted without a judge.
     """
 
     message_id: str
@@ -107,7 +107,7 @@ class MeasureShift(Record):
 
 
 class OverdoneShare(Record):
-    """The share of responses to a trait's messages under a condition that overdo it, and the count per degree."""
+    """The share of responses to a trait's messages under a condition that overdo it, and how many per degree."""
 
     trait: str
     condition: str
@@ -119,7 +119,7 @@ class OverdoneShare(Record):
 class Moved(Record):
     """A message that a trait moved: the responses under the condition and its reference, and their degrees.
 
-    Without a judge the degrees are None. ``odds`` says by how many log-odds the condition's response fits better.
+    Without a judge the degrees are None; ``odds`` says how much better the condition's response fits.
     """
 
     contrast: Contrast
@@ -146,7 +146,7 @@ class Survival(Record):
 
 
 class Coherence(Record):
-    """How much better replies are under a condition than under its reference, whatever their character: -1 … 1.
+    """How much better replies are under a condition than its reference, whatever their character: -1 … 1.
 
     The mean of verdicts in both orders, so that a preference for a place in the list cancels out.
     ``agreement`` is the share of comparisons in which both orders gave the same verdict.
@@ -165,9 +165,9 @@ class Rating(Record):
 
     0 is the mean of the traits that the character does not have (``is_other``). ``ratings``, ``shown`` and
     ``offered`` (how often the trait was shown, of the times that it was offered and one of the two was shown)
-    are by condition. Of two models ``difference`` is the tuned one's rating less the base's, and ``p`` that of
-    no difference; of one model ``p`` is that of choices by chance. ``adjusted_p`` is Holm's over the traits of
-    the character; both are None for other traits.
+    are by condition. Of two models ``difference`` is the tuned one's rating less the base's, and ``p`` that
+    of no difference; of one model ``p`` is that of choices by chance. ``adjusted_p`` is Holm's over the
+    traits of the character; both are None for other traits.
     """
 
     trait: str
@@ -194,11 +194,11 @@ class Revealed(Record):
 
 
 class OpinionShift(Record):
-    """How much better than under its reference a response fits a trait under a condition, by a preference model.
+    """How much better a response fits a trait under a condition than its reference, by a preference model.
 
-    ``odds`` is the mean difference of scores in log-odds, ``preferred`` the mean probability, in 0..1, that the
-    condition's response is the better one. ``judge`` is the judge's shift on the same messages, in degrees
-    nearer to the trait's target (negative: further away), since too much fits as badly as too little;
+    ``odds`` is the mean difference of scores in log-odds, ``preferred`` the mean probability, in 0..1, that
+    the condition's response is the better one. ``judge`` is the judge's shift on the same messages, in
+    degrees nearer to the trait's target (negative: further away), since too much fits as badly as too little;
     ``agreement`` the share of the ``num_compared`` messages on which the judge prefers one response where the
     model prefers the same. Both are None where the judge said nothing.
     """
@@ -219,9 +219,9 @@ class OpinionShift(Record):
 class Opinion(Record):
     """What a preference model finds, beside the judge or in its place.
 
-    ``agreement`` with the judge is on the intended effects, alone or of a tuned model, whole messages resampled.
-    ``not_fitted`` are the traits that the model was not fitted on, ``num_seen`` of ``num_messages`` the messages
-    that it was fitted on.
+    ``agreement`` with the judge is on the intended effects, alone or of a tuned model, whole messages
+    resampled. ``not_fitted`` are the traits that the model was not fitted on, ``num_seen`` of
+    ``num_messages`` the messages that it was fitted on.
     """
 
     model: str
@@ -276,9 +276,9 @@ class TraitReview(Record):
 class EffectReport(Record):
     """What the traits of a constitution do, and how surely. ``level`` is that of the tests and intervals.
 
-    ``worded`` has the fingerprint of each trait as prompts show it, ``judged_as`` of each as the judge was told
-    of it. ``judged`` is False where a preference model stood in for the judge: then there are no degrees, and
-    what rests on them is empty.
+    ``worded`` has the fingerprint of each trait as prompts show it, ``judged_as`` of each as the judge was
+    told of it. ``judged`` is False where a preference model stood in for the judge: then there are no
+    degrees, and what rests on them is empty.
     """
 
     constitution: str

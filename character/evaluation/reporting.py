@@ -36,6 +36,7 @@ def report_of(
 ) -> EffectReport:
     """Return the report of what was answered, judged and chosen, what was lost, and what the calls took."""
     constitution, design, seed = plan.constitution, plan.design, plan.config.seed
+    judge = plan.preference
     traits = [trait.name for trait in constitution.traits]
     contrasts = contrasts_for(constitution, plan.groups, design)
     pressures = PRESSURES if plan.pressed_messages else ()
@@ -61,7 +62,7 @@ def report_of(
         coherence=coherences(probed, contrasts, seed=seed),
         robustness=survivals(probed, pressed, seed=seed),
         revealed=revealed(choices, constitution, seed=seed),
-        opinion=plan.preference and opinion_of(probed, contrasts, constitution, plan.preference, seed=seed),
+        opinion=opinion_of(probed, contrasts, constitution, judge, seed=seed) if judge else None,
         judged=plan.judged,
         moved=most_moved(probed, contrasts),
         dropped=dict(Counter(drop.reason for drop in drops).most_common()),
@@ -73,7 +74,7 @@ def report_of(
 def _answered(
     plan: EvaluationPlan, probed: Iterable[Probed], choices: Iterable[Choice]
 ) -> dict[str, tuple[str, ...]]:
-    """Return per condition which models answered: as they were asked for, then as servers call them otherwise."""
+    """Return which models answered, by condition: as asked for, then as servers call them otherwise."""
     responses = (response for each in probed for response in each.responses)
     served: dict[str, set[str]] = defaultdict(set)
     for reply in chain[Response | Choice](responses, choices):

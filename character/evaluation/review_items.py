@@ -1,4 +1,4 @@
-"""What reviewers check of an evaluation: each message with the response that is to show the trait, and the other."""
+"""What reviewers check of an evaluation: messages with the response meant to show the trait and the other."""
 
 from __future__ import annotations
 

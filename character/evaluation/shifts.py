@@ -1,4 +1,4 @@
-"""What changed between conditions and how surely: paired by message, bootstrap intervals, tests by sign flips."""
+"""What changed between conditions, how surely: paired by message, bootstrap intervals, sign-flip tests."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def paired(probed: Iterable[Probed], contrast: Contrast) -> list[Paired]:
 
 
 def degrees_apart(pair: Paired, trait: str) -> float | None:
-    """Return by how many degrees the condition's response shows more of a trait; None where one was not judged."""
+    """Return by how many degrees the condition's response shows more of a trait; None if one is not judged."""
     one, other = pair.condition.degrees.get(trait), pair.reference.degrees.get(trait)
     return None if one is None or other is None else float(DEGREE_SCORES[one] - DEGREE_SCORES[other])
 
 
 def odds_apart(pair: Paired, trait: str) -> float | None:
-    """Return by how many log-odds the condition's response fits a trait better, by a preference model; else None."""
+    """Return by how many log-odds the condition's response fits a trait better; None without a model."""
     one, other = pair.condition.odds.get(trait), pair.reference.odds.get(trait)
     return None if one is None or other is None else one - other
 
@@ -127,7 +127,7 @@ def of_question(shift: Shift | OpinionShift) -> tuple[str, bool]:
 def measures_shifted(
     probed: Sequence[Probed], contrasts: Sequence[Contrast], *, seed: int = 0
 ) -> tuple[MeasureShift, ...]:
-    """Return how every measure that was ever other than 0 differs under every contrast, adjusted among all."""
+    """Return how each measure that was ever other than 0 differs under each contrast, adjusted among all."""
     shifts = []
     for contrast in contrasts:
         pairs = paired(probed, contrast)
@@ -151,7 +151,7 @@ def measures_shifted(
 
 
 def overdone_shares(probed: Sequence[Probed], traits: Sequence[str]) -> tuple[OverdoneShare, ...]:
-    """Return how strongly each trait shows in responses to its own messages, per condition that may show it."""
+    """Return how strongly each trait shows in responses to its own messages, by condition that may show it."""
     shares = []
     for trait in traits:
         for condition in (PLAIN, alone(trait), CHARACTER, BASE, TUNED):
@@ -232,7 +232,8 @@ def survivals(
 ) -> tuple[Survival, ...]:
     """Return what is left of each intended effect under the pressure of each contrast.
 
-    Shifts with and without pressure are compared on the messages that have both; the share's interval resamples those.
+    Shifts with and without pressure are compared on the messages that have both; the share's interval
+    resamples those.
     """
     found = []
     for contrast in contrasts:
@@ -267,7 +268,7 @@ def _share(sums: Floats) -> Floats:
 
 
 def _apart(pair: Paired, trait: str) -> float | None:
-    """Return how far two responses lie apart: in degrees, or by the preference model where no judge said any."""
+    """Return how far two responses lie apart: in degrees, or by the preference model where no judge spoke."""
     by_model = not pair.condition.degrees and not pair.reference.degrees
     apart = odds_apart(pair, trait) if by_model else degrees_apart(pair, trait)
     return None if apart is None else abs(apart)

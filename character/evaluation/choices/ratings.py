@@ -1,4 +1,4 @@
-"""Ratings of traits from what a model chose to show: Bradley-Terry, with whole messages resampled and exchanged."""
+"""Ratings of traits from what a model chose to show: Bradley-Terry, whole messages resampled and exchanged."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _ratings(
 
 
 def _tables(decided: Sequence[Choice], conditions: Sequence[str], names: Sequence[str]) -> Floats:
-    """Return how often, by message and condition, one trait (third axis) was shown and another (fourth) was not."""
+    """Return by message and condition how often one trait (third axis) was shown, another one (fourth) not."""
     messages = {message: i for i, message in enumerate(dict.fromkeys(c.message_id for c in decided))}
     place = {name: i for i, name in enumerate(names)}
     tables = np.zeros((len(messages), len(conditions), len(names), len(names)))
@@ -87,7 +87,7 @@ def _tables(decided: Sequence[Choice], conditions: Sequence[str], names: Sequenc
 
 
 def _rater(is_other: NDArray[np.bool_], num_conditions: int) -> Callable[[Floats], Floats]:
-    """Return what rates sums of tables: ratings (samples, conditions, traits), the mean of other traits at 0."""
+    """Return what rates sums of tables: (samples, conditions, traits), with the mean of other traits at 0."""
 
     def rate(sums: Floats) -> Floats:
         wins = sums.reshape(-1, len(is_other), len(is_other))

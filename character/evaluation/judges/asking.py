@@ -13,7 +13,7 @@ from character.text import language_name
 
 
 class LastReply(NamedTuple):
-    """The last reply and its ``fault`` ("" for none), with what all calls took and the replies that were lost."""
+    """The last reply and its ``fault`` ("" for none), what all calls took, and the replies that were lost."""
 
     reply: Reply
     fault: str
@@ -30,10 +30,11 @@ def asked(
     seed_of: Callable[[int], int],
     fault_of: Callable[[Reply], Fault] = lambda reply: Fault(reply.fault, reply.detail),
 ) -> Steps[LastReply]:
-    """Return the reply to a call about a message, made again with the seed of the attempt while there is a fault.
+    """Return the reply to a call about a message, which is made again, with another seed, while there is a
+    fault.
 
-    The call is given the message's language and turns. What was lost counts as recovered where a usable
-    reply came in the end; ``about`` leads its details.
+    The call is given the message's language and turns. What was lost counts as recovered where a usable reply
+    came in the end; ``about`` leads its details.
     """
     conversation = [turn.model_dump() for turn in message.turns]
     inputs = {**call.inputs, "language": language_name(message.language), "conversation": conversation}

@@ -20,7 +20,7 @@ _POINTS = {"first": 1, "second": -1, "tie": 0}
 
 
 class Compared(Record):
-    """Two verdicts on the same two responses, one in each order: 1 (the response is better), 0 (tie) or -1 (worse).
+    """Two verdicts on the same two responses, one in each order: 1 (the response is better), 0 (tie) or -1.
 
     They are None where one was lost, which a drop explains.
     """
@@ -42,7 +42,7 @@ class Compared(Record):
 
 @without_usage_note
 class CoherenceJudge(dspy.Module):
-    """Compares two responses to a message for coherence and use, in both orders; a fault is asked about again."""
+    """Compares two responses to a message for coherence and use, in both orders; a faulty reply is asked anew."""
 
     def __init__(self, max_reasks: int = 1) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Somebody else's responder or judge in an evaluation: any module or callable; its results are checked first."""
+"""Somebody else's responder or judge in an evaluation: any module or callable, whose results are checked."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def answered_by(
     """Return a module's response to a message with these traits, none for a plain one.
 
     It is given those of ``message``, ``traits`` and ``seed`` that it has parameters for, and returns
-    ``Answered``, a text, or a ``dspy.Prediction`` with ``response``. Raises InvalidReplyError for anything else.
+    ``Answered``, a text, or a ``dspy.Prediction`` with ``response``. Raises InvalidReplyError for all else.
     """
     (result,) = yield [ModuleCall(module, {"message": message, "traits": list(traits), "seed": seed}, lm)]
     if isinstance(result, Answered):
@@ -54,8 +54,11 @@ def gauged_by(
         return result
     is_prediction = isinstance(result, dspy.Prediction)
     degrees = result.get("degrees") if is_prediction else getattr(result, "degrees", None)
-    is_list = isinstance(degrees, list | tuple) and len(degrees) == len(order)
-    if not is_list or any(degree not in DEGREES for degree in degrees):
+    if (
+        not isinstance(degrees, list | tuple)
+        or len(degrees) != len(order)
+        or not all(map(_is_degree, degrees))
+    ):
         raise InvalidReplyError(
             f"the judge returned {_told(result)} for {len(order)} responses.",
             expected=f"dspy.Prediction(degrees=[…]) with one of {', '.join(DEGREES)} per response",
@@ -73,6 +76,10 @@ def identity_of(module: Any) -> str:
     home = module if callable(module) and hasattr(module, "__qualname__") else type(module)
     state = module.dump_state() if isinstance(module, dspy.Module) else {}
     return fingerprint([home.__module__, home.__qualname__, repr(state)])
+
+
+def _is_degree(value: object) -> bool:
+    return value in DEGREES
 
 
 def _told(result: Any) -> str:

@@ -1,4 +1,4 @@
-"""Reading how strongly a trait shows in responses, blind: in a random order, not told where they come from."""
+"""Reading how strongly a trait shows in responses, blind: in random order, not told where they come from."""
 
 from __future__ import annotations
 

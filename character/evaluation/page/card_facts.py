@@ -1,4 +1,4 @@
-"""What a card says of one trait, part by part, before it becomes Markdown, HTML or a page to be signed off."""
+"""What a card says of one trait, part by part, before it becomes Markdown, HTML or a page to sign off."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An effect card per trait, in Markdown and HTML: what it did, what else moved, examples, what people said of it."""
+"""An effect card per trait, in Markdown and HTML: what it did, what else moved, examples, what people said."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def card_page(report: EffectReport, trait: Trait, language: Language = "en") -> 
 
 
 def _definition(trait: Trait, language: str) -> list[tuple[str, str]]:
-    """Return what a card says of a trait besides its description: its target, what it is not, its opposite."""
+    """Return what a card says of a trait besides its description: target, what it is not, and opposite."""
     target = wording("effect.degrees", language)[trait.target]
     texts = {"target": target, "not": trait.not_, "opposite": trait.opposite}
     return [(wording("effect.card", language)[name], text) for name, text in texts.items() if text]

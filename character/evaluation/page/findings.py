@@ -1,4 +1,4 @@
-"""What stands out among the effects of traits, in plain words: what asks for attention first, the fine last."""
+"""What stands out among the effects of traits, in plain words: what asks for attention first."""
 
 from __future__ import annotations
 

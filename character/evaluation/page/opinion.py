@@ -1,4 +1,4 @@
-"""A preference model in an effect report: its shifts beside the judge's, or in their place, and how both agree."""
+"""A preference model in an effect report: its shifts beside the judge's, or in their place; how both agree."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def opinion_section(report: EffectReport, language: Language) -> Section:
 
 
 def opinion_notes(report: EffectReport, language: str) -> Iterator[Note]:
-    """Yield what stands out: the agreement with the judge, or the shifts themselves where no judge was called."""
+    """Yield what stands out: the agreement with the judge, or the shifts themselves where there was none."""
     words, opinion = wording("effect.opinion", language), report.opinion
     if opinion is None:
         return

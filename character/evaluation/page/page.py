@@ -1,4 +1,4 @@
-"""An effect report as a page: what to look at first, the matrix of shifts, kinds, caricature, measures, examples."""
+"""An effect report as a page: what to look at first, the matrix of shifts, caricature, measures, examples."""
 
 from __future__ import annotations
 

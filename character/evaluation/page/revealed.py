@@ -1,4 +1,4 @@
-"""Revealed preference in an effect report: how much rather than others each trait is shown, and what that says."""
+"""Revealed preference in an effect report: how much rather than others each trait is shown."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from character.report import Note, Number, Section, Table
 from character.report.charts import Point, dots
 
 MANY_NEITHER = 0.2
-"""Share of replies that show neither trait, surely passed at the interval's low end, that asks for attention."""
+"""Share of replies with neither trait, surely passed at the interval's low end, that asks for attention."""
 BY_ORDER = 0.7
-"""Share of choices for the trait offered first, or second, that asks for attention where it surely is no half."""
+"""Share of choices for the trait offered first, or second, that asks for attention if surely not one half."""
 
 
 def revealed_section(report: EffectReport, language: Language) -> Section:
@@ -108,7 +108,7 @@ def rating_facts(report: EffectReport, trait: str, language: str) -> list[tuple[
 
 
 def told_rating(rating: Rating) -> EffectFigure:
-    """Return the figure that a rating's p-value is about: two models' difference, else the one model's rating."""
+    """Return what a rating's p-value is about: the difference of two models, else the one model's rating."""
     return rating.difference or next(iter(rating.ratings.values()))
 
 

@@ -1,4 +1,4 @@
-"""What reviewers said in an effect report: whether they could tell each trait, vetoes with notes, and sign-offs."""
+"""What reviewers said in an effect report: whether they could tell each trait, vetoes, and sign-offs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How pages and cards write what was measured: figures, what was compared, and shifts as a matrix and a table."""
+"""How pages and cards write what was measured: figures, what was compared, shifts as matrix and table."""
 
 from __future__ import annotations
 
