@@ -84,20 +84,23 @@ def conditions_for(
 
 def contrasts_for(constitution: Constitution, groups: Sequence[str], design: Design) -> list[Contrast]:
     """Return what is compared with what, over all groups of messages."""
-    has_others, contrasts = len(constitution.traits) > 1, []
+    with_traits, with_models, has_others = (
+        design != "models",
+        design != "traits",
+        len(constitution.traits) > 1,
+    )
+    contrasts: list[Contrast] = []
     for group in groups:
-        compared: list[tuple[Question, str, str]] = []
-        if design != "models" and group:
-            compared.append(("alone", alone(group), PLAIN))
-        if design != "models" and group and has_others:
-            compared.append(("within", CHARACTER, without(group)))
-        if design != "models" and (has_others or not group):
-            compared.append(("character", CHARACTER, PLAIN))
-        if design != "traits":
-            compared.append(("models", TUNED, BASE))
+        compared: list[tuple[Question, str, str, object]] = [
+            ("alone", alone(group), PLAIN, with_traits and group),
+            ("within", CHARACTER, without(group), with_traits and group and has_others),
+            ("character", CHARACTER, PLAIN, with_traits and (has_others or not group)),
+            ("models", TUNED, BASE, with_models),
+        ]
         contrasts += [
             Contrast(question=question, condition=condition, reference=reference, group=group)
-            for question, condition, reference in compared
+            for question, condition, reference, is_asked in compared
+            if is_asked
         ]
     return contrasts
 

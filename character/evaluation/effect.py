@@ -16,11 +16,10 @@ from character.constitution import Constitution
 from character.errors import StoreError
 from character.evaluation.choices.chooser import prompts_of_choices
 from character.evaluation.conditions import contrasts_for
-from character.evaluation.estimate import estimated
 from character.evaluation.judges.custom import identity_of
 from character.evaluation.page.cards import write_cards
 from character.evaluation.page.page import effect_page
-from character.evaluation.planning import plan_of
+from character.evaluation.planning import estimated, plan_of
 from character.evaluation.preference_judge import PreferenceJudge, with_odds
 from character.evaluation.probe import EvaluationPlan, EvaluationProgress, Probing, StoppedError
 from character.evaluation.reading import REPORT_NAME, RESPONSES_NAME
@@ -57,7 +56,7 @@ CHOICES_NAME, PAGE_NAME, CARDS_NAME = "choices.jsonl", "effect.html", "cards"
 
 
 def _described(changes: Mapping[str, tuple[Any, Any]]) -> list[str]:
-    """Return in words what differs from before, each once; with its values where these are no fingerprints."""
+    """Return in words what differs from before, each once, with values where these are no fingerprints."""
     words: dict[str, None] = {}
     for place, (before, now) in changes.items():
         name = place.partition(".")[0]
@@ -113,7 +112,7 @@ class EffectResult(EffectReport):
 
 
 class EffectOptions(TypedDict, total=False):
-    """What ``effect`` takes besides constitution, folder and configuration; values of ``[effect]`` as well."""
+    """What ``effect`` takes besides constitution, folder and configuration; ``[effect]``'s values as well."""
 
     messages: Mapping[str, MessageBatch] | MessageSource | Path | str | None
     traits: Sequence[str]
@@ -223,7 +222,6 @@ def estimate_effect(
 
 
 async def _evaluate(plan: EvaluationPlan, out: Path) -> EffectResult:
-    """Make, judge and compare the responses in a folder."""
     with Session(EFFECT, out, plan.config, _identity(plan), constitution=plan.constitution) as session:
         probed, lost, choices = await _probed(plan, session)
         if plan.preference:
@@ -242,7 +240,6 @@ async def _evaluate(plan: EvaluationPlan, out: Path) -> EffectResult:
 
 
 async def _probed(plan: EvaluationPlan, session: Session) -> tuple[list[Probed], list[Drop], list[Choice]]:
-    """Return every message with its responses, what was lost, and what was chosen."""
     lms = session.lms(plan.models)
     probing = Probing(plan, lms, session.store)
     try:

@@ -13,7 +13,7 @@ from character.text import fold, is_refusal
 
 COUNTED = ("list_items", "headers", "bold", "emoji", "exclamations", "questions", "hedges", "apologies")
 MEASURES = ("characters", *COUNTED, "trait_words", "refusal", "repetition", "other_language")
-"""All measures: ``characters`` is compared by its logarithm, others as they are; the last three are in 0..1."""
+"""All measures; ``characters`` is compared by its logarithm, others as they are; the last three: 0..1."""
 _N = 12  # characters; shorter runs come again in any text
 
 

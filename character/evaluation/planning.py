@@ -1,4 +1,4 @@
-"""What an evaluation is asked for, made into its plan: files are read, what does not fit is refused."""
+"""What an evaluation is asked for, made into its plan, or refused where it does not fit; what it will take."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from character.backends.measuring import Estimate, Meter, alike, mean_message, unsent_lms
 from character.config import COMPARED, Config, EffectConfig, as_config, with_section
 from character.constitution import Constitution
 from character.errors import ConfigError, InputError
 from character.evaluation.preference_judge import PreferenceJudge
-from character.evaluation.probe import EvaluationPlan
+from character.evaluation.probe import EvaluationPlan, EvaluationSteps
 from character.evaluation.reading import messages_of
+from character.evaluation.ready_messages import everyday_messages
 from character.inputs import as_constitution
 from character.messages.files import MessageSource, as_source
 from character.preference import load_preference_model
@@ -60,8 +62,29 @@ def plan_of(
     return plan
 
 
+def estimated(plan: EvaluationPlan) -> Estimate:
+    """Return per stage, and as ``all``, the calls, tokens and USD that an evaluation's steps will take.
+
+    Messages that are alike are answered and judged once, and each pair of traits is offered once to each
+    model. Prompts are measured, lengths of replies assumed, re-asks and refills left out; an unknown price is
+    None.
+    """
+    steps, meter = EvaluationSteps(plan, unsent_lms({**plan.config.backends, **plan.models})), Meter()
+    batches = [meter.drive(steps.messages(trait)) for trait in plan.constitution.traits]
+    for tasks in alike(steps.tasks(batches), lambda task: (task[1:], len(task.message.turns))):
+        task = tasks[0]._replace(message=mean_message([each.message for each in tasks]))
+        meter.drive(steps.probed(task), times=len(tasks))
+    stages = {"messages": "messages", "responses": "responses", "judging": "gauging"}
+    if plan.choices:
+        stages["choices"] = "choices"
+        neutral = everyday_messages(plan.constitution.language, 1)[0], ""
+        offered = steps.offers([neutral])
+        for same in alike(offered, lambda each: (each[1].name, frozenset(t.name for t in each[0][1:]))):
+            meter.drive(steps.choice(*same[0]), times=len(same), stage="choices")
+    return meter.estimate(stages)
+
+
 def _check(plan: EvaluationPlan) -> None:
-    """Raise InputError where what is asked for does not go together."""
     if (plan.design != "traits") != (set(plan.models) == set(COMPARED)):
         raise InputError(
             f"found the models {', '.join(plan.models) or 'none'} for the design {plan.design!r}.",

@@ -70,8 +70,7 @@ def opinion_of(
     contrasts: Sequence[Contrast],
     constitution: Constitution,
     judge: PreferenceJudge,
-    *,
-    seed: int = 0,
+    seed: int,
 ) -> Opinion:
     """Return the model's shifts, and how far it and the judge agree where the judge judged.
 
@@ -135,6 +134,6 @@ def _nearer(pair: Paired, trait: Trait) -> float | None:
 
 
 def _alike(pair: Paired, trait: Trait) -> float | None:
-    """Return 1 where judge and model prefer the same response, 0 where not, None where the judge prefers none."""
+    """Return 1 where judge and model prefer the same response, 0 where not, None where the judge has none."""
     nearer = _nearer(pair, trait)
     return None if not nearer else float(((odds_apart(pair, trait.name) or 0.0) > 0) == (nearer > 0))

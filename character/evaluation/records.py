@@ -107,7 +107,7 @@ class MeasureShift(Record):
 
 
 class OverdoneShare(Record):
-    """The share of responses to a trait's messages under a condition that overdo it, and how many per degree."""
+    """The share of responses to a trait's messages that overdo it under a condition; the count per degree."""
 
     trait: str
     condition: str

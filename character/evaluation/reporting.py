@@ -8,21 +8,13 @@ from itertools import chain
 
 from character._version import __version__
 from character.config import is_rehearsal_model
+from character.evaluation import shifts
 from character.evaluation.choices.ratings import revealed
 from character.evaluation.conditions import contrasts_for, pressed_contrasts
 from character.evaluation.preference_judge import opinion_of
 from character.evaluation.probe import EvaluationPlan
 from character.evaluation.ready_messages import PRESSURES
 from character.evaluation.records import Choice, EffectReport, Probed, Response
-from character.evaluation.shifts import (
-    coherences,
-    measures_shifted,
-    most_moved,
-    overdone_shares,
-    shifts_by_kind,
-    shifts_of,
-    survivals,
-)
 from character.records import Drop, Usage
 from character.text import fingerprint
 
@@ -55,16 +47,16 @@ def report_of(
         version=__version__,
         models=_answered(plan, probed, choices),
         num_messages=dict(Counter(each.group for each in probed if not each.pressure)),
-        shifts=shifts_of(probed, contrasts, traits, seed=seed),
-        kinds=shifts_by_kind(probed, contrasts, seed=seed),
-        measures=measures_shifted(probed, contrasts, seed=seed),
-        overdone=overdone_shares(probed, traits),
-        coherence=coherences(probed, contrasts, seed=seed),
-        robustness=survivals(probed, pressed, seed=seed),
+        shifts=shifts.shifts_of(probed, contrasts, traits, seed),
+        kinds=shifts.shifts_by_kind(probed, contrasts, seed),
+        measures=shifts.measures_shifted(probed, contrasts, seed),
+        overdone=shifts.overdone_shares(probed, traits),
+        coherence=shifts.coherences(probed, contrasts, seed),
+        robustness=shifts.survivals(probed, pressed, seed),
         revealed=revealed(choices, constitution, seed=seed),
-        opinion=opinion_of(probed, contrasts, constitution, judge, seed=seed) if judge else None,
+        opinion=opinion_of(probed, contrasts, constitution, judge, seed) if judge else None,
         judged=plan.judged,
-        moved=most_moved(probed, contrasts),
+        moved=shifts.most_moved(probed, contrasts),
         dropped=dict(Counter(drop.reason for drop in drops).most_common()),
         usage=usage,
         rehearsal=_is_rehearsal(plan),

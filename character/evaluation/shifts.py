@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from heapq import nlargest
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -51,7 +53,7 @@ def paired(probed: Iterable[Probed], contrast: Contrast) -> list[Paired]:
 
 
 def degrees_apart(pair: Paired, trait: str) -> float | None:
-    """Return by how many degrees the condition's response shows more of a trait; None if one is not judged."""
+    """Return by how many degrees the condition's response shows more of a trait; None without a judgement."""
     one, other = pair.condition.degrees.get(trait), pair.reference.degrees.get(trait)
     return None if one is None or other is None else float(DEGREE_SCORES[one] - DEGREE_SCORES[other])
 
@@ -77,46 +79,47 @@ def apart_by_message(
 
 
 def shifts_of(
-    probed: Sequence[Probed], contrasts: Sequence[Contrast], traits: Sequence[str], *, seed: int = 0
+    probed: Sequence[Probed], contrasts: Sequence[Contrast], traits: Sequence[str], seed: int
 ) -> tuple[Shift, ...]:
     """Return the shift of every trait under every contrast that was judged on both sides of any message.
 
     p-values are adjusted (Holm 1979) among the intended shifts that answer the same question, and among its
     side effects.
     """
-    found = (_shift(paired(probed, each), each, trait, seed) for each in contrasts for trait in traits)
-    return adjusted([shift for shift in found if shift is not None], of_question)
-
-
-def shifts_by_kind(
-    probed: Sequence[Probed], contrasts: Sequence[Contrast], *, seed: int = 0
-) -> tuple[Shift, ...]:
-    """Return the intended shifts again, for each kind of message alone."""
-    shifts = []
-    for contrast in own_effects(contrasts):
+    shifts: list[Shift] = []
+    for contrast in contrasts:
         pairs = paired(probed, contrast)
-        for kind in KINDS:
-            of_kind = [pair for pair in pairs if pair.probed.message.kind == kind]
-            shift = _shift(of_kind, contrast, contrast.group, seed)
-            if shift is not None:
-                shifts.append(shift.model_copy(update={"kind": kind}))
+        shifts += [shift for trait in traits for shift in _shift(pairs, contrast, trait, seed)]
     return adjusted(shifts, of_question)
 
 
-def _shift(pairs: Sequence[Paired], contrast: Contrast, trait: str, seed: int) -> Shift | None:
-    differences = [apart for pair in pairs if (apart := degrees_apart(pair, trait)) is not None]
-    if not differences:
-        return None
-    figure, p = mean_figure(differences, seed)
-    return Shift(
-        contrast=contrast,
-        trait=trait,
-        shift=figure,
-        p=p,
-        adjusted_p=p,
-        num_messages=len(differences),
-        is_intended=trait == contrast.group,
-    )
+def shifts_by_kind(probed: Sequence[Probed], contrasts: Sequence[Contrast], seed: int) -> tuple[Shift, ...]:
+    """Return the intended shifts again, for each kind of message alone."""
+    shifts: list[Shift] = []
+    for contrast in own_effects(contrasts):
+        pairs = paired(probed, contrast)
+        shifts += [shift for kind in KINDS for shift in _shift(pairs, contrast, contrast.group, seed, kind)]
+    return adjusted(shifts, of_question)
+
+
+def _shift(
+    pairs: Sequence[Paired], contrast: Contrast, trait: str, seed: int, kind: str = ""
+) -> Iterator[Shift]:
+    """Yield the shift on messages of a kind ("" for all), if any of them was judged on both sides."""
+    counted = [pair for pair in pairs if kind in ("", pair.probed.message.kind)]
+    differences = [apart for pair in counted if (apart := degrees_apart(pair, trait)) is not None]
+    if differences:
+        figure, p = mean_figure(differences, seed)
+        yield Shift(
+            contrast=contrast,
+            trait=trait,
+            kind=kind,
+            shift=figure,
+            p=p,
+            adjusted_p=p,
+            num_messages=len(differences),
+            is_intended=trait == contrast.group,
+        )
 
 
 def of_question(shift: Shift | OpinionShift) -> tuple[str, bool]:
@@ -125,7 +128,7 @@ def of_question(shift: Shift | OpinionShift) -> tuple[str, bool]:
 
 
 def measures_shifted(
-    probed: Sequence[Probed], contrasts: Sequence[Contrast], *, seed: int = 0
+    probed: Sequence[Probed], contrasts: Sequence[Contrast], seed: int
 ) -> tuple[MeasureShift, ...]:
     """Return how each measure that was ever other than 0 differs under each contrast, adjusted among all."""
     shifts = []
@@ -136,22 +139,21 @@ def measures_shifted(
             if not any(value for side in sides for value in side):
                 continue
             figure, p = mean_figure([comparable(name, a) - comparable(name, b) for a, b in sides], seed)
-            shifts.append(
-                MeasureShift(
-                    contrast=contrast,
-                    measure=name,
-                    condition=float(np.mean([a for a, _ in sides])),
-                    reference=float(np.mean([b for _, b in sides])),
-                    difference=_as_ratio(figure) if name == "characters" else figure,
-                    p=p,
-                    adjusted_p=p,
-                )
+            shift = MeasureShift(
+                contrast=contrast,
+                measure=name,
+                condition=float(np.mean([a for a, _ in sides])),
+                reference=float(np.mean([b for _, b in sides])),
+                difference=_as_ratio(figure) if name == "characters" else figure,
+                p=p,
+                adjusted_p=p,
             )
+            shifts.append(shift)
     return adjusted(shifts)
 
 
 def overdone_shares(probed: Sequence[Probed], traits: Sequence[str]) -> tuple[OverdoneShare, ...]:
-    """Return how strongly each trait shows in responses to its own messages, by condition that may show it."""
+    """Return how strongly each trait shows in responses to its messages, by condition that may show it."""
     shares = []
     for trait in traits:
         for condition in (PLAIN, alone(trait), CHARACTER, BASE, TUNED):
@@ -181,11 +183,8 @@ def most_moved(probed: Sequence[Probed], contrasts: Sequence[Contrast]) -> tuple
     """
     moved: list[Moved] = []
     for contrast in own_effects(contrasts):
-        trait = contrast.group
-        judged = [
-            (pair, apart) for pair in paired(probed, contrast) if (apart := _apart(pair, trait)) is not None
-        ]
-        judged.sort(key=lambda each: each[1], reverse=True)
+        trait, pairs = contrast.group, paired(probed, contrast)
+        distances = [(apart, pair) for pair in pairs if (apart := _apart(pair, trait)) is not None]
         moved += [
             Moved(
                 contrast=contrast,
@@ -197,14 +196,12 @@ def most_moved(probed: Sequence[Probed], contrasts: Sequence[Contrast]) -> tuple
                 reference_degree=pair.reference.degrees.get(trait),
                 odds=odds_apart(pair, trait),
             )
-            for pair, _ in judged[:MOST_MOVED]
+            for _, pair in nlargest(MOST_MOVED, distances, key=itemgetter(0))
         ]
     return tuple(moved)
 
 
-def coherences(
-    probed: Sequence[Probed], contrasts: Sequence[Contrast], *, seed: int = 0
-) -> tuple[Coherence, ...]:
+def coherences(probed: Sequence[Probed], contrasts: Sequence[Contrast], seed: int) -> tuple[Coherence, ...]:
     """Return how good replies are under each condition beside its reference, adjusted among all of them."""
     comparisons = []
     for contrast in contrasts:
@@ -227,15 +224,13 @@ def coherences(
     return adjusted(comparisons)
 
 
-def survivals(
-    probed: Sequence[Probed], contrasts: Sequence[Contrast], *, seed: int = 0
-) -> tuple[Survival, ...]:
+def survivals(probed: Sequence[Probed], contrasts: Sequence[Contrast], seed: int) -> tuple[Survival, ...]:
     """Return what is left of each intended effect under the pressure of each contrast.
 
     Shifts with and without pressure are compared on the messages that have both; the share's interval
     resamples those.
     """
-    found = []
+    left = []
     for contrast in contrasts:
         without_pressure = contrast.model_copy(update={"pressure": ""})
         calm = apart_by_message(probed, without_pressure, contrast.group)
@@ -245,21 +240,17 @@ def survivals(
             continue
         before, after = (np.array([side[message] for message in shared]) for side in (calm, pressed))
         calm_figure, _ = mean_figure(list(before), seed)
-        share = (
-            interval_of_sums(_share, np.column_stack([before, after]), seed=seed)
-            if (calm_figure.low or 0.0) > 0
-            else None
+        is_there = (calm_figure.low or 0.0) > 0
+        share = interval_of_sums(_share, np.column_stack([before, after]), seed=seed) if is_there else None
+        survival = Survival(
+            contrast=contrast,
+            calm=calm_figure,
+            pressed=mean_figure(list(after), seed)[0],
+            share=share and figure_of(share, len(shared)),
+            num_messages=len(shared),
         )
-        found.append(
-            Survival(
-                contrast=contrast,
-                calm=calm_figure,
-                pressed=mean_figure(list(after), seed)[0],
-                share=share and figure_of(share, len(shared)),
-                num_messages=len(shared),
-            )
-        )
-    return tuple(found)
+        left.append(survival)
+    return tuple(left)
 
 
 def _share(sums: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""What traits do: planted shifts are found, none where none was planted, the judge is blind, and nothing is paid twice."""
+"""What traits do: planted shifts are found, none where none was planted, blind, and nothing is paid twice."""
 
 from __future__ import annotations
 

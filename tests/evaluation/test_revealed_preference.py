@@ -1,4 +1,4 @@
-"""What a model shows where it may choose: a planted leaning is found, none where none was planted, and the judge is blind."""
+"""What a model shows where it may choose: a planted leaning is found, none where there is none, blind."""
 
 from __future__ import annotations
 

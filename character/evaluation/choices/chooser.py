@@ -66,24 +66,28 @@ class TraitChooser(dspy.Module):
             raise InputError(f"found the trait {first.name!r} twice.", expected="two traits to choose from")
         seed = stable_seed(seed, condition, message.id, first.name, second.name)
         traits = [first, second]
-        choice = Choice(message_id=message.id, condition=condition, first=first.name, second=second.name)
         inputs = {"assistant_name": assistant_name, "traits": _described(traits)}
         replied = yield from self._ask(self.choose, inputs, "response", message, seed, lm)
         text = replied.reply.text("response").strip()
+        choice = Choice(
+            message_id=message.id,
+            condition=condition,
+            first=first.name,
+            second=second.name,
+            text=text,
+            model=replied.reply.model if text else "",
+            usage=replied.usage,
+            drops=replied.drops,
+        )
         if not text:
-            return choice.model_copy(update={"usage": replied.usage, "drops": replied.drops})
+            return choice
         listed = random.Random(seed).sample(traits, 2)
         inputs = {"traits": _described(listed), "response": text}
         judged = yield from self._ask(self.tell, inputs, "shown", message, seed, judge_lm)
         names = {"first": listed[0].name, "second": listed[1].name, "neither": ""}
-        result = {
-            "text": text,
-            "model": replied.reply.model,
-            "shown": names[judged.reply.outputs["shown"]] if not judged.reply.fault else None,
-            "usage": replied.usage + judged.usage,
-            "drops": replied.drops + judged.drops,
-        }
-        return choice.model_copy(update=result)
+        shown = None if judged.fault else names[judged.reply.outputs["shown"]]
+        usage, drops = replied.usage + judged.usage, replied.drops + judged.drops
+        return choice.model_copy(update={"shown": shown, "usage": usage, "drops": drops})
 
     def _ask(
         self, predict: Any, inputs: dict[str, Any], field: str, message: Message, seed: int, lm: Any

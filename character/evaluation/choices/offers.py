@@ -30,11 +30,11 @@ def other_traits(constitution: Constitution) -> list[Trait]:
     towards every trait of its character, which choices among these alone could not show.
     """
     others = wording("effect_messages.other_traits", report_language(constitution.language))
-    known = [trait.name.casefold() for trait in constitution.traits]
+    names = [trait.name.casefold() for trait in constitution.traits]
     return [
         Trait(name=name, description=text)
         for name, text in others.items()
-        if not any(_are_alike(name, other) for other in known)
+        if not any(_are_alike(name, other) for other in names)
     ]
 
 
@@ -65,7 +65,7 @@ def offers_for(
     rng.shuffle(flips)
     waiting = rng.sample(messages, len(messages))
     used: set[tuple[str, int]] = set()
-    found = []
+    offers = []
     for i in range(number):
         place = i % len(pairs)
         pair = pairs[place]
@@ -75,8 +75,8 @@ def offers_for(
         waiting.append(chosen)
         used.add((chosen[0].id, place))
         is_flipped = flips[place] ^ bool(i // len(pairs) % 2)
-        found.append(Offer(chosen[0], *(pair[::-1] if is_flipped else pair)))
-    return found
+        offers.append(Offer(chosen[0], *(pair[::-1] if is_flipped else pair)))
+    return offers
 
 
 def choosing_conditions(design: Design) -> list[Condition]:

@@ -1,4 +1,4 @@
-"""Ratings of traits from what a model chose to show: Bradley-Terry, whole messages resampled and exchanged."""
+"""Ratings of traits from what a model chose to show: Bradley-Terry, whole messages drawn and exchanged."""
 
 from __future__ import annotations
 
@@ -28,11 +28,13 @@ def revealed(choices: Sequence[Choice], constitution: Constitution, *, seed: int
     decided = [choice for choice in choices if choice.shown]
     if not conditions or {choice.condition for choice in decided} != set(conditions):
         return None
-    told = [choice for choice in choices if choice.shown is not None]
+    readable = [choice for choice in choices if choice.shown is not None]
     return Revealed(
         ratings=tuple(_ratings(decided, conditions, constitution, seed)),
-        num_choices={name: sum(choice.condition == name for choice in told) for name in conditions},
-        neither={name: _share(told, name, lambda choice: choice.shown == "", seed) for name in conditions},
+        num_choices={name: sum(choice.condition == name for choice in readable) for name in conditions},
+        neither={
+            name: _share(readable, name, lambda choice: choice.shown == "", seed) for name in conditions
+        },
         first_shown={
             name: _share(decided, name, lambda choice: choice.shown == choice.first, seed)
             for name in conditions
@@ -75,7 +77,7 @@ def _ratings(
 
 
 def _tables(decided: Sequence[Choice], conditions: Sequence[str], names: Sequence[str]) -> Floats:
-    """Return by message and condition how often one trait (third axis) was shown, another one (fourth) not."""
+    """Return by message and condition how often one trait (third axis) was shown, another (fourth) not."""
     messages = {message: i for i, message in enumerate(dict.fromkeys(c.message_id for c in decided))}
     place = {name: i for i, name in enumerate(names)}
     tables = np.zeros((len(messages), len(conditions), len(names), len(names)))

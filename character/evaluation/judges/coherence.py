@@ -42,7 +42,7 @@ class Compared(Record):
 
 @without_usage_note
 class CoherenceJudge(dspy.Module):
-    """Compares two responses to a message for coherence and use, in both orders; a faulty reply is asked anew."""
+    """Compares two responses to a message for coherence and use, in both orders; asks again after a fault."""
 
     def __init__(self, max_reasks: int = 1) -> None:
         super().__init__()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,10 +10,10 @@ import dspy
 from character.backends.drivers import ModuleCall, Steps
 from character.constitution import Trait
 from character.errors import InvalidReplyError
-from character.evaluation.judges.degrees import Gauged
+from character.evaluation.judges.degrees import Gauged, blind_order, in_order
 from character.evaluation.judges.responder import Answered
 from character.records import Message
-from character.text import fingerprint, stable_seed
+from character.text import fingerprint
 from signatures.gauging import DEGREES
 
 
@@ -46,26 +45,21 @@ def gauged_by(
     returns ``Gauged``, or a ``dspy.Prediction`` with ``degrees``, one per response in the order shown. Raises
     InvalidReplyError for anything else.
     """
-    seed = stable_seed(seed, message.id, trait.name, *responses)
-    order = random.Random(seed).sample(range(len(responses)), len(responses))
-    shown = {"message": message, "responses": [responses[i] for i in order], "trait": trait, "seed": seed}
-    (result,) = yield [ModuleCall(module, shown, lm)]
+    seed, order = blind_order(seed, message, trait, responses)
+    blind = {"message": message, "responses": [responses[i] for i in order], "trait": trait, "seed": seed}
+    (result,) = yield [ModuleCall(module, blind, lm)]
     if isinstance(result, Gauged) and not result.degrees:
         return result
     is_prediction = isinstance(result, dspy.Prediction)
-    degrees = result.get("degrees") if is_prediction else getattr(result, "degrees", None)
-    if (
-        not isinstance(degrees, list | tuple)
-        or len(degrees) != len(order)
-        or not all(map(_is_degree, degrees))
-    ):
+    degrees: Any = result.get("degrees") if is_prediction else getattr(result, "degrees", None)
+    is_complete = isinstance(degrees, list | tuple) and len(degrees) == len(order)
+    if not is_complete or any(degree not in DEGREES for degree in degrees):
         raise InvalidReplyError(
             f"the judge returned {_told(result)} for {len(order)} responses.",
             expected=f"dspy.Prediction(degrees=[…]) with one of {', '.join(DEGREES)} per response",
         )
-    by_place = dict(zip(order, degrees, strict=True))
     gauged = result if isinstance(result, Gauged) else Gauged()
-    return gauged.model_copy(update={"degrees": tuple(by_place[i] for i in range(len(order)))})
+    return gauged.model_copy(update={"degrees": in_order(degrees, order)})
 
 
 def identity_of(module: Any) -> str:
@@ -76,10 +70,6 @@ def identity_of(module: Any) -> str:
     home = module if callable(module) and hasattr(module, "__qualname__") else type(module)
     state = module.dump_state() if isinstance(module, dspy.Module) else {}
     return fingerprint([home.__module__, home.__qualname__, repr(state)])
-
-
-def _is_degree(value: object) -> bool:
-    return value in DEGREES
 
 
 def _told(result: Any) -> str:

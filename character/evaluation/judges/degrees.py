@@ -68,8 +68,7 @@ class Gauge(dspy.Module):
             raise InputError("a list of responses was expected, found a text.", expected="[text, …]")
         if not 1 <= len(responses) <= MOST_RESPONSES:
             raise InputError(f"found {len(responses)} responses.", expected=f"1 to {MOST_RESPONSES}")
-        seed = stable_seed(seed, message.id, trait.name, *responses)
-        order = random.Random(seed).sample(range(len(responses)), len(responses))
+        seed, order = blind_order(seed, message, trait, responses)
         inputs = {"trait": trait.brief(), "responses": [responses[i] for i in order]}
         reply, fault, usage, drops = yield from asked(
             Call(self.gauge, inputs, "gauging", trait.name, lm=lm),
@@ -82,17 +81,22 @@ class Gauge(dspy.Module):
         if fault:  # a judgement that is lost counts once, however often it was asked for
             again = (drop.model_copy(update={"recovered": True}) for drop in drops[:-1])
             return Gauged(drops=(*again, drops[-1]), usage=usage)
-        degrees = dict(zip(order, reply.outputs["degrees"], strict=True))
-        return Gauged(
-            degrees=tuple(degrees[i] for i in range(len(order))),
-            reasoning=reply.text("reasoning"),
-            drops=drops,
-            usage=usage,
-        )
+        degrees = in_order(reply.outputs["degrees"], order)
+        return Gauged(degrees=degrees, reasoning=reply.text("reasoning"), drops=drops, usage=usage)
+
+
+def blind_order(seed: int, message: Message, trait: Trait, responses: Sequence[str]) -> tuple[int, list[int]]:
+    """Return the seed of a judgement, and the places of the responses in the order that they are shown in."""
+    seed = stable_seed(seed, message.id, trait.name, *responses)
+    return seed, random.Random(seed).sample(range(len(responses)), len(responses))
+
+
+def in_order(degrees: Sequence[Degree], order: Sequence[int]) -> tuple[Degree, ...]:
+    """Return the degrees of responses that were shown in an order, in that in which they were given."""
+    return tuple(degree for _, degree in sorted(zip(order, degrees, strict=True)))
 
 
 def _fault(number: int, reply: Reply) -> Fault:
-    """Return what is wrong with a reply that should hold so many degrees."""
     if reply.fault:
         return Fault(reply.fault, reply.detail or reply.fault)
     count = len(reply.outputs["degrees"])

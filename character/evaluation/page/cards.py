@@ -1,4 +1,4 @@
-"""An effect card per trait, in Markdown and HTML: what it did, what else moved, examples, what people said."""
+"""An effect card per trait, as Markdown and HTML: what it did, what else moved, examples, reviews."""
 
 from __future__ import annotations
 

@@ -28,11 +28,12 @@ CONTRADICTS = 0.5
 MANY = 3
 """Findings of one kind from which they share a sentence."""
 _ORDER = ("look", "note", "fine")
+_WEIGHTS: Mapping[str, Weight] = {"found": "fine", "unsure": "note", "missing": "look", "backwards": "look"}
 
 
 def findings(report: EffectReport, language: str) -> list[Note]:
     """Return what stands out, the most urgent first; many findings of one kind share a note."""
-    found = [
+    folded = [
         *_intended(report, language),
         *_side_effects(report, language),
         *_caricature(report, language),
@@ -44,7 +45,7 @@ def findings(report: EffectReport, language: str) -> list[Note]:
     ]
     notes = [
         *_state(report, language),
-        *told(found, wording("effect.page", language)),
+        *told(folded, wording("effect.page", language)),
         *revealed_notes(report, language),
         *opinion_notes(report, language),
     ]
@@ -109,22 +110,14 @@ def _intended(report: EffectReport, language: str) -> Iterator[Found]:
             "number": str(report.num_messages[shift.contrast.group]),
         }
         where = wording("effect.page", language)[f"{question}_where"]
+        figure = shift.shift
+        # It leans where it is above 0 as far as its interval says, if there were messages enough for one.
+        leans = figure.estimate > 0 and (figure.low is None or figure.low > 0)
         if is_sure(shift, report):
-            is_more = shift.shift.estimate >= 0
-            yield (
-                Found("found", "fine", values, where)
-                if is_more
-                else Found("backwards", "look", values, where)
-            )
-        elif _leans(shift.shift):
-            yield Found("unsure", "note", values, where)
+            kind = "found" if figure.estimate >= 0 else "backwards"
         else:
-            yield Found("missing", "look", values, where)
-
-
-def _leans(figure: EffectFigure) -> bool:
-    """Whether a shift is above 0 as far as its interval says, if there were messages enough for one."""
-    return figure.estimate > 0 and (figure.low is None or figure.low > 0)
+            kind = "unsure" if leans else "missing"
+        yield Found(kind, _WEIGHTS[kind], values, where)
 
 
 def _side_effects(report: EffectReport, language: str) -> Iterator[Found]:
@@ -133,10 +126,8 @@ def _side_effects(report: EffectReport, language: str) -> Iterator[Found]:
         for shift in report.shifts
         if shift.contrast.question in INTENDED and shift.contrast.group and not shift.is_intended
     ]
-    sure = sorted(
-        (shift for shift in judged if is_sure(shift, report)), key=lambda shift: -abs(shift.shift.estimate)
-    )
-    for shift in sure:
+    sure = [shift for shift in judged if is_sure(shift, report)]
+    for shift in sorted(sure, key=lambda shift: -abs(shift.shift.estimate)):
         values = {
             "changed": changed_word(shift.contrast, language),
             "group": shift.contrast.group,
@@ -159,9 +150,8 @@ def _caricature(report: EffectReport, language: str) -> Iterator[Found]:
             "condition": condition_word(share.condition, language),
         }
         yield Found("caricature_found", "look", values)
-    highest = max(
-        (share.overdone.high for share in report.overdone if share.overdone.high is not None), default=None
-    )
+    highs = [share.overdone.high for share in report.overdone if share.overdone.high is not None]
+    highest = max(highs, default=None)
     if highest is not None and highest <= MANY_OVERDONE:
         yield Found("no_caricature", "fine", {"share": _share(MANY_OVERDONE, language)})
     elif highest is not None and not many:
@@ -175,11 +165,8 @@ def _share(value: float, language: str) -> str:
 def _coherence(report: EffectReport, language: str) -> Iterator[Found]:
     for each in report.coherence:
         if is_sure(each, report) and each.points.estimate < 0:
-            values = {
-                "condition": changed_word(each.contrast, language),
-                "points": written(each.points, language),
-            }
-            yield Found("less_coherent", "look", values)
+            changed, points = changed_word(each.contrast, language), written(each.points, language)
+            yield Found("less_coherent", "look", {"condition": changed, "points": points})
 
 
 def _agreement(report: EffectReport, language: str) -> Iterator[Found]:

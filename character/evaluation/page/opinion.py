@@ -1,4 +1,4 @@
-"""A preference model in an effect report: its shifts beside the judge's, or in their place; how both agree."""
+"""A preference model in an effect report: its shifts beside the judge's or in their place, agreement."""
 
 from __future__ import annotations
 

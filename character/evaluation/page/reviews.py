@@ -39,8 +39,8 @@ def review_notes(report: EffectReport, language: str) -> Iterator[Note]:
                 yield Note(words["refused"].format(trait=each.trait, said=fact.said), "look")
         for veto in each.vetoes:
             if veto.what == "trait":
-                said = f"{veto.reviewer}: {veto.note}" if veto.note else veto.reviewer
-                yield Note(words["vetoed"].format(trait=each.trait, said=said), "look")
+                text = f"{veto.reviewer}: {veto.note}" if veto.note else veto.reviewer
+                yield Note(words["vetoed"].format(trait=each.trait, said=text), "look")
 
 
 def _row(review: TraitReview, language: Language) -> tuple[Cell, ...]:
