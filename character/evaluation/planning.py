@@ -1,4 +1,4 @@
-"""What an evaluation is asked for, made into its plan, or refused where it does not fit; what it will take."""
+"""What an evaluation is asked for, made into its plan or refused where it does not fit; what it takes."""
 
 from __future__ import annotations
 
