@@ -17,11 +17,7 @@ MEASURES = ("characters", *COUNTED, "trait_words", "refusal", "repetition", "oth
 _N = 12  # characters; shorter runs come again in any text
 
 
-def measures_of(
-    text: str,
-    message: Message,
-    words: TraitWords = TraitWords(),  # noqa: B008 - an immutable tuple
-) -> dict[str, float]:
+def measures_of(text: str, message: Message, words: TraitWords) -> dict[str, float]:
     """Return every measure of a response; ``words`` are those of the trait its message is about, if any."""
     features = features_of(text, words)
     return {

@@ -13,7 +13,7 @@ from character.backends.drivers import Steps, adrive, drive
 from character.backends.dspy_compat import without_usage_note
 from character.constitution import Trait
 from character.errors import InputError
-from character.evaluation.judges.asking import LastReply, asked
+from character.evaluation.judges.asking import Replied, asked
 from character.evaluation.records import Choice
 from character.inputs import as_message, as_trait
 from character.records import Message
@@ -67,31 +67,31 @@ class TraitChooser(dspy.Module):
         seed = stable_seed(seed, condition, message.id, first.name, second.name)
         traits = [first, second]
         inputs = {"assistant_name": assistant_name, "traits": _described(traits)}
-        replied = yield from self._ask(self.choose, inputs, "response", message, seed, lm)
-        text = replied.reply.text("response").strip()
+        reply, drops = yield from self._ask(self.choose, inputs, "response", message, seed, lm)
+        text = reply.text("response").strip()
         choice = Choice(
             message_id=message.id,
             condition=condition,
             first=first.name,
             second=second.name,
             text=text,
-            model=replied.reply.model if text else "",
-            usage=replied.usage,
-            drops=replied.drops,
+            model=reply.model if text else "",
+            usage=reply.usage,
+            drops=drops,
         )
         if not text:
             return choice
         listed = random.Random(seed).sample(traits, 2)
         inputs = {"traits": _described(listed), "response": text}
-        judged = yield from self._ask(self.tell, inputs, "shown", message, seed, judge_lm)
+        verdict, lost = yield from self._ask(self.tell, inputs, "shown", message, seed, judge_lm)
         names = {"first": listed[0].name, "second": listed[1].name, "neither": ""}
-        shown = None if judged.fault else names[judged.reply.outputs["shown"]]
-        usage, drops = replied.usage + judged.usage, replied.drops + judged.drops
-        return choice.model_copy(update={"shown": shown, "usage": usage, "drops": drops})
+        shown = None if verdict.fault else names[verdict.outputs["shown"]]
+        update = {"shown": shown, "usage": reply.usage + verdict.usage, "drops": drops + lost}
+        return choice.model_copy(update=update)
 
     def _ask(
         self, predict: Any, inputs: dict[str, Any], field: str, message: Message, seed: int, lm: Any
-    ) -> Steps[LastReply]:
+    ) -> Steps[Replied]:
         """Return the reply that holds this field, or the last one that does not."""
 
         def fault_of(reply: Reply) -> Fault:

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from character.backends.call import Call, Fault, Reply
 from character.backends.drivers import Steps
 from character.records import Drop, Message, Usage
 from character.text import language_name
 
-
-class LastReply(NamedTuple):
-    """The last reply and its ``fault`` ("" for none), what all calls took, and the replies that were lost."""
-
-    reply: Reply
-    fault: str
-    usage: Usage
-    drops: tuple[Drop, ...]
+Replied = tuple[Reply, tuple[Drop, ...]]
+"""The last reply, with what is wrong with it and the usage of all calls; and which replies were lost."""
 
 
 def asked(
@@ -29,9 +23,8 @@ def asked(
     about: str,
     seed_of: Callable[[int], int],
     fault_of: Callable[[Reply], Fault] = lambda reply: Fault(reply.fault, reply.detail),
-) -> Steps[LastReply]:
-    """Return the reply to a call about a message, which is made again, with another seed, while there is a
-    fault.
+) -> Steps[Replied]:
+    """Return the reply to a call about a message, asked for again with another seed while there is a fault.
 
     The call is given the message's language and turns. What was lost counts as recovered where a usable reply
     came in the end; ``about`` leads its details.
@@ -51,4 +44,4 @@ def asked(
         detail = f"{about}: {fault.detail}"
         drops.append({"stage": stage, "reason": fault.word, "detail": detail, "message_id": message.id})
     lost = tuple(Drop(**drop, recovered=not fault.word) for drop in drops)
-    return LastReply(reply, fault.word, usage, lost)
+    return replace(reply, fault=fault.word or reply.fault, usage=usage), lost

@@ -10,7 +10,7 @@ import dspy
 from character.backends.call import Call
 from character.backends.drivers import Branch, Steps, adrive, drive
 from character.backends.dspy_compat import without_usage_note
-from character.evaluation.judges.asking import LastReply, asked
+from character.evaluation.judges.asking import Replied, asked
 from character.inputs import as_message
 from character.records import Drop, Message, Record, Usage
 from character.text import stable_seed
@@ -62,16 +62,19 @@ class CoherenceJudge(dspy.Module):
     ) -> Steps[Compared]:
         """Return the logic as a generator of calls, to be run with others."""
 
-        def verdict(order: int, responses: list[str]) -> Steps[LastReply]:
+        def verdict(order: int, responses: list[str]) -> Steps[Replied]:
             call = Call(self.compare, {"responses": responses}, "gauging", message.trait, lm=lm)
             seed_of = lambda attempt: stable_seed(seed, order, attempt, message.id)  # noqa: E731
             return asked(call, message, self.max_reasks, about="coherence", seed_of=seed_of)
 
-        one, two = yield [Branch(verdict(0, [response, other])), Branch(verdict(1, [other, response]))]
+        (one, lost), (two, lost_too) = yield [
+            Branch(verdict(0, [response, other])),
+            Branch(verdict(1, [other, response])),
+        ]
         is_whole = not one.fault and not two.fault
-        points = [0 if each.fault else _POINTS[each.reply.outputs["verdict"]] for each in (one, two)]
+        points = [0 if reply.fault else _POINTS[reply.outputs["verdict"]] for reply in (one, two)]
         return Compared(
             verdicts=(points[0], -points[1]) if is_whole else None,
-            drops=tuple(drop for both in zip_longest(one.drops, two.drops) for drop in both if drop),
+            drops=tuple(drop for both in zip_longest(lost, lost_too) for drop in both if drop),
             usage=one.usage + two.usage,
         )

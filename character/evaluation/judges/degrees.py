@@ -70,7 +70,7 @@ class Gauge(dspy.Module):
             raise InputError(f"found {len(responses)} responses.", expected=f"1 to {MOST_RESPONSES}")
         seed, order = blind_order(seed, message, trait, responses)
         inputs = {"trait": trait.brief(), "responses": [responses[i] for i in order]}
-        reply, fault, usage, drops = yield from asked(
+        reply, drops = yield from asked(
             Call(self.gauge, inputs, "gauging", trait.name, lm=lm),
             message,
             self.max_reasks,
@@ -78,11 +78,11 @@ class Gauge(dspy.Module):
             seed_of=partial(stable_seed, seed),
             fault_of=partial(_fault, len(order)),
         )
-        if fault:  # a judgement that is lost counts once, however often it was asked for
+        if reply.fault:  # a judgement that is lost counts once, however often it was asked for
             again = (drop.model_copy(update={"recovered": True}) for drop in drops[:-1])
-            return Gauged(drops=(*again, drops[-1]), usage=usage)
+            return Gauged(drops=(*again, drops[-1]), usage=reply.usage)
         degrees = in_order(reply.outputs["degrees"], order)
-        return Gauged(degrees=degrees, reasoning=reply.text("reasoning"), drops=drops, usage=usage)
+        return Gauged(degrees=degrees, reasoning=reply.text("reasoning"), drops=drops, usage=reply.usage)
 
 
 def blind_order(seed: int, message: Message, trait: Trait, responses: Sequence[str]) -> tuple[int, list[int]]:

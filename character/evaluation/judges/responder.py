@@ -67,12 +67,12 @@ class CharacterResponder(dspy.Module):
         predict = self.respond if traits else self.respond_plainly
         call = Call(predict, inputs, "responses", message.trait, lm=lm)
         seed_of = partial(stable_seed, seed, message.id, *(trait.name for trait in traits))
-        reply, _fault, usage, _drops = yield from asked(
+        reply, _lost = yield from asked(
             call, message, self.max_reasks, about="response", seed_of=seed_of, fault_of=_unreadable
         )
         text = reply.text("response").strip()
         fault = reply.fault or ("" if text else "empty")
-        return Answered(text=text, model=reply.model, fault=fault, detail=reply.detail, usage=usage)
+        return Answered(text=text, model=reply.model, fault=fault, detail=reply.detail, usage=reply.usage)
 
 
 def _unreadable(reply: Reply) -> Fault:
