@@ -25,6 +25,8 @@ from character.runs.session import reading, stored_constitution
 _MADE_HERE = {"preference", "yardstick", "held_out_from"}
 """Options that may be more in Python than the text that the configuration holds."""
 _HANDED_ON = ("responder", "gauge", "on_progress")
+_AS_CONFIGURED = {"messages_per_trait", "neutral_messages", "pressed_messages", "choices", "judged"}
+"""What the plan has from the configuration as it stands."""
 
 
 def plan_of(
@@ -47,15 +49,11 @@ def plan_of(
         config=config,
         design=section.design or ("models" if models else "traits"),
         given=_messages(options.get("messages"), constitution, generated_without=bool(held_out_from)),
-        messages_per_trait=section.messages_per_trait,
-        neutral_messages=section.neutral_messages,
-        pressed_messages=section.pressed_messages,
-        choices=section.choices,
         unlike=(*options.get("unlike", ()), *_texts_of(held_out_from)),
-        judged=section.judged,
         yardstick=None if yardstick is None else _yardstick(yardstick),
         models=models,
         preference=_preference(options.get("preference") or section.preference, constitution),
+        **section.model_dump(include=_AS_CONFIGURED),
         **{name: options[name] for name in _HANDED_ON if options.get(name) is not None},
     )
     _check(plan)

@@ -1,6 +1,6 @@
 """A preference model beside the judge, or in its place: its shifts on the same responses, and how they agree.
 
-The model is handed in as a function, since what fits it lies above this room.
+The model is handed in as functions, so that any scorer of responses can stand here.
 """
 
 from __future__ import annotations

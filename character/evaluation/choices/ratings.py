@@ -32,13 +32,8 @@ def revealed(choices: Sequence[Choice], constitution: Constitution, *, seed: int
     return Revealed(
         ratings=tuple(_ratings(decided, conditions, constitution, seed)),
         num_choices={name: sum(choice.condition == name for choice in readable) for name in conditions},
-        neither={
-            name: _share(readable, name, lambda choice: choice.shown == "", seed) for name in conditions
-        },
-        first_shown={
-            name: _share(decided, name, lambda choice: choice.shown == choice.first, seed)
-            for name in conditions
-        },
+        neither=_shares(readable, conditions, lambda choice: choice.shown == "", seed),
+        first_shown=_shares(decided, conditions, lambda choice: choice.shown == choice.first, seed),
     )
 
 
@@ -118,9 +113,12 @@ def _figure(estimate: float, samples: Floats, tables: Floats) -> EffectFigure:
     return figure_of(percentile_interval(float(estimate), samples), len(tables))
 
 
-def _share(
-    choices: Sequence[Choice], condition: str, is_counted: Callable[[Choice], bool], seed: int
-) -> EffectFigure:
-    own = [choice for choice in choices if choice.condition == condition]
-    share = grouped_mean([float(is_counted(choice)) for choice in own], [c.message_id for c in own], seed)
-    return share or EffectFigure(estimate=0.0)
+def _shares(
+    choices: Sequence[Choice], conditions: Sequence[str], is_counted: Callable[[Choice], bool], seed: int
+) -> dict[str, EffectFigure]:
+    shares = {}
+    for condition in conditions:
+        own = [choice for choice in choices if choice.condition == condition]
+        share = grouped_mean([float(is_counted(choice)) for choice in own], [c.message_id for c in own], seed)
+        shares[condition] = share or EffectFigure(estimate=0.0)
+    return shares
