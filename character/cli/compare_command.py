@@ -44,7 +44,7 @@ def command(first: Path, second: Path, show_all: bool, language: str | None, as_
 
 
 def _table(changes: Sequence[Change], title: str, spoken: str) -> Table:
-    from character.evaluation.page.findings import compared_word, written
+    from character.evaluation.page.writing import compared_word, written
 
     columns = list(wording("compare.columns", spoken).values())
     table = new_table(title, columns[:2], columns[2:])

@@ -106,10 +106,9 @@ def _show(report: EffectReport, out: Path, spoken: str) -> None:
 
 
 def _table(report: EffectReport, spoken: str) -> Table:
-    """Return a row per trait: its intended shifts, the least that is left under pressure, and its rating
-    where a model chooses."""
-    from character.evaluation.page.findings import is_sure, written
+    """Return a row per trait: its intended shifts, the least left under pressure, its rating among choices."""
     from character.evaluation.page.revealed import told_rating
+    from character.evaluation.page.writing import is_sure, written
 
     def two_lines(figure: EffectFigure, *, sure: bool, style: NumberStyle = "signed") -> str:
         estimate, _, interval = written(figure, spoken, style).partition(" [")
