@@ -108,6 +108,9 @@ def audit(
     return AuditResult.in_folder(result.model_copy(update={"findings": findings(result)}), Path(run_folder))
 
 
+audit_run = audit  # its public name
+
+
 def _configured(config: Config | Path | str | None, options: AuditOptions) -> Config:
     language = options.get("language")
     if language is not None and language not in LANGUAGES:

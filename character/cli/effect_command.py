@@ -106,7 +106,7 @@ def _show(report: EffectReport, out: Path, spoken: str) -> None:
 
 
 def _table(report: EffectReport, spoken: str) -> Table:
-    """Return a row per trait: its intended shifts, the least left under pressure, its rating among choices."""
+    """Return a row per trait: its intended shifts, the least left under pressure, its rating."""
     from character.evaluation.page.revealed import told_rating
     from character.evaluation.page.writing import is_sure, written
 

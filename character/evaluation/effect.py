@@ -30,6 +30,7 @@ from character.inputs import spelled_out
 from character.locale import Language
 from character.messages.files import MessageSource
 from character.preference.protocol import PreferenceModel
+from character.protocols import JudgeStep, ResponderStep
 from character.records import Drop, MessageBatch
 from character.report import write
 from character.runs.event_loop import run_on_own_loop
@@ -118,8 +119,8 @@ class EffectOptions(TypedDict, total=False):
     traits: Sequence[str]
     models: Mapping[str, BackendConfig] | None
     unlike: Sequence[str]
-    responder: Any
-    gauge: Any
+    responder: ResponderStep | None
+    gauge: JudgeStep | None
     on_progress: Callable[[EvaluationProgress], None] | None
     messages_per_trait: int
     neutral_messages: int

@@ -24,6 +24,7 @@ from character.evaluation.records import Choice, Probed, Response
 from character.messages.files import MessageSource
 from character.messages.generator import MessageGenerator
 from character.pairs.feature_words import TraitWords, words_of_trait
+from character.protocols import JudgeStep, ResponderStep
 from character.records import Drop, Message, MessageBatch, Usage
 from character.store.run_store import RunStore
 from character.text import stable_seed
@@ -61,8 +62,8 @@ class EvaluationPlan:
     yardstick: Constitution | None = None
     models: Mapping[str, BackendConfig] = field(default_factory=dict)
     preference: PreferenceJudge | None = None
-    responder: Any = None
-    gauge: Any = None
+    responder: ResponderStep | None = None
+    gauge: JudgeStep | None = None
     on_progress: Callable[[EvaluationProgress], None] = lambda _progress: None
 
     def judged_as(self, trait: Trait) -> Trait:
@@ -93,7 +94,12 @@ class EvaluationSteps:
     """The logic of a plan as generators of calls, to be run by any driver."""
 
     def __init__(
-        self, plan: EvaluationPlan, lms: Mapping[str, Any], *, responder: Any = None, gauge: Any = None
+        self,
+        plan: EvaluationPlan,
+        lms: Mapping[str, Any],
+        *,
+        responder: ResponderStep | None = None,
+        gauge: JudgeStep | None = None,
     ) -> None:
         self._plan, self._lms, self._generator = plan, lms, MessageGenerator()
         self._coherence, self._chooser = CoherenceJudge(), TraitChooser()

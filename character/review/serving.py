@@ -75,6 +75,9 @@ def serve(
                 index.stop()
 
 
+serve_review = serve  # its public name
+
+
 def _listening(port: int) -> socket.socket:
     """Return a socket that takes connections on loopback alone."""
     try:
