@@ -64,7 +64,6 @@ if TYPE_CHECKING:
     from character.evaluation.choices.chooser import TraitChooser as TraitChooser
     from character.evaluation.compare import EffectComparison as EffectComparison
     from character.evaluation.compare import compare as compare
-    from character.evaluation.effect import EffectResult as EffectResult
     from character.evaluation.effect import aeffect as aeffect
     from character.evaluation.effect import effect as effect
     from character.evaluation.effect import estimate_effect as estimate_effect
@@ -73,6 +72,7 @@ if TYPE_CHECKING:
     from character.evaluation.judges.responder import CharacterResponder as CharacterResponder
     from character.evaluation.preference_judge import PreferenceJudge as PreferenceJudge
     from character.evaluation.records import EffectReport as EffectReport
+    from character.evaluation.result import EffectResult as EffectResult
     from character.exports import ExportData as ExportData
     from character.exports import ExportReport as ExportReport
     from character.exports import Split as Split

@@ -8,23 +8,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack, overload
 
-from pydantic import PrivateAttr
-
 from character.backends.measuring import Estimate
 from character.config import BackendConfig, Config, EffectDesign
 from character.constitution import Constitution
-from character.errors import StoreError
 from character.evaluation.choices.chooser import prompts_of_choices
 from character.evaluation.conditions import contrasts_for
 from character.evaluation.judges.custom import identity_of
-from character.evaluation.page.cards import write_cards
-from character.evaluation.page.page import effect_page
 from character.evaluation.planning import estimated, plan_of
 from character.evaluation.preference_judge import PreferenceJudge, with_odds
 from character.evaluation.probe import EvaluationPlan, EvaluationProgress, Probing, StoppedError
 from character.evaluation.reading import REPORT_NAME, RESPONSES_NAME
-from character.evaluation.records import Choice, EffectReport, Probed
+from character.evaluation.records import Choice, Probed
 from character.evaluation.reporting import report_of
+from character.evaluation.result import EffectResult
 from character.evaluation.review_items import FILE_NAME, review_items
 from character.inputs import spelled_out
 from character.locale import Language
@@ -32,7 +28,6 @@ from character.messages.files import MessageSource
 from character.preference.protocol import PreferenceModel
 from character.protocols import JudgeStep, ResponderStep
 from character.records import Drop, MessageBatch
-from character.report import write
 from character.runs.event_loop import run_on_own_loop
 from character.runs.identity import prompts_of
 from character.runs.session import FolderKind, Session
@@ -53,7 +48,7 @@ _IDENTITY_WORDS = {
     "models": "the models",
     "prompts": "the prompts, which another version of this package has",
 }
-CHOICES_NAME, PAGE_NAME, CARDS_NAME = "choices.jsonl", "effect.html", "cards"
+CHOICES_NAME = "choices.jsonl"
 
 
 def _described(changes: Mapping[str, tuple[Any, Any]]) -> list[str]:
@@ -75,41 +70,6 @@ EFFECT = FolderKind(
     expected="the same constitution, messages, models and seed as before",
     describe=_described,
 )
-
-
-class EffectResult(EffectReport):
-    """The report of an evaluation in a folder, which can be written there as a page with its cards."""
-
-    _folder: Path = PrivateAttr()
-    _constitution: Constitution = PrivateAttr()
-
-    @classmethod
-    def in_folder(cls, report: EffectReport, folder: Path, constitution: Constitution) -> EffectResult:
-        """Return the report as the result of the evaluation in a folder."""
-        result = cls.model_construct(**dict(report))
-        result._folder, result._constitution = folder, constitution
-        return result
-
-    def __eq__(self, other: object) -> bool:
-        """Whether the two report the same, wherever their folders lie."""
-        return isinstance(other, EffectReport) and dict(self) == dict(other)
-
-    __hash__ = EffectReport.__hash__
-
-    @property
-    def folder(self) -> Path:
-        """The folder of the evaluation."""
-        return self._folder
-
-    def write_report(self, language: Language | None = None) -> Path:
-        """Write ``effect.html`` and the cards in this language, the constitution's where none is given."""
-        path = self._folder / PAGE_NAME
-        try:
-            write(effect_page(self, language), path)
-        except OSError as error:
-            raise StoreError(f"{path} cannot be written: {error.strerror or error}.") from None
-        write_cards(self, self._constitution, self._folder / CARDS_NAME, language)
-        return path
 
 
 class EffectOptions(TypedDict, total=False):
@@ -235,7 +195,7 @@ async def _evaluate(plan: EvaluationPlan, out: Path) -> EffectResult:
         if choices:
             session.write(CHOICES_NAME, _lines(choices))
         session.write(REPORT_NAME, report.model_dump_json(by_alias=True, indent=2) + "\n")
-        result = EffectResult.in_folder(report, session.folder, plan.constitution)
+        result = EffectResult.in_folder(report, session.folder)
         result.write_report(plan.config.effect.language)
     return result
 
