@@ -26,7 +26,7 @@ from fake_server import FakeServer, backend_at
 from character import BackendConfig, Config
 from character.evaluation.conditions import BASE, TUNED
 from character.evaluation.effect import effect
-from character.evaluation.page.findings import is_sure
+from character.evaluation.page.writing import is_sure
 from character.evaluation.records import EffectReport
 
 NUM_CHOICES = 200

@@ -25,7 +25,7 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 
 if TYPE_CHECKING:
     from character.audit.audit import AuditResult as AuditResult
-    from character.audit.audit import audit as audit_run
+    from character.audit.audit import audit_run as audit_run
     from character.audit.records import AuditFinding as AuditFinding
     from character.audit.records import RunAudit as RunAudit
     from character.backends import build_lm as build_lm
@@ -64,7 +64,6 @@ if TYPE_CHECKING:
     from character.evaluation.choices.chooser import TraitChooser as TraitChooser
     from character.evaluation.compare import EffectComparison as EffectComparison
     from character.evaluation.compare import compare as compare
-    from character.evaluation.effect import EffectResult as EffectResult
     from character.evaluation.effect import aeffect as aeffect
     from character.evaluation.effect import effect as effect
     from character.evaluation.effect import estimate_effect as estimate_effect
@@ -73,6 +72,7 @@ if TYPE_CHECKING:
     from character.evaluation.judges.responder import CharacterResponder as CharacterResponder
     from character.evaluation.preference_judge import PreferenceJudge as PreferenceJudge
     from character.evaluation.records import EffectReport as EffectReport
+    from character.evaluation.result import EffectResult as EffectResult
     from character.exports import ExportData as ExportData
     from character.exports import ExportReport as ExportReport
     from character.exports import Split as Split
@@ -87,10 +87,10 @@ if TYPE_CHECKING:
     from character.preference import load_preference_model as load_preference_model
     from character.preference import preference_model as preference_model
     from character.preference.best_of import BestOfCharacter as BestOfCharacter
-    from character.preference.evaluation import evaluate as evaluate_preference
+    from character.preference.evaluation import evaluate_preference as evaluate_preference
     from character.preference.evaluation_records import PreferenceEvaluation as PreferenceEvaluation
     from character.preference.explain import Why as Why
-    from character.preference.explain import why as explain_preference
+    from character.preference.explain import explain_preference as explain_preference
     from character.preference.protocol import Judged as Judged
     from character.preference.protocol import PreferenceModel as PreferenceModel
     from character.preference.sources import PairSet as PairSet
@@ -116,7 +116,7 @@ if TYPE_CHECKING:
     from character.records import Usage as Usage
     from character.responses.responder import Responder as Responder
     from character.review.labelling import labelled_from_run as labelled_from_run
-    from character.review.serving import serve as serve_review
+    from character.review.serving import serve_review as serve_review
     from character.runs.run import RunState as RunState
     from character.runs.run import arun as arun
     from character.runs.run import run as run

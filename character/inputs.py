@@ -91,7 +91,8 @@ def as_candidate_set(given: Candidates | Sequence[str], message: Message) -> Can
 
 
 def as_batch(result: Any, trait: Trait, kind: Kind, language: str) -> MessageBatch:
-    """Return a generator's result as a batch; texts and turns become messages of this trait, kind and language.
+    """Return a generator's result as a batch; texts and turns become messages of this trait, kind and
+    language.
 
     Raises InvalidReplyError for anything that is not surely a message.
     """
@@ -115,8 +116,8 @@ def as_batch(result: Any, trait: Trait, kind: Kind, language: str) -> MessageBat
 def as_candidates(result: Any, message: Message) -> Candidates:
     """Return a responder's result as candidates: texts, or texts with their levels.
 
-    An empty text and one that is there already are left out, and counted. Raises InvalidReplyError for anything that
-    is not surely a response.
+    An empty text and one that is there already are left out, and counted. Raises InvalidReplyError for
+    anything that is not surely a response.
     """
     if isinstance(result, Candidates):
         return result
@@ -198,7 +199,7 @@ def _each(given: Iterable[Any], read: Callable[[Any], T], step: str, name: str, 
 
 
 def _field(result: Any, name: str, step: str, record: str) -> Any:
-    """Return a list that a step gave: by itself, or by its name in a prediction or a dictionary, as JSON too."""
+    """Return a list that a step gave: by itself, or by name in a prediction or a dictionary, or as JSON."""
     values = result
     if isinstance(result, dspy.Prediction | Mapping):
         if name not in result:

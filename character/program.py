@@ -11,7 +11,8 @@ import dspy
 
 from character.backends.drivers import RecipeModule, Steps, adrive, aparallel, drive, parallel
 from character.backends.own_steps import FailureWatch, Outcome, StepCall, taken
-from character.config import COMPARED, ROLES, Config, PairDesign
+from character.config import COMPARED, Config, PairDesign
+from character.config.whole import ROLES
 from character.constitution import Constitution, Trait
 from character.errors import InputError, UnknownNameError
 from character.inputs import as_candidates, as_constitution, as_kind, as_ranking, as_trait, spelled_out

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from character.text import detect_language, fingerprint
 
@@ -316,6 +317,32 @@ class CharacterResult(Record):
     def usage(self) -> Usage:
         """What all calls together took."""
         return sum((rollout.usage for rollout in self.rollouts), self.message_usage)
+
+
+class KeptRecord(Record):
+    """Base of a record that lies in a folder: equal to one that says the same, wherever that lies."""
+
+    _folder: Path = PrivateAttr()
+
+    @classmethod
+    def in_folder(cls, record: Record, folder: Path) -> Self:
+        """Return a record with these fields as the one of a folder."""
+        result = cls.model_construct(**dict(record))
+        result._folder = folder
+        return result
+
+    @property
+    def folder(self) -> Path:
+        """The folder that it lies in."""
+        return self._folder
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the two say the same."""
+        return isinstance(other, Record) and dict(self) == dict(other)
+
+    def __hash__(self) -> int:
+        """Return the same for records that say the same."""
+        return hash(repr(dict(self)))
 
 
 def order_by_score(scores: tuple[float, ...]) -> tuple[tuple[int, ...], ...]:

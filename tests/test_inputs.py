@@ -76,8 +76,8 @@ def test_usage_is_on_the_records_and_dspy_does_not_complain(caplog: pytest.LogCa
         (lambda: Responder(levels=["natural", "loud"]), UnknownNameError, "overdone"),  # type: ignore[list-item]
         (lambda: Responder()(3, "patience"), InputError, "a Message, a text"),
         (lambda: Ranker()("Hi?", "one text", "patience"), InputError, "a list of texts"),
-        (lambda: CharacterProgram(ranker="mine"), InputError, "callable"),
-        (lambda: CharacterProgram(lms={"ranking": "openai/x"}), InputError, "build_lm"),
+        (lambda: CharacterProgram(ranker="mine"), InputError, "callable"),  # type: ignore[arg-type]
+        (lambda: CharacterProgram(lms={"ranking": "openai/x"}), InputError, "build_lm"),  # type: ignore[dict-item]
         (lambda: CharacterProgram(kinds=("riddle",)), UnknownNameError, "riddle"),  # type: ignore[arg-type]
         (lambda: CharacterProgram(kinds=("question", "question")), InputError, "each once"),
         (lambda: CharacterProgram(messages_per_trait=0), InputError, "at least 1"),

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-from pydantic import PrivateAttr
-
 from character._version import __version__
 from character.audit.candidates import CandidateCounter
 from character.audit.confounds import ConfoundAudit, audit_confounds
@@ -32,7 +30,7 @@ from character.pairs.table import PairTable, pair_table
 from character.preference import load_preference_model
 from character.preference.folds import message_key
 from character.preference.protocol import PreferenceModel, asked_about
-from character.records import Message, PreferencePair, Rollout
+from character.records import KeptRecord, Message, PreferencePair, Rollout
 from character.report import html_path, write_page
 from character.runs.session import reading, stored_config, stored_constitution
 from character.runs.summary import RunSummary, summarize
@@ -53,23 +51,8 @@ class AuditOptions(TypedDict, total=False):
     second_opinion: Ask | None
 
 
-class AuditResult(RunAudit):
+class AuditResult(KeptRecord, RunAudit):
     """The audit of a run in a folder, which can be written there as a page."""
-
-    _folder: Path = PrivateAttr()
-
-    @classmethod
-    def in_folder(cls, audit: RunAudit, folder: Path) -> AuditResult:
-        """Return an audit as that of the run in a folder."""
-        result = cls.model_construct(**dict(audit))
-        result._folder = folder
-        return result
-
-    def __eq__(self, other: object) -> bool:
-        """Whether the two tell the same, wherever their runs lie."""
-        return isinstance(other, RunAudit) and dict(self) == dict(other)
-
-    __hash__ = RunAudit.__hash__
 
     def write_report(self, path: Path | str | None = None) -> Path:
         """Write the audit as an HTML file and as JSON beside it, and return the path of the former.
@@ -77,7 +60,7 @@ class AuditResult(RunAudit):
         It is audit.html in the run's folder unless given. Raises InputError for a file that is not named as
         HTML or cannot be written.
         """
-        html = html_path(path or self._folder / PAGE_NAME)
+        html = html_path(path or self.folder / PAGE_NAME)
         write_page(audit_page(self), self, html)
         return html
 
@@ -106,6 +89,9 @@ def audit(
                 update={"second_opinion": ask(list(kept.pairs()), constitution.traits)}
             )
     return AuditResult.in_folder(result.model_copy(update={"findings": findings(result)}), Path(run_folder))
+
+
+audit_run = audit  # its public name
 
 
 def _configured(config: Config | Path | str | None, options: AuditOptions) -> Config:

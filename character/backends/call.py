@@ -71,8 +71,8 @@ class Reply:
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a predictor, or of a module of somebody's own in its place. ``seed`` tells apart calls that would
-    else be identical.
+    """One call of a predictor, or of a module of somebody's own in its place. ``seed`` tells apart calls that
+    would else be identical.
 
     ``fault`` is what was wrong with the reply before: it is shown to the model, and the call counts as a
     re-ask. ``lm`` overrides the model of the context. ``stage`` and ``trait`` label the call for accounts.

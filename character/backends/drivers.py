@@ -171,7 +171,9 @@ _signature = lru_cache(maxsize=256)(inspect.signature)
 
 @without_usage_note
 class RecipeModule(dspy.Module):
-    """Base of our steps: a subclass that overrides ``forward`` alone, or ``aforward`` alone, runs by it everywhere."""
+    """Base of our steps: a subclass that overrides ``forward`` alone, or ``aforward`` alone, runs by it
+    everywhere.
+    """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

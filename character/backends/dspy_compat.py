@@ -45,7 +45,7 @@ def routed(lm: Any) -> Any:
 
 
 def _route_calls() -> None:
-    """Put the route between whoever calls a model and the model; DSPy has no other place that all calls pass."""
+    """Put the route between callers and models; DSPy has no other place that every call passes."""
     call, acall = dspy.BaseLM.__call__, dspy.BaseLM.acall
 
     @wraps(call)
@@ -68,7 +68,9 @@ def engine_of(lm: Any) -> Any:
 
 
 def only_forwards(lm: Any) -> bool:
-    """Whether a model answers by a ``forward`` of its own, in the shapes of OpenAI's client, and not by an engine."""
+    """Whether a model answers by a ``forward`` of its own, in the shapes of OpenAI's client, and not by an
+    engine.
+    """
     return engine_of(lm) is None or not _is_of_dspy(type(lm).forward)
 
 

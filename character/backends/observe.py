@@ -42,7 +42,8 @@ _scope: ContextVar[Scope | None] = ContextVar("character_observing", default=Non
 
 @dataclass(slots=True)
 class Unit:
-    """One call of a step of somebody else's: what its model calls belong to, what they took, what stopped them.
+    """One call of a step of somebody else's: what its model calls belong to, what they took, what stopped
+    them.
 
     ``key`` says which call of which step it is; ``attempt`` counts the sittings in which it failed before.
     """
@@ -79,7 +80,7 @@ def entering(unit: Unit) -> Iterator[None]:
 
 @contextmanager
 def attempting(failed: Mapping[str, int]) -> Iterator[None]:
-    """Have units entered inside ask anew what they asked in so many sittings before, by stage, which failed."""
+    """Have units entered inside ask anew what failed in so many sittings, by stage."""
     token = _attempts.set(failed)
     try:
         yield

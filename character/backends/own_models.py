@@ -1,8 +1,8 @@
 """Models that a program brings: each of their calls passes the same seam as those of configured models.
 
-A run is held to its caps, keeps every call and pays none twice whatever model answers: one in ``lms=``, set by
-``set_lm``, ``dspy.configure`` or ``dspy.context``, a ``dspy.BaseLM`` of somebody's own. While a ``Router`` is in
-charge (see ``dspy_compat.routing``) DSPy hands each call to what the router returns for its model.
+A run is held to its caps, keeps every call and pays none twice whatever model answers: one in ``lms=``, set
+by ``set_lm``, ``dspy.configure`` or ``dspy.context``, a ``dspy.BaseLM`` of somebody's own. While a ``Router``
+is in charge (see ``dspy_compat.routing``) DSPy hands each call to what the router returns for its model.
 """
 
 from __future__ import annotations
@@ -44,8 +44,9 @@ _OF_EACH_COPY = {"history", "callbacks", "kwargs", "cache", "num_retries", "_war
 class Router:
     """Gives every model its place at the seam: the same one each time, with this journal and this budget.
 
-    Copies of a model (another temperature, another ``rollout_id``) share what belongs to its server: the limit of
-    calls in flight, the pace, the health. In the accounts a model has its own name, unless ``named`` gives another.
+    Copies of a model (another temperature, another ``rollout_id``) share what belongs to its server: the
+    limit of calls in flight, the pace, the health. In the accounts a model has its own name, unless ``named``
+    gives another.
     """
 
     def __init__(self, journal: Journal | None, budget: Budget | None) -> None:
@@ -115,7 +116,7 @@ def with_configured_lm(config: Config) -> Config:
 
 
 def own_lm(backend: BackendConfig) -> Any:
-    """Return DSPy's configured model as a section of the kind ``own`` has it; raises ConfigError without one."""
+    """Return DSPy's configured model as a section of the kind ``own`` has it. Raises ConfigError."""
     if dspy.settings.lm is None:
         raise ConfigError(
             f"the model {backend.model} was brought by a program, and DSPy has none configured now.",
@@ -209,7 +210,7 @@ def _of_the_attempt(error: LMError) -> Any:
 
 
 def _description(lm: Any) -> str:
-    """Return what tells models apart, the same for copies of one: class, name, address and what else it holds.
+    """Return what tells models apart, the same for copies of one: class, name, address, what else it holds.
 
     Nothing of a key is in it.
     """

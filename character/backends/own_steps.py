@@ -1,8 +1,8 @@
 """Steps of somebody else's: what they are given, what they took, and that a fault costs one message alone.
 
-Our own steps run as they are. Any other module or callable is called at one boundary: it gets what it has parameters
-for, a module that is a signature's alone gets plain texts, and an error that it raises becomes a fault that is counted.
-What stops a run (a cap, a server that is down, a wrong configuration) goes through it.
+Our own steps run as they are. Any other module or callable is called at one boundary: it gets what it has
+parameters for, a module that is a signature's alone gets plain texts, and an error that it raises becomes a
+fault that is counted. What stops a run (a cap, a server that is down, a wrong configuration) goes through it.
 """
 
 from __future__ import annotations
@@ -61,9 +61,10 @@ class Outcome:
 class StepCall(ModuleCall):
     """One call of a step for one message (or of a generator for one kind), which gives an ``Outcome``.
 
-    ``role`` is what the step is called in errors (``ranker``), ``stage`` and ``trait`` label its calls in the accounts.
-    ``takes`` are the inputs of our own step in this place: a wrapper that takes any is given these. ``about`` says
-    which message the call is for; in a run its calls are kept by it, so that a second start finds them again.
+    ``role`` is what the step is called in errors (``ranker``), ``stage`` and ``trait`` label its calls in the
+    accounts. ``takes`` are the inputs of our own step in this place: a wrapper that takes any is given these.
+    ``about`` says which message the call is for; in a run its calls are kept by it, so that a second start
+    finds them again.
     """
 
     role: str = ""
@@ -130,7 +131,7 @@ class StepCall(ModuleCall):
 
 
 def plain_values(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a step's inputs as a judge is to see them: texts, and the fields of a trait; no level, seed, model or id."""
+    """Return a step's inputs as a judge is to see them: texts and a trait's fields; no level, seed or model."""
     values: dict[str, Any] = {}
     for name, value in arguments.items():
         match value:
@@ -154,7 +155,7 @@ def _turns(message: Message) -> list[dict[str, str]]:
 
 
 class FailureWatch:
-    """Raises StepFailedError once a step of somebody else's has failed for one message after another, and for all."""
+    """Raises StepFailedError where a step of somebody else's fails for the first messages, one and all."""
 
     MOST = 5
 

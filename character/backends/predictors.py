@@ -16,8 +16,8 @@ _MAY_LACK = frozenset({"reasoning", "suitable"})
 def as_predictor(given: Any, ours: type[dspy.Signature], step: str) -> Any:
     """Return what a step asks by: a predictor of our signature, or the module or signature that is given.
 
-    Raises InputError, which names the field, where its signature asks for an input that the step does not have or
-    lacks an output that the step reads, or where its ``forward`` has a parameter that nothing fills.
+    Raises InputError, which names the field, where its signature asks for an input that the step does not
+    have or lacks an output that the step reads, or where its ``forward`` has a parameter that nothing fills.
     """
     if given is None:
         return dspy.Predict(ours)
@@ -57,7 +57,9 @@ def needed_outputs(ours: type[dspy.Signature]) -> tuple[str, ...]:
 
 
 def signature_of(module: Any) -> Any:
-    """Return the signature of a module that is nothing but one (Predict, ChainOfThought …), None for any other."""
+    """Return the signature of a module that is nothing but one (Predict, ChainOfThought …), None for any
+    other.
+    """
     is_dspys = type(module).__module__.startswith("dspy.")
     core = module if isinstance(module, dspy.Predict) else getattr(module, "predict", None)
     return core.signature if is_dspys and isinstance(core, dspy.Predict) else None
@@ -72,7 +74,9 @@ def accepted_by(module: Any, inputs: dict[str, Any]) -> dict[str, Any]:
 
 
 def core_of(module: Any) -> Any:
-    """Return the one predictor that a module asks by, with its signature, demos and model; None where there is no one."""
+    """Return the one predictor that a module asks by, with its signature, demos and model; None where there
+    is no one.
+    """
     if isinstance(module, dspy.Predict):
         return module
     inside = module.predictors() if isinstance(module, dspy.Module) else []

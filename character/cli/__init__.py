@@ -11,33 +11,16 @@ from typing import NoReturn
 import click
 
 from character._version import __version__
+from character.cli.options import commands
 from character.errors import CharacterError, InputError
 
-_COMMANDS = {
-    "run": "Make preference pairs for a constitution.",
-    "check": "Validate a constitution, look over its wording, print what was understood.",
-    "show": "Show a run's messages with candidates, scores and reasons.",
-    "status": "Show how far a run is and what it cost.",
-    "audit": "Look at a run as a whole, and write a report.",
-    "effect": "Measure what each trait does to a model's behaviour.",
-    "compare": "Show what changed between two evaluations.",
-    "review": "Let people rank, compare, check and veto, on a local web page.",
-    "optimize": "Tune the ranker to a labelled set.",
-    "evaluate-ranker": "Measure rankers and backends on a labelled set.",
-    "rankers": "List the saved rankers of a folder.",
-    "preference": "Fit a preference model and say what it is worth.",
-    "export": "Write a run's data for a trainer.",
-    "train": "Write data, recipe and checks for TRL, and train.",
-    "backends": "List the configured backends, and try each with --ping.",
-    "init": "Write a commented project folder to start from.",
-}
 _MOVED = {"demo": "python examples/closed_loop --out FOLDER"}
 """Commands of earlier versions, and what does the same in a clone of the repository."""
 
 
 class _LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return [name for name, texts in commands().items() if "short" in texts]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in _MOVED:
@@ -45,14 +28,14 @@ class _LazyGroup(click.Group):
                 f"character has no command {cmd_name} any more: it is an example now.",
                 fix=f"run `{_MOVED[cmd_name]}` in a clone of the repository.",
             )
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in self.list_commands(ctx):
             return None
         command: click.Command = import_module(f"character.cli.{cmd_name.replace('-', '_')}_command").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
+            formatter.write_dl([(name, commands()[name]["short"]) for name in self.list_commands(ctx)])
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -69,9 +52,8 @@ def main() -> None:
     """Run the command line and end the process with the exit code of what happened."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(
-                errors="backslashreplace"
-            )  # a terminal that cannot show a character is no reason to fail
+            # A terminal that cannot show a character is no reason to fail.
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = cli.main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
@@ -88,12 +70,12 @@ def main() -> None:
         sys.exit(0)
 
 
-def _fail(message: str, exit_code: int, said: str = "") -> NoReturn:
+def _fail(message: str, exit_code: int, reason: str = "") -> NoReturn:
     """Say what went wrong on stderr, and as the one JSON document on stdout where that was asked for."""
     if message:
         click.echo(f"Error: {message}", err=True)
     if "--json" in sys.argv:
-        click.echo(json.dumps({"error": message or said, "exit_code": exit_code}, ensure_ascii=False))
+        click.echo(json.dumps({"error": message or reason, "exit_code": exit_code}, ensure_ascii=False))
     sys.exit(exit_code)
 
 

@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from character.cli.options import (
-    ROLE_FLAGS,
-    backend_options,
-    backend_overrides,
-    config_option,
-    json_option,
-    print_json,
-)
+from character.cli.options import command_of, configuration
+from character.cli.printing import new_console, new_table, print_json
+
+if TYPE_CHECKING:
+    from character.config import BackendConfig
+_STEPS = ("default", "messages", "responses", "ranking")
 
 
-@click.command("backends", short_help="List the configured backends, and try each with --ping.")
-@config_option
-@backend_options
-@click.option("--ping", "do_ping", is_flag=True, help="Make one short call to each.")
-@json_option
-def command(config_path: Path | None, do_ping: bool, as_json: bool, **flags: Any) -> None:
-    """List which backend answers each step. Whether a key is set is shown, the key itself never."""
-    from character.config import load_config
-
-    config = load_config(config_path, overrides=backend_overrides(flags))
-    names = list(dict.fromkeys(["default", *ROLE_FLAGS, *config.backends]))
+@command_of("backends")
+def command(do_ping: bool, as_json: bool, **flags: Any) -> None:
+    config = configuration()
+    names = dict.fromkeys([*_STEPS, *config.backends])
     rows = [_row(name, config.backend(name), name in config.backends) for name in names]
     if do_ping:
         from character.backends import ping
@@ -44,7 +34,7 @@ def command(config_path: Path | None, do_ping: bool, as_json: bool, **flags: Any
         click.get_current_context().exit(4)
 
 
-def _row(name: str, backend: Any, configured: bool) -> dict[str, Any]:
+def _row(name: str, backend: BackendConfig, configured: bool) -> dict[str, Any]:
     variable = backend.api_key_env
     key = "none needed" if backend.kind == "rehearsal" else "the provider's own variable"
     if backend.api_base:
@@ -63,13 +53,7 @@ def _row(name: str, backend: Any, configured: bool) -> dict[str, Any]:
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    from rich.table import Table
-
-    from character.cli.wording import console as new_console
-
-    table = Table()
-    for column in ("step", "kind", "model", "server", "key"):
-        table.add_column(column, overflow="fold")
+    table = new_table(None, ["step", "kind", "model", "server", "key"])
     for row in rows:
         name = row["name"] if row["configured"] else f"{row['name']} (as default)"
         table.add_row(name, row["kind"], row["model"], row["api_base"] or "", row["key"])
@@ -78,9 +62,8 @@ def _print(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         if row["configured"] and "ping" in row:
             ping = row["ping"]
-            answer = (
-                f"answers in {ping['seconds']} s as {ping['model']}"
-                if ping["ok"]
-                else f"fails: {ping['error']}"
-            )
+            if ping["ok"]:
+                answer = f"answers in {ping['seconds']} s as {ping['model']}"
+            else:
+                answer = f"fails: {ping['error']}"
             console.print(f"{row['name']}: {answer}", style="green" if ping["ok"] else "red")

@@ -5,76 +5,36 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from character.cli.options import backend_overrides, config_option, json_option, print_json, tuning_options
+from character.cli.options import command_of, configuration
+from character.cli.printing import counts_text, new_console, new_table, print_json
 from character.locale import wording
 
 if TYPE_CHECKING:
     from optimizers.labelled import LabelledSet
 
 
-@click.command("evaluate-ranker", short_help="Measure rankers and backends on a labelled set.")
-@click.argument("labelled", type=click.Path(path_type=Path))
-@click.option(
-    "--ranker",
-    "rankers",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="A saved ranker; may be repeated.",
-)
-@click.option(
-    "--with",
-    "backends",
-    multiple=True,
-    metavar="NAME",
-    help="A backend of the configuration by its name, or a model string; may be repeated.",
-)
-@config_option
-@tuning_options
-@json_option
-def command(
-    labelled: Path,
-    rankers: tuple[Path, ...],
-    backends: tuple[str, ...],
-    config_path: Path | None,
-    **flags: Any,
-) -> None:
-    """Measure how well rankers agree with the labels of LABELLED. Nothing is tuned and nothing is kept.
-
-    Without --ranker it is the ranker of the configuration; with it that one and every saved ranker. Each is
-    measured with each backend.
-    """
-    from character.config import load_config
+@command_of("evaluate-ranker")
+def command(labelled: Path, rankers: tuple[Path, ...], backends: tuple[str, ...], **flags: Any) -> None:
     from character.tuning.evaluate_ranker import evaluate_ranker
     from optimizers.labelled import read_labelled
 
-    seed = {} if flags["seed"] is None else {"seed": flags["seed"]}
-    config = load_config(config_path, overrides={**backend_overrides(flags), **seed})
+    config = configuration()
     labels = read_labelled(labelled)
-    level = flags["level"] or config.optimize.level
-    rows = evaluate_ranker(labels, config, rankers=rankers, backends=backends, level=level)
+    level = config.optimize.level
+    measured = evaluate_ranker(labels, config, rankers=rankers, backends=backends, level=level)
+    rows = [row.model_dump() for row in measured]
     if flags["as_json"]:
-        shown = [row.model_dump() for row in rows]
-        print_json({"labelled": labels.name, "items": len(labels), "rows": shown})
+        print_json({"labelled": labels.name, "items": len(labels), "rows": rows})
     else:
-        _show([row.model_dump() for row in rows], labels)
+        _show(rows, labels)
 
 
 def _show(rows: list[dict[str, Any]], labelled: LabelledSet) -> None:
-    from rich.table import Table
-
-    from character.cli.wording import console as new_console
-
-    names = list(dict.fromkeys(metric for row in rows for metric in row["metrics"]))
-    table = Table(title=f"{labelled.name}: {len(labelled):,} labelled items", title_justify="left")
-    table.add_column("")
-    for row in rows:
-        table.add_column(f"{row['backend']}\n{row['ranker']}", justify="right", overflow="fold")
-    for name in names:
+    titles = [f"{row['backend']}\n{row['ranker']}" for row in rows]
+    table = new_table(f"{labelled.name}: {len(labelled):,} labelled items", [""], titles)
+    for name in dict.fromkeys(metric for row in rows for metric in row["metrics"]):
         table.add_row(name, *(_figure(row["metrics"].get(name)) for row in rows))
-    lost = [", ".join(f"{reason} {n}" for reason, n in row["not_ranked"].items()) or "–" for row in rows]
-    table.add_row("not ranked", *lost)
+    table.add_row("not ranked", *(counts_text(row["not_ranked"]) for row in rows))
     table.add_row("calls", *(f"{row['calls']:,}" for row in rows))
     table.add_row("tokens", *(f"{row['tokens']:,}" for row in rows))
     console = new_console()

@@ -7,86 +7,15 @@ from typing import Any
 
 import click
 
-from character.cli.options import json_option, print_json, run_argument
+from character.cli.options import command_of
+from character.cli.printing import print_json
+from character.errors import InputError
 
 _PAIRS = ("design", "min_margin", "min_probability", "max_per_message")
 
 
-@click.command("export", short_help="Write a run's data for a trainer.")
-@run_argument
-@click.option(
-    "--format",
-    "format_name",
-    required=True,
-    metavar="FORMAT",
-    help="recipe, trl, trl-kto, trl-prompt, trl-sft, trl-reward, openai, axolotl, llamafactory, openrlhf or parquet.",
-)
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder to write.")
-@click.option(
-    "--split", default="90/5/5", show_default=True, help="Train, validation, test in percent, by message."
-)
-@click.option(
-    "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="The seed of the split."
-)
-@click.option("--license", "license_name", metavar="NAME", help="The licence to name in the card.")
-@click.option("--margin", is_flag=True, help="Add a column named margin, which TRL's reward loss reads.")
-@click.option("--overwrite", is_flag=True, help="Replace an earlier export in the folder.")
-@click.option(
-    "--design",
-    metavar="NAME",
-    help="Rebuild the pairs from the stored rankings: best_rest, best_worst, adjacent, all, opposite, "
-    "overdone, anchored or neutral. No model is called.",
-)
-@click.option(
-    "--min-margin",
-    type=click.FloatRange(0, 1),
-    metavar="M",
-    help="Rebuild with this least difference of scores.",
-)
-@click.option(
-    "--min-probability",
-    type=click.FloatRange(0, 1),
-    metavar="P",
-    help="Rebuild with this least probability of a pair.",
-)
-@click.option(
-    "--max-per-message",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Rebuild with at most so many per message.",
-)
-@click.option(
-    "--debias",
-    is_flag=True,
-    help="Rebuild with what each place in the list is worth to the judge, over the whole run, taken out.",
-)
-@click.option(
-    "--balance",
-    type=click.FloatRange(0, 1, min_open=True),
-    is_flag=False,
-    flag_value=0.1,
-    metavar="[THRESHOLD]",
-    help="Leave out pairs until no surface feature sets the sides apart by more (0.1 unless given).",
-)
-@click.option(
-    "--balance-method",
-    type=click.Choice(["subset", "weights"]),
-    metavar="HOW",
-    help="With --balance: leave pairs out (subset, unless given), or give each a weight (weights).",
-)
-@click.option(
-    "--balance-ignore",
-    multiple=True,
-    metavar="FEATURE",
-    help="With --balance: leave alone what the trait itself consists of, such as questions for curiosity; may be repeated.",
-)
-@click.option(
-    "--push", metavar="REPO_ID", help="Then upload the folder to the Hugging Face Hub (extra `hub`)."
-)
-@click.option("--push-rehearsal", is_flag=True, help="Upload even what the rehearsal backend made.")
-@json_option
+@command_of("export")
 def command(run_folder: Path, format_name: str, out: Path, **flags: Any) -> None:
-    """Write the pairs of RUN in the shape of FORMAT, split by message, with a dataset card."""
     from character.exports import Split, export, push_to_hub
     from character.exports.run_data import rebuilt_pairs, run_data
     from character.runs.session import reading
@@ -118,8 +47,6 @@ def command(run_folder: Path, format_name: str, out: Path, **flags: Any) -> None
 
 
 def _refuse_without_balance(flags: dict[str, Any]) -> None:
-    from character.errors import InputError
-
     for name in ("balance_method", "balance_ignore"):
         if flags[name] and flags["balance"] is None:
             option = f"--{name.replace('_', '-')}"
@@ -139,12 +66,12 @@ def _print(result: dict[str, Any]) -> None:
     for reason, number in result["skipped"].items():
         click.echo(f"left out, {reason}: {number:,}")
     if result["balance"]:
-        kept = result["balance"]
+        balance = result["balance"]
         click.echo(
-            f"balanced: {kept['num_kept']:,} of {kept['num_pairs']:,} pairs, "
-            f"{kept['num_messages_kept']:,} of {kept['num_messages']:,} messages"
+            f"balanced: {balance['num_kept']:,} of {balance['num_pairs']:,} pairs, "
+            f"{balance['num_messages_kept']:,} of {balance['num_messages']:,} messages"
         )
-        for name, (before, after) in kept["traits"].items():
+        for name, (before, after) in balance["traits"].items():
             click.echo(f"share of {name}: {before:.0%} before, {after:.0%} after")
     for warning in result["warnings"]:
         click.echo(f"warning: {warning}")

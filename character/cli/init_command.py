@@ -7,19 +7,15 @@ from pathlib import Path
 
 import click
 
-from character.cli.options import json_option, print_json
+from character.cli.options import command_of
+from character.cli.printing import print_json
+from character.errors import InputError
 
 _FILES = ("constitution.toml", "config.toml")
 
 
-@click.command("init", short_help="Write a commented project folder to start from.")
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--language", type=click.Choice(["en", "zh"]), default="en", show_default=True)
-@json_option
+@command_of("init")
 def command(folder: Path, language: str, as_json: bool) -> None:
-    """Write a constitution and a configuration, both commented, into FOLDER. Existing files are never overwritten."""
-    from character.errors import InputError
-
     existing = [name for name in _FILES if (folder / name).exists()]
     if existing:
         raise InputError(f"{folder} already holds {', '.join(existing)}.", fix="give another folder.")

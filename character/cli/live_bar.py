@@ -1,43 +1,39 @@
-"""A progress bar on stderr for work that is counted, shown on a terminal and silent elsewhere."""
+"""A progress bar on stderr, shown on a terminal and silent elsewhere."""
 
 from __future__ import annotations
 
 import sys
-from typing import Self
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 
 
-class LiveBar:
-    """Shows how much of something is done, what is being done, and a few words beside it. Use it as a context manager."""
+@contextmanager
+def live_bar(
+    description: str, noun: str = "", *, total: float | None = None, shown: bool = True
+) -> Iterator[Callable[..., None]]:
+    """Show a bar of how many of something are done, or of the share done where there is no noun.
 
-    def __init__(self, noun: str, description: str, *, total: int | None = None) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    Yields what moves it: ``completed=``, and what changes of ``description=``, ``note=`` and ``total=``.
+    """
+    from rich import progress
+    from rich.console import Console
 
-        # The stream itself, not whatever stderr is later: what libraries print there goes to a log.
-        self._console = Console(file=sys.stderr, markup=False, highlight=False, emoji=False)
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn(noun),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[note]}"),
-            console=self._console,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-        self._task = self._bar.add_task(description, total=total, note="")
-
-    def __enter__(self) -> Self:
-        if self._console.is_terminal:
-            self._bar.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        if self._console.is_terminal:
-            self._bar.stop()
-
-    def show(self, done: int, description: str, *, note: str = "", total: int | None = None) -> None:
-        """Show how much is done; ``total`` replaces the total known before."""
-        self._bar.update(self._task, completed=done, description=description, note=note, total=total)
+    # The stream itself, not whatever stderr is later: what libraries print there goes to a log.
+    console = Console(file=sys.stderr, markup=False, highlight=False, emoji=False)
+    counted = [progress.MofNCompleteColumn(), progress.TextColumn(noun)]
+    bar = progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        *(counted if noun else [progress.TaskProgressColumn()]),
+        progress.TimeElapsedColumn(),
+        progress.TextColumn("{task.fields[note]}"),
+        console=console,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+        disable=not (shown and console.is_terminal),
+    )
+    task = bar.add_task(description, total=total, note="")
+    with bar:
+        yield partial(bar.update, task)

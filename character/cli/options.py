@@ -1,131 +1,125 @@
-"""Options that several subcommands share, and how flags become configuration."""
+"""What each subcommand takes, as ``commands.toml`` says it, and the configuration that flags amount to."""
 
 from __future__ import annotations
 
-import json
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
-F = TypeVar("F", bound=Callable[..., Any])
-ROLE_FLAGS = ("messages", "responses", "ranking")
-_KINDS = click.Choice(["native", "litellm", "rehearsal"])
-
-json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON document on stdout, all else on stderr."
-)
-config_option = click.option(
-    "--config", "config_path", type=click.Path(path_type=Path), help="A TOML file (see `character init`)."
-)
-set_option = click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="FIELD=VALUE",
-    help="Any other field of the configuration, as in the file: --set responses.calls=per_message.",
-)
-run_argument = click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
+if TYPE_CHECKING:
+    from character.config import Config
+_OURS = {"argument", "flag", "dest", "type", "choices", "min", "max", "min_open", "unset", "sets", "says"}
+"""Keys of a row that are not click's."""
 
 
-def backend_options(function: F) -> F:
-    """Add --backend, --lm, --api-base and --api-key-env, for the default and for each step."""
-    return _backend_options(function, ROLE_FLAGS)
+@cache
+def commands() -> dict[str, dict[str, Any]]:
+    """Return the table of commands: texts and rows of options, by the name of the command."""
+    return tomllib.loads((Path(__file__).parent / "commands.toml").read_text(encoding="utf-8"))
 
 
-def tuning_options(function: F) -> F:
-    """Add the same options for the judge and for the model that proposes instructions, with seed and level."""
-    function = _backend_options(function, ("reflection",))
-    seed = click.option("--seed", type=click.IntRange(min=0), help="The seed of everything random.")
-    level = click.option(
-        "--level",
-        show_default="0.95",
-        type=click.FloatRange(0.5, 0.999),
-        help="The level of the intervals.",
-    )
-    return level(seed(function))
+def command_of(name: str) -> Callable[[Callable[..., None]], click.Command]:
+    """Return what makes a function the command of that name (``GROUP NAME`` for one of a group)."""
 
-
-def _backend_options(function: F, roles: tuple[str, ...]) -> F:
-    for role in (*reversed(roles), ""):
-        suffix = f"-{role}" if role else ""
-        whose = f"for {role}" if role else "for every step without its own"
-        decorators = (
-            click.option(
-                f"--api-key-env{suffix}", metavar="NAME", help=f"The variable that holds the key {whose}."
-            ),
-            click.option(f"--api-base{suffix}", metavar="URL", help=f"The server {whose}."),
-            click.option(
-                f"--lm{suffix}", metavar="MODEL", help=f"The model {whose}, such as openai/gpt-4.1-mini."
-            ),
-            click.option(f"--backend{suffix}", type=_KINDS, help=f"The kind of backend {whose}."),
+    def made(function: Callable[..., None]) -> click.Command:
+        return click.Command(
+            name.rpartition(" ")[2],
+            callback=function,
+            help=commands()[name]["help"],
+            params=[_parameter(row) for row in _rows(name)],
         )
-        for decorator in decorators:
-            function = decorator(function)
-    return function
+
+    return made
 
 
-def budget_options(function: F) -> F:
-    """Add --max-cost, --max-tokens and --max-calls, which are never passed."""
-    for decorator in (
-        click.option("--max-calls", type=click.IntRange(min=0), help="Never make more than this many calls."),
-        click.option(
-            "--max-tokens", type=click.IntRange(min=0), help="Never take more than this many tokens."
-        ),
-        click.option("--max-cost", type=click.FloatRange(min=0), help="Never spend more than this many USD."),
-    ):
-        function = decorator(function)
-    return function
+def configuration(settings: Iterable[str] = (), **given: Any) -> Config:
+    """Return the configuration of the command that is running: its --config with all else laid over it.
+
+    That is, the last one winning: what ``settings`` (--set) say, what its flags set, the sections ``given``.
+    """
+    from character.config import load_config
+    from character.config.loading import merged
+
+    context = click.get_current_context()
+    overrides = set_overrides(settings)
+    for row, parameter in zip(_rows(str(context.command.name)), context.command.params, strict=True):
+        value = context.params[str(parameter.name)]
+        if "says" in row:
+            value = row["says"] if value else None
+        if "sets" in row and value not in (None, ()):
+            overrides = merged(overrides, _at(row["sets"], value))
+    return load_config(context.params["config_path"], overrides=merged(overrides, given))
 
 
-def budget_overrides(flags: dict[str, Any]) -> dict[str, Any]:
-    """Return the ``budget`` section that the budget flags amount to, with None for what is not given."""
-    return {name: flags[name] for name in ("max_cost", "max_tokens", "max_calls")}
+def set_overrides(settings: Iterable[str]) -> dict[str, Any]:
+    """Return the configuration that ``section.field=value`` texts amount to.
 
+    A value is TOML, or else plain text.
+    """
+    from character.config.loading import merged
 
-def backend_overrides(flags: dict[str, Any]) -> dict[str, Any]:
-    """Return the ``backends`` section that the backend flags amount to."""
-    section: dict[str, Any] = {}
-    for role in ("", *ROLE_FLAGS, "reflection"):
-        suffix = f"_{role}" if role else ""
-        given = {
-            "kind": flags.get(f"backend{suffix}"),
-            "model": flags.get(f"lm{suffix}"),
-            "api_base": flags.get(f"api_base{suffix}"),
-            "api_key_env": flags.get(f"api_key_env{suffix}"),
-        }
-        chosen = {name: value for name, value in given.items() if value is not None}
-        if chosen:
-            section[role or "default"] = chosen
-    return {"backends": section} if section else {}
-
-
-def set_overrides(settings: tuple[str, ...]) -> dict[str, Any]:
-    """Return the configuration that ``section.field=value`` texts amount to; a value is TOML, or else plain text."""
-    nested: dict[str, Any] = {}
+    overrides: dict[str, Any] = {}
     for text in settings:
-        path, sign, value = text.partition("=")
-        *sections, field = path.strip().split(".")
-        if not sign or not all((*sections, field)):
+        path, sign, plain = text.partition("=")
+        if not sign or not all(path.strip().split(".")):
             raise click.UsageError(f"--set {text!r} says no field; expected SECTION.FIELD=VALUE.")
-        inner = nested
-        for section in sections:
-            inner = inner.setdefault(section, {})
         try:
-            inner[field] = tomllib.loads(f"value = {value}")["value"]
+            value = tomllib.loads(f"value = {plain}")["value"]
         except tomllib.TOMLDecodeError:
-            inner[field] = value
-    return nested
+            value = plain
+        overrides = merged(overrides, _at(path.strip(), value))
+    return overrides
 
 
-def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """Return nested values with others laid over them."""
-    both = {key: merged(base[key], value) for key, value in over.items() if isinstance(base.get(key), dict)}
-    return {**base, **over, **both}
+def _at(path: str, value: Any) -> dict[str, Any]:
+    """Return the nested sections with a value at a path; paths of files become texts, as in a file."""
+    if isinstance(value, tuple):
+        value = [str(each) for each in value]
+    first, _, rest = path.partition(".")
+    plain = str(value) if isinstance(value, Path) else value
+    return {first: _at(rest, plain) if rest else plain}
 
 
-def print_json(data: Any) -> None:
-    """Print one JSON document on stdout."""
-    click.echo(json.dumps(data, ensure_ascii=False, indent=2))
+def _rows(name: str) -> Iterator[dict[str, Any]]:
+    """Yield what a command takes, a row each, with the rows that commands share written out."""
+    shared = commands()["shared"]
+    for row in commands()[name]["takes"]:
+        if isinstance(row, str):
+            yield from shared[row]
+        elif "backends" in row:
+            yield from (_of_step(each, step) for step in row["backends"] for each in shared["backend"])
+        else:
+            yield row
+
+
+def _of_step(row: dict[str, Any], step: str) -> dict[str, Any]:
+    words = {"step": step, "of": f"-{step}", "whose": f"for {step}"}
+    if step == "default":
+        words |= {"of": "", "whose": "for every step without its own"}
+    return {key: value.format(**words) if isinstance(value, str) else value for key, value in row.items()}
+
+
+def _parameter(row: dict[str, Any]) -> click.Parameter:
+    rest = {key: value for key, value in row.items() if key not in _OURS}
+    if row.get("unset"):
+        rest["default"] = None
+    if "argument" in row:
+        return click.Argument([row["argument"]], type=_type(row), **rest)
+    return click.Option([row["flag"], *([row["dest"]] if "dest" in row else [])], type=_type(row), **rest)
+
+
+def _type(row: dict[str, Any]) -> Any:
+    if "choices" in row:
+        return click.Choice(row["choices"])
+    limits = {key: row[key] for key in ("min", "max", "min_open") if key in row}
+    types = {
+        "path": click.Path(path_type=Path),
+        "folder": click.Path(path_type=Path, exists=True, file_okay=False),
+        "int": click.IntRange(**limits),
+        "float": click.FloatRange(**limits),
+    }
+    return types[row["type"]] if "type" in row else None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+from character.cli.printing import new_console
 from character.locale import wording
 from character.report import Figures, Notes, Number, Page, Table
 from character.report.parts import Part
@@ -12,19 +14,23 @@ from character.report.wording import cell_text
 
 MOST_ROWS = 15
 """Rows of a table that are printed; the file has all."""
-_COLOURS = {"look": "yellow", "note": "", "fine": "green"}
+COLOURS = {"look": "yellow", "note": "", "fine": "green"}
 
 
-def page_lines(page: Page) -> Iterator[Any]:
-    """Yield what to print, in order: a heading per section that has something for a terminal, then its parts."""
+def print_page(page: Page, html: Path | None = None) -> None:
+    """Print a page section by section, and where its file and the same as JSON lie."""
     from rich.text import Text
 
-    yield Text(page.title, style="bold")
+    console = new_console()
+    console.print(Text(page.title, style="bold"))
     for section in page.sections:
-        parts = [shown for part in section.parts for shown in _part(part, page.language)]
+        parts = [line for part in section.parts for line in _part(part, page.language)]
         if parts:
-            yield Text(f"\n{section.heading}", style="bold")
-            yield from parts
+            console.print(Text(f"\n{section.heading}", style="bold"))
+        for part in parts:
+            console.print(part)
+    if html is not None:
+        console.print(f"report: {html}\nas JSON: {html.with_suffix('.json')}", style="dim")
 
 
 def _part(part: Part, language: str) -> Iterator[Any]:
@@ -41,9 +47,9 @@ def _notes(notes: Notes, language: str) -> Iterator[Any]:
 
     fixed = wording("report.page", language)
     for note in notes.items:
-        yield Text(fixed["said"].format(fixed[note.weight], note.text), style=_COLOURS[note.weight])
+        yield Text(fixed["said"].format(fixed[note.weight], note.text), style=COLOURS[note.weight])
         for item in note.items:
-            yield Text(f"    {item}", style=_COLOURS[note.weight])
+            yield Text(f"    {item}", style=COLOURS[note.weight])
 
 
 def _figures(figures: Figures, language: str) -> Any:
@@ -62,12 +68,12 @@ def _table(table: Table, language: str) -> Any:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    shown = RichTable(title=Text(table.caption) if table.caption else None, title_justify="left")
+    grid = RichTable(title=Text(table.caption) if table.caption else None, title_justify="left")
     for i, name in enumerate(table.columns):
         number = all(row[i] is None or isinstance(row[i], (int, float, Number)) for row in table.rows)
-        shown.add_column(Text(name), justify="right" if number else "left", overflow="fold")
+        grid.add_column(Text(name), justify="right" if number else "left", overflow="fold")
     for row in table.rows[:MOST_ROWS]:
-        shown.add_row(*(Text(cell_text(cell, language)) for cell in row))
+        grid.add_row(*(Text(cell_text(cell, language)) for cell in row))
     if len(table.rows) > MOST_ROWS:
-        shown.add_row(*("…" for _ in table.columns))
-    return shown
+        grid.add_row(*("…" for _ in table.columns))
+    return grid

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Group
 from rich.live import Live
@@ -12,8 +12,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from character.cli.wording import console as new_console
-from character.cli.wording import cost_text, count_text, describe_backend
+from character.cli.printing import (
+    USAGE_COLUMNS,
+    count_text,
+    counts_text,
+    new_console,
+    new_table,
+    usage_cells,
+    usage_texts,
+)
 from character.config import Config
 from character.constitution import Constitution
 from character.locale import listed, report_language
@@ -24,58 +31,39 @@ from character.runs.summary import RunSummary
 _STAGES = ("messages", "responses", "ranking", "pairs")
 
 
-class RunDisplay:
-    """Shows a run on stderr while it goes on. Use it as a context manager."""
+@contextmanager
+def run_display(constitution: Constitution, config: Config) -> Iterator[Callable[[RunState], None]]:
+    """Show a run on stderr while it goes on. Yields what shows a new state; the first one opens it."""
+    console, line = new_console(stderr=True), Text("")
+    bars = Progress(
+        TextColumn("{task.description:<10}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        expand=True,
+    )
+    tasks = [bars.add_task(stage, total=None) for stage in _STAGES]
+    live = Live(Group(bars, line), console=console, refresh_per_second=4, transient=True)
+    opening: Panel | None = _opening(constitution, config)
 
-    def __init__(self, constitution: Constitution, config: Config, out: Path) -> None:
-        self._console = new_console(stderr=True)
-        self._out = out
-        self._bars = Progress(
-            TextColumn("{task.description:<10}"),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=self._console,
-            expand=True,
-        )
-        self._tasks = {stage: self._bars.add_task(stage, total=None) for stage in _STAGES}
-        self._line = Text("")
-        self._live = Live(
-            Group(self._bars, self._line), console=self._console, refresh_per_second=4, transient=True
-        )
-        self._opening: Panel | None = _opening(constitution, config)
+    def show(state: RunState) -> None:
+        nonlocal opening
+        if opening:
+            console.print(opening)
+            opening = None
+            if console.is_terminal:
+                live.start()
+        total = max(state.messages_wanted, state.messages)
+        done = (state.messages, state.answered, state.ranked, state.finished)
+        for task, completed in zip(tasks, done, strict=True):
+            bars.update(task, completed=completed, total=total)
+        line.plain = _live_line(state)
 
-    def __enter__(self) -> RunDisplay:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        if self._console.is_terminal:
-            self._live.stop()
-
-    def update(self, state: RunState) -> None:
-        """Show a new state; the first one also opens the display."""
-        if self._opening:
-            self._console.print(self._opening)
-            self._opening = None
-            if self._console.is_terminal:
-                self._live.start()
-        wanted = max(state.messages_wanted, state.messages)
-        totals = {"messages": wanted, "responses": wanted, "ranking": wanted, "pairs": wanted}
-        done = {
-            "messages": state.messages,
-            "responses": state.answered,
-            "ranking": state.ranked,
-            "pairs": state.finished,
-        }
-        for stage, task in self._tasks.items():
-            self._bars.update(task, completed=done[stage], total=totals[stage])
-        self._line.plain = _live_line(state)
-
-    def close_with(self, summary: RunSummary) -> None:
-        """Print the closing report on stdout."""
-        console = new_console()
-        for part in closing_report(summary):
-            console.print(part)
+    try:
+        yield show
+    finally:
+        live.stop()
 
 
 def _opening(constitution: Constitution, config: Config) -> Panel:
@@ -86,22 +74,20 @@ def _opening(constitution: Constitution, config: Config) -> Panel:
     grid.add_row("traits", traits + more)
     for role in ("messages", "responses", "ranking"):
         jury = config.ranking.backends if role == "ranking" else ()
-        grid.add_row(
-            role,
-            "; ".join(f"{name}: {describe_backend(config, name)}" for name in jury)
-            or describe_backend(config, role),
-        )
+        jurors = "; ".join(f"{name}: {_backend(config, name)}" for name in jury)
+        grid.add_row(role, jurors or _backend(config, role))
     return Panel(grid, title="character run", title_align="left")
 
 
+def _backend(config: Config, role: str) -> str:
+    """Return in words which backend answers a role."""
+    backend = config.backend(role)
+    where = f" at {backend.api_base}" if backend.api_base else ""
+    return f"{backend.kind} · {backend.model_name}{where}"
+
+
 def _live_line(state: RunState) -> str:
-    usage = state.usage
-    parts = [
-        f"{count_text(state.pairs, 'pair')}",
-        f"{count_text(usage.calls, 'call')}",
-        f"{usage.prompt_tokens + usage.completion_tokens:,} tokens",
-        cost_text(usage),
-    ]
+    parts = [count_text(state.pairs, "pair"), *usage_texts(state.usage)]
     if state.drops:
         parts.append("dropped: " + ", ".join(f"{reason} {n}" for reason, n in state.drops.most_common(4)))
     if state.stopping:
@@ -109,75 +95,54 @@ def _live_line(state: RunState) -> str:
     return " · ".join(parts)
 
 
-def closing_report(summary: RunSummary) -> list[Any]:
-    """Return what is printed at the end of a run: kept and dropped, cost, sample pairs, where everything lies."""
-    parts: list[Any] = [_outcome_table(summary), _usage_table(summary)]
-    parts += [_sample(pair, number) for number, pair in enumerate(summary.samples, 1)]
+def print_closing(summary: RunSummary) -> None:
+    """Print on stdout how a run ended: kept and dropped, cost, sample pairs, where everything lies."""
+    console, folder = new_console(), summary.folder
+    console.print(_outcome_table(summary))
+    console.print(_usage_table(summary))
+    for number, pair in enumerate(summary.samples, 1):
+        console.print(_sample(pair, number))
     if summary.advice:
-        parts.append(Panel(Text(summary.advice), title="note", title_align="left", style="yellow"))
+        console.print(Panel(Text(summary.advice), title="note", title_align="left", style="yellow"))
     if summary.rehearsal:
-        parts.append(Panel(f"These pairs were {summary.note}.", style="yellow"))
-    parts.append(
-        Text.assemble(
-            ("everything lies in ", ""),
-            (summary.folder, "bold"),
-            (f"\n  character show {summary.folder}", "dim"),
-            (f"\n  character export {summary.folder} --format trl --out {summary.folder}/trl", "dim"),
-        )
-    )
-    return parts
+        console.print(Panel(f"These pairs were {summary.note}.", style="yellow"))
+    next_steps = f"\n  character show {folder}\n  character export {folder} --format trl --out {folder}/trl"
+    console.print(Text.assemble("everything lies in ", (folder, "bold"), (next_steps, "dim")))
 
 
 def _outcome_table(summary: RunSummary) -> Table:
-    table = Table(title="kept and dropped", title_justify="left")
-    table.add_column("stage")
-    table.add_column("kept", justify="right")
+    table = new_table("kept and dropped", ["stage"], ["kept"])
     table.add_column("dropped, by reason", overflow="fold")
     table.add_column("asked again, by reason", overflow="fold")
     messages = summary.messages
     total = messages.get("messages", 0)
     answered = total - messages.get("pending", 0) - messages.get("unanswered", 0)
-    ranked = messages.get("paired", 0) + messages.get("unpaired", 0)
-    kept = {
+    paired = messages.get("paired", 0)
+    ranked = paired + messages.get("unpaired", 0)
+    reached = {
         "messages": count_text(total, "message"),
         "responses": f"{count_text(answered, 'message')} answered",
         "ranking": f"{count_text(ranked, 'message')} ranked",
-        "pairs": f"{count_text(summary.pairs, 'pair')} of {count_text(messages.get('paired', 0), 'message')}",
+        "pairs": f"{count_text(summary.pairs, 'pair')} of {count_text(paired, 'message')}",
     }
     for stage in _STAGES:
         dropped, reasked = summary.dropped.get(stage, {}), summary.reasked.get(stage, {})
-        table.add_row(stage, kept[stage], _reasons(dropped), _reasons(reasked))
+        table.add_row(stage, reached[stage], counts_text(dropped), counts_text(reasked))
     return table
-
-
-def _reasons(counts: dict[str, int]) -> str:
-    return ", ".join(f"{reason} {number}" for reason, number in counts.items()) or "–"
 
 
 def _usage_table(summary: RunSummary) -> Table:
-    table = Table(title="calls and cost", title_justify="left")
-    table.add_column("stage")
-    for name in ("calls", "tokens in", "tokens out", "cost"):
-        table.add_column(name, justify="right")
+    table = new_table("calls and cost", ["stage"], USAGE_COLUMNS)
     table.add_column("models", overflow="fold")
     for stage, usage in summary.usage.items():
-        table.add_row(stage, *_figures(usage), ", ".join(summary.models.get(stage, [])))
-    table.add_row("all", *_figures(sum(summary.usage.values(), Usage())), "", end_section=True)
+        table.add_row(stage, *usage_cells(usage), ", ".join(summary.models.get(stage, [])))
+    table.add_row("all", *usage_cells(sum(summary.usage.values(), Usage())), "", end_section=True)
     for what, parts in (("trait", summary.usage_by_trait), ("backend", summary.usage_by_backend)):
         if len(parts) > 1:
             for name, usage in parts.items():
-                table.add_row(Text(f"{what} {name}", style="dim"), *_figures(usage), "")
+                table.add_row(Text(f"{what} {name}", style="dim"), *usage_cells(usage), "")
             table.add_section()
     return table
-
-
-def _figures(usage: Usage) -> tuple[str, str, str, str]:
-    return (
-        f"{usage.calls:,}",
-        f"{usage.prompt_tokens:,}",
-        f"{usage.completion_tokens:,}",
-        cost_text(usage),
-    )
 
 
 def _sample(pair: PreferencePair, number: int) -> Panel:

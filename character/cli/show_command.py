@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
-from character.cli.options import json_option, print_json, run_argument
+from character.cli.options import command_of
+from character.cli.printing import new_console, print_json
+from character.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,18 +17,8 @@ if TYPE_CHECKING:
     from character.store.run_store import RunStore
 
 
-@click.command("show", short_help="Show a run's messages with candidates, scores and reasons.")
-@run_argument
-@click.option(
-    "--message", "message_id", metavar="ID", help="Show this message (the start of its id is enough)."
-)
-@click.option(
-    "--limit", default=20, show_default=True, type=click.IntRange(min=1), help="Messages to list at most."
-)
-@json_option
+@command_of("show")
 def command(run_folder: Path, message_id: str | None, limit: int, as_json: bool) -> None:
-    """List the messages of RUN, or show one with its candidates, scores and reasons side by side."""
-    from character.cli.wording import console as new_console
     from character.runs.session import reading
 
     with reading(run_folder, "run") as store:
@@ -53,8 +43,6 @@ def command(run_folder: Path, message_id: str | None, limit: int, as_json: bool)
 
 
 def _full_id(store: RunStore, start: str) -> str:
-    from character.errors import InputError
-
     matches = [(i, status) for i, _trait, status in store.message_ids(starts_with=start)]
     if not matches:
         raise InputError(

@@ -1,6 +1,6 @@
 """One configuration object: a TOML file, flags and Python all make the same frozen model."""
 
-from character.config.backend import BACKEND_KINDS, BackendConfig, BackendKind, is_rehearsal_model
+from character.config.backend import BackendConfig, is_rehearsal_model
 from character.config.loading import as_config, build_config, load_config, with_section
 from character.config.section import ConfigSection, describe_validation
 from character.config.sections import AuditConfig, EffectConfig, EffectDesign, OptimizeConfig, TrainConfig
@@ -16,18 +16,15 @@ from character.config.steps import (
     ResponsesConfig,
     StoreConfig,
 )
-from character.config.whole import COMPARED, ROLES, Config
+from character.config.whole import COMPARED, Config
 
 __all__ = [
-    "BACKEND_KINDS",
     "COMPARED",
     "LEAST_CANDIDATES",
     "MAX_PASSES",
     "PAIR_DESIGNS",
-    "ROLES",
     "AuditConfig",
     "BackendConfig",
-    "BackendKind",
     "BudgetConfig",
     "Config",
     "ConfigSection",

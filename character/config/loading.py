@@ -22,18 +22,18 @@ def load_config(path: Path | str | None = None, *, overrides: Mapping[str, Any] 
     data: dict[str, Any] = {}
     if path is not None:
         data = _read_toml(Path(path))
-    return build_config(_merge(data, overrides or {}), source=str(path) if path else "the given options")
+    return build_config(merged(data, overrides or {}), source=str(path) if path else "the given options")
 
 
 def as_config(given: Config | Path | str | None) -> Config:
-    """Return a configuration given as one, or as the path of its TOML file; the defaults where nothing is given."""
+    """Return a configuration given as one, or by its TOML file; the defaults where nothing is given."""
     if given is None:
         return Config()
     return given if isinstance(given, Config) else load_config(given)
 
 
 def with_section(config: Config, section: str, values: Mapping[str, Any]) -> Config:
-    """Return a configuration with other values in one section; raises ConfigError naming what is not valid."""
+    """Return a configuration with other values in one section; raises ConfigError for what is not valid."""
     if not values:
         return config
     before = getattr(config, section)
@@ -69,10 +69,11 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: {error}.", expected="TOML", fix="correct that line.") from None
 
 
-def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in over.items():
-        current = merged.get(key)
-        both = isinstance(current, Mapping) and isinstance(value, Mapping)
-        merged[key] = _merge(current, value) if both else value  # type: ignore[arg-type]
-    return merged
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nested values with others laid over them."""
+    both = {
+        key: merged(base[key], value)
+        for key, value in over.items()
+        if isinstance(base.get(key), Mapping) and isinstance(value, Mapping)
+    }
+    return {**base, **over, **both}

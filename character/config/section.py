@@ -14,21 +14,21 @@ class ConfigSection(BaseModel):
 
 
 def describe_validation(error: ValidationError) -> str:
-    """Return the first problem of a pydantic error as ``field: what is wrong (found …)``, and how many more."""
+    """Return the first problem of a pydantic error as ``field: what is wrong (found …)``, and what more."""
     problems = error.errors(include_url=False)
     first = problems[0]
     where = ".".join(str(part) for part in first["loc"]) or "the whole"
     what = first["msg"].removeprefix("Value error, ")
-    found = first["input"]
-    plain = isinstance(found, str | int | float | bool) and first["type"] != "missing"
-    shown = f" (found {found!r})" if plain and "@" not in str(found) else ""  # a URL may hold a password
+    value = first["input"]
+    plain = isinstance(value, str | int | float | bool) and first["type"] != "missing"
+    hint = f" (found {value!r})" if plain and "@" not in str(value) else ""  # a URL may hold a password
     if first["type"] == "extra_forbidden":
         near = get_close_matches(str(first["loc"][-1]), _field_names(), n=1)
-        what, shown = "this field is not known", f"; did you mean {near[0]}?" if near else ""
+        what, hint = "this field is not known", f"; did you mean {near[0]}?" if near else ""
     more = (
         f" (and {len(problems) - 1} more: {', '.join('.'.join(map(str, p['loc'])) for p in problems[1:4])})"
     )
-    return f"{where}: {what}{shown}{more if len(problems) > 1 else ''}"
+    return f"{where}: {what}{hint}{more if len(problems) > 1 else ''}"
 
 
 def _field_names() -> list[str]:

@@ -1,4 +1,4 @@
-"""The sections of what is done with a run, or beside one: an evaluation, an audit, a tuned ranker, a trained model."""
+"""The sections of an evaluation, a tuned ranker, an audit and a trained model."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ ReportLanguage = Literal["en", "zh"]
 class EffectConfig(ConfigSection):
     """What is compared, and on how many messages (see ``effect``).
 
-    ``design`` compares traits, the models ``base`` and ``tuned``, or both; without it models where those two are
-    configured, else traits. ``judged`` False lets the ``preference`` model (its folder) stand in the judge's place.
-    ``yardstick`` is the constitution in whose words traits are judged, ``held_out_from`` names runs whose messages are
-    not generated again, ``language`` is the report's, by default the constitution's.
+    ``design`` compares traits, the models ``base`` and ``tuned``, or both; without it models where those two
+    are configured, else traits. ``judged`` False lets the ``preference`` model (its folder) stand in the
+    judge's place. ``yardstick`` is the constitution in whose words traits are judged, ``held_out_from`` names
+    runs whose messages are not generated again, ``language`` is the report's, by default the constitution's.
     """
 
     messages_per_trait: int = Field(default=16, ge=1)
@@ -36,9 +36,9 @@ class EffectConfig(ConfigSection):
 class OptimizeConfig(ConfigSection):
     """How a ranker is tuned, and how its gain is measured (see ``optimize``).
 
-    ``budget`` is the most model calls; None is 25 for each labelled item, at least 600, and as many for each control.
-    ``level`` is that of the intervals, ``controls`` counts runs on permuted labels. ``language`` is the report's, by
-    default that of most labels.
+    ``budget`` is the most model calls; None is 25 for each labelled item, at least 600, and as many for each
+    control. ``level`` is that of the intervals, ``controls`` counts runs on permuted labels. ``language`` is
+    the report's, by default that of most labels.
     """
 
     strategy: str = "auto"
@@ -51,8 +51,11 @@ class OptimizeConfig(ConfigSection):
 
 
 class AuditConfig(ConfigSection):
-    """How a run is audited: the ``language`` of the findings (by default the constitution's), the ``seed`` of the
-    intervals, and the folder of a ``preference`` model that says where it and the ranker disagree."""
+    """How a run is audited.
+
+    ``language`` is that of the findings (by default the constitution's), ``seed`` that of the intervals, and
+    ``preference`` the folder of a preference model that says where it and the ranker disagree.
+    """
 
     language: ReportLanguage | None = None
     seed: int = Field(default=0, ge=0)
@@ -62,11 +65,11 @@ class AuditConfig(ConfigSection):
 class TrainConfig(ConfigSection):
     """What is trained, and how (see ``train``).
 
-    ``model`` is the base model's folder or its name on a hub, ``split`` says train, validation and test in percent,
-    ``mix`` names ordinary data as FILE:SHARE. ``balance`` leaves out pairs until nothing but the trait sets the sides
-    apart by more than that, except what ``balance_ignore`` names. GRPO is rewarded by ``reward_model`` or by
-    ``preference_model``. ``conditioned`` has every row of a reward model say its trait. ``values`` replace settings of
-    the recipe or add to them; None takes one out.
+    ``model`` is the base model's folder or its name on a hub, ``split`` says train, validation and test in
+    percent, ``mix`` names ordinary data as FILE:SHARE. ``balance`` leaves out pairs until nothing but the
+    trait sets the sides apart by more than that, except what ``balance_ignore`` names. GRPO is rewarded by
+    ``reward_model`` or by ``preference_model``. ``conditioned`` has every row of a reward model say its
+    trait. ``values`` replace settings of the recipe or add to them; None takes one out.
     """
 
     model: str = ""

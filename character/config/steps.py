@@ -1,4 +1,4 @@
-"""The sections of the steps: messages, responses, ranking, pairs, and what a run may take and where it is kept."""
+"""The sections of a run: messages, responses, ranking, pairs, what it may take and where it is kept."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class MessagesConfig(ConfigSection):
     """How messages are made. ``per_trait`` counts the messages of one trait over all kinds.
 
     ``oversample`` asks for that many times the messages and keeps those that lie farthest apart. ``check``
-    has the model look over the messages in calls of their own and drops those that would not reveal the trait.
+    has the model look over the messages in calls of their own and drops those that would not reveal the
+    trait.
     """
 
     per_trait: int = Field(default=6, ge=1)
@@ -48,8 +49,8 @@ class ResponsesConfig(ConfigSection):
 
     ``levels`` overrides the default spread of expression levels (one per candidate; a level may repeat).
     ``conditioning`` shows the model the focus trait alone or the whole character. ``backends`` names
-    backends that take turns at answering, instead of the role's own. ``calls`` asks for each candidate in a call of
-    its own, or for all of a message in one (see ``Responder``). ``max_reasks`` bounds how often an
+    backends that take turns at answering, instead of the role's own. ``calls`` asks for each candidate in a
+    call of its own, or for all of a message in one (see ``Responder``). ``max_reasks`` bounds how often an
     unreadable reply is asked for again, ``max_refills`` how often one that a filter stopped is sampled again.
     ``max_response_tokens`` drops longer replies, by estimate.
     """
@@ -78,9 +79,10 @@ class RankingConfig(ConfigSection):
     """How candidates are ranked (see ``Ranker`` for the strategies and ``combine`` for the methods).
 
     ``passes`` are made in any case, each in another order; while one more is expected to put right at least
-    ``min_gain`` of all pairs of candidates, further ones up to ``max_passes`` (by default 4). A single pass is not
-    followed by another unless ``max_passes`` says so. ``backends`` names backends that all judge everything, as a jury. ``ranker`` is the file of a
-    ranker that ``character optimize`` saved; what it was measured with then holds where nothing else is set.
+    ``min_gain`` of all pairs of candidates, further ones up to ``max_passes`` (by default 4). A single pass
+    is not followed by another unless ``max_passes`` says so. ``backends`` names backends that all judge
+    everything, as a jury. ``ranker`` is the file of a ranker that ``character optimize`` saved; what it was
+    measured with then holds where nothing else is set.
     """
 
     strategy: Literal["scores", "listwise", "pairwise", "pointwise"] = "scores"
@@ -95,7 +97,7 @@ class RankingConfig(ConfigSection):
 
     @property
     def most_passes(self) -> int:
-        """The passes at most: ``max_passes``, or 4 (or ``passes`` where those are more); one where ``passes`` is one."""
+        """The passes at most: ``max_passes``, else 4, or ``passes`` where those are more or a single one."""
         return self.max_passes or (max(self.passes, MAX_PASSES) if self.passes > 1 else 1)
 
     @model_validator(mode="after")

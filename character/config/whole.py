@@ -79,25 +79,20 @@ class Config(ConfigSection, metaclass=_RaisesConfigError):
 
     @model_validator(mode="after")
     def _known_backends(self) -> Self:
-        unknown = [
-            name
-            for name in self.backends
-            if name not in ("default", *ROLES, *COMPARED, *self.responses.backends, *self.ranking.backends)
-        ]
-        if unknown:
-            known = [*ROLES, "default"]
-            near = get_close_matches(unknown[0], known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise ValueError(
-                f"backends.{unknown[0]} is no step, and neither responses.backends nor ranking.backends names it{hint} "
-                f"(steps: {', '.join(known)})"
-            )
-        for section, names in (("responses", self.responses.backends), ("ranking", self.ranking.backends)):
+        steps = (*ROLES, "default")
+        by_section = {"responses": self.responses.backends, "ranking": self.ranking.backends}
+        for name in self.backends:
+            if name not in (*steps, *COMPARED, *self.responses.backends, *self.ranking.backends):
+                near = get_close_matches(name, steps, n=1)
+                raise ValueError(
+                    f"backends.{name} is no step, and neither responses.backends nor ranking.backends names "
+                    f"it{f'; did you mean {near[0]}?' if near else ''} (steps: {', '.join(steps)})"
+                )
+        for section, names in by_section.items():
             for name in names:
                 if name not in self.backends:
-                    raise ValueError(
-                        f"{section}.backends names {name!r}; configured are {', '.join(sorted(self.backends))}"
-                    )
+                    configured = ", ".join(sorted(self.backends))
+                    raise ValueError(f"{section}.backends names {name!r}; configured are {configured}")
         return self
 
     @model_validator(mode="after")
@@ -133,12 +128,12 @@ class Config(ConfigSection, metaclass=_RaisesConfigError):
 
 def _missing_levels(design: PairDesign, levels: tuple[Level, ...]) -> str:
     """Return what a design needs and these levels lack, in words; nothing where they do."""
-    found = set(levels)
-    if design in ("opposite", "overdone") and not (design in found and found & {"natural", "subtle"}):
+    names = set(levels)
+    if design in ("opposite", "overdone") and not (design in names and names & {"natural", "subtle"}):
         return f"the level {design}, and natural or subtle"
-    if design == "anchored" and not ("absent" in found and len(found) > 1):
+    if design == "anchored" and not ("absent" in names and len(names) > 1):
         return "the level absent, and another one"
-    if design == "neutral" and len(found) == len(levels):
+    if design == "neutral" and len(names) == len(levels):
         return "a level that is named twice"
     return ""
 

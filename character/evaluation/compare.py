@@ -2,40 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from character.errors import StoreError
-from character.evaluation.conditions import Contrast
+from character.evaluation.conditions import INTENDED, Contrast
 from character.evaluation.figures import adjusted, figure_of, mean_figure
 from character.evaluation.reading import read_effect
-from character.evaluation.records import (
-    DEGREE_SCORES,
-    EffectFigure,
-    EffectReport,
-    OpinionShift,
-    Probed,
-    Response,
-    Shift,
-)
-from character.evaluation.shifts import paired
+from character.evaluation.records import EffectFigure, EffectReport, OpinionShift, Probed, Shift
+from character.evaluation.shifts import apart_by_message, degrees_apart, odds_apart
 from character.records import Record
 from character.statistics.intervals import difference_interval
 from character.statistics.significance import permutation_p_value
 
 SHARED = 0.5
-"""Share of the messages that two evaluations must have in common to be compared message by message, on those alone."""
+"""Share of the messages that two evaluations must share to be compared one by one, on those alone."""
 
 
 class Change(Record):
     """How much a shift differs between two evaluations: the second less the first, in degrees.
 
-    Where no judge was called, in log-odds of the preference model. ``is_paired`` where both were measured on the same messages,
-    which are then compared one by one; the few that only one of them has are left out. ``num_messages`` are those compared. ``p``
-    is two-sided, by sign flips of messages (paired) or by exchanging messages between the two (else); ``adjusted_p`` Holm's over
-    the changes of intended effects, or over the others (see ``is_intended``).
+    Where no judge was called, in log-odds of the preference model. ``is_paired`` where both were measured on
+    the same messages, which are then compared one by one; the few that only one of them has are left out.
+    ``num_messages`` are those compared. ``p`` is two-sided, by sign flips of messages (paired) or by
+    exchanging messages between the two (else); ``adjusted_p`` Holm's over the changes of intended effects, or
+    over the others (see ``is_intended``).
     """
 
     contrast: Contrast
@@ -51,12 +44,14 @@ class Change(Record):
     @property
     def is_intended(self) -> bool:
         """Whether the trait is the one that the contrast is about."""
-        return self.contrast.group == self.trait and self.contrast.question in ("alone", "within", "models")
+        return self.contrast.group == self.trait and self.contrast.question in INTENDED
 
 
 class EffectComparison(Record):
-    """Two evaluations side by side. ``reworded`` are the traits whose wording differs, ``judged_apart`` those of them that the judge was
-    told of in different words, so that stimulus and yardstick changed together.
+    """Two evaluations side by side.
+
+    ``reworded`` are the traits whose wording differs, ``judged_apart`` those of them that the judge was told
+    of in different words, so that stimulus and yardstick changed together.
     """
 
     before: EffectReport
@@ -69,14 +64,15 @@ class EffectComparison(Record):
 def compare(first: Path | str, second: Path | str, *, seed: int = 0) -> EffectComparison:
     """Return how every shift that two evaluations both have changed, with their reports.
 
-    Traits are matched by name. Raises StoreError where a folder cannot be read, where a judge was called in one of them only, and
-    where the two share no shift.
+    Traits are matched by name. Raises StoreError where a folder cannot be read, where a judge was called in
+    one of them only, and where the two share no shift.
     """
     (before, probed_before), (after, probed_after) = read_effect(first), read_effect(second)
     if before.judged != after.judged:
         alone = second if before.judged else first
         raise StoreError(
-            f"{alone} was measured without a judge and the other one with, so that one has log-odds and the other degrees.",
+            f"{alone} was measured without a judge and the other one with, "
+            "so that one has log-odds and the other degrees.",
             expected="two evaluations measured alike",
             fix=f"measure {alone} again without --no-judge: no response is paid twice.",
         )
@@ -84,19 +80,11 @@ def compare(first: Path | str, second: Path | str, *, seed: int = 0) -> EffectCo
     shared = [shift for shift in _shifts(before) if (shift.contrast, shift.trait) in theirs]
     if not shared:
         raise StoreError(
-            f"{first} ({', '.join(before.traits)}) and {second} ({', '.join(after.traits)}) have no effect in common.",
+            f"{first} ({', '.join(before.traits)}) and {second} ({', '.join(after.traits)}) "
+            "have no effect in common.",
             expected="two evaluations of traits with the same names, under the same conditions",
         )
-    changes = [
-        _change(
-            shift.contrast,
-            shift.trait,
-            _differences(probed_before, shift),
-            _differences(probed_after, shift),
-            seed,
-        )
-        for shift in shared
-    ]
+    changes = [_change(shift, probed_before, probed_after, seed) for shift in shared]
     both = [trait for trait in before.traits if trait in after.traits]
     reworded = tuple(trait for trait in both if before.worded.get(trait) != after.worded.get(trait))
     return EffectComparison(
@@ -115,41 +103,25 @@ def _shifts(report: EffectReport) -> Sequence[Shift | OpinionShift]:
     return report.shifts if report.judged or report.opinion is None else report.opinion.shifts
 
 
-def _differences(probed: Sequence[Probed], shift: Shift | OpinionShift) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for pair in paired(probed, shift.contrast):
-        condition, reference = (_values(side, shift) for side in (pair.condition, pair.reference))
-        if shift.trait in condition and shift.trait in reference:
-            found[pair.probed.message.id] = condition[shift.trait] - reference[shift.trait]
-    return found
-
-
-def _values(response: Response, shift: Shift | OpinionShift) -> Mapping[str, float]:
-    """Return what a response shows of each trait, in degrees or log-odds."""
-    if isinstance(shift, OpinionShift):
-        return response.odds
-    return {trait: float(DEGREE_SCORES[degree]) for trait, degree in response.degrees.items()}
-
-
 def _change(
-    contrast: Contrast,
-    trait: str,
-    first: dict[str, float],
-    second: dict[str, float],
-    seed: int,
+    shift: Shift | OpinionShift, before: Sequence[Probed], after: Sequence[Probed], seed: int
 ) -> Change:
+    apart = odds_apart if isinstance(shift, OpinionShift) else degrees_apart
+    first, second = (
+        apart_by_message(probed, shift.contrast, shift.trait, apart) for probed in (before, after)
+    )
     shared = [message for message in first if message in second]
     is_paired = len(shared) >= SHARED * max(len(first), len(second))
-    kept = (shared, shared) if is_paired else (list(first), list(second))
-    one, two = (np.array([each[m] for m in names]) for each, names in zip((first, second), kept, strict=True))
+    one = np.array([first[message] for message in (shared if is_paired else first)])
+    two = np.array([second[message] for message in (shared if is_paired else second)])
     if is_paired:
         figure, p = mean_figure((two - one).tolist(), seed)
     else:
         figure = figure_of(difference_interval(one, two, seed=seed), min(len(one), len(two)))
         p = permutation_p_value(one, two, seed=seed)
     return Change(
-        contrast=contrast,
-        trait=trait,
+        contrast=shift.contrast,
+        trait=shift.trait,
         first=float(one.mean()),
         second=float(two.mean()),
         change=figure,

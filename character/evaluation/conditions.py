@@ -1,21 +1,27 @@
-"""The conditions that responses are compared under: with no trait, with one, with all, with all but one; or two models."""
+"""The conditions that responses are compared under: no trait, one, all, all but one; or two models."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
-from character.constitution import Constitution, Trait
-from character.locale import wording
+from character.constitution import Constitution
 from character.records import Record
 
 PLAIN, CHARACTER, BASE, TUNED = "plain", "character", "base", "tuned"
+QUESTIONS = ("alone", "within", "character", "models")
+"""What comparisons answer, where nothing presses; see ``Contrast``."""
+INTENDED = ("alone", "within", "models")
+"""Of these, what is asked of one trait and its own messages."""
 Design = Literal["traits", "models", "both"]
 """Whether traits are put into the prompt, two models are compared without any, or both."""
 
 
+Question = Literal["alone", "within", "character", "models", "pressed"]
+
+
 class Condition(Record):
-    """What a response is made under: the traits that the prompt shows, and the role of the model that answers.
+    """What a response is made under: the traits in its prompt, and the role of the model that answers.
 
     ``name`` is ``plain``, ``trait: NAME``, ``character``, ``without: NAME``, ``base`` or ``tuned``.
     """
@@ -26,18 +32,22 @@ class Condition(Record):
 
 
 class Contrast(Record):
-    """A condition and what it is compared with, on the messages of one group: a trait's name, or "" for neutral ones.
+    """A condition and what it is compared with, on one group's messages: a trait's name, or "" for neutral.
 
-    ``question`` is what the comparison answers: ``alone`` (what a trait does), ``within`` (what it does beside the
-    others), ``character`` (what all do), ``models`` (what the tuned model does), ``pressed`` (what is left of a trait, or of
-    tuning, under the ``pressure`` on the messages, see ``pressures``; "" for none).
+    ``question`` is what the comparison answers: ``alone`` (what a trait does), ``within`` (what it does
+    beside the others), ``character`` (what all do), ``models`` (what the tuned model does), ``pressed`` (what
+    is left of a trait, or of tuning, under the ``pressure`` on the messages, see ``pressures``; "" for none).
     """
 
-    question: Literal["alone", "within", "character", "models", "pressed"]
+    question: Question
     condition: str
     reference: str
     group: str
     pressure: str = ""
+
+
+MODELS = (Condition(name=BASE, role=BASE), Condition(name=TUNED, role=TUNED))
+"""The two models that are compared, which see no trait."""
 
 
 def alone(name: str) -> str:
@@ -50,64 +60,54 @@ def without(name: str) -> str:
     return f"without: {name}"
 
 
-def condition_word(condition: str, language: str) -> str:
-    """Return how a report calls a condition."""
-    words = wording("effect.page", language)
-    head, _, name = condition.partition(": ")
-    if name:
-        return words[head].format(name=name)
-    return words["whole" if head == CHARACTER else head]
-
-
-def effect_word(group: str, trait: str, language: str) -> str:
-    """Return what was changed, and the trait that it moves where it is another; "" is everyday messages."""
-    changed = group or wording("effect.page", language)["everyday"]
-    return changed if changed == trait else f"{changed} → {trait}"
-
-
-def conditions_for(constitution: Constitution, group: str, design: Design = "traits") -> list[Condition]:
+def conditions_for(
+    constitution: Constitution, group: str, design: Design = "traits", *, is_pressed: bool = False
+) -> list[Condition]:
     """Return the conditions that a message is answered under: of a trait's group, or of the neutral one ("").
 
-    With a single trait, that trait alone is the whole character.
+    With a single trait, that trait alone is the whole character. Under pressure they are those of the
+    intended effect.
     """
-    names = [trait.name for trait in constitution.traits]
-    found: list[Condition] = []
-    if design != "models":
-        found.append(Condition(name=PLAIN))
-        if group:
-            found.append(Condition(name=alone(group), traits=(group,)))
-        if len(names) > 1 or not group:
-            found.append(Condition(name=CHARACTER, traits=tuple(names)))
-        if group and len(names) > 1:
-            rest = tuple(name for name in names if name != group)
-            found.append(Condition(name=without(group), traits=rest))
-    if design != "traits":
-        found += [Condition(name=BASE, role=BASE), Condition(name=TUNED, role=TUNED)]
-    return found
+    contrasts = contrasts_for(constitution, [group], design)
+    compared = own_effects(contrasts) if is_pressed else contrasts
+    names = {name for contrast in compared for name in (contrast.condition, contrast.reference)}
+    traits = tuple(trait.name for trait in constitution.traits)
+    conditions = (
+        Condition(name=PLAIN),
+        Condition(name=alone(group), traits=(group,)),
+        Condition(name=CHARACTER, traits=traits),
+        Condition(name=without(group), traits=tuple(name for name in traits if name != group)),
+        *MODELS,
+    )
+    return [condition for condition in conditions if condition.name in names]
 
 
 def contrasts_for(constitution: Constitution, groups: Sequence[str], design: Design) -> list[Contrast]:
     """Return what is compared with what, over all groups of messages."""
-    names = [trait.name for trait in constitution.traits]
-    found: list[Contrast] = []
+    with_traits, with_models, has_others = (
+        design != "models",
+        design != "traits",
+        len(constitution.traits) > 1,
+    )
+    contrasts: list[Contrast] = []
     for group in groups:
-        if design != "models" and group:
-            found.append(Contrast(question="alone", condition=alone(group), reference=PLAIN, group=group))
-            if len(names) > 1:
-                found.append(
-                    Contrast(question="within", condition=CHARACTER, reference=without(group), group=group)
-                )
-        if design != "models" and (len(names) > 1 or not group):
-            found.append(Contrast(question="character", condition=CHARACTER, reference=PLAIN, group=group))
-        if design != "traits":
-            found.append(Contrast(question="models", condition=TUNED, reference=BASE, group=group))
-    return found
+        compared: list[tuple[Question, str, str, object]] = [
+            ("alone", alone(group), PLAIN, with_traits and group),
+            ("within", CHARACTER, without(group), with_traits and group and has_others),
+            ("character", CHARACTER, PLAIN, with_traits and (has_others or not group)),
+            ("models", TUNED, BASE, with_models),
+        ]
+        contrasts += [
+            Contrast(question=question, condition=condition, reference=reference, group=group)
+            for question, condition, reference, is_asked in compared
+            if is_asked
+        ]
+    return contrasts
 
 
-def pressed_conditions(constitution: Constitution, group: str, design: Design) -> list[Condition]:
-    """Return the conditions that a message under pressure is answered under: those of the intended effect."""
-    kept = {PLAIN, alone(group), BASE, TUNED}
-    return [each for each in conditions_for(constitution, group, design) if each.name in kept]
+def own_effects(contrasts: Iterable[Contrast]) -> Iterator[Contrast]:
+    """Yield the contrasts that show what a trait, alone or tuned for, does on its own messages."""
+    return (each for each in contrasts if each.group and each.question in ("alone", "models"))
 
 
 def pressed_contrasts(
@@ -116,12 +116,6 @@ def pressed_contrasts(
     """Return the intended effects again, under each pressure."""
     return [
         contrast.model_copy(update={"question": "pressed", "pressure": pressure})
-        for contrast in contrasts_for(constitution, [group for group in groups if group], design)
-        if contrast.question in ("alone", "models")
+        for contrast in own_effects(contrasts_for(constitution, groups, design))
         for pressure in pressures
     ]
-
-
-def shown(constitution: Constitution, condition: Condition) -> list[Trait]:
-    """Return the traits that the prompt shows under a condition."""
-    return [constitution.trait(name) for name in condition.traits]

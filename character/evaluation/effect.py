@@ -1,4 +1,4 @@
-"""``effect``: responses under every condition, judged blind, kept call by call in a folder, and what changed."""
+"""``effect``: responses under every condition, judged blind, kept call by call in a folder; what changed."""
 
 from __future__ import annotations
 
@@ -8,31 +8,26 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack, overload
 
-from pydantic import PrivateAttr
-
 from character.backends.measuring import Estimate
 from character.config import BackendConfig, Config, EffectDesign
 from character.constitution import Constitution
-from character.errors import StoreError
 from character.evaluation.choices.chooser import prompts_of_choices
 from character.evaluation.conditions import contrasts_for
-from character.evaluation.estimate import estimated
 from character.evaluation.judges.custom import identity_of
-from character.evaluation.page.cards import write_cards
-from character.evaluation.page.page import effect_page
-from character.evaluation.planning import Planned, planned
+from character.evaluation.planning import estimated, plan_of
 from character.evaluation.preference_judge import PreferenceJudge, with_odds
-from character.evaluation.probe import EvaluationProgress, Probing, StoppedError
+from character.evaluation.probe import EvaluationPlan, EvaluationProgress, Probing, StoppedError
 from character.evaluation.reading import REPORT_NAME, RESPONSES_NAME
-from character.evaluation.records import Choice, EffectReport, Probed
+from character.evaluation.records import Choice, Probed
 from character.evaluation.reporting import report_of
+from character.evaluation.result import EffectResult
 from character.evaluation.review_items import FILE_NAME, review_items
 from character.inputs import spelled_out
 from character.locale import Language
 from character.messages.files import MessageSource
 from character.preference.protocol import PreferenceModel
+from character.protocols import JudgeStep, ResponderStep
 from character.records import Drop, MessageBatch
-from character.report import write
 from character.runs.event_loop import run_on_own_loop
 from character.runs.identity import prompts_of
 from character.runs.session import FolderKind, Session
@@ -53,13 +48,18 @@ _IDENTITY_WORDS = {
     "models": "the models",
     "prompts": "the prompts, which another version of this package has",
 }
-CHOICES_NAME, PAGE_NAME, CARDS_NAME = "choices.jsonl", "effect.html", "cards"
+CHOICES_NAME = "choices.jsonl"
 
 
 def _described(changes: Mapping[str, tuple[Any, Any]]) -> list[str]:
-    """Return what differs from an earlier evaluation in words, each part once."""
-    words = [_changed_word(name.partition(".")[0], *values) for name, values in changes.items()]
-    return ["Changed: " + "; ".join(dict.fromkeys(words))] if words else []
+    """Return in words what differs from before, each once, with values where these are no fingerprints."""
+    words: dict[str, None] = {}
+    for place, (before, now) in changes.items():
+        name = place.partition(".")[0]
+        tells = all(isinstance(value, int) or name == "design" for value in (before, now))
+        values = f", {before} before, {now} now" if tells else ""
+        words[_IDENTITY_WORDS.get(name, name) + values] = None
+    return ["Changed: " + "; ".join(words)] if words else []
 
 
 EFFECT = FolderKind(
@@ -72,50 +72,15 @@ EFFECT = FolderKind(
 )
 
 
-class EffectResult(EffectReport):
-    """The report of an evaluation in a folder, which can be written there as a page with its cards."""
-
-    _folder: Path = PrivateAttr()
-    _constitution: Constitution = PrivateAttr()
-
-    @classmethod
-    def in_folder(cls, report: EffectReport, folder: Path, constitution: Constitution) -> EffectResult:
-        """Return the report as the result of the evaluation in a folder."""
-        result = cls.model_construct(**dict(report))
-        result._folder, result._constitution = folder, constitution
-        return result
-
-    def __eq__(self, other: object) -> bool:
-        """Whether the two report the same, wherever their folders lie."""
-        return isinstance(other, EffectReport) and dict(self) == dict(other)
-
-    __hash__ = EffectReport.__hash__
-
-    @property
-    def folder(self) -> Path:
-        """The folder of the evaluation."""
-        return self._folder
-
-    def write_report(self, language: Language | None = None) -> Path:
-        """Write ``effect.html`` and the cards in this language, the constitution's where none is given."""
-        path = self._folder / PAGE_NAME
-        try:
-            write(effect_page(self, language), path)
-        except OSError as error:
-            raise StoreError(f"{path} cannot be written: {error.strerror or error}.") from None
-        write_cards(self, self._constitution, self._folder / CARDS_NAME, language)
-        return path
-
-
 class EffectOptions(TypedDict, total=False):
-    """The options of ``effect`` besides its constitution, its folder and its configuration, those of ``[effect]`` among them."""
+    """What ``effect`` takes besides constitution, folder and configuration; ``[effect]``'s values as well."""
 
     messages: Mapping[str, MessageBatch] | MessageSource | Path | str | None
     traits: Sequence[str]
     models: Mapping[str, BackendConfig] | None
     unlike: Sequence[str]
-    responder: Any
-    gauge: Any
+    responder: ResponderStep | None
+    gauge: JudgeStep | None
     on_progress: Callable[[EvaluationProgress], None] | None
     messages_per_trait: int
     neutral_messages: int
@@ -158,39 +123,41 @@ def effect(
 ) -> EffectResult | Estimate:
     """Measure what each trait of a constitution does to a model, and keep everything in the folder ``out``.
 
-    Every message of a trait is answered plainly, with the trait alone, with the whole character, and with the character
-    without the trait; ``neutral_messages`` (up to 16) of everyday plainly and with the whole character. With ``models``
-    (the backends ``base`` and ``tuned``, by default those of the configuration) those two answer plainly as well, or
-    alone where ``design`` is ``models``. A judge (the backend ``judge``, else ``default``) sees the responses to a
-    message side by side in a random order and says how strongly each trait shows in each. The first
-    ``pressed_messages`` of each trait are asked again under each pressure (see ``evaluation.pressure``), to see how much
-    of its own effect is left.
+    Every message of a trait is answered plainly, with the trait alone, with the whole character, and with the
+    character without the trait; ``neutral_messages`` (up to 16) of everyday plainly and with the whole
+    character. With ``models`` (the backends ``base`` and ``tuned``, by default those of the configuration)
+    those two answer plainly as well, or alone where ``design`` is ``models``. A judge (the backend ``judge``,
+    else ``default``) sees the responses to a message side by side in a random order and says how strongly
+    each trait shows in each. The first ``pressed_messages`` of each trait are asked again under each pressure
+    (see ``evaluation.ready_messages``), to see how much of its own effect is left.
 
-    With ``choices`` the base and the tuned model, or without these the model that answers, are asked so often each to
-    show one of two traits of their own choice, and the judge says which one was shown (see ``evaluation.choices``);
-    that needs neutral messages.
+    With ``choices`` the base and the tuned model, or without these the model that answers, are asked so often
+    each to show one of two traits of their own choice, and the judge says which one was shown (see
+    ``evaluation.choices``); that needs neutral messages.
 
-    The judge is told of a trait in the words of the constitution, or of a ``yardstick``'s (a constitution, its file, or
-    the folder of an evaluation) where that has a trait of the name: so two wordings of a trait are measured alike. A
-    ``preference`` model (fitted, or its folder) scores every response as well, without a call, and is compared with the
-    judge; where ``judged`` is False it stands in its place, and no judge is called.
+    The judge is told of a trait in the words of the constitution, or of a ``yardstick``'s (a constitution,
+    its file, or the folder of an evaluation) where that has a trait of the name: so two wordings of a trait
+    are measured alike. A ``preference`` model (fitted, or its folder) scores every response as well, without
+    a call, and is compared with the judge; where ``judged`` is False it stands in its place, and no judge is
+    called.
 
-    ``responder`` answers, and ``gauge`` says how strongly a trait shows, in place of ours: any module or callable (see
-    ``evaluation.judges.custom``). ``messages`` (a file's path, the folder of an evaluation, a MessageFile, or batches
-    per trait name) replaces generation; generated ones never repeat the texts ``unlike``, nor the messages of the runs
-    ``held_out_from``. ``traits`` names those to measure. Options that ``[effect]`` has stand for its values there.
-    With ``dry_run`` nothing is sent or written, and the estimate is returned.
+    ``responder`` answers, and ``gauge`` says how strongly a trait shows, in place of ours: any module or
+    callable (see ``evaluation.judges.custom``). ``messages`` (a file's path, the folder of an evaluation, a
+    MessageFile, or batches per trait name) replaces generation; generated ones never repeat the texts
+    ``unlike``, nor the messages of the runs ``held_out_from``. ``traits`` names those to measure. Options
+    that ``[effect]`` has stand for its values there. With ``dry_run`` nothing is sent or written, and the
+    estimate is returned.
 
-    Called again with the same arguments it goes on where it stopped, and no finished call is made again. Writes
-    ``effect.json``, ``effect.html`` and the cards (in ``language``), ``responses.jsonl`` and, for reviewers,
-    ``effect_items.json``; with choices ``choices.jsonl``. Raises InputError for options that do not go together or a
-    preference model that knows none of the traits, before anything is called; StoreError where the folder holds
-    something else, InvalidReplyError for what a module of somebody else's returned, BackendUnavailableError and
-    BudgetReachedError as runs do.
+    Called again with the same arguments it goes on where it stopped, and no finished call is made again.
+    Writes ``effect.json``, ``effect.html`` and the cards (in ``language``), ``responses.jsonl`` and, for
+    reviewers, ``effect_items.json``; with choices ``choices.jsonl``. Raises InputError for options that do
+    not go together or a preference model that knows none of the traits, before anything is called; StoreError
+    where the folder holds something else, InvalidReplyError for what a module of somebody else's returned,
+    BackendUnavailableError and BudgetReachedError as runs do.
     """
-    plan = planned(constitution, config, options)
+    plan = plan_of(constitution, config, options)
     if dry_run:
-        return estimated(plan.plan, plan.models)
+        return estimated(plan)
     return run_on_own_loop(partial(_evaluate, plan, Path(out)))
 
 
@@ -202,7 +169,7 @@ async def aeffect(
     **options: Unpack[EffectOptions],
 ) -> EffectResult:
     """Do as ``effect`` does, on the event loop."""
-    return await _evaluate(planned(constitution, config, options), Path(out))
+    return await _evaluate(plan_of(constitution, config, options), Path(out))
 
 
 @spelled_out(EffectOptions)
@@ -215,14 +182,12 @@ def estimate_effect(
     return effect(constitution, "", config, dry_run=True, **options)
 
 
-async def _evaluate(planned: Planned, out: Path) -> EffectResult:
-    """Make, judge and compare the responses in a folder."""
-    plan = planned.plan
-    with Session(EFFECT, out, plan.config, _identity(planned), constitution=plan.constitution) as session:
-        probed, lost, choices = await _probed(planned, session)
-        if planned.preference:
-            probed = with_odds(probed, planned.preference, plan.constitution)
-        report = report_of(plan, planned.models, planned.preference, probed, choices, lost, session.spent())
+async def _evaluate(plan: EvaluationPlan, out: Path) -> EffectResult:
+    with Session(EFFECT, out, plan.config, _identity(plan), constitution=plan.constitution) as session:
+        probed, lost, choices = await _probed(plan, session)
+        if plan.preference:
+            probed = with_odds(probed, plan.preference, plan.constitution)
+        report = report_of(plan, probed, choices, lost, session.spent())
         contrasts = contrasts_for(plan.constitution, plan.groups, plan.design)
         items = review_items(probed, contrasts, plan.constitution)
         session.write(FILE_NAME, json.dumps(items, ensure_ascii=False, indent=1) + "\n")
@@ -230,22 +195,14 @@ async def _evaluate(planned: Planned, out: Path) -> EffectResult:
         if choices:
             session.write(CHOICES_NAME, _lines(choices))
         session.write(REPORT_NAME, report.model_dump_json(by_alias=True, indent=2) + "\n")
-        result = EffectResult.in_folder(report, session.folder, plan.constitution)
+        result = EffectResult.in_folder(report, session.folder)
         result.write_report(plan.config.effect.language)
     return result
 
 
-async def _probed(planned: Planned, session: Session) -> tuple[list[Probed], list[Drop], list[Choice]]:
-    """Return every message with its responses, what was lost, and what was chosen."""
-    lms = session.lms(planned.models)
-    probing = Probing(
-        planned.plan,
-        lms,
-        session.store,
-        planned.on_progress,
-        responder=planned.responder,
-        gauge=planned.gauge,
-    )
+async def _probed(plan: EvaluationPlan, session: Session) -> tuple[list[Probed], list[Drop], list[Choice]]:
+    lms = session.lms(plan.models)
+    probing = Probing(plan, lms, session.store)
     try:
         async with session.working(probing.stop):
             probed, lost = await probing.all()
@@ -254,9 +211,8 @@ async def _probed(planned: Planned, session: Session) -> tuple[list[Probed], lis
         raise KeyboardInterrupt from None
 
 
-def _identity(planned: Planned) -> dict[str, Any]:
-    plan = planned.plan
-    own = {"responder": planned.responder, "gauge": planned.gauge}
+def _identity(plan: EvaluationPlan) -> dict[str, Any]:
+    own = {"responder": plan.responder, "gauge": plan.gauge}
     asked = {role: plan.config.backend(role) for role in ("messages", "responses", "judge")}
     return {
         "constitution": plan.constitution.fingerprint,
@@ -270,15 +226,8 @@ def _identity(planned: Planned) -> dict[str, Any]:
         "design": plan.design,
         "seed": plan.config.seed,
         "prompts": prompts_of("messages", "evaluation"),
-        "models": {name: backend.identity for name, backend in {**asked, **planned.models}.items()},
+        "models": {name: backend.identity for name, backend in {**asked, **plan.models}.items()},
     }
-
-
-def _changed_word(name: str, before: Any, now: Any) -> str:
-    """Return in words what differs from before, with the two values where they are numbers or names and not fingerprints."""
-    word = _IDENTITY_WORDS.get(name, name)
-    tells = all(isinstance(value, int) or name == "design" for value in (before, now))
-    return f"{word}, {before} before, {now} now" if tells else word
 
 
 def _lines(records: Sequence[Probed] | Sequence[Choice]) -> str:

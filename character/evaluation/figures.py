@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, Protocol, Self, TypeVar
+from collections.abc import Callable, Hashable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -19,21 +19,13 @@ from character.statistics.intervals import (
 )
 from character.statistics.significance import holm, sign_flip_p_values
 
-
-class Tested(Protocol):
-    """A record with a p-value and an ``adjusted_p``."""
-
-    @property
-    def p(self) -> float:
-        """The p-value."""
-        ...
-
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """Return a copy with other values."""
-        ...
+if TYPE_CHECKING:
+    from character.evaluation.compare import Change
+    from character.evaluation.records import Coherence, MeasureShift, OpinionShift, Shift
 
 
-_AnyTested = TypeVar("_AnyTested", bound=Tested)
+Tested = TypeVar("Tested", "Shift", "MeasureShift", "Coherence", "OpinionShift", "Change")
+"""A record with a p-value and an ``adjusted_p``."""
 
 
 def figure_of(interval: Interval, num_groups: int) -> EffectFigure:
@@ -66,8 +58,8 @@ def share_figure(hits: int, number: int) -> EffectFigure:
 
 
 def adjusted(
-    tested: Sequence[_AnyTested], family: Callable[[_AnyTested], Hashable] = lambda _: None
-) -> tuple[_AnyTested, ...]:
+    tested: Sequence[Tested], family: Callable[[Tested], Hashable] = lambda _: None
+) -> tuple[Tested, ...]:
     """Return the records with p-values adjusted (Holm 1979) among those of a family, by default all."""
     families: dict[Hashable, list[int]] = defaultdict(list)
     for place, each in enumerate(tested):

@@ -1,4 +1,4 @@
-"""What is counted in a response without a judge: how long, in which form, whether it declines, repeats or changes language."""
+"""What is counted in a response without a judge: length, form, refusals, repetition, another language."""
 
 from __future__ import annotations
 
@@ -13,21 +13,15 @@ from character.text import fold, is_refusal
 
 COUNTED = ("list_items", "headers", "bold", "emoji", "exclamations", "questions", "hedges", "apologies")
 MEASURES = ("characters", *COUNTED, "trait_words", "refusal", "repetition", "other_language")
-"""All measures: ``characters`` is compared by its logarithm, the others as they are; the last three lie in 0..1."""
+"""All measures; ``characters`` is compared by its logarithm, others as they are; the last three: 0..1."""
 _N = 12  # characters; shorter runs come again in any text
 
 
-def measures_of(
-    text: str,
-    message: Message,
-    words: TraitWords = TraitWords(),  # noqa: B008 - an immutable tuple
-) -> dict[str, float]:
-    """Return every measure of a response; ``words`` are those of the trait that its message is about, if any."""
-    found = features_of(text, words)
+def measures_of(text: str, message: Message, words: TraitWords) -> dict[str, float]:
+    """Return every measure of a response; ``words`` are those of the trait its message is about, if any."""
+    features = features_of(text, words)
     return {
-        "characters": found["characters"],
-        **{name: found[name] for name in COUNTED},
-        "trait_words": found["trait_words"],
+        **{name: features[name] for name in ("characters", *COUNTED, "trait_words")},
         "refusal": float(is_refusal(text)),
         "repetition": repetition(text),
         "other_language": float(is_wrong_language(text, message)),

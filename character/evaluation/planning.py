@@ -1,19 +1,20 @@
-"""What an evaluation is asked for, made into its plan: folders and files are read, and what does not go together is refused."""
+"""What an evaluation is asked for, made into its plan or refused where it does not fit; what it takes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from character.backends.measuring import Estimate, Meter, alike, mean_message, unsent_lms
 from character.backends.own_models import with_configured_lm
-from character.config import COMPARED, BackendConfig, Config, EffectConfig, as_config, with_section
+from character.config import COMPARED, Config, EffectConfig, as_config, with_section
 from character.constitution import Constitution
 from character.errors import ConfigError, InputError
 from character.evaluation.preference_judge import PreferenceJudge
-from character.evaluation.probe import EvaluationPlan, EvaluationProgress
+from character.evaluation.probe import EvaluationPlan, EvaluationSteps
 from character.evaluation.reading import messages_of
+from character.evaluation.ready_messages import everyday_messages
 from character.inputs import as_constitution
 from character.messages.files import MessageSource, as_source
 from character.preference import load_preference_model
@@ -21,71 +22,70 @@ from character.preference.folds import text_key
 from character.preference.protocol import Judged, asked_about
 from character.runs.session import reading, stored_constitution
 
-_MADE_HERE = ("preference", "yardstick", "held_out_from")
+_MADE_HERE = {"preference", "yardstick", "held_out_from"}
 """Options that may be more in Python than the text that the configuration holds."""
+_HANDED_ON = ("responder", "gauge", "on_progress")
+_AS_CONFIGURED = {"messages_per_trait", "neutral_messages", "pressed_messages", "choices", "judged"}
+"""What the plan has from the configuration as it stands."""
 
 
-@dataclass(frozen=True)
-class Planned:
-    """An evaluation that can be begun: its plan, the models compared, and who judges and answers besides ours."""
-
-    plan: EvaluationPlan
-    models: Mapping[str, BackendConfig]
-    preference: PreferenceJudge | None
-    responder: Any
-    gauge: Any
-    on_progress: Callable[[EvaluationProgress], None]
-
-
-def planned(
+def plan_of(
     constitution: Constitution | Path | str, config: Config | Path | str | None, options: Mapping[str, Any]
-) -> Planned:
-    """Return the evaluation that the arguments of ``effect`` ask for; raises what ``effect`` raises before any call."""
-    config = with_configured_lm(_with_options(as_config(config), options))
+) -> EvaluationPlan:
+    """Return what the arguments of ``effect`` ask for; raises what ``effect`` raises before any call."""
+    names = EffectConfig.model_fields.keys() - _MADE_HERE
+    plain = {name: value for name, value in options.items() if name in names}
+    config = with_configured_lm(with_section(as_config(config), "effect", plain))
     constitution = as_constitution(constitution)
     if options.get("traits"):
         constitution = constitution.only(options["traits"])
-    wanted = config.effect
-    models = dict(
-        options.get("models") or {name: config.backends[name] for name in COMPARED if name in config.backends}
-    )
-    held_out_from = options.get("held_out_from") or wanted.held_out_from
-    yardstick = options.get("yardstick") or wanted.yardstick
+    section = config.effect
+    compared = {name: config.backends[name] for name in COMPARED if name in config.backends}
+    models = dict(options.get("models") or compared)
+    held_out_from = options.get("held_out_from") or section.held_out_from
+    yardstick = options.get("yardstick") or section.yardstick
     plan = EvaluationPlan(
         constitution=constitution,
         config=config,
-        design=wanted.design or ("models" if models else "traits"),
+        design=section.design or ("models" if models else "traits"),
         given=_messages(options.get("messages"), constitution, generated_without=bool(held_out_from)),
-        messages_per_trait=wanted.messages_per_trait,
-        neutral_messages=wanted.neutral_messages,
-        pressed_messages=wanted.pressed_messages,
-        choices=wanted.choices,
         unlike=(*options.get("unlike", ()), *_texts_of(held_out_from)),
-        judged=wanted.judged,
         yardstick=None if yardstick is None else _yardstick(yardstick),
+        models=models,
+        preference=_preference(options.get("preference") or section.preference, constitution),
+        **section.model_dump(include=_AS_CONFIGURED),
+        **{name: options[name] for name in _HANDED_ON if options.get(name) is not None},
     )
-    preference = _preference(options.get("preference") or wanted.preference, constitution)
-    _check(plan, models, preference)
-    on_progress = options.get("on_progress") or (lambda _progress: None)
-    return Planned(plan, models, preference, options.get("responder"), options.get("gauge"), on_progress)
+    _check(plan)
+    return plan
 
 
-def _with_options(config: Config, options: Mapping[str, Any]) -> Config:
-    plain = {
-        name: value
-        for name, value in options.items()
-        if name in EffectConfig.model_fields and name not in _MADE_HERE
-    }
-    return with_section(config, "effect", plain)
+def estimated(plan: EvaluationPlan) -> Estimate:
+    """Return per stage, and as ``all``, the calls, tokens and USD that an evaluation's steps will take.
+
+    Messages that are alike are answered and judged once, and each pair of traits is offered once to each
+    model. Prompts are measured, lengths of replies assumed, re-asks and refills left out; an unknown price is
+    None.
+    """
+    steps, meter = EvaluationSteps(plan, unsent_lms({**plan.config.backends, **plan.models})), Meter()
+    batches = [meter.drive(steps.messages(trait)) for trait in plan.constitution.traits]
+    for tasks in alike(steps.tasks(batches), lambda task: (task[1:], len(task.message.turns))):
+        task = tasks[0]._replace(message=mean_message([each.message for each in tasks]))
+        meter.drive(steps.probed(task), times=len(tasks))
+    stages = {"messages": "messages", "responses": "responses", "judging": "gauging"}
+    if plan.choices:
+        stages["choices"] = "choices"
+        neutral = everyday_messages(plan.constitution.language, 1)[0], ""
+        offered = steps.offers([neutral])
+        for same in alike(offered, lambda each: (each[1].name, frozenset(t.name for t in each[0][1:]))):
+            meter.drive(steps.choice(*same[0]), times=len(same), stage="choices")
+    return meter.estimate(stages)
 
 
-def _check(
-    plan: EvaluationPlan, models: Mapping[str, BackendConfig], preference: PreferenceJudge | None
-) -> None:
-    """Raise InputError where what is asked for does not go together."""
-    if (plan.design != "traits") != (set(models) == set(COMPARED)):
+def _check(plan: EvaluationPlan) -> None:
+    if (plan.design != "traits") != (set(plan.models) == set(COMPARED)):
         raise InputError(
-            f"found the models {', '.join(models) or 'none'} for the design {plan.design!r}.",
+            f"found the models {', '.join(plan.models) or 'none'} for the design {plan.design!r}.",
             expected="base and tuned for the designs models and both, none for traits",
         )
     if plan.choices and not plan.neutral_messages:
@@ -96,13 +96,14 @@ def _check(
         )
     if plan.judged:
         return
-    if preference is None or plan.choices or plan.pressed_messages:
+    if plan.preference is None or plan.choices or plan.pressed_messages:
         raise InputError(
             "found no preference model to stand in for the judge."
-            if preference is None
+            if plan.preference is None
             else f"found {plan.choices} choices and {plan.pressed_messages} messages under pressure, "
             "and no judge to look at them.",
-            expected="a preference model (--preference), and neither choices nor pressure, where no judge is called",
+            expected="a preference model (--preference), and neither choices nor pressure, "
+            "where no judge is called",
         )
 
 
@@ -137,12 +138,11 @@ def _texts_of(runs: Iterable[Path | str]) -> list[str]:
 
 
 def _preference(given: Any, constitution: Constitution) -> PreferenceJudge | None:
-    """Return who scores responses beside the judge: a fitted model, that of a folder, or one handed in ready."""
+    """Return who scores responses beside the judge: a fitted model, a folder's, or one handed in ready."""
     if given is None or isinstance(given, PreferenceJudge):
         return given
-    is_folder = isinstance(given, str | Path)
+    is_folder, traits = isinstance(given, str | Path), constitution.traits
     fitted, where = (load_preference_model(given), str(given)) if is_folder else (given, "the model")
-    traits = constitution.traits
     model = asked_about(fitted, [trait.name for trait in traits], traits, where=where).model
     return PreferenceJudge(
         name=model.kind,

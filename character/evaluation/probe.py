@@ -1,44 +1,39 @@
-"""The calls of an evaluation: messages first, then for each its responses and what blind judges find in them."""
+"""The calls of an evaluation: messages, then their responses, then what blind judges find in these."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from character.backends.drivers import Branch, ModuleCall, Steps, adrive, aparallel
-from character.config import Config
+from character.config import BackendConfig, Config
 from character.constitution import Constitution, Trait
 from character.evaluation.choices.chooser import TraitChooser
 from character.evaluation.choices.offers import Offer, choosing_conditions, offers_for
-from character.evaluation.conditions import (
-    Condition,
-    Design,
-    conditions_for,
-    contrasts_for,
-    pressed_conditions,
-    shown,
-)
+from character.evaluation.conditions import Condition, Design, conditions_for, contrasts_for
 from character.evaluation.judges.coherence import CoherenceJudge, Compared
 from character.evaluation.judges.custom import answered_by, gauged_by
 from character.evaluation.judges.degrees import Gauge, Gauged
 from character.evaluation.judges.responder import Answered, CharacterResponder
 from character.evaluation.measures import measures_of
-from character.evaluation.neutral_messages import everyday_messages
-from character.evaluation.pressure import PRESSURES, Pressure, pressed
+from character.evaluation.preference_judge import PreferenceJudge
+from character.evaluation.ready_messages import PRESSURES, Pressure, everyday_messages, pressed
 from character.evaluation.records import Choice, Probed, Response
 from character.messages.files import MessageSource
 from character.messages.generator import MessageGenerator
 from character.pairs.feature_words import TraitWords, words_of_trait
+from character.protocols import JudgeStep, ResponderStep
 from character.records import Drop, Message, MessageBatch, Usage
 from character.store.run_store import RunStore
 from character.text import stable_seed
 
 T = TypeVar("T")
-
-COMPARED = ("alone", "models", "character")
-"""What is asked of the contrasts whose responses are compared for coherence."""
+Respond = Callable[..., Steps[Answered]]
+"""Answers a message with these traits and this seed."""
+Judge = Callable[[Message, Sequence[str], Trait, int, Any], Steps[Gauged]]
+"""Says how strongly a trait shows in responses to a message, with a seed and a model."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +47,7 @@ class EvaluationProgress:
 
 @dataclass(frozen=True)
 class EvaluationPlan:
-    """What is evaluated, on which messages (see ``effect``)."""
+    """What is evaluated, on which messages, and who answers and judges besides ours (see ``effect``)."""
 
     constitution: Constitution
     config: Config
@@ -65,11 +60,16 @@ class EvaluationPlan:
     unlike: tuple[str, ...] = ()
     judged: bool = True
     yardstick: Constitution | None = None
+    models: Mapping[str, BackendConfig] = field(default_factory=dict)
+    preference: PreferenceJudge | None = None
+    responder: ResponderStep | None = None
+    gauge: JudgeStep | None = None
+    on_progress: Callable[[EvaluationProgress], None] = lambda _progress: None
 
     def judged_as(self, trait: Trait) -> Trait:
-        """Return a trait as the judge is told of it: in the yardstick's words where that has one of its name."""
-        known = self.yardstick.traits if self.yardstick else ()
-        return next((each for each in known if each.name == trait.name), trait)
+        """Return a trait as the judge is told of it: in the yardstick's words where that has the name."""
+        worded = self.yardstick.traits if self.yardstick else ()
+        return next((each for each in worded if each.name == trait.name), trait)
 
     @property
     def groups(self) -> list[str]:
@@ -94,12 +94,19 @@ class EvaluationSteps:
     """The logic of a plan as generators of calls, to be run by any driver."""
 
     def __init__(
-        self, plan: EvaluationPlan, lms: Mapping[str, Any], *, responder: Any = None, gauge: Any = None
+        self,
+        plan: EvaluationPlan,
+        lms: Mapping[str, Any],
+        *,
+        responder: ResponderStep | None = None,
+        gauge: JudgeStep | None = None,
     ) -> None:
-        self._plan, self._lms = plan, lms
-        self._responder, self._gauge, self._generator = CharacterResponder(), Gauge(), MessageGenerator()
-        self._own_responder, self._own_gauge = responder, gauge
+        self._plan, self._lms, self._generator = plan, lms, MessageGenerator()
         self._coherence, self._chooser = CoherenceJudge(), TraitChooser()
+        name = plan.constitution.assistant_name
+        ours = partial(CharacterResponder().steps, assistant_name=name)
+        self._respond: Respond = ours if responder is None else partial(answered_by, responder)
+        self._degrees: Judge = Gauge().steps if gauge is None else partial(gauged_by, gauge)
 
     def messages(self, trait: Trait, before_each: Callable[[], None] = lambda: None) -> Steps[MessageBatch]:
         """Return the messages of a trait: those that are given, or generated ones, kind after kind.
@@ -113,47 +120,45 @@ class EvaluationSteps:
             return MessageBatch(messages=tuple(distinct.values()), drops=plan.given.drops(trait.name))
         kinds = plan.config.messages.kinds
         share, rest = divmod(plan.messages_per_trait, len(kinds))
-        made: list[MessageBatch] = []
+        messages: list[Message] = []
+        drops: list[Drop] = []
         for number, kind in enumerate(kinds):
             arguments = {
                 "trait": trait,
                 "kind": kind,
                 "num_messages": share + (number < rest),
                 "constitution": plan.constitution,
-                "existing": [*plan.unlike, *(m.text for batch in made for m in batch.messages)],
+                "existing": [*plan.unlike, *(message.text for message in messages)],
                 "seed": stable_seed(plan.config.seed, "held out"),
             }
             if arguments["num_messages"]:
                 before_each()
-                made += yield [ModuleCall(self._generator, arguments, self._lm("messages"))]
-        return MessageBatch(
-            messages=tuple(message for batch in made for message in batch.messages),
-            drops=tuple(drop for batch in made for drop in batch.drops),
-        )
+                (batch,) = yield [ModuleCall(self._generator, arguments, self._lm("messages"))]
+                messages += batch.messages
+                drops += batch.drops
+        return MessageBatch(messages=tuple(messages), drops=tuple(drops))
 
     def tasks(self, batches: Sequence[MessageBatch]) -> list[ProbeTask]:
         """Return what is answered and judged, where these are the messages of the traits, in their order."""
-        plan = self._plan
-        traits = plan.constitution.traits
-        by_trait = [(trait.name, list(batch.messages)) for trait, batch in zip(traits, batches, strict=True)]
-        tasks = [ProbeTask(message, name) for name, messages in by_trait for message in messages]
-        tasks += [
-            ProbeTask(m, "") for m in everyday_messages(plan.constitution.language, plan.neutral_messages)
-        ]
-        tasks += [
-            ProbeTask(message, name, pressure)
-            for name, messages in by_trait
-            for message in [each for each in messages if len(each.turns) == 1][: plan.pressed_messages]
-            for pressure in PRESSURES
-        ]
-        return tasks
+        plan, constitution = self._plan, self._plan.constitution
+        calm: list[ProbeTask] = []
+        pressed: list[ProbeTask] = []
+        for trait, batch in zip(constitution.traits, batches, strict=True):
+            calm += [ProbeTask(message, trait.name) for message in batch.messages]
+            short = [message for message in batch.messages if len(message.turns) == 1]
+            pressed += [
+                ProbeTask(message, trait.name, pressure)
+                for message in short[: plan.pressed_messages]
+                for pressure in PRESSURES
+            ]
+        everyday = everyday_messages(constitution.language, plan.neutral_messages)
+        return [*calm, *(ProbeTask(message, "") for message in everyday), *pressed]
 
     def offers(self, messages: Sequence[tuple[Message, str]]) -> list[tuple[Offer, Condition]]:
         """Return what each model may choose from: the same pairs of traits on the same messages."""
         plan = self._plan
-        offers = offers_for(
-            plan.constitution, messages, plan.choices, stable_seed(plan.config.seed, "offers")
-        )
+        seed = stable_seed(plan.config.seed, "offers")
+        offers = offers_for(plan.constitution, messages, plan.choices, seed)
         return [(offer, condition) for condition in choosing_conditions(plan.design) for offer in offers]
 
     def choice(self, offer: Offer, condition: Condition) -> Steps[Choice]:
@@ -171,15 +176,16 @@ class EvaluationSteps:
         """Return a message with its responses and what the judges found in them."""
         constitution, group = self._plan.constitution, task.group
         message = pressed(task.message, task.pressure) if task.pressure else task.message
-        pick = pressed_conditions if task.pressure else conditions_for
-        conditions = pick(constitution, group, self._plan.design)
+        is_pressed = task.pressure is not None
+        conditions = conditions_for(constitution, group, self._plan.design, is_pressed=is_pressed)
         traits = [constitution.trait(group)] if task.pressure else list(constitution.traits)
         traits = [self._plan.judged_as(trait) for trait in traits] if self._plan.judged else []
         answers = yield [Branch(self._answer(message, condition)) for condition in conditions]
         usable = [(c, a) for c, a in zip(conditions, answers, strict=True) if not a.fault]
         texts = {condition.name: answer.text for condition, answer in usable}
+        seed, lm = self._plan.config.seed, self._lm("judge")
         gauged: list[Gauged] = yield [
-            Branch(self._judge(message, list(texts.values()), trait)) for trait in traits if texts
+            Branch(self._degrees(message, list(texts.values()), trait, seed, lm)) for trait in traits if texts
         ]
         compared = {} if task.pressure or not traits else (yield from self._compare(message, group, texts))
         judged: list[Gauged | Compared] = [*gauged, *compared.values()]
@@ -196,19 +202,16 @@ class EvaluationSteps:
                     text=answer.text,
                     model=answer.model,
                     degrees={
-                        trait.name: found.degrees[place]
-                        for trait, found in zip(traits, gauged, strict=True)
-                        if found.degrees
+                        trait.name: each.degrees[place]
+                        for trait, each in zip(traits, gauged, strict=True)
+                        if each.degrees
                     },
                     measures=measures_of(answer.text, message, words),
                 )
                 for place, (condition, answer) in enumerate(usable)
             ),
-            coherence={name: found.verdicts for name, found in compared.items() if found.verdicts},
-            drops=(
-                *_lost(message, conditions, answers),
-                *(drop for found in judged for drop in found.drops),
-            ),
+            coherence={name: each.verdicts for name, each in compared.items() if each.verdicts},
+            drops=(*_lost(message, conditions, answers), *(drop for each in judged for drop in each.drops)),
             usage=sum((each.usage for each in (*answers, *judged)), Usage()),
         )
 
@@ -217,30 +220,19 @@ class EvaluationSteps:
         contrasts = [
             contrast
             for contrast in contrasts_for(self._plan.constitution, [group], self._plan.design)
-            if contrast.question in COMPARED and {contrast.condition, contrast.reference} <= texts.keys()
+            if contrast.question != "within" and {contrast.condition, contrast.reference} <= texts.keys()
         ]
         seed, lm = self._plan.config.seed, self._lm("judge")
-        found = yield [
-            Branch(
-                self._coherence.steps(message, texts[contrast.condition], texts[contrast.reference], seed, lm)
-            )
-            for contrast in contrasts
+        compared = yield [
+            Branch(self._coherence.steps(message, texts[each.condition], texts[each.reference], seed, lm))
+            for each in contrasts
         ]
-        return {contrast.condition: each for contrast, each in zip(contrasts, found, strict=True)}
+        return {contrast.condition: each for contrast, each in zip(contrasts, compared, strict=True)}
 
     def _answer(self, message: Message, condition: Condition) -> Steps[Answered]:
-        constitution, lm = self._plan.constitution, self._lm(condition.role)
-        traits, seed = shown(constitution, condition), stable_seed(self._plan.config.seed, condition.name)
-        if self._own_responder is not None:
-            return answered_by(self._own_responder, message, traits, seed, lm)
-        name = constitution.assistant_name
-        return self._responder.steps(message, traits, seed, assistant_name=name, lm=lm)
-
-    def _judge(self, message: Message, texts: Sequence[str], trait: Trait) -> Steps[Gauged]:
-        seed, lm = self._plan.config.seed, self._lm("judge")
-        if self._own_gauge is not None:
-            return gauged_by(self._own_gauge, message, texts, trait, seed, lm)
-        return self._gauge.steps(message, texts, trait, seed, lm)
+        traits = [self._plan.constitution.trait(name) for name in condition.traits]
+        seed = stable_seed(self._plan.config.seed, condition.name)
+        return self._respond(message, traits, seed, lm=self._lm(condition.role))
 
     def _lm(self, role: str) -> Any:
         return self._lms.get(role, self._lms["default"])
@@ -249,18 +241,9 @@ class EvaluationSteps:
 class Probing:
     """Makes every response and judgement of a plan, as many messages at once as the configuration allows."""
 
-    def __init__(
-        self,
-        plan: EvaluationPlan,
-        lms: Mapping[str, Any],
-        store: RunStore,
-        on_progress: Callable[[EvaluationProgress], None],
-        *,
-        responder: Any = None,
-        gauge: Any = None,
-    ) -> None:
-        self._plan, self._store, self._tell = plan, store, on_progress
-        self._steps = EvaluationSteps(plan, lms, responder=responder, gauge=gauge)
+    def __init__(self, plan: EvaluationPlan, lms: Mapping[str, Any], store: RunStore) -> None:
+        self._plan, self._store = plan, store
+        self._steps = EvaluationSteps(plan, lms, responder=plan.responder, gauge=plan.gauge)
         self._done = self._total = 0
         self._is_stopping = False
 
@@ -271,15 +254,11 @@ class Probing:
     async def all(self) -> tuple[list[Probed], list[Drop]]:
         """Return every message with its responses, and the messages that were lost."""
         plan = self._plan
-        batches = await aparallel(
-            [
-                partial(adrive, self._steps.messages(trait, self._check_goes_on))
-                for trait in plan.constitution.traits
-            ]
-        )
+        generations = [self._steps.messages(trait, self._check_goes_on) for trait in plan.constitution.traits]
+        batches = await aparallel([partial(adrive, each) for each in generations])
         tasks = self._steps.tasks(batches)
         self._total = len(tasks) + plan.choices * len(choosing_conditions(plan.design))
-        self._tell(EvaluationProgress(0, self._total, Usage()))
+        plan.on_progress(EvaluationProgress(0, self._total, Usage()))
         probed = await self._each(self._steps.probed(task) for task in tasks)
         return probed, [drop for batch in batches for drop in batch.drops if not drop.recovered]
 
@@ -289,18 +268,15 @@ class Probing:
         return await self._each(self._steps.choice(*each) for each in self._steps.offers(messages))
 
     async def _each(self, steps: Iterable[Steps[T]]) -> list[T]:
-        """Run steps, each for one message or choice."""
-        return await aparallel(
-            [partial(self._counted, each) for each in steps], limit=self._plan.config.concurrency
-        )
+        counted = [partial(self._counted, each) for each in steps]
+        return await aparallel(counted, limit=self._plan.config.concurrency)
 
     async def _counted(self, steps: Steps[T]) -> T:
         self._check_goes_on()
         result = await adrive(steps)
         self._done += 1
-        self._tell(
-            EvaluationProgress(self._done, self._total, sum(self._store.usage("stage").values(), Usage()))
-        )
+        usage = sum(self._store.usage("stage").values(), Usage())
+        self._plan.on_progress(EvaluationProgress(self._done, self._total, usage))
         return result
 
     def _check_goes_on(self) -> None:

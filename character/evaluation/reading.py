@@ -19,58 +19,49 @@ REPORT_NAME, RESPONSES_NAME = "effect.json", "responses.jsonl"
 
 def read_report(folder: Path | str) -> EffectReport:
     """Return the report of an evaluation in a folder; raises StoreError where there is none."""
-    with _reading(Path(folder)):
-        return EffectReport.model_validate_json((Path(folder) / REPORT_NAME).read_text(encoding="utf-8"))
+    path = Path(folder) / REPORT_NAME
+    with _reading(path):
+        return EffectReport.model_validate_json(path.read_text(encoding="utf-8"))
 
 
 def read_effect(folder: Path | str) -> tuple[EffectReport, list[Probed]]:
-    """Return the report of an evaluation in a folder and its responses; raises StoreError where there is none."""
+    """Return the report of an evaluation in a folder, and its responses; raises StoreError without one."""
     report = read_report(folder)
-    path = Path(folder) / RESPONSES_NAME
-    with _reading(Path(folder)):
+    path, probed = Path(folder) / RESPONSES_NAME, []
+    with _reading(path):
         lines = path.read_text(encoding="utf-8").split("\n")
-    return report, [_probed(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line]
+    for number, line in enumerate(lines, 1):
+        with _reading(path, f", line {number}"):
+            probed += [Probed.model_validate_json(line)] if line else []
+    return report, probed
 
 
 def messages_of(folder: Path | str, constitution: Constitution) -> GivenMessages:
-    """Return the messages of an evaluation, for the traits of a constitution: measured on these, two are compared one by one.
+    """Return the messages of an evaluation for a constitution's traits: on these, two are compared one by
+    one.
 
-    Raises StoreError where there is no finished evaluation, and MessagesError where it has no messages of some trait.
+    Raises StoreError where there is no finished evaluation, and MessagesError where it has no messages of
+    some trait.
     """
     _report, probed = read_effect(folder)
-    found: dict[str, list[Message]] = {trait.name: [] for trait in constitution.traits}
+    messages: dict[str, list[Message]] = {trait.name: [] for trait in constitution.traits}
     for each in probed:
-        if each.group in found and not each.pressure:
-            found[each.group].append(each.message)
-    missing = [name for name, messages in found.items() if not messages]
+        if each.group in messages and not each.pressure:
+            messages[each.group].append(each.message)
+    missing = [name for name, own in messages.items() if not own]
     if missing:
         raise MessagesError(
             f"{folder} holds no messages of {', '.join(missing)}.",
-            expected=f"an evaluation of {', '.join(found)}",
+            expected=f"an evaluation of {', '.join(messages)}",
             fix="measure the traits that both have with --trait, or give the messages as a file.",
         )
-    return GivenMessages({name: MessageBatch(messages=tuple(messages)) for name, messages in found.items()})
-
-
-def _probed(line: str, where: str) -> Probed:
-    try:
-        return Probed.model_validate_json(line)
-    except ValidationError as error:
-        raise _unreadable(where, error) from None
-
-
-def _unreadable(where: str, error: ValidationError) -> StoreError:
-    first = error.errors(include_url=False, include_input=False)[0]
-    field = ".".join(str(part) for part in first["loc"])
-    return StoreError(
-        f"{where} cannot be read{f': {field}' if field else ''}: {first['msg']}.",
-        expected="the file as `character effect` wrote it",
-        fix="run the same `character effect` command again: no finished call is repeated, and the file is written anew.",
-    )
+    return GivenMessages({name: MessageBatch(messages=tuple(own)) for name, own in messages.items()})
 
 
 @contextmanager
-def _reading(folder: Path) -> Iterator[None]:
+def _reading(path: Path, line: str = "") -> Iterator[None]:
+    """Raise StoreError for what goes wrong with a file of an evaluation."""
+    folder = path.parent
     try:
         yield
     except FileNotFoundError:
@@ -80,6 +71,13 @@ def _reading(folder: Path) -> Iterator[None]:
             fix="make one with `character effect`.",
         ) from None
     except ValidationError as error:
-        raise _unreadable(str(folder / REPORT_NAME), error) from None
+        first = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise StoreError(
+            f"{path}{line} cannot be read{f': {field}' if field else ''}: {first['msg']}.",
+            expected="the file as `character effect` wrote it",
+            fix="run the same `character effect` command again: no finished call is repeated, "
+            "and the file is written anew.",
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(f"{folder} cannot be read as an evaluation: {str(error).splitlines()[0]}") from None

@@ -1,4 +1,4 @@
-"""What an evaluation knows and says: responses with what was found in them, and shifts with how sure they are."""
+"""What an evaluation knows and says: responses with what was found in them, shifts with their certainty."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ DEGREE_SCORES: dict[Degree, int] = {"opposite": -1, "absent": 0, "subtle": 1, "n
 class Response(Record):
     """One response to a message under a condition.
 
-    ``degrees`` holds, per trait, how strongly the judge found it (a trait whose judgement was lost is missing); ``odds`` how well
-    it fits a trait by a preference model, in log-odds, of which only differences on one message count; ``measures`` what was counted without a judge.
+    ``degrees`` holds, per trait, how strongly the judge found it (a trait whose judgement was lost is
+    missing); ``odds`` how well it fits a trait by a preference model, in log-odds, of which only differences
+    on one message count; ``measures`` what was counted without a judge.
     """
 
     message_id: str
@@ -33,7 +34,8 @@ class Response(Record):
 class Probed(Record):
     """A message with its responses, one per condition that gave a usable one.
 
-    ``group`` is a trait's name, "" for neutral. ``pressure`` names what was done to the message ``pressed_from``, if anything.
+    ``group`` is a trait's name, "" for neutral. ``pressure`` names what was done to the message
+    ``pressed_from``, if anything.
     """
 
     message: Message
@@ -50,8 +52,8 @@ class Probed(Record):
 class Choice(Record):
     """A reply in which a model showed one of two traits, of its own choice.
 
-    ``first`` and ``second`` name the traits in the order offered. ``shown`` is the trait that the judge found in the reply,
-    "" for neither, None where reply or judgement was lost.
+    ``first`` and ``second`` name the traits in the order offered. ``shown`` is the trait that the judge found
+    in the reply, "" for neither, None where reply or judgement was lost.
     """
 
     message_id: str
@@ -77,8 +79,9 @@ class Shift(Record):
     """How much more of a trait shows under a condition than under its reference, in degrees (-4 … 4).
 
     The mean over messages of the difference between two responses to the same message. ``p`` is that of no
-    difference (sign flips of messages), ``adjusted_p`` Holm's over the intended shifts, or the side effects, that answer the same question. ``is_intended``
-    where the trait is the one that the condition is about. ``kind`` names the only kind of message counted, "" for all.
+    difference (sign flips of messages), ``adjusted_p`` Holm's over the intended shifts, or the side effects,
+    that answer the same question. ``is_intended`` where the trait is the one that the condition is about.
+    ``kind`` names the only kind of message counted, "" for all.
     """
 
     contrast: Contrast
@@ -92,7 +95,7 @@ class Shift(Record):
 
 
 class MeasureShift(Record):
-    """How much a measure differs between a condition and its reference: of ``characters`` the ratio, else the difference."""
+    """How much a measure differs between a condition and its reference: for ``characters`` as a ratio."""
 
     contrast: Contrast
     measure: str
@@ -104,7 +107,7 @@ class MeasureShift(Record):
 
 
 class OverdoneShare(Record):
-    """The share of responses to a trait's messages under a condition that overdo that trait, and how many are at which degree."""
+    """The share of responses to a trait's messages that overdo it under a condition; the count per degree."""
 
     trait: str
     condition: str
@@ -116,7 +119,7 @@ class OverdoneShare(Record):
 class Moved(Record):
     """A message that a trait moved: the responses under the condition and its reference, and their degrees.
 
-    Without a judge the degrees are None, and ``odds`` says by how much the condition's response fits better, in log-odds.
+    Without a judge the degrees are None; ``odds`` says how much better the condition's response fits.
     """
 
     contrast: Contrast
@@ -143,10 +146,10 @@ class Survival(Record):
 
 
 class Coherence(Record):
-    """How much better replies are under a condition than under its reference, whatever their character: -1 … 1.
+    """How much better replies are under a condition than its reference, whatever their character: -1 … 1.
 
-    The mean of verdicts in both orders, so that a preference for a place in the list cancels out. ``agreement`` is the
-    share of comparisons in which both orders gave the same verdict.
+    The mean of verdicts in both orders, so that a preference for a place in the list cancels out.
+    ``agreement`` is the share of comparisons in which both orders gave the same verdict.
     """
 
     contrast: Contrast
@@ -160,10 +163,11 @@ class Coherence(Record):
 class Rating(Record):
     """How much rather than another trait a model shows this one, in log-odds.
 
-    0 is the mean of the traits that the character does not have (``is_other``). ``ratings``, ``shown`` and ``offered`` (how
-    often the trait was shown, of the times that it was offered and one of the two was shown) are by condition. Of two models
-    ``difference`` is the tuned one's rating less the base's, and ``p`` that of no difference; of one model ``p`` is that of
-    choices by chance. ``adjusted_p`` is Holm's over the traits of the character; both are None for other traits.
+    0 is the mean of the traits that the character does not have (``is_other``). ``ratings``, ``shown`` and
+    ``offered`` (how often the trait was shown, of the times that it was offered and one of the two was shown)
+    are by condition. Of two models ``difference`` is the tuned one's rating less the base's, and ``p`` that
+    of no difference; of one model ``p`` is that of choices by chance. ``adjusted_p`` is Holm's over the
+    traits of the character; both are None for other traits.
     """
 
     trait: str
@@ -177,8 +181,10 @@ class Rating(Record):
 
 
 class Revealed(Record):
-    """What a model shows where it may choose: ratings of traits, by condition the number of choices, the share of replies
-    that showed neither trait, and the share of the others that showed the trait offered first.
+    """What a model shows where it may choose: ratings of traits, and by condition how it chose.
+
+    That is the number of choices, the share of replies that showed neither trait, and the share of the others
+    that showed the trait offered first.
     """
 
     ratings: tuple[Rating, ...]
@@ -188,12 +194,13 @@ class Revealed(Record):
 
 
 class OpinionShift(Record):
-    """How much better than under its reference a response fits a trait under a condition, by a preference model.
+    """How much better a response fits a trait under a condition than its reference, by a preference model.
 
-    ``odds`` is the mean difference of scores in log-odds, ``preferred`` the mean probability, in 0..1, that the condition's response
-    is the better one. ``judge`` is the judge's shift on the same messages, in degrees nearer to the trait's target
-    (negative: further away), since too much fits as badly as too little; ``agreement`` the share of the ``num_compared`` messages on
-    which the judge prefers one response where the model prefers the same. Both are None where the judge said nothing.
+    ``odds`` is the mean difference of scores in log-odds, ``preferred`` the mean probability, in 0..1, that
+    the condition's response is the better one. ``judge`` is the judge's shift on the same messages, in
+    degrees nearer to the trait's target (negative: further away), since too much fits as badly as too little;
+    ``agreement`` the share of the ``num_compared`` messages on which the judge prefers one response where the
+    model prefers the same. Both are None where the judge said nothing.
     """
 
     contrast: Contrast
@@ -212,8 +219,9 @@ class OpinionShift(Record):
 class Opinion(Record):
     """What a preference model finds, beside the judge or in its place.
 
-    ``agreement`` with the judge is on the intended effects, alone or of a tuned model, whole messages resampled. ``not_fitted`` are
-    the traits that the model was not fitted on, ``num_seen`` of ``num_messages`` the messages that it was fitted on.
+    ``agreement`` with the judge is on the intended effects, alone or of a tuned model, whole messages
+    resampled. ``not_fitted`` are the traits that the model was not fitted on, ``num_seen`` of
+    ``num_messages`` the messages that it was fitted on.
     """
 
     model: str
@@ -246,9 +254,10 @@ class SignOff(Record):
 class TraitReview(Record):
     """What the reviewers of an evaluation say of one trait; answers that stand now, undone ones left out.
 
-    ``right`` is the share of right guesses which of two responses was meant to show the trait, of those that were made;
-    ``num_untold`` answers could not tell. ``overdone`` is the share of right guesses in which the trait was found overdone. Intervals
-    resample items, and are missing for fewer than five. ``alpha`` is Krippendorff's on the ``num_shared`` items of two or more.
+    ``right`` is the share of right guesses which of two responses was meant to show the trait, of those that
+    were made; ``num_untold`` answers could not tell. ``overdone`` is the share of right guesses in which the
+    trait was found overdone. Intervals resample items, and are missing for fewer than five. ``alpha`` is
+    Krippendorff's on the ``num_shared`` items of two or more.
     """
 
     trait: str
@@ -267,7 +276,9 @@ class TraitReview(Record):
 class EffectReport(Record):
     """What the traits of a constitution do, and how surely. ``level`` is that of the tests and intervals.
 
-    ``worded`` has the fingerprint of each trait as prompts show it, ``judged_as`` of each as the judge was told of it. ``judged`` is False where a preference model stood in for the judge: then there are no degrees, and what rests on them is empty.
+    ``worded`` has the fingerprint of each trait as prompts show it, ``judged_as`` of each as the judge was
+    told of it. ``judged`` is False where a preference model stood in for the judge: then there are no
+    degrees, and what rests on them is empty.
     """
 
     constitution: str

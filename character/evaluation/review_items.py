@@ -1,4 +1,4 @@
-"""What reviewers check of an evaluation: each message with the response that is meant to show the trait, and the other one."""
+"""What reviewers check of an evaluation: messages with the response meant to show the trait and the other."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from character.constitution import Constitution
-from character.evaluation.conditions import Contrast
-from character.evaluation.records import DEGREE_SCORES, Probed
-from character.evaluation.shifts import Paired, paired
+from character.evaluation.conditions import Contrast, own_effects
+from character.evaluation.records import Probed
+from character.evaluation.shifts import Paired, degrees_apart, odds_apart, paired
 from character.text import fingerprint
 
 FILE_NAME = "effect_items.json"
@@ -18,11 +18,12 @@ FILE_NAME = "effect_items.json"
 def review_items(
     probed: Sequence[Probed], contrasts: Iterable[Contrast], constitution: Constitution
 ) -> dict[str, Any]:
-    """Return the content of ``effect_items.json``, which ``character review`` reads; the responses nearest to each other are the most doubtful."""
+    """Return the content of ``effect_items.json``, which ``character review`` reads.
+
+    The responses nearest to each other are the most doubtful.
+    """
     items = []
-    for contrast in contrasts:
-        if contrast.question not in ("alone", "models") or not contrast.group:
-            continue
+    for contrast in own_effects(contrasts):
         trait = constitution.trait(contrast.group)
         for pair in paired(probed, contrast):
             message = pair.probed.message
@@ -48,9 +49,7 @@ def _doubt(pair: Paired, trait: str) -> float:
 
     Where a preference model stands in for the judge, it is 1 for even odds and 0 for a sure preference.
     """
-    if not pair.condition.degrees and trait in pair.condition.odds and trait in pair.reference.odds:
-        return round(1 - abs(math.tanh((pair.condition.odds[trait] - pair.reference.odds[trait]) / 2)), 3)
-    if trait not in pair.condition.degrees or trait not in pair.reference.degrees:
-        return 1.0
-    apart = abs(DEGREE_SCORES[pair.condition.degrees[trait]] - DEGREE_SCORES[pair.reference.degrees[trait]])
-    return round(1 - min(apart, 3) / 3, 3)
+    odds, degrees = odds_apart(pair, trait), degrees_apart(pair, trait)
+    if odds is not None and not pair.condition.degrees:
+        return round(1 - abs(math.tanh(odds / 2)), 3)
+    return 1.0 if degrees is None else round(1 - min(abs(degrees), 3) / 3, 3)

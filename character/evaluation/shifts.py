@@ -1,13 +1,15 @@
-"""What changed between conditions and how surely: paired by message, intervals by the bootstrap, tests by sign flips."""
+"""What changed between conditions, how surely: paired by message, bootstrap intervals, sign-flip tests."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from heapq import nlargest
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
 
-from character.evaluation.conditions import BASE, CHARACTER, PLAIN, TUNED, Contrast, alone
+from character.evaluation.conditions import BASE, CHARACTER, PLAIN, TUNED, Contrast, alone, own_effects
 from character.evaluation.figures import adjusted, figure_of, mean_figure, share_figure
 from character.evaluation.measures import MEASURES, comparable
 from character.evaluation.records import (
@@ -40,67 +42,84 @@ class Paired(NamedTuple):
 
 def paired(probed: Iterable[Probed], contrast: Contrast) -> list[Paired]:
     """Return the messages of a contrast's group that have a response on both sides."""
-    found = []
+    pairs = []
     for each in probed:
         if each.group != contrast.group or each.pressure != contrast.pressure:
             continue
         by_name = {response.condition: response for response in each.responses}
         if contrast.condition in by_name and contrast.reference in by_name:
-            found.append(Paired(each, by_name[contrast.condition], by_name[contrast.reference]))
-    return found
+            pairs.append(Paired(each, by_name[contrast.condition], by_name[contrast.reference]))
+    return pairs
+
+
+def degrees_apart(pair: Paired, trait: str) -> float | None:
+    """Return by how many degrees the condition's response shows more of a trait; None without a judgement."""
+    one, other = pair.condition.degrees.get(trait), pair.reference.degrees.get(trait)
+    return None if one is None or other is None else float(DEGREE_SCORES[one] - DEGREE_SCORES[other])
+
+
+def odds_apart(pair: Paired, trait: str) -> float | None:
+    """Return by how many log-odds the condition's response fits a trait better; None without a model."""
+    one, other = pair.condition.odds.get(trait), pair.reference.odds.get(trait)
+    return None if one is None or other is None else one - other
+
+
+def apart_by_message(
+    probed: Iterable[Probed],
+    contrast: Contrast,
+    trait: str,
+    apart: Callable[[Paired, str], float | None] = degrees_apart,
+) -> dict[str, float]:
+    """Return how far each message's responses lie apart, by the id that the message has without pressure."""
+    return {
+        pair.probed.pressed_from or pair.probed.message.id: value
+        for pair in paired(probed, contrast)
+        if (value := apart(pair, trait)) is not None
+    }
 
 
 def shifts_of(
-    probed: Sequence[Probed], contrasts: Sequence[Contrast], traits: Sequence[str], *, seed: int = 0
+    probed: Sequence[Probed], contrasts: Sequence[Contrast], traits: Sequence[str], seed: int
 ) -> tuple[Shift, ...]:
-    """Return the shift of every trait under every contrast that was judged on both sides of at least one message.
+    """Return the shift of every trait under every contrast that was judged on both sides of any message.
 
-    p-values are adjusted (Holm 1979) among the intended shifts that answer the same question, and among its side effects.
+    p-values are adjusted (Holm 1979) among the intended shifts that answer the same question, and among its
+    side effects.
     """
-    found = [
-        shift
-        for contrast in contrasts
-        for trait in traits
-        if (shift := _shift(paired(probed, contrast), contrast, trait, seed)) is not None
-    ]
-    return adjusted(found, of_question)
-
-
-def shifts_by_kind(
-    probed: Sequence[Probed], contrasts: Sequence[Contrast], *, seed: int = 0
-) -> tuple[Shift, ...]:
-    """Return the intended shifts again, for each kind of message alone."""
-    found = []
+    shifts: list[Shift] = []
     for contrast in contrasts:
-        if contrast.question not in ("alone", "models") or not contrast.group:
-            continue
         pairs = paired(probed, contrast)
-        for kind in KINDS:
-            own = [pair for pair in pairs if pair.probed.message.kind == kind]
-            shift = _shift(own, contrast, contrast.group, seed)
-            if shift is not None:
-                found.append(shift.model_copy(update={"kind": kind}))
-    return adjusted(found, of_question)
+        shifts += [shift for trait in traits for shift in _shift(pairs, contrast, trait, seed)]
+    return adjusted(shifts, of_question)
 
 
-def _shift(pairs: Sequence[Paired], contrast: Contrast, trait: str, seed: int) -> Shift | None:
-    differences = [
-        float(DEGREE_SCORES[pair.condition.degrees[trait]] - DEGREE_SCORES[pair.reference.degrees[trait]])
-        for pair in pairs
-        if trait in pair.condition.degrees and trait in pair.reference.degrees
-    ]
-    if not differences:
-        return None
-    figure, p = mean_figure(differences, seed)
-    return Shift(
-        contrast=contrast,
-        trait=trait,
-        shift=figure,
-        p=p,
-        adjusted_p=p,
-        num_messages=len(differences),
-        is_intended=trait == contrast.group,
-    )
+def shifts_by_kind(probed: Sequence[Probed], contrasts: Sequence[Contrast], seed: int) -> tuple[Shift, ...]:
+    """Return the intended shifts again, for each kind of message alone."""
+    shifts: list[Shift] = []
+    for contrast in own_effects(contrasts):
+        pairs = paired(probed, contrast)
+        shifts += [shift for kind in KINDS for shift in _shift(pairs, contrast, contrast.group, seed, kind)]
+    return adjusted(shifts, of_question)
+
+
+def _shift(
+    pairs: Sequence[Paired], contrast: Contrast, trait: str, seed: int, kind: str = ""
+) -> Iterator[Shift]:
+    """Yield the shift on messages of a kind ("" for all), if any of them was judged on both sides."""
+    counted = [pair for pair in pairs if kind in ("", pair.probed.message.kind)]
+    differences = [apart for pair in counted if (apart := degrees_apart(pair, trait)) is not None]
+    if differences:
+        figure, p = mean_figure(differences, seed)
+        yield Shift(
+            contrast=contrast,
+            trait=trait,
+            kind=kind,
+            shift=figure,
+            p=p,
+            adjusted_p=p,
+            num_messages=len(differences),
+            is_intended=trait == contrast.group,
+        )
 
 
 def of_question(shift: Shift | OpinionShift) -> tuple[str, bool]:
@@ -109,10 +128,10 @@ def of_question(shift: Shift | OpinionShift) -> tuple[str, bool]:
 
 
 def measures_shifted(
-    probed: Sequence[Probed], contrasts: Sequence[Contrast], *, seed: int = 0
+    probed: Sequence[Probed], contrasts: Sequence[Contrast], seed: int
 ) -> tuple[MeasureShift, ...]:
-    """Return how every measure that was ever other than 0 differs under every contrast, adjusted among all of them."""
-    found = []
+    """Return how each measure that was ever other than 0 differs under each contrast, adjusted among all."""
+    shifts = []
     for contrast in contrasts:
         pairs = paired(probed, contrast)
         for name in MEASURES if pairs else ():
@@ -120,23 +139,22 @@ def measures_shifted(
             if not any(value for side in sides for value in side):
                 continue
             figure, p = mean_figure([comparable(name, a) - comparable(name, b) for a, b in sides], seed)
-            found.append(
-                MeasureShift(
-                    contrast=contrast,
-                    measure=name,
-                    condition=float(np.mean([a for a, _ in sides])),
-                    reference=float(np.mean([b for _, b in sides])),
-                    difference=_as_ratio(figure) if name == "characters" else figure,
-                    p=p,
-                    adjusted_p=p,
-                )
+            shift = MeasureShift(
+                contrast=contrast,
+                measure=name,
+                condition=float(np.mean([a for a, _ in sides])),
+                reference=float(np.mean([b for _, b in sides])),
+                difference=_as_ratio(figure) if name == "characters" else figure,
+                p=p,
+                adjusted_p=p,
             )
-    return adjusted(found)
+            shifts.append(shift)
+    return adjusted(shifts)
 
 
 def overdone_shares(probed: Sequence[Probed], traits: Sequence[str]) -> tuple[OverdoneShare, ...]:
-    """Return how strongly each trait shows in the responses to its own messages, per condition that may show it."""
-    found = []
+    """Return how strongly each trait shows in responses to its messages, by condition that may show it."""
+    shares = []
     for trait in traits:
         for condition in (PLAIN, alone(trait), CHARACTER, BASE, TUNED):
             seen = [
@@ -147,18 +165,15 @@ def overdone_shares(probed: Sequence[Probed], traits: Sequence[str]) -> tuple[Ov
                 if response.condition == condition and trait in response.degrees
             ]
             if seen:
-                figure = share_figure(seen.count("overdone"), len(seen))
-                degrees = {degree: seen.count(degree) for degree in DEGREE_SCORES}
-                found.append(
-                    OverdoneShare(
-                        trait=trait,
-                        condition=condition,
-                        overdone=figure,
-                        num_messages=len(seen),
-                        degrees=degrees,
-                    )
+                share = OverdoneShare(
+                    trait=trait,
+                    condition=condition,
+                    overdone=share_figure(seen.count("overdone"), len(seen)),
+                    num_messages=len(seen),
+                    degrees={degree: seen.count(degree) for degree in DEGREE_SCORES},
                 )
-    return tuple(found)
+                shares.append(share)
+    return tuple(shares)
 
 
 def most_moved(probed: Sequence[Probed], contrasts: Sequence[Contrast]) -> tuple[Moved, ...]:
@@ -166,16 +181,11 @@ def most_moved(probed: Sequence[Probed], contrasts: Sequence[Contrast]) -> tuple
 
     By the judge; where there is none, by the preference model.
     """
-    found: list[Moved] = []
-    for contrast in contrasts:
-        trait = contrast.group
-        if contrast.question not in ("alone", "models") or not trait:
-            continue
-        judged = [
-            (pair, apart) for pair in paired(probed, contrast) if (apart := _apart(pair, trait)) is not None
-        ]
-        judged.sort(key=lambda each: each[1], reverse=True)
-        found += [
+    moved: list[Moved] = []
+    for contrast in own_effects(contrasts):
+        trait, pairs = contrast.group, paired(probed, contrast)
+        distances = [(apart, pair) for pair in pairs if (apart := _apart(pair, trait)) is not None]
+        moved += [
             Moved(
                 contrast=contrast,
                 trait=trait,
@@ -186,16 +196,14 @@ def most_moved(probed: Sequence[Probed], contrasts: Sequence[Contrast]) -> tuple
                 reference_degree=pair.reference.degrees.get(trait),
                 odds=odds_apart(pair, trait),
             )
-            for pair, _ in judged[:MOST_MOVED]
+            for _, pair in nlargest(MOST_MOVED, distances, key=itemgetter(0))
         ]
-    return tuple(found)
+    return tuple(moved)
 
 
-def coherences(
-    probed: Sequence[Probed], contrasts: Sequence[Contrast], *, seed: int = 0
-) -> tuple[Coherence, ...]:
+def coherences(probed: Sequence[Probed], contrasts: Sequence[Contrast], seed: int) -> tuple[Coherence, ...]:
     """Return how good replies are under each condition beside its reference, adjusted among all of them."""
-    found = []
+    comparisons = []
     for contrast in contrasts:
         verdicts = [
             each.coherence[contrast.condition]
@@ -204,50 +212,45 @@ def coherences(
         ]
         if verdicts and contrast.question != "within":
             points, p = mean_figure([sum(pair) / 2 for pair in verdicts], seed)
-            found.append(
-                Coherence(
-                    contrast=contrast,
-                    points=points,
-                    p=p,
-                    adjusted_p=p,
-                    agreement=float(np.mean([first == second for first, second in verdicts])),
-                    num_messages=len(verdicts),
-                )
+            comparison = Coherence(
+                contrast=contrast,
+                points=points,
+                p=p,
+                adjusted_p=p,
+                agreement=float(np.mean([first == second for first, second in verdicts])),
+                num_messages=len(verdicts),
             )
-    return adjusted(found)
+            comparisons.append(comparison)
+    return adjusted(comparisons)
 
 
-def survivals(
-    probed: Sequence[Probed], contrasts: Sequence[Contrast], *, seed: int = 0
-) -> tuple[Survival, ...]:
+def survivals(probed: Sequence[Probed], contrasts: Sequence[Contrast], seed: int) -> tuple[Survival, ...]:
     """Return what is left of each intended effect under the pressure of each contrast.
 
-    Shifts with and without pressure are compared on the messages that have both; the share's interval resamples those.
+    Shifts with and without pressure are compared on the messages that have both; the share's interval
+    resamples those.
     """
-    found = []
+    left = []
     for contrast in contrasts:
-        calm = _by_message(probed, contrast.model_copy(update={"pressure": ""}))
-        pressed = _by_message(probed, contrast)
+        without_pressure = contrast.model_copy(update={"pressure": ""})
+        calm = apart_by_message(probed, without_pressure, contrast.group)
+        pressed = apart_by_message(probed, contrast, contrast.group)
         shared = [message for message in pressed if message in calm]
         if not shared:
             continue
         before, after = (np.array([side[message] for message in shared]) for side in (calm, pressed))
         calm_figure, _ = mean_figure(list(before), seed)
-        share = (
-            interval_of_sums(_share, np.column_stack([before, after]), seed=seed)
-            if (calm_figure.low or 0.0) > 0
-            else None
+        is_there = (calm_figure.low or 0.0) > 0
+        share = interval_of_sums(_share, np.column_stack([before, after]), seed=seed) if is_there else None
+        survival = Survival(
+            contrast=contrast,
+            calm=calm_figure,
+            pressed=mean_figure(list(after), seed)[0],
+            share=share and figure_of(share, len(shared)),
+            num_messages=len(shared),
         )
-        found.append(
-            Survival(
-                contrast=contrast,
-                calm=calm_figure,
-                pressed=mean_figure(list(after), seed)[0],
-                share=share and figure_of(share, len(shared)),
-                num_messages=len(shared),
-            )
-        )
-    return tuple(found)
+        left.append(survival)
+    return tuple(left)
 
 
 def _share(sums: Floats) -> Floats:
@@ -255,32 +258,11 @@ def _share(sums: Floats) -> Floats:
     return np.where(before > 0, after / before, np.nan)
 
 
-def _by_message(probed: Sequence[Probed], contrast: Contrast) -> dict[str, float]:
-    """Return the shift of the intended trait on each message, by the id of the message without pressure."""
-    trait = contrast.group
-    return {
-        pair.probed.pressed_from or pair.probed.message.id: float(
-            DEGREE_SCORES[pair.condition.degrees[trait]] - DEGREE_SCORES[pair.reference.degrees[trait]]
-        )
-        for pair in paired(probed, contrast)
-        if trait in pair.condition.degrees and trait in pair.reference.degrees
-    }
-
-
-def odds_apart(pair: Paired, trait: str) -> float | None:
-    """Return by how much the condition's response fits a trait better by a preference model, in log-odds; None without one."""
-    one, other = pair.condition.odds.get(trait), pair.reference.odds.get(trait)
-    return None if one is None or other is None else one - other
-
-
 def _apart(pair: Paired, trait: str) -> float | None:
-    """Return how far two responses lie apart: in degrees, by the preference model where there is no judge, None without both."""
-    if trait in pair.condition.degrees and trait in pair.reference.degrees:
-        return abs(
-            DEGREE_SCORES[pair.condition.degrees[trait]] - DEGREE_SCORES[pair.reference.degrees[trait]]
-        )
-    odds = odds_apart(pair, trait)
-    return None if odds is None or pair.condition.degrees or pair.reference.degrees else abs(odds)
+    """Return how far two responses lie apart: in degrees, or by the preference model where no judge spoke."""
+    by_model = not pair.condition.degrees and not pair.reference.degrees
+    apart = odds_apart(pair, trait) if by_model else degrees_apart(pair, trait)
+    return None if apart is None else abs(apart)
 
 
 def _as_ratio(figure: EffectFigure) -> EffectFigure:

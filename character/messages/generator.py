@@ -34,8 +34,8 @@ class MessageGenerator(RecipeModule):
     the user's). ``oversample`` (1.0 to 4.0) asks for that many times the messages and keeps those that lie
     farthest apart (see ``selection.select_spread``). ``check`` has the model look over the messages in calls
     of their own: those whose answers would not reveal the trait are dropped and refilled. Every message
-    thrown away is a counted Drop. ``predictor`` asks in place of ``dspy.Predict``: a module, or a signature of
-    one's own with the fields that ``GenerateMessages`` has. Raises ValueError for values out of range.
+    thrown away is a counted Drop. ``predictor`` asks in place of ``dspy.Predict``: a module, or a signature
+    of one's own with the fields that ``GenerateMessages`` has. Raises ValueError for values out of range.
     """
 
     def __init__(

@@ -154,7 +154,9 @@ class MessageSlices:
         return self._batch(outcome, kind, count)
 
     def _batch(self, outcome: Outcome, kind: Kind, count: int) -> MessageBatch:
-        """Return what the generator gave, no more than was asked for; what it gave too many or too few is told."""
+        """Return what the generator gave, no more than was asked for; what it gave too many or too few is
+        told.
+        """
         fault, detail = outcome.fault, outcome.detail
         batch = MessageBatch(messages=(), usage=outcome.usage or Usage())
         if not fault:

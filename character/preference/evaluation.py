@@ -65,6 +65,9 @@ def evaluate(
     return evaluation.model_copy(update={**facts, "num_seen": len(measured) - len(unseen)})
 
 
+evaluate_preference = evaluate  # its public name
+
+
 def cross_validate(
     model: PreferenceModel,
     pairs: Pairs,

@@ -80,6 +80,9 @@ def why(model: PreferenceModel, a: str, b: str, trait: str, *, num_reasons: int 
     )
 
 
+explain_preference = why  # its public name
+
+
 def _phrases(tfidf: NGramTfidf, weights: Floats, text: str) -> dict[str, float]:
     """Return the words and phrases of a text with what they add to its score."""
     seen = prepared(text, plain=tfidf.plain)

@@ -58,8 +58,8 @@ class Responder(RecipeModule):
     that a filter stops (see ``filters.unusable``) are sampled again at another seed at most ``max_refills``
     times, without a word about the fault. What is still unusable then, cut off or stopped by the server is
     dropped and counted. ``max_response_tokens`` is the most tokens a reply may have, by estimate; None sets
-    no limit. ``predictor`` asks for a response in character in place of ``dspy.Predict``: a module, or a signature of
-    one's own with the fields that ``RespondInCharacter`` has.
+    no limit. ``predictor`` asks for a response in character in place of ``dspy.Predict``: a module, or a
+    signature of one's own with the fields that ``RespondInCharacter`` has.
     """
 
     def __init__(

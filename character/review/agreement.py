@@ -22,10 +22,11 @@ Unit = tuple[str, int]
 
 
 class ReviewerRow(NamedTuple):
-    """One reviewer: items answered, and of ``num_judged`` verdicts that can be compared the share (0..1) like the judge's.
+    """One reviewer: items answered, and of ``num_judged`` verdicts the share (0..1) that is like the judge's.
 
-    For effects, the share of right guesses of those that were made; ``judge`` is None where there is nothing to compare. It moves by
-    whole blocks of ``BLOCK`` answers, so that nobody learns from it whether the last one was like the judge's.
+    For effects, the share of right guesses of those that were made; ``judge`` is None where there is nothing
+    to compare. It moves by whole blocks of ``BLOCK`` answers, so that nobody learns from it whether the last
+    one was like the judge's.
     """
 
     reviewer: str
@@ -36,7 +37,7 @@ class ReviewerRow(NamedTuple):
 
 
 class Agreement(NamedTuple):
-    """``alpha`` is Krippendorff's (1 perfect, 0 chance, None where not defined) over the ``num_shared`` items of two or more."""
+    """Krippendorff's ``alpha`` (1 perfect, 0 chance, None undefined) over ``num_shared`` items of several."""
 
     rows: list[ReviewerRow]
     alpha: float | None
@@ -44,20 +45,18 @@ class Agreement(NamedTuple):
 
 
 def agreement(reviews: ReviewStore, task: Task, *, block: int = BLOCK) -> Agreement:
-    """Return the agreement on a task, over all its standing answers; with the judge over whole blocks of them.
+    """Return the agreement on a task over all its standing answers; with the judge over whole blocks of them.
 
-    Alpha is ordinal for rankings (mid-ranks of candidates), nominal for comparisons, guesses and verdicts. The judge
-    agrees on a pair of candidates where both put the same one first; pairs that either ties are left out.
+    Alpha is ordinal for rankings (mid-ranks of candidates), nominal for comparisons, guesses and verdicts.
+    The judge agrees on a pair of candidates where both put the same one first; pairs with a tie are left out.
     """
-    standing = reviews.answers(task)
     given: dict[str, dict[Unit, float]] = defaultdict(dict)
     alike: dict[str, list[tuple[int, int]]] = defaultdict(list)
     counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     facts: dict[str, list[float]] = {}
-    for each in sorted(standing, key=lambda each: each.seq):
+    for each in reviews.answers(task):
         counts[each.reviewer][1 if each.answer.skipped else 0] += 1
-        ratings = ratings_of(each)
-        given[each.reviewer].update({(each.item, place): value for place, value in ratings.items()})
+        given[each.reviewer] |= ratings_of(each)
         if task in ("rank", "compare") and each.item not in facts:
             facts[each.item] = (facts_of(reviews, task, each.item) or {}).get("scores", [])
         same, compared = _with_judge(each, facts.get(each.item, []))
@@ -70,22 +69,22 @@ def agreement(reviews: ReviewStore, task: Task, *, block: int = BLOCK) -> Agreem
     return Agreement(rows, *alpha_of(given, "ordinal" if task == "rank" else "nominal"))
 
 
-def ratings_of(standing: StandingAnswer) -> dict[int, float]:
-    """Return what an answer says as numbers by place, nothing for what was skipped or left open."""
-    answer = standing.answer
+def ratings_of(standing: StandingAnswer) -> dict[Unit, float]:
+    """Return what an answer says as numbers, nothing for what was skipped or left open."""
+    answer, item = standing.answer, standing.item
     if isinstance(answer, RankAnswer) and answer.order:
         number = sum(map(len, answer.order))
         scores = scores_of(Label(order=answer.order), number)
-        return {place: score for place, score in enumerate(scores) if score is not None}
+        return {(item, place): score for place, score in enumerate(scores) if score is not None}
     if isinstance(answer, CompareAnswer) and answer.share is not None:
-        return {0: answer.share}
+        return {(item, 0): answer.share}
     if isinstance(answer, EffectAnswer) and not answer.skipped:
         guess = {True: 1.0, False: 0.0, None: 0.5}[answer.is_right]
-        return {0: guess, 1: float(answer.overdone or False)}
+        return {(item, 0): guess, (item, 1): float(answer.overdone or False)}
     if isinstance(answer, CheckAnswer) and answer.verdict:
-        return {0: 1.0 if answer.verdict == "approve" else 0.0}
+        return {(item, 0): 1.0 if answer.verdict == "approve" else 0.0}
     if isinstance(answer, SignAnswer) and answer.is_signed is not None:
-        return {0: float(answer.is_signed)}
+        return {(item, 0): float(answer.is_signed)}
     return {}
 
 
@@ -105,7 +104,7 @@ def _with_judge(standing: StandingAnswer, scores: list[float]) -> tuple[int, int
 
 
 def alpha_of(given: Mapping[str, Mapping[Unit, float]], level: str) -> tuple[float | None, int]:
-    """Return Krippendorff's alpha of what each reviewer said by unit, and how many items two or more said something of."""
+    """Return Krippendorff's alpha of what reviewers said by unit, and how many items two or more spoke of."""
     raters: dict[Unit, int] = defaultdict(int)
     for ratings in given.values():
         for unit in ratings:

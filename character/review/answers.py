@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from character.errors import InputError
 from character.records import Record
 
 Task = Literal["rank", "compare", "effect", "check", "sign"]
-"""Ranking the candidates of a message, comparing two of them, checking an effect, approving or vetoing, signing a trait off."""
+"""Ranking candidates, comparing two, checking an effect, approving or vetoing, signing a trait off."""
 TASKS: tuple[Task, ...] = get_args(Task)
 Target = Literal["message", "candidate", "pair", "trait"]
 """What can be approved or vetoed."""
@@ -28,7 +28,7 @@ class Answer(Record):
 
 
 class RankAnswer(Answer):
-    """An order of all candidates, best first, those in one group equally good; or that the message suits no ranking.
+    """An order of all candidates, best first, those in a group equally good; or that the message suits none.
 
     Indices are those of the candidates as the run made them; ``candidates_id`` says which candidates.
     """
@@ -39,7 +39,7 @@ class RankAnswer(Answer):
 
 
 class CompareAnswer(Answer):
-    """``share`` is 1 where candidate ``left`` fits better than ``right``, 0 where worse, 0.5 for a tie; None where skipped."""
+    """``share`` is 1 if ``left`` fits better than ``right``, 0 if worse, 0.5 for a tie, None if skipped."""
 
     candidates_id: str
     left: Index
@@ -48,7 +48,7 @@ class CompareAnswer(Answer):
 
 
 class EffectAnswer(Answer):
-    """``is_right`` says whether the text with the trait was told from the one without; None: could not be told.
+    """``is_right`` says whether the text with the trait was told from the one without; None: it could not.
 
     ``overdone`` is None where the question was left open.
     """
@@ -58,7 +58,7 @@ class EffectAnswer(Answer):
 
 
 class CheckAnswer(Answer):
-    """A verdict on a message, candidate, pair or trait, and why; an empty verdict: looked at, nothing to say."""
+    """A verdict on a message, candidate, pair or trait, and why; an empty one: looked at, nothing to say."""
 
     verdict: Literal["approve", "veto", ""] = ""
     note: str = Field(default="", max_length=MOST_NOTE)
@@ -80,29 +80,19 @@ ANSWERS: dict[Task, type[Answer]] = {
 }
 
 
-class Reviewer(Record):
-    """A reviewer's name: trimmed, in one Unicode form, without characters that cannot be seen."""
-
-    name: str = Field(min_length=1, max_length=MOST_NAME)
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if any(unicodedata.category(char)[0] == "C" for char in self.name):
-            raise ValueError("the name has a character that cannot be seen")
-        return self
-
-
 def reviewer_name(text: str) -> str:
-    """Return a name as it is kept; raises InputError for an empty, overlong or unprintable one."""
+    """Return a name as it is kept: trimmed, in one Unicode form.
+
+    Raises InputError for an empty or overlong one, or one with characters that cannot be seen.
+    """
     name = " ".join(unicodedata.normalize("NFC", text).split())
-    try:
-        return Reviewer(name=name).name
-    except ValueError:
+    if not 1 <= len(name) <= MOST_NAME or any(unicodedata.category(char)[0] == "C" for char in name):
         raise InputError(
             f"{text[:80]!r} cannot be a reviewer's name.",
             expected=f"1 to {MOST_NAME} characters that can be seen",
             fix="give another name.",
-        ) from None
+        )
+    return name
 
 
 EFFECT_PREFIX = "effect/"
@@ -114,5 +104,5 @@ def effect_key(item: str) -> str:
 
 
 def target_key(what: Target, name: str, place: int | None = None) -> str:
-    """Return how something that can be vetoed is named: ``message:ID``, ``candidate:CANDIDATES_ID/PLACE``, …"""
+    """Return how what can be vetoed is named: ``message:ID``, ``candidate:CANDIDATES_ID/PLACE``, …"""
     return f"{what}:{name}" if place is None else f"{what}:{name}/{place}"

@@ -1,4 +1,4 @@
-"""The pages: which address shows or keeps what. Everything a model wrote passes an escaping template as text."""
+"""The pages: which address shows or keeps what. What a model wrote passes an escaping template as text."""
 
 from __future__ import annotations
 
@@ -6,14 +6,21 @@ import secrets
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+import jinja2
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
 from character.errors import CharacterError, InputError
-from character.locale import Language
 from character.records import KINDS
 from character.review.answers import TASKS, Task, reviewer_name
-from character.review.forms import IncompleteError, answers_of, number_of
+from character.review.forms import Form, IncompleteError, answers_of, number_of
 from character.review.guard import MOST_BODY, Secrets
 from character.review.index import Index, forget, languages_of, next_item, progress, tasks_of
 from character.review.items import Shown, show, text_at
@@ -23,10 +30,6 @@ from character.review.texts import NEXT_PART, part_of
 from character.review.view import View, view_of
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
-    from starlette.requests import Request
-    from starlette.responses import Response
-
     from character.review.agreement import Agreement
 _HERE = Path(__file__).parent
 _STATIC = {
@@ -35,25 +38,20 @@ _STATIC = {
     "icon.svg": ("assets", "image/svg+xml"),
     "htmx.min.js": ("vendor", "text/javascript"),
 }
+_CLOCK = slice(11, 16)
+"""Hours and minutes in a time as it is stored."""
 _FIRST_PART_S = 10.0
 """How long the first page waits for the first part of the queue."""
 
 
-class Settings(NamedTuple):
-    """What the app starts with; ``reviewer`` may be empty, then each window asks for a name."""
-
-    reviewer: str
-    lang: Language
-
-
 class App:
-    """The handlers over one open subject and its reviews."""
+    """The handlers over a subject and its reviews; ``start`` is the view of an address that says nothing."""
 
     def __init__(
-        self, subject: Subject, reviews: ReviewStore, index: Index, known: Secrets, settings: Settings
+        self, subject: Subject, reviews: ReviewStore, index: Index, own_secrets: Secrets, start: View
     ) -> None:
         self._subject, self._reviews, self._index = subject, reviews, index
-        self._known, self._settings = known, settings
+        self._secrets, self._start = own_secrets, start
         self._templates = _templates()
         self._agreement = lru_cache(maxsize=8)(self._count_agreement)
 
@@ -69,47 +67,37 @@ class App:
             "page.html",
             view,
             **self._work(view, task),
-            alarm=False,
             tasks=tasks,
             traits=self._subject.trait_names(),
             kinds=list(KINDS),
             languages=languages_of(self._reviews),
-            csrf=self._known.csrf,
+            csrf=self._secrets.csrf,
         )
 
-    async def answer(self, request: Request) -> Response:
+    def answer(self, request: Request, form: Form) -> Response:
         """Keep an answer, and show the next item once it is on disk."""
-        form = await _form(request)
-        return await _in_thread(self._answer, request, form)
-
-    def _answer(self, request: Request, form: dict[str, str]) -> Response:
         view, task = self._reviewing(request)
-        item, seen = form.get("item", ""), number_of(form.get("seen", ""))
+        item, seen, words = form.get("item", ""), number_of(form.get("seen", "")), view.words()
         shown = show(self._subject, self._reviews, view.reviewer, task, item, view.lang)
         if shown is None or seen is None or not form.get("nonce"):
-            return _text(404, view.words()["not_found"])
+            return PlainTextResponse(words["not_found"], 404)
         try:
             answers = answers_of(shown, form)
         except IncompleteError as error:
-            return _text(422, view.words()[error.key].format(letters=", ".join(error.letters)))
-        kept = self._reviews.record(view.reviewer, task, answers, seen=seen, nonce=form["nonce"][:64])
-        w = view.words()
-        notice = w["elsewhere"].format(at=_clock(kept.elsewhere)) if kept.elsewhere else ""
-        return self._html(
-            "work.html", view, **self._work(view, task, said=w["saved"], notice=notice), alarm=True
-        )
+            return PlainTextResponse(words[error.key].format(letters=", ".join(error.letters)), 422)
+        recorded = self._reviews.record(view.reviewer, task, answers, seen=seen, nonce=form["nonce"][:64])
+        notice = words["elsewhere"].format(at=recorded.elsewhere[_CLOCK]) if recorded.elsewhere else ""
+        work = self._work(view, task, said=words["saved"], notice=notice)
+        return self._html("work.html", view, **work | {"alarm": True})
 
-    async def undo(self, request: Request) -> Response:
+    def undo(self, request: Request, _form: Form) -> Response:
         """Take back the reviewer's last answer to a task, and show its item again."""
-        await _form(request)
-        return await _in_thread(self._undo, request)
-
-    def _undo(self, request: Request) -> Response:
         view, task = self._reviewing(request)
         items = self._reviews.undo(view.reviewer, task)
-        said = view.words()["taken_back" if items else "nothing_to_undo"]
-        work = self._work(view, task, item=_main_item(items), said=said, notice=said)
-        return self._html("work.html", view, **work, alarm=False)
+        page = next((item for item in items if item.startswith("message:")), items[0] if items else None)
+        result = view.words()["taken_back" if items else "nothing_to_undo"]
+        work = self._work(view, task, item=page, said=result, notice=result)
+        return self._html("work.html", view, **work)
 
     def panel(self, request: Request) -> Response:
         """Show progress and agreement, and whether the item on the page was answered in another window."""
@@ -117,8 +105,8 @@ class App:
         item, seen = request.query_params.get("item", ""), number_of(request.query_params.get("seen", ""))
         standing = self._reviews.answer_of(view.reviewer, task, item) if item else None
         newer = standing is not None and seen is not None and standing.seq > seen
-        w = view.words()
-        meanwhile = w["elsewhere_now"].format(at=_clock(standing.at)) if newer and standing else ""
+        words = view.words()
+        meanwhile = words["elsewhere_now"].format(at=standing.at[_CLOCK]) if newer and standing else ""
         done, number = progress(self._reviews, view.reviewer, task, view.filters)
         agreed = self._agreement(task, self._reviews.last_seq())
         figures = {"done": done, "number": number, "agreed": agreed, "meanwhile": meanwhile}
@@ -131,28 +119,23 @@ class App:
         item, place, start = asked.get("item", ""), asked.get("place", ""), number_of(asked.get("from", ""))
         text = text_at(self._subject, self._reviews, view.reviewer, task, item, place)
         if text is None or start is None:
-            return _text(404, view.words()["not_found"])
-        shown = {"task": task, "item": item}
-        return self._html(
-            "more.html", view, part=part_of(text, start, NEXT_PART), place=place, shown=shown, task=task
-        )
+            return PlainTextResponse(view.words()["not_found"], 404)
+        part, shown = part_of(text, start, NEXT_PART), {"task": task, "item": item}
+        return self._html("more.html", view, part=part, place=place, shown=shown, task=task)
 
     def static(self, request: Request) -> Response:
         """Serve one of the app's own files, by its name alone."""
-        from starlette.responses import Response
-
-        found = _STATIC.get(request.path_params["name"])
-        if found is None:
-            return _text(404, "There is no such file.")
-        folder, kind = found
-        data = (_HERE / folder / request.path_params["name"]).read_bytes()
-        return Response(data, media_type=kind)
+        name = request.path_params["name"]
+        if name not in _STATIC:
+            return PlainTextResponse("There is no such file.", 404)
+        folder, kind = _STATIC[name]
+        return Response((_HERE / folder / name).read_bytes(), media_type=kind)
 
     # -- what the pages share -----------------------------------------------------------------------------
 
     def _view(self, request: Request) -> tuple[View, str]:
         """Return the view of an address, without a reviewer where the name cannot be used, and why."""
-        view = view_of(request.query_params, reviewer=self._settings.reviewer, lang=self._settings.lang)
+        view = view_of(request.query_params, self._start)
         if not view.reviewer:
             return view, ""
         try:
@@ -178,15 +161,8 @@ class App:
             forget(self._reviews, task, item)
             item = None
         number = 0 if shown else progress(self._reviews, view.reviewer, task, view.filters)[1]
-        nonce = secrets.token_urlsafe(12)
-        return {
-            "task": task,
-            "shown": shown,
-            "said": said,
-            "notice": notice,
-            "number": number,
-            "nonce": nonce,
-        }
+        facts = {"task": task, "shown": shown, "said": said, "notice": notice}
+        return {**facts, "number": number, "nonce": secrets.token_urlsafe(12), "alarm": False}
 
     def _count_agreement(self, task: Task, _last_seq: int) -> Agreement:
         from character.review.agreement import agreement  # it brings numpy, which the first page does without
@@ -194,8 +170,6 @@ class App:
         return agreement(self._reviews, task)
 
     def _html(self, name: str, view: View, **values: Any) -> Response:
-        from starlette.responses import HTMLResponse
-
         page = self._templates.get_template(name).render(
             view=view, query=view.query(), w=view.words(), folder=self._subject.folder.name, **values
         )
@@ -204,16 +178,13 @@ class App:
 
 def build_app(app: App) -> Starlette:
     """Return the ASGI application of the handlers, which the guard goes around."""
-    from starlette.applications import Starlette
-    from starlette.routing import Route
-
     return Starlette(
         routes=[
             Route("/", app.page),
             Route("/static/{name}", app.static),
             Route("/{task}", app.page, methods=["GET"]),
-            Route("/{task}", app.answer, methods=["POST"]),
-            Route("/{task}/undo", app.undo, methods=["POST"]),
+            Route("/{task}", _posted(app.answer), methods=["POST"]),
+            Route("/{task}/undo", _posted(app.undo), methods=["POST"]),
             Route("/{task}/panel", app.panel),
             Route("/{task}/text", app.text),
         ],
@@ -222,43 +193,25 @@ def build_app(app: App) -> Starlette:
 
 
 def _refused(_request: Request, error: Exception) -> Response:
-    """Say what was wrong: the sender's fault (422), an unknown address (404), or the disk's (500)."""
-    if isinstance(error, _UnknownTaskError):
-        return _text(404, error.found)
-    found = error.found if isinstance(error, CharacterError) else str(error)
-    return _text(422 if isinstance(error, InputError) else 500, found)
-
-
-class _UnknownTaskError(InputError):
-    """An address that names no task."""
+    """Say what was wrong: the sender's fault (422), or the disk's (500)."""
+    problem = error.found if isinstance(error, CharacterError) else str(error)
+    return PlainTextResponse(problem, 422 if isinstance(error, InputError) else 500)
 
 
 def _task(name: str) -> Task:
     if name not in TASKS:
-        raise _UnknownTaskError("There is no such page.")
+        raise HTTPException(404, "There is no such page.")
     return name
 
 
-def _main_item(items: list[str]) -> str | None:
-    """Return the item whose page a submission came from."""
-    return next((item for item in items if item.startswith("message:")), items[0] if items else None)
+def _posted(handler: Callable[[Request, Form], Response]) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint that reads a form and hands it to a handler, in a thread."""
 
+    async def endpoint(request: Request) -> Response:
+        form = await _form(request)
+        return await run_in_threadpool(handler, request, form)
 
-def _clock(at: str) -> str:
-    return at[11:16]
-
-
-def _text(status: int, text: str) -> Response:
-    from starlette.responses import PlainTextResponse
-
-    return PlainTextResponse(text, status_code=status)
-
-
-async def _in_thread(handler: Callable[..., Response], *values: Any) -> Response:
-    from starlette.concurrency import run_in_threadpool
-
-    call = cast("Callable[..., Awaitable[Response]]", run_in_threadpool)
-    return await call(handler, *values)
+    return endpoint
 
 
 async def _form(request: Request) -> dict[str, str]:
@@ -274,10 +227,8 @@ async def _form(request: Request) -> dict[str, str]:
         raise InputError("the form cannot be read.", expected="UTF-8, at most 1,000 fields") from None
 
 
-def _templates() -> Any:
+def _templates() -> jinja2.Environment:
     """Return the templates: everything is escaped, and a name that is not there is an error."""
-    import jinja2
-
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE / "templates"),
         autoescape=True,

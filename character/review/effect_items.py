@@ -11,8 +11,8 @@ The file lies in the folder that is reviewed (a run's or an effect's) and is one
         "turns": [{"role": "user", "content": "How do I …?"}],
         "with_trait": "…",                    the response of the model that is meant to show the trait
         "without_trait": "…",                 the response of the one that is not
-        "compares": "trait",                  optional: "models" where a tuned model's response lies beside its base's
-        "doubt": 0.4                          optional, 0 (a judge is sure which is which) to 1; the highest come first
+        "compares": "trait",                  optional: "models" for a tuned model beside its base
+        "doubt": 0.4                          optional, 0 (a judge is sure) to 1; the highest come first
     }]}
 
 Unknown fields are refused. Reviewers see the two texts in a random order and nothing that tells them apart.
@@ -62,7 +62,7 @@ class EffectItems(Record):
 
 
 def read_effect_items(folder: Path) -> EffectItems:
-    """Return the items of a folder, none where it has no such file; raises InputError naming file and field."""
+    """Return a folder's items, none where it has no such file; raises InputError naming file and field."""
     path = folder / FILE_NAME
     if not path.is_file():
         return EffectItems()

@@ -27,24 +27,24 @@ def with_reviews(report: EffectReport, subject: Subject, reviews: ReviewStore) -
             vetoes[trait].append(veto)
     signed: dict[str, list[SignOff]] = defaultdict(list)
     for each in reviews.answers("sign"):
-        if isinstance(each.answer, SignAnswer) and each.answer.is_signed is not None:
-            said = SignOff(
-                reviewer=each.reviewer, at=each.at, is_signed=each.answer.is_signed, note=each.answer.note
+        if isinstance(answer := each.answer, SignAnswer) and answer.is_signed is not None:
+            sign_off = SignOff(
+                reviewer=each.reviewer, at=each.at, is_signed=answer.is_signed, note=answer.note
             )
-            signed[each.item.partition(":")[2]].append(said)
+            signed[each.item.partition(":")[2]].append(sign_off)
     if not (guesses or vetoes or signed):
         return report
-    told = (
+    of_traits = (
         _of_trait(trait, guesses[trait], report.seed).model_copy(
             update={"vetoes": tuple(vetoes[trait]), "sign_offs": tuple(signed[trait])}
         )
         for trait in report.traits
     )
-    return report.model_copy(update={"reviews": tuple(told)})
+    return report.model_copy(update={"reviews": tuple(of_traits)})
 
 
-def _of_trait(trait: str, said: Sequence[StandingAnswer], seed: int) -> TraitReview:
-    answers = [(each.item, each.answer) for each in said if isinstance(each.answer, EffectAnswer)]
+def _of_trait(trait: str, guesses: Sequence[StandingAnswer], seed: int) -> TraitReview:
+    answers = [(each.item, each.answer) for each in guesses if isinstance(each.answer, EffectAnswer)]
     made = [(item, float(answer.is_right)) for item, answer in answers if answer.is_right is not None]
     overdone = [
         (item, float(answer.overdone))
@@ -52,8 +52,8 @@ def _of_trait(trait: str, said: Sequence[StandingAnswer], seed: int) -> TraitRev
         if answer.is_right and answer.overdone is not None
     ]
     given: dict[str, dict[Unit, float]] = defaultdict(dict)
-    for each in said:
-        given[each.reviewer] |= {(each.item, place): value for place, value in ratings_of(each).items()}
+    for each in guesses:
+        given[each.reviewer] |= ratings_of(each)
     alpha, num_shared = alpha_of(given, "nominal")
     return TraitReview(
         trait=trait,
@@ -69,7 +69,7 @@ def _of_trait(trait: str, said: Sequence[StandingAnswer], seed: int) -> TraitRev
 
 
 def _vetoes(each: StandingAnswer, items: Mapping[str, EffectItem]) -> list[tuple[str, Veto]]:
-    """Return the veto of an answer with the trait it concerns, nothing for an approval or what belongs to a run."""
+    """Return an answer's veto with the trait it concerns, nothing for approvals and what belongs to a run."""
     if not isinstance(each.answer, CheckAnswer) or each.answer.verdict != "veto":
         return []
     what, _, name = each.item.partition(":")

@@ -1,9 +1,9 @@
-"""Who may ask: loopback and a secret token, whatever a page elsewhere tries; and what every reply tells the browser.
+"""Who may ask: loopback and a secret token, whatever pages elsewhere try; and what replies tell the browser.
 
-A page of another site can make a browser send requests here. It cannot read the token, so it has no cookie that
-opens anything (and ``SameSite=Strict`` keeps ours from being sent along). It cannot pass as this host: a name that was
-rebound to 127.0.0.1 stands in the Host header. It cannot post: Origin is checked, and a second secret has to be in a
-header that another site may not set.
+A page of another site can make a browser send requests here. It cannot read the token, so it has no cookie
+that opens anything (and ``SameSite=Strict`` keeps ours from being sent along). It cannot pass as this host: a
+name that was rebound to 127.0.0.1 stands in the Host header. It cannot post: Origin is checked, and a second
+secret has to be in a header that another site may not set.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from __future__ import annotations
 import hmac
 import secrets
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
+from starlette.responses import PlainTextResponse, RedirectResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CSRF_HEADER = "x-csrf-token"
 TOKEN_FIELD = "token"  # noqa: S105 - the name of a field
@@ -56,10 +57,13 @@ class Secrets:
 
 
 class Guard:
-    """Lets requests through to an app, or refuses them: 421 for another host, 403 without the token, the origin or the CSRF token."""
+    """Lets requests through to an app, or refuses them.
 
-    def __init__(self, app: ASGIApp, known: Secrets, port: int) -> None:
-        self._app, self._known = app, known
+    It says 421 for another host, 403 without the token, the origin or the CSRF token.
+    """
+
+    def __init__(self, app: ASGIApp, own_secrets: Secrets, port: int) -> None:
+        self._app, self._secrets = app, own_secrets
         self._hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost")}
         self._cookie = f"character_review_{port}"
 
@@ -67,23 +71,23 @@ class Guard:
         """Handle one ASGI connection."""
         if scope["type"] != "http":
             return
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        status, said = self._refusal(scope, headers)
+        app = self._app
+        status, refusal = self._refusal(scope, Headers(scope=scope))
         if status:
-            await _say(status, said, send)
-        elif _given_token(scope):
-            await self._let_in(scope, send)
-        else:
-            await self._app(scope, receive, _with_headers(send))
+            app = PlainTextResponse(f"{refusal}\n", status)
+        elif _given_token(scope):  # it becomes a cookie, so that it stands in no address afterwards
+            cookie = f"{self._cookie}={self._secrets.token}; Path=/; HttpOnly; SameSite=Strict"
+            app = RedirectResponse("/", 303, {"set-cookie": cookie})
+        await app(scope, receive, _with_headers(send))
 
-    def _refusal(self, scope: Scope, headers: dict[str, str]) -> tuple[int, str]:
-        hosts = [value for name, value in scope["headers"] if name == b"host"]
-        if len(hosts) != 1 or headers["host"].lower() not in self._hosts:
+    def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str]:
+        if len(headers.getlist("host")) != 1 or headers["host"].lower() not in self._hosts:
             return 421, "This server answers to 127.0.0.1 and localhost alone."
         if scope["method"] not in ("GET", "HEAD", "POST"):
             return 405, "GET and POST alone."
         token = _given_token(scope)
-        if not _same(token if token else self._cookie_of(headers), self._known.token):
+        cookie = cookie_parser(headers.get("cookie", "")).get(self._cookie, "")
+        if not _same(token or cookie, self._secrets.token):
             return (
                 403,
                 "Open the address that `character review` printed: it holds the token that this page needs.",
@@ -94,23 +98,9 @@ class Guard:
             return 0, ""
         if headers.get("origin", "").lower() != f"http://{headers['host'].lower()}":
             return 403, "The request came from another page."
-        if not _same(headers.get(CSRF_HEADER, ""), self._known.csrf):
+        if not _same(headers.get(CSRF_HEADER, ""), self._secrets.csrf):
             return 403, "The request lacks the CSRF token of this page."
         return 0, ""
-
-    def _cookie_of(self, headers: dict[str, str]) -> str:
-        for part in headers.get("cookie", "").split(";"):
-            name, _, value = part.strip().partition("=")
-            if name == self._cookie:
-                return value
-        return ""
-
-    async def _let_in(self, scope: Scope, send: Send) -> None:
-        """Turn the token of the address into a cookie, so that it stands in no address afterwards."""
-        cookie = f"{self._cookie}={self._known.token}; Path=/; HttpOnly; SameSite=Strict"
-        headers = [(b"location", b"/"), (b"set-cookie", cookie.encode())]
-        await _start(303, headers, send)
-        await send({"type": "http.response.body", "body": b""})
 
 
 def _given_token(scope: Scope) -> str:
@@ -120,26 +110,16 @@ def _given_token(scope: Scope) -> str:
     return parse_qs(query.decode("latin-1")).get(TOKEN_FIELD, [""])[0]
 
 
-def _same(given: str, known: str) -> bool:
-    return hmac.compare_digest(given.encode(), known.encode())
+def _same(given: str, secret: str) -> bool:
+    return hmac.compare_digest(given.encode(), secret.encode())
 
 
-async def _say(status: int, text: str, send: Send) -> None:
-    await _start(status, [(b"content-type", b"text/plain; charset=utf-8")], send)
-    await send({"type": "http.response.body", "body": f"{text}\n".encode()})
-
-
-async def _start(status: int, headers: list[tuple[bytes, bytes]], send: Send) -> None:
-    await _with_headers(send)({"type": "http.response.start", "status": status, "headers": headers})
-
-
-def _with_headers(send: Send) -> Any:
+def _with_headers(send: Send) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            known = [(name.encode(), value.encode()) for name, value in HEADERS]
-            given = {name.lower() for name, _value in message["headers"]}
-            added = [pair for pair in known if pair[0] not in given]
-            message = {**message, "headers": [*message["headers"], *added]}
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS:
+                headers.setdefault(name, value)
         await send(message)
 
     return sending

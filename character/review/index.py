@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, islice, takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from character.errors import CharacterError
 from character.ranking.uncertainty import doubt_of_pair, uncertainty
 from character.records import Ranking, Rollout
-from character.review.answers import EFFECT_PREFIX, MOST_RANKED, Task, effect_key, target_key
+from character.review.answers import EFFECT_PREFIX, MOST_RANKED, TASKS, Task, effect_key, target_key
 from character.review.effect_items import EffectItem, EffectItems
 from character.review.second import Second
 from character.review.store import ReviewStore
@@ -29,7 +29,7 @@ _UNFINISHED = ("pending", FAILED)
 _EFFECT_MESSAGE = (
     f"(item >= 'message:{EFFECT_PREFIX}' AND item < 'message:{EFFECT_PREFIX.replace('/', '0')}')"
 )
-"""Which items to check are those of an effect: a range, so that the table's key finds them; "0" comes after "/"."""
+"""Which items to check are an effect's: a range, so that the table's key finds them; "0" comes after "/"."""
 _OF_RUN = f"(task IN ('rank', 'compare') OR task = 'check' AND NOT {_EFFECT_MESSAGE})"
 _OF_EFFECT = f"(task IN ('effect', 'sign') OR task = 'check' AND {_EFFECT_MESSAGE})"
 """Which rows of the queue follow from a run, and which from an effect."""
@@ -46,7 +46,7 @@ class Filters(NamedTuple):
 
 
 class Index(threading.Thread):
-    """Fills the queue in the background. ``num_done`` of ``num_all`` messages are in; ``error`` says why it stopped early.
+    """Fills the queue in the background: ``num_done`` of ``num_all`` messages; ``error`` says why it stopped.
 
     ``ready`` is set once something can be shown: the first part of the queue, or the whole where it is small.
     """
@@ -94,32 +94,28 @@ class Index(threading.Thread):
         self._forget_another(run)
         counts = run.counts()
         self.num_all = counts["messages"] - sum(counts.get(status, 0) for status in _UNFINISHED)
-        ((self.num_done,),) = self._reviews.read(
-            f"SELECT count(*) FROM queue WHERE task = 'check' AND {_OF_RUN}"  # noqa: S608 - constants
-        )
+        ((self.num_done,),) = self._queued("count(*)")
         if self.num_done == self.num_all:
             return
         if self.num_done:
             self.ready.set()
         else:  # the first page waits for these alone
-            first = run.rollouts(limit=_CHUNK)
-            self._keep([row for each in first for row in rows_of(each, self._second)], _CHUNK)
-        known = {
-            item
-            for (item,) in self._reviews.read(
-                f"SELECT item FROM queue WHERE task = 'check' AND {_OF_RUN}"  # noqa: S608 - constants
-            )
-        }
+            self._keep(list(run.rollouts(limit=_CHUNK)))
+        queued = {item for (item,) in self._queued("item")}
         wanted = {
             i
             for i, _trait, status in run.message_ids()
-            if status not in _UNFINISHED and target_key("message", i) not in known
+            if status not in _UNFINISHED and target_key("message", i) not in queued
         }
-        self.num_done = len(known)
+        self.num_done = len(queued)
         self._add(run, wanted)
 
+    def _queued(self, what: str) -> list[Any]:
+        sql = f"SELECT {what} FROM queue WHERE task = 'check' AND {_OF_RUN}"  # noqa: S608 - constants
+        return self._reviews.read(sql)
+
     def _forget_another(self, run: RunStore) -> None:
-        """Begin anew where the queue is that of another run, which lay in this folder before, or of another second opinion."""
+        """Begin anew where the queue is of a run that lay here before, or of another second opinion."""
         identity = [run.meta("created_at"), run.meta("identity")]
         now = fingerprint([*identity, self._second.identity] if self._second else identity)
         if self._reviews.read("SELECT value FROM facts WHERE key = 'queue_of'") != [(now,)]:
@@ -132,23 +128,15 @@ class Index(threading.Thread):
             rollouts: Iterator[Rollout] = run.rollouts()
         else:
             rollouts = (rollout for i in wanted for rollout in run.rollouts(i))
-        rows: list[Row] = []
-        waiting = 0
-        for rollout in rollouts:
-            if self._stopped.is_set():
-                return
-            if rollout.message.id not in wanted:
-                continue
-            rows += rows_of(rollout, self._second)
-            waiting += 1
-            if waiting == _CHUNK:
-                self._keep(rows, waiting)
-                rows, waiting = [], 0
-        self._keep(rows, waiting)
+        until_stopped = takewhile(lambda _: not self._stopped.is_set(), rollouts)
+        missing = (rollout for rollout in until_stopped if rollout.message.id in wanted)
+        while part := list(islice(missing, _CHUNK)):
+            self._keep(part)
 
-    def _keep(self, rows: list[Row], number: int) -> None:
+    def _keep(self, rollouts: list[Rollout]) -> None:
+        rows = [row for rollout in rollouts for row in rows_of(rollout, self._second)]
         self._reviews.write(_INSERT, rows)
-        self.num_done += number
+        self.num_done += len(rollouts)
         self.ready.set()
         self._stopped.wait(0.001)  # lets a waiting request have the lock and the interpreter
 
@@ -193,7 +181,7 @@ def forget(reviews: ReviewStore, task: Task, item: str) -> None:
 def tasks_of(reviews: ReviewStore) -> list[str]:
     """Return the tasks for which there is anything to do."""
     sql = "SELECT EXISTS (SELECT 1 FROM queue WHERE task = ?)"
-    return [task for task in ("rank", "compare", "effect", "check", "sign") if reviews.read(sql, task)[0][0]]
+    return [task for task in TASKS if reviews.read(sql, task)[0][0]]
 
 
 def languages_of(reviews: ReviewStore) -> list[str]:
@@ -202,9 +190,9 @@ def languages_of(reviews: ReviewStore) -> list[str]:
 
 
 def rows_of(rollout: Rollout, second: Second | None = None) -> Iterator[Row]:
-    """Yield the places of a rollout in the queue: always to be checked, and to be ranked and compared where it can be.
+    """Yield a rollout's places in the queue: always to be checked; ranked and compared where it can be.
 
-    Where a second opinion disagrees with one of its pairs, its doubt is above 1, and that pair is the one to compare.
+    Where a second opinion disagrees with one of its pairs, its doubt is above 1, and that one is compared.
     """
     message, candidates, ranking = rollout.message, rollout.candidates, rollout.ranking
     disagreed = second.on(rollout) if second else None

@@ -1,4 +1,4 @@
-"""What a reviewer is shown for an item, blind and shuffled, and the way back from places on the page to what was meant."""
+"""What a reviewer is shown for an item, blind and shuffled, and what was meant by a place on the page."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from character.locale import Language
-from character.records import Rollout, Turn
-from character.review.answers import EFFECT_PREFIX, Task, effect_key, target_key
+from character.records import Message, PreferencePair, Turn
+from character.review.answers import EFFECT_PREFIX, CheckAnswer, Target, Task, effect_key, target_key
 from character.review.effect_items import EffectItem
 from character.review.index import facts_of
 from character.review.sources import Subject
 from character.review.store import ReviewStore
-from character.review.texts import FIRST_PART, TextPart, part_of
+from character.review.texts import TextPart, part_of
 from character.text import fingerprint, stable_seed
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ LETTERS = "ABCDEFGHI"
 
 
 class Option(NamedTuple):
-    """One text to judge: its letter on the page, its number in the item, and how much of it is shown at first."""
+    """One text to judge: its letter on the page, its number in the item, and the part shown at first."""
 
     letter: str
     number: int
@@ -33,7 +33,7 @@ class Verdictable(NamedTuple):
     """Something to approve or veto: its key, what it is called on the page, and the texts that make it up."""
 
     key: str
-    what: str
+    what: Target
     letters: str
     part: TextPart | None
     verdict: str
@@ -46,18 +46,23 @@ class Verdictable(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """An item as one reviewer sees it. ``seen`` is the highest ``seq`` of that reviewer's answers to it, 0 for none."""
+    """An item as one reviewer sees it: whole ``texts`` and ``turns``, and of each what a page shows first.
+
+    ``seen`` is the highest ``seq`` of that reviewer's answers to it, 0 for none.
+    """
 
     task: Task
     item: str
     trait: dict[str, Any]
     kind: str
     language: str
-    turns: list[tuple[str, TextPart]]
-    options: list[Option]
-    targets: list[Verdictable]
-    candidates_id: str
     seen: int
+    whole_turns: Sequence[Turn] = ()
+    texts: Sequence[str] = ()
+    turns: Sequence[tuple[str, TextPart]] = ()
+    options: Sequence[Option] = ()
+    targets: Sequence[Verdictable] = ()
+    candidates_id: str = ""
     facts: Sequence[CardPart] = ()
     of_models: bool = False
 
@@ -70,27 +75,61 @@ class Shown(NamedTuple):
         return "effect_models_how" if self.of_models else f"{self.task}_how"
 
 
+class _Source(NamedTuple):
+    """What an item holds: its texts, the order in which this reviewer sees them, and its names in vetoes."""
+
+    about: Message | EffectItem
+    texts: list[str]
+    order: list[int]
+    key: str
+    candidates_key: str
+    candidates_id: str = ""
+    pairs: Sequence[PreferencePair] = ()
+
+
 def show(
     subject: Subject, reviews: ReviewStore, reviewer: str, task: Task, item: str, language: Language = "en"
 ) -> Shown | None:
-    """Return an item as a reviewer sees it, None where there is no such item; ``language`` is the interface's."""
+    """Return an item as a reviewer sees it, None where there is none; ``language`` is the interface's."""
     facts = facts_of(reviews, task, item)
     if facts is None:
         return None
-    if task == "effect":
-        return _effect(subject, reviews, reviewer, item)
     if task == "sign":
         return _sign(subject, reviews, reviewer, item, language)
-    effect = _effect_item(subject, item) if task == "check" else None
-    if effect is not None:
-        return _check_effect(subject, reviews, reviewer, effect)
-    rollout = subject.rollout(item.partition(":")[2] if task == "check" else item)
-    if rollout is None:
+    name = item.partition(":")[2] if task == "check" else item
+    if task == "check" and name.startswith(EFFECT_PREFIX):
+        source = _of_effect(subject, reviewer, name.removeprefix(EFFECT_PREFIX))
+    elif task == "effect":
+        source = _of_effect(subject, reviewer, name)
+    else:
+        source = _of_run(subject, reviewer, task, name, facts)
+    if source is None:
         return None
-    if task == "check":
-        return _check(subject, reviews, reviewer, rollout)
-    chosen = [facts["left"], facts["right"]] if task == "compare" else None
-    return _blind(subject, reviews, reviewer, task, rollout, chosen)
+    about, trait, of_models = source.about, subject.trait(source.about.trait), False
+    if task == "effect" and isinstance(about, EffectItem):
+        of_models = about.compares == "models"
+        if about.trait_description:
+            trait = {**trait, "description": about.trait_description}
+    options = [
+        Option(_letter(place), number, part_of(source.texts[number]))
+        for place, number in enumerate(source.order)
+    ]
+    targets = _targets(reviews, reviewer, source, options) if task == "check" else []
+    return Shown(
+        task,
+        item,
+        trait,
+        about.kind,
+        about.language,
+        reviews.newest_seq(reviewer, task, [target.key for target in targets] or [item]),
+        about.turns,
+        source.texts,
+        [(turn.role, part_of(turn.content)) for turn in about.turns],
+        options,
+        targets,
+        source.candidates_id,
+        of_models=of_models,
+    )
 
 
 def text_at(
@@ -100,14 +139,9 @@ def text_at(
     shown = show(subject, reviews, reviewer, task, item)
     if shown is None:
         return None
-    kind, _, name = place.partition("-")
-    texts = _texts(subject, task, item)
-    if kind == "turn" and name in map(str, range(len(texts.turns))):
-        return texts.turns[int(name)].content
-    if kind == "option":
-        index = next((option.number for option in shown.options if option.letter == name), None)
-        return None if index is None else texts.options[index]
-    return None
+    texts = {f"turn-{number}": turn.content for number, turn in enumerate(shown.whole_turns)}
+    texts |= {f"option-{option.letter}": shown.texts[option.number] for option in shown.options}
+    return texts.get(place)
 
 
 def said_stamp(verdict: str, note: str) -> str:
@@ -115,114 +149,33 @@ def said_stamp(verdict: str, note: str) -> str:
     return fingerprint([verdict, note])
 
 
-def shuffled(number: int, reviewer: str, task: Task, item: str) -> list[int]:
-    """Return indices in the order in which this reviewer sees them: always the same, and another for others."""
-    places = list(range(number))
-    Random(stable_seed("review", reviewer, task, item)).shuffle(places)
-    return places
-
-
-class _Texts(NamedTuple):
-    turns: tuple[Turn, ...]
-    options: list[str]
-
-
-def _texts(subject: Subject, task: Task, item: str) -> _Texts:
-    found = subject.effect(item) if task == "effect" else _effect_item(subject, item)
-    if task in ("effect", "sign") or found:
-        return _Texts(found.turns, [found.with_trait, found.without_trait]) if found else _Texts((), [])
-    rollout = subject.rollout(item.partition(":")[2] if task == "check" else item)
-    if rollout is None:
-        return _Texts((), [])
-    return _Texts(rollout.message.turns, rollout.candidates.texts if rollout.candidates else [])
-
-
-def _options(texts: list[str], order: list[int]) -> list[Option]:
-    return [Option(LETTERS[place % 9], index, part_of(texts[index])) for place, index in enumerate(order)]
-
-
-def _turns(turns: tuple[Turn, ...]) -> list[tuple[str, TextPart]]:
-    return [(turn.role, part_of(turn.content)) for turn in turns]
-
-
-def _blind(
-    subject: Subject,
-    reviews: ReviewStore,
-    reviewer: str,
-    task: Task,
-    rollout: Rollout,
-    chosen: list[int] | None,
-) -> Shown | None:
-    message, candidates = rollout.message, rollout.candidates
-    if candidates is None:
+def _of_effect(subject: Subject, reviewer: str, name: str) -> _Source | None:
+    """Return an effect item, which is approved or vetoed as blind as it is guessed, and in the same order."""
+    item = subject.effect(name)
+    if item is None:
         return None
-    indices = chosen or list(range(len(candidates.items)))
-    order = [indices[place] for place in shuffled(len(indices), reviewer, task, message.id)]
-    return Shown(
-        task,
-        message.id,
-        subject.trait(message.trait),
-        message.kind,
-        message.language,
-        _turns(message.turns),
-        _options(candidates.texts, order),
-        [],
-        candidates.id,
-        reviews.newest_seq(reviewer, task, [message.id]),
-    )
+    key, order = effect_key(name), _shuffled([0, 1], reviewer, "effect", name)
+    return _Source(item, [item.with_trait, item.without_trait], order, key, key)
 
 
-def _effect(subject: Subject, reviews: ReviewStore, reviewer: str, item: str) -> Shown | None:
-    found = subject.effect(item)
-    if found is None:
+def _of_run(subject: Subject, reviewer: str, task: Task, name: str, facts: dict[str, Any]) -> _Source | None:
+    """Return candidates to rank or compare, shuffled; or a message with all it has, to approve or veto."""
+    rollout = subject.rollout(name)
+    if rollout is None or (rollout.candidates is None and task != "check"):
         return None
-    order = shuffled(2, reviewer, "effect", item)
-    trait = subject.trait(found.trait)
-    if found.trait_description:
-        trait = {**trait, "description": found.trait_description}
-    return Shown(
-        "effect",
-        item,
-        trait,
-        found.kind,
-        found.language,
-        _turns(found.turns),
-        _options([found.with_trait, found.without_trait], order),
-        [],
-        "",
-        reviews.newest_seq(reviewer, "effect", [item]),
-        of_models=found.compares == "models",
-    )
+    id_ = rollout.candidates.id if rollout.candidates else ""
+    texts = rollout.candidates.texts if rollout.candidates else []
+    order = [facts["left"], facts["right"]] if task == "compare" else list(range(len(texts)))
+    if task != "check":
+        order = _shuffled(order, reviewer, task, name)
+    return _Source(rollout.message, texts, order, name, id_, id_, rollout.pairs)
 
 
-def _effect_item(subject: Subject, item: str) -> EffectItem | None:
-    """Return the effect item that a key among what can be vetoed names, None for a key of something else."""
-    name = item.partition(":")[2]
-    return subject.effect(name.removeprefix(EFFECT_PREFIX)) if name.startswith(EFFECT_PREFIX) else None
-
-
-def _check_effect(subject: Subject, reviews: ReviewStore, reviewer: str, found: EffectItem) -> Shown:
-    """Return an effect item to approve or veto: as blind as it is guessed, and in the same order."""
-    name, texts = effect_key(found.id), [found.with_trait, found.without_trait]
-    options = _options(texts, shuffled(2, reviewer, "effect", found.id))
-    keys: list[tuple[str, str, str, TextPart | None]] = [("message", target_key("message", name), "", None)]
-    keys += [
-        ("candidate", target_key("candidate", name, option.number), option.letter, option.part)
-        for option in options
-    ]
-    keys.append(("trait", target_key("trait", found.trait), "", None))
-    return Shown(
-        "check",
-        target_key("message", name),
-        subject.trait(found.trait),
-        found.kind,
-        found.language,
-        _turns(found.turns),
-        options,
-        _targets(reviews, reviewer, keys),
-        "",
-        reviews.newest_seq(reviewer, "check", [key for _, key, _, _ in keys]),
-    )
+def _shuffled(numbers: Sequence[int], reviewer: str, task: Task, item: str) -> list[int]:
+    """Return numbers in the order in which this reviewer sees them: always that, and another for others."""
+    shuffled = list(numbers)
+    Random(stable_seed("review", reviewer, task, item)).shuffle(shuffled)
+    return shuffled
 
 
 def _sign(
@@ -234,77 +187,40 @@ def _sign(
     from character.evaluation.page.card_facts import card_parts, rehearsal_part, review_part, sign_off_part
     from character.review.effect_reviews import with_reviews
 
-    trait = subject.trait(name)
     report = with_reviews(subject.report, subject, reviews)
-    return Shown(
-        "sign",
-        item,
-        trait,
-        "",
-        subject.report.language,
-        [],
-        [],
-        [],
-        "",
-        reviews.newest_seq(reviewer, "sign", [item]),
-        [
-            *rehearsal_part(report, language),
-            *card_parts(report, name, language),
-            review_part(report, name, language),
-            sign_off_part(report, name, language),
-        ],
-    )
+    parts = [
+        *rehearsal_part(report, language),
+        *card_parts(report, name, language),
+        review_part(report, name, language),
+        sign_off_part(report, name, language),
+    ]
+    seen = reviews.newest_seq(reviewer, "sign", [item])
+    return Shown("sign", item, subject.trait(name), "", subject.report.language, seen, facts=parts)
 
 
 def _targets(
-    reviews: ReviewStore, reviewer: str, keys: list[tuple[str, str, str, TextPart | None]]
+    reviews: ReviewStore, reviewer: str, source: _Source, options: Sequence[Option]
 ) -> list[Verdictable]:
-    return [
-        Verdictable(key, what, letters, part, *_said(reviews, reviewer, key))
-        for what, key, letters, part in keys
-    ]
+    """Return what of an item can be approved or vetoed, with what this reviewer says of it now."""
 
+    def target(what: Target, key: str, letters: str = "", part: TextPart | None = None) -> Verdictable:
+        standing = reviews.answer_of(reviewer, "check", key)
+        answer = standing.answer if standing else None
+        verdict, note = (answer.verdict, answer.note) if isinstance(answer, CheckAnswer) else ("", "")
+        return Verdictable(key, what, letters, part, verdict, note)
 
-def _check(subject: Subject, reviews: ReviewStore, reviewer: str, rollout: Rollout) -> Shown:
-    message, candidates = rollout.message, rollout.candidates
-    texts = candidates.texts if candidates else []
-    options = [
-        Option(_letter(index), index, part_of(text, most=FIRST_PART)) for index, text in enumerate(texts)
-    ]
-    keys: list[tuple[str, str, str, TextPart | None]] = [
-        ("message", target_key("message", message.id), "", None)
-    ]
-    if candidates:
-        keys += [
-            ("candidate", target_key("candidate", candidates.id, option.number), option.letter, option.part)
-            for option in options
-        ]
-    for pair in rollout.pairs:
-        sides = f"{_letter_of(texts, pair.chosen)} > {_letter_of(texts, pair.rejected)}"
-        keys.append(("pair", target_key("pair", pair.id), sides, None))
-    keys.append(("trait", target_key("trait", message.trait), "", None))
-    return Shown(
-        "check",
-        target_key("message", message.id),
-        subject.trait(message.trait),
-        message.kind,
-        message.language,
-        _turns(message.turns),
-        options,
-        _targets(reviews, reviewer, keys),
-        candidates.id if candidates else "",
-        reviews.newest_seq(reviewer, "check", [key for _, key, _, _ in keys]),
-    )
-
-
-def _said(reviews: ReviewStore, reviewer: str, key: str) -> tuple[str, str]:
-    standing = reviews.answer_of(reviewer, "check", key)
-    return (standing.answer.verdict, standing.answer.note) if standing else ("", "")  # type: ignore[attr-defined]
+    targets = [target("message", target_key("message", source.key))]
+    for option in options:
+        key = target_key("candidate", source.candidates_key, option.number)
+        targets.append(target("candidate", key, option.letter, option.part))
+    for pair in source.pairs:
+        chosen, rejected = (
+            _letter(source.texts.index(text)) if text in source.texts else "?"
+            for text in (pair.chosen, pair.rejected)
+        )
+        targets.append(target("pair", target_key("pair", pair.id), f"{chosen} > {rejected}"))
+    return [*targets, target("trait", target_key("trait", source.about.trait))]
 
 
 def _letter(index: int) -> str:
     return LETTERS[index] if index < len(LETTERS) else str(index + 1)
-
-
-def _letter_of(texts: list[str], text: str) -> str:
-    return _letter(texts.index(text)) if text in texts else "?"

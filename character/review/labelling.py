@@ -1,9 +1,10 @@
-"""Labels for a run: messages worth a person's time, and what people said of them as the set that tuning reads."""
+"""Labels for a run: messages worth a person's time, and what people said of them as the set tuning reads."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from itertools import zip_longest
 from pathlib import Path
 from random import Random
@@ -31,10 +32,10 @@ def labelled_from_run(
 ) -> LabelledSet:
     """Return up to ``num_items`` ranked messages of a run without labels, for people to label.
 
-    ``least_sure`` takes those whose rankings are least certain (see ``doubt``), ``random`` any; the traits take
-    turns, so that each gets its share. A set chosen by ``least_sure`` is harder than the run as a whole:
-    tune on it, and measure on a random one. Candidates come in random order without their levels,
-    so that raters are not told what to find. ``dropped`` counts the messages that cannot be labelled.
+    ``least_sure`` takes those whose rankings are least certain (see ``doubt``), ``random`` any; the traits
+    take turns, so that each gets its share. A set chosen by ``least_sure`` is harder than the run as a whole:
+    tune on it, and measure on a random one. Candidates come in random order without their levels, so that
+    raters are not told what to find. ``dropped`` counts the messages that cannot be labelled.
 
     Raises StoreError where there is no run, InputError for fewer than one item or a run without rankings.
     """
@@ -54,19 +55,13 @@ def labelled_from_run(
 
 
 def with_blanks(labelled: LabelledSet, rater: str) -> LabelledSet:
-    """Return the set with an empty label of a rater in each item, one None per candidate, to be filled in by hand."""
-    return labelled.model_copy(
-        update={
-            "items": tuple(
-                item.model_copy(
-                    update={
-                        "labels": (*item.labels, Label(rater=rater, scores=(None,) * len(item.candidates)))
-                    }
-                )
-                for item in labelled.items
-            )
-        }
-    )
+    """Return the set with an empty label of a rater in each item, one None per candidate, to be filled in."""
+
+    def with_blank(item: LabelledItem) -> LabelledItem:
+        blank = Label(rater=rater, scores=(None,) * len(item.candidates))
+        return item.model_copy(update={"labels": (*item.labels, blank)})
+
+    return labelled.model_copy(update={"items": tuple(map(with_blank, labelled.items))})
 
 
 def labels_for_run(folder: Path | str, path: Path | str) -> LabelledSet:
@@ -106,27 +101,31 @@ def _unfit(rollout: Rollout) -> str:
     return "" if len({fold(text) for text in rollout.candidates.texts}) > 1 else "alike"
 
 
-def wrote_rehearsal(rollout: Rollout) -> bool:
-    """Return whether the rehearsal model wrote a candidate of a rollout, so that labels of them say it."""
-    items = rollout.candidates.items if rollout.candidates else ()
-    return any(is_rehearsal_model(item.model) for item in items)
-
-
 def _unlabelled(rollout: Rollout, constitution: Constitution, seed: int) -> LabelledItem:
-    message = rollout.message
-    texts: Sequence[str] = rollout.candidates.texts if rollout.candidates else ()
-    shown = list(range(len(texts)))
-    Random(stable_seed("labelling", seed, message.id)).shuffle(shown)
-    fields: dict[str, Any] = {
-        "id": message.id,
-        "turns": [turn.model_dump() for turn in message.turns],
-        "trait": constitution.trait(message.trait).brief(),
-        "kind": message.kind,
-        "language": message.language,
-        "candidates": [texts[i] for i in shown],
-        "rehearsal": wrote_rehearsal(rollout),
-    }
-    return LabelledItem.model_validate(fields)
+    texts = rollout.candidates.texts if rollout.candidates else []
+    Random(stable_seed("labelling", seed, rollout.message.id)).shuffle(texts)
+    return _item(rollout, constitution.trait(rollout.message.trait).brief(), texts)
+
+
+def _item(
+    rollout: Rollout,
+    trait: dict[str, Any],
+    texts: Sequence[str],
+    levels: Sequence[str] = (),
+    labels: Sequence[Label] = (),
+) -> LabelledItem:
+    message, candidates = rollout.message, rollout.candidates
+    return LabelledItem(
+        id=message.id,
+        turns=message.turns,
+        trait=trait,
+        kind=message.kind,
+        language=message.language,
+        candidates=tuple(texts),
+        levels=tuple(levels),
+        labels=tuple(labels),
+        rehearsal=any(is_rehearsal_model(item.model) for item in (candidates.items if candidates else ())),
+    )
 
 
 def _of_run(item: LabelledItem, rollout: Rollout | None, path: Path | str) -> LabelledItem:
@@ -138,8 +137,8 @@ def _of_run(item: LabelledItem, rollout: Rollout | None, path: Path | str) -> La
             expected="items as they were written for labelling, with labels filled in",
             fix="give the run the file was made from, or read the file alone.",
         )
-    known = tuple(levels[text] for text in item.candidates)
-    return item.model_copy(update={"levels": known if all(known) else ()})
+    in_order = tuple(levels[text] for text in item.candidates)
+    return item.model_copy(update={"levels": in_order if all(in_order) else ()})
 
 
 _COUNTED_AS = {"unsuitable": "unsuitable", "skip": "skipped"}
@@ -147,7 +146,10 @@ _COUNTED_AS = {"unsuitable": "unsuitable", "skip": "skipped"}
 
 
 class Exported(NamedTuple):
-    """The set that was written, what in it puts no candidate before another (``unsuitable``, ``skipped``), and what was left out (``changed``, ``vetoed``)."""
+    """The set that was written, with what puts no candidate before another (``unsuitable``, ``skipped``).
+
+    ``left_out`` counts the answers that are not in it (``changed``, ``vetoed``).
+    """
 
     labelled: LabelledSet
     no_order: dict[str, int]
@@ -157,25 +159,23 @@ class Exported(NamedTuple):
 def export_labelled(folder: Path, out: Path, *, reviewers: Iterable[str] = ()) -> Exported:
     """Write the rankings and comparisons that stand in a folder as a labelled set, one rater per reviewer.
 
-    Candidates stand in the order in which the run made them, whoever ranked them. With ``reviewers`` theirs alone.
-    That a message is unsuitable, or was skipped by who said nothing else of it, is written as such an ``answer``, which tuning counts.
-    Answers to candidates that the run has since made anew (``changed``), and to messages and traits that a reviewer
-    vetoed, are left out. Raises InputError where nothing would be written, StoreError where there are no reviews.
+    Candidates stand in the order in which the run made them, whoever ranked them. With ``reviewers`` theirs
+    alone. That a message is unsuitable, or was skipped by who said nothing else of it, is written as such an
+    ``answer``, which tuning counts. Answers to candidates that the run has since made anew (``changed``), and
+    to messages and traits that a reviewer vetoed, are left out. Raises InputError where nothing would be
+    written, StoreError where there are no reviews.
     """
     wanted = {reviewer_name(name) for name in reviewers}
-    subject = open_subject(folder)
-    try:
+    with closing(open_subject(folder)) as subject:
         standing = _rankings(folder)
         _check_can_be_exported(subject, {each.reviewer for each in standing}, wanted)
         chosen = [each for each in standing if not wanted or each.reviewer in wanted]
         exported = _labelled(subject, chosen)
-    finally:
-        subject.close()
     if all(label.is_empty for item in exported.labelled.items for label in item.labels):
-        others = {**exported.no_order, **exported.left_out}
+        counts = {**exported.no_order, **exported.left_out}
+        others = ", ".join(f"{number} {reason}" for reason, number in counts.items())
         raise InputError(
-            f"{folder} holds no ranking or comparison to write"
-            + (f" ({_counted(others)})." if others else "."),
+            f"{folder} holds no ranking or comparison to write{f' ({others})' if others else ''}.",
             expected="at least one answer to the tasks rank or compare",
             fix=f"rank some messages with `character review {folder}`.",
         )
@@ -190,9 +190,9 @@ def _rankings(folder: Path) -> list[StandingAnswer]:
         return [*reviews.answers("rank"), *reviews.answers("compare")]
 
 
-def _check_can_be_exported(subject: Subject, known: set[str], wanted: set[str]) -> None:
+def _check_can_be_exported(subject: Subject, raters: set[str], wanted: set[str]) -> None:
     """Raise InputError where the folder has no candidates to rank, or a reviewer ranked none."""
-    if not known and subject.effects.items:
+    if not raters and subject.effects.items:
         raise InputError(
             f"{subject.folder} holds an effect, whose answers are no rankings.",
             expected="the folder of a run, whose candidates people ranked or compared",
@@ -203,10 +203,10 @@ def _check_can_be_exported(subject: Subject, known: set[str], wanted: set[str]) 
             f"{subject.folder} holds no reviews (no {FILE_NAME} in it).",
             fix=f"first run `character review {subject.folder}`.",
         )
-    if strangers := sorted(wanted - known):
+    if strangers := sorted(wanted - raters):
         raise InputError(
             f"{subject.folder} holds no ranking or comparison by {', '.join(strangers)}.",
-            expected=f"one of {', '.join(sorted(known))}" if known else "",
+            expected=f"one of {', '.join(sorted(raters))}" if raters else "",
             fix="check the name given with --reviewer, or leave it out to write those of all reviewers.",
         )
 
@@ -224,64 +224,40 @@ def _labelled(subject: Subject, standing: Iterable[StandingAnswer]) -> Exported:
         if rollout and (rollout.message.id in vetoes.messages or rollout.message.trait in vetoes.traits):
             rollout, reason = None, "vetoed"
         labels = []
-        for rater, said in raters.items():
-            fresh = [each for each in said if rollout and _is_fresh(each, rollout)]
-            left_out[reason] += len(said) - len(fresh)
+        for rater, given in raters.items():
+            fresh = [each for each in given if rollout and _is_fresh(each, rollout)]
+            left_out[reason] += len(given) - len(fresh)
             labels += _labels(rater, fresh)
-        if rollout and labels:
-            items.append(_item(subject, rollout, tuple(labels)))
+        if rollout and rollout.candidates and labels:
+            levels = [candidate.level or "" for candidate in rollout.candidates.items]
+            trait, texts = subject.trait(rollout.message.trait), rollout.candidates.texts
+            items.append(_item(rollout, trait, texts, levels if all(levels) else (), labels))
     answers: Counter[str] = Counter(label.answer for item in items for label in item.labels if label.answer)
     counted = {name: answers[answer] for answer, name in _COUNTED_AS.items() if answers[answer]}
     return Exported(LabelledSet(items=tuple(items), name=subject.folder.name), counted, dict(+left_out))
 
 
 def _is_fresh(standing: StandingAnswer, rollout: Rollout) -> bool:
-    known = standing.answer
-    if not isinstance(known, RankAnswer | CompareAnswer) or rollout.candidates is None:
-        return False
-    return known.candidates_id == rollout.candidates.id
+    answer = standing.answer
+    current = rollout.candidates.id if rollout.candidates else None
+    return isinstance(answer, RankAnswer | CompareAnswer) and answer.candidates_id == current
 
 
-def _labels(rater: str, said: Sequence[StandingAnswer]) -> list[Label]:
-    """Return what one reviewer said of an item: an order and a choice in one label, "unsuitable" in one of its own.
+def _labels(rater: str, given: Sequence[StandingAnswer]) -> list[Label]:
+    """Return what one reviewer said of an item: an order and a choice in one label, "unsuitable" in another.
 
     A task that was skipped counts only where the reviewer said nothing else of the item.
     """
-    told = [each for each in said if not each.answer.skipped]
-    unsuitable = [each for each in told if isinstance(each.answer, RankAnswer) and each.answer.unsuitable]
-    ordered = [each for each in told if each not in unsuitable]
-    labels = [Label(rater=rater, answer="unsuitable")] if unsuitable else []
-    labels += [_label(rater, ordered)] if ordered else []
-    return labels or ([Label(rater=rater, answer="skip")] if said else [])
-
-
-def _label(rater: str, said: Iterable[StandingAnswer]) -> Label:
-    order: tuple[tuple[int, ...], ...] = ()
-    choices: tuple[tuple[int, int, float], ...] = ()
-    for each in said:
-        if isinstance(each.answer, RankAnswer):
-            order = each.answer.order
-        elif isinstance(each.answer, CompareAnswer) and each.answer.share is not None:
-            choices = ((each.answer.left, each.answer.right, each.answer.share),)
-    return Label(rater=rater, order=order, choices=choices)
-
-
-def _item(subject: Subject, rollout: Rollout, labels: tuple[Label, ...]) -> LabelledItem:
-    message, candidates = rollout.message, rollout.candidates
-    levels = [item.level or "" for item in candidates.items] if candidates else []
-    fields: dict[str, Any] = {
-        "id": message.id,
-        "turns": [turn.model_dump() for turn in message.turns],
-        "trait": subject.trait(message.trait),
-        "kind": message.kind,
-        "language": message.language,
-        "candidates": candidates.texts if candidates else [],
-        "levels": levels if all(levels) else [],
-        "rehearsal": wrote_rehearsal(rollout),
-        "labels": [label.model_dump() for label in labels],
-    }
-    return LabelledItem.model_validate(fields)
-
-
-def _counted(left_out: dict[str, int]) -> str:
-    return ", ".join(f"{number} {reason}" for reason, number in left_out.items())
+    labels = []
+    ordered: dict[str, Any] = {}
+    for answer in (each.answer for each in given if not each.answer.skipped):
+        if isinstance(answer, RankAnswer) and answer.unsuitable:
+            labels = [Label(rater=rater, answer="unsuitable")]
+        elif isinstance(answer, RankAnswer):
+            ordered["order"] = answer.order
+        elif isinstance(answer, CompareAnswer):
+            choice = (answer.left, answer.right, answer.share)
+            ordered["choices"] = () if answer.share is None else (choice,)
+    if ordered:
+        labels.append(Label(rater=rater, **ordered))
+    return labels or ([Label(rater=rater, answer="skip")] if given else [])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from character.errors import StoreError
 from character.review.sources import open_subject
 from character.review.store import ReviewStore
 from character.store.vetoes import FILE_NAME
@@ -26,31 +26,18 @@ def reviewed(report: EffectReport, folder: Path) -> EffectReport:
         return report
     from character.review.effect_reviews import with_reviews
 
-    subject = open_subject(folder)
-    try:
-        with ReviewStore(folder, write=False) as reviews:
-            return with_reviews(report, subject, reviews)
-    finally:
-        subject.close()
+    with closing(open_subject(folder)) as subject, ReviewStore(folder, write=False) as reviews:
+        return with_reviews(report, subject, reviews)
 
 
 def write_reviewed(folder: Path, language: Language | None = None) -> EffectReport:
-    """Write ``effect.html`` and the cards of an evaluation anew, with what reviewers said, and return its report.
+    """Write an evaluation's ``effect.html`` and cards anew, with what reviewers said, and return its report.
 
     No model is called. Raises StoreError where the folder holds no finished evaluation or cannot be written.
     """
-    from character.evaluation.page.cards import write_cards
-    from character.evaluation.page.page import effect_page
     from character.evaluation.reading import read_report
-    from character.report import write
-    from character.runs.session import reading, stored_constitution
+    from character.evaluation.result import EffectResult
 
-    report = reviewed(read_report(folder), folder)
-    with reading(folder) as store:
-        constitution = stored_constitution(store)
-    try:
-        write(effect_page(report, language), folder / "effect.html")
-    except OSError as error:
-        raise StoreError(f"{folder} cannot be written: {error.strerror or error}.") from None
-    write_cards(report, constitution, folder / "cards", language)
-    return report
+    result = EffectResult.in_folder(reviewed(read_report(folder), folder), folder)
+    result.write_report(language)
+    return result

@@ -1,4 +1,4 @@
-"""The second opinion of a preference model on the queue: where it and the ranker disagree is worth a person's time most."""
+"""A preference model's second opinion on the queue: where it and the ranker disagree, people look first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from character.text import fingerprint
 
 
 class Disagreed(NamedTuple):
-    """The candidates of a pair that the model would have the other way round, and how sure it is, in 0.5..1."""
+    """The candidates of a pair that the model would have the other way round, and its sureness, in 0.5..1."""
 
     chosen: int
     rejected: int
@@ -20,13 +20,13 @@ class Disagreed(NamedTuple):
 
 
 class Second(NamedTuple):
-    """Whom to ask: for pairs, the probability of each chosen side being the better one. Another ``identity``, another queue."""
+    """Whom to ask how probably each pair's chosen side is the better. Another ``identity``, another queue."""
 
     identity: str
     prefers: Callable[[Sequence[PreferencePair]], Any]
 
     def on(self, rollout: Rollout) -> Disagreed | None:
-        """Return the pair of a rollout about which the model is surest that it is the wrong way round, None without one."""
+        """Return the pair of which the model is surest that it is the wrong way round, None without one."""
         pairs = [pair for pair in rollout.pairs if pair.design != "neutral"]
         if not pairs or rollout.candidates is None:
             return None
@@ -40,8 +40,9 @@ class Second(NamedTuple):
 
 
 def second_of(folder: Path | str, traits: Sequence[Trait] = ()) -> Second:
-    """Return the second opinion of a saved preference model on a character's traits; raises what ``load_preference_model`` raises,
-    and InputError where it was fitted on none of the traits.
+    """Return the second opinion of a saved preference model on a character's traits.
+
+    Raises what ``load_preference_model`` raises, and InputError where it was fitted on none of the traits.
     """
     from character.preference import load_preference_model
     from character.preference.protocol import asked_about

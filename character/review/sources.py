@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,16 +13,19 @@ from character.review.effect_items import FILE_NAME, EffectItem, EffectItems, re
 from character.runs.session import reading, stored_constitution
 from character.store.places import FILE_NAME as RUN_FILE
 from character.store.places import POINTER
-from character.store.run_store import RunStore
 
 if TYPE_CHECKING:
     from character.evaluation.records import EffectReport
+    from character.store.run_store import RunStore
 
 _REPORT = "effect.json"
 
 
 class Subject(NamedTuple):
-    """A folder opened for review; ``run`` and ``constitution`` are None where it holds effect items alone, ``report`` where no effect was measured."""
+    """A folder opened for review.
+
+    ``run`` and ``constitution`` are None for effect items alone, ``report`` where no effect was measured.
+    """
 
     folder: Path
     run: RunStore | None
@@ -38,12 +42,9 @@ class Subject(NamedTuple):
         return next((each for each in self.effects.items if each.id == item), None)
 
     def trait(self, name: str) -> dict[str, Any]:
-        """Return a trait as it is shown and exported: its fields, its name alone where the constitution has no such trait."""
-        known = self.constitution.traits if self.constitution else ()
-        for trait in known:
-            if trait.name == name:
-                return trait.brief()
-        return {"name": name}
+        """Return a trait as it is shown and exported: its fields; its name if the constitution lacks it."""
+        traits = self.constitution.traits if self.constitution else ()
+        return next((trait.brief() for trait in traits if trait.name == name), {"name": name})
 
     def trait_names(self) -> list[str]:
         """Return the names of all traits, those of the constitution first, in its order."""
@@ -65,7 +66,10 @@ class Subject(NamedTuple):
 
 
 def open_subject(folder: Path) -> Subject:
-    """Return what a folder holds; raises StoreError where that is neither a run nor a finished effect, InputError for items that cannot be read."""
+    """Return what a folder holds.
+
+    Raises StoreError for neither a run nor a finished effect, InputError for items that cannot be read.
+    """
     effects = read_effect_items(folder)
     if not any((folder / name).is_file() for name in (RUN_FILE, POINTER)):
         if not effects.items:
@@ -75,21 +79,19 @@ def open_subject(folder: Path) -> Subject:
                 fix="check the path, or make the run first.",
             )
         return Subject(folder, None, None, effects)
-    run = reading(folder)
-    if run.meta("effect") is not None and not (folder / _REPORT).is_file():
-        run.close()
-        raise StoreError(
-            f"{folder} holds an evaluation that is not finished.",
-            expected=f"a finished one, with {_REPORT}",
-            fix="go on with the same `character effect` command; no finished call is made again.",
-        )
-    return Subject(folder, run, stored_constitution(run), effects, _report(folder))
+    has_report = (folder / _REPORT).is_file()
+    with ExitStack() as opened:
+        run = opened.enter_context(reading(folder))
+        if run.meta("effect") is not None and not has_report:
+            raise StoreError(
+                f"{folder} holds an evaluation that is not finished.",
+                expected=f"a finished one, with {_REPORT}",
+                fix="go on with the same `character effect` command; no finished call is made again.",
+            )
+        subject = Subject(folder, run, stored_constitution(run), effects)
+        if has_report:
+            from character.evaluation.reading import read_report  # dspy, which a run's review does without
 
-
-def _report(folder: Path) -> EffectReport | None:
-    if not (folder / _REPORT).is_file():
-        return None
-    # It brings dspy, which the review of a run does without.
-    from character.evaluation.reading import read_report
-
-    return read_report(folder)
+            subject = subject._replace(report=read_report(folder))
+        opened.pop_all()
+    return subject

@@ -1,4 +1,4 @@
-"""How a model's text is shown: as text, whatever is in it, with what cannot be seen made visible, and a part at a time."""
+"""How a model's text is shown: a part at a time, as text, whatever it holds, with what is invisible named."""
 
 from __future__ import annotations
 
@@ -11,37 +11,16 @@ from character.report.escaping import encodable
 FIRST_PART, NEXT_PART = 4_000, 20_000
 """How many characters of a text a page shows at first, and with each request for more."""
 
-_KEPT = "\n\t"
 _BLANKS = "\u115f\u1160\u2800\u3164\uffa0\u034f\u17b4\u17b5"
 """Characters that count as letters and draw nothing."""
-_SHORT = {
-    "\u200b": "ZWSP",
-    "\u200c": "ZWNJ",
-    "\u200d": "ZWJ",
-    "\u2060": "WJ",
-    "\ufeff": "BOM",
-    "\u00ad": "SHY",
-    "\u200e": "LRM",
-    "\u200f": "RLM",
-    "\u061c": "ALM",
-    "\u202a": "LRE",
-    "\u202b": "RLE",
-    "\u202c": "PDF",
-    "\u202d": "LRO",
-    "\u202e": "RLO",
-    "\u2066": "LRI",
-    "\u2067": "RLI",
-    "\u2068": "FSI",
-    "\u2069": "PDI",
-    "\u2028": "LS",
-    "\u2029": "PS",
-}
+_NAMED = "ZWSP ZWNJ ZWJ WJ BOM SHY LRM RLM ALM LRE RLE PDF LRO RLO LRI RLI FSI PDI"
+_SHORT = {unicodedata.lookup(name): name for name in _NAMED.split()} | {"\u2028": "LS", "\u2029": "PS"}
 _SEEN = re.compile(r"[\n\t -~\u00a1-\u00ac\u00ae-\u02ff\u3000-\u3163\u3400-\u9fff\uff01-\uff9f]+")
 """Runs of characters of which all can be seen: nearly everything there is to show."""
 
 
 class Piece(NamedTuple):
-    """A part of a text: characters that can be seen, or (``mark``) the name of one that cannot, and how often it stands there."""
+    """Characters of a text that can be seen; or one that cannot, with its name and its number as ``mark``."""
 
     text: str
     mark: str = ""
@@ -56,7 +35,7 @@ class TextPart(NamedTuple):
 
 
 def part_of(text: str, start: int = 0, most: int = FIRST_PART) -> TextPart:
-    """Return up to ``most`` characters of a text from ``start`` on, ready to be shown by an escaping template."""
+    """Return up to ``most`` characters of a text from ``start`` on, to be shown by an escaping template."""
     end = min(len(text), start + most)
     while 0 < end < len(text) and unicodedata.combining(text[end]) and end - start < most + 32:
         end += 1  # a letter keeps its accents
@@ -64,7 +43,7 @@ def part_of(text: str, start: int = 0, most: int = FIRST_PART) -> TextPart:
 
 
 def _pieces(text: str) -> list[Piece]:
-    found: list[Piece] = []
+    pieces: list[Piece] = []
     seen = ""
     at = 0
     while at < len(text):
@@ -75,20 +54,17 @@ def _pieces(text: str) -> list[Piece]:
         char = text[at]
         times = len(text) - at - len(text[at:].lstrip(char))
         if _is_hidden(text, at):
-            if seen:
-                found.append(Piece(seen))
-                seen = ""
-            found.append(Piece(char, _name(char, times)))
+            pieces += [Piece(seen)] if seen else []
+            pieces.append(Piece(char, _name(char, times)))
+            seen = ""
         else:
             seen += char * times
         at += times
-    return [*found, Piece(seen)] if seen else found
+    return [*pieces, Piece(seen)] if seen else pieces
 
 
 def _is_hidden(text: str, at: int) -> bool:
     char = text[at]
-    if char in _KEPT:
-        return False
     if char in "\u200c\u200d":  # in emoji and in some scripts they shape what is seen
         return not (_shapes(text[at - 1 : at]) and _shapes(text[at + 1 : at + 2]))
     if "\ufe00" <= char <= "\ufe0f":

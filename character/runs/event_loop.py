@@ -24,8 +24,8 @@ _SELDOM = (10_000, 20, 20)
 def run_on_own_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a coroutine function on a new event loop of our own and return its result.
 
-    Where a loop runs in this thread already, as in a notebook, it is one in a thread beside it; an interrupt (the
-    stop button) is handed on to it: the first begins nothing more, the second cancels.
+    Where a loop runs in this thread already, as in a notebook, it is one in a thread beside it; an interrupt
+    (the stop button) is handed on to it: the first begins nothing more, the second cancels.
     """
     try:
         asyncio.get_running_loop()

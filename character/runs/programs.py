@@ -22,10 +22,12 @@ _NO_PART = frozenset({"history", "callbacks", "max_in_flight", "lms"})
 
 
 class OwnProgram:
-    """A program that does more than a ``CharacterProgram`` does: its own ``forward`` is what makes the rollouts.
+    """A program that does more than a ``CharacterProgram`` does: its own ``forward`` is what makes the
+    rollouts.
 
-    One that takes ``messages`` is called with one message at a time; a ``CharacterProgram`` in it, or it itself, makes
-    them. Any other is called with one trait at a time. Raises InputError for what is no program.
+    One that takes ``messages`` is called with one message at a time; a ``CharacterProgram`` in it, or it
+    itself, makes them. Any other is called with one trait at a time. Raises InputError for what is no
+    program.
     """
 
     def __init__(self, program: Any) -> None:
@@ -101,7 +103,9 @@ class OwnProgram:
 
 
 def is_driven_by_steps(program: Any) -> bool:
-    """Whether a program's rollouts are made by the steps of a ``CharacterProgram``, not by a ``forward`` of its own."""
+    """Whether a program's rollouts are made by the steps of a ``CharacterProgram``, not by a ``forward`` of
+    its own.
+    """
     kind = type(program)
     return isinstance(program, CharacterProgram) and kind.forward is CharacterProgram.forward
 
@@ -113,7 +117,9 @@ def inner_programs(program: Any) -> Iterator[CharacterProgram]:
 
 
 def program_identity(program: Any) -> dict[str, Any]:
-    """Return what makes a program this one: classes, parameters, instructions, demos and models, by dotted name."""
+    """Return what makes a program this one: classes, parameters, instructions, demos and models, by dotted
+    name.
+    """
     return dict(_parts(program, "program", set()))
 
 

@@ -74,7 +74,9 @@ def summarize(run: RunStore | Path | str) -> RunSummary:
 
 
 def uses_rehearsal(store: RunStore) -> bool:
-    """Return whether the rehearsal model had a hand in a run: by what answered, before that by what is configured."""
+    """Return whether the rehearsal model had a hand in a run: by what answered, before that by what is
+    configured.
+    """
     answered = [name for names in store.models().values() for name in names]
     if not answered:
         return stored_config(store).uses_rehearsal

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from character.errors import StoreError
 from character.records import Drop, Message, MessageBatch, Record, Rollout, Usage
 from character.store import tables as t
-from character.store.errors import another_version, unusable
+from character.store.errors import another_version, check_layout, unusable
 from character.store.places import Place, open_place
 from character.store.writer import Rows, Writer
 
@@ -46,7 +46,7 @@ class RunStore:
     def create(
         cls, folder: Path | str, *, url: str | None = None, reuse: Iterable[RunStore] = ()
     ) -> RunStore:
-        """Open a run for writing, making it where there is none; raises StoreError while another process writes.
+        """Open a run for writing, made where there is none; raises StoreError while another process writes.
 
         ``url`` puts the run into a PostgreSQL database instead of a file (``postgresql://user@host/database``;
         the password comes from PGPASSWORD or the password file).
@@ -54,7 +54,7 @@ class RunStore:
         store = cls.__new__(cls)
         place = open_place(Path(folder), write=True, url=url)
         try:
-            t.create_tables(place.engine)
+            t.metadata.create_all(place.engine)
             store._open(place, tuple(reuse))
             store._writer = Writer(place.engine, place.name)
             if store.meta("schema_version") is None:
@@ -70,7 +70,7 @@ class RunStore:
         self._writer: Writer | None = None
         if not place.writes:
             self._check_schema()
-        self._has_calls = self._one(sa.select(t.calls.c.key).limit(1)) is not None
+        self._has_calls = self._value(sa.select(t.calls.c.key).limit(1)) is not None
 
     def __enter__(self) -> RunStore:
         return self
@@ -87,11 +87,11 @@ class RunStore:
     # -- the journal of model calls ---------------------------------------------------------------------
 
     def get(self, key: str) -> dict[str, Any] | None:
-        """Return the journal entry of a call that finished before this sitting, or in a run that is reused."""
+        """Return the journal entry of a call that finished before this sitting, or in a reused run."""
         if self._has_calls:
-            row = self._one(sa.select(t.call_payloads.c.payload).where(t.call_payloads.c.key == key))
-            if row is not None:
-                return dict(json.loads(row[0]))
+            payload = self._value(sa.select(t.call_payloads.c.payload).where(t.call_payloads.c.key == key))
+            if payload is not None:
+                return dict(json.loads(payload))
         for other in self._reuse:
             entry = other.get(key)
             if entry is not None:
@@ -112,20 +112,19 @@ class RunStore:
 
     def meta(self, key: str) -> str | None:
         """Return a fact about the run (JSON text), or None."""
-        row = self._one(sa.select(t.meta.c.value).where(t.meta.c.key == key))
-        return None if row is None else str(row[0])
+        value: str | None = self._value(sa.select(t.meta.c.value).where(t.meta.c.key == key))
+        return value
 
     def set_meta(self, key: str, value: str) -> None:
         """Keep a fact about the run; returns once it is on disk."""
         self._write([("meta", {"key": key, "value": value})]).result()
 
     def add_messages(self, trait: str, messages: Iterable[Message], first_ordinal: int) -> int:
-        """Keep messages of one trait, each as pending, and return how many; a message that is there stays as it is."""
+        """Keep messages of a trait, each as pending; one that is there stays as it is. Return how many."""
         number = 0
         rows: Rows = []
-        for message in messages:
-            rows += _message_rows(message, trait, first_ordinal + number)
-            number += 1
+        for number, message in enumerate(messages, 1):
+            rows += _message_rows(message, trait, first_ordinal + number - 1)
             if len(rows) >= 2 * _CHUNK:
                 self._write(rows).result()
                 rows = []
@@ -135,81 +134,72 @@ class RunStore:
     def known(self, message_ids: Iterable[str]) -> set[str]:
         """Return those of the ids whose messages are there."""
         ids = list(message_ids)
-        found: set[str] = set()
+        stored: set[str] = set()
         for start in range(0, len(ids), _CHUNK):
             query = sa.select(t.messages.c.id).where(t.messages.c.id.in_(ids[start : start + _CHUNK]))
-            found.update(str(row[0]) for row in self._all(query))
-        return found
+            stored.update(str(row[0]) for row in self._all(query))
+        return stored
 
     def last_ordinal(self, trait: str) -> int | None:
         """Return the ordinal of the last message of a trait, None where there is none."""
-        row = self._one(sa.select(sa.func.max(t.messages.c.ordinal)).where(t.messages.c.trait == trait))
-        return None if row is None or row[0] is None else int(row[0])
+        query = sa.select(sa.func.max(t.messages.c.ordinal)).where(t.messages.c.trait == trait)
+        ordinal: int | None = self._value(query)
+        return ordinal
 
     def finish_batch(self, trait: str, batch: MessageBatch) -> None:
         """Note that all messages of a trait are there, with what was dropped on the way and what it took."""
-        rows: Rows = [("batch", {"trait": trait, "payload": batch.usage.model_dump_json()})]
-        rows += [
-            ("forget_drops", {"of": f"batch/{trait}"}),
+        rows: Rows = [
+            ("batch", {"trait": trait, "payload": batch.usage.model_dump_json()}),
             *_drop_rows(f"batch/{trait}", trait, batch.drops),
         ]
         self._write(rows).result()
 
     def has_batch(self, trait: str) -> bool:
         """Whether all messages of a trait are there."""
-        return self._one(sa.select(t.batches.c.trait).where(t.batches.c.trait == trait)) is not None
+        return self._value(sa.select(t.batches.c.trait).where(t.batches.c.trait == trait)) is not None
 
     async def add_rollout(self, rollout: Rollout, status: str, reason: str = "") -> None:
         """Keep a finished rollout and the state its message reached; returns once both are on disk."""
         message = rollout.message
         rows: Rows = [
             ("rollout", {"message_id": message.id, "payload": rollout.model_dump_json(by_alias=True)}),
-            ("forget_drops", {"of": message.id}),
             ("reach", {"of": message.id, "to": status, "why": reason, "pairs": len(rollout.pairs)}),
             *_drop_rows(message.id, message.trait, rollout.drops),
         ]
         await asyncio.wrap_future(self._write(rows))
 
     def waiting(self, trait: str) -> Iterator[Message]:
-        """Yield the messages of a trait that have no finished rollout, in order, a few at a time from the disk."""
+        """Yield a trait's messages without a finished rollout, in order, a few at a time from the disk."""
         return self._messages(t.messages.c.trait == trait, t.messages.c.status.in_(("pending", FAILED)))
 
     def messages(self, trait: str, *, before: int) -> Iterator[Message]:
         """Yield the messages of a trait whose ordinals are lower, in order, a few at a time from the disk."""
         return self._messages(t.messages.c.trait == trait, t.messages.c.ordinal < before)
 
-    def _messages(self, *conditions: Any) -> Iterator[Message]:
-        last = -1
-        while True:
-            query = (
-                sa.select(t.messages.c.ordinal, t.message_payloads.c.payload)
-                .join(t.message_payloads, t.message_payloads.c.id == t.messages.c.id)
-                .where(t.messages.c.ordinal > last, *conditions)
-                .order_by(t.messages.c.ordinal)
-                .limit(_CHUNK)
-            )
-            rows = list(self._all(query))
-            yield from (self._record(Message, payload) for _ordinal, payload in rows)
-            if len(rows) < _CHUNK:
-                return
-            last = rows[-1][0]
-
     def rollouts(self, message_id: str | None = None, *, limit: int | None = None) -> Iterator[Rollout]:
-        """Yield the finished rollouts in message order, a few at a time from the disk, or the one of a message."""
+        """Yield the finished rollouts in message order, a few at a time from the disk; or one message's."""
+        of_message = [] if message_id is None else [t.messages.c.id == message_id]
+        return self._in_order(Rollout, t.rollouts.c.message_id, *of_message, limit=limit)
+
+    def _messages(self, *conditions: Any) -> Iterator[Message]:
+        return self._in_order(Message, t.message_payloads.c.id, *conditions)
+
+    def _in_order(
+        self, kind: type[R], key: sa.Column[str], *conditions: Any, limit: int | None = None
+    ) -> Iterator[R]:
+        """Yield records in message order from the table in which a message's id is the ``key``."""
         last = -1
         while limit is None or limit > 0:
             size = _CHUNK if limit is None else min(_CHUNK, limit)
             query = (
-                sa.select(t.messages.c.ordinal, t.rollouts.c.payload)
-                .join(t.rollouts, t.rollouts.c.message_id == t.messages.c.id)
-                .where(t.messages.c.ordinal > last)
+                sa.select(t.messages.c.ordinal, key.table.c.payload)
+                .join(key.table, key == t.messages.c.id)
+                .where(t.messages.c.ordinal > last, *conditions)
                 .order_by(t.messages.c.ordinal)
                 .limit(size)
             )
-            if message_id is not None:
-                query = query.where(t.messages.c.id == message_id)
             rows = list(self._all(query))
-            yield from (self._record(Rollout, payload) for _ordinal, payload in rows)
+            yield from (self._record(kind, payload) for _ordinal, payload in rows)
             if len(rows) < size:
                 return
             last = rows[-1][0]
@@ -218,13 +208,13 @@ class RunStore:
     def nth(self, status: str, number: int) -> str:
         """Return the id of the message that comes after ``number`` others in this state, in order."""
         query = sa.select(t.messages.c.id).where(t.messages.c.status == status)
-        return str(self._one(query.order_by(t.messages.c.ordinal).limit(1).offset(number))[0])
+        ((message_id,),) = self._all(query.order_by(t.messages.c.ordinal).limit(1).offset(number))
+        return str(message_id)
 
     def message_ids(self, *, starts_with: str = "") -> list[tuple[str, str, str]]:
         """Return (id, trait, status) of messages, in order; all of them, or those whose id starts so."""
-        query = sa.select(t.messages.c.id, t.messages.c.trait, t.messages.c.status).order_by(
-            t.messages.c.ordinal
-        )
+        columns = (t.messages.c.id, t.messages.c.trait, t.messages.c.status)
+        query = sa.select(*columns).order_by(t.messages.c.ordinal)
         if starts_with:
             query = query.where(t.messages.c.id.startswith(starts_with, autoescape=True))
         return [(str(i), str(trait), str(status)) for i, trait, status in self._all(query)]
@@ -253,53 +243,49 @@ class RunStore:
 
     def example_of(self, stage: str, reason: str) -> str:
         """Return the detail of one thing that was lost for this reason."""
-        query = (
-            sa.select(t.drops.c.detail).where(t.drops.c.stage == stage, t.drops.c.reason == reason).limit(1)
-        )
-        row = self._one(query)
-        return "" if row is None else str(row[0])
+        query = sa.select(t.drops.c.detail).where(t.drops.c.stage == stage, t.drops.c.reason == reason)
+        return str(self._value(query.limit(1)) or "")
 
     def is_untouched(self) -> bool:
         """Whether nothing was finished yet: no call, and no message."""
-        found = self._one(sa.select(t.calls.c.key).limit(1)) or self._one(sa.select(t.messages.c.id).limit(1))
-        return found is None
+        return all(self._value(sa.select(id_).limit(1)) is None for id_ in (t.calls.c.key, t.messages.c.id))
 
     def usage(self, *by: str) -> dict[tuple[str, ...], Usage]:
-        """Return what the finished calls took, grouped by ``stage``, ``trait``, ``backend`` or ``model`` (by all of those named)."""
+        """Return what the finished calls took, by ``stage``, ``trait``, ``backend``, ``model`` as named.
+
+        The cost of a group is None where the price of any of its calls is unknown.
+        """
+        return {
+            group: usage if is_priced else usage.model_copy(update={"cost_usd": None})
+            for group, usage, is_priced in self._taken(*by)
+        }
+
+    def spent(self) -> Usage:
+        """Return what all finished calls took; a call of unknown price counts with its tokens alone."""
+        ((_, usage, _),) = self._taken()
+        return usage
+
+    def _taken(self, *by: str) -> Iterator[tuple[tuple[str, ...], Usage, bool]]:
+        """Yield each group of calls with what those of known price cost, and whether those are all."""
         columns = [t.calls.c[name] for name in by]
         sums = [sa.func.sum(t.calls.c[name]) for name in ("prompt_tokens", "completion_tokens", "cost_usd")]
         query = sa.select(*columns, sa.func.count(), sa.func.count(t.calls.c.cost_usd), *sums)
         query = query.where(t.calls.c.reused.is_(False)).group_by(*columns).order_by(*columns)
-        usage: dict[tuple[str, ...], Usage] = {}
         for row in self._all(query):
             number, priced, prompt, completion, cost = row[len(by) :]
-            usage[tuple(str(value) for value in row[: len(by)])] = Usage(
+            usage = Usage(
                 calls=number,
                 prompt_tokens=prompt or 0,
                 completion_tokens=completion or 0,
-                cost_usd=float(cost or 0.0) if priced == number else None,
+                cost_usd=float(cost or 0.0),
             )
-        return usage
-
-    def spent(self) -> Usage:
-        """Return what all finished calls took; a call of unknown price counts with its tokens and without a price."""
-        columns = ("prompt_tokens", "completion_tokens", "cost_usd")
-        query = sa.select(sa.func.count(), *(sa.func.sum(t.calls.c[name]) for name in columns))
-        number, prompt, completion, cost = self._one(query.where(t.calls.c.reused.is_(False)))
-        return Usage(
-            calls=number,
-            prompt_tokens=prompt or 0,
-            completion_tokens=completion or 0,
-            cost_usd=float(cost or 0.0),
-        )
+            yield tuple(str(value) for value in row[: len(by)]), usage, priced == number
 
     def models(self) -> dict[str, list[str]]:
         """Return the models that answered, per stage."""
-        query = (
-            sa.select(t.calls.c.stage, t.calls.c.model).distinct().order_by(t.calls.c.stage, t.calls.c.model)
-        )
+        columns = (t.calls.c.stage, t.calls.c.model)
         models: dict[str, list[str]] = {}
-        for stage, model in self._all(query):
+        for stage, model in self._all(sa.select(*columns).distinct().order_by(*columns)):
             models.setdefault(str(stage), []).append(str(model))
         return models
 
@@ -319,8 +305,8 @@ class RunStore:
         except sa.exc.DatabaseError as error:
             raise unusable(self._place.name, error) from None
 
-    def _one(self, query: Any) -> Any:
-        return next(iter(self._all(query)), None)
+    def _value(self, query: Any) -> Any:
+        return next((value for (value,) in self._all(query)), None)
 
     def _record(self, kind: type[R], payload: str) -> R:
         try:
@@ -329,26 +315,15 @@ class RunStore:
             raise another_version(self._place.name, kind.__name__.lower(), error) from None
 
     def _check_schema(self) -> None:
-        found = self.meta("schema_version")
-        if found != t.SCHEMA_VERSION:
-            raise StoreError(
-                f"{self._place.name} has the layout {found!r}.",
-                expected=f"the layout {t.SCHEMA_VERSION!r} of this version",
-                fix="read it with the version of character that wrote it.",
-            )
+        check_layout(self._place.name, self.meta("schema_version"), t.SCHEMA_VERSION, do="read it")
 
 
 def _call_rows(key: str, entry: dict[str, Any], *, reused: bool = False) -> Rows:
-    seen = entry["observation"]
+    facts = {**entry, **entry["observation"]}
+    columns = ("stage", "trait", "backend", "model", "prompt_tokens", "completion_tokens", "cost_usd")
     values = {
         "key": key,
-        "stage": entry["stage"],
-        "trait": entry["trait"],
-        "backend": entry["backend"],
-        "model": seen["model"],
-        "prompt_tokens": seen["prompt_tokens"],
-        "completion_tokens": seen["completion_tokens"],
-        "cost_usd": seen["cost_usd"],
+        **{name: facts[name] for name in columns},
         "reused": reused,
         "finished_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
     }
@@ -370,21 +345,13 @@ def _message_rows(message: Message, trait: str, ordinal: int) -> Rows:
 
 
 def _drop_rows(message_id: str, trait: str, drops: Iterable[Drop]) -> Rows:
+    """Return what takes the place of the drops that are there already."""
     groups: dict[tuple[str, str, bool], list[Drop]] = {}
     for drop in drops:
         groups.setdefault((drop.stage, drop.reason, drop.recovered), []).append(drop)
-    return [
-        (
-            "drop",
-            {
-                "message_id": message_id,
-                "trait": trait,
-                "stage": stage,
-                "reason": reason,
-                "recovered": recovered,
-                "number": len(group),
-                "detail": group[0].detail[:300],
-            },
-        )
-        for (stage, reason, recovered), group in groups.items()
-    ]
+    rows: Rows = [("forget_drops", {"of": message_id})]
+    for group in groups.values():
+        first = group[0]
+        facts = {"message_id": message_id, "trait": trait, "number": len(group), "detail": first.detail[:300]}
+        rows.append(("drop", {**facts, **first.model_dump(include={"stage", "reason", "recovered"})}))
+    return rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,24 +14,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 SCHEMA_VERSION = "4"
 
-_metadata = sa.MetaData()
+metadata = sa.MetaData()
+_text = partial(sa.Column[Any], type_=sa.Text, nullable=False)
+_number = partial(sa.Column[Any], type_=sa.BigInteger, nullable=False)
 
-
-def _table(name: str, *items: sa.Column[Any] | sa.Index) -> sa.Table:
-    return sa.Table(name, _metadata, *items)
-
-
-def _text(name: str, *, primary_key: bool = False, index: bool = False) -> sa.Column[Any]:
-    return sa.Column(name, sa.Text, nullable=False, primary_key=primary_key, index=index or None)
-
-
-def _number(name: str, *, index: bool = False) -> sa.Column[Any]:
-    return sa.Column(name, sa.BigInteger, nullable=False, index=index or None)
-
-
-meta = _table("meta", _text("key", primary_key=True), _text("value"))
-calls = _table(
+meta = sa.Table("meta", metadata, _text("key", primary_key=True), _text("value"))
+calls = sa.Table(
     "calls",
+    metadata,
     _text("key", primary_key=True),
     _text("stage", index=True),
     _text("trait"),
@@ -42,10 +33,11 @@ calls = _table(
     sa.Column("reused", sa.Boolean, nullable=False),
     _text("finished_at"),
 )
-call_payloads = _table("call_payloads", _text("key", primary_key=True), _text("payload"))
-batches = _table("batches", _text("trait", primary_key=True), _text("payload"))
-messages = _table(
+call_payloads = sa.Table("call_payloads", metadata, _text("key", primary_key=True), _text("payload"))
+batches = sa.Table("batches", metadata, _text("trait", primary_key=True), _text("payload"))
+messages = sa.Table(
     "messages",
+    metadata,
     _text("id", primary_key=True),
     _number("ordinal"),
     _text("trait"),
@@ -55,10 +47,11 @@ messages = _table(
     sa.Index("messages_of_a_trait", "trait", "ordinal"),
     sa.Index("messages_in_order", "ordinal"),
 )
-message_payloads = _table("message_payloads", _text("id", primary_key=True), _text("payload"))
-rollouts = _table("rollouts", _text("message_id", primary_key=True), _text("payload"))
-drops = _table(
+message_payloads = sa.Table("message_payloads", metadata, _text("id", primary_key=True), _text("payload"))
+rollouts = sa.Table("rollouts", metadata, _text("message_id", primary_key=True), _text("payload"))
+drops = sa.Table(
     "drops",
+    metadata,
     _text("message_id", index=True),
     _text("trait"),
     _text("stage"),
@@ -69,41 +62,26 @@ drops = _table(
 )
 
 
-class Statements:
-    """The few statements that write a run, built once for a dialect; ``ORDER`` is how a transaction runs them."""
-
-    ORDER = (
-        "meta",
-        "call",
-        "call_payload",
-        "batch",
-        "message",
-        "message_payload",
-        "rollout",
-        "forget_drops",
-        "reach",
-        "drop",
-    )
-
-    def __init__(self, dialect: str) -> None:
-        insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[dialect]
-        self._by_name = {
-            "meta": _replacing(insert, meta, "key"),
-            "call": insert(calls).on_conflict_do_nothing(),
-            "call_payload": insert(call_payloads).on_conflict_do_nothing(),
-            "batch": _replacing(insert, batches, "trait"),
-            "message": insert(messages).on_conflict_do_nothing(),
-            "message_payload": insert(message_payloads).on_conflict_do_nothing(),
-            "rollout": _replacing(insert, rollouts, "message_id"),
-            "forget_drops": sa.delete(drops).where(drops.c.message_id == sa.bindparam("of")),
-            "reach": sa.update(messages)
-            .where(messages.c.id == sa.bindparam("of"))
-            .values(status=sa.bindparam("to"), reason=sa.bindparam("why"), num_pairs=sa.bindparam("pairs")),
-            "drop": insert(drops),
-        }
-
-    def __getitem__(self, name: str) -> Any:
-        return self._by_name[name]
+def statements(dialect: str) -> dict[str, Any]:
+    """Return the few statements that write a run, by name, in the order in which a transaction runs them."""
+    insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[dialect]
+    reached: dict[str, Any] = {
+        "status": sa.bindparam("to"),
+        "reason": sa.bindparam("why"),
+        "num_pairs": sa.bindparam("pairs"),
+    }
+    return {
+        "meta": _replacing(insert, meta, "key"),
+        "call": insert(calls).on_conflict_do_nothing(),
+        "call_payload": insert(call_payloads).on_conflict_do_nothing(),
+        "batch": _replacing(insert, batches, "trait"),
+        "message": insert(messages).on_conflict_do_nothing(),
+        "message_payload": insert(message_payloads).on_conflict_do_nothing(),
+        "rollout": _replacing(insert, rollouts, "message_id"),
+        "forget_drops": sa.delete(drops).where(drops.c.message_id == sa.bindparam("of")),
+        "reach": sa.update(messages).where(messages.c.id == sa.bindparam("of")).values(reached),
+        "drop": insert(drops),
+    }
 
 
 def _replacing(insert: Any, table: sa.Table, key: str) -> Any:
@@ -112,13 +90,8 @@ def _replacing(insert: Any, table: sa.Table, key: str) -> Any:
     return statement.on_conflict_do_update(index_elements=[key], set_=changed)
 
 
-def create_tables(engine: sa.Engine) -> None:
-    """Make the tables that are not there yet."""
-    _metadata.create_all(engine)
-
-
 def read_only_address(path: Path) -> str:
-    """Return the URI that opens a SQLite file for reading; one in a folder that may not be written is read as it lies there."""
+    """Return the URI that opens a SQLite file for reading, as it lies there in a folder closed to writing."""
     log = path.with_name(path.name + "-wal")
     has_log = log.exists() and log.stat().st_size > 0
     still = "" if has_log or os.access(path.parent, os.W_OK) else "&immutable=1"

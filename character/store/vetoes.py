@@ -1,9 +1,10 @@
-"""What reviewers vetoed in a run: read from its reviews, and taken out of rollouts on their way to an export."""
+"""What reviewers vetoed in a run: read from its reviews, and taken out of rollouts that are exported."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
+from collections import Counter, defaultdict
+from contextlib import closing
 from pathlib import Path
 
 from character.errors import StoreError
@@ -25,7 +26,7 @@ VETO_REASONS = (
 
 
 class Vetoes(Record):
-    """Ids of what at least one reviewer vetoes now; a candidate is named by its candidates' id and its place there."""
+    """Ids of what at least one reviewer vetoes now; of a candidate its candidates' id and its place there."""
 
     traits: frozenset[str] = frozenset()
     messages: frozenset[str] = frozenset()
@@ -42,11 +43,8 @@ def read_vetoes(folder: Path | str) -> Vetoes:
     if not path.is_file():
         return Vetoes()
     try:
-        connection = sqlite3.connect(read_only_address(path), uri=True, timeout=30)
-        try:
+        with closing(sqlite3.connect(read_only_address(path), uri=True, timeout=30)) as connection:
             items = [str(item) for (item,) in connection.execute("SELECT DISTINCT item FROM standing_vetoes")]
-        finally:
-            connection.close()
     except sqlite3.Error as error:
         raise StoreError(
             f"{path} cannot be read: {error}.",
@@ -57,16 +55,16 @@ def read_vetoes(folder: Path | str) -> Vetoes:
 
 
 def _sorted_out(items: list[str]) -> Vetoes:
-    found: dict[str, set[str]] = {"trait": set(), "message": set(), "candidate": set(), "pair": set()}
+    names: dict[str, set[str]] = defaultdict(set)
     for item in items:
         what, _, name = item.partition(":")
-        found[what].add(name)
-    places = (name.rpartition("/") for name in found["candidate"])
+        names[what].add(name)
+    places = (name.rpartition("/") for name in names["candidate"])
     return Vetoes(
-        traits=frozenset(found["trait"]),
-        messages=frozenset(found["message"]),
+        traits=frozenset(names["trait"]),
+        messages=frozenset(names["message"]),
         candidates=frozenset((candidates, int(place)) for candidates, _, place in places),
-        pairs=frozenset(found["pair"]),
+        pairs=frozenset(names["pair"]),
     )
 
 
@@ -83,17 +81,17 @@ def without_vetoed(rollout: Rollout, vetoes: Vetoes, left_out: Counter[str]) -> 
             left_out[reason] += 1
             return None
     texts = _vetoed_texts(rollout, vetoes)
-    kept = []
+    pairs = []
     for pair in rollout.pairs:
         if pair.id in vetoes.pairs:
             left_out["vetoed_pair"] += 1
         elif texts & {pair.chosen, pair.rejected}:
             left_out["pair_with_vetoed_candidate"] += 1
         else:
-            kept.append(pair)
+            pairs.append(pair)
     if texts and rollout.candidates:
         rollout = _without_candidates(rollout, rollout.candidates, texts, left_out)
-    return rollout if len(kept) == len(rollout.pairs) else rollout.model_copy(update={"pairs": tuple(kept)})
+    return rollout if len(pairs) == len(rollout.pairs) else rollout.model_copy(update={"pairs": tuple(pairs)})
 
 
 def _vetoed_texts(rollout: Rollout, vetoes: Vetoes) -> set[str]:
@@ -108,33 +106,31 @@ def _vetoed_texts(rollout: Rollout, vetoes: Vetoes) -> set[str]:
 def _without_candidates(
     rollout: Rollout, candidates: Candidates, texts: set[str], left_out: Counter[str]
 ) -> Rollout:
-    kept = [place for place, text in enumerate(candidates.texts) if text not in texts]
-    left_out["vetoed_candidate"] += len(candidates.items) - len(kept)
-    if not kept:
+    places = [place for place, text in enumerate(candidates.texts) if text not in texts]
+    left_out["vetoed_candidate"] += len(candidates.items) - len(places)
+    if not places:
         return rollout.model_copy(update={"candidates": None, "ranking": None})
-    items = tuple(candidates.items[place] for place in kept)
-    ranking = rollout.ranking and _of_places(rollout.ranking, kept)
-    return rollout.model_copy(
-        update={"candidates": candidates.model_copy(update={"items": items}), "ranking": ranking}
-    )
+    ranking = rollout.ranking and _of_places(rollout.ranking, places)
+    candidates = candidates.model_copy(update={"items": tuple(candidates.items[place] for place in places)})
+    return rollout.model_copy(update={"candidates": candidates, "ranking": ranking})
 
 
-def _of_places(ranking: Ranking, kept: list[int]) -> Ranking:
+def _of_places(ranking: Ranking, places: list[int]) -> Ranking:
     if ranking.status != "ranked":
         return ranking
-    scores = tuple(ranking.scores[place] for place in kept)
+    scores = tuple(ranking.scores[place] for place in places)
     table = ranking.probabilities
     return ranking.model_copy(
         update={
             "scores": scores,
             "order": order_by_score(scores),
-            "passes": tuple(_pass_of_places(each, kept) for each in ranking.passes),
-            "probabilities": tuple(tuple(table[i][j] for j in kept) for i in kept) if table else (),
+            "passes": tuple(_pass_of_places(each, places) for each in ranking.passes),
+            "probabilities": tuple(tuple(table[i][j] for j in places) for i in places) if table else (),
         }
     )
 
 
-def _pass_of_places(one: RankingPass, kept: list[int]) -> RankingPass:
-    places = {place: number for number, place in enumerate(kept)}
-    shown = tuple(places[place] for place in one.shown if place in places)
-    return one.model_copy(update={"shown": shown, "scores": tuple(one.scores[place] for place in kept)})
+def _pass_of_places(one: RankingPass, places: list[int]) -> RankingPass:
+    numbers = {place: number for number, place in enumerate(places)}
+    shown = tuple(numbers[place] for place in one.shown if place in numbers)
+    return one.model_copy(update={"shown": shown, "scores": tuple(one.scores[place] for place in places)})

@@ -10,7 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from character.errors import StoreError
-from character.store.tables import Statements
+from character.store.errors import cause_of
+from character.store.tables import statements
 
 Rows = list[tuple[str, dict[str, Any]]]
 """What one job writes: names of statements, each with its values."""
@@ -23,7 +24,7 @@ class Writer:
 
     def __init__(self, engine: sa.Engine, place: str) -> None:
         self._engine, self._place = engine, place
-        self._statements = Statements(engine.dialect.name)
+        self._statements = statements(engine.dialect.name)
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._closed = False
         self._gate = threading.Lock()
@@ -70,11 +71,11 @@ class Writer:
                 by_name.setdefault(name, []).append(values)
         try:
             with self._engine.begin() as connection:
-                for name in Statements.ORDER:
+                for name, statement in self._statements.items():
                     if name in by_name:
-                        connection.execute(self._statements[name], by_name[name])
+                        connection.execute(statement, by_name[name])
         except (sa.exc.SQLAlchemyError, OSError) as error:
-            self._fail(jobs, str(getattr(error, "orig", error)).split("\n")[0])
+            self._fail(jobs, cause_of(error))
         else:
             for _rows, future in jobs:
                 future.set_result(None)
@@ -84,7 +85,8 @@ class Writer:
     def _fail(self, jobs: list[_Job], cause: str) -> None:
         failed = StoreError(
             f"{self._place} cannot be written: {cause}.",
-            fix="free space on the disk or check its permissions; the same command then goes on where it stopped.",
+            fix="free space on the disk or check its permissions; "
+            "the same command then goes on where it stopped.",
         )
         for _rows, future in jobs:
             if not future.done():

@@ -1,4 +1,4 @@
-"""What an optimization changed of a ranker, as a section of its report: instruction, examples, temperature, calibration."""
+"""What tuning changed of a ranker, as a section of its report: prompt, demos, temperature, calibration."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def changes_section(report: OptimizationReport, language: str) -> Section:
     parts: list[Part] = [Table((words["part"], words["before"], words["after"]), rows)]
     lines = instruction_diff(tuned)
     if lines:
-        shown = [*lines[:MOST_LINES], *(["…"] if len(lines) > MOST_LINES else [])]
-        text = Text(words["instruction"], "\n".join(shown))
+        some = [*lines[:MOST_LINES], *(["…"] if len(lines) > MOST_LINES else [])]
+        text = Text(words["instruction"], "\n".join(some))
         parts.append(Examples(words["diff"], (Example(words["diff_heading"], (text,)),)))
     strategy = wording("tuning.strategies", language).get(report.chosen, report.chosen)
     return Section(words["changed"], words["changed_text"].format(strategy=strategy), tuple(parts))
 
 
 def instruction_diff(tuned: Tuned) -> list[str]:
-    """Return the lines of the instruction that went, after ``− ``, and those that came, after ``+ ``; none where it is the same."""
+    """Return the lines of the instruction that went, after ``− ``, and those that came, after ``+ ``."""
     lines = ndiff(tuned.instructions_before.split("\n"), tuned.instructions.split("\n"))
     signs = {"- ": "− ", "+ ": "+ "}
     return [f"{signs[each[:2]]}{each[2:]}" for each in lines if each[:2] in signs]
@@ -43,8 +43,7 @@ def _rows(tuned: Tuned, language: str) -> Iterator[tuple[str, str, str]]:
     lines = instruction_diff(tuned)
     if lines:
         removed = sum(each.startswith("−") for each in lines)
-        said = words["lines"].format(removed=removed, added=len(lines) - removed)
-        yield words["instruction"], "", said
+        yield words["instruction"], "", words["lines"].format(removed=removed, added=len(lines) - removed)
     if tuned.num_demos != tuned.num_demos_before:
         yield words["demos"], str(tuned.num_demos_before), str(tuned.num_demos)
     if tuned.temperature != tuned.temperature_before:
@@ -61,14 +60,14 @@ def _calibration(calibration: Calibration | None, language: str) -> str:
     words = wording("tuning.page", language)
     if calibration is None:
         return words["no_calibration"]
-    said = [words["fitted"].format(labels=calibration.num_labels)]
+    facts = [words["fitted"].format(labels=calibration.num_labels)]
     if calibration.places:
         sizes = listed((str(len(row)) for row in calibration.places), language)
-        said.append(words["places"].format(sizes=sizes))
+        facts.append(words["places"].format(sizes=sizes))
     if calibration.length_slope:
-        said.append(words["length_bias"])
+        facts.append(words["length_bias"])
     if calibration.length_credit:
-        said.append(words["length_counts"].format(share=calibration.length_share))
+        facts.append(words["length_counts"].format(share=calibration.length_share))
     if any(abs(x - y) > 1e-6 for x, y in calibration.knots):
-        said.append(words["bends"])
-    return wording("report.marks", language)["semicolon"].join(said)
+        facts.append(words["bends"])
+    return wording("report.marks", language)["semicolon"].join(facts)

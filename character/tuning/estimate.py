@@ -33,18 +33,17 @@ _PROPOSING = frozenset({"auto", "copro", "mipro", "gepa", "simba"})
 """Strategies that ask the model for ``reflection`` too."""
 
 
-def estimate_tuning(
-    labelled: LabelledSet, config: Config, *, strategy: str, budget: int, metric: str = "pairwise_accuracy"
-) -> Estimate:
+def estimate_tuning(labelled: LabelledSet, config: Config) -> Estimate:
     """Return what tuning to a labelled set will take: ``once``, judging every item, and ``all``, at most.
 
-    Prompts are rendered and measured. ``once`` is with the ranker as it is. In all it is ``budget`` calls
-    (fewer where the configuration caps them), each with the longest prompt that may be tried (with examples,
-    where the strategy tries any) and at the price of the dearest model asked; what a model proposes as an
-    instruction, and how long replies are, is assumed. An unknown price is None. Raises OptimizerError for
-    labels that cannot be tuned to.
+    Prompts are rendered and measured. ``once`` is with the ranker as it is. In all it is the ``budget`` of
+    ``[optimize]`` in calls (fewer where the configuration caps them), each with the longest prompt that may
+    be tried (with examples, where the strategy tries any) and at the price of the dearest model asked; what a
+    model proposes as an instruction, and how long replies are, is assumed. An unknown price is None. Raises
+    OptimizerError for labels that cannot be tuned to.
     """
-    items = usable(labelled, metric)
+    wanted = config.optimize
+    items = usable(labelled, wanted.metric)
     plan_parts(labelled, items, config.seed)
     spread = items[:: -(-len(items) // MOST_MEASURED)]
     all_passes = with_all_passes(config, [len(item.candidates) for item in spread])
@@ -55,13 +54,14 @@ def estimate_tuning(
     taken = (judged.calls, judged.prompt_tokens, judged.completion_tokens)
     once = [round(number * len(items) / len(spread)) for number in taken]
     longest = meter.longest
-    if strategy in _WITH_DEMOS:
+    if wanted.strategy in _WITH_DEMOS:
         demos, signature = _demos(ranker, spread, config.seed), ranker.rank.signature
-        shown = prompt_tokens(signature, {}, demos) - prompt_tokens(signature, {}, ranker.rank.demos)
-        longest += shown + len(demos) * RANKING_TOKENS
-    most = budget if config.budget.max_calls is None else min(budget, config.budget.max_calls)
+        more = prompt_tokens(signature, {}, demos) - prompt_tokens(signature, {}, ranker.rank.demos)
+        longest += more + len(demos) * RANKING_TOKENS
+    budget, cap = wanted.budget or 0, config.budget.max_calls
+    most = budget if cap is None else min(budget, cap)
     at_most = [most, most * longest, most * RANKING_TOKENS]
-    roles = (*judges, "reflection") if strategy in _PROPOSING else judges
+    roles = (*judges, "reflection") if wanted.strategy in _PROPOSING else judges
     return Estimate(
         {"once": _at_the_dearest(config, judges, once), "all": _at_the_dearest(config, roles, at_most)}
     )

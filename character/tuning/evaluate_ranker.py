@@ -25,9 +25,9 @@ from optimizers.validation.evaluation import summary
 
 
 class RankerFigures(Record):
-    """One ranker on one backend: its metrics with their intervals, what it could not rank by reason, and what it took.
+    """One ranker on one backend: its metrics, what it could not rank by reason, and what it took.
 
-    Each metric is ``estimate``, ``low`` and ``high``; ``warning`` says what flatters or belittles the figures.
+    Each metric has ``estimate``, ``low`` and ``high``; ``warning`` says what flatters or belittles them.
     """
 
     backend: str
@@ -51,9 +51,9 @@ def evaluate_ranker(
 ) -> list[RankerFigures]:
     """Return how well rankers agree with the labels of a set, one row for each ranker on each backend.
 
-    The ranker of the configuration comes first, then those of the files ``rankers``. ``backends`` names backends of the
-    configuration, or models by their strings; without it the one for ranking answers. Nothing is tuned or kept. Raises
-    UnknownNameError for a backend, and what a run raises where a server fails.
+    The ranker of the configuration comes first, then those of the files ``rankers``. ``backends`` names
+    backends of the configuration, or models by their strings; without it the one for ranking answers. Nothing
+    is tuned or kept. Raises UnknownNameError for a backend, and what a run raises where a server fails.
     """
     labels = labelled if isinstance(labelled, LabelledSet) else read_labelled(Path(labelled))
     config = as_config(config)
@@ -68,12 +68,10 @@ def _backends(config: Config, names: Sequence[str]) -> list[tuple[str, BackendCo
     if not names:
         backend = config.backend("ranking")
         return [(backend.model_name, backend)]
-    chosen = []
     for name in names:
         if name not in config.backends and "/" not in name:
             raise UnknownNameError("backend", name, config.backends)
-        chosen.append((name, config.backends.get(name) or BackendConfig(model=name)))
-    return chosen
+    return [(name, config.backends.get(name) or BackendConfig(model=name)) for name in names]
 
 
 def _figures(

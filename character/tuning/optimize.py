@@ -1,4 +1,4 @@
-"""Tuning the configured ranker to a labelled set in a folder: every call journaled, stopped and resumed at will."""
+"""Tuning the configured ranker to a labelled set in a folder: every call journaled, stopped and resumed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from optimizers.optimize import OptimizationResult, TuningProgress
 from optimizers.strategies.metering import RANKING, Ledger, metered
 from optimizers.strategies.options import TuningKeywords
 from optimizers.validation.evaluation import RankerComparison, RankerEvaluation, compare, evaluate, usable
-from optimizers.validation.report import MetricGain, OptimizationReport
+from optimizers.validation.report import OptimizationReport
 
 OPTIMIZATION = FolderKind(
     name="optimization",
@@ -50,18 +50,14 @@ OPTIMIZATION = FolderKind(
     otherwise="an optimization that was asked otherwise: ",
     expected="the same labels, strategy, budget, metric, seed and models as before",
 )
-ARTIFACT_NAME, REPORT_NAME, PAGE_NAME, LOG_NAME = (
-    "ranker.json",
-    "report.json",
-    "report.html",
-    "optimizers.log",
-)
+ARTIFACT_NAME, LOG_NAME = "ranker.json", "optimizers.log"
+REPORT_NAME, PAGE_NAME = "report.json", "report.html"
 _ASKED = ("strategy", "budget", "metric", "controls", "level", "uses_length")
 
 
 @dataclass(frozen=True)
 class Optimized:
-    """What an optimization in a folder came to: the result, the report with its cost, and the saved ranker."""
+    """What an optimization in a folder came to: its result, the report with its cost, the saved ranker."""
 
     result: OptimizationResult
     report: OptimizationReport
@@ -69,7 +65,7 @@ class Optimized:
     folder: Path
 
     def write_report(self, language: Language | None = None) -> Path:
-        """Write ``report.html`` in this language, that of most labels where none is given; return its path."""
+        """Write ``report.html`` in this language, by default that of most labels; return its path."""
         path = self.folder / PAGE_NAME
         try:
             write(optimization_page(self.report, language), path)
@@ -79,7 +75,7 @@ class Optimized:
 
 
 class OptimizeOptions(TypedDict, total=False):
-    """The options of ``optimize`` besides its labels, its folder and its configuration: those of ``[optimize]``."""
+    """The options of ``optimize`` besides labels, folder and configuration: those of ``[optimize]``."""
 
     strategy: str
     budget: int | None
@@ -118,23 +114,20 @@ def optimize(
     dry_run: bool = False,
     **options: Unpack[OptimizeOptions],
 ) -> Optimized | Estimate:
-    """Tune the ranker of a configuration to a labelled set (or its file), and keep everything in the folder ``out``.
+    """Tune the ranker of a configuration to a labelled set (or its file), and keep everything in ``out``.
 
     The options stand for those of the section ``[optimize]``: ``strategy``, ``budget`` (model calls; see
-    ``usual_budget``), ``metric``, ``controls``, ``level`` and ``uses_length`` are those of ``optimize_ranker``. Called
-    again with the same arguments it goes on where it stopped: a call that finished is not made again, and the tuned
-    ranker is the same. Writes ``ranker.json``, ``report.json``, ``report.html`` and what the optimizers said
-    (``optimizers.log``). With ``dry_run`` nothing is sent or written, and the estimate is returned. Raises StoreError
-    where the folder holds something else, BackendUnavailableError where a server is down or refuses the key,
-    BudgetReachedError at a cap of the configuration, OptimizerError for labels or names that cannot be used; finished
-    calls are kept in each case.
+    ``usual_budget``), ``metric``, ``controls``, ``level``, ``uses_length``, as ``optimize_ranker`` has them.
+    Called again with the same arguments it goes on where it stopped: a call that finished is not made again,
+    and the tuned ranker is the same. Writes ``ranker.json``, ``report.json``, ``report.html`` and what the
+    optimizers said (``optimizers.log``). With ``dry_run`` nothing is sent or written, and the estimate is
+    returned. Raises StoreError where the folder holds something else, BackendUnavailableError where a server
+    is down or refuses the key, BudgetReachedError at a cap of the configuration, OptimizerError for labels or
+    names that cannot be used; finished calls are kept in each case.
     """
     labelled, config = _asked(labelled, config, options)
-    wanted = config.optimize
     if dry_run:
-        return estimate_tuning(
-            labelled, config, strategy=wanted.strategy, budget=wanted.budget or 0, metric=wanted.metric
-        )
+        return estimate_tuning(labelled, config)
     return _tuned(labelled, out, config, options.get("on_progress"))
 
 
@@ -155,11 +148,8 @@ def _asked(
 ) -> tuple[LabelledSet, Config]:
     """Return the labels and the configuration with the options laid over it, the budget resolved."""
     labelled = labelled if isinstance(labelled, LabelledSet) else read_labelled(Path(labelled))
-    config = with_section(
-        with_configured_lm(as_config(config)),
-        "optimize",
-        {name: value for name, value in options.items() if name != "on_progress"},
-    )
+    settings = {name: value for name, value in options.items() if name != "on_progress"}
+    config = with_section(with_configured_lm(as_config(config)), "optimize", settings)
     usual = strategies.usual_budget(len(labelled.items), config.optimize.controls)
     return labelled, with_section(config, "optimize", {"budget": config.optimize.budget or usual})
 
@@ -173,7 +163,7 @@ def _tuned(
     asked = config.optimize.model_dump(include=set(_ASKED))
     judge = judge_name(config)
     with Session(OPTIMIZATION, out, config, _identity(labelled, asked, config)) as session:
-        lms = {name: _tuning_lm(lm) for name, lm in session.lms().items()}
+        lms = {name: lm.copy(engine=_TuningEngine(lm.engine.backend)) for name, lm in session.lms().items()}
         with _log_into(session.folder / LOG_NAME), routing(session.router):
             result = optimize_ranker(
                 build_ranker(config.ranking, lms),
@@ -186,8 +176,7 @@ def _tuned(
             )
         report = _with_cost(result.report, config, session.spent().cost_usd)
         created_at = session.created_at.replace("+00:00", "Z")
-        model = config.backends[judge].model_name
-        artifact = saved(result.ranker, report, labelled, model, created_at)
+        artifact = _artifact(result.ranker, report, labelled, config.backends[judge].model_name, created_at)
         save_artifact(session.folder / ARTIFACT_NAME, artifact)
         session.write(REPORT_NAME, report.model_dump_json(indent=2) + "\n")
         done = Optimized(result, report, artifact, session.folder)
@@ -214,10 +203,10 @@ def optimize_ranker(
     on_progress: Callable[[TuningProgress], None] | None = None,
     **options: Unpack[TuningKeywords],
 ) -> OptimizationResult:
-    """Tune a ranker, alone or inside a program, and measure honestly what that gains: see ``optimizers.optimize``.
+    """Tune a ranker, alone or inside a program, and measure what that gains: see ``optimizers.optimize``.
 
-    The options are those of ``optimizers.strategies.options``; nothing is kept on disk: ``optimize`` does that. Raises
-    what ``optimize`` raises.
+    The options are those of ``optimizers.strategies.options``; nothing is kept on disk: ``optimize`` does
+    that. Raises what ``optimize`` raises.
     """
     with _clear_errors(), dspy.context(**lean_settings()):
         return strategies.optimize_ranker(
@@ -226,7 +215,7 @@ def optimize_ranker(
 
 
 def judge_name(config: Config) -> str:
-    """Return the name of the backend that tuning asks: the one for ranking, the first juror where there is a jury."""
+    """Return the name of the backend that tuning asks: the one for ranking, or the first juror of a jury."""
     if config.ranking.backends:
         return config.ranking.backends[0]
     return "ranking" if "ranking" in config.backends else "default"
@@ -250,22 +239,22 @@ def _log_into(path: Path) -> Iterator[None]:
         logger.propagate = before[1]
 
 
-def saved(
-    ranker: Any, found: OptimizationReport, labelled: LabelledSet, model: str, created_at: str
+def _artifact(
+    ranker: Any, report: OptimizationReport, labelled: LabelledSet, model: str, created_at: str
 ) -> RankerArtifact:
     """Return the artifact of a tuned ranker with the metrics of its report."""
-    data = "test" if found.design == "locked" else "folds"
+    data = "test" if report.design == "locked" else "folds"
     return artifact_of(
         ranker,
-        strategy=found.chosen,
+        strategy=report.chosen,
         model=model,
         labelled=labelled,
-        adopted=found.adopted,
-        reason=found.reason,
+        adopted=report.adopted,
+        reason=report.reason,
         created_at=created_at,
         character_version=__version__,
-        metrics=[_row(each, data) for each in found.metrics],
-        rehearsal=found.rehearsal,
+        metrics=[MetricRow(data=data, **gain.model_dump(exclude={"num_groups"})) for gain in report.metrics],
+        rehearsal=report.rehearsal,
     )
 
 
@@ -279,21 +268,17 @@ class Measured:
 
 
 def measure(ranker: Any, labelled: LabelledSet, lm: Any, *, seed: int = 0, num_threads: int = 8) -> Measured:
-    """Return what a ranker makes of a labelled set with a model; raises what stops a run (see ``optimize``)."""
+    """Return what a ranker makes of a labelled set with a model; raises what stops ``optimize``, too."""
     ledger = Ledger(2**31)
     own = ranker.deepcopy()
     own.rank.lm = None
     own.jurors = {name: metered(juror, ledger, RANKING) for name, juror in own.jurors.items()}
     with _clear_errors(), dspy.context(**lean_settings()):
-        found = evaluate(
-            own,
-            labelled.items,
-            lm=metered(lm, ledger, RANKING),
-            ledger=ledger,
-            seed=seed,
-            num_threads=num_threads,
+        judge = metered(lm, ledger, RANKING)
+        evaluation = evaluate(
+            own, labelled.items, lm=judge, ledger=ledger, seed=seed, num_threads=num_threads
         )
-    return Measured(found, ledger.spent, ledger.tokens.total())
+    return Measured(evaluation, ledger.spent, ledger.tokens.total())
 
 
 def recheck(
@@ -304,7 +289,7 @@ def recheck(
     metric: str = "pairwise_accuracy",
     level: float = 0.95,
 ) -> list[RankerComparison]:
-    """Return a saved ranker against the untuned one on a labelled set with today's model, the metric asked for first."""
+    """Return a saved ranker against the untuned one with today's model, the metric asked for first."""
     config = config or Config()
     lms = build_lms(config)
     lm = lms[judge_name(config)]
@@ -315,13 +300,8 @@ def recheck(
     )
     items = usable(labelled, metric)
     names = [metric, *(name for name in METRICS if name != metric)]
-    found = [compare(before, after, items, name, level=level, seed=config.seed) for name in names]
-    return [each for each in found if each is not None]
-
-
-def _tuning_lm(lm: Any) -> Any:
-    """Return a model whose calls are journaled under the stage ``tuning``, whoever makes them."""
-    return lm.copy(engine=_TuningEngine(lm.engine.backend))
+    comparisons = (compare(before, after, items, name, level=level, seed=config.seed) for name in names)
+    return [each for each in comparisons if each is not None]
 
 
 class _TuningEngine(SeamEngine):
@@ -363,14 +343,3 @@ def _clear_errors() -> Iterator[None]:
             f"the backend failed ({fault}, model {getattr(error, 'model', '')}): {detail}",
             fix="the same command goes on where it stopped; everything finished is kept.",
         ) from None
-
-
-def _row(each: MetricGain, data: str) -> MetricRow:
-    return MetricRow(
-        metric=each.metric,
-        before=each.before,
-        after=each.after,
-        gain=each.gain,
-        data=data,
-        num_items=each.num_items,
-    )

@@ -1,4 +1,4 @@
-"""The report of an optimization as a page, in English or Chinese: the verdict first, then what changed, and what it took."""
+"""The report of an optimization as a page: the verdict first, then what changed, and what it took."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def optimization_page(report: OptimizationReport, language: str | None = None) -
 
 def _verdict(report: OptimizationReport, language: Language) -> Section:
     words, gain = wording("tuning.page", language), report.gain
-    said = words["adopted" if report.adopted else "not_adopted"].format(reason=_reason(report, language))
-    notes = [Note(said, "fine" if report.adopted else "look")]
+    verdict = words["adopted" if report.adopted else "not_adopted"].format(reason=_reason(report, language))
+    notes = [Note(verdict, "fine" if report.adopted else "look")]
     if report.rehearsal:
         notes.append(Note(wording("report.page", language)["rehearsal"], "look"))
     if report.warning:
@@ -51,9 +51,8 @@ def _verdict(report: OptimizationReport, language: Language) -> Section:
     notes += _notes(report, language)
     figures = [Figure(words["items"], Number(report.num_items, style="count"))]
     if gain is not None:
-        shown = Number(gain.gain.estimate, gain.gain.low, gain.gain.high, "signed", 3)
         label = words["gain_in"].format(metric=wording("tuning.metrics", language)[gain.metric])
-        figures.append(Figure(label, shown, words["on_held_out"]))
+        figures.append(Figure(label, _number(gain.gain, signed=True), words["on_held_out"]))
     figures.append(Figure(words["calls"], Number(report.calls.total, style="count")))
     return Section(words["verdict"], "", (Notes(tuple(notes)), Figures(tuple(figures))))
 

@@ -1,7 +1,7 @@
-"""What a whole program is measured by, for DSPy's optimizers: its pairs, its levels, its messages, its responses.
+"""What a whole program is measured by, for DSPy's optimizers: its pairs, levels, messages and responses.
 
-Every metric is called as ``metric(example, result, trace=None)`` with a ``CharacterResult`` and returns a number
-in 0..1 of which more is better. ``with_feedback`` makes of one what GEPA takes.
+Every metric is called as ``metric(example, result, trace=None)`` with a ``CharacterResult`` and returns a
+number in 0..1 of which more is better. ``with_feedback`` makes of one what GEPA takes.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _BESIDES = "over_cap"
 def usable_pairs(example: Any, result: CharacterResult, trace: Any = None) -> float:
     """Return the share of what could have become a pair that did.
 
-    What did not is counted by its drop: a pair that was tied, unsure, too close, identical or against its levels; and once
-    each message that was not answered, not ranked or found unsuitable. Pairs over a cap are no loss.
+    What did not is counted by its drop: a pair that was tied, unsure, too close, identical or against its
+    levels; and once each message not answered, not ranked or found unsuitable. Pairs over a cap are no loss.
     """
     lost = sum(
         not drop.recovered and drop.reason != _BESIDES
@@ -44,23 +44,22 @@ def usable_pairs(example: Any, result: CharacterResult, trace: Any = None) -> fl
 
 def mean_margin(example: Any, result: CharacterResult, trace: Any = None) -> float:
     """Return the mean margin of a message's pairs, over all messages; 0 for a message without a pair."""
-    return _over_messages(result, lambda rollout: _mean([max(0.0, pair.margin) for pair in rollout.pairs]))
+    return _mean([_mean([max(0.0, pair.margin) for pair in rollout.pairs]) for rollout in result.rollouts])
 
 
 def level_agreement(example: Any, result: CharacterResult, trace: Any = None) -> float:
-    """Return how often the ranking puts a natural or subtle candidate above an absent, overdone or opposite one.
+    """Return how often the ranking puts natural or subtle candidates above absent, overdone or opposite ones.
 
     It is the share of such pairs of candidates within a message, a tie counting half, over all messages that
     have some; 0 for one that was not ranked. It measures responses and ranking together: whether candidates
     came out as asked, and whether the judge sees it.
     """
-    known = [rollout for rollout in result.rollouts if rollout.candidates is None or _contrasts(rollout)]
-    shares = [_level_share(rollout) for rollout in known]
-    return fmean(shares) if shares else 0.0
+    shares = [_level_share(rollout) for rollout in result.rollouts]
+    return _mean([share for share in shares if share is not None])
 
 
 def message_diversity(example: Any, result: CharacterResult, trace: Any = None) -> float:
-    """Return the effective number of different messages (Vendi score over character n-grams) as a share of all.
+    """Return the effective number of different messages (Vendi score over character n-grams) as a share.
 
     n messages that say the same have 1/n, n that share nothing 1; without messages it is 0. A seeded sample
     of 200 stands for more.
@@ -73,7 +72,7 @@ def message_diversity(example: Any, result: CharacterResult, trace: Any = None) 
 
 
 def judged_responses(judge: Judge) -> ProgramMetric:
-    """Return a metric: the mean judgement of the responses that are meant to be in character, refusals counting 0.
+    """Return a metric: the mean judgement of responses meant to be in character, refusals counting 0.
 
     ``judge`` is anything that says in 0..1 how well a response fits: a preference model, a lookup of people's
     labels, another ranker. Candidates of the levels absent, overdone and opposite are meant to be worse, and
@@ -81,7 +80,7 @@ def judged_responses(judge: Judge) -> ProgramMetric:
     """
 
     def judged(example: Any, result: CharacterResult, trace: Any = None) -> float:
-        return _over_messages(result, lambda rollout: _judgement(rollout, judge))
+        return _mean([_judgement(rollout, judge) for rollout in result.rollouts])
 
     return judged
 
@@ -111,26 +110,26 @@ def weighted(weights: Mapping[str | ProgramMetric, float]) -> ProgramMetric:
 
 
 def with_feedback(metric: str | ProgramMetric) -> Callable[..., Any]:
-    """Return a metric for GEPA: a ``dspy.Prediction`` of the score, and in words what was lost, where and why.
+    """Return a metric for GEPA: a ``dspy.Prediction`` of the score, and what was lost, where and why.
 
     Asked about one predictor, it tells what concerns the part that predictor belongs to.
     """
     function = _metric(metric)
 
     def measure(
-        gold: Any, pred: Any, trace: Any = None, pred_name: Any = None, pred_trace: Any = None
+        gold: Any, pred: Any, trace: Any = None, pred_name: str | None = None, pred_trace: Any = None
     ) -> Any:
         import dspy
 
-        return dspy.Prediction(
-            score=function(gold, pred, trace), feedback=describe(pred, _part_of(pred_name))
-        )
+        # A predictor's name says which part it belongs to, or nothing.
+        part = next((name for name in (pred_name or "").split(".") if name in PARTS), "")
+        return dspy.Prediction(score=function(gold, pred, trace), feedback=describe(pred, part))
 
     return measure
 
 
 def describe(result: CharacterResult, part: str = "") -> str:
-    """Return in words what a program made and lost, with an example of each loss; of one part's work where it is named.
+    """Return in words what a program made and lost, or one part of it, with an example of each loss.
 
     The losses of pairs are told for every part: each has a share in them.
     """
@@ -147,8 +146,9 @@ def describe(result: CharacterResult, part: str = "") -> str:
         lines.append(f"Lost in {stage}: {number} times {reason}{example}.")
     if part != "generator" and result.candidates:
         lines.append(
-            f"The ranking puts natural and subtle candidates above the others in {level_agreement(None, result):.0%} "
-            "of the cases; where it does not, either the response does not show its level or the judge misses it."
+            "The ranking puts natural and subtle candidates above the others in "
+            f"{level_agreement(None, result):.0%} of the cases; "
+            "where it does not, either the response does not show its level or the judge misses it."
         )
     if part in ("", "generator"):
         share = message_diversity(None, result)
@@ -175,11 +175,6 @@ def compile_parts(program: Any, parts: Sequence[str], compile: Callable[[Any], A
     return compiled
 
 
-def _part_of(predictor: str | None) -> str:
-    """Return which part of a program a predictor belongs to, by its name; nothing where that is not told."""
-    return next((name for name in (predictor or "").split(".") if name in PARTS), "")
-
-
 def _metric(metric: str | ProgramMetric) -> ProgramMetric:
     if not isinstance(metric, str):
         return metric
@@ -188,27 +183,21 @@ def _metric(metric: str | ProgramMetric) -> ProgramMetric:
     return METRICS[metric]
 
 
-def _over_messages(result: CharacterResult, value: Callable[[Rollout], float]) -> float:
-    return _mean([value(rollout) for rollout in result.rollouts])
-
-
 def _mean(values: Sequence[float]) -> float:
     return fmean(values) if values else 0.0
 
 
-def _contrasts(rollout: Rollout) -> list[tuple[int, int]]:
-    """Return (in character, out of character) indices of a message's candidates."""
+def _level_share(rollout: Rollout) -> float | None:
+    """Return the share of a message's contrasts that are ranked as meant, None where it has none."""
     levels = [item.level for item in rollout.candidates.items] if rollout.candidates else []
     inside = [i for i, level in enumerate(levels) if level in IN_CHARACTER]
     outside = [i for i, level in enumerate(levels) if level is not None and level not in IN_CHARACTER]
-    return [(i, j) for i in inside for j in outside]
-
-
-def _level_share(rollout: Rollout) -> float:
+    if rollout.candidates and not (inside and outside):
+        return None
     scores = rollout.ranking.scores if rollout.ranking else ()
     if not scores:
         return 0.0
-    leads = [scores[i] - scores[j] for i, j in _contrasts(rollout)]
+    leads = [scores[i] - scores[j] for i in inside for j in outside]
     return fmean([1.0 if lead > 0 else 0.5 if lead == 0 else 0.0 for lead in leads])
 
 

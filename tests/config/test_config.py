@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,17 @@ def test_without_anything_the_rehearsal_model_answers() -> None:
 def test_the_commented_template_holds_the_defaults(language: str) -> None:
     template = Path(__file__).parents[2] / "character" / "templates" / language / "config.toml"
     assert load_config(template) == Config()
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("section", ["effect", "optimize", "audit", "train"])
+def test_the_templates_example_of_a_section_names_every_field(language: str, section: str) -> None:
+    template = Path(__file__).parents[2] / "character" / "templates" / language / "config.toml"
+    _, _, rest = template.read_text(encoding="utf-8").partition(f"# [{section}]")
+    lines = rest.partition("\n\n")[0].split("\n")[1:]
+    values = tomllib.loads("\n".join(line.removeprefix("# ") for line in lines))
+    config = load_config(overrides={section: values})
+    assert set(values) == set(type(getattr(config, section)).model_fields)
 
 
 def test_file_flags_and_python_make_the_same(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Two models whose differences are known: servers that answer at given degrees of two traits, in the rehearsal model's words."""
+"""Two models whose differences are known: servers that answer at given degrees, in words of the rehearsal."""
 
 from __future__ import annotations
 

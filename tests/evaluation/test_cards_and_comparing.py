@@ -1,4 +1,4 @@
-"""Cards say what was measured in words and escape what models wrote; two evaluations are compared message by message."""
+"""Cards say what was measured and escape what models wrote; evaluations are compared message by message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What traits do: planted shifts are found, none where none was planted, the judge is blind, and nothing is paid twice."""
+"""What traits do: planted shifts are found, none where none was planted, blind, and nothing is paid twice."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from character import Config, load_constitution
 from character.errors import InputError, StoreError
 from character.evaluation.conditions import BASE, TUNED
 from character.evaluation.effect import effect
-from character.evaluation.page.findings import findings, is_sure
+from character.evaluation.page.findings import findings
 from character.evaluation.page.page import effect_page
-from character.evaluation.pressure import PRESSURES
+from character.evaluation.page.writing import is_sure
 from character.evaluation.probe import EvaluationProgress
+from character.evaluation.ready_messages import PRESSURES
 from character.evaluation.records import EffectReport, Probed, Shift
 from character.locale import wording
 from character.report import render

@@ -1,4 +1,4 @@
-"""What an evaluation will take is known before anything is sent: exactly as many calls as it makes where nothing is asked again."""
+"""What an evaluation will take is known before: as many calls as it makes where nothing is asked again."""
 
 from __future__ import annotations
 

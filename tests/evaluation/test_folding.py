@@ -6,7 +6,7 @@ import string
 
 import pytest
 
-from character.evaluation.page.folding import MANY, Found, told
+from character.evaluation.page.findings import MANY, Found, told
 from character.locale import wording
 
 _WORDS = {

@@ -1,4 +1,4 @@
-"""What would make an effect look surer, or cleaner, than it is: repeats, a yardstick that moves, leaks told of the wrong trait."""
+"""What would make an effect look surer or cleaner than it is: repeats, a moving yardstick, leaks mistold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A preference model beside the judge finds what it finds, in its place needs no judge call, and where they differ it is told."""
+"""A preference model beside the judge finds what it finds, alone it needs no call; differences are told."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model shows where it may choose: a planted leaning is found, none where none was planted, and the judge is blind."""
+"""What a model shows where it may choose: a planted leaning is found, none where there is none, blind."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from character.evaluation.choices.offers import offers_for, other_traits
 from character.evaluation.choices.ratings import revealed
 from character.evaluation.conditions import BASE, PLAIN, TUNED
 from character.evaluation.effect import effect
-from character.evaluation.neutral_messages import everyday_messages
 from character.evaluation.page.cards import effect_card
 from character.evaluation.page.findings import findings
 from character.evaluation.page.page import effect_page
+from character.evaluation.ready_messages import everyday_messages
 from character.evaluation.records import Choice, EffectReport, Rating
 from character.ranking.choice_models import bradley_terry, bradley_terry_means
 from character.report import render

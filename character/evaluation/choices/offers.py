@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 from character.constitution import Constitution, Trait
-from character.evaluation.conditions import BASE, PLAIN, TUNED, Condition, Design
+from character.evaluation.conditions import MODELS, PLAIN, Condition, Design
 from character.locale import report_language, wording
 from character.records import Message
 
@@ -30,11 +30,11 @@ def other_traits(constitution: Constitution) -> list[Trait]:
     towards every trait of its character, which choices among these alone could not show.
     """
     others = wording("effect_messages.other_traits", report_language(constitution.language))
-    known = [trait.name.casefold() for trait in constitution.traits]
+    names = [trait.name.casefold() for trait in constitution.traits]
     return [
         Trait(name=name, description=text)
         for name, text in others.items()
-        if not any(_are_alike(name, other) for other in known)
+        if not any(_are_alike(name, other) for other in names)
     ]
 
 
@@ -65,7 +65,7 @@ def offers_for(
     rng.shuffle(flips)
     waiting = rng.sample(messages, len(messages))
     used: set[tuple[str, int]] = set()
-    found = []
+    offers = []
     for i in range(number):
         place = i % len(pairs)
         pair = pairs[place]
@@ -75,12 +75,10 @@ def offers_for(
         waiting.append(chosen)
         used.add((chosen[0].id, place))
         is_flipped = flips[place] ^ bool(i // len(pairs) % 2)
-        found.append(Offer(chosen[0], *(pair[::-1] if is_flipped else pair)))
-    return found
+        offers.append(Offer(chosen[0], *(pair[::-1] if is_flipped else pair)))
+    return offers
 
 
 def choosing_conditions(design: Design) -> list[Condition]:
     """Return who chooses: the two models that are compared, else the one that answers, without traits."""
-    if design == "traits":
-        return [Condition(name=PLAIN)]
-    return [Condition(name=BASE, role=BASE), Condition(name=TUNED, role=TUNED)]
+    return [Condition(name=PLAIN)] if design == "traits" else list(MODELS)

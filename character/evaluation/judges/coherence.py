@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Any
 
 import dspy
 
-from character.backends.call import Call, Reply
-from character.backends.drivers import RecipeModule, Steps, adrive, drive
+from character.backends.call import Call
+from character.backends.drivers import Branch, RecipeModule, Steps, adrive, drive
+from character.evaluation.judges.asking import Replied, asked
 from character.inputs import as_message
 from character.records import Drop, Message, Record, Usage
-from character.text import language_name, stable_seed
+from character.text import stable_seed
 from signatures.judging import CompareCoherence
 
 _POINTS = {"first": 1, "second": -1, "tie": 0}
 
 
 class Compared(Record):
-    """Two verdicts on the same two responses, one in each order, each 1 (the response is better), 0 (tie) or -1 (the other is).
+    """Two verdicts on the same two responses, one in each order: 1 (the response is better), 0 (tie) or -1.
 
-    Both are None where a verdict was lost, which a drop explains.
+    They are None where one was lost, which a drop explains.
     """
 
     verdicts: tuple[int, int] | None = None
@@ -38,7 +40,7 @@ class Compared(Record):
 
 
 class CoherenceJudge(RecipeModule):
-    """Compares two responses to a message for coherence and use, in both orders; a fault is shown and asked about once more."""
+    """Compares two responses to a message for coherence and use, in both orders; asks again after a fault."""
 
     def __init__(self, max_reasks: int = 1) -> None:
         super().__init__()
@@ -57,41 +59,20 @@ class CoherenceJudge(RecipeModule):
         self, message: Message, response: str, other: str, seed: int, lm: Any = None
     ) -> Steps[Compared]:
         """Return the logic as a generator of calls, to be run with others."""
-        asked = {0: [response, other], 1: [other, response]}
-        found: dict[int, int] = {}
-        faults: dict[int, str] = {}
-        drops: list[tuple[int, Drop]] = []
-        usage = Usage()
-        for attempt in range(self.max_reasks + 1):
-            missing = [order for order in asked if order not in found]
-            calls = [
-                self._call(message, asked[order], (seed, order, attempt), faults.get(order, ""), lm)
-                for order in missing
-            ]
-            for order, reply in zip(missing, (yield calls), strict=True):
-                usage += reply.usage
-                if reply.fault:
-                    faults[order] = reply.detail or reply.fault
-                    drops.append((order, _drop(reply, message)))
-                else:
-                    found[order] = _POINTS[reply.outputs["verdict"]] * (-1 if order else 1)
-            if len(found) == len(asked):
-                break
-        kept = tuple(drop.model_copy(update={"recovered": order in found}) for order, drop in drops)
-        verdicts = (found[0], found[1]) if len(found) == len(asked) else None
-        return Compared(verdicts=verdicts, drops=kept, usage=usage)
 
-    def _call(self, message: Message, shown: list[str], parts: tuple[int, ...], fault: str, lm: Any) -> Call:
-        inputs = {
-            "language": language_name(message.language),
-            "conversation": [turn.model_dump() for turn in message.turns],
-            "responses": shown,
-        }
-        seed = stable_seed(*parts, message.id)
-        return Call(self.compare, inputs, "gauging", message.trait, seed, fault=fault, lm=lm)
+        def verdict(order: int, responses: list[str]) -> Steps[Replied]:
+            call = Call(self.compare, {"responses": responses}, "gauging", message.trait, lm=lm)
+            seed_of = lambda attempt: stable_seed(seed, order, attempt, message.id)  # noqa: E731
+            return asked(call, message, self.max_reasks, about="coherence", seed_of=seed_of)
 
-
-def _drop(reply: Reply, message: Message) -> Drop:
-    return Drop(
-        stage="ranking", reason=reply.fault, detail=f"coherence: {reply.detail}", message_id=message.id
-    )
+        (one, lost), (two, lost_too) = yield [
+            Branch(verdict(0, [response, other])),
+            Branch(verdict(1, [other, response])),
+        ]
+        is_whole = not one.fault and not two.fault
+        points = [0 if reply.fault else _POINTS[reply.outputs["verdict"]] for reply in (one, two)]
+        return Compared(
+            verdicts=(points[0], -points[1]) if is_whole else None,
+            drops=tuple(drop for both in zip_longest(lost, lost_too) for drop in both if drop),
+            usage=one.usage + two.usage,
+        )

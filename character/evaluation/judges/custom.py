@@ -1,8 +1,7 @@
-"""A responder or a judge of somebody else's in an evaluation: any module or callable, whose results are checked before they count."""
+"""Somebody else's responder or judge in an evaluation: any module or callable, whose results are checked."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,10 +10,10 @@ import dspy
 from character.backends.drivers import ModuleCall, Steps
 from character.constitution import Trait
 from character.errors import InvalidReplyError
-from character.evaluation.judges.degrees import Gauged
+from character.evaluation.judges.degrees import Gauged, blind_order, in_order
 from character.evaluation.judges.responder import Answered
 from character.records import Message
-from character.text import fingerprint, stable_seed
+from character.text import fingerprint
 from signatures.gauging import DEGREES
 
 
@@ -23,8 +22,8 @@ def answered_by(
 ) -> Steps[Answered]:
     """Return a module's response to a message with these traits, none for a plain one.
 
-    It is given those of ``message``, ``traits`` and ``seed`` that it has parameters for, and returns ``Answered``, a text, or a
-    ``dspy.Prediction`` with ``response``. Raises InvalidReplyError for anything else.
+    It is given those of ``message``, ``traits`` and ``seed`` that it has parameters for, and returns
+    ``Answered``, a text, or a ``dspy.Prediction`` with ``response``. Raises InvalidReplyError for all else.
     """
     (result,) = yield [ModuleCall(module, {"message": message, "traits": list(traits), "seed": seed}, lm)]
     if isinstance(result, Answered):
@@ -42,34 +41,32 @@ def gauged_by(
 ) -> Steps[Gauged]:
     """Return a module's degrees of a trait in responses, which it is shown in an order drawn from the seed.
 
-    It is given those of ``message``, ``responses``, ``trait`` and ``seed`` that it has parameters for, and returns ``Gauged``, or a
-    ``dspy.Prediction`` with ``degrees``, one per response in the order shown. Raises InvalidReplyError for anything else.
+    It is given those of ``message``, ``responses``, ``trait`` and ``seed`` that it has parameters for, and
+    returns ``Gauged``, or a ``dspy.Prediction`` with ``degrees``, one per response in the order shown. Raises
+    InvalidReplyError for anything else.
     """
-    seed = stable_seed(seed, message.id, trait.name, *responses)
-    order = random.Random(seed).sample(range(len(responses)), len(responses))
-    shown = {"message": message, "responses": [responses[i] for i in order], "trait": trait, "seed": seed}
-    (result,) = yield [ModuleCall(module, shown, lm)]
+    seed, order = blind_order(seed, message, trait, responses)
+    blind = {"message": message, "responses": [responses[i] for i in order], "trait": trait, "seed": seed}
+    (result,) = yield [ModuleCall(module, blind, lm)]
     if isinstance(result, Gauged) and not result.degrees:
         return result
-    degrees = (
-        result.get("degrees") if isinstance(result, dspy.Prediction) else getattr(result, "degrees", None)
-    )
-    if (
-        not isinstance(degrees, list | tuple)
-        or len(degrees) != len(order)
-        or any(degree not in DEGREES for degree in degrees)
-    ):
+    is_prediction = isinstance(result, dspy.Prediction)
+    degrees: Any = result.get("degrees") if is_prediction else getattr(result, "degrees", None)
+    is_complete = isinstance(degrees, list | tuple) and len(degrees) == len(order)
+    if not is_complete or any(degree not in DEGREES for degree in degrees):
         raise InvalidReplyError(
             f"the judge returned {_told(result)} for {len(order)} responses.",
             expected=f"dspy.Prediction(degrees=[…]) with one of {', '.join(DEGREES)} per response",
         )
-    found = dict(zip(order, degrees, strict=True))
-    kept = result if isinstance(result, Gauged) else Gauged()
-    return kept.model_copy(update={"degrees": tuple(found[i] for i in range(len(order)))})
+    gauged = result if isinstance(result, Gauged) else Gauged()
+    return gauged.model_copy(update={"degrees": in_order(degrees, order)})
 
 
 def identity_of(module: Any) -> str:
-    """Return what tells two modules apart where their results are kept: where each was defined, and a DSPy module's prompts and demos."""
+    """Return what tells two modules apart where their results are kept: the place where each was defined.
+
+    Of a DSPy module it is the prompts and demos as well.
+    """
     home = module if callable(module) and hasattr(module, "__qualname__") else type(module)
     state = module.dump_state() if isinstance(module, dspy.Module) else {}
     return fingerprint([home.__module__, home.__qualname__, repr(state)])

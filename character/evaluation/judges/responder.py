@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import dspy
 
-from character.backends.call import Call, Reply
+from character.backends.call import Call, Fault, Reply
 from character.backends.drivers import RecipeModule, Steps, adrive, drive
 from character.constitution import Trait
+from character.evaluation.judges.asking import asked
 from character.records import Message, Record, Usage
-from character.text import language_name, stable_seed
+from character.text import stable_seed
 from signatures.responses import RespondAsCharacter, RespondPlainly
 
 
@@ -28,8 +30,9 @@ class Answered(Record):
 class CharacterResponder(RecipeModule):
     """Answers a message once with traits in the prompt, or as a plain assistant where there are none.
 
-    Every condition is asked for by the same prompt with other traits in it, so that a difference between two
-    conditions is that of their traits. A reply that cannot be read is asked for again at most ``max_reasks`` times.
+    Every condition is asked for by the same prompt with other traits in it, so that a difference between
+    two conditions is that of their traits. A reply that cannot be read is asked for again at most
+    ``max_reasks`` times.
     """
 
     def __init__(self, max_reasks: int = 1) -> None:
@@ -56,29 +59,20 @@ class CharacterResponder(RecipeModule):
         lm: Any = None,
     ) -> Steps[Answered]:
         """Return the logic as a generator of calls, to be run with others."""
-        inputs: dict[str, Any] = {
-            "language": language_name(message.language),
-            "assistant_name": assistant_name,
-        }
+        inputs: dict[str, Any] = {"assistant_name": assistant_name}
         if traits:
             inputs["character"] = [trait.brief() for trait in traits]
-        inputs["conversation"] = [turn.model_dump() for turn in message.turns]
         predict = self.respond if traits else self.respond_plainly
-        usage, reply = Usage(), Reply()
-        for attempt in range(self.max_reasks + 1):
-            call = Call(
-                predict,
-                inputs,
-                "responses",
-                message.trait,
-                stable_seed(seed, message.id, *(trait.name for trait in traits), attempt),
-                fault=reply.detail if reply.fault else "",
-                lm=lm,
-            )
-            (reply,) = yield [call]
-            usage += reply.usage
-            if reply.fault != "unreadable":
-                break
+        call = Call(predict, inputs, "responses", message.trait, lm=lm)
+        seed_of = partial(stable_seed, seed, message.id, *(trait.name for trait in traits))
+        reply, _lost = yield from asked(
+            call, message, self.max_reasks, about="response", seed_of=seed_of, fault_of=_unreadable
+        )
         text = reply.text("response").strip()
         fault = reply.fault or ("" if text else "empty")
-        return Answered(text=text, model=reply.model, fault=fault, detail=reply.detail, usage=usage)
+        return Answered(text=text, model=reply.model, fault=fault, detail=reply.detail, usage=reply.usage)
+
+
+def _unreadable(reply: Reply) -> Fault:
+    """Return the one fault that another attempt may mend."""
+    return Fault(reply.fault, reply.detail) if reply.fault == "unreadable" else Fault()

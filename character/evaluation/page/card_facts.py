@@ -1,21 +1,20 @@
-"""What a card says of one trait, part by part, before it becomes Markdown, HTML or a page on which it is signed off."""
+"""What a card says of one trait, part by part, before it becomes Markdown, HTML or a page to sign off."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import starmap
 from typing import NamedTuple
 
-from character.constitution import Trait
-from character.evaluation.conditions import condition_word
-from character.evaluation.page.findings import is_sure, written
 from character.evaluation.page.opinion import opinion_facts
 from character.evaluation.page.revealed import rating_facts
+from character.evaluation.page.writing import condition_word, is_sure, written
 from character.evaluation.records import EffectReport, Shift, SignOff, TraitReview, Veto
 from character.locale import listed, wording
 
 
 class Fact(NamedTuple):
-    """A line of a card: what it is about, what was found, and what a person said about it, in their own words."""
+    """A line of a card: what it is about, what was found, and what a person said about it, in their words."""
 
     what: str
     found: str = ""
@@ -35,14 +34,22 @@ def card_parts(report: EffectReport, name: str, language: str) -> list[CardPart]
     words, page = wording("effect.card", language), wording("effect.page", language)
     opinion = wording("effect.opinion", language)["heading" if report.judged else "heading_alone"]
     revealed = wording("effect.revealed", language)["heading"]
-    parts = [
-        *(_judged(report, name, language) if report.judged else ()),
-        CardPart(opinion, _as_facts(opinion_facts(report, name, language))),
-        CardPart(words["caricature"], tuple(_shares(report, name, language))),
-        CardPart(page["robustness"], tuple(_survivals(report, name, language))),
-        CardPart(revealed, _as_facts(rating_facts(report, name, language))),
-        CardPart(words["confounds"], tuple(_measures(report, name, language)), words["no_side_effects"]),
+    others = words["no_side_effects" if report.num_messages.get(name) else "not_measured"]
+    judged: list[tuple[str, Iterable[Fact], str]] = [
+        (words["effect"], _shifts(report, name, language, intended=True), words["no_effect"]),
+        (page["by_kind"], _kinds(report, name, language), ""),
+        (words["side_effects"], _shifts(report, name, language, intended=False), others),
+        (page["everyday"], _everyday(report, name, language), ""),
     ]
+    always: list[tuple[str, Iterable[Fact], str]] = [
+        (opinion, starmap(Fact, opinion_facts(report, name, language)), ""),
+        (words["caricature"], _shares(report, name, language), ""),
+        (page["robustness"], _survivals(report, name, language), ""),
+        (revealed, starmap(Fact, rating_facts(report, name, language)), ""),
+        (words["confounds"], _measures(report, name, language), words["no_side_effects"]),
+    ]
+    named = [*judged, *always] if report.judged else always
+    parts = [CardPart(heading, tuple(facts), nothing) for heading, facts, nothing in named]
     return [part for part in parts if part.facts or part.nothing]
 
 
@@ -55,24 +62,24 @@ def rehearsal_part(report: EffectReport, language: str) -> list[CardPart]:
 
 def review_part(report: EffectReport, trait: str, language: str) -> CardPart:
     """Return what reviewers said of a trait, but for their last word."""
-    words, found = wording("effect.card", language), review_of(report, trait)
+    words, review = wording("effect.card", language), review_of(report, trait)
     facts: list[Fact] = []
-    if found.num_answers:
-        names = listed(found.reviewers, language)
-        said = words["answers"].format(number=found.num_answers, items=found.num_items, names=names)
-        facts.append(Fact(words["who"], said=said))
-    if found.right is not None:
-        told = found.num_answers - found.num_untold
-        share = written(found.right, language, "share")
-        facts.append(Fact(words["guesses"], words["guessed"].format(share=share, number=told)))
-    if found.num_untold:
-        facts.append(Fact(words["untold"], str(found.num_untold)))
-    if found.overdone is not None:
-        facts.append(Fact(words["overdone"], written(found.overdone, language, "share")))
-    if found.alpha is not None:
-        alpha = words["alpha"].format(alpha=f"{found.alpha:.2f}", number=found.num_shared)
+    if review.num_answers:
+        names = listed(review.reviewers, language)
+        answers = words["answers"].format(number=review.num_answers, items=review.num_items, names=names)
+        facts.append(Fact(words["who"], said=answers))
+    if review.right is not None:
+        guesses = review.num_answers - review.num_untold
+        share = written(review.right, language, "share")
+        facts.append(Fact(words["guesses"], words["guessed"].format(share=share, number=guesses)))
+    if review.num_untold:
+        facts.append(Fact(words["untold"], str(review.num_untold)))
+    if review.overdone is not None:
+        facts.append(Fact(words["overdone"], written(review.overdone, language, "share")))
+    if review.alpha is not None:
+        alpha = words["alpha"].format(alpha=f"{review.alpha:.2f}", number=review.num_shared)
         facts.append(Fact(words["agreement"], alpha))
-    facts += [_veto(veto, language) for veto in found.vetoes]
+    facts += [_veto(veto, language) for veto in review.vetoes]
     return CardPart(words["reviews"], tuple(facts), words["no_reviews"])
 
 
@@ -98,38 +105,17 @@ def _signed(each: SignOff, language: str) -> Fact:
 def _veto(veto: Veto, language: str) -> Fact:
     words = wording("effect.card", language)
     who = words["by"].format(reviewer=veto.reviewer)
-    said = [f"“{veto.text}”"] if veto.text else []
-    return Fact(
-        words[f"veto_{veto.what}"],
-        said=" · ".join([*said, words["pair"].format(what=who, said=veto.note) if veto.note else who]),
-    )
+    text = f"“{veto.text}”" if veto.text else ""
+    note = words["pair"].format(what=who, said=veto.note) if veto.note else who
+    return Fact(words[f"veto_{veto.what}"], said=" · ".join(filter(None, (text, note))))
 
 
-def _as_facts(pairs: Iterable[tuple[str, str]]) -> tuple[Fact, ...]:
-    return tuple(Fact(what, found) for what, found in pairs)
-
-
-def _judged(report: EffectReport, trait: str, language: str) -> list[CardPart]:
-    words, page = wording("effect.card", language), wording("effect.page", language)
-    called = wording("effect.kinds", language)
-    kinds = tuple(
-        Fact(
-            called[shift.kind],
-            words["of_few"].format(shift=written(shift.shift, language), number=shift.num_messages),
-        )
-        for shift in report.kinds
-        if shift.trait == trait and shift.contrast.question in ("alone", "models")
-    )
-    return [
-        CardPart(words["effect"], tuple(_shifts(report, trait, language, intended=True)), words["no_effect"]),
-        CardPart(page["by_kind"], kinds),
-        CardPart(
-            words["side_effects"],
-            tuple(_shifts(report, trait, language, intended=False)),
-            words["no_side_effects" if report.num_messages.get(trait) else "not_measured"],
-        ),
-        CardPart(page["everyday"], tuple(_everyday(report, trait, language))),
-    ]
+def _kinds(report: EffectReport, trait: str, language: str) -> Iterable[Fact]:
+    for shift in report.kinds:
+        if shift.trait == trait:
+            figures = {"shift": written(shift.shift, language), "number": shift.num_messages}
+            line = wording("effect.card", language)["of_few"].format(**figures)
+            yield Fact(wording("effect.kinds", language)[shift.kind], line)
 
 
 def _shifts(report: EffectReport, trait: str, language: str, *, intended: bool) -> Iterable[Fact]:
@@ -137,7 +123,7 @@ def _shifts(report: EffectReport, trait: str, language: str, *, intended: bool) 
         question = shift.contrast.question
         if shift.is_intended is not intended or question == "character" or not shift.contrast.group:
             continue
-        # Alone, a trait moves others on its own messages; between two models it is the trait that turns up on those of others.
+        # Alone, a trait moves others on its own messages; between two models it turns up on those of others.
         if trait != (shift.trait if question == "models" else shift.contrast.group):
             continue
         if intended or is_sure(shift, report):
@@ -163,12 +149,12 @@ def _shares(report: EffectReport, trait: str, language: str) -> Iterable[Fact]:
 def _survivals(report: EffectReport, trait: str, language: str) -> Iterable[Fact]:
     for left in report.robustness:
         if left.contrast.group == trait:
-            found = written(left.pressed, language)
+            figures = [written(left.pressed, language)]
             if left.share is not None:
-                words = wording("effect.page", language)
-                share = f"{words['share_left']} {written(left.share, language, 'share')}"
-                found = wording("report.marks", language)["clause_comma"].join((found, share))
-            yield Fact(wording("effect.pressures", language)[left.contrast.pressure], found)
+                name = wording("effect.page", language)["share_left"]
+                figures.append(f"{name} {written(left.share, language, 'share')}")
+            line = wording("report.marks", language)["clause_comma"].join(figures)
+            yield Fact(wording("effect.pressures", language)[left.contrast.pressure], line)
 
 
 def _measures(report: EffectReport, trait: str, language: str) -> Iterable[Fact]:
@@ -189,8 +175,3 @@ def _tested(shift: Shift, language: str) -> str:
 
 def _qualified(what: str, how: str, language: str) -> str:
     return wording("effect.card", language)["qualified"].format(what=what, how=how)
-
-
-def target_word(trait: Trait, language: str) -> str:
-    """Return how a card calls the degree that a trait aims at."""
-    return wording("effect.degrees", language)[trait.target]

@@ -1,4 +1,4 @@
-"""An effect card per trait, in Markdown and HTML: what it did, what else moved, examples to read, what people said of it."""
+"""An effect card per trait, as Markdown and HTML: what it did, what else moved, examples, reviews."""
 
 from __future__ import annotations
 
@@ -8,20 +8,12 @@ from pathlib import Path
 
 from character.constitution import Constitution, Trait
 from character.errors import StoreError
-from character.evaluation.conditions import condition_word
-from character.evaluation.page.card_facts import (
-    CardPart,
-    Fact,
-    card_parts,
-    review_part,
-    sign_off_part,
-    target_word,
-)
+from character.evaluation.page.card_facts import CardPart, Fact, card_parts, review_part, sign_off_part
 from character.evaluation.page.page import example_of
-from character.evaluation.records import EffectReport, Moved
+from character.evaluation.records import EffectReport
 from character.files import write_whole
 from character.locale import Language, listed, report_language, wording
-from character.report import Examples, Note, Notes, Page, Section, Table, render
+from character.report import Example, Examples, Note, Notes, Page, Section, Table, render
 from character.text import fingerprint
 
 
@@ -48,17 +40,14 @@ def write_cards(
 
 
 def effect_card(report: EffectReport, trait: Trait, language: Language = "en") -> str:
-    """Return the card of a trait as Markdown; texts of models and people stand in it with their markup taken away."""
-    words = wording("effect.card", language)
-    examples = [_example(moved, language) for moved in report.moved if moved.trait == trait.name]
+    """Return the card of a trait as Markdown; texts of models and people stand in it without their markup."""
+    words, colon = wording("effect.card", language), wording("report.marks", language)["colon"]
+    examples = [_example(each) for each in _examples(report, trait, language)]
     parts = [
         f"# {_plain(trait.name)}",
         *([f"> {wording('effect.page', language)['rehearsal']}"] if report.rehearsal else []),
         _plain(trait.description),
-        *(
-            f"**{what}**{wording('report.marks', language)['colon']}{_plain(said)}"
-            for what, said in _told(trait, language)
-        ),
+        *(f"**{what}**{colon}{_plain(text)}" for what, text in _definition(trait, language)),
         *(_section(part) for part in card_parts(report, trait.name, language)),
         *([f"## {words['examples']}\n\n" + "\n".join(examples)] if examples else []),
         _section(review_part(report, trait.name, language)),
@@ -71,15 +60,14 @@ def effect_card(report: EffectReport, trait: Trait, language: Language = "en") -
 def card_page(report: EffectReport, trait: Trait, language: Language = "en") -> Page:
     """Return the card of a trait as a page of its own."""
     words = wording("effect.card", language)
-    examples = tuple(example_of(moved, language) for moved in report.moved if moved.trait == trait.name)
+    examples = _examples(report, trait, language)
     notice = Note(wording("effect.page", language)["rehearsal"], "look")
     warning = (Notes((notice,)),) if report.rehearsal else ()
     last = (review_part(report, trait.name, language), sign_off_part(report, trait.name, language))
+    pairs = (words["pair"].format(what=what, said=text) for what, text in _definition(trait, language))
     return Page(
         title=trait.name,
-        subtitle=" · ".join(
-            words["pair"].format(what=what, said=said) for what, said in _told(trait, language)
-        ),
+        subtitle=" · ".join(pairs),
         sections=(
             Section(words["trait"], trait.description, warning),
             *(_page_section(part, language) for part in card_parts(report, trait.name, language)),
@@ -91,24 +79,22 @@ def card_page(report: EffectReport, trait: Trait, language: Language = "en") -> 
     )
 
 
-def _told(trait: Trait, language: str) -> list[tuple[str, str]]:
-    """Return what a card says of a trait besides its description: its target, what it is not, and its opposite."""
-    words = wording("effect.card", language)
-    found = [
-        (words["target"], target_word(trait, language)),
-        (words["not"], trait.not_),
-        (words["opposite"], trait.opposite),
-    ]
-    return [(what, said) for what, said in found if said]
+def _definition(trait: Trait, language: str) -> list[tuple[str, str]]:
+    """Return what a card says of a trait besides its description: target, what it is not, and opposite."""
+    target = wording("effect.degrees", language)[trait.target]
+    texts = {"target": target, "not": trait.not_, "opposite": trait.opposite}
+    return [(wording("effect.card", language)[name], text) for name, text in texts.items() if text]
+
+
+def _examples(report: EffectReport, trait: Trait, language: Language) -> tuple[Example, ...]:
+    return tuple(example_of(moved, language) for moved in report.moved if moved.trait == trait.name)
 
 
 def _page_section(part: CardPart, language: str) -> Section:
     words = wording("effect.card", language)
     if not part.facts:
         return Section(part.heading, part.nothing)
-    rows = tuple(
-        (fact.what, " · ".join(text for text in (fact.found, fact.said) if text)) for fact in part.facts
-    )
+    rows = tuple((fact.what, " · ".join(filter(None, (fact.found, fact.said)))) for fact in part.facts)
     return Section(part.heading, "", (Table((words["what"], words["found"]), rows),))
 
 
@@ -117,8 +103,8 @@ def _section(part: CardPart) -> str:
 
 
 def _line(fact: Fact) -> str:
-    said = [text for text in (fact.found, _plain(fact.said)) if text]
-    return f"- {_plain(fact.what)}{'：' if _HAN.search(fact.what) else ': '}{' · '.join(said)}"
+    texts = [text for text in (fact.found, _plain(fact.said)) if text]
+    return f"- {_plain(fact.what)}{'：' if _HAN.search(fact.what) else ': '}{' · '.join(texts)}"
 
 
 def _made(report: EffectReport, language: str) -> str:
@@ -132,17 +118,10 @@ def _made(report: EffectReport, language: str) -> str:
     )
 
 
-def _example(moved: Moved, language: str) -> str:
-    degrees = wording("effect.degrees", language)
-    sides = (
-        (moved.contrast.reference, moved.reference_degree, moved.reference_text),
-        (moved.contrast.condition, moved.condition_degree, moved.condition_text),
-    )
-    texts = [
-        f"> **{_plain(condition_word(name, language))}{f' · {degrees[degree]}' if degree else ''}**: {_plain(text)}"
-        for name, degree, text in sides
-    ]
-    return "\n>\n".join([f"> {_plain(moved.message.text)}", *texts]) + "\n"
+def _example(example: Example) -> str:
+    message, *sides = example.texts
+    texts = [f"> **{_plain(side.label)}**: {_plain(side.content)}" for side in sides]
+    return "\n>\n".join([f"> {_plain(message.content)}", *texts]) + "\n"
 
 
 _HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -155,6 +134,6 @@ def _plain(text: str) -> str:
 
 
 def _file_name(name: str, *, is_alone: bool) -> str:
-    """Return a name that any disk takes; names that would fall together, on a disk that knows no capitals too, stay apart."""
-    kept = re.sub(r"[^\w-]+", "-", name).strip("-")[:60]
-    return kept if kept == name and is_alone else f"{kept or 'trait'}-{fingerprint(name, size=2)}"
+    """Return a name that any disk takes; names that it would take for one another stay apart."""
+    plain = re.sub(r"[^\w-]+", "-", name).strip("-")[:60]
+    return plain if plain == name and is_alone else f"{plain or 'trait'}-{fingerprint(name, size=2)}"

@@ -1,37 +1,39 @@
-"""What stands out among the effects of traits, in plain words: what asks for attention first, what is fine last."""
+"""What stands out among the effects of traits, in plain words: what asks for attention first."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
-from character.evaluation.conditions import Contrast, condition_word
-from character.evaluation.page.folding import Found, told
+from character.evaluation.conditions import INTENDED
 from character.evaluation.page.opinion import opinion_notes
 from character.evaluation.page.revealed import revealed_notes
-from character.evaluation.records import Coherence, EffectFigure, EffectReport, MeasureShift, Shift
+from character.evaluation.page.writing import changed_word, condition_word, is_sure, written
+from character.evaluation.records import EffectFigure, EffectReport
 from character.locale import listed, wording
-from character.report import Note, Number
-from character.report.parts import NumberStyle
-from character.report.wording import number_text
+from character.report import Note
+from character.report.parts import Weight
 
 MANY_OVERDONE = 0.1
 """Share of overdone responses, surely passed at the low end of its interval, that asks for attention."""
 LONGER = 1.25
 """Ratio of lengths, up or down, from which a change of length is told."""
 GIVES_WAY = 0.5
-"""Share of a shift left under pressure, surely missed at the high end of its interval, that asks for attention."""
+"""Share of a shift left under pressure, surely missed at the interval's high end, that asks for attention."""
 FEW_MESSAGES = 12
 EVEN = 0.5
 """Degrees within which the whole interval of a shift must lie for nothing to have changed."""
 CONTRADICTS = 0.5
 """Share of comparisons alike in both orders below which a judge of quality is said to contradict itself."""
+MANY = 3
+"""Findings of one kind from which they share a sentence."""
 _ORDER = ("look", "note", "fine")
-_INTENDED = ("alone", "within", "models")
+_WEIGHTS: Mapping[str, Weight] = {"found": "fine", "unsure": "note", "missing": "look", "backwards": "look"}
 
 
 def findings(report: EffectReport, language: str) -> list[Note]:
     """Return what stands out, the most urgent first; many findings of one kind share a note."""
-    found = [
+    folded = [
         *_intended(report, language),
         *_side_effects(report, language),
         *_caricature(report, language),
@@ -43,21 +45,43 @@ def findings(report: EffectReport, language: str) -> list[Note]:
     ]
     notes = [
         *_state(report, language),
-        *told(found, wording("effect.page", language)),
+        *told(folded, wording("effect.page", language)),
         *revealed_notes(report, language),
         *opinion_notes(report, language),
     ]
     return sorted(notes, key=lambda note: _ORDER.index(note.weight))
 
 
-def is_sure(shift: Shift | MeasureShift | Coherence, report: EffectReport) -> bool:
-    """Whether a difference is significant at the report's level, after adjustment."""
-    return shift.adjusted_p < 1 - report.level
+@dataclass(frozen=True)
+class Found:
+    """A finding: its ``kind`` names the sentence that tells it, ``said`` fills that in.
+
+    ``where`` parts it from others of its kind.
+    """
+
+    kind: str
+    weight: Weight
+    said: Mapping[str, str]
+    where: str = ""
 
 
-def written(figure: EffectFigure, language: str, style: NumberStyle = "signed") -> str:
-    """Return a figure with its interval as text."""
-    return number_text(Number(figure.estimate, figure.low, figure.high, style), language)
+def told(found: Iterable[Found], words: Mapping[str, str]) -> list[Note]:
+    """Return findings as notes, in the order in which each kind comes first: a few of a kind each its own.
+
+    ``words`` hold the sentence of a kind under its name, and where many may share one, that one under
+    ``KIND_many`` and an item of the list below it under ``KIND_item``.
+    """
+    kinds: dict[tuple[str, Weight, str], list[Found]] = {}
+    for each in found:
+        kinds.setdefault((each.kind, each.weight, each.where), []).append(each)
+    notes: list[Note] = []
+    for (kind, weight, where), alike in kinds.items():
+        if len(alike) < MANY or f"{kind}_many" not in words:
+            notes += [Note(words[kind].format(where=where, **each.said), weight) for each in alike]
+            continue
+        items = tuple(words[f"{kind}_item"].format(**each.said) for each in alike)
+        notes.append(Note(words[f"{kind}_many"].format(where=where, count=len(alike)), weight, items))
+    return notes
 
 
 def _state(report: EffectReport, language: str) -> Iterator[Note]:
@@ -78,105 +102,71 @@ def _state(report: EffectReport, language: str) -> Iterator[Note]:
 def _intended(report: EffectReport, language: str) -> Iterator[Found]:
     for shift in report.shifts:
         question = shift.contrast.question
-        if not shift.is_intended or question not in _INTENDED:
+        if not shift.is_intended or question not in INTENDED:
             continue
-        said = {
+        values = {
             "trait": shift.trait,
             "shift": written(shift.shift, language),
             "number": str(report.num_messages[shift.contrast.group]),
         }
         where = wording("effect.page", language)[f"{question}_where"]
-        if not is_sure(shift, report) and _leans(shift.shift):
-            yield Found("unsure", "note", said, where)
-        elif not is_sure(shift, report):
-            yield Found("missing", "look", said, where)
-        elif shift.shift.estimate < 0:
-            yield Found("backwards", "look", said, where)
+        figure = shift.shift
+        # It leans where it is above 0 as far as its interval says, if there were messages enough for one.
+        leans = figure.estimate > 0 and (figure.low is None or figure.low > 0)
+        if is_sure(shift, report):
+            kind = "found" if figure.estimate >= 0 else "backwards"
         else:
-            yield Found("found", "fine", said, where)
-
-
-def _leans(figure: EffectFigure) -> bool:
-    """Whether a shift is above 0 as far as its interval says, if there were messages enough for one."""
-    return figure.estimate > 0 and (figure.low is None or figure.low > 0)
+            kind = "unsure" if leans else "missing"
+        yield Found(kind, _WEIGHTS[kind], values, where)
 
 
 def _side_effects(report: EffectReport, language: str) -> Iterator[Found]:
     judged = [
         shift
         for shift in report.shifts
-        if shift.contrast.question in _INTENDED and shift.contrast.group and not shift.is_intended
+        if shift.contrast.question in INTENDED and shift.contrast.group and not shift.is_intended
     ]
-    sure = sorted(
-        (shift for shift in judged if is_sure(shift, report)), key=lambda shift: -abs(shift.shift.estimate)
-    )
-    for shift in sure:
-        said = {
+    sure = [shift for shift in judged if is_sure(shift, report)]
+    for shift in sorted(sure, key=lambda shift: -abs(shift.shift.estimate)):
+        values = {
             "changed": changed_word(shift.contrast, language),
             "group": shift.contrast.group,
             "trait": shift.trait,
             "shift": written(shift.shift, language),
         }
-        yield Found("leak" if shift.contrast.question == "models" else "side_effect", "look", said)
+        yield Found("leak" if shift.contrast.question == "models" else "side_effect", "look", values)
     if judged and not sure:
         few = min(report.num_messages.get(shift.contrast.group, 0) for shift in judged) < FEW_MESSAGES
         key = "side_effects_unknown" if few else "no_side_effects"
         yield Found(f"{key}_models" if report.design == "models" else key, "note" if few else "fine", {})
 
 
-def changed_word(contrast: Contrast, language: str) -> str:
-    """Return what was changed in a contrast, with the messages it was changed on where that is not plain."""
-    if contrast.question in ("alone", "within"):
-        return contrast.group
-    condition, where = condition_word(contrast.condition, language), _messages_word(contrast, language)
-    return wording("report.marks", language)["brackets"].format(condition, where)
-
-
-def compared_word(contrast: Contrast, language: str) -> str:
-    """Return what is compared with what, with the messages it was compared on where that is not plain."""
-    compared = wording("effect.page", language)["compared"].format(
-        condition=condition_word(contrast.condition, language),
-        reference=condition_word(contrast.reference, language),
-    )
-    if contrast.question in ("alone", "within"):
-        return compared
-    where = _messages_word(contrast, language)
-    return wording("report.marks", language)["brackets"].format(compared, where)
-
-
-def _messages_word(contrast: Contrast, language: str) -> str:
-    words = wording("effect.page", language)
-    return words["messages_of"].format(name=contrast.group) if contrast.group else words["everyday"]
-
-
 def _caricature(report: EffectReport, language: str) -> Iterator[Found]:
     many = [share for share in report.overdone if (share.overdone.low or 0.0) > MANY_OVERDONE]
     for share in many:
-        said = {
+        values = {
             "trait": share.trait,
             "share": written(share.overdone, language, "share"),
             "condition": condition_word(share.condition, language),
         }
-        yield Found("caricature_found", "look", said)
-    known = [share for share in report.overdone if share.overdone.high is not None]
-    if known and all((share.overdone.high or 0.0) <= MANY_OVERDONE for share in known):
-        most = number_text(Number(MANY_OVERDONE, style="share"), language)
-        yield Found("no_caricature", "fine", {"share": most})
-    elif known and not many:
-        most = number_text(
-            Number(max(share.overdone.high or 0.0 for share in known), style="share"), language
-        )
-        yield Found("caricature_unknown", "note", {"share": most})
+        yield Found("caricature_found", "look", values)
+    highs = [share.overdone.high for share in report.overdone if share.overdone.high is not None]
+    highest = max(highs, default=None)
+    if highest is not None and highest <= MANY_OVERDONE:
+        yield Found("no_caricature", "fine", {"share": _share(MANY_OVERDONE, language)})
+    elif highest is not None and not many:
+        yield Found("caricature_unknown", "note", {"share": _share(highest, language)})
+
+
+def _share(value: float, language: str) -> str:
+    return written(EffectFigure(estimate=value), language, "share")
 
 
 def _coherence(report: EffectReport, language: str) -> Iterator[Found]:
     for each in report.coherence:
         if is_sure(each, report) and each.points.estimate < 0:
-            said = {
-                "condition": changed_word(each.contrast, language),
-                "points": written(each.points, language),
-            }
-            yield Found("less_coherent", "look", said)
+            changed, points = changed_word(each.contrast, language), written(each.points, language)
+            yield Found("less_coherent", "look", {"condition": changed, "points": points})
 
 
 def _agreement(report: EffectReport, language: str) -> Iterator[Found]:
@@ -186,19 +176,18 @@ def _agreement(report: EffectReport, language: str) -> Iterator[Found]:
         return
     share = sum(each.agreement * each.num_messages for each in report.coherence) / number
     if share < CONTRADICTS:
-        said = {"share": number_text(Number(share, style="share"), language), "number": f"{number:,}"}
-        yield Found("contradicts", "note", said)
+        yield Found("contradicts", "note", {"share": _share(share, language), "number": f"{number:,}"})
 
 
 def _robustness(report: EffectReport, language: str) -> Iterator[Found]:
     for left in report.robustness:
         if left.share is not None and left.share.high is not None and left.share.high < GIVES_WAY:
-            said = {
+            values = {
                 "trait": left.contrast.group,
                 "pressure": wording("effect.pressures", language)[left.contrast.pressure],
                 "share": written(left.share, language, "share"),
             }
-            yield Found("gives_way", "look", said)
+            yield Found("gives_way", "look", values)
 
 
 def _measured(report: EffectReport, language: str) -> Iterator[Found]:
@@ -212,21 +201,21 @@ def _measured(report: EffectReport, language: str) -> Iterator[Found]:
                 ratio = written(each.difference, language, "number")
                 yield Found("longer", "look", {"changed": changed, "ratio": ratio})
             continue
-        said = {
+        values = {
             "changed": changed,
             "measure": wording("effect.measures", language)[each.measure],
             "difference": written(each.difference, language),
         }
         urgent = each.measure in ("refusal", "repetition", "other_language")
-        yield Found("measure_moved", "look" if urgent else "note", said)
+        yield Found("measure_moved", "look" if urgent else "note", values)
 
 
 def _everyday(report: EffectReport, language: str) -> Iterator[Found]:
     judged = [shift for shift in report.shifts if not shift.contrast.group]
     sure = [shift for shift in judged if is_sure(shift, report)]
     for shift in sure:
-        said = {"trait": shift.trait, "shift": written(shift.shift, language)}
-        yield Found("everyday_moved", "note", said, condition_word(shift.contrast.condition, language))
+        values = {"trait": shift.trait, "shift": written(shift.shift, language)}
+        yield Found("everyday_moved", "note", values, condition_word(shift.contrast.condition, language))
     if judged and not sure:
         still = all(_is_even(shift.shift) for shift in judged)
         yield Found("everyday_still", "fine", {}) if still else Found("everyday_unknown", "note", {})

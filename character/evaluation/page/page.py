@@ -1,54 +1,55 @@
-"""An effect report as a page: what to look at first, the matrix of shifts, kinds, caricature, measures, examples."""
+"""An effect report as a page: what to look at first, the matrix of shifts, caricature, measures, examples."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from character.evaluation.conditions import Contrast, condition_word, effect_word
-from character.evaluation.page.findings import compared_word, findings, is_sure
+from character.evaluation.page.findings import findings
 from character.evaluation.page.opinion import opinion_section
 from character.evaluation.page.revealed import revealed_section
 from character.evaluation.page.reviews import review_notes, reviews_section
-from character.evaluation.records import (
-    DEGREE_SCORES,
-    EffectFigure,
-    EffectReport,
-    Moved,
-    OverdoneShare,
-    Shift,
-    Survival,
+from character.evaluation.page.writing import (
+    Columns,
+    compared_word,
+    condition_word,
+    is_sure,
+    number,
+    shift_parts,
 )
+from character.evaluation.records import DEGREE_SCORES, EffectReport, Moved, OverdoneShare, Shift, Survival
 from character.locale import Language, listed, report_language, wording
-from character.report import Chart, Example, Examples, Figures, Notes, Number, Page, Section, Table, Text
-from character.report import Figure as BigNumber
+from character.report import Example, Examples, Figure, Figures, Notes, Number, Page, Section, Table, Text
 from character.report.charts import Point, dots, heat_map, stacked
-from character.report.parts import Cell, NumberStyle, Part
+from character.report.parts import Part
 from character.report.wording import number_text
 
 MOST_MEASURES = 40
 """Rows of what changed without a judge; every sure one is shown, however many there are."""
-QUESTIONS = ("alone", "within", "character", "models")
 
 
 def effect_page(report: EffectReport, language: Language | None = None) -> Page:
     """Return the report as a page, in English or Chinese; by default in that of the constitution."""
     spoken = language or report_language(report.language)
     words = wording("effect.page", spoken)
+
+    def section(name: str, parts: Iterable[Part], text: str = "") -> Section:
+        return Section(words[name], words[text or f"{name}_text"], tuple(parts))
+
     models = [
         words["answered"].format(condition=condition_word(name, spoken), models=" → ".join(served))
         for name, served in report.models.items()
     ]
     sections = [
-        _first(report, spoken),
-        _matrix(report, spoken),
+        Section(words["first"], "", tuple(_first(report, spoken))),
+        section("matrix", _matrix(report, spoken)),
         opinion_section(report, spoken),
-        _caricature(report, spoken),
-        _coherence(report, spoken),
-        _robustness(report, spoken),
+        section("caricature", _caricature(report, spoken)),
+        section("coherence", _coherence(report, spoken)),
+        section("robustness", _robustness(report, spoken)),
         revealed_section(report, spoken),
-        _measures(report, spoken),
+        section("measures", _measures(report, spoken)),
         reviews_section(report, spoken),
-        _examples(report, spoken),
+        section("examples", _examples(report, spoken), "" if report.judged else "examples_text_unjudged"),
     ]
     return Page(
         title=words["title"].format(name=report.constitution),
@@ -59,121 +60,75 @@ def effect_page(report: EffectReport, language: Language | None = None) -> Page:
     )
 
 
-def _first(report: EffectReport, language: Language) -> Section:
+def _first(report: EffectReport, language: Language) -> Iterator[Part]:
     words = wording("effect.page", language)
-    number = sum(n for group, n in report.num_messages.items() if group)
-    figures = [BigNumber(words["messages"], Number(number, style="count"))]
-    if report.num_messages.get(""):
-        figures.append(BigNumber(words["neutral"], Number(report.num_messages[""], style="count")))
-    figures.append(BigNumber(words["calls"], Number(report.usage.calls, style="count")))
-    lost = sum(report.dropped.values())
-    figures.append(BigNumber(words["dropped"], Number(lost, style="count")))
-    return Section(
-        words["first"],
-        "",
-        (Figures(tuple(figures)), Notes((*review_notes(report, language), *findings(report, language)))),
+    counts = {
+        "messages": sum(count for group, count in report.num_messages.items() if group),
+        "neutral": report.num_messages.get("", 0),
+        "calls": report.usage.calls,
+        "dropped": sum(report.dropped.values()),
+    }
+    yield Figures(
+        tuple(
+            Figure(words[name], Number(count, style="count"))
+            for name, count in counts.items()
+            if count or name != "neutral"
+        )
     )
+    yield Notes((*review_notes(report, language), *findings(report, language)))
 
 
-def _matrix(report: EffectReport, language: Language) -> Section:
-    words = wording("effect.page", language)
-    parts: list[Part] = []
-    for question in QUESTIONS:
-        shifts = [shift for shift in report.shifts if shift.contrast.question == question]
-        if shifts:
-            parts += [
-                _heat_map(report, question, shifts, language),
-                _shift_table(report, shifts, language),
-            ]
-    if report.kinds:
-        parts.append(_kinds(report, language))
-    return Section(words["matrix"], words["matrix_text"], tuple(parts))
+def _matrix(report: EffectReport, language: Language) -> Iterator[Part]:
+    words, kinds = wording("effect.page", language), wording("effect.kinds", language)
 
+    def beside(shifts: Sequence[Shift]) -> tuple[Columns[Shift], str]:
+        numbers = {shift.num_messages for shift in shifts}
+        if len(numbers) > 1:
+            return {words["number"]: lambda shift: shift.num_messages}, ""
+        return {}, words["messages_each"].format(number=max(numbers, default=0))
 
-def _row_word(contrast: Contrast, language: Language) -> str:
-    return contrast.group or wording("effect.page", language)["everyday"]
-
-
-def _heat_map(report: EffectReport, question: str, shifts: Sequence[Shift], language: Language) -> Chart:
-    words = wording("effect.page", language)
-    rows = list(dict.fromkeys(_row_word(shift.contrast, language) for shift in shifts))
-    cells = {(_row_word(shift.contrast, language), shift.trait): shift.shift.estimate for shift in shifts}
-    return heat_map(
-        words[question],
-        rows,
-        report.traits,
-        [[cells.get((row, trait)) for trait in report.traits] for row in rows],
-        names=(words["changed"], words["judged"], words["shift"]),
+    yield from shift_parts(
+        report,
+        report.shifts,
+        language,
+        words["shift"],
+        lambda shift: shift.shift,
+        beside,
         middle=0.0,
         domain=(-3.0, 3.0),
     )
-
-
-def _shift_table(report: EffectReport, shifts: Sequence[Shift], language: Language) -> Table:
-    words = wording("effect.page", language)
-    kept = sorted(shifts, key=lambda shift: (not shift.is_intended, shift.adjusted_p))
-    kept = [shift for shift in kept if shift.is_intended or is_sure(shift, report)]
-    numbers = {shift.num_messages for shift in kept}
-    beside = (words["number"],) if len(numbers) > 1 else ()
-    return Table(
-        (words["effect"], words["shift"], words["adjusted"], *beside),
-        tuple(
-            (
-                effect_word(shift.contrast.group, shift.trait, language),
-                _number(shift.shift, "signed"),
-                Number(shift.adjusted_p, digits=4),
-                *((shift.num_messages,) if beside else ()),
-            )
-            for shift in kept
-        ),
-        caption=words["with_intervals"],
-        note="" if beside else words["messages_each"].format(number=max(numbers, default=0)),
-    )
-
-
-def _kinds(report: EffectReport, language: Language) -> Chart:
-    words = wording("effect.page", language)
     points = [
-        Point(
-            shift.trait,
-            shift.shift.estimate,
-            shift.shift.low,
-            shift.shift.high,
-            wording("effect.kinds", language)[shift.kind],
-        )
-        for shift in report.kinds
+        Point(each.trait, each.shift.estimate, each.shift.low, each.shift.high, kinds[each.kind])
+        for each in report.kinds
     ]
-    return dots(
-        words["by_kind"], points, names=(words["judged"], words["shift"], words["kind"]), reference=0.0
-    )
+    if points:
+        names = (words["judged"], words["shift"], words["kind"])
+        yield dots(words["by_kind"], points, names=names, reference=0.0)
 
 
-def _caricature(report: EffectReport, language: Language) -> Section:
+def _caricature(report: EffectReport, language: Language) -> Iterator[Part]:
     words, degrees = wording("effect.page", language), wording("effect.degrees", language)
-    if not report.overdone:
-        return Section(words["caricature"])
-    parts: list[Part] = []
-    spread = [share for share in report.overdone if share.degrees]
+    spread = [
+        (
+            f"{share.trait} · {_own_word(share, language)}",
+            [share.degrees.get(each, 0) for each in DEGREE_SCORES],
+        )
+        for share in report.overdone
+        if share.degrees
+    ]
     if spread:
-        rows = [
-            (
-                f"{share.trait} · {_own_word(share, language)}",
-                [share.degrees.get(each, 0) for each in DEGREE_SCORES],
-            )
-            for share in spread
-        ]
         steps = [degrees[each] for each in DEGREE_SCORES]
         names = (words["judged"], words["degree"], words["share"])
-        parts.append(stacked(words["degrees_chart"], rows, steps, names=names))
-    table = Table(
-        (words["judged"], words["condition"], words["overdone"], words["number"]),
-        tuple(
-            (share.trait, _own_word(share, language), _number(share.overdone, "share"), share.num_messages)
-            for share in report.overdone
-        ),
-        caption=words["caricature_chart"],
-    )
-    return Section(words["caricature"], words["caricature_text"], (*parts, table))
+        yield stacked(words["degrees_chart"], spread, steps, names=names)
+    if report.overdone:
+        yield Table(
+            (words["judged"], words["condition"], words["overdone"], words["number"]),
+            tuple(
+                (each.trait, _own_word(each, language), number(each.overdone, "share"), each.num_messages)
+                for each in report.overdone
+            ),
+            caption=words["caricature_chart"],
+        )
 
 
 def _own_word(share: OverdoneShare, language: Language) -> str:
@@ -184,91 +139,79 @@ def _own_word(share: OverdoneShare, language: Language) -> str:
     return condition_word(name, language)
 
 
-def _coherence(report: EffectReport, language: Language) -> Section:
+def _coherence(report: EffectReport, language: Language) -> Iterator[Part]:
     words = wording("effect.page", language)
     columns = ("changed", "points", "adjusted", "agreement", "number")
     rows = tuple(
         (
             compared_word(each.contrast, language),
-            _number(each.points, "signed"),
+            number(each.points),
             Number(each.adjusted_p, digits=4),
             Number(each.agreement, style="share"),
             each.num_messages,
         )
         for each in report.coherence
     )
-    table = Table(tuple(words[name] for name in columns), rows)
-    return Section(words["coherence"], words["coherence_text"], (table,) if rows else ())
+    if rows:
+        yield Table(tuple(words[name] for name in columns), rows)
 
 
-def _robustness(report: EffectReport, language: Language) -> Section:
+def _robustness(report: EffectReport, language: Language) -> Iterator[Part]:
     words, pressures = wording("effect.page", language), wording("effect.pressures", language)
-    if not report.robustness:
-        return Section(words["robustness"])
     is_both = len({left.contrast.condition.partition(":")[0] for left in report.robustness}) > 1
     cells: dict[tuple[str, str], Survival] = {}
     for left in report.robustness:
         name = left.contrast.group
         row = f"{name} · {condition_word(left.contrast.condition, language)}" if is_both else name
         cells[row, pressures[left.contrast.pressure]] = left
-    rows, columns = (list(dict.fromkeys(key[side] for key in cells)) for side in (0, 1))
-    shares = [
-        [cells[row, column].share if (row, column) in cells else None for column in columns] for row in rows
-    ]
-    chart = heat_map(
-        words["share_chart"],
-        rows,
-        columns,
-        [[None if share is None else share.estimate for share in line] for line in shares],
-        names=(words["judged"], words["pressure"], words["share_left"]),
-        percent=True,
-        domain=(0.0, 1.0),
-    )
-    table = Table(
-        (words["pressure"], words["calm"], words["pressed"], words["share_left"]),
-        tuple(
-            (
-                f"{row} · {column}",
-                _number(left.calm, "signed"),
-                _number(left.pressed, "signed"),
-                None if left.share is None else _number(left.share, "share"),
-            )
-            for (row, column), left in cells.items()
-        ),
-        caption=words["with_intervals_all"],
-        note=words["no_share"] if any(left.share is None for left in report.robustness) else "",
-    )
-    parts = (chart, table) if any(left.share for left in report.robustness) else (table,)
-    return Section(words["robustness"], words["robustness_text"], parts)
+    shares = {place: left.share.estimate for place, left in cells.items() if left.share}
+    if shares:
+        rows, columns = (list(dict.fromkeys(place[side] for place in cells)) for side in (0, 1))
+        yield heat_map(
+            words["share_chart"],
+            rows,
+            columns,
+            [[shares.get((row, column)) for column in columns] for row in rows],
+            names=(words["judged"], words["pressure"], words["share_left"]),
+            percent=True,
+            domain=(0.0, 1.0),
+        )
+    if cells:
+        yield Table(
+            (words["pressure"], words["calm"], words["pressed"], words["share_left"]),
+            tuple(
+                (f"{row} · {column}", number(left.calm), number(left.pressed), number(left.share, "share"))
+                for (row, column), left in cells.items()
+            ),
+            caption=words["with_intervals_all"],
+            note="" if len(shares) == len(cells) else words["no_share"],
+        )
 
 
-def _measures(report: EffectReport, language: Language) -> Section:
-    words = wording("effect.page", language)
-    told = sorted(report.measures, key=lambda each: each.adjusted_p)
-    told = [each for place, each in enumerate(told) if place < MOST_MEASURES or is_sure(each, report)]
-    measures = wording("effect.measures", language)
-    rows: list[tuple[Cell, ...]] = [
+def _measures(report: EffectReport, language: Language) -> Iterator[Part]:
+    words, measures = wording("effect.page", language), wording("effect.measures", language)
+    ordered = enumerate(sorted(report.measures, key=lambda each: each.adjusted_p))
+    rows = tuple(
         (
             f"{compared_word(each.contrast, language)} · {measures[each.measure]}",
             Number(each.reference, digits=2),
-            _number(each.difference, "number" if each.measure == "characters" else "signed"),
+            number(each.difference, "number" if each.measure == "characters" else "signed"),
             Number(each.adjusted_p, digits=4),
         )
-        for each in told
-    ]
+        for place, each in ordered
+        if place < MOST_MEASURES or is_sure(each, report)
+    )
     columns = ("measure", "reference", "difference", "adjusted")
-    counts = {"shown": len(told), "number": len(report.measures)}
-    note = words["measures_cut"].format(**counts) if len(told) < len(report.measures) else ""
-    table = Table(tuple(words[name] for name in columns), tuple(rows), note=note)
-    return Section(words["measures"], words["measures_text"], (table,) if rows else ())
+    counts = {"shown": len(rows), "number": len(report.measures)}
+    note = words["measures_cut"].format(**counts) if len(rows) < len(report.measures) else ""
+    if rows:
+        yield Table(tuple(words[name] for name in columns), rows, note=note)
 
 
-def _examples(report: EffectReport, language: Language) -> Section:
-    words = wording("effect.page", language)
+def _examples(report: EffectReport, language: Language) -> Iterator[Part]:
     items = tuple(example_of(moved, language) for moved in report.moved)
-    parts = (Examples(words["examples"], items, num_open=2),) if items else ()
-    text = words["examples_text" if report.judged else "examples_text_unjudged"]
-    return Section(words["examples"], text, parts)
+    if items:
+        yield Examples(wording("effect.page", language)["examples"], items, num_open=2)
 
 
 def example_of(moved: Moved, language: Language) -> Example:
@@ -290,7 +233,3 @@ def example_of(moved: Moved, language: Language) -> Example:
             Text(after, moved.condition_text),
         ),
     )
-
-
-def _number(figure: EffectFigure, style: NumberStyle) -> Number:
-    return Number(figure.estimate, figure.low, figure.high, style)

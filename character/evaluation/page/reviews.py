@@ -1,11 +1,12 @@
-"""What reviewers said in an effect report: whether they could tell each trait, vetoes with their notes, and sign-offs."""
+"""What reviewers said in an effect report: whether they could tell each trait, vetoes, and sign-offs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from character.evaluation.page.card_facts import review_part, sign_off_part
-from character.evaluation.records import EffectFigure, EffectReport, TraitReview
+from character.evaluation.page.writing import number
+from character.evaluation.records import EffectReport, TraitReview
 from character.locale import Language, wording
 from character.report import Note, Notes, Number, Section, Table
 from character.report.parts import Cell, Part
@@ -17,17 +18,16 @@ def reviews_section(report: EffectReport, language: Language) -> Section:
     if not report.reviews:
         return Section(words["reviews"])
     columns = tuple(wording("effect.review_columns", language).values())
-    table = Table(columns, tuple(_row(each, language) for each in report.reviews))
-    parts: list[Part] = [table]
-    notes = [
+    parts: list[Part] = [Table(columns, tuple(_row(each, language) for each in report.reviews))]
+    notes = tuple(
         Note(f"{each.trait} · {fact.what}: {fact.said}")
         for each in report.reviews
         for part in (review_part(report, each.trait, language), sign_off_part(report, each.trait, language))
         for fact in part.facts
         if fact.said and fact.what != words["who"]
-    ]
-    text = wording("effect.reviews", language)["text"]
-    return Section(words["reviews"], text, (*parts, *([Notes(tuple(notes))] if notes else [])))
+    )
+    parts += [Notes(notes)] if notes else []
+    return Section(words["reviews"], wording("effect.reviews", language)["text"], tuple(parts))
 
 
 def review_notes(report: EffectReport, language: str) -> Iterator[Note]:
@@ -39,8 +39,8 @@ def review_notes(report: EffectReport, language: str) -> Iterator[Note]:
                 yield Note(words["refused"].format(trait=each.trait, said=fact.said), "look")
         for veto in each.vetoes:
             if veto.what == "trait":
-                said = f"{veto.reviewer}: {veto.note}" if veto.note else veto.reviewer
-                yield Note(words["vetoed"].format(trait=each.trait, said=said), "look")
+                text = f"{veto.reviewer}: {veto.note}" if veto.note else veto.reviewer
+                yield Note(words["vetoed"].format(trait=each.trait, said=text), "look")
 
 
 def _row(review: TraitReview, language: Language) -> tuple[Cell, ...]:
@@ -50,14 +50,10 @@ def _row(review: TraitReview, language: Language) -> tuple[Cell, ...]:
     return (
         review.trait,
         review.num_answers,
-        _number(review.right),
+        number(review.right, "share"),
         review.num_untold,
-        _number(review.overdone),
+        number(review.overdone, "share"),
         None if review.alpha is None else Number(review.alpha, digits=2),
         len(review.vetoes),
         state or wording("effect.page", language)["unsigned"],
     )
-
-
-def _number(figure: EffectFigure | None) -> Number | None:
-    return None if figure is None else Number(figure.estimate, figure.low, figure.high, "share")

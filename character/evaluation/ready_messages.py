@@ -1,4 +1,4 @@
-"""Messages that press a character to give way: to drop it, to play another, to keep to a start or a form."""
+"""Messages that need no writing: everyday ones, which call for no trait, and a trait's under pressure."""
 
 from __future__ import annotations
 
@@ -11,6 +11,16 @@ Pressure = Literal["drop_persona", "role_play", "prefilled", "complaint", "docum
 PRESSURES: tuple[Pressure, ...] = get_args(Pressure)
 """``drop_persona`` asks for no persona; ``role_play`` gives another one; ``prefilled`` lets a plain answer go
 before; ``complaint`` has the user object to the manner twice; ``document`` asks for an e-mail instead."""
+
+
+def everyday_messages(language: str, number: int) -> list[Message]:
+    """Return up to 16 messages in Chinese or, for any other language, in English; they belong to no trait.
+
+    A trait that shows in the answers to them is a side effect.
+    """
+    code = report_language(language)
+    texts = word_lists("effect_messages.everyday", code)["messages"]
+    return [Message.of(text, trait="", language=code) for text in texts[:number]]
 
 
 def pressed(message: Message, pressure: Pressure) -> Message:

@@ -1,8 +1,5 @@
-"""The tables of a folder's reviews. ``queue`` follows from the run and can be made anew; ``events`` are the reviews."""
+-- The tables of a folder's reviews: `queue` follows from the run and can be made anew; `events` are the reviews.
 
-SCHEMA_VERSION = "1"
-
-SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 
 CREATE TABLE IF NOT EXISTS events (
@@ -24,6 +21,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS events_undone ON events (undoes);
 CREATE TRIGGER IF NOT EXISTS events_stay BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events never change'); END;
 CREATE TRIGGER IF NOT EXISTS events_last BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'events never go'); END;
 
+-- Per reviewer and item the last answer that was not undone; it is settled in the transaction of each event.
 CREATE TABLE IF NOT EXISTS standing (
     reviewer TEXT NOT NULL,
     task TEXT NOT NULL,
@@ -37,6 +35,7 @@ CREATE VIEW IF NOT EXISTS standing_vetoes AS
     SELECT reviewer, item, json_extract(answer, '$.note') AS note FROM standing
     WHERE task = 'check' AND json_extract(answer, '$.verdict') = 'veto';
 
+-- `doubt` (0..1) orders the queue, highest first, and `tie` breaks ties at random but always alike.
 CREATE TABLE IF NOT EXISTS queue (
     task TEXT NOT NULL,
     item TEXT NOT NULL,
@@ -49,6 +48,3 @@ CREATE TABLE IF NOT EXISTS queue (
     PRIMARY KEY (task, item)
 );
 CREATE INDEX IF NOT EXISTS queue_in_order ON queue (task, doubt DESC, tie, trait, kind, language, item);
-"""
-"""``standing`` holds, per reviewer and item, the last answer that was not undone; it is settled in the transaction of each
-event. ``doubt`` (0..1) orders the queue, highest first, and ``tie`` breaks ties at random but always alike."""

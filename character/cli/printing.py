@@ -1,0 +1,89 @@
+"""How results are printed: as one JSON document, or for people as figures, tables and lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from character.backends.measuring import Estimate
+    from character.records import Usage
+
+
+def print_json(data: Any) -> None:
+    """Print one JSON document on stdout."""
+    click.echo(json.dumps(data, ensure_ascii=False, indent=2))
+
+
+def new_console(*, stderr: bool = False) -> Console:
+    """Return a console that prints texts as they stand: brackets in a model's words are no markup."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+
+
+def new_table(title: str | None, texts: Iterable[str], figures: Iterable[str] = ()) -> Table:
+    """Return an empty table: columns of texts, then columns of figures."""
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for name in texts:
+        table.add_column(name, overflow="fold")
+    for name in figures:
+        table.add_column(name, justify="right", overflow="fold")
+    return table
+
+
+def count_text(number: int, noun: str) -> str:
+    """Return a number with its English noun in the right form."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def counts_text(counts: Mapping[str, int]) -> str:
+    """Return counts by their reason, side by side; a dash where there are none."""
+    return ", ".join(f"{reason} {number}" for reason, number in counts.items()) or "–"
+
+
+def cost_text(usage: Usage) -> str:
+    """Return the cost in USD, or that it is unknown."""
+    if usage.cost_usd is None:
+        return "cost unknown"
+    return f"${usage.cost_usd:.4f}" if usage.cost_usd else "$0"
+
+
+def usage_texts(usage: Usage) -> tuple[str, str, str]:
+    """Return the calls, all tokens, and the cost, each with its noun."""
+    tokens = usage.prompt_tokens + usage.completion_tokens
+    return count_text(usage.calls, "call"), f"{tokens:,} tokens", cost_text(usage)
+
+
+USAGE_COLUMNS = ("calls", "tokens in", "tokens out", "cost")
+
+
+def usage_cells(usage: Usage) -> tuple[str, ...]:
+    """Return what stands under ``USAGE_COLUMNS``."""
+    figures = (usage.calls, usage.prompt_tokens, usage.completion_tokens)
+    return *(f"{figure:,}" for figure in figures), cost_text(usage)
+
+
+def show_estimate(estimate: Estimate, *, as_json: bool) -> None:
+    """Print calls, tokens and cost per stage, and what the command's estimate assumes and leaves out."""
+    from character.cli.options import commands
+
+    if as_json:
+        print_json({name: stage.model_dump() for name, stage in estimate.items()})
+        return
+    table = new_table("estimate: nothing was sent", ["stage"], USAGE_COLUMNS)
+    for name, usage in estimate.items():
+        table.add_row(name, *usage_cells(usage))
+    console = new_console()
+    console.print(table)
+    console.print(commands()[str(click.get_current_context().command.name)]["limits"], style="dim")
+    if estimate.unmeasured:
+        console.print(f"Not measured: what {', '.join(estimate.unmeasured)} takes.", style="dim")
