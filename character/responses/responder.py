@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypedDict, Unpack, get_args
 
 import dspy
 
@@ -16,7 +16,7 @@ from character.backends.measuring import alike
 from character.backends.predictors import as_predictor
 from character.constitution import Constitution, Trait
 from character.errors import InputError, UnknownNameError
-from character.inputs import as_message, as_trait
+from character.inputs import as_message, as_trait, spelled_out
 from character.records import LEVELS, Candidate, Candidates, Drop, Level, Message, Usage
 from character.responses.filters import unusable
 from character.text import language_name, stable_seed
@@ -42,6 +42,17 @@ def spread_levels(num_candidates: int, *, has_opposite: bool = False) -> tuple[L
     return (*_SPREAD, *opposite, *_MORE)[:num_candidates]
 
 
+class Repairs(TypedDict, total=False):
+    """What a responder does about replies that cannot be used: options that ``[responses]`` has as well."""
+
+    max_reasks: int
+    max_refills: int
+    max_response_tokens: int | None
+
+
+_REPAIRS: Repairs = {"max_reasks": 1, "max_refills": 1, "max_response_tokens": None}
+
+
 class Responder(RecipeModule):
     """Answers a message several times, with the trait absent, subtle, natural, overdone or opposite.
 
@@ -62,6 +73,7 @@ class Responder(RecipeModule):
     signature of one's own with the fields that ``RespondInCharacter`` has.
     """
 
+    @spelled_out(Repairs, _REPAIRS)
     def __init__(
         self,
         num_candidates: int = 4,
@@ -70,12 +82,13 @@ class Responder(RecipeModule):
         conditioning: Literal["trait", "character"] = "trait",
         calls: Calls = "per_candidate",
         lms: Sequence[Any] = (),
-        max_reasks: int = 1,
-        max_refills: int = 1,
-        max_response_tokens: int | None = None,
         predictor: dspy.Module | type[dspy.Signature] | None = None,
+        **repairs: Unpack[Repairs],
     ) -> None:
         super().__init__()
+        chosen: Any = {**_REPAIRS, **repairs}
+        if unknown_options := chosen.keys() - _REPAIRS.keys():
+            raise TypeError(f"Responder has no option {min(unknown_options)!r}; it has {', '.join(_REPAIRS)}")
         spread_levels(num_candidates)
         if levels is not None and not MIN_CANDIDATES <= len(levels) <= MAX_CANDIDATES:
             raise InputError(f"found {len(levels)} levels.", expected="2 to 8")
@@ -89,8 +102,8 @@ class Responder(RecipeModule):
         if calls == "per_message":
             self.respond_at_each = dspy.Predict(RespondAtEachExpression)
         self.num_candidates, self.conditioning, self.calls = num_candidates, conditioning, calls
-        self.max_reasks, self.max_refills = max_reasks, max_refills
-        self.max_response_tokens = max_response_tokens
+        self.max_reasks, self.max_refills = chosen["max_reasks"], chosen["max_refills"]
+        self.max_response_tokens = chosen["max_response_tokens"]
         self.levels = tuple(levels) if levels is not None else None
         self.lms = tuple(lms)
 

@@ -10,6 +10,7 @@ import dspy
 from pydantic import BaseModel
 
 from character.backends.own_steps import STEP_INVALID, Outcome, StepCall
+from character.config import Config
 from character.constitution import Constitution, Trait
 from character.errors import InputError, StepFailedError
 from character.messages.slices import MessageSlices
@@ -100,6 +101,21 @@ class OwnProgram:
             f"the program {self.name} returned a {type(outcome.result).__name__}.",
             expected="a CharacterResult, as a CharacterProgram inside it returns",
         )
+
+
+def with_models(program: Any, config: Config, lms: Mapping[str, Any]) -> CharacterProgram | OwnProgram:
+    """Return the program that a run drives, with the configured models where it brings none."""
+    if program is None:
+        return CharacterProgram.from_config(config, lms)
+    if any(not inner.lms for inner in inner_programs(program)):
+        program = program.deepcopy()
+        for inner in inner_programs(program):
+            inner.lms = inner.lms or lms
+    if isinstance(program, CharacterProgram) and is_driven_by_steps(program):
+        return program
+    own = OwnProgram(program)
+    own.lm = lms["default"] if own.inner is None else None
+    return own
 
 
 def is_driven_by_steps(program: Any) -> bool:

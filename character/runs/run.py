@@ -27,7 +27,7 @@ from character.records import Candidates, Drop, Message, MessageBatch, Ranking, 
 from character.runs.estimate import check_design, estimate
 from character.runs.event_loop import run_on_own_loop
 from character.runs.identity import run_identity
-from character.runs.programs import OwnProgram, inner_programs, is_driven_by_steps, program_identity
+from character.runs.programs import OwnProgram, is_driven_by_steps, program_identity, with_models
 from character.runs.session import FolderKind, Session
 from character.runs.slices import StoredSlices
 from character.runs.summary import RunSummary, summarize
@@ -175,26 +175,10 @@ async def _sitting(plan: _Plan, out: Path | str, options: RunOptions) -> RunSumm
         )
         for note in ranker_notes(config, constitution.language):
             session.log.write("ranker", note=note)
-        program = _with_models(own, keep_ranker(session.folder, config), session)
+        program = with_models(own, keep_ranker(session.folder, config), session.lms())
         await _Run(session, plan, program, options.get("on_progress")).sit()
         session.log.write("finished", **session.store.counts())
         return summarize(session.store)
-
-
-def _with_models(program: Any, config: Config, session: Session) -> CharacterProgram | OwnProgram:
-    """Return the program that a run drives, with the configured models where it brings none."""
-    lms = session.lms()
-    if program is None:
-        return CharacterProgram.from_config(config, lms)
-    if any(not inner.lms for inner in inner_programs(program)):
-        program = program.deepcopy()
-        for inner in inner_programs(program):
-            inner.lms = inner.lms or lms
-    if isinstance(program, CharacterProgram) and is_driven_by_steps(program):
-        return program
-    own = OwnProgram(program)
-    own.lm = lms["default"] if own.inner is None else None
-    return own
 
 
 class _Run:
