@@ -102,8 +102,9 @@ class Responder(RecipeModule):
         if calls == "per_message":
             self.respond_at_each = dspy.Predict(RespondAtEachExpression)
         self.num_candidates, self.conditioning, self.calls = num_candidates, conditioning, calls
-        self.max_reasks, self.max_refills = chosen["max_reasks"], chosen["max_refills"]
-        self.max_response_tokens = chosen["max_response_tokens"]
+        self.max_reasks: int = chosen["max_reasks"]
+        self.max_refills: int = chosen["max_refills"]
+        self.max_response_tokens: int | None = chosen["max_response_tokens"]
         self.levels = tuple(levels) if levels is not None else None
         self.lms = tuple(lms)
 

@@ -110,7 +110,7 @@ def with_models(program: Any, config: Config, lms: Mapping[str, Any]) -> Charact
     if any(not inner.lms for inner in inner_programs(program)):
         program = program.deepcopy()
         for inner in inner_programs(program):
-            inner.lms = inner.lms or lms
+            inner.lms = inner.lms or dict(lms)
     if isinstance(program, CharacterProgram) and is_driven_by_steps(program):
         return program
     own = OwnProgram(program)
