@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
+import threading
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache, partial, wraps
@@ -99,17 +100,44 @@ def by_tasks(steps: Callable[P, Steps[T]]) -> Callable[P, Coroutine[Any, Any, T]
 
 
 def parallel(functions: Sequence[Callable[[], T]], *, limit: int = 16) -> list[T]:
-    """Return the functions' results in order, run in at most ``limit`` threads that share this context."""
+    """Return the functions' results in order, run in at most ``limit`` threads that share this context.
+
+    After an error, or an interrupt, nothing more is started; what is in flight ends, and then it is raised.
+    """
     if len(functions) <= 1:
         return [function() for function in functions]
+    stopped = threading.Event()
+
+    def unless_stopped(function: Callable[[], T]) -> T:
+        if stopped.is_set():
+            raise CancelledError
+        try:
+            return function()
+        except BaseException:
+            stopped.set()
+            raise
+
     with ThreadPoolExecutor(max_workers=min(limit, len(functions))) as pool:
         # One copy of the context each: DSPy's settings travel in it, and a copy cannot be entered twice.
-        futures = [pool.submit(contextvars.copy_context().run, function) for function in functions]
+        futures = [
+            pool.submit(contextvars.copy_context().run, unless_stopped, function) for function in functions
+        ]
         try:
+            wait(futures, return_when=FIRST_EXCEPTION)
+            failed = next(
+                (f for f in futures if f.done() and not f.cancelled() and _is_real(f.exception())), None
+            )
+            if failed is not None:
+                failed.result()
             return [future.result() for future in futures]
         except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)  # what is in flight ends, nothing more begins
+            stopped.set()
+            pool.shutdown(wait=True, cancel_futures=True)
             raise
+
+
+def _is_real(error: BaseException | None) -> bool:
+    return error is not None and not isinstance(error, CancelledError)
 
 
 async def aparallel(functions: Sequence[Callable[[], Any]], *, limit: int | None = None) -> list[Any]:
@@ -154,6 +182,20 @@ def _parameters(module: Any) -> Mapping[str, inspect.Parameter]:
         kind: Any = type(module)
         called = kind.forward if "forward" in ways(kind) else kind.aforward
     return _signature(called).parameters
+
+
+def _names_taken(module: Any, names: Collection[str]) -> Collection[str]:
+    """Return the names that a module takes: its parameters', and where it takes any, those of what it wraps.
+
+    A wrapper is a module that takes any argument and holds one other module; without one it gets ``names``.
+    """
+    parameters = _parameters(module)
+    named = [name for name, each in parameters.items() if each.kind is not each.VAR_KEYWORD]
+    if len(named) == len(parameters):
+        return named
+    held = vars(module).values() if isinstance(module, dspy.Module) else ()
+    wrapped = [each for each in held if isinstance(each, dspy.Module) and not isinstance(each, dspy.Predict)]
+    return {*named, *(_names_taken(wrapped[0], names) if len(wrapped) == 1 else names)}
 
 
 def ways(kind: type) -> frozenset[str]:
@@ -256,13 +298,9 @@ class ModuleCall:
         return self._taken(())
 
     def _taken(self, names: Collection[str]) -> dict[str, Any]:
-        """Return the arguments that the module names; where it takes any, also those of these names."""
-        parameters = _parameters(self.module)
-        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
-            names = ()
-        elif not names:
-            names = self.arguments
-        return {name: value for name, value in self.arguments.items() if name in parameters or name in names}
+        """Return the arguments that the module names; one that takes any gets these, or what it wraps takes."""
+        taken = _names_taken(self.module, names or self.arguments)
+        return {name: value for name, value in self.arguments.items() if name in taken}
 
     def _context(self) -> AbstractContextManager[Any]:
         return nullcontext() if self.lm is None else dspy.context(lm=self.lm)

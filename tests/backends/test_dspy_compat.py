@@ -210,3 +210,59 @@ def test_a_module_that_returns_records_is_not_warned_about(
     with dspy.context(lm=dspy.utils.DummyLM([{"answer": "4"}]), track_usage=True):
         module()(question="2 + 2?")
     assert ("Failed to set LM usage" in caplog.text) is warns
+
+
+def _says(text: str) -> dspy.LM:
+    return dspy.utils.DummyLM([{"answer": text}] * 4)
+
+
+def test_every_call_of_a_model_goes_by_the_route_and_else_to_the_model_itself() -> None:
+    """Else a run could not cap what a program's own models are asked."""
+    theirs, ours = _says("theirs"), _says("ours")
+    ask = dspy.Predict("question -> answer")
+    with dspy.context(lm=theirs):
+        assert ask(question="?").answer == "theirs"
+        with dspy_compat.routing(lambda _lm: ours):
+            assert ask(question="?").answer == "ours"
+            assert asyncio.run(ask.acall(question="?")).answer == "ours"
+            assert "ours" in theirs("?")[0]
+            with dspy_compat.routing(None):
+                assert ask(question="?").answer == "theirs"
+
+
+def test_it_is_known_how_a_model_can_be_asked() -> None:
+    """Else a model of somebody's own would be asked in a way that it does not have."""
+
+    class Own(dspy.BaseLM):
+        def forward(self, prompt: Any = None, messages: Any = None, **options: Any) -> Any:
+            return None
+
+    class OwnAwaitable(Own):
+        async def aforward(self, prompt: Any = None, messages: Any = None, **options: Any) -> Any:
+            return None
+
+    class Overridden(dspy.LM):
+        def forward(self, prompt: Any = None, messages: Any = None, **options: Any) -> Any:
+            return None
+
+    plain = dspy.LM("openai/x")
+    assert [
+        dspy_compat.only_forwards(each)
+        for each in (plain, Own("x"), OwnAwaitable("x"), Overridden("openai/x"))
+    ] == [
+        False,
+        True,
+        True,
+        True,
+    ]
+    assert [
+        dspy_compat.has_async_calls(each)
+        for each in (plain, Own("x"), OwnAwaitable("x"), Overridden("openai/x"))
+    ] == [
+        True,
+        False,
+        True,
+        False,
+    ]
+    assert dspy_compat.engine_of(plain) == "auto"
+    assert dspy_compat.engine_of(Own("x")) is None
