@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,15 +58,26 @@ def records(folder: Path) -> dict[str, str]:
 
 
 def kill_and_resume(
-    folder: Path, *, num_messages: int, in_flight: int, kills: int, latency_s: float = 0.05, seed: int = 0
+    folder: Path,
+    *,
+    num_messages: int,
+    in_flight: int,
+    kills: int,
+    latency_s: float = 0.05,
+    seed: int = 0,
+    command: Callable[..., list[str]] = command,
+    calls_per_message: int = 5,
 ) -> dict[str, Any]:
-    """Return what a run that is killed and resumed again and again did, against an undisturbed one."""
+    """Return what a run that is killed and resumed again and again did, against an undisturbed one.
+
+    ``command`` makes the command line of the run from the folder with its messages, its own folder, and options.
+    """
     write_inputs(folder, num_messages)
     (folder / "config.toml").write_text(
         f"[backends.default]\nmodel = 'openai/load'\nmax_in_flight = {in_flight}\n"
     )
     rng = random.Random(seed)
-    calls = 5 * num_messages
+    calls = calls_per_message * num_messages
     with LoadServer(Load(latency_s=latency_s, sigma=0.5)) as server:
         options = ("--config", folder / "config.toml", "--api-base", server.url, "--concurrency", in_flight)
         moments = sorted(rng.randrange(1, calls) for _ in range(kills))
