@@ -298,7 +298,7 @@ class ModuleCall:
         return self._taken(())
 
     def _taken(self, names: Collection[str]) -> dict[str, Any]:
-        """Return the arguments that the module names; one that takes any gets these, as its inner one does."""
+        """Return the arguments that the module names; one that takes any gets what it wraps does."""
         taken = _names_taken(self.module, names or self.arguments)
         return {name: value for name, value in self.arguments.items() if name in taken}
 
