@@ -5,6 +5,7 @@ A release of DSPy may move any of them. ``tests/backends/test_dspy_compat.py`` s
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -54,7 +55,10 @@ def _route_calls() -> None:
 
     @wraps(acall)
     async def routed_acall(lm: Any, *args: Any, **kwargs: Any) -> Any:
-        return await acall(routed(lm), *args, **kwargs)
+        answering = routed(lm)
+        if answering is lm and not has_async_calls(lm):  # DSPy would raise; a thread waits as well
+            return await asyncio.to_thread(call, lm, *args, **kwargs)
+        return await acall(answering, *args, **kwargs)
 
     dspy.BaseLM.__call__, dspy.BaseLM.acall = routed_call, routed_acall
 

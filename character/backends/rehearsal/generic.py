@@ -38,6 +38,10 @@ def fill(field: Field, asked: Assignment) -> Any:
         return rng.choice(field.allowed)
     if field.schema:
         schema = json.loads(field.schema)
+        if schema.get("items", {}).get("type") in ("number", "integer", "boolean"):
+            # A list of scores or marks has one for each of what is listed, if anything is.
+            shown = max((len(asked.listed(name)) for name in asked.values), default=0)
+            schema = {"minItems": max(1, shown), **schema}
         return _Maker(schema.get("$defs", {}), _keys(asked), partial(_text, field, asked), rng).make(schema)
     if field.type in _SIMPLE:
         return _SIMPLE[field.type](rng)
