@@ -117,6 +117,11 @@ def run(
     kept in each case.
     """
     job = _planned(constitution, config, options)
+    if dry_run and options.get("program") is not None:
+        raise InputError(
+            "an estimate is made of what the configuration describes, and a program of its own is given.",
+            fix="leave out program= for an estimate; [budget] max_calls caps what a program may ask.",
+        )
     if dry_run:
         return estimate(job.constitution, job.config, job.given)
     return run_on_own_loop(partial(_sitting, job, out, options))

@@ -293,6 +293,12 @@ def test_another_program_in_a_folder_is_refused_by_what_differs_and_the_same_goe
     assert run(one, tmp_path / "run", program=CharacterProgram(), messages=batches(1)) == first
 
 
+def test_an_estimate_of_a_program_of_ones_own_is_refused(constitution: Constitution, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="program of its own"):
+        run(constitution, tmp_path / "run", dry_run=True, program=CharacterProgram())
+    assert not (tmp_path / "run").exists()
+
+
 def test_verbs_work_inside_a_running_event_loop(constitution: Constitution, tmp_path: Path) -> None:
     async def cell() -> int:
         return run(constitution.only(["patience"]), tmp_path / "run", messages=batches(2)).pairs
