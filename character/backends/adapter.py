@@ -14,12 +14,14 @@ import dspy
 from dspy.adapters.utils import apply_output_field_defaults, format_field_value, parse_value
 from dspy.utils.exceptions import AdapterParseError
 
+from character.backends.plain import plain
+
 _FENCED = re.compile(r"^```[A-Za-z]*\n(.*)\n```$", re.DOTALL)
 _HEADER = re.compile(r"^\s*\[\[ ## (\w+) ## \]\]\s?")
 
 
 class CharacterAdapter(dspy.ChatAdapter):
-    """A ChatAdapter with byte-identical prompts and four differences.
+    """A ChatAdapter with byte-identical prompts and five differences.
 
     - The system message and the closing requirements depend on the signature alone and are built once.
     - Reading a reply, only the signature's own output fields and ``completed`` count as headers, so a
@@ -27,6 +29,7 @@ class CharacterAdapter(dspy.ChatAdapter):
       occurs twice makes the reply unreadable instead of silently losing the second.
     - Lists and objects are read as JSON or as Python literals, never repaired: what is not well formed
       is unreadable, because a repaired list of scores is a guess.
+    - A record is shown as its text, without the level, seed, model and ids that are no judge's business.
     - There is no second call through JSONAdapter: modules re-ask with the fault shown, and count it.
     """
 
@@ -63,6 +66,8 @@ class CharacterAdapter(dspy.ChatAdapter):
         for name, field in signature.input_fields.items():
             if name in inputs:
                 value = inputs[name]
+                if type(value) is not str:
+                    value = plain(value)
                 text = value if type(value) is str else _plain_json(field, value)
                 if text is None:
                     text = format_field_value(field_info=field, value=value)

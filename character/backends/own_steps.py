@@ -15,12 +15,13 @@ from typing import Any, TypeVar
 import dspy
 from dspy.utils.exceptions import AdapterParseError, LMError
 
-from character.backends.call import SERVER_FAULTS, classify, observation_of, taken_by
+from character.backends.call import SERVER_FAULTS, classify, lean_settings, observation_of, taken_by
 from character.backends.drivers import ModuleCall
 from character.backends.observe import Unit, entering
+from character.backends.plain import plain, turns_of
 from character.backends.predictors import signature_of
 from character.backends.waiting import blocking, run_blocking
-from character.constitution import Constitution, Trait
+from character.constitution import Trait
 from character.errors import (
     BackendUnavailableError,
     BudgetReachedError,
@@ -89,7 +90,8 @@ class StepCall(ModuleCall):
             history=[]
         )  # it stands among DSPy's calling modules, to get what every call writes
         self._accepted()  # what the step cannot be given is no message's fault
-        around = {"caller_modules": [*(dspy.settings.caller_modules or []), probe], "trace": []}
+        around = lean_settings() | {"trace": []}
+        around["caller_modules"] = [*(dspy.settings.caller_modules or []), probe]
         with dspy.context(**around), entering(unit):
             try:
                 outcome = Outcome(await call())
@@ -132,26 +134,16 @@ class StepCall(ModuleCall):
 
 def plain_values(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return a step's inputs as a judge is to see them: texts, a trait's fields; no level or model."""
-    values: dict[str, Any] = {}
-    for name, value in arguments.items():
+    values: dict[str, Any] = {name: plain(value) for name, value in arguments.items() if name != "seed"}
+    for value in arguments.values():
         match value:
             case Message():
-                values["message"] = value.text if len(value.turns) == 1 else _turns(value)
-                values |= {"conversation": _turns(value), "language": language_name(value.language)}
+                values |= {"conversation": turns_of(value), "language": language_name(value.language)}
             case Candidates():
-                values |= {"candidates": value.texts, "responses": value.texts}
+                values["responses"] = value.texts
             case Trait():
-                values["trait"] = value.brief()
                 values.setdefault("language", language_name(detect_language(value.description)))
-            case Constitution():
-                values["constitution"] = [trait.brief() for trait in value.traits]
-            case _ if name in ("responses", "existing", "kind", "num_messages"):
-                values[name] = list(value) if isinstance(value, tuple) else value
     return values
-
-
-def _turns(message: Message) -> list[dict[str, str]]:
-    return [turn.model_dump() for turn in message.turns]
 
 
 class FailureWatch:

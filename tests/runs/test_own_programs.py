@@ -182,6 +182,26 @@ def test_a_plain_signature_is_given_texts_and_no_more(constitution: Constitution
         asking(trait=constitution.traits[0], messages=[QUESTIONS[0]])
 
 
+def test_records_that_a_step_hands_to_a_predictor_are_shown_as_texts(constitution: Constitution) -> None:
+    lm, judge = (
+        OwnLM(lambda _request: marked(scores="[0.9, 0.2, 0.1]")),
+        dspy.Predict("message, candidates, trait, all -> scores: list[float]"),
+    )
+
+    class Judge(dspy.Module):
+        def forward(
+            self, message: Message, candidates: Candidates, trait: Trait, constitution: Constitution
+        ) -> Any:
+            return judge(message=message, candidates=candidates, trait=trait, all=constitution)
+
+    program = CharacterProgram(responder=three_replies, ranker=Judge(), lms={"default": lm})
+    assert program(trait="patience", constitution=constitution, messages=[QUESTIONS[0]]).pairs
+    (prompt,) = lm.prompts
+    assert "Reply 2 to:" in prompt
+    assert "Lets the light side of things show" in prompt
+    assert not any(word in prompt for word in ("message_id", "level", "seed", "brief"))
+
+
 def test_a_predictor_of_ones_own_asks_and_one_that_cannot_is_refused_at_once(
     rehearsal: dspy.LM, patience: Trait
 ) -> None:
