@@ -9,7 +9,7 @@ from character.records import Candidate, Candidates, Message, Record
 
 
 def plain(value: Any) -> Any:
-    """Return what a prompt shows of a value: a record's texts, those of a list of records, others as they are."""
+    """Return what a prompt shows of a value: of records their texts, others as they are."""
     match value:
         case Message():
             return value.text if len(value.turns) == 1 else turns_of(value)
