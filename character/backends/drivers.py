@@ -98,6 +98,15 @@ def by_tasks(steps: Callable[P, Steps[T]]) -> Callable[P, Coroutine[Any, Any, T]
     return aforward
 
 
+def called_as(forward: Callable[P, T]) -> Callable[[object], Callable[P, T]]:
+    """Return what tells type checkers that a module's call takes and returns what its ``forward`` does.
+
+    DSPy's ``__call__`` and ``acall`` pass everything on to it, and say so to nobody. This is for declarations
+    under ``TYPE_CHECKING``: it changes nothing when a program runs.
+    """
+    return lambda _declared: forward
+
+
 def parallel(functions: Sequence[Callable[[], T]], *, limit: int = 16) -> list[T]:
     """Return the functions' results in order, run in at most ``limit`` threads that share this context."""
     if len(functions) <= 1:

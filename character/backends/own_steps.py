@@ -131,7 +131,7 @@ class StepCall(ModuleCall):
 
 
 def plain_values(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a step's inputs as a judge is to see them: texts and a trait's fields; no level, seed or model."""
+    """Return a step's inputs as a judge is to see them: texts, a trait's fields; no level, seed or model."""
     values: dict[str, Any] = {}
     for name, value in arguments.items():
         match value:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import dspy
 
 from character.backends.call import Call, Reply
-from character.backends.drivers import RecipeModule, Steps, adrive, drive
+from character.backends.drivers import RecipeModule, Steps, adrive, called_as, drive
 from character.backends.measuring import alike
 from character.backends.predictors import as_predictor
 from character.constitution import Constitution, Trait
@@ -96,8 +96,8 @@ class Responder(RecipeModule):
 
     def forward(
         self,
-        message: Message | str,
-        trait: Trait | str,
+        message: Message | Sequence[Mapping[str, str]] | str,
+        trait: Trait | Mapping[str, Any] | str,
         *,
         constitution: Constitution | None = None,
         seed: int = 0,
@@ -108,8 +108,8 @@ class Responder(RecipeModule):
 
     async def aforward(
         self,
-        message: Message | str,
-        trait: Trait | str,
+        message: Message | Sequence[Mapping[str, str]] | str,
+        trait: Trait | Mapping[str, Any] | str,
         *,
         constitution: Constitution | None = None,
         seed: int = 0,
@@ -117,6 +117,14 @@ class Responder(RecipeModule):
         """Do as ``forward`` does, on the event loop."""
         trait = as_trait(trait)
         return await adrive(self._steps(as_message(message, trait), trait, constitution, seed))
+
+    if TYPE_CHECKING:
+
+        @called_as(forward)
+        def __call__(self) -> None: ...
+
+        @called_as(aforward)
+        def acall(self) -> None: ...
 
     def _steps(
         self, message: Message, trait: Trait, constitution: Constitution | None, seed: int
