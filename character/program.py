@@ -86,6 +86,9 @@ class CharacterProgram(RecipeModule):
     none repeats another, whichever slice or kind it is of.
     """
 
+    _kept = ("seed", "max_in_flight", *_DEFAULTS)
+    _model_places, _step_places = ("lms",), ("generator", "responder", "ranker")
+
     @spelled_out(ProgramSettings, _DEFAULTS)
     def __init__(
         self,

@@ -21,6 +21,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 import dspy
 
 from character.backends.dspy_compat import without_usage_note
+from character.backends.saving import KeptModule
 from character.backends.waiting import blocking, run_blocking
 from character.protocols import LanguageModel
 
@@ -179,7 +180,7 @@ _signature = lru_cache(maxsize=256)(inspect.signature)
 
 
 @without_usage_note
-class RecipeModule(dspy.Module):
+class RecipeModule(KeptModule):
     """Base of our steps: a subclass that overrides ``forward`` alone, or ``aforward`` alone, runs by it
     everywhere.
     """

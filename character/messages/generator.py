@@ -38,6 +38,8 @@ class MessageGenerator(RecipeModule):
     of one's own with the fields that ``GenerateMessages`` has. Raises ValueError for values out of range.
     """
 
+    _kept = ("turns", "batch_size", "max_refills", "oversample", "check")
+
     def __init__(
         self,
         *,
@@ -57,6 +59,9 @@ class MessageGenerator(RecipeModule):
         self.check = dspy.Predict(CheckMessages) if check else None
         self.turns, self.batch_size, self.max_refills = turns, batch_size, max_refills
         self.oversample = oversample
+
+    def _settings(self) -> dict[str, Any]:
+        return {**super()._settings(), "check": self.check is not None}
 
     def _steps(
         self,

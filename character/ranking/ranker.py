@@ -65,6 +65,9 @@ class Ranker(RecipeModule):
     ranking is unsuitable.
     """
 
+    _kept = ("strategy", "passes", "max_reasks", "calibration", *_PASSING)
+    _model_places = ("jurors",)
+
     @spelled_out(Passing, _PASSING)
     def __init__(
         self,
@@ -94,6 +97,11 @@ class Ranker(RecipeModule):
         self.strategy, self.passes, self.max_passes = strategy, passes, max_passes or default
         self.min_gain, self.tournament, self.method = chosen["min_gain"], tournament, method
         self.jurors, self.calibration, self.max_reasks = dict(jurors or {}), calibration, max_reasks
+
+    @classmethod
+    def _options(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        saved = settings.get("calibration")
+        return {**settings, "calibration": None if saved is None else Calibration.model_validate(saved)}
 
     def _steps(
         self,

@@ -62,6 +62,17 @@ class Responder(RecipeModule):
     signature of one's own with the fields that ``RespondInCharacter`` has.
     """
 
+    _kept = (
+        "num_candidates",
+        "levels",
+        "conditioning",
+        "calls",
+        "max_reasks",
+        "max_refills",
+        "max_response_tokens",
+    )
+    _model_places = ("lms",)
+
     def __init__(
         self,
         num_candidates: int = 4,
