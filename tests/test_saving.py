@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import json
 import pickle
 import threading
@@ -331,3 +332,9 @@ def test_a_whole_program_with_a_key_in_it_says_so(tmp_path: Path) -> None:
     program = CharacterProgram(lms={"default": dspy.LM("openai/x", api_key=KEY)})
     with pytest.warns(UserWarning, match=r"holds the key of lms\['default'\]"):
         program.save(tmp_path / "whole", save_program=True)
+
+
+@pytest.mark.parametrize("kind", [CharacterProgram, MessageGenerator, Responder, Ranker])
+def test_every_option_of_a_step_is_saved_or_is_a_part_or_a_model(kind: Any) -> None:
+    options = set(inspect.signature(kind.__init__).parameters) - {"self", "predictor"}
+    assert options == {*kind._kept, *kind._model_places, *kind._step_places}
