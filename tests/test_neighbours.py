@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import os
 import subprocess
 import sys
@@ -83,3 +84,8 @@ def test_our_files_import_the_two_packages_by_from_alone() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 assert not {each.name.partition(".")[0] for each in node.names} & set(NAMES), path
+
+
+def test_where_nothing_hides_ours_they_have_no_second_name() -> None:
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("character._own.optimizers")

@@ -19,7 +19,6 @@ from types import CodeType, ModuleType
 HOME = Path(__file__).resolve().parent.parent.parent
 NAMES = ("signatures", "optimizers")
 _hidden: set[str] = set()
-__path__.append(str(HOME))
 
 
 def settle() -> None:
@@ -42,6 +41,7 @@ def settle() -> None:
             )
         _hidden.add(name)
     if _hidden:
+        __path__.append(str(HOME))
         sys.meta_path.insert(0, _OwnFinder())
 
 
