@@ -13,11 +13,11 @@ import warnings
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from character._own import own_name, settle
 from character._version import __version__
 
 # DSPy and LiteLLM would else fetch a price list from the web on first use.
@@ -167,7 +167,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"module 'character' has no attribute {name!r}")
     home, name_there = _HOME_OF[name]
-    value = getattr(import_module(home), name_there)
+    value = getattr(import_module(own_name(home)), name_there)
     globals()[name] = value
     return value
 
@@ -194,20 +194,4 @@ class _MovedModules(MetaPathFinder, Loader):
 
 
 sys.meta_path.append(_MovedModules())
-
-
-def _check_neighbours() -> None:
-    """Raise one clear error where another package named ``signatures`` or ``optimizers`` hides ours."""
-    home = Path(__file__).resolve().parent.parent
-    for name in ("signatures", "optimizers"):
-        spec = find_spec(name)
-        found = Path(spec.origin).resolve().parent.parent if spec and spec.origin else None
-        if found != home:
-            raise ImportError(
-                f"the package {name!r} that Python finds is not the one that came with character: "
-                f"found {spec.origin if spec else 'none'}, expected {home / name}. "
-                f"Rename or uninstall the other package, or run from a folder that has no {name} of its own."
-            )
-
-
-_check_neighbours()
+settle()

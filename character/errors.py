@@ -72,10 +72,6 @@ class StoreError(CharacterError, OSError):
     exit_code = 2
 
 
-class StepFailedError(CharacterError, RuntimeError):
-    """A step of somebody else's failed for every message, so that going on would help nobody."""
-
-
 class BudgetReachedError(CharacterError):
     """A cap on cost, tokens or calls was reached; everything finished is kept."""
 
@@ -90,3 +86,7 @@ class BackendUnavailableError(CharacterError, ConnectionError):
 
 class InvalidReplyError(CharacterError, ValueError):
     """A step of a program returned something its contract does not allow (wrong shape, range or type)."""
+
+
+class StepFailedError(InvalidReplyError):
+    """A step of somebody else's failed for every message, so that going on would help nobody."""

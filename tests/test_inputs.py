@@ -71,18 +71,18 @@ def test_usage_is_on_the_records_and_dspy_does_not_complain(caplog: pytest.LogCa
     ("call", "error", "said"),
     [
         (lambda: MessageGenerator()("patience", "riddle"), UnknownNameError, "情境型"),
-        (lambda: MessageGenerator()(3), InputError, "found a int"),
+        (lambda: MessageGenerator()(3), InputError, "found a int"),  # type: ignore[arg-type]
         (lambda: Responder("4"), InputError, "2 to 8"),  # type: ignore[arg-type]
         (lambda: Responder(levels=["natural", "loud"]), UnknownNameError, "overdone"),  # type: ignore[list-item]
-        (lambda: Responder()(3, "patience"), InputError, "a Message, a text"),
+        (lambda: Responder()(3, "patience"), InputError, "a Message, a text"),  # type: ignore[arg-type]
         (lambda: Ranker()("Hi?", "one text", "patience"), InputError, "a list of texts"),
         (lambda: CharacterProgram(ranker="mine"), InputError, "callable"),  # type: ignore[arg-type]
         (lambda: CharacterProgram(lms={"ranking": "openai/x"}), InputError, "build_lm"),  # type: ignore[dict-item]
         (lambda: CharacterProgram(kinds=("riddle",)), UnknownNameError, "riddle"),  # type: ignore[arg-type]
         (lambda: CharacterProgram(kinds=("question", "question")), InputError, "each once"),
         (lambda: CharacterProgram(messages_per_trait=0), InputError, "at least 1"),
-        (lambda: CharacterProgram()(trait=3), InputError, "found a int"),
-        (lambda: CharacterProgram()(constitution=3), InputError, "path of a file"),
+        (lambda: CharacterProgram()(trait=3), InputError, "found a int"),  # type: ignore[arg-type]
+        (lambda: CharacterProgram()(constitution=3), InputError, "path of a file"),  # type: ignore[arg-type]
         (
             lambda: CharacterProgram(generator=_says("hello there"))(trait="patience"),
             InvalidReplyError,

@@ -22,6 +22,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 import dspy
 
 from character.backends.dspy_compat import without_usage_note
+from character.backends.saving import KeptModule
 from character.backends.waiting import blocking, run_blocking
 from character.protocols import LanguageModel
 
@@ -97,6 +98,15 @@ def by_tasks(steps: Callable[P, Steps[T]]) -> Callable[P, Coroutine[Any, Any, T]
         return await adrive(steps(*args, **inputs))
 
     return aforward
+
+
+def called_as(forward: Callable[P, T]) -> Callable[[object], Callable[P, T]]:
+    """Return what tells type checkers that a module's call takes and returns what its ``forward`` does.
+
+    DSPy's ``__call__`` and ``acall`` pass everything on to it, and say so to nobody. This is for declarations
+    under ``TYPE_CHECKING``: it changes nothing when a program runs.
+    """
+    return lambda _declared: forward
 
 
 def parallel(functions: Sequence[Callable[[], T]], *, limit: int = 16) -> list[T]:
@@ -212,7 +222,7 @@ _signature = lru_cache(maxsize=256)(inspect.signature)
 
 
 @without_usage_note
-class RecipeModule(dspy.Module):
+class RecipeModule(KeptModule):
     """Base of our steps: a subclass that overrides ``forward`` alone, or ``aforward`` alone, runs by it
     everywhere.
     """

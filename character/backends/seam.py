@@ -57,6 +57,15 @@ class Backend:
         self.source = self.own or SOURCES[self.config.kind](self.config)
         self.health = Health(self.config, limit=float(self.config.max_in_flight))
 
+    def __reduce__(self) -> Any:
+        """Pickle the configuration and the name: journal and budget are a run's, connections a process's."""
+        if self.own is not None:
+            raise ConfigError(
+                f"the model {self.config.model_name} has a place in a run and cannot be pickled.",
+                expected="a model as the program brought it",
+            )
+        return _unpickled, (self.config, self.name)
+
     @cached_property
     def price(self) -> Price | None:
         """The price of the model, looked up once."""
@@ -113,6 +122,10 @@ class Backend:
         )
 
 
+def _unpickled(config: BackendConfig, name: str) -> Backend:
+    return Backend(config, name=name)
+
+
 @dataclass(frozen=True)
 class _Channel:
     """What calls pass from all threads, or from one event loop: a gate, an engine, the way to the journal."""
@@ -136,6 +149,9 @@ class _Seam:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         return self  # connections, limits and the journal are shared by the copies that optimizers make
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.backend,)
 
     def dump_state(self) -> dict[str, Any]:
         """Return the configuration, which names the key's variable and never holds the key."""

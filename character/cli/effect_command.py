@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from character.cli.live_bar import live_bar
-from character.cli.options import command_of, configuration
+from character.cli.options import MESSAGE_FLAGS, command_of, configuration, refuse_unused
 from character.cli.printing import (
     cost_text,
     count_text,
@@ -32,6 +32,7 @@ def command(constitution: Path, out: Path, language: Any, as_json: bool, **flags
     from character.review.reporting import is_reviewed, write_reviewed
 
     _check(flags)
+    refuse_unused(flags, "messages_path", "messages that are given are not generated", MESSAGE_FLAGS)
     models = {name: _backend(flags, name) for name in ("judge", "base", "tuned")}
     backends = {name: backend for name, backend in models.items() if backend}
     config = configuration(flags["settings"], backends=backends)

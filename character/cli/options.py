@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,12 +47,31 @@ def configuration(settings: Iterable[str] = (), **given: Any) -> Config:
     context = click.get_current_context()
     overrides = set_overrides(settings)
     for row, parameter in zip(_rows(str(context.command.name)), context.command.params, strict=True):
+        if "because" in row:
+            continue
         value = context.params[str(parameter.name)]
         if "says" in row:
             value = row["says"] if value else None
         if "sets" in row and value not in (None, ()):
             overrides = merged(overrides, _at(row["sets"], value))
     return load_config(context.params["config_path"], overrides=merged(overrides, given))
+
+
+def refuse_unused(flags: Mapping[str, Any], dest: str, why: str, unused: Iterable[str]) -> None:
+    """Raise ConfigError for the first of the flags that nothing would use beside another that is given."""
+    from character.errors import ConfigError
+
+    given = {str(each.name): each.opts[0] for each in click.get_current_context().command.params}
+    for name in unused:
+        if flags[dest] is not None and flags.get(name) is not None:
+            raise ConfigError(f"found {given[name]} beside {given[dest]}.", expected=f"one of the two: {why}")
+
+
+MESSAGE_FLAGS = (
+    "messages_per_trait",
+    *(f"{each}_messages" for each in ("backend", "lm", "api_base", "api_key_env")),
+)
+"""The flags that say how messages are generated."""
 
 
 def set_overrides(settings: Iterable[str]) -> dict[str, Any]:
@@ -92,6 +111,9 @@ def _rows(name: str) -> Iterator[dict[str, Any]]:
             yield from shared[row]
         elif "backends" in row:
             yield from (_of_step(each, step) for step in row["backends"] for each in shared["backend"])
+        elif "without" in row:
+            flags = [_of_step(each, row["without"])["flag"] for each in shared["backend"]]
+            yield from ({"flag": flag, "because": row["because"]} for flag in flags)
         else:
             yield row
 
@@ -104,12 +126,24 @@ def _of_step(row: dict[str, Any], step: str) -> dict[str, Any]:
 
 
 def _parameter(row: dict[str, Any]) -> click.Parameter:
+    if "because" in row:
+        return click.Option([row["flag"]], hidden=True, expose_value=False, callback=_refusal(row))
     rest = {key: value for key, value in row.items() if key not in _OURS}
     if row.get("unset"):
         rest["default"] = None
     if "argument" in row:
         return click.Argument([row["argument"]], type=_type(row), **rest)
     return click.Option([row["flag"], *([row["dest"]] if "dest" in row else [])], type=_type(row), **rest)
+
+
+def _refusal(row: dict[str, Any]) -> Callable[[click.Context, click.Parameter, Any], None]:
+    """Return what refuses a flag that the command could not use, whatever its value."""
+
+    def refuse(context: click.Context, _parameter: click.Parameter, value: Any) -> None:
+        if value is not None:
+            raise click.UsageError(f"{context.command.name} has no {row['flag']}: {row['because']}.", context)
+
+    return refuse
 
 
 def _type(row: dict[str, Any]) -> Any:

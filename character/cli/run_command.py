@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from character.cli.options import command_of, configuration
+from character.cli.options import MESSAGE_FLAGS, command_of, configuration, refuse_unused
 from character.cli.printing import print_json, show_estimate
 
 
@@ -18,6 +18,7 @@ def command(constitution: Path, out: Path, **flags: Any) -> None:
     from character.ranking.saved import ranker_notes
     from character.runs.run import run
 
+    refuse_unused(flags, "messages_path", "messages that are given are not generated", MESSAGE_FLAGS)
     config, loaded = configuration(flags["settings"]), load_constitution(constitution)
     given: Any = {"messages": flags["messages_path"], "traits": flags["trait_names"]}
     for note in ranker_notes(config, loaded.language):

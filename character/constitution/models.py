@@ -20,8 +20,9 @@ class Trait(Record):
     """A character trait: a nudge on behaviour, never a rule.
 
     ``statement`` is the trait in the first person; ``clarification`` says more where the description is
-    short; ``not_`` (spelled ``not`` in files) what the trait is *not*; ``opposite`` its opposite pole;
-    ``examples`` short examples of behaviour that shows it; ``questions`` messages that call for it.
+    short; ``not_`` (in files ``not``, which Python takes for no name) what the trait is *not*; ``opposite``
+    its opposite pole; ``examples`` short examples of behaviour that shows it; ``questions`` messages that
+    call for it.
     ``target`` is the expression that fits best: stronger than it is as wrong as weaker.
     """
 
@@ -29,7 +30,7 @@ class Trait(Record):
     description: Line
     statement: str = ""
     clarification: str = ""
-    not_: str = Field(default="", alias="not")
+    not_: str = Field(default="", validation_alias="not", serialization_alias="not")
     opposite: str = ""
     examples: tuple[str, ...] = ()
     questions: tuple[Line, ...] = ()

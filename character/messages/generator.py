@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import dspy
 
 from character.backends.call import Call, Reply
-from character.backends.drivers import RecipeModule, Steps, by_tasks, by_threads
+from character.backends.drivers import RecipeModule, Steps, by_tasks, by_threads, called_as
 from character.backends.predictors import as_predictor, needed_outputs
 from character.constitution import Constitution, Trait
 from character.inputs import as_kind, as_trait
@@ -38,6 +38,8 @@ class MessageGenerator(RecipeModule):
     of one's own with the fields that ``GenerateMessages`` has. Raises ValueError for values out of range.
     """
 
+    _kept = ("turns", "batch_size", "max_refills", "oversample", "check")
+
     def __init__(
         self,
         *,
@@ -58,9 +60,12 @@ class MessageGenerator(RecipeModule):
         self.turns, self.batch_size, self.max_refills = turns, batch_size, max_refills
         self.oversample = oversample
 
+    def _settings(self) -> dict[str, Any]:
+        return {**super()._settings(), "check": self.check is not None}
+
     def _steps(
         self,
-        trait: Trait | str,
+        trait: Trait | Mapping[str, Any] | str,
         kind: Kind | str = "question",
         num_messages: int = 6,
         *,
@@ -101,6 +106,14 @@ class MessageGenerator(RecipeModule):
 
     forward = by_threads(_steps)
     aforward = by_tasks(_steps)
+
+    if TYPE_CHECKING:
+
+        @called_as(forward)
+        def __call__(self) -> None: ...
+
+        @called_as(aforward)
+        def acall(self) -> None: ...
 
     def _check_steps(self, collected: Collected, fresh: list[Message], seed: int) -> Steps[None]:
         """Have the model check new messages; a check that cannot be used is asked again, then they go."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import dspy
 
 from character.backends.call import Call, Reply
-from character.backends.drivers import RecipeModule, Steps, by_tasks, by_threads
+from character.backends.drivers import RecipeModule, Steps, by_tasks, by_threads, called_as
 from character.backends.predictors import as_predictor, needed_outputs
 from character.config import MAX_PASSES
 from character.constitution import Trait
@@ -65,6 +65,9 @@ class Ranker(RecipeModule):
     ranking is unsuitable.
     """
 
+    _kept = ("strategy", "passes", "max_reasks", "calibration", *_PASSING)
+    _model_places = ("jurors",)
+
     @spelled_out(Passing, _PASSING)
     def __init__(
         self,
@@ -94,6 +97,11 @@ class Ranker(RecipeModule):
         self.strategy, self.passes, self.max_passes = strategy, passes, max_passes or default
         self.min_gain, self.tournament, self.method = chosen["min_gain"], tournament, method
         self.jurors, self.calibration, self.max_reasks = dict(jurors or {}), calibration, max_reasks
+
+    @classmethod
+    def _options(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        saved = settings.get("calibration")
+        return {**settings, "calibration": None if saved is None else Calibration.model_validate(saved)}
 
     def _steps(
         self,
@@ -128,6 +136,14 @@ class Ranker(RecipeModule):
 
     forward = by_threads(_steps)
     aforward = by_tasks(_steps)
+
+    if TYPE_CHECKING:
+
+        @called_as(forward)
+        def __call__(self) -> None: ...
+
+        @called_as(aforward)
+        def acall(self) -> None: ...
 
     def examples(
         self,

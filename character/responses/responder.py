@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, TypedDict, Unpack, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, get_args
 
 import dspy
 
 from character.backends.call import Call, Reply
-from character.backends.drivers import RecipeModule, Steps, adrive, drive
+from character.backends.drivers import RecipeModule, Steps, adrive, called_as, drive
 from character.backends.measuring import alike
 from character.backends.predictors import as_predictor
 from character.constitution import Constitution, Trait
@@ -73,6 +73,17 @@ class Responder(RecipeModule):
     signature of one's own with the fields that ``RespondInCharacter`` has.
     """
 
+    _kept = (
+        "num_candidates",
+        "levels",
+        "conditioning",
+        "calls",
+        "max_reasks",
+        "max_refills",
+        "max_response_tokens",
+    )
+    _model_places = ("lms",)
+
     @spelled_out(Repairs, _REPAIRS)
     def __init__(
         self,
@@ -110,8 +121,8 @@ class Responder(RecipeModule):
 
     def forward(
         self,
-        message: Message | str,
-        trait: Trait | str,
+        message: Message | Sequence[Mapping[str, str]] | str,
+        trait: Trait | Mapping[str, Any] | str,
         *,
         constitution: Constitution | None = None,
         seed: int = 0,
@@ -122,8 +133,8 @@ class Responder(RecipeModule):
 
     async def aforward(
         self,
-        message: Message | str,
-        trait: Trait | str,
+        message: Message | Sequence[Mapping[str, str]] | str,
+        trait: Trait | Mapping[str, Any] | str,
         *,
         constitution: Constitution | None = None,
         seed: int = 0,
@@ -131,6 +142,14 @@ class Responder(RecipeModule):
         """Do as ``forward`` does, on the event loop."""
         trait = as_trait(trait)
         return await adrive(self._steps(as_message(message, trait), trait, constitution, seed))
+
+    if TYPE_CHECKING:
+
+        @called_as(forward)
+        def __call__(self) -> None: ...
+
+        @called_as(aforward)
+        def acall(self) -> None: ...
 
     def _steps(
         self, message: Message, trait: Trait, constitution: Constitution | None, seed: int

@@ -224,7 +224,7 @@ def judge_name(config: Config) -> str:
 @contextmanager
 def _log_into(path: Path) -> Iterator[None]:
     """Write what the optimizers say into a file."""
-    logger, handler = logging.getLogger("optimizers"), logging.FileHandler(path, encoding="utf-8")
+    logger, handler = logging.getLogger(strategies.__package__), logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     before = logger.level, logger.propagate
     logger.addHandler(handler)

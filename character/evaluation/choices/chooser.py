@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dspy
 
 from character.backends.call import Call, Fault, Reply
-from character.backends.drivers import RecipeModule, Steps, adrive, drive
+from character.backends.drivers import RecipeModule, Steps, adrive, called_as, drive
 from character.constitution import Trait
 from character.errors import InputError
 from character.evaluation.judges.asking import Replied, asked
@@ -46,6 +46,14 @@ class TraitChooser(RecipeModule):
     ) -> Choice:
         """Do as ``forward`` does, on the event loop."""
         return await adrive(self.steps(as_message(message, None), as_trait(first), as_trait(second), seed))
+
+    if TYPE_CHECKING:
+
+        @called_as(forward)
+        def __call__(self) -> None: ...
+
+        @called_as(aforward)
+        def acall(self) -> None: ...
 
     def steps(
         self,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from itertools import zip_longest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dspy
 
 from character.backends.call import Call
-from character.backends.drivers import Branch, RecipeModule, Steps, adrive, drive
+from character.backends.drivers import Branch, RecipeModule, Steps, adrive, called_as, drive
 from character.evaluation.judges.asking import Replied, asked
 from character.inputs import as_message
 from character.records import Drop, Message, Record, Usage
@@ -54,6 +54,14 @@ class CoherenceJudge(RecipeModule):
     async def aforward(self, message: Message | str, response: str, other: str, *, seed: int = 0) -> Compared:
         """Do as ``forward`` does, on the event loop."""
         return await adrive(self.steps(as_message(message, None), response, other, seed))
+
+    if TYPE_CHECKING:
+
+        @called_as(forward)
+        def __call__(self) -> None: ...
+
+        @called_as(aforward)
+        def acall(self) -> None: ...
 
     def steps(
         self, message: Message, response: str, other: str, seed: int, lm: Any = None

@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dspy
 
 from character.backends.call import Call, Fault, Reply
-from character.backends.drivers import RecipeModule, Steps, adrive, drive
+from character.backends.drivers import RecipeModule, Steps, adrive, called_as, drive
 from character.constitution import Trait
 from character.errors import InputError
 from character.evaluation.judges.asking import asked
@@ -57,6 +57,14 @@ class Gauge(RecipeModule):
         """Do as ``forward`` does, on the event loop."""
         trait = as_trait(trait)
         return await adrive(self.steps(as_message(message, trait), responses, trait, seed))
+
+    if TYPE_CHECKING:
+
+        @called_as(forward)
+        def __call__(self) -> None: ...
+
+        @called_as(aforward)
+        def acall(self) -> None: ...
 
     def steps(
         self, message: Message, responses: Sequence[str], trait: Trait, seed: int, lm: Any = None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dspy
 
 from character.backends.call import Call, Fault, Reply
-from character.backends.drivers import RecipeModule, Steps, adrive, drive
+from character.backends.drivers import RecipeModule, Steps, adrive, called_as, drive
 from character.constitution import Trait
 from character.evaluation.judges.asking import asked
 from character.records import Message, Record, Usage
@@ -48,6 +48,14 @@ class CharacterResponder(RecipeModule):
     async def aforward(self, message: Message, traits: Sequence[Trait] = (), *, seed: int = 0) -> Answered:
         """Do as ``forward`` does, on the event loop."""
         return await adrive(self.steps(message, traits, seed))
+
+    if TYPE_CHECKING:
+
+        @called_as(forward)
+        def __call__(self) -> None: ...
+
+        @called_as(aforward)
+        def acall(self) -> None: ...
 
     def steps(
         self,
