@@ -21,6 +21,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 import dspy
 
 from character.backends.dspy_compat import without_usage_note
+from character.backends.predictions import as_prediction
 from character.backends.waiting import blocking, run_blocking
 from character.protocols import LanguageModel
 
@@ -104,12 +105,20 @@ def parallel(functions: Sequence[Callable[[], T]], *, limit: int = 16) -> list[T
         return [function() for function in functions]
     with ThreadPoolExecutor(max_workers=min(limit, len(functions))) as pool:
         # One copy of the context each: DSPy's settings travel in it, and a copy cannot be entered twice.
-        futures = [pool.submit(contextvars.copy_context().run, function) for function in functions]
+        futures = [pool.submit(contextvars.copy_context().run, _unstreamed, each) for each in functions]
         try:
             return [future.result() for future in futures]
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)  # what is in flight ends, nothing more begins
             raise
+
+
+def _unstreamed(function: Callable[[], T]) -> T:
+    """Call a function whose replies come whole: DSPy can stream from the thread of its own alone."""
+    if dspy.settings.send_stream is None:
+        return function()
+    with dspy.context(send_stream=None):
+        return function()
 
 
 async def aparallel(functions: Sequence[Callable[[], Any]], *, limit: int | None = None) -> list[Any]:
@@ -172,7 +181,7 @@ _signature = lru_cache(maxsize=256)(inspect.signature)
 @without_usage_note
 class RecipeModule(dspy.Module):
     """Base of our steps: a subclass that overrides ``forward`` alone, or ``aforward`` alone, runs by it
-    everywhere.
+    everywhere. What a call gives back is the record that ``forward`` made, and a ``dspy.Prediction`` too.
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -192,6 +201,12 @@ class RecipeModule(dspy.Module):
                 return run_to_end(partial(self.aforward, *args, **kwargs))
 
             cls.forward = forward
+
+    def __call__(self, *args: Any, **inputs: Any) -> Any:
+        return as_prediction(super().__call__(*args, **inputs))
+
+    async def acall(self, *args: Any, **inputs: Any) -> Any:
+        return as_prediction(await super().acall(*args, **inputs))
 
 
 def run_to_end(work: Callable[[], Awaitable[T]]) -> T:
