@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from character.config import is_rehearsal_model
 from character.constitution import Constitution, Trait
@@ -16,10 +16,24 @@ from character.exports.open_run import StoredRun
 from character.exports.run_data import run_data
 from character.records import CharacterResult, Message, PreferencePair, Rollout
 from character.runs.session import reading
+from character.runs.summary import RunSummary
 from character.store.run_store import RunStore
 
-Exportable = ExportData | CharacterResult | RunStore | StoredRun | Iterable[PreferencePair] | Path | str
-"""A run (its folder, its open store, what ``open_run`` gives, its data), a program's result, or pairs."""
+
+@runtime_checkable
+class NamedPairs(Protocol):
+    """Pairs from one place with what is known of them, as ``read_pairs`` gives them (see ``PairSet``)."""
+
+    name: str
+    pairs: tuple[PreferencePair, ...]
+    traits: tuple[Trait, ...]
+    language: str
+    rehearsal: bool | None
+
+
+Run = ExportData | RunSummary | RunStore | StoredRun | Path | str
+Exportable = Run | CharacterResult | NamedPairs | Iterable[PreferencePair]
+"""A run (its folder, open, what ``run`` returned, its data), a program's result, or pairs."""
 NOT_GIVEN = "not_given"
 
 
@@ -55,6 +69,12 @@ def _whole(given: Any, stack: ExitStack) -> ExportData | None:
     match given:
         case ExportData():
             return given
+        case RunSummary():
+            return run_data(stack.enter_context(reading(given.folder, "run")))
+        case NamedPairs():
+            known = {"name": given.name, "language": given.language, "traits": given.traits}
+            constitution = Constitution.model_validate(known) if given.traits else None
+            return _of_pairs(given.pairs, constitution, given.rehearsal)
         case StoredRun():
             return run_data(given.store)
         case RunStore():
@@ -99,7 +119,9 @@ def _of_result(result: Any, constitution: Constitution | None) -> ExportData:
     return ExportData(constitution=known, rollouts=result.rollouts, manifest=manifest)
 
 
-def _of_pairs(pairs: Sequence[PreferencePair], constitution: Constitution | None) -> ExportData:
+def _of_pairs(
+    pairs: Sequence[PreferencePair], constitution: Constitution | None, rehearsal: bool | None = None
+) -> ExportData:
     rollouts = []
     for message_id, group in _by_message(pairs).items():
         first = group[0]
@@ -108,7 +130,7 @@ def _of_pairs(pairs: Sequence[PreferencePair], constitution: Constitution | None
         )
         rollouts.append(Rollout(message=message, pairs=tuple(group)))
     names = [name for pair in pairs for name in (pair.chosen_model, pair.rejected_model)]
-    manifest: dict[str, Any] = {"rehearsal": _rehearsed(names, [])}
+    manifest: dict[str, Any] = {"rehearsal": _rehearsed(names, []) if rehearsal is None else rehearsal}
     if any(names):
         manifest["models"] = {"responses": sorted({*names} - {""})}
     return ExportData(

@@ -51,7 +51,7 @@ def export(
 ) -> ExportReport:
     """Write preference data into ``out``, in a format of ``EXPORT_FORMATS``, with its card.
 
-    ``dataset`` is a run (its folder, open, or its data), a program's result, or pairs. ``of`` says which run
+    ``dataset`` is a run (its folder, open, its data), a program's result, or pairs. ``of`` says which run
     or result given pairs are of: they are written in the place of its own, with its facts on the card, and
     what was not given is counted. Or it is the constitution of pairs or a result that know none.
 

@@ -22,8 +22,10 @@ from character import (
     build_lm,
     export,
     open_run,
+    read_pairs,
     run,
     run_data,
+    summarize,
 )
 
 ALL = Split(train=1, validation=0, test=0)
@@ -170,3 +172,18 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_written(
     with pytest.raises(InputError, match=said):
         export(dataset, "trl", tmp_path / "out", of=source)
     assert not (tmp_path / "out").exists()
+
+
+def test_what_run_returned_and_pairs_that_were_read_are_exported_as_they_are(
+    kept: Path, tmp_path: Path
+) -> None:
+    export(summarize(kept), "trl", tmp_path / "summary", split=ALL)
+    export(kept, "trl", tmp_path / "path", split=ALL)
+    assert written(tmp_path / "summary")[1:] == written(tmp_path / "path")[1:]
+    pairs = read_pairs(kept)
+    sure = pairs.model_copy(update={"pairs": pairs.pairs[:3]})
+    report = export(sure, "trl", tmp_path / "read", split=ALL)
+    rows, _, card = written(tmp_path / "read")
+    assert [row["pair_id"] for row in rows] == [pair.id for pair in pairs.pairs[:3]]
+    assert report.rehearsal is True
+    assert "Lets the light side of things show." in card
