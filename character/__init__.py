@@ -76,7 +76,9 @@ if TYPE_CHECKING:
     from character.exports import ExportData as ExportData
     from character.exports import ExportReport as ExportReport
     from character.exports import Split as Split
+    from character.exports import StoredRun as StoredRun
     from character.exports import export as export
+    from character.exports import open_run as open_run
     from character.exports import push_to_hub as push_to_hub
     from character.exports import run_data as run_data
     from character.messages.files import MessageFile as MessageFile

@@ -176,7 +176,7 @@ class CharacterProgram(RecipeModule):
             [partial(drive, self._watched(message, each, constitution, watch)) for message, each in jobs],
             limit=self.max_in_flight,
         )
-        return _result(rollouts, batches)
+        return _result(rollouts, batches, constitution, traits)
 
     async def aforward(
         self,
@@ -195,7 +195,7 @@ class CharacterProgram(RecipeModule):
             [partial(adrive, self._watched(message, each, constitution, watch)) for message, each in jobs],
             limit=self.max_in_flight,
         )
-        return _result(rollouts, batches)
+        return _result(rollouts, batches, constitution, traits)
 
     if TYPE_CHECKING:
 
@@ -390,8 +390,16 @@ def _lost(message: Message, candidates: Candidates | None, fault: Drop, outcome:
     return Rollout(message=message, candidates=candidates, drops=(*before, fault), usage=usage)
 
 
-def _result(rollouts: list[Rollout], batches: list[MessageBatch]) -> CharacterResult:
-    return CharacterResult(
+def _result(
+    rollouts: list[Rollout],
+    batches: list[MessageBatch],
+    constitution: Constitution | None,
+    traits: list[Trait],
+) -> CharacterResult:
+    language = next((rollout.message.language for rollout in rollouts), "en")
+    made_for = constitution or Constitution(name=traits[0].name, language=language, traits=tuple(traits))
+    return CharacterResult.made_for(
+        made_for.model_copy(update={"traits": tuple(traits)}),
         rollouts=tuple(rollouts),
         message_drops=tuple(drop for batch in batches for drop in batch.drops),
         message_usage=sum((batch.usage for batch in batches), Usage()),

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
+from character.statistics.orders import order_by_score as order_by_score
+from character.statistics.orders import scores_by_order as scores_by_order
 from character.text import detect_language, fingerprint
+from character.views import html
+from character.views.result import ResultViews
+from character.views.rows import trl_row
+from character.views.short import brief, short_repr
+
+if TYPE_CHECKING:
+    from character.constitution.models import Constitution
 
 Kind = Literal["question", "situation", "self_reflection"]
 """What a message asks for: a view, a reaction to a situation, or the model's view of itself."""
@@ -26,9 +34,22 @@ Stage = Literal["messages", "responses", "ranking", "pairs"]
 
 
 class Record(BaseModel):
-    """Base of all records: frozen, no unknown fields, data only."""
+    """Base of all records: frozen, no unknown fields, data only. Shows itself short, whatever its size."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    def __repr__(self) -> str:
+        return short_repr(self)
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        name, shown = type(self).__name__, {key or "": value for key, value in self.__repr_args__()}
+        return html.panel(html.heading(name), html.figures(shown))
+
+    def toDict(self) -> dict[str, Any]:  # noqa: N802 - the name by which DSPy's tools ask for it
+        """Return the record as JSON-native data whose lists and dictionaries print short."""
+        return {name: brief(value) for name, value in self.model_dump(mode="json", by_alias=True).items()}
 
 
 class Turn(Record):
@@ -260,6 +281,13 @@ class PreferencePair(Record):
             object.__setattr__(self, "id", fingerprint(parts))
         return self
 
+    def to_row(self) -> dict[str, Any]:
+        """Return the pair as a row in TRL's conversational preference format (see ``PairRows.to_rows``)."""
+        return trl_row(self)
+
+    def _repr_html_(self) -> str:
+        return html.panel(html.pair_html(self))
+
 
 class Rollout(Record):
     """One pass of the program over one message: its candidates, their ranking and the pairs."""
@@ -281,12 +309,25 @@ class MessageBatch(Record):
     usage: Usage = Usage()
 
 
-class CharacterResult(Record):
+class CharacterResult(ResultViews, Record):
     """What a character program gives back: rollouts in message order, and the sums over them."""
 
     rollouts: tuple[Rollout, ...] = ()
     message_drops: tuple[Drop, ...] = ()
     message_usage: Usage = Usage()
+    _constitution: Constitution | None = PrivateAttr(default=None)
+
+    @classmethod
+    def made_for(cls, constitution: Constitution, **values: Any) -> Self:
+        """Return the result with these fields, which knows the traits that it was made for."""
+        made = cls(**values)
+        made._constitution = constitution
+        return made
+
+    @property
+    def constitution(self) -> Constitution | None:
+        """The traits that it was made for, None where that is not known; it is no part of saved fields."""
+        return self._constitution
 
     @property
     def messages(self) -> list[Message]:
@@ -327,9 +368,9 @@ class KeptRecord(Record):
     @classmethod
     def in_folder(cls, record: Record, folder: Path) -> Self:
         """Return a record with these fields as the one of a folder."""
-        result = cls.model_construct(**dict(record))
-        result._folder = folder
-        return result
+        kept = cls.model_construct(**dict(record))
+        kept._folder = folder
+        return kept
 
     @property
     def folder(self) -> Path:
@@ -343,26 +384,3 @@ class KeptRecord(Record):
     def __hash__(self) -> int:
         """Return the same for records that say the same."""
         return hash(repr(dict(self)))
-
-
-def order_by_score(scores: tuple[float, ...]) -> tuple[tuple[int, ...], ...]:
-    """Return groups of indices from the highest score to the lowest, equal scores in one group."""
-    groups: dict[float, list[int]] = {}
-    for index, score in enumerate(scores):
-        groups.setdefault(score, []).append(index)
-    return tuple(tuple(groups[score]) for score in sorted(groups, reverse=True))
-
-
-def scores_by_order(order: Sequence[Sequence[int]]) -> dict[int, float]:
-    """Return a score in 0..1 per index in groups, best first, by mid-rank: 1 for the best, 0 for the last.
-
-    A lone index has none: it comes before no other.
-    """
-    scores: dict[int, float] = {}
-    last = sum(map(len, order)) - 1
-    before = 0
-    for group in order:
-        if last:
-            scores |= dict.fromkeys(group, 1 - (before + (len(group) - 1) / 2) / last)
-        before += len(group)
-    return scores

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Unpack
 
+from character.views.short import short_repr
 from optimizers.artifact.records import MetricFigure
 from optimizers.calibration.length import length_note
 from optimizers.errors import OptimizerError
@@ -64,6 +65,9 @@ class OptimizationResult:
     ranker: Any
     tuning: Tuning
     report: OptimizationReport
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 def usual_budget(num_items: int, controls: int = 0) -> int:

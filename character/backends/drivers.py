@@ -22,6 +22,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 import dspy
 
 from character.backends.dspy_compat import without_usage_note
+from character.backends.predictions import as_prediction
 from character.backends.saving import KeptModule
 from character.backends.waiting import blocking, run_blocking
 from character.protocols import LanguageModel
@@ -130,7 +131,8 @@ def parallel(functions: Sequence[Callable[[], T]], *, limit: int = 16) -> list[T
     with ThreadPoolExecutor(max_workers=min(limit, len(functions))) as pool:
         # One copy of the context each: DSPy's settings travel in it, and a copy cannot be entered twice.
         futures = [
-            pool.submit(contextvars.copy_context().run, unless_stopped, function) for function in functions
+            pool.submit(contextvars.copy_context().run, unless_stopped, partial(_unstreamed, function))
+            for function in functions
         ]
         try:
             wait(futures, return_when=FIRST_EXCEPTION)
@@ -148,6 +150,14 @@ def parallel(functions: Sequence[Callable[[], T]], *, limit: int = 16) -> list[T
 
 def _is_real(error: BaseException | None) -> bool:
     return error is not None and not isinstance(error, CancelledError)
+
+
+def _unstreamed(function: Callable[[], T]) -> T:
+    """Call a function whose replies come whole: DSPy can stream from the thread of its own alone."""
+    if dspy.settings.send_stream is None:
+        return function()
+    with dspy.context(send_stream=None):
+        return function()
 
 
 async def aparallel(functions: Sequence[Callable[[], Any]], *, limit: int | None = None) -> list[Any]:
@@ -224,7 +234,7 @@ _signature = lru_cache(maxsize=256)(inspect.signature)
 @without_usage_note
 class RecipeModule(KeptModule):
     """Base of our steps: a subclass that overrides ``forward`` alone, or ``aforward`` alone, runs by it
-    everywhere.
+    everywhere. What a call gives back is the record that ``forward`` made, and a ``dspy.Prediction`` too.
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -244,6 +254,12 @@ class RecipeModule(KeptModule):
                 return run_to_end(partial(self.aforward, *args, **kwargs))
 
             cls.forward = forward
+
+    def __call__(self, *args: Any, **inputs: Any) -> Any:
+        return as_prediction(super().__call__(*args, **inputs))
+
+    async def acall(self, *args: Any, **inputs: Any) -> Any:
+        return as_prediction(await super().acall(*args, **inputs))
 
 
 def run_to_end(work: Callable[[], Awaitable[T]]) -> T:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -162,10 +162,6 @@ class _Seam:
         """Return an engine with the saved configuration, without journal and budget."""
         return cls(Backend(BackendConfig.model_validate(state["config"])))
 
-    def stream(self, request: lm15.Request) -> Iterator[Any]:
-        """Raise: replies are journaled whole, and nothing here reads them piecemeal."""
-        raise lm15.UnsupportedFeatureError("Character's backends do not stream.", feature="stream")
-
     def _channel(self) -> _Channel:
         """Return the channel of this thread or event loop."""
         raise NotImplementedError
@@ -243,6 +239,10 @@ class SeamEngine(_Seam):
         """Return the reply, from the journal where this very call has finished before."""
         return run_blocking(self._answer(request))
 
+    def stream(self, request: lm15.Request) -> Iterator[Any]:
+        """Yield the reply as events, all at once: replies are journaled whole before they are used."""
+        yield from lm15.response_to_events(self.complete(request))
+
     def close(self) -> None:
         """Close the connections."""
         self._threads.engine.close()
@@ -268,6 +268,11 @@ class AsyncSeamEngine(_Seam):
     async def complete(self, request: lm15.Request) -> lm15.Response:
         """Return the reply, from the journal where this very call has finished before."""
         return await self._answer(request)
+
+    async def stream(self, request: lm15.Request) -> AsyncIterator[Any]:
+        """Yield the reply as events, all at once: replies are journaled whole before they are used."""
+        for event in lm15.response_to_events(await self.complete(request)):
+            yield event
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""

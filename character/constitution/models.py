@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from character.records import Record
 from character.text import fingerprint, split_named
+from character.views import html
 
 Target = Literal["subtle", "natural"]
 
@@ -93,3 +94,9 @@ class Constitution(Record):
             if trait.name == name:
                 return trait
         raise UnknownNameError("trait", name, [trait.name for trait in self.traits])
+
+    def _repr_html_(self) -> str:
+        about = {"language": self.language, "assistant": self.assistant_name, "traits": len(self.traits)}
+        rows = [(each.name, each.description, each.not_, each.opposite) for each in self.traits]
+        traits = html.table(("trait", "description", "not", "opposite"), rows)
+        return html.panel(html.heading(self.name), html.figures(about), traits)

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from character.evaluation.conditions import Contrast, Design
 from character.records import Drop, Message, Record, Usage
+from character.views import html
 from signatures.gauging import Degree
 
 DEGREE_SCORES: dict[Degree, int] = {"opposite": -1, "absent": 0, "subtle": 1, "natural": 2, "overdone": 3}
@@ -307,3 +308,29 @@ class EffectReport(Record):
     worded: dict[str, str] = Field(default_factory=dict)
     judged_as: dict[str, str] = Field(default_factory=dict)
     level: float = 0.95
+
+    def _repr_html_(self) -> str:
+        about = {
+            "traits": ", ".join(self.traits),
+            "messages": sum(self.num_messages.values()),
+            "models": ", ".join(sorted({name for names in self.models.values() for name in names})),
+            "calls": self.usage.calls,
+        }
+        rows = [
+            (
+                each.trait,
+                each.contrast.condition,
+                each.contrast.reference,
+                *_certainty(each.shift, each.adjusted_p),
+            )
+            for each in sorted(self.shifts, key=lambda shift: (not shift.is_intended, shift.adjusted_p))
+        ]
+        header = ("trait", "condition", "reference", "shift", "95 % interval", "adjusted p")
+        rehearsed = html.note("made by the rehearsal model: for trying and testing" if self.rehearsal else "")
+        name = html.heading(self.constitution)
+        return html.panel(name, html.figures(about), rehearsed, html.table(header, rows))
+
+
+def _certainty(figure: EffectFigure, p: float) -> tuple[str, str, str]:
+    bounds = "" if figure.low is None or figure.high is None else f"{figure.low:+.2f} … {figure.high:+.2f}"
+    return f"{figure.estimate:+.2f}", bounds, f"{p:.3f}"

@@ -26,6 +26,7 @@ class ExportData(Record):
     ``rollouts`` may be any collection that can be passed over more than once; ``StoredRollouts`` reads those
     of a run from the disk a few at a time.
     ``vetoes`` is what reviewers vetoed (see ``read_vetoes``): it is left out, and counted.
+    ``left_out`` counts by reason what whoever gives the data took out of them before: the report tells it.
     ``manifest`` says how the data was made. Known keys are those of ``RunFacts``; others are ignored and
     never written anywhere, so it may hold more than should be published.
     """
@@ -33,6 +34,7 @@ class ExportData(Record):
     constitution: Constitution
     rollouts: SkipValidation[Iterable[Rollout]]
     vetoes: Vetoes = Vetoes()
+    left_out: dict[str, int] = Field(default_factory=dict)
     manifest: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("rollouts")
@@ -102,14 +104,14 @@ class ExportReport(Record):
     ``files`` are the data files and ``extra_files`` those beside them, as names inside ``out``. ``skipped``
     counts what has no row in this format, by reason: rollouts (``no_candidates``, ``not_ranked``,
     ``unranked``, ``unsuitable``, ``no_pairs``), pairs (``duplicate_pair``, ``identical_sides``,
-    ``confounded``: left out by balancing), messages (``duplicate_message``) and responses
-    (``chosen_and_rejected``); and in every format what reviewers vetoed: rollouts (``vetoed_trait``,
-    ``vetoed_message``), responses (``vetoed_candidate``) and pairs (``vetoed_pair``,
-    ``pair_with_vetoed_candidate``). ``drops`` counts, by stage and reason, what the run itself threw away;
-    where the pairs were rebuilt, those of the stage ``pairs`` are the rebuild's. ``pairs`` is how they were
-    rebuilt, None for the stored ones, ``position_effects`` what each place in the list was worth to each
-    judge (0..1) and was taken out of the rankings for it; ``balance`` what balancing did, without the lists
-    of ids and weights. ``rehearsal`` is None where nobody said who made the data.
+    ``confounded``: left out by balancing; ``not_given``: not among those that were given), messages
+    (``duplicate_message``) and responses (``chosen_and_rejected``); and in every format what reviewers
+    vetoed: rollouts (``vetoed_trait``, ``vetoed_message``), responses (``vetoed_candidate``) and pairs
+    (``vetoed_pair``, ``pair_with_vetoed_candidate``). ``drops`` counts, by stage and reason, what the run
+    itself threw away; where the pairs were rebuilt, those of the stage ``pairs`` are the rebuild's. ``pairs``
+    is how they were rebuilt, None for the stored ones, ``position_effects`` what each place in the list was
+    worth to each judge (0..1) and was taken out of the rankings for it; ``balance`` what balancing did,
+    without the lists of ids and weights. ``rehearsal`` is None where nobody said who made the data.
     """
 
     format: str

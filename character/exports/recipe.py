@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from character.exports.rows import Json, Skips, usable_pairs
+from character.exports.rows import Skips, usable_pairs
 from character.exports.source import Source
 from character.locale import report_language, wording
 from character.records import RECIPE_KINDS, Message, PreferencePair, Rollout, Turn
+from character.views.rows import Json
 
 KIND_NAMES = {kind: name for name, kind in RECIPE_KINDS.items()}
 

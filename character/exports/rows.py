@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from character.exports.source import Source
-from character.records import Message, PreferencePair, Rollout, Turn
+from character.pairs.distinct import distinct_pairs, why_no_pairs
+from character.records import Message, PreferencePair
+from character.views.rows import Json, chat, reply, sides
+from character.views.rows import trl_row as trl_row
 
-Json = dict[str, Any]
 Skips = Counter[str]
 
 
@@ -26,34 +28,16 @@ RowSource = Callable[[Source, Skips], Iterator[Row]]
 """Yields the rows of a format in rollout order and counts what it leaves out."""
 
 
-def why_no_pairs(rollout: Rollout) -> str:
-    """Return the reason why a rollout without pairs has none."""
-    if rollout.candidates is None or not rollout.candidates.items:
-        return "no_candidates"
-    if rollout.ranking is None:
-        return "not_ranked"
-    return "no_pairs" if rollout.ranking.status == "ranked" else rollout.ranking.status
-
-
 def usable_pairs(data: Source, skips: Skips) -> Iterator[tuple[Message, PreferencePair]]:
     """Yield each distinct pair with its message.
 
     A pair that came twice, has equal sides or was left out by balancing is counted instead.
     """
-    seen: set[str] = set()
-    for rollout in data.rollouts:
-        if not rollout.pairs:
-            skips[why_no_pairs(rollout)] += 1
-        for pair in rollout.pairs:
-            if pair.id in seen:
-                skips["duplicate_pair"] += 1
-            elif pair.chosen.strip() == pair.rejected.strip():
-                skips["identical_sides"] += 1
-            elif data.weights is not None and pair.id not in data.weights:
-                skips["confounded"] += 1
-            else:
-                yield rollout.message, pair
-            seen.add(pair.id)
+    for message, pair in distinct_pairs(data.rollouts, skips):
+        if data.weights is not None and pair.id not in data.weights:
+            skips["confounded"] += 1
+        else:
+            yield message, pair
 
 
 def pair_rows(build: Callable[[PreferencePair], Json]) -> RowSource:
@@ -65,36 +49,6 @@ def pair_rows(build: Callable[[PreferencePair], Json]) -> RowSource:
             yield Row(message, build(pair), pair.margin, weight)
 
     return rows
-
-
-def chat(turns: Iterable[Turn]) -> list[Json]:
-    """Return turns as a list of ``role`` and ``content``."""
-    return [{"role": turn.role, "content": turn.content} for turn in turns]
-
-
-def reply(text: str) -> Json:
-    """Return one assistant turn."""
-    return {"role": "assistant", "content": text}
-
-
-def _sides(pair: PreferencePair) -> Json:
-    return {"prompt": chat(pair.prompt), "chosen": [reply(pair.chosen)], "rejected": [reply(pair.rejected)]}
-
-
-def trl_row(pair: PreferencePair) -> Json:
-    """Return the conversational preference row with an explicit prompt; a level nobody asked for is ``""``.
-
-    Never null: a column that is null throughout one file and text in another cannot be loaded as one.
-    """
-    return _sides(pair) | {
-        "score_chosen": pair.score_chosen,
-        "score_rejected": pair.score_rejected,
-        "pair_id": pair.id,
-        **_message_columns(pair.message_id, pair),
-        "design": pair.design,
-        "chosen_level": pair.chosen_level or "",
-        "rejected_level": pair.rejected_level or "",
-    }
 
 
 def parquet_row(pair: PreferencePair) -> Json:
@@ -142,7 +96,7 @@ def llamafactory_row(pair: PreferencePair) -> Json:
 
 def openrlhf_row(pair: PreferencePair) -> Json:
     """Return the row that OpenRLHF's loaders join and template (prompt + chosen, prompt + rejected)."""
-    return _sides(pair) | {"pair_id": pair.id}
+    return sides(pair) | {"pair_id": pair.id}
 
 
 def kto_rows(data: Source, skips: Skips) -> Iterator[Row]:

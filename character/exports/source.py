@@ -57,8 +57,8 @@ class Source:
 
     ``pairs`` is how the pairs of each rollout are rebuilt from its stored candidates and ranking, without a
     model, None for the stored pairs. ``weights`` are those of the pairs that stay, by id, None for all. What
-    reviewers vetoed is in no pass. ``census`` and ``vetoed`` (how much of what) are filled by the first whole
-    pass, at whose end a trait that the constitution lacks is refused.
+    reviewers vetoed is in no pass, nor what ``left_out`` counts. ``census`` and ``vetoed`` (how much of what)
+    are filled by the first whole pass, at whose end a trait that the constitution lacks is refused.
     """
 
     def __init__(
@@ -68,6 +68,7 @@ class Source:
         self.weights: Mapping[str, float] | None = None
         self.census = Census()
         self.vetoed: Counter[str] = Counter()
+        self.left_out = Counter(data.left_out)
         self._data, self._counted = data, False
         rankings = (rollout.ranking for rollout in data.rollouts if rollout.ranking)
         self._effects = position_effects(rankings) if without_position_effects else None

@@ -11,31 +11,32 @@ from typing import Any, NamedTuple
 
 from character._version import __version__
 from character.config import PairsConfig
+from character.constitution import Constitution
 from character.errors import InputError, UnknownNameError
 from character.exports.card.card import dataset_card
 from character.exports.facts import count_drops, made_by_rehearsal, read_facts
 from character.exports.files import staged_folder
 from character.exports.formats import EXPORT_FORMATS, ExportFormat, Job, Written
-from character.exports.models import ExportData, ExportReport, Split
+from character.exports.given import Exportable, data_of
+from character.exports.models import ExportReport, Split
 from character.exports.rows import usable_pairs
-from character.exports.run_data import run_data
 from character.exports.source import Source
 from character.exports.splits import requested_splits
 from character.files import METADATA_FILE, digest_of, json_text, write_text
 from character.locale import wording
 from character.pairs.balance import Balanced, BalanceMethod, Contrasts, balance_table
 from character.pairs.table import pair_table
-from character.runs.session import reading
 
 CARD_FILE = "README.md"
 DEFAULT_SPLIT = Split()
 
 
 def export(
-    dataset: ExportData | Path | str,
+    dataset: Exportable,
     format: str,
     out: Path | str,
     *,
+    of: Exportable | Constitution | None = None,
     split: Split = DEFAULT_SPLIT,
     include_margin: bool = False,
     seed: int = 0,
@@ -48,7 +49,11 @@ def export(
     balance_contrasts: Contrasts = MappingProxyType({}),
     without_position_effects: bool = False,
 ) -> ExportReport:
-    """Write a run (its folder, or its data) into ``out``, in a format of ``EXPORT_FORMATS``, with its card.
+    """Write preference data into ``out``, in a format of ``EXPORT_FORMATS``, with its card.
+
+    ``dataset`` is a run (its folder, open, its data), a program's result, or pairs. ``of`` says which run
+    or result given pairs are of: they are written in the place of its own, with its facts on the card, and
+    what was not given is counted. Or it is the constitution of pairs or a result that know none.
 
     ``split`` is 90/5/5 unless given, dealt out by message with ``seed``. ``include_margin`` adds the column
     ``margin``, which TRL's and OpenRLHF's reward losses subtract from the difference of rewards. ``license``
@@ -74,7 +79,7 @@ def export(
     chosen = EXPORT_FORMATS[format]
     balancing = _Balancing(balance, balance_method, tuple(balance_ignore), balance_contrasts)
     with contextlib.ExitStack() as stack:
-        data = _data(dataset, stack)
+        data = data_of(dataset, of, stack)
         facts = read_facts(data.manifest)
         _refuse_options(chosen, balancing, pairs, without_effects=without_position_effects)
         source = Source(data, pairs, without_position_effects=without_position_effects)
@@ -99,12 +104,6 @@ class _Balancing(NamedTuple):
         return self.threshold is not None and self.method == "weights"
 
 
-def _data(dataset: ExportData | Path | str, stack: contextlib.ExitStack) -> ExportData:
-    if isinstance(dataset, ExportData):
-        return dataset
-    return run_data(stack.enter_context(reading(dataset, "run")))
-
-
 def _write_card(folder: Path, job: Job, written: Written, report: ExportReport) -> None:
     digest = digest_of(folder / file.path for file in written.files)
     write_text(folder / CARD_FILE, dataset_card(job, written, report, digest))
@@ -120,7 +119,7 @@ def _report(job: Job, written: Written, balanced: Balanced | None, out: Path) ->
         files=tuple(written.files),
         extra_files=(*written.extra_files, CARD_FILE, METADATA_FILE),
         empty_splits=tuple(name for name in wanted if name not in filled),
-        skipped=dict(sorted((written.skips + job.data.vetoed).items())),
+        skipped=dict(sorted((written.skips + job.data.vetoed + job.data.left_out).items())),
         drops=count_drops(job.data.census, job.facts, pairs_rebuilt=job.data.pairs is not None),
         pairs=job.data.pairs,
         position_effects=job.data.position_effects,
@@ -221,7 +220,7 @@ def _refuse_nothing(job: Job, written: Written) -> None:
     # The recipe's traits and messages alone are no export of a run: it takes at least one ranked message.
     if any(file.table not in ("traits", "messages") for file in written.files):
         return
-    counts = sorted((written.skips + job.data.vetoed).items())
+    counts = sorted((written.skips + job.data.vetoed + job.data.left_out).items())
     census = job.data.census
     if job.data.pairs is not None:
         counts += sorted(census.drops.get("pairs", {}).items())

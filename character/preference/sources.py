@@ -20,6 +20,8 @@ from character.runs.summary import uses_rehearsal
 from character.store.places import FILE_NAME
 from character.store.vetoes import read_vetoes, without_vetoed
 from character.text import detect_language, fingerprint
+from character.views import html
+from character.views.rows import PairRows
 from optimizers.errors import OptimizerError
 from optimizers.labelled.files import rows_of
 
@@ -30,7 +32,7 @@ _WITHOUT_TRAIT = "without_trait"
 _PASSED_ON = ("design", "chosen_level", "rejected_level", "probability", "message_id")
 
 
-class PairSet(Record):
+class PairSet(PairRows, Record):
     """Pairs from one place. ``dropped`` counts what was left out by reason; ``traits`` are those of a run.
 
     ``rehearsal`` says whether the rehearsal model had a hand in them, None where that is not known.
@@ -43,6 +45,12 @@ class PairSet(Record):
     dropped: dict[str, int] = Field(default_factory=dict)
     rehearsal: bool | None = None
     language: str = "en"
+
+    def _row_pairs(self) -> tuple[PreferencePair, ...]:
+        return self.pairs
+
+    def _repr_html_(self) -> str:
+        return html.panel(html.heading(self.name), html.pairs_html(self.pairs))
 
 
 def read_pairs(path: Path | str, *, trait: str = "", with_test: bool = True) -> PairSet:

@@ -8,6 +8,7 @@ from typing import Any
 
 import dspy
 from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 
 from character.backends.own_steps import STEP_INVALID, Outcome, StepCall
 from character.config import Config
@@ -150,7 +151,7 @@ def _parts(value: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
                 f"{name}.signature",
                 fingerprint([value.signature.instructions, list(value.signature.fields)]),
             )
-            yield f"{name}.demos", fingerprint([repr(dict(demo)) for demo in value.demos])
+            yield f"{name}.demos", fingerprint([_whole(demo) for demo in value.demos])
             yield from _parts(value.lm, f"{name}.lm", seen)
         case dspy.Module() if id(value) not in seen:
             seen.add(id(value))
@@ -171,6 +172,10 @@ def _parts(value: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
             yield name, fingerprint(value.model_dump(mode="json"))
         case _:
             yield name, _path(value if hasattr(value, "__qualname__") else type(value))
+
+
+def _whole(demo: Any) -> str:
+    return repr(to_jsonable_python(dict(demo), fallback=repr))  # a record's own text is cut short
 
 
 def _path(thing: Any) -> str:

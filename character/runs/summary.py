@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from character.config import is_rehearsal_model
+from character.pairs.distinct import distinct_pairs
 from character.records import PreferencePair, Record, Usage
 from character.runs.session import reading, require_kind, stored_config, stored_constitution
 from character.store.run_store import RunStore
+from character.store.vetoes import read_vetoes, without_vetoed
+from character.views import html
+from character.views.rows import PairRows
 
 REHEARSAL_NOTE = "made by the rehearsal backend: for trying and testing, not for training"
 
 
-class RunSummary(Record):
-    """The closing figures of a run.
+class RunSummary(PairRows, Record):
+    """The closing figures of a run; its pairs as rows are read from its folder.
 
     ``messages`` counts messages per state (see ``runs.run.outcome``) and in all; ``dropped`` and ``reasked``
     count per stage and reason what was lost, and what asking again made up for. ``usage`` is per stage.
@@ -38,6 +44,34 @@ class RunSummary(Record):
     models: dict[str, list[str]]
     samples: tuple[PreferencePair, ...] = ()
     advice: str = ""
+
+    def _row_pairs(self) -> list[PreferencePair]:
+        with reading(self.folder, "run") as store:
+            return list(stored_pairs(store))
+
+    def _repr_html_(self) -> str:
+        lost = {stage: sum(reasons.values()) for stage, reasons in self.dropped.items()}
+        states = {"in all" if state == "messages" else state: n for state, n in self.messages.items()}
+        shown = {
+            "folder": self.folder,
+            "constitution": self.constitution,
+            "traits": ", ".join(self.traits),
+            "messages": ", ".join(f"{number:,} {state}" for state, number in states.items()),
+            "pairs": self.pairs,
+            **{f"dropped in {stage}": number for stage, number in lost.items()},
+            "calls": sum(usage.calls for usage in self.usage.values()),
+        }
+        texts = (html.note(self.note), html.note(self.advice))
+        examples = [html.pair_html(pair) for pair in self.samples]
+        return html.panel(html.heading("A run"), html.figures(shown), *texts, *examples)
+
+
+def stored_pairs(store: RunStore) -> Iterator[PreferencePair]:
+    """Yield the pairs of a run that an export writes: each once, without what reviewers vetoed."""
+    vetoes, left_out = read_vetoes(store.folder), Counter[str]()
+    kept = (without_vetoed(rollout, vetoes, left_out) for rollout in store.rollouts())
+    for _message, pair in distinct_pairs((rollout for rollout in kept if rollout), left_out):
+        yield pair
 
 
 def summarize(run: RunStore | Path | str) -> RunSummary:

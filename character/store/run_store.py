@@ -176,6 +176,18 @@ class RunStore:
         """Yield the messages of a trait whose ordinals are lower, in order, a few at a time from the disk."""
         return self._messages(t.messages.c.trait == trait, t.messages.c.ordinal < before)
 
+    def all_messages(self) -> Iterator[Message]:
+        """Yield every message, answered or not, in order, a few at a time from the disk."""
+        return self._messages()
+
+    def message_drops(self) -> Iterator[Drop]:
+        """Yield what was dropped while messages were written; of one reason only the first has its detail."""
+        columns = (t.drops.c.stage, t.drops.c.reason, t.drops.c.recovered, t.drops.c.detail, t.drops.c.number)
+        query = sa.select(*columns).where(t.drops.c.message_id.startswith("batch/")).order_by(*columns)
+        for stage, reason, recovered, detail, number in self._all(query):
+            first = Drop(stage=stage, reason=reason, recovered=recovered, detail=detail)
+            yield from (first, *[first.model_copy(update={"detail": ""})] * (number - 1))
+
     def rollouts(self, message_id: str | None = None, *, limit: int | None = None) -> Iterator[Rollout]:
         """Yield the finished rollouts in message order, a few at a time from the disk; or one message's."""
         of_message = [] if message_id is None else [t.messages.c.id == message_id]

@@ -32,6 +32,8 @@ from character.runs.identity import prompts_of
 from character.runs.session import FolderKind, Session
 from character.tuning.estimate import estimate_tuning
 from character.tuning.page import optimization_page
+from character.views import html
+from character.views.short import short_repr
 from optimizers import optimize as strategies
 from optimizers.artifact.artifact import RankerArtifact, apply_artifact, artifact_of, save_artifact
 from optimizers.artifact.records import MetricRow
@@ -63,6 +65,13 @@ class Optimized:
     report: OptimizationReport
     artifact: RankerArtifact
     folder: Path
+
+    def __repr__(self) -> str:
+        return short_repr(self)
+
+    def _repr_html_(self) -> str:
+        names = ("strategy", "chosen", "num_items", "adopted", "verdict", "reason", "warning")
+        return html.panel(html.figures({name: getattr(self.report, name) for name in names}))
 
     def write_report(self, language: Language | None = None) -> Path:
         """Write ``report.html`` in this language, by default that of most labels; return its path."""

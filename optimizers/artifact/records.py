@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from character.statistics.intervals import Interval
 from character.text import fingerprint
+from character.views.short import short_repr
 
 MOST_DEMOS = 64
 
@@ -24,6 +25,11 @@ Yes = Annotated[bool, Field(strict=True)]
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def __repr__(self) -> str:
+        return short_repr(self)
+
+    __str__ = __repr__
 
 
 class RankerSettings(_Record):

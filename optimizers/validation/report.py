@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from character.views.short import short_repr
 from optimizers.artifact.records import MetricFigure
 from optimizers.calibration.calibration import Calibration
 from optimizers.validation.evaluation import RankerComparison
@@ -13,6 +14,11 @@ from optimizers.validation.evaluation import RankerComparison
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+
+    def __repr__(self) -> str:
+        return short_repr(self)
+
+    __str__ = __repr__
 
 
 class MetricGain(_Record):

@@ -1,0 +1,193 @@
+"""What an export can be given, as the data of an export: a run, a program's result, or pairs."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from character.config import is_rehearsal_model
+from character.constitution import Constitution, Trait
+from character.errors import InputError
+from character.exports.models import ExportData
+from character.exports.open_run import StoredRun
+from character.exports.run_data import run_data
+from character.records import CharacterResult, Message, PreferencePair, Rollout
+from character.runs.session import reading
+from character.runs.summary import RunSummary
+from character.store.run_store import RunStore
+
+
+@runtime_checkable
+class NamedPairs(Protocol):
+    """Pairs from one place with what is known of them, as ``read_pairs`` gives them (see ``PairSet``)."""
+
+    name: str
+    pairs: tuple[PreferencePair, ...]
+    traits: tuple[Trait, ...]
+    language: str
+    rehearsal: bool | None
+
+
+Run = ExportData | RunSummary | RunStore | StoredRun | Path | str
+Exportable = Run | CharacterResult | NamedPairs | Iterable[PreferencePair]
+"""A run (its folder, open, what ``run`` returned, its data), a program's result, or pairs."""
+NOT_GIVEN = "not_given"
+
+
+def data_of(dataset: Exportable, of: Exportable | Constitution | None, stack: ExitStack) -> ExportData:
+    """Return the data of an export; what is opened for it is closed by the stack.
+
+    Raises InputError for what is none of these, for pairs of messages that are not in what they are to be
+    ``of``, and where ``of`` says nothing that the dataset does not know itself.
+    """
+    constitution = of if isinstance(of, Constitution) else None
+    is_result = isinstance(dataset, CharacterResult)
+    whole = _of_result(dataset, constitution) if is_result else _whole(dataset, stack)
+    if whole is not None:
+        if of is None or (is_result and constitution):
+            return whole
+        raise InputError(
+            "of says what pairs are of, and no pairs were given.",
+            expected="pairs, or a result with of=CONSTITUTION",
+            fix="leave of out: a run knows what it is of.",
+        )
+    pairs = _checked(dataset)
+    if of is None or constitution:
+        return _of_pairs(pairs, constitution)
+    base = _of_result(of, None) if isinstance(of, CharacterResult) else _whole(of, stack)
+    if base is None:
+        raise InputError(
+            f"of is a {type(of).__name__}.", expected="the run, the result or the constitution of the pairs"
+        )
+    return _chosen(base, pairs)
+
+
+def _whole(given: Any, stack: ExitStack) -> ExportData | None:
+    match given:
+        case ExportData():
+            return given
+        case RunSummary():
+            return run_data(stack.enter_context(reading(given.folder, "run")))
+        case NamedPairs():
+            known = {"name": given.name, "language": given.language, "traits": given.traits}
+            constitution = Constitution.model_validate(known) if given.traits else None
+            return _of_pairs(given.pairs, constitution, given.rehearsal)
+        case StoredRun():
+            return run_data(given.store)
+        case RunStore():
+            return run_data(given)
+        case str() | Path():
+            return run_data(stack.enter_context(reading(given, "run")))
+    return None
+
+
+def _checked(given: Any) -> tuple[PreferencePair, ...]:
+    pairs = tuple(given) if isinstance(given, Iterable) and not isinstance(given, Mapping) else (given,)
+    for pair in pairs:
+        if not isinstance(pair, PreferencePair):
+            found = type(given if len(pairs) == 1 and pair is given else pair).__name__
+            raise InputError(
+                f"export was given a {found}.",
+                expected="a run (its folder, or open), a CharacterResult, or PreferencePair records",
+            )
+    if not pairs:
+        raise InputError("export was given no pairs.", expected="at least one PreferencePair")
+    return pairs
+
+
+def _of_result(result: Any, constitution: Constitution | None) -> ExportData:
+    rankings = [one.model for ranking in result.rankings for one in ranking.passes]
+    models = {
+        "messages": [message.model for message in result.messages],
+        "responses": [item.model for candidates in result.candidates for item in candidates.items],
+        "ranking": rankings,
+    }
+    drops: dict[str, Counter[str]] = defaultdict(Counter)
+    for drop in result.drops:
+        if not drop.recovered:
+            drops[drop.stage][drop.reason] += 1
+    manifest = {
+        "models": {stage: sorted({*names} - {""}) for stage, names in models.items() if any(names)},
+        "rehearsal": _rehearsed(models["responses"], [*models["messages"], *rankings]),
+        "usage": result.usage.model_dump(),
+        "drops": {stage: dict(counts) for stage, counts in drops.items()},
+    }
+    known = constitution or result.constitution or _by_name(result.messages)
+    return ExportData(constitution=known, rollouts=result.rollouts, manifest=manifest)
+
+
+def _of_pairs(
+    pairs: Sequence[PreferencePair], constitution: Constitution | None, rehearsal: bool | None = None
+) -> ExportData:
+    rollouts = []
+    for message_id, group in _by_message(pairs).items():
+        first = group[0]
+        message = Message(
+            id=message_id, trait=first.trait, kind=first.kind, turns=first.prompt, language=first.language
+        )
+        rollouts.append(Rollout(message=message, pairs=tuple(group)))
+    names = [name for pair in pairs for name in (pair.chosen_model, pair.rejected_model)]
+    manifest: dict[str, Any] = {"rehearsal": _rehearsed(names, []) if rehearsal is None else rehearsal}
+    if any(names):
+        manifest["models"] = {"responses": sorted({*names} - {""})}
+    return ExportData(
+        constitution=constitution or _by_name(pairs), rollouts=tuple(rollouts), manifest=manifest
+    )
+
+
+class _Chosen:
+    """The rollouts of a base with other pairs; one that had pairs and was given none is left out."""
+
+    def __init__(self, rollouts: Iterable[Rollout], pairs: Mapping[str, Sequence[PreferencePair]]) -> None:
+        self._rollouts, self._pairs = rollouts, pairs
+
+    def __iter__(self) -> Iterator[Rollout]:
+        for rollout in self._rollouts:
+            given = tuple(self._pairs.get(rollout.message.id, ()))
+            if given or not rollout.pairs:
+                yield rollout.model_copy(update={"pairs": given})
+
+
+def _chosen(base: ExportData, pairs: Sequence[PreferencePair]) -> ExportData:
+    given, ids = _by_message(pairs), {pair.id for pair in pairs}
+    known: set[str] = set()
+    num_left = 0
+    for rollout in base.rollouts:
+        known.add(rollout.message.id)
+        num_left += sum(pair.id not in ids for pair in rollout.pairs)
+    strangers = [message_id for message_id in given if message_id not in known]
+    if strangers:
+        raise InputError(
+            f"{len(strangers)} messages of the pairs are not in what ``of`` names, such as {strangers[0]}.",
+            expected="pairs of its messages",
+            fix="name the run or the result that the pairs came from.",
+        )
+    left_out = {**base.left_out, **({NOT_GIVEN: num_left} if num_left else {})}
+    return base.model_copy(update={"rollouts": _Chosen(base.rollouts, given), "left_out": left_out})
+
+
+def _by_message(pairs: Iterable[PreferencePair]) -> dict[str, list[PreferencePair]]:
+    groups: dict[str, list[PreferencePair]] = {}
+    for pair in pairs:
+        groups.setdefault(pair.message_id, []).append(pair)
+    return groups
+
+
+def _by_name(of: Sequence[Message | PreferencePair]) -> Constitution:
+    """Return what is known of a constitution where nobody says it: the names of its traits."""
+    names = dict.fromkeys(each.trait for each in of)
+    if not names:
+        raise InputError("There is nothing to export: the result is empty.", expected="at least one message")
+    language = Counter(each.language for each in of).most_common(1)[0][0]
+    traits = tuple(Trait(name=name, description=name) for name in names)
+    return Constitution(name=", ".join(names)[:100], language=language, traits=traits)
+
+
+def _rehearsed(answered: Sequence[str], others: Sequence[str]) -> bool | None:
+    """Return whether the rehearsal model had a hand, None where nobody says who answered."""
+    if any(is_rehearsal_model(name) for name in (*answered, *others)):
+        return True
+    return False if answered and all(answered) else None

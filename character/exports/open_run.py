@@ -1,0 +1,207 @@
+"""A stored run to work with: its records in order, as rows, and as frames that share their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from character.config import Config
+from character.constitution import Constitution
+from character.exports.rows import parquet_row
+from character.records import Candidates, Drop, Message, PreferencePair, Ranking, Rollout
+from character.runs.session import reading, stored_config, stored_constitution
+from character.runs.summary import RunSummary, stored_pairs, summarize
+from character.store.run_store import RunStore
+from character.views.rows import Json, PairRows, chat, frame_of
+
+T = TypeVar("T")
+
+_COLUMNS = {
+    "messages": ("message_id", "trait", "kind", "language", "text", "turns", "source", "model"),
+    "candidates": (
+        "message_id",
+        "candidates_id",
+        "place",
+        "trait",
+        "text",
+        "level",
+        "model",
+        "seed",
+        "score",
+    ),
+    "rankings": (
+        *("message_id", "candidates_id", "ranking_id", "trait", "status", "reason", "strategy", "method"),
+        *("scores", "order", "consistency"),
+    ),
+    "drops": ("message_id", "stage", "reason", "detail", "recovered"),
+}
+
+
+class StoredRecords(Generic[T]):
+    """Records of a run, read a few at a time from the disk whenever one goes over them; or all as rows."""
+
+    def __init__(
+        self, read: Callable[[], Iterator[T]], rows: Callable[[], Iterable[Json]], columns: tuple[str, ...]
+    ) -> None:
+        self._read, self._rows, self._columns = read, rows, columns
+
+    def __iter__(self) -> Iterator[T]:
+        return self._read()
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self._read())
+
+    def to_rows(self) -> list[Json]:
+        """Return plain data, one dictionary per record (of candidates: per candidate), with the ids."""
+        return list(self._rows())
+
+    def to_pandas(self) -> Any:
+        """Return the rows as a ``pandas.DataFrame``; raises MissingExtraError without pandas."""
+        return frame_of(self.to_rows(), self._columns)
+
+
+class StoredRun(PairRows):
+    """A run in its folder, open for reading while it is written or after. Use it as a context manager.
+
+    ``messages``, ``candidates``, ``rankings``, ``pairs`` and ``drops`` can be gone over any number of times,
+    in message order, whatever the size of the run; each has ``to_rows()`` and ``to_pandas()``, whose columns
+    ``message_id``, ``candidates_id`` and ``ranking_id`` join them. ``pairs``, ``to_rows()``, ``to_pandas()``
+    and ``to_dataset()`` of the run itself give the pairs that an export writes: each once, without what
+    reviewers vetoed.
+    """
+
+    def __init__(self, store: RunStore) -> None:
+        self.store = store
+
+    def __enter__(self) -> StoredRun:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"StoredRun({str(self.folder)!r})"
+
+    def close(self) -> None:
+        """Close the run's store."""
+        self.store.close()
+
+    @property
+    def folder(self) -> Path:
+        """The folder, as it was given."""
+        return self.store.folder
+
+    @property
+    def constitution(self) -> Constitution:
+        """The constitution that the run was made with."""
+        return stored_constitution(self.store)
+
+    @property
+    def config(self) -> Config:
+        """The configuration that the run was made with."""
+        return stored_config(self.store)
+
+    def summary(self) -> RunSummary:
+        """Return the figures of the run as it is now."""
+        return summarize(self.store)
+
+    @property
+    def rollouts(self) -> Iterator[Rollout]:
+        """The finished rollouts, as they were made: nothing is left out."""
+        return self.store.rollouts()
+
+    @property
+    def messages(self) -> StoredRecords[Message]:
+        """All messages, answered or not."""
+        read = self.store.all_messages
+        return StoredRecords(read, lambda: map(_message_row, read()), _COLUMNS["messages"])
+
+    @property
+    def candidates(self) -> StoredRecords[Candidates]:
+        """The candidates of every message that got some; as rows each candidate, with its score if ranked."""
+
+        def rows() -> Iterator[Json]:
+            return (row for rollout in self.rollouts for row in _candidate_rows(rollout))
+
+        return StoredRecords(
+            lambda: (each.candidates for each in self.rollouts if each.candidates),
+            rows,
+            _COLUMNS["candidates"],
+        )
+
+    @property
+    def rankings(self) -> StoredRecords[Ranking]:
+        """The rankings, those that are unranked or unsuitable included."""
+
+        def read() -> Iterator[Ranking]:
+            return (each.ranking for each in self.rollouts if each.ranking)
+
+        return StoredRecords(read, lambda: map(_ranking_row, read()), _COLUMNS["rankings"])
+
+    @property
+    def pairs(self) -> StoredRecords[PreferencePair]:
+        """The pairs that an export writes."""
+        return StoredRecords(
+            lambda: stored_pairs(self.store),
+            lambda: ({**parquet_row(pair), "margin": pair.margin} for pair in stored_pairs(self.store)),
+            ("message_id", "ranking_id", "pair_id", "prompt", "chosen", "rejected"),
+        )
+
+    @property
+    def drops(self) -> StoredRecords[Drop]:
+        """Everything that was dropped, while messages were written and after."""
+
+        def read() -> Iterator[Drop]:
+            yield from self.store.message_drops()
+            for rollout in self.rollouts:
+                yield from (
+                    drop.model_copy(update={"message_id": drop.message_id or rollout.message.id})
+                    for drop in rollout.drops
+                )
+
+        return StoredRecords(read, lambda: map(_drop_row, read()), _COLUMNS["drops"])
+
+    def _row_pairs(self) -> Iterator[PreferencePair]:
+        return stored_pairs(self.store)
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
+
+
+def open_run(folder: Path | str) -> StoredRun:
+    """Return a run to read from, finished or not; close it, or use it as a context manager.
+
+    Raises StoreError where the folder holds no run.
+    """
+    return StoredRun(reading(folder, "run"))
+
+
+def _message_row(message: Message) -> Json:
+    columns = message.model_dump(include={"trait", "kind", "language", "source", "model"})
+    return {"message_id": message.id, **columns, "text": message.text, "turns": chat(message.turns)}
+
+
+def _candidate_rows(rollout: Rollout) -> Iterator[Json]:
+    candidates, ranking = rollout.candidates, rollout.ranking
+    if candidates is None:
+        return
+    scores = ranking.scores if ranking else ()
+    for place, item in enumerate(candidates.items):
+        yield {
+            "message_id": candidates.message_id,
+            "candidates_id": candidates.id,
+            "place": place,
+            "trait": candidates.trait,
+            **item.model_dump(include={"text", "level", "model", "seed"}),
+            "score": scores[place] if scores else None,
+        }
+
+
+def _ranking_row(ranking: Ranking) -> Json:
+    names = set(_COLUMNS["rankings"]) - {"ranking_id"}
+    return {"ranking_id": ranking.id, **ranking.model_dump(mode="json", include=names)}
+
+
+def _drop_row(drop: Drop) -> Json:
+    return drop.model_dump(include=set(_COLUMNS["drops"]))
