@@ -16,7 +16,6 @@ from dspy.utils.exceptions import LMError
 from character._version import __version__
 from character.backends import build_lms
 from character.backends.call import classify, lean_settings
-from character.backends.dspy_compat import routing
 from character.backends.measuring import Estimate
 from character.backends.observe import observing
 from character.backends.observe import report as report_observed
@@ -173,7 +172,7 @@ def _tuned(
     judge = judge_name(config)
     with Session(OPTIMIZATION, out, config, _identity(labelled, asked, config)) as session:
         lms = {name: lm.copy(engine=_TuningEngine(lm.engine.backend)) for name, lm in session.lms().items()}
-        with _log_into(session.folder / LOG_NAME), routing(session.router):
+        with _log_into(session.folder / LOG_NAME):
             result = optimize_ranker(
                 build_ranker(config.ranking, lms),
                 labelled,
