@@ -41,7 +41,8 @@ class OwnLM(dspy.BaseLM):
         self, answer: Callable[[dict[str, Any]], str] = as_rehearsal, model: str = "own/one"
     ) -> None:
         super().__init__(model=model, temperature=0.7, max_tokens=400)
-        self.answer, self.prompts, self.lock = answer, [], threading.Lock()
+        self.prompts: list[str] = []
+        self.answer, self.lock = answer, threading.Lock()
 
     def forward(self, prompt: Any = None, messages: Any = None, **options: Any) -> Any:
         """Answer in the shape of OpenAI's client."""

@@ -214,7 +214,7 @@ def test_a_predictor_of_ones_own_asks_and_one_that_cannot_is_refused_at_once(
     with pytest.raises(InputError, match="asks for mood"):
         Responder(predictor=dspy.Predict("conversation, mood -> response"))
     with pytest.raises(InputError, match=r"a dspy\.Module"):
-        MessageGenerator(predictor="gpt")  # type: ignore[arg-type]
+        MessageGenerator(predictor="gpt")
 
 
 def test_a_generator_is_held_to_the_number_and_told_of(rehearsal: dspy.LM, patience: Trait) -> None:
