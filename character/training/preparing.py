@@ -35,12 +35,11 @@ from character.training.recipe import (
     RecipePart,
     as_mapping,
     recipe_parts,
-    recipe_text,
     reward_of,
     with_values,
 )
 from character.training.reports import Mixed, RecipeFacts, TrainingReport
-from character.training.scripts import RECIPE_FILE, as_seen_from, head_lines, write_script
+from character.training.scripts import RECIPE_FILE, as_seen_from, recipe_text, write_script
 from character.training.trl_settings import checked_values
 
 REPORT_FILE, CHECKS_FILE = "training.json", "checks.md"
@@ -172,7 +171,7 @@ def _recipe(
 
 def _write(report: TrainingReport, parts: Sequence[RecipePart]) -> None:
     out = report.folder
-    write_text(out / RECIPE_FILE, recipe_text(parts, head_lines(report)))
+    write_text(out / RECIPE_FILE, recipe_text(report, parts))
     write_text(out / CHECKS_FILE, report_text(report.checks))
     fields = report.model_dump(mode="json", exclude={"folder"})
     write_text(out / REPORT_FILE, json_text(fields, indent=2) + "\n")
