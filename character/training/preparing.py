@@ -93,7 +93,12 @@ def prepare(
         seed=seed,
         scorer=scorer,
         traits=traits,
-        facts=_run_facts(source, exported),
+        facts={
+            "constitution": source.constitution.name,
+            "constitution_fingerprint": source.constitution.fingerprint,
+            "run_fingerprint": str(source.manifest.get("run_fingerprint") or ""),
+            "rehearsal": exported.rehearsal,
+        },
         exported=exported.model_copy(update={"warnings": (*exported.warnings, *reward_warnings)}),
     )
 
@@ -240,15 +245,6 @@ def _mixed(
     held_out = {prompt_key(row) for name, rows in data.splits.items() if name != "train" for row in rows}
     train, mixed = mixed_rows(data.splits["train"], mixes, method, held_out=held_out, seed=seed)
     return write_data(out / MIXED_FOLDER, {**data.splits, "train": train}), mixed
-
-
-def _run_facts(source: ExportData, report: ExportReport) -> dict[str, Any]:
-    return {
-        "constitution": source.constitution.name,
-        "constitution_fingerprint": source.constitution.fingerprint,
-        "run_fingerprint": str(source.manifest.get("run_fingerprint") or ""),
-        "rehearsal": report.rehearsal,
-    }
 
 
 def _recipe_facts(
