@@ -7,22 +7,19 @@ from typing import Any
 
 from pydantic import ConfigDict, Field, ValidationError, field_validator
 
+from character.config import is_rehearsal_model
 from character.errors import InputError
 from character.exports.card.audit_summary import AuditSummary
-from character.exports.source import REHEARSAL_PREFIX, Census
-from character.records import Record
+from character.exports.source import Census
+from character.records import Record, Usage
 
 
-class UsageFacts(Record):
+class UsageFacts(Usage):
     """What the calls took; ``cost_usd`` is None where a price is unknown."""
 
     # hide_input_in_errors: a manifest may hold secrets, which must not reach a traceback.
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    calls: int = 0
-    reasks: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
     cost_usd: float | None = None
 
 
@@ -84,7 +81,7 @@ def made_by_rehearsal(census: Census, facts: RunFacts) -> bool | None:
     A model name in a record outweighs the manifest's word: one rehearsed stage is enough.
     """
     named = [name for names in facts.models.values() for name in names]
-    if facts.rehearsal or census.rehearsed or any(name.startswith(REHEARSAL_PREFIX) for name in named):
+    if facts.rehearsal or census.rehearsed or any(map(is_rehearsal_model, named)):
         return True
     return facts.rehearsal
 

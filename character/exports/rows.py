@@ -124,7 +124,7 @@ def sft_rows(data: Source, skips: Skips) -> Iterator[Row]:
             best[pair.message_id] = message, pair
     for message, pair in best.values():
         row = {"prompt": chat(pair.prompt), "completion": [reply(pair.chosen)]}
-        yield Row(message, row | _message_columns(message.id, message))
+        yield Row(message, row | _message_columns(message))
 
 
 def prompt_rows(data: Source, skips: Skips) -> Iterator[Row]:
@@ -137,7 +137,7 @@ def prompt_rows(data: Source, skips: Skips) -> Iterator[Row]:
         elif rollout.ranking and rollout.ranking.status == "unsuitable":
             skips["unsuitable"] += 1
         else:
-            yield Row(message, {"prompt": chat(message.turns), **_message_columns(message.id, message)})
+            yield Row(message, {"prompt": chat(message.turns), **_message_columns(message)})
         seen.add(message.id)
 
 
@@ -153,13 +153,8 @@ def reward_rows(data: Source, skips: Skips) -> Iterator[Row]:
             "scores": list(rollout.ranking.scores),
             "levels": [item.level or "" for item in rollout.candidates.items],
         }
-        yield Row(rollout.message, row | _message_columns(rollout.message.id, rollout.message))
+        yield Row(rollout.message, row | _message_columns(rollout.message))
 
 
-def _message_columns(message_id: str, about: Message | PreferencePair) -> Json:
-    return {
-        "message_id": message_id,
-        "trait": about.trait,
-        "kind": about.kind,
-        "language": about.language,
-    }
+def _message_columns(message: Message) -> Json:
+    return {"message_id": message.id, **message.model_dump(include={"trait", "kind", "language"})}

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from character.config import PAIR_DESIGNS, Config, PairsConfig
+from character.config import PAIR_DESIGNS, PairsConfig
 from character.errors import ConfigError, UnknownNameError
 from character.exports.card.audit_summary import read_summary
 from character.exports.models import ExportData
@@ -20,6 +20,9 @@ from character.store.run_store import RunStore
 from character.store.vetoes import read_vetoes
 from character.text import fingerprint
 
+_LATER = {"effect", "optimize", "audit", "train"}
+"""The sections of a configuration that say what is done with a run, not how it is made."""
+
 
 def run_data(store: RunStore) -> ExportData:
     """Return the data of an open run, rollouts read as they are needed, with its audit where there is one."""
@@ -27,7 +30,7 @@ def run_data(store: RunStore) -> ExportData:
     manifest = {
         "models": summary.models,
         "seed": summary.seed,
-        "config_fingerprint": _settings_fingerprint(stored_config(store)),
+        "config_fingerprint": fingerprint(stored_config(store).model_dump(mode="json", exclude=_LATER)),
         "run_fingerprint": fingerprint(json.loads(store.meta("identity") or "{}")),
         "created_at": store.meta("created_at") or "",
         "rehearsal": summary.rehearsal,
@@ -59,9 +62,3 @@ def rebuilt_pairs(store: RunStore, given: Mapping[str, Any], *, always: bool = F
         return PairsConfig.model_validate(stored_config(store).pairs.model_dump() | given)
     except ValidationError as error:
         raise ConfigError(f"pairs: {error.errors()[0]['msg']}.") from None
-
-
-def _settings_fingerprint(config: Config) -> str:
-    """Return the fingerprint of the settings that made a run, without those of what is done with one."""
-    later = {"effect", "optimize", "audit", "train"}
-    return fingerprint(config.model_dump(mode="json", exclude=later))

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from character.config import PairsConfig
+from character.config import PairsConfig, is_rehearsal_model
 from character.errors import InputError
 from character.exports.models import ExportData
 from character.pairs.designs import build_pairs
@@ -15,9 +15,6 @@ from character.ranking.rerank import position_effects, rerank
 from character.records import Rollout
 from character.store.run_store import RunStore
 from character.store.vetoes import without_vetoed
-
-REHEARSAL_PREFIX = "rehearsal/"
-"""How the names of the rehearsal backend's models begin."""
 
 
 class StoredRollouts:
@@ -45,9 +42,7 @@ class Census:
         self.num_rollouts += 1
         self.traits.add(rollout.message.trait)
         self.languages.add(rollout.message.language)
-        self.rehearsed = self.rehearsed or any(
-            name.startswith(REHEARSAL_PREFIX) for name in _model_names(rollout)
-        )
+        self.rehearsed = self.rehearsed or any(map(is_rehearsal_model, _model_names(rollout)))
         for drop in rollout.drops:
             self.drops.setdefault(drop.stage, Counter())[drop.reason] += 1
 

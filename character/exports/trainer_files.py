@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from character.exports.models import ExportedFile
 from character.files import json_text
+from character.views.templates import filled_in
 
 
 def axolotl_yaml(files: Sequence[ExportedFile]) -> dict[str, str]:
     """Return ``axolotl.yaml``: the lines to put into an axolotl configuration, ``datasets`` first."""
-    by_split = {file.split: file.path for file in files}
-    lines = [
-        "# Copy these lines into your axolotl configuration.",
-        "# Paths are relative to the folder in which axolotl is started.",
-        "rl: dpo",
-    ]
-    for key, split in (("datasets", "train"), ("test_datasets", "validation")):
-        if split in by_split:
-            # A single file is always read as a data set whose only split is called train.
-            entry = [
-                f"path: {by_split[split]}",
-                "ds_type: json",
-                "split: train",
-                "type: chat_template.default",
-            ]
-            lines += [f"{key}:", *(f"  {'-' if i == 0 else ' '} {line}" for i, line in enumerate(entry))]
-    return {"axolotl.yaml": "\n".join(lines) + "\n"}
+    paths = {file.split: file.path for file in files}
+    return {"axolotl.yaml": filled_in(Path(__file__).with_name("axolotl.yaml.jinja"), paths=paths)}
 
 
 def llamafactory_info(files: Sequence[ExportedFile]) -> dict[str, str]:

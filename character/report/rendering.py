@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from character.files import write_whole
 from character.locale import wording
-from character.report.escaping import embedded_json, encodable, escape
 from character.report.parts import Cell, Chart, Page, Table
 from character.report.wording import cell_text
+from character.views.escaping import embedded_json, encodable
+from character.views.templates import html_environment
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -26,7 +27,7 @@ def render(page: Page) -> str:
 
     The Content-Security-Policy allows this page's own scripts and styles by their SHA-256 and nothing else:
     no network, no frames, no forms, no code made from text. The scripts are there only where the page has
-    charts. Every text passes ``escape``.
+    charts. Every text passes ``views.escaping.escape``.
     """
     has_charts = any(isinstance(part, Chart) for section in page.sections for part in section.parts)
     style = _asset("assets", "report.css")
@@ -53,15 +54,7 @@ _SCRIPTS = (("vendor", "vega.js"), ("assets", "report.js"))
 
 @cache
 def _template() -> Template:
-    from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
-
-    def escaped(value: object) -> Markup:
-        return value if isinstance(value, Markup) else Markup(escape(str(value)))  # noqa: S704 - escaped here
-
-    environment = Environment(
-        autoescape=True, finalize=escaped, undefined=StrictUndefined, keep_trailing_newline=True
-    )
+    environment = html_environment()
     environment.filters |= {
         "kind": lambda part: type(part).__name__,
         "numeric_columns": _numeric_columns,

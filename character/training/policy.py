@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from character.records import Candidate, Candidates, Drop, Message, Usage
 from character.responses.filters import unusable
 from character.text import stable_seed
 from character.training.sampling import OnBatch, SampledReply, Sampler
+from character.views.rows import chat
 
 
 class PolicyResponder(RecipeModule):
@@ -49,7 +50,7 @@ class PolicyResponder(RecipeModule):
         """Draw the replies to these messages now, in their order, for calls with the same ``seed``."""
         messages = list(messages)
         drawn = self.sampler.draw(
-            [_turns(message) for message in messages],
+            [chat(message.turns) for message in messages],
             self.num_candidates,
             seed=stable_seed("policy", seed),
             on_batch=on_batch,
@@ -71,40 +72,26 @@ class PolicyResponder(RecipeModule):
         replies = self._drawn.get((message.id, seed))
         if replies is None:
             alone = stable_seed("policy", seed, message.id)
-            replies = self.sampler.draw([_turns(message)], self.num_candidates, seed=alone)[0]
+            replies = self.sampler.draw([chat(message.turns)], self.num_candidates, seed=alone)[0]
         name = constitution.assistant_name if constitution else ""
-        return _candidates(replies, message, trait, self.name, name, seed)
-
-
-def _turns(message: Message) -> list[dict[str, str]]:
-    return [turn.model_dump() for turn in message.turns]
-
-
-def _candidates(
-    replies: Sequence[SampledReply],
-    message: Message,
-    trait: Trait,
-    model: str,
-    assistant_name: str,
-    seed: int,
-) -> Candidates:
-    usable: list[Candidate] = []
-    drops: list[Drop] = []
-    for reply in replies:
-        reason, detail = ("cut_off", reply.text[:80]) if reply.is_cut else ("", "")
-        if not reason:
-            texts = [item.text for item in usable]
-            reason, detail = unusable(
-                reply.text, message=message, trait=trait, kept=texts, assistant_name=assistant_name
-            )
-        if reason:
-            drops.append(Drop(stage="responses", reason=reason, detail=detail, message_id=message.id))
-        else:
-            usable.append(Candidate(text=reply.text, seed=seed, model=model))
-    return Candidates(
-        message_id=message.id,
-        trait=trait.name,
-        items=tuple(usable),
-        drops=tuple(drops),
-        usage=Usage(calls=len(replies), cost_usd=0.0),
-    )
+        usable: list[Candidate] = []
+        drops: list[Drop] = []
+        for reply in replies:
+            if reply.is_cut:
+                reason, detail = "cut_off", reply.text[:80]
+            else:
+                kept = [item.text for item in usable]
+                reason, detail = unusable(
+                    reply.text, message=message, trait=trait, kept=kept, assistant_name=name
+                )
+            if reason:
+                drops.append(Drop(stage="responses", reason=reason, detail=detail, message_id=message.id))
+            else:
+                usable.append(Candidate(text=reply.text, seed=seed, model=self.name))
+        return Candidates(
+            message_id=message.id,
+            trait=trait.name,
+            items=tuple(usable),
+            drops=tuple(drops),
+            usage=Usage(calls=len(replies), cost_usd=0.0),
+        )

@@ -35,12 +35,11 @@ from character.training.recipe import (
     RecipePart,
     as_mapping,
     recipe_parts,
-    recipe_text,
     reward_of,
     with_values,
 )
 from character.training.reports import Mixed, RecipeFacts, TrainingReport
-from character.training.scripts import RECIPE_FILE, as_seen_from, head_lines, write_script
+from character.training.scripts import RECIPE_FILE, as_seen_from, recipe_text, write_script
 from character.training.trl_settings import checked_values
 
 REPORT_FILE, CHECKS_FILE = "training.json", "checks.md"
@@ -94,7 +93,12 @@ def prepare(
         seed=seed,
         scorer=scorer,
         traits=traits,
-        facts=_run_facts(source, exported),
+        facts={
+            "constitution": source.constitution.name,
+            "constitution_fingerprint": source.constitution.fingerprint,
+            "run_fingerprint": str(source.manifest.get("run_fingerprint") or ""),
+            "rehearsal": exported.rehearsal,
+        },
         exported=exported.model_copy(update={"warnings": (*exported.warnings, *reward_warnings)}),
     )
 
@@ -172,7 +176,7 @@ def _recipe(
 
 def _write(report: TrainingReport, parts: Sequence[RecipePart]) -> None:
     out = report.folder
-    write_text(out / RECIPE_FILE, recipe_text(parts, head_lines(report)))
+    write_text(out / RECIPE_FILE, recipe_text(report, parts))
     write_text(out / CHECKS_FILE, report_text(report.checks))
     fields = report.model_dump(mode="json", exclude={"folder"})
     write_text(out / REPORT_FILE, json_text(fields, indent=2) + "\n")
@@ -241,15 +245,6 @@ def _mixed(
     held_out = {prompt_key(row) for name, rows in data.splits.items() if name != "train" for row in rows}
     train, mixed = mixed_rows(data.splits["train"], mixes, method, held_out=held_out, seed=seed)
     return write_data(out / MIXED_FOLDER, {**data.splits, "train": train}), mixed
-
-
-def _run_facts(source: ExportData, report: ExportReport) -> dict[str, Any]:
-    return {
-        "constitution": source.constitution.name,
-        "constitution_fingerprint": source.constitution.fingerprint,
-        "run_fingerprint": str(source.manifest.get("run_fingerprint") or ""),
-        "rehearsal": report.rehearsal,
-    }
 
 
 def _recipe_facts(

@@ -123,19 +123,8 @@ def as_mapping(parts: Iterable[RecipePart]) -> dict[str, Any]:
     return {setting.key: setting.value for part in parts for setting in part.settings}
 
 
-def recipe_text(parts: Iterable[RecipePart], head: Iterable[str]) -> str:
-    """Return the YAML text with its comments; ``head`` are lines for the top."""
-    lines = [f"# {line}".rstrip() for line in head]
-    for part in parts:
-        if part.settings:
-            lines += ["", f"# -- {part.heading}"]
-        for setting in part.settings:
-            lines += [f"# {line}" for line in setting.why.split("\n") if line]
-            lines.append(_line(setting))
-    return "\n".join(lines) + "\n"
-
-
-def _line(setting: Setting) -> str:
+def yaml_line(setting: Setting) -> str:
+    """Return a setting as a line of YAML."""
     if isinstance(setting.value, float) and "e" in repr(setting.value):
         # PyYAML reads 5e-05 as a text, because YAML 1.1 asks for a point in the mantissa.
         mantissa, _, exponent = repr(setting.value).partition("e")

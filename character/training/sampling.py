@@ -54,12 +54,6 @@ class Sampler:
         self, prompts: Sequence[Turns], number: int, *, seed: int = 0, on_batch: OnBatch | None = None
     ) -> list[list[SampledReply]]:
         """Return ``number`` replies to each prompt, in the prompts' order."""
-        with self._alone:  # the random numbers are torch's own, one stream for everybody
-            return self._draw(prompts, number, seed, on_batch)
-
-    def _draw(
-        self, prompts: Sequence[Turns], number: int, seed: int, on_batch: OnBatch | None
-    ) -> list[list[SampledReply]]:
         import torch
 
         texts = [
@@ -67,16 +61,15 @@ class Sampler:
         ]
         # Prompts of like length share a batch, so that little is padded.
         order = sorted(range(len(texts)), key=lambda place: (len(texts[place]), place))
-        drawn: list[SampledReply | None] = [None] * len(texts)
-        torch.manual_seed(seed)
-        for start in range(0, len(order), self.batch_size):
-            places = order[start : start + self.batch_size]
-            for place, reply in zip(places, self._batch([texts[i] for i in places]), strict=True):
-                drawn[place] = reply
-            if on_batch:
-                on_batch(start + len(places), len(texts))
-        replies = [reply for reply in drawn if reply is not None]
-        return [replies[i * number : (i + 1) * number] for i in range(len(prompts))]
+        drawn: dict[int, SampledReply] = {}
+        with self._alone:  # the random numbers are torch's own, one stream for everybody
+            torch.manual_seed(seed)
+            for start in range(0, len(order), self.batch_size):
+                places = order[start : start + self.batch_size]
+                drawn.update(zip(places, self._batch([texts[i] for i in places]), strict=True))
+                if on_batch:
+                    on_batch(len(drawn), len(texts))
+        return [[drawn[i * number + k] for k in range(number)] for i in range(len(prompts))]
 
     def _batch(self, texts: list[str]) -> list[SampledReply]:
         import torch

@@ -13,14 +13,6 @@ from typing import Any
 from character.errors import InputError
 from character.training.methods import MethodName
 
-_KINDS = {
-    "bool": "true or false",
-    "int": "a whole number",
-    "float": "a number",
-    "str": "a text",
-    "list": "a list, such as [a, b]",
-}
-
 
 def checked_values(method: MethodName, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings of a method as TRL takes them; a number that YAML reads as a text (1e-5) becomes one.
@@ -47,7 +39,10 @@ def _kinds_of_settings(method: MethodName) -> dict[str, str]:
 
 @cache
 def _read() -> dict[str, dict[str, str]]:
-    """Return names of settings, apart by blanks, by method (``every`` for those of all) and kind of value."""
+    """Return names of settings, apart by blanks, by method (``every`` for those of all) and kind of value.
+
+    ``words`` says what a value of each kind is, ``bounds`` which numbers have one.
+    """
     return tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
 
@@ -75,7 +70,7 @@ def _checked(name: str, value: Any, kind: str) -> Any:
         "list": isinstance(value, list | str),
     }[kind]
     if not fits:
-        raise InputError(f"the setting {name} is {value!r}.", expected=_KINDS[kind])
+        raise InputError(f"the setting {name} is {value!r}.", expected=_read()["words"][kind])
     if is_number:
         _check_bounds(name, value, kind)
     return value
@@ -86,7 +81,7 @@ def _check_bounds(name: str, value: float, kind: str) -> None:
     is_above, is_not_below = (name in bounds[each].split() for each in ("above_zero", "not_below_zero"))
     if (is_above and value <= 0) or (is_not_below and value < 0):
         bound = "above 0" if is_above else "not below 0"
-        raise InputError(f"the setting {name} is {value!r}.", expected=f"{_KINDS[kind]} {bound}")
+        raise InputError(f"the setting {name} is {value!r}.", expected=f"{_read()['words'][kind]} {bound}")
 
 
 def _number(text: str) -> float | str:

@@ -36,18 +36,12 @@ def trl_row(pair: PreferencePair) -> Json:
 
     Never null: a column that is null throughout one file and text in another cannot be loaded as one.
     """
-    return sides(pair) | {
-        "score_chosen": pair.score_chosen,
-        "score_rejected": pair.score_rejected,
+    columns = pair.model_dump(include=set(PAIR_COLUMNS) - set(_TURNS)) | {
         "pair_id": pair.id,
-        "message_id": pair.message_id,
-        "trait": pair.trait,
-        "kind": pair.kind,
-        "language": pair.language,
-        "design": pair.design,
         "chosen_level": pair.chosen_level or "",
         "rejected_level": pair.rejected_level or "",
     }
+    return dict.fromkeys(PAIR_COLUMNS) | sides(pair) | columns
 
 
 def frame_of(rows: Sequence[Json], columns: Sequence[str] | None = None) -> Any:
@@ -85,7 +79,8 @@ class PairRows:
         Raises MissingExtraError without the package ``datasets``.
         """
         datasets = _needed("datasets", "A data set for trainers")
-        text, turns = datasets.Value("string"), _turns_of(datasets)
+        text = datasets.Value("string")
+        turns = datasets.List({"role": text, "content": text})
         columns = {name: turns if name in _TURNS else text for name in PAIR_COLUMNS}
         columns |= {name: datasets.Value("float64") for name in ("score_chosen", "score_rejected")}
         rows = self.to_rows()
@@ -108,11 +103,6 @@ PAIR_COLUMNS = (
     "rejected_level",
 )
 """The columns of a row, in order."""
-
-
-def _turns_of(datasets: Any) -> Any:
-    text = datasets.Value("string")
-    return datasets.List({"role": text, "content": text})
 
 
 def _needed(package: str, feature: str) -> Any:

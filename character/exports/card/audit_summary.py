@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AliasPath, BaseModel, Field, ValidationError
 
 from character.errors import InputError
 from character.records import Record
@@ -53,12 +53,6 @@ class _Finding(BaseModel):
     text: str
 
 
-class _Rankings(BaseModel):
-    consistency: Interval | None
-    intended: Interval | None
-    measure: str
-
-
 class _Classifier(BaseModel):
     accuracy: float | None
     low: float | None
@@ -75,7 +69,9 @@ class _Audit(BaseModel):
 
     states: dict[str, int]
     num_pairs: int
-    rankings: _Rankings
+    consistency: Interval | None = Field(validation_alias=AliasPath("rankings", "consistency"))
+    intended: Interval | None = Field(validation_alias=AliasPath("rankings", "intended"))
+    measure: str = Field(validation_alias=AliasPath("rankings", "measure"))
     confounds: _Confounds | None
     findings: tuple[_Finding, ...]
 
@@ -103,11 +99,11 @@ def read_summary(run_folder: Path | str) -> AuditSummary | None:
     return AuditSummary(
         num_messages=audit.states.get("messages", 0),
         num_pairs=audit.num_pairs,
-        consistency=audit.rankings.consistency,
-        intended=audit.rankings.intended,
+        consistency=audit.consistency,
+        intended=audit.intended,
         surface_accuracy=Interval(*bounds) if len(bounds) == 3 else None,
         flagged=audit.confounds.flagged if audit.confounds else (),
         findings=tuple(one.text for one in looks if one.code not in PAIR_CODES),
         pair_findings=tuple(one.text for one in looks if one.code in PAIR_CODES),
-        measure=audit.rankings.measure,
+        measure=audit.measure,
     )

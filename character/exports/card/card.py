@@ -6,10 +6,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from character.exports.card.markdown import card_text, inline
+from character.exports.card.markdown import card_text
 from character.exports.formats import Job, Written
 from character.exports.models import ExportReport
 from character.locale import wording
+from character.views.templates import inline
 
 LEAST_OPENER = 0.05
 """The card shows openers that set the sides apart by so much, before or after; export.json has them all."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import combinations
+from itertools import chain, combinations, islice
 from typing import Any
 
 from character.locale import wording
@@ -122,16 +122,9 @@ def too_long(data: TrainingData, method: Method, model: ModelFolder | None, limi
 
 def _token_counts(rows: Sequence[Row], model: ModelFolder) -> list[int]:
     """Return the tokens of each row as the model reads them: its prompt with its longest response."""
-    texts: list[str] = []
-    owners: list[int] = []
-    for place, row in enumerate(rows):
-        for response in responses_of(row) or [""]:
-            texts.append(_as_read(row, response, model))
-            owners.append(place)
-    longest = [0] * len(rows)
-    for place, number in zip(owners, model.count(texts), strict=True):
-        longest[place] = max(longest[place], number)
-    return longest
+    texts = [[_as_read(row, each, model) for each in responses_of(row) or [""]] for row in rows]
+    counts = iter(model.count(list(chain.from_iterable(texts))))
+    return [max(islice(counts, len(of_row))) for of_row in texts]
 
 
 def _as_read(row: Row, response: Any, model: ModelFolder) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import get_args
 
 from character.constitution import Trait
@@ -14,6 +15,7 @@ from character.training.methods import METHODS, MethodName
 from character.training.model_folder import read_model_folder
 from character.training.other_traits import BY_WORDS, TraitScorer, other_traits
 from character.training.reports import Check, CheckWeight
+from character.views.templates import filled_in
 
 
 def check_training(
@@ -50,9 +52,4 @@ def check_training(
 
 def report_text(checks: Sequence[Check]) -> str:
     """Return the checks as Markdown."""
-    lines = ["# Checks before training"]
-    for weight, head in TEXTS["heads"].items():
-        items = [f"- {' '.join(check.text.split())}" for check in checks if check.weight == weight]
-        if items:
-            lines += ["", f"## {head}", "", *items]
-    return "\n".join(lines) + "\n"
+    return filled_in(Path(__file__).with_name("checks.md.jinja"), checks=checks, heads=TEXTS["heads"])

@@ -1,0 +1,49 @@
+"""Templates that lie beside the modules that fill them in: of plain text, and of HTML that escapes all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from character.views.escaping import escape
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def filled_in(template: Path, **values: Any) -> str:
+    """Return the text that a template makes of some values.
+
+    Templates have three filters of their own: ``inline`` puts a text on one line, so that no name or
+    description can open a heading, a table or a header; ``cell`` makes it fit into a table too; ``form``
+    formats a value.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(  # noqa: S701 - Markdown, YAML and scripts, not HTML
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters |= {"inline": inline, "cell": _cell, "form": format}
+    return environment.from_string(template.read_text(encoding="utf-8")).render(values)
+
+
+def inline(text: object) -> str:
+    """Return a text on one line."""
+    return " ".join(str(text).split())
+
+
+def _cell(text: object) -> str:
+    return inline(text).replace("|", "\\|")
+
+
+def html_environment() -> Environment:
+    """Return the environment of HTML templates: every text that enters one passes ``escape``."""
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    def escaped(value: object) -> Markup:
+        return value if isinstance(value, Markup) else Markup(escape(str(value)))  # noqa: S704 - escaped here
+
+    return Environment(
+        autoescape=True, finalize=escaped, undefined=StrictUndefined, keep_trailing_newline=True
+    )
