@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from character.cli.options import command_of
+from character.cli.options import command_of, refused
 from character.cli.printing import new_console, print_json
 from character.errors import InputError
 
@@ -47,15 +47,11 @@ def command(run_folder: Path, message_id: str | None, limit: int, as_json: bool)
 def _full_id(store: RunStore, start: str) -> str:
     matches = [(i, status) for i, _trait, status in store.message_ids(starts_with=start)]
     if not matches:
-        raise InputError(
-            f"no message has an id that starts with {start!r}.", fix="`character show RUN` lists the ids."
-        )
+        raise refused(InputError, "no_message", start=start)
     if len(matches) > 1:
-        raise InputError(
-            f"{len(matches)} messages have an id that starts with {start!r}.", fix="give more of the id."
-        )
+        raise refused(InputError, "many_messages", number=len(matches), start=start)
     if matches[0][1] == "pending":
-        raise InputError(f"the message {matches[0][0]} is not answered yet.", fix="let the run go on.")
+        raise refused(InputError, "not_answered", message=matches[0][0])
     return matches[0][0]
 
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 from character.constitution.findings import Finding, finding
 from character.constitution.models import Trait
-from character.constitution.words import words
+from character.files import toml_beside
 from character.text import detect_language, fold
 
 _PRESCRIPTIVE = {
     language: re.compile("|".join(patterns), re.IGNORECASE)
-    for language, patterns in words("lint")["prescriptive"].items()
+    for language, patterns in toml_beside(__file__, "lint")["prescriptive"].items()
 }
 _FIRST_PERSON = {
     "en": re.compile(r"\b(?:I|me|my|mine|myself|we|our|us)\b", re.IGNORECASE),

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from character.errors import StoreError
 from character.records import Drop, Message, MessageBatch, Record, Rollout, Usage
 from character.store import tables as t
-from character.store.errors import another_version, check_layout, unusable
+from character.store.errors import another_version, check_layout, problem, unusable
 from character.store.places import Place, open_place
 from character.store.writer import Rows, Writer
 
@@ -297,9 +297,7 @@ class RunStore:
 
     def _write(self, rows: Rows) -> Any:
         if self._writer is None:
-            raise StoreError(
-                f"the run in {self.folder} is open for reading.", fix="open it with RunStore.create."
-            )
+            raise problem("only_read", folder=self.folder)
         return self._writer.submit(rows)
 
     def _all(self, query: Any) -> Iterable[Any]:
