@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from character.errors import CharacterError
+from character.errors import CharacterError, ConfigError
 from character.files import texts_beside, toml_beside
 
 if TYPE_CHECKING:
@@ -65,8 +65,6 @@ def configuration(settings: Iterable[str] = (), **given: Any) -> Config:
 
 def refuse_unused(flags: Mapping[str, Any], dest: str, why: str, unused: Iterable[str]) -> None:
     """Raise ConfigError for the first of the flags that nothing would use beside another that is given."""
-    from character.errors import ConfigError
-
     given = {str(each.name): each.opts[0] for each in click.get_current_context().command.params}
     for name in unused:
         if flags[dest] is not None and flags.get(name) is not None:
