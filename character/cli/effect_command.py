@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from character.cli.live_bar import live_bar
 from character.cli.options import MESSAGE_FLAGS, command_of, configuration, refuse_unused, refused
 from character.cli.printing import (
     cost_text,
     count_text,
+    live_bar,
     new_console,
     new_table,
     print_json,
