@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,17 @@ _BREAKS = str.maketrans({"\u2028": "\\u2028", "\u2029": "\\u2029", "\x85": "\\u0
 
 Write = Callable[[dict[str, Any]], None]
 """Appends one row to a file."""
+
+
+@cache
+def toml_beside(module: str, name: str) -> dict[str, Any]:
+    """Return the tables of ``NAME.toml``, which lies beside the file of a module."""
+    return tomllib.loads(Path(module).with_name(f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def texts_beside(module: str, name: str, key: str, values: Mapping[str, object]) -> dict[str, str]:
+    """Return the texts that such a file holds under a key, with these values filled in."""
+    return {part: text.format(**values) for part, text in toml_beside(module, name)[key].items()}
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:

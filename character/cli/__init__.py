@@ -11,7 +11,7 @@ from typing import NoReturn
 import click
 
 from character._version import __version__
-from character.cli.options import commands
+from character.cli.options import commands, refused
 from character.errors import CharacterError, InputError
 
 _MOVED = {"demo": "python examples/closed_loop --out FOLDER"}
@@ -24,10 +24,7 @@ class _LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in _MOVED:
-            raise InputError(
-                f"character has no command {cmd_name} any more: it is an example now.",
-                fix=f"run `{_MOVED[cmd_name]}` in a clone of the repository.",
-            )
+            raise refused(InputError, "moved", name=cmd_name, instead=_MOVED[cmd_name])
         if cmd_name not in self.list_commands(ctx):
             return None
         command: click.Command = import_module(f"character.cli.{cmd_name.replace('-', '_')}_command").command

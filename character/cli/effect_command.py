@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from character.cli.live_bar import live_bar
-from character.cli.options import MESSAGE_FLAGS, command_of, configuration, refuse_unused
+from character.cli.options import MESSAGE_FLAGS, command_of, configuration, refuse_unused, refused
 from character.cli.printing import (
     cost_text,
     count_text,
+    live_bar,
     new_console,
     new_table,
     print_json,
@@ -70,25 +70,16 @@ def _check(flags: dict[str, Any]) -> None:
     given = [name for name in ("base", "tuned") if flags[name]]
     for role in ("base", "tuned"):
         if flags[f"{role}_api_base"] and role not in given:
-            raise ConfigError(
-                f"found --{role}-api-base without --{role}.",
-                expected=f"--{role} MODEL, the model that this server is to answer with",
-            )
+            raise refused(ConfigError, "server_alone", role=role)
     if flags["with_traits"] and not given:
-        raise ConfigError(
-            "found --with-traits without two models.",
-            expected="--base and --tuned with it; without them the traits are measured anyway",
-        )
+        raise refused(ConfigError, "with_traits")
     if len(given) == 1:
-        raise ConfigError(f"found only --{given[0]}.", expected="both --base and --tuned, or neither")
+        raise refused(ConfigError, "one_model", role=given[0])
     if flags["no_judge"]:
         against = [name for name in ("judge", "judge_api_base", "choices", "pressed") if flags[name]]
         if against or flags["preference_folder"] is None:
             beside = f"beside --{against[0].replace('_', '-')}" if against else "without --preference"
-            raise ConfigError(
-                f"found --no-judge {beside}.",
-                expected="--no-judge with --preference FOLDER, and nothing for a judge to do",
-            )
+            raise refused(ConfigError, "no_judge", beside=beside)
 
 
 def _show(report: EffectReport, out: Path, spoken: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from character.cli.options import command_of
+from character.cli.options import command_of, refused
 from character.cli.printing import print_json
 from character.errors import InputError
 
@@ -49,12 +49,7 @@ def command(run_folder: Path, format_name: str, out: Path, **flags: Any) -> None
 def _refuse_without_balance(flags: dict[str, Any]) -> None:
     for name in ("balance_method", "balance_ignore"):
         if flags[name] and flags["balance"] is None:
-            option = f"--{name.replace('_', '-')}"
-            raise InputError(
-                f"{option} is given without --balance.",
-                expected="--balance, which it belongs to",
-                fix=f"add --balance, or leave {option} out.",
-            )
+            raise refused(InputError, "without_balance", option=f"--{name.replace('_', '-')}")
 
 
 def _print(result: dict[str, Any]) -> None:

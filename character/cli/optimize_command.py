@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from character.cli.live_bar import live_bar
 from character.cli.options import command_of, configuration
-from character.cli.printing import new_console, new_table, print_json, show_estimate
+from character.cli.printing import live_bar, new_console, new_table, print_json, show_estimate
 from character.locale import wording
 
 if TYPE_CHECKING:

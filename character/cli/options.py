@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from character.errors import CharacterError, ConfigError
+from character.files import texts_beside, toml_beside
 
 if TYPE_CHECKING:
     from character.config import Config
@@ -16,10 +18,14 @@ _OURS = {"argument", "flag", "dest", "type", "choices", "min", "max", "min_open"
 """Keys of a row that are not click's."""
 
 
-@cache
 def commands() -> dict[str, dict[str, Any]]:
     """Return the table of commands: texts and rows of options, by the name of the command."""
-    return tomllib.loads((Path(__file__).parent / "commands.toml").read_text(encoding="utf-8"))
+    return toml_beside(__file__, "commands")
+
+
+def refused(kind: type[CharacterError], problem: str, **values: object) -> CharacterError:
+    """Return the error for a problem by its name in ``refusals.toml``; ``values`` fill in its words."""
+    return kind(**texts_beside(__file__, "refusals", problem, values))
 
 
 def command_of(name: str) -> Callable[[Callable[..., None]], click.Command]:
@@ -59,8 +65,6 @@ def configuration(settings: Iterable[str] = (), **given: Any) -> Config:
 
 def refuse_unused(flags: Mapping[str, Any], dest: str, why: str, unused: Iterable[str]) -> None:
     """Raise ConfigError for the first of the flags that nothing would use beside another that is given."""
-    from character.errors import ConfigError
-
     given = {str(each.name): each.opts[0] for each in click.get_current_context().command.params}
     for name in unused:
         if flags[dest] is not None and flags.get(name) is not None:

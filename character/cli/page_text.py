@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from rich.table import Table as RichTable
+from rich.text import Text
+
 from character.cli.printing import new_console
 from character.locale import wording
 from character.report import Figures, Notes, Number, Page, Table
@@ -19,8 +22,6 @@ COLOURS = {"look": "yellow", "note": "", "fine": "green"}
 
 def print_page(page: Page, html: Path | None = None) -> None:
     """Print a page section by section, and where its file and the same as JSON lie."""
-    from rich.text import Text
-
     console = new_console()
     console.print(Text(page.title, style="bold"))
     for section in page.sections:
@@ -43,8 +44,6 @@ def _part(part: Part, language: str) -> Iterator[Any]:
 
 
 def _notes(notes: Notes, language: str) -> Iterator[Any]:
-    from rich.text import Text
-
     fixed = wording("report.page", language)
     for note in notes.items:
         yield Text(fixed["said"].format(fixed[note.weight], note.text), style=COLOURS[note.weight])
@@ -53,9 +52,6 @@ def _notes(notes: Notes, language: str) -> Iterator[Any]:
 
 
 def _figures(figures: Figures, language: str) -> Any:
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
     grid = RichTable.grid(padding=(0, 2))
     grid.add_column()
     grid.add_column(justify="right")
@@ -65,9 +61,6 @@ def _figures(figures: Figures, language: str) -> Any:
 
 
 def _table(table: Table, language: str) -> Any:
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
     grid = RichTable(title=Text(table.caption) if table.caption else None, title_justify="left")
     for i, name in enumerate(table.columns):
         number = all(row[i] is None or isinstance(row[i], (int, float, Number)) for row in table.rows)

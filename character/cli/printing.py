@@ -1,9 +1,12 @@
-"""How results are printed: as one JSON document, or for people as figures, tables and lines."""
+"""How results are printed: as one JSON document, or for people as figures, tables and lines; and a bar."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -87,3 +90,34 @@ def show_estimate(estimate: Estimate, *, as_json: bool) -> None:
     console.print(commands()[str(click.get_current_context().command.name)]["limits"], style="dim")
     if estimate.unmeasured:
         console.print(f"Not measured: what {', '.join(estimate.unmeasured)} takes.", style="dim")
+
+
+@contextmanager
+def live_bar(
+    description: str, noun: str = "", *, total: float | None = None, shown: bool = True
+) -> Iterator[Callable[..., None]]:
+    """Show a bar on a terminal (stderr): how many of something are done, or the share where there is no noun.
+
+    Yields what moves it: ``completed=``, and what changes of ``description=``, ``note=`` and ``total=``.
+    """
+    from rich import progress
+    from rich.console import Console
+
+    # The stream itself, not whatever stderr is later: what libraries print there goes to a log.
+    console = Console(file=sys.stderr, markup=False, highlight=False, emoji=False)
+    counted = [progress.MofNCompleteColumn(), progress.TextColumn(noun)]
+    bar = progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        *(counted if noun else [progress.TaskProgressColumn()]),
+        progress.TimeElapsedColumn(),
+        progress.TextColumn("{task.fields[note]}"),
+        console=console,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+        disable=not (shown and console.is_terminal),
+    )
+    task = bar.add_task(description, total=total, note="")
+    with bar:
+        yield partial(bar.update, task)

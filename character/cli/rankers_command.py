@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+from rich.table import Table
 
 from character.cli.options import command_of
 from character.cli.printing import new_console, print_json
 from character.locale import wording
 
-if TYPE_CHECKING:
-    from rich.table import Table
 _MOST_FILES = 10_000
 _FACTS = {"strategy", "model", "labelled", "metrics", "adopted", "reason", "rehearsal", "created_at"}
 """What is told of a ranker as it stands in its file."""
@@ -79,8 +78,6 @@ def _show(rows: list[dict[str, Any]], *, details: bool) -> None:
 
 def _table(rows: list[dict[str, Any]]) -> Table:
     """Return one line per ranker: what fits a terminal of 80 columns."""
-    from rich.table import Table
-
     table = Table(title="saved rankers", title_justify="left")
     table.add_column("file", overflow="fold", ratio=1)
     for column in ("by", "before → after, gain", "adopted"):
@@ -98,8 +95,6 @@ def _table(rows: list[dict[str, Any]]) -> Table:
 
 def _details(row: dict[str, Any]) -> Table:
     """Return all that is known of a ranker, a line each."""
-    from rich.table import Table
-
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")

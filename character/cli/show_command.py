@@ -5,15 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from character.cli.options import command_of
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from character.cli.options import command_of, refused
 from character.cli.printing import new_console, print_json
 from character.errors import InputError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
-    from character.records import RankingPass, Rollout
+    from character.records import Candidates, Ranking, RankingPass, Rollout
     from character.store.run_store import RunStore
 
 
@@ -45,22 +47,15 @@ def command(run_folder: Path, message_id: str | None, limit: int, as_json: bool)
 def _full_id(store: RunStore, start: str) -> str:
     matches = [(i, status) for i, _trait, status in store.message_ids(starts_with=start)]
     if not matches:
-        raise InputError(
-            f"no message has an id that starts with {start!r}.", fix="`character show RUN` lists the ids."
-        )
+        raise refused(InputError, "no_message", start=start)
     if len(matches) > 1:
-        raise InputError(
-            f"{len(matches)} messages have an id that starts with {start!r}.", fix="give more of the id."
-        )
+        raise refused(InputError, "many_messages", number=len(matches), start=start)
     if matches[0][1] == "pending":
-        raise InputError(f"the message {matches[0][0]} is not answered yet.", fix="let the run go on.")
+        raise refused(InputError, "not_answered", message=matches[0][0])
     return matches[0][0]
 
 
 def _list(console: Console, rollouts: list[Rollout]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
     from character.runs.run import outcome
 
     table = Table(expand=True)
@@ -88,19 +83,18 @@ def _short(text: str, limit: int = 80) -> str:
 
 
 def _show(console: Console, rollout: Rollout) -> None:
-    from rich.panel import Panel
-    from rich.text import Text
-
     message = rollout.message
     conversation = "\n".join(f"{turn.role}: {turn.content}" for turn in message.turns)
     brief = " · ".join(message.brief.values())
     title = Text(f"{message.id} · {message.trait} · {message.kind}")
     console.print(Panel(Text(conversation), title=title, subtitle=Text(brief), title_align="left"))
     if rollout.candidates:
-        console.print(_candidates(rollout))
+        console.print(_candidates(rollout.candidates, rollout.ranking))
     if rollout.ranking:
+        names = _names(rollout.candidates) if rollout.candidates else ()
         for number, one in enumerate(rollout.ranking.passes, 1):
-            title = Text(f"reasons of pass {number}{_by(one)}: {_shown(rollout, one)}")
+            shown = ", ".join(f"[{place}] {names[i]}" for place, i in enumerate(one.shown, 1))
+            title = Text(f"reasons of pass {number}{_by(one)}: {shown}")
             console.print(Panel(Text(one.reason), title=title, title_align="left"))
         if rollout.ranking.status != "ranked":
             console.print(f"{rollout.ranking.status}: {rollout.ranking.reason}")
@@ -120,26 +114,20 @@ def _by(one: RankingPass) -> str:
     return f" by {one.juror}" if one.juror else ""
 
 
-def _shown(rollout: Rollout, one: RankingPass) -> str:
-    """Return which candidates a pass showed, in its order, numbered as its reasons number them."""
-    items = rollout.candidates.items if rollout.candidates else ()
-    return ", ".join(f"[{place}] {items[i].level or 'candidate'}" for place, i in enumerate(one.shown, 1))
+def _names(candidates: Candidates) -> list[str]:
+    return [each.level or "candidate" for each in candidates.items]
 
 
-def _candidates(rollout: Rollout) -> Table:
+def _candidates(candidates: Candidates, ranking: Ranking | None) -> Table:
     """Return the candidates side by side, best fit first."""
-    from rich.table import Table
-    from rich.text import Text
-
-    items = rollout.candidates.items if rollout.candidates else ()
-    ranking = rollout.ranking
-    ranked = ranking is not None and bool(ranking.scores)
-    order = [i for group in ranking.order for i in group] if ranking and ranked else list(range(len(items)))
+    items, names = candidates.items, _names(candidates)
+    ranking = ranking if ranking and ranking.scores else None
+    order = [i for group in ranking.order for i in group] if ranking else range(len(items))
     table = Table(show_lines=True, expand=True)
     for i in order:
-        table.add_column(f"{items[i].level or 'candidate'}", overflow="fold", ratio=1)
+        table.add_column(names[i], overflow="fold", ratio=1)
     table.add_row(*(Text(items[i].text) for i in order))
-    if ranking and ranked:
+    if ranking:
         table.add_row(*(f"score {ranking.scores[i]:.2f}" for i in order))
         for number, one in enumerate(ranking.passes, 1):
             places = {index: place for place, index in enumerate(one.shown, 1)}

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from character.cli.live_bar import live_bar
 from character.cli.options import command_of, configuration
-from character.cli.printing import print_json
+from character.cli.printing import live_bar, print_json
 from character.errors import InputError
 
 if TYPE_CHECKING:

@@ -34,7 +34,7 @@ def dump_constitution(constitution: Constitution, format: DumpFormat) -> str:
     """
     if format == "recipe":
         pairs = [{"trait": trait.name, "description": trait.description} for trait in constitution.traits]
-        return _json_list(pairs)
+        return "[\n" + ",\n".join(f"  {_json(pair)}" for pair in pairs) + "\n]\n"
     if format == "jsonl":
         return "".join(_json(trait.fields()) + "\n" for trait in constitution.traits)
     if format == "json":
@@ -58,10 +58,6 @@ def _header(constitution: Constitution) -> dict[str, str]:
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
-
-
-def _json_list(rows: list[dict[str, str]]) -> str:
-    return "[\n" + ",\n".join(f"  {_json(row)}" for row in rows) + "\n]\n"
 
 
 def _toml(constitution: Constitution) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from character.constitution.words import filled
+from character.files import texts_beside
 from character.records import Record
 
 
@@ -25,4 +25,6 @@ class Finding(Record):
 
 def finding(code: str, trait: str = "", **values: object) -> Finding:
     """Return the remark of that code on a trait, or on all of them; ``values`` fill in its words."""
-    return Finding.model_validate({"code": code, "trait": trait, **filled("findings", code, values)})
+    return Finding.model_validate(
+        {"code": code, "trait": trait, **texts_beside(__file__, "findings", code, values)}
+    )

@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 from character.constitution.json_nodes import read_json
 from character.constitution.nodes import Node
-from character.constitution.text_nodes import read_lines
+from character.constitution.problems import problem
 from character.constitution.toml_nodes import read_toml
 from character.constitution.yaml_nodes import read_yaml
 
@@ -20,6 +20,7 @@ _JSON = re.compile(r'\s*(?:\{\s*["}]|\[\s*(?:["\]\[]|\{\s*["}]))')
 _TOML_HEADER = re.compile(r"\[\[?[\w.\"' -]+\]\]?\s*(?:#.*)?")
 _TOML_VALUE = re.compile(rf"(?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*')\s*=\s*[\"']|{_KEY}\s*=")
 _YAML = re.compile(rf"---|%YAML|\{{|\? |-?\s*(?:\{{|[\"']?{_KEY}[\"']?\s*:(?:\s|$))")
+_BULLET = re.compile(r"(?:[-*•]|\d{1,3}[.)])\s+|\d{1,3}、")
 
 _BY_EXTENSION = {
     ".json": read_json,
@@ -48,3 +49,17 @@ def _reader(text: str, extension: str) -> Callable[[str, str], Node]:
         return read_yaml
     # Lines of text accept anything, so a file that calls itself something else is held to that.
     return _BY_EXTENSION.get(extension, read_lines)
+
+
+def read_lines(text: str, source: str) -> Node:
+    """Return the statements of plain text, one a line, without bullets, blank lines and ``#`` lines."""
+    items = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        statement = line.strip()
+        if not statement or statement.startswith("#"):
+            continue
+        statement = statement[bullet.end() :] if (bullet := _BULLET.match(statement)) else statement
+        items.append(Node("string", statement, number))
+    if not items:
+        raise problem(source, None, "only_comments")
+    return Node("list", items, items[0].line)

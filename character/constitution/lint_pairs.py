@@ -8,7 +8,7 @@ from itertools import combinations
 
 from character.constitution.findings import Finding, finding
 from character.constitution.models import Trait
-from character.constitution.words import words
+from character.files import toml_beside
 from character.locale import LANGUAGES, wording
 from character.text import jaccard, shingles
 
@@ -29,7 +29,7 @@ _WORD = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*")
 _HAN_FILLER = re.compile(
     r"[我你他她它的了地得着过和与在是会也都就很对把被让给从到为以而且或不]|一个|自己|对方|别人"
 )
-_FILLER = frozenset(words("lint")["filler"].split())
+_FILLER = frozenset(toml_beside(__file__, "lint")["filler"].split())
 _ANTONYMS = [pair for language in LANGUAGES for pair in wording("antonyms", language).items()]
 _POLE = re.compile(
     "|".join(rf"\b{word}\b" if word.isascii() else word for pair in _ANTONYMS for word in pair), re.I

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import count
 
-from character.constitution.words import words
+from character.files import toml_beside
 from character.text import detect_language
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _CLAUSE_END = re.compile(r"[，。；：、！？（）“”「」,.;:!?…—\s]+")
 _CHINESE_LEAD = re.compile(r"我(?:会|是|想|愿意|喜欢|希望|总是|常常|经常|通常|往往)?")
-_STOP_WORDS = frozenset(words("lint")["stop_words"].split())
+_STOP_WORDS = frozenset(toml_beside(__file__, "lint")["stop_words"].split())
 _ENGLISH_LENGTHS = (3, 4, 5, 6, 8)
 _CHINESE_LENGTHS = (12, 16, 20)
 _LONGEST = 48

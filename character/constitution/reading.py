@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from itertools import chain
 from pathlib import PurePath
 
 from character.constitution.decoding import normalize, printable, read_text
 from character.constitution.formats import read_nodes
-from character.constitution.models import Constitution, Trait
+from character.constitution.models import Constitution
 from character.constitution.problems import problem
 from character.constitution.shapes import interpret
 from character.text import detect_language
@@ -39,22 +40,14 @@ def parse_constitution(
 
     ``source`` is what error messages call the text; an extension at its end counts like a file's.
     """
-    document = interpret(read_nodes(normalize(text, source), source), source)
-    header = document.header
-    tag = header.get("language") or language or detect_language(_all_text(document.traits))
+    header, traits = interpret(read_nodes(normalize(text, source), source), source)
+    texts = ((each.description, each.statement, each.clarification, *each.questions) for each in traits)
+    tag = header.get("language") or language or detect_language("\n".join(chain.from_iterable(texts)))
     if not _LANGUAGE_TAG.fullmatch(tag):
         raise problem(source, None, "language", tag=tag)
     return Constitution(
         name=printable(header.get("name") or name or PurePath(source).stem or "constitution"),
         language=tag,
-        traits=document.traits,
+        traits=traits,
         **({"assistant_name": header["assistant_name"]} if "assistant_name" in header else {}),
-    )
-
-
-def _all_text(traits: tuple[Trait, ...]) -> str:
-    return "\n".join(
-        text
-        for trait in traits
-        for text in (trait.description, trait.statement, trait.clarification, *trait.questions)
     )

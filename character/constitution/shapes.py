@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from character.constitution.contrasts import read_contrasts
 from character.constitution.fields import (
@@ -26,17 +26,8 @@ _TEXT_KEYS = ("description", "statement", "clarification", "not", "opposite")
 _FOREIGN_KEYS = ("additional_questions", "instruction", "eval_prompt")
 TRAIT_KEYS = ("name", "trait", *_TEXT_KEYS, "examples", "questions", "target", *_FOREIGN_KEYS)
 _TRAIT_MARKS = ("trait", "description", "statement", "instruction")
-_TARGETS: tuple[Target, ...] = ("subtle", "natural")
 _WORDS_OF_A_SENTENCE = {"zh": 8, "en": 4}
 _UNIT = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+")
-
-
-@dataclass(frozen=True)
-class Document:
-    """What a file says: the constitution's own fields as far as given, and its traits."""
-
-    header: dict[str, str]
-    traits: tuple[Trait, ...]
 
 
 @dataclass(frozen=True)
@@ -49,8 +40,11 @@ class _Draft:
     fields: dict[str, Any]
 
 
-def interpret(root: Node, source: str) -> Document:
-    """Return what the document says; raises ConstitutionError where it has none of the known shapes."""
+def interpret(root: Node, source: str) -> tuple[dict[str, str], tuple[Trait, ...]]:
+    """Return what the document says: the constitution's own fields as far as given, and its traits.
+
+    Raises ConstitutionError where it has none of the known shapes.
+    """
     header: dict[str, str] = {}
     if root.kind == "list":
         drafts = _read_list(root, source)
@@ -68,7 +62,7 @@ def interpret(root: Node, source: str) -> Document:
         drafts = _read_definitions(root, source)
     if not drafts:
         raise problem(source, root.line, "no_traits")
-    return Document({key: value for key, value in header.items() if value}, _name_traits(drafts, source))
+    return {key: value for key, value in header.items() if value}, _name_traits(drafts, source)
 
 
 def _read_traits(node: Node, source: str) -> list[_Draft]:
@@ -139,11 +133,8 @@ def _name_and_sentence(members: Members, source: str, where: str) -> tuple[str, 
         line = min((node.line for node in members.values() if node.line), default=None)
         raise problem(source, line, "name_missing", where=where)
     described = any(key in members for key in ("description", "statement", "instruction"))
-    return ("", trait) if not described and _is_sentence(trait) else (trait, "")
-
-
-def _is_sentence(text: str) -> bool:
-    return len(_UNIT.findall(text)) >= _WORDS_OF_A_SENTENCE[detect_language(text)]
+    is_sentence = len(_UNIT.findall(trait)) >= _WORDS_OF_A_SENTENCE[detect_language(trait)]
+    return ("", trait) if is_sentence and not described else (trait, "")
 
 
 def _read_texts(members: Members, source: str, where: str) -> dict[str, Any]:
@@ -152,12 +143,11 @@ def _read_texts(members: Members, source: str, where: str) -> dict[str, Any]:
     return {key: read_string(members, key, source, where) or derived.get(key, "") for key in _TEXT_KEYS}
 
 
-def _read_target(members: Members, source: str, where: str) -> Target:
+def _read_target(members: Members, source: str, where: str) -> str:
     text = read_string(members, "target", source, where) or "natural"
-    for target in _TARGETS:
-        if text == target:
-            return target
-    raise problem(source, members["target"].line, "target", where=where, target=quote(text))
+    if text not in get_args(Target):
+        raise problem(source, members["target"].line, "target", where=where, target=quote(text))
+    return text
 
 
 def _name_traits(drafts: list[_Draft], source: str) -> tuple[Trait, ...]:

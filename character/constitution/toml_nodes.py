@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from datetime import date, time
+from datetime import date, datetime, time
 from typing import Any
 
 from character.constitution.nodes import Node, NodeKind, check_depth
@@ -25,6 +25,7 @@ _HEADER = re.compile(r"\s*(\[\[?)([\w. -]+)\]\]?\s*")
 _KEY = re.compile(r"\s*([\w-]+)\s*=")
 _AT_LINE = re.compile(r" \(at line (\d+), column (\d+)\)")
 _MAX_DOTS = 64
+_KINDS: dict[type, NodeKind] = {str: "string", bool: "boolean", datetime: "date", date: "date", time: "date"}
 
 
 def read_toml(text: str, source: str) -> Node:
@@ -84,12 +85,4 @@ def _node(
     if isinstance(data, list):
         items = [_node(v, (*path, i), lines, line, source, depth=depth + 1) for i, v in enumerate(data)]
         return Node("list", items, line)
-    if isinstance(data, str):
-        return Node("string", data, line)
-    return Node(_scalar_kind(data), str(data), line)
-
-
-def _scalar_kind(data: object) -> NodeKind:
-    if isinstance(data, bool):
-        return "boolean"
-    return "date" if isinstance(data, date | time) else "number"
+    return Node(_KINDS.get(type(data), "number"), str(data), line)

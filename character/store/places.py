@@ -12,8 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
-from character.errors import InputError, MissingExtraError, StoreError
-from character.store.errors import cause_of
+from character.errors import MissingExtraError, StoreError
+from character.store.errors import bad_url, cause_of, problem
 from character.store.tables import sqlite_engine
 from character.text import fingerprint
 
@@ -47,9 +47,8 @@ def open_place(folder: Path, *, write: bool, url: str | None = None) -> Place:
                 try:
                     folder.mkdir(parents=True, exist_ok=True)
                 except OSError as error:
-                    problem = f"the run folder {folder} cannot be made ({error.strerror})."
-                    raise StoreError(problem, fix="choose another --out.") from None
-                lock = hold(folder / "run.lock", _in_use(str(folder)), fix="choose another --out.")
+                    raise problem("not_made", folder=folder, reason=error.strerror) from None
+                lock = hold(folder / "run.lock", problem("in_use", name=folder), fix="choose another --out.")
                 opened.callback(lock.release)
             if url is None:
                 name, engine = _sqlite(opened, folder, write=write)
@@ -59,9 +58,7 @@ def open_place(folder: Path, *, write: bool, url: str | None = None) -> Place:
                     pointer.write_text(json.dumps({**stored, "url": url}) + "\n", encoding="utf-8")
             return Place(folder, name, engine, write, opened.pop_all().close)
     except sa.exc.SQLAlchemyError as error:
-        raise StoreError(
-            f"the store of {folder} cannot be opened: {cause_of(error)}.", fix="check the server and the URL."
-        ) from None
+        raise problem("not_opened", folder=folder, cause=cause_of(error)) from None
 
 
 def hold(path: Path, in_use: StoreError, *, fix: str) -> FileLock:
@@ -82,11 +79,7 @@ def hold(path: Path, in_use: StoreError, *, fix: str) -> FileLock:
 def _sqlite(opened: ExitStack, folder: Path, *, write: bool) -> tuple[str, sa.Engine]:
     path = folder / FILE_NAME
     if not write and not path.is_file():
-        raise StoreError(
-            f"{folder} holds no run (no {FILE_NAME} in it).",
-            expected="the folder given to `character run … --out`",
-            fix="check the path, or make the run first.",
-        )
+        raise problem("no_run", folder=folder, file=FILE_NAME)
     engine = sqlite_engine(path, read_only=not write)
     opened.callback(engine.dispose)
     return str(path), engine
@@ -122,7 +115,7 @@ def _claim(opened: ExitStack, engine: sa.Engine, schema: str, name: str) -> None
         held.commit()
     except sa.exc.OperationalError as error:
         if getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
-            raise _in_use(name) from None
+            raise problem("in_use", name=name) from None
         raise
 
 
@@ -130,24 +123,9 @@ def _checked_url(url: str) -> sa.URL:
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError:
-        raise InputError(
-            "the store's URL cannot be read.", expected="postgresql://user@host/database"
-        ) from None
+        raise bad_url("url") from None
     if parsed.get_backend_name() != "postgresql":
-        raise InputError(
-            f"a store cannot be a {parsed.get_backend_name()} database.", expected="postgresql://…"
-        )
+        raise bad_url("url_kind", kind=parsed.get_backend_name())
     if parsed.password:
-        raise InputError(
-            "the store's URL holds a password, which would be written into the run folder.",
-            expected="a URL without one",
-            fix="put the password into PGPASSWORD or the PostgreSQL password file.",
-        )
+        raise bad_url("url_password")
     return parsed.set(drivername="postgresql+psycopg")
-
-
-def _in_use(name: str) -> StoreError:
-    return StoreError(
-        f"another process is writing the run in {name}.",
-        fix="wait for it to end, or stop it; `character status` reads a run while it is written.",
-    )

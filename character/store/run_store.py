@@ -21,12 +21,13 @@ from pydantic import ValidationError
 from character.errors import StoreError
 from character.records import Drop, Message, MessageBatch, Record, Rollout, Usage
 from character.store import tables as t
-from character.store.errors import another_version, check_layout, unusable
+from character.store.errors import another_version, check_layout, problem, unusable
 from character.store.places import Place, open_place
 from character.store.writer import Rows, Writer
 
 _CHUNK = 256
 R = TypeVar("R", bound=Record)
+V = TypeVar("V")
 FAILED = "failed"
 """The state of a message whose server failed: the next sitting tries it again."""
 
@@ -112,8 +113,7 @@ class RunStore:
 
     def meta(self, key: str) -> str | None:
         """Return a fact about the run (JSON text), or None."""
-        value: str | None = self._value(sa.select(t.meta.c.value).where(t.meta.c.key == key))
-        return value
+        return self._value(sa.select(t.meta.c.value).where(t.meta.c.key == key))
 
     def set_meta(self, key: str, value: str) -> None:
         """Keep a fact about the run; returns once it is on disk."""
@@ -142,9 +142,7 @@ class RunStore:
 
     def last_ordinal(self, trait: str) -> int | None:
         """Return the ordinal of the last message of a trait, None where there is none."""
-        query = sa.select(sa.func.max(t.messages.c.ordinal)).where(t.messages.c.trait == trait)
-        ordinal: int | None = self._value(query)
-        return ordinal
+        return self._value(sa.select(sa.func.max(t.messages.c.ordinal)).where(t.messages.c.trait == trait))
 
     def finish_batch(self, trait: str, batch: MessageBatch) -> None:
         """Note that all messages of a trait are there, with what was dropped on the way and what it took."""
@@ -238,11 +236,8 @@ class RunStore:
         query = sa.select(t.messages.c.status, sa.func.count(), sa.func.sum(t.messages.c.num_pairs))
         rows = list(self._all(query.group_by(t.messages.c.status)))
         counts = Counter({str(status): int(number) for status, number, _pairs in rows})
-        return {
-            **counts,
-            "messages": sum(counts.values()),
-            "pairs": sum(int(pairs or 0) for *_, pairs in rows),
-        }
+        pairs = sum(int(pairs or 0) for *_, pairs in rows)
+        return {**counts, "messages": sum(counts.values()), "pairs": pairs}
 
     def drops(self, *, recovered: bool) -> dict[str, dict[str, int]]:
         """Return per stage and reason how much was lost, or made up for by asking again, most first."""
@@ -280,18 +275,15 @@ class RunStore:
     def _taken(self, *by: str) -> Iterator[tuple[tuple[str, ...], Usage, bool]]:
         """Yield each group of calls with what those of known price cost, and whether those are all."""
         columns = [t.calls.c[name] for name in by]
-        sums = [sa.func.sum(t.calls.c[name]) for name in ("prompt_tokens", "completion_tokens", "cost_usd")]
-        query = sa.select(*columns, sa.func.count(), sa.func.count(t.calls.c.cost_usd), *sums)
+        names = ("prompt_tokens", "completion_tokens", "cost_usd")
+        totals = [sa.func.sum(t.calls.c[name]) for name in names]
+        query = sa.select(*columns, sa.func.count(), sa.func.count(t.calls.c.cost_usd), *totals)
         query = query.where(t.calls.c.reused.is_(False)).group_by(*columns).order_by(*columns)
         for row in self._all(query):
-            number, priced, prompt, completion, cost = row[len(by) :]
-            usage = Usage(
-                calls=number,
-                prompt_tokens=prompt or 0,
-                completion_tokens=completion or 0,
-                cost_usd=float(cost or 0.0),
-            )
-            yield tuple(str(value) for value in row[: len(by)]), usage, priced == number
+            number, priced, *sums = row[len(by) :]
+            taken = {name: taken or 0 for name, taken in zip(names, sums, strict=True)}
+            group = tuple(str(value) for value in row[: len(by)])
+            yield group, Usage(calls=number, **taken), priced == number
 
     def models(self) -> dict[str, list[str]]:
         """Return the models that answered, per stage."""
@@ -305,9 +297,7 @@ class RunStore:
 
     def _write(self, rows: Rows) -> Any:
         if self._writer is None:
-            raise StoreError(
-                f"the run in {self.folder} is open for reading.", fix="open it with RunStore.create."
-            )
+            raise problem("only_read", folder=self.folder)
         return self._writer.submit(rows)
 
     def _all(self, query: Any) -> Iterable[Any]:
@@ -317,7 +307,7 @@ class RunStore:
         except sa.exc.DatabaseError as error:
             raise unusable(self._place.name, error) from None
 
-    def _value(self, query: Any) -> Any:
+    def _value(self, query: sa.Select[tuple[V]]) -> V | None:
         return next((value for (value,) in self._all(query)), None)
 
     def _record(self, kind: type[R], payload: str) -> R:
@@ -344,16 +334,9 @@ def _call_rows(key: str, entry: dict[str, Any], *, reused: bool = False) -> Rows
 
 
 def _message_rows(message: Message, trait: str, ordinal: int) -> Rows:
-    state = {
-        "id": message.id,
-        "ordinal": ordinal,
-        "trait": trait,
-        "status": "pending",
-        "reason": "",
-        "num_pairs": 0,
-    }
+    row = {"id": message.id, "ordinal": ordinal, "trait": trait}
     payload = {"id": message.id, "payload": message.model_dump_json(by_alias=True)}
-    return [("message", state), ("message_payload", payload)]
+    return [("message", row), ("message_payload", payload)]
 
 
 def _drop_rows(message_id: str, trait: str, drops: Iterable[Drop]) -> Rows:

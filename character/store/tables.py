@@ -41,9 +41,9 @@ messages = sa.Table(
     _text("id", primary_key=True),
     _number("ordinal"),
     _text("trait"),
-    _text("status", index=True),
-    _text("reason"),
-    _number("num_pairs"),
+    _text("status", index=True, default="pending"),
+    _text("reason", default=""),
+    _number("num_pairs", default=0),
     sa.Index("messages_of_a_trait", "trait", "ordinal"),
     sa.Index("messages_in_order", "ordinal"),
 )

@@ -7,8 +7,8 @@ from collections import Counter, defaultdict
 from contextlib import closing
 from pathlib import Path
 
-from character.errors import StoreError
 from character.records import Candidates, Ranking, RankingPass, Record, Rollout, order_by_score
+from character.store.errors import problem
 from character.store.tables import read_only_address
 
 FILE_NAME = "reviews.sqlite"
@@ -46,11 +46,7 @@ def read_vetoes(folder: Path | str) -> Vetoes:
         with closing(sqlite3.connect(read_only_address(path), uri=True, timeout=30)) as connection:
             items = [str(item) for (item,) in connection.execute("SELECT DISTINCT item FROM standing_vetoes")]
     except sqlite3.Error as error:
-        raise StoreError(
-            f"{path} cannot be read: {error}.",
-            expected="the reviews as `character review` keeps them",
-            fix="check the file's permissions; moved out of the folder, no veto is applied.",
-        ) from None
+        raise problem("reviews", path=path, error=error) from None
     return _sorted_out(items)
 
 

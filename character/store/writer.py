@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from character.errors import StoreError
-from character.store.errors import cause_of
+from character.store.errors import cause_of, problem
 from character.store.tables import statements
 
 Rows = list[tuple[str, dict[str, Any]]]
@@ -83,11 +83,7 @@ class Writer:
             self._fail(jobs, "a defect in the writer")  # whatever is still waiting: nobody may wait for ever
 
     def _fail(self, jobs: list[_Job], cause: str) -> None:
-        failed = StoreError(
-            f"{self._place} cannot be written: {cause}.",
-            fix="free space on the disk or check its permissions; "
-            "the same command then goes on where it stopped.",
-        )
+        failed = problem("not_written", name=self._place, cause=cause)
         for _rows, future in jobs:
             if not future.done():
                 future.set_exception(failed)
