@@ -19,7 +19,7 @@ from character.evaluation.page.writing import (
 from character.evaluation.records import DEGREE_SCORES, EffectReport, Moved, OverdoneShare, Shift, Survival
 from character.locale import Language, listed, report_language, wording
 from character.report import Example, Examples, Figures, Notes, Number, Page, Section, Table, Text
-from character.report.building import figure, share, table
+from character.report.building import figure, table
 from character.report.charts import Point, dots, heat_map, stacked
 from character.report.parts import Part
 from character.report.wording import number_text
@@ -128,10 +128,9 @@ def _caricature(report: EffectReport, language: Language) -> Iterator[Part]:
 
 def _own_word(share: OverdoneShare, language: Language) -> str:
     """Return a condition as it is called beside the trait that it is about."""
-    name = share.condition.partition(": ")[0]
-    if name != share.condition:
+    if ": " in share.condition:
         return wording("effect.page", language)["alone_short"]
-    return condition_word(name, language)
+    return condition_word(share.condition, language)
 
 
 def _coherence(report: EffectReport, language: Language) -> Iterator[Part]:
@@ -141,7 +140,7 @@ def _coherence(report: EffectReport, language: Language) -> Iterator[Part]:
             compared_word(each.contrast, language),
             number(each.points),
             Number(each.adjusted_p, digits=4),
-            share(each.agreement),
+            Number(each.agreement, style="share"),
             each.num_messages,
         )
         for each in report.coherence
