@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 import dspy
 
-from character.backends.drivers import RecipeModule, Steps, adrive, aparallel, called_as, drive, parallel
+from character.backends.drivers import RecipeModule, Steps, adrive, aparallel, drive, parallel
 from character.backends.own_steps import FailureWatch, Outcome, StepCall, taken
 from character.config import COMPARED, Config, PairDesign
 from character.config.whole import ROLES
@@ -196,14 +196,6 @@ class CharacterProgram(RecipeModule):
             limit=self.max_in_flight,
         )
         return _result(rollouts, batches, constitution, traits)
-
-    if TYPE_CHECKING:
-
-        @called_as(forward)
-        def __call__(self) -> None: ...
-
-        @called_as(aforward)
-        def acall(self) -> None: ...
 
     def slices(self, trait: Trait, constitution: Constitution | None = None) -> MessageSlices:
         """Return the source of a trait's messages, up to ``messages_per_slice`` at a time over all kinds."""

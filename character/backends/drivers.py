@@ -28,6 +28,7 @@ from character.backends.waiting import blocking, run_blocking
 from character.protocols import LanguageModel
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 P = ParamSpec("P")
 
 
@@ -99,15 +100,6 @@ def by_tasks(steps: Callable[P, Steps[T]]) -> Callable[P, Coroutine[Any, Any, T]
         return await adrive(steps(*args, **inputs))
 
     return aforward
-
-
-def called_as(forward: Callable[P, T]) -> Callable[[object], Callable[P, T]]:
-    """Return what tells type checkers that a module's call takes and returns what its ``forward`` does.
-
-    DSPy's ``__call__`` and ``acall`` pass everything on to it, and say so to nobody. This is for declarations
-    under ``TYPE_CHECKING``: it changes nothing when a program runs.
-    """
-    return lambda _declared: forward
 
 
 def parallel(functions: Sequence[Callable[[], T]], *, limit: int = 16) -> list[T]:
@@ -231,6 +223,18 @@ def ways(kind: type) -> frozenset[str]:
 _signature = lru_cache(maxsize=256)(inspect.signature)
 
 
+class Forward(Protocol[P, T_co]):
+    """A module as type checkers see it: its call takes and returns what its ``forward`` does."""
+
+    def forward(self, *args: P.args, **inputs: P.kwargs) -> T_co: ...
+
+
+class Aforward(Protocol[P, T_co]):
+    """The same of ``acall`` and ``aforward``."""
+
+    def aforward(self, *args: P.args, **inputs: P.kwargs) -> Awaitable[T_co]: ...
+
+
 @without_usage_note
 class RecipeModule(KeptModule):
     """Base of our steps: a subclass that overrides ``forward`` alone, or ``aforward`` alone, runs by it
@@ -255,11 +259,13 @@ class RecipeModule(KeptModule):
 
             cls.forward = forward
 
-    def __call__(self, *args: Any, **inputs: Any) -> Any:
-        return as_prediction(super().__call__(*args, **inputs))
+    def __call__(self: Forward[P, T], *args: P.args, **inputs: P.kwargs) -> T:
+        result: T = as_prediction(dspy.Module.__call__(self, *args, **inputs))
+        return result
 
-    async def acall(self, *args: Any, **inputs: Any) -> Any:
-        return as_prediction(await super().acall(*args, **inputs))
+    async def acall(self: Aforward[P, T], *args: P.args, **inputs: P.kwargs) -> T:
+        result: T = as_prediction(await dspy.Module.acall(self, *args, **inputs))
+        return result
 
 
 def run_to_end(work: Callable[[], Awaitable[T]]) -> T:

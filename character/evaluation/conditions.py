@@ -84,11 +84,8 @@ def conditions_for(
 
 def contrasts_for(constitution: Constitution, groups: Sequence[str], design: Design) -> list[Contrast]:
     """Return what is compared with what, over all groups of messages."""
-    with_traits, with_models, has_others = (
-        design != "models",
-        design != "traits",
-        len(constitution.traits) > 1,
-    )
+    with_traits, with_models = design != "models", design != "traits"
+    has_others = len(constitution.traits) > 1
     contrasts: list[Contrast] = []
     for group in groups:
         compared: list[tuple[Question, str, str, object]] = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -58,16 +58,16 @@ def share_figure(hits: int, number: int) -> EffectFigure:
 
 
 def adjusted(
-    tested: Sequence[Tested], family: Callable[[Tested], Hashable] = lambda _: None
+    tested: Iterable[Tested], family: Callable[[Tested], Hashable] = lambda _: None
 ) -> tuple[Tested, ...]:
     """Return the records with p-values adjusted (Holm 1979) among those of a family, by default all."""
-    families: dict[Hashable, list[int]] = defaultdict(list)
-    for place, each in enumerate(tested):
+    records, families = list(tested), defaultdict[Hashable, list[int]](list)
+    for place, each in enumerate(records):
         families[family(each)].append(place)
     adjusted_p: dict[int, float] = {}
     for places in families.values():
-        values = holm(np.array([tested[place].p for place in places]))
+        values = holm(np.array([records[place].p for place in places]))
         adjusted_p |= dict(zip(places, values.tolist(), strict=True))
     return tuple(
-        each.model_copy(update={"adjusted_p": adjusted_p[place]}) for place, each in enumerate(tested)
+        each.model_copy(update={"adjusted_p": adjusted_p[place]}) for place, each in enumerate(records)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -128,13 +128,11 @@ def _yardstick(given: Constitution | Path | str) -> Constitution:
         return stored_constitution(store)
 
 
-def _texts_of(runs: Iterable[Path | str]) -> list[str]:
-    texts: list[str] = []
+def _texts_of(runs: Iterable[Path | str]) -> Iterator[str]:
     for folder in runs:
         with reading(folder) as store:
             for trait in stored_constitution(store).traits:
-                texts += [message.text for message in store.messages(trait.name, before=2**62)]
-    return texts
+                yield from (message.text for message in store.messages(trait.name, before=2**62))
 
 
 def _preference(given: Any, constitution: Constitution) -> PreferenceJudge | None:

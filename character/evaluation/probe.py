@@ -103,8 +103,7 @@ class EvaluationSteps:
     ) -> None:
         self._plan, self._lms, self._generator = plan, lms, MessageGenerator()
         self._coherence, self._chooser = CoherenceJudge(), TraitChooser()
-        name = plan.constitution.assistant_name
-        ours = partial(CharacterResponder().steps, assistant_name=name)
+        ours = partial(CharacterResponder().steps, assistant_name=plan.constitution.assistant_name)
         self._respond: Respond = ours if responder is None else partial(answered_by, responder)
         self._degrees: Judge = Gauge().steps if gauge is None else partial(gauged_by, gauge)
 

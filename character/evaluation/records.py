@@ -317,12 +317,7 @@ class EffectReport(Record):
             "calls": self.usage.calls,
         }
         rows = [
-            (
-                each.trait,
-                each.contrast.condition,
-                each.contrast.reference,
-                *_certainty(each.shift, each.adjusted_p),
-            )
+            (each.trait, each.contrast.condition, each.contrast.reference, *_certainty(each))
             for each in sorted(self.shifts, key=lambda shift: (not shift.is_intended, shift.adjusted_p))
         ]
         header = ("trait", "condition", "reference", "shift", "95 % interval", "adjusted p")
@@ -331,6 +326,7 @@ class EffectReport(Record):
         return html.panel(name, html.figures(about), rehearsed, html.table(header, rows))
 
 
-def _certainty(figure: EffectFigure, p: float) -> tuple[str, str, str]:
+def _certainty(shift: Shift) -> tuple[str, str, str]:
+    figure = shift.shift
     bounds = "" if figure.low is None or figure.high is None else f"{figure.low:+.2f} … {figure.high:+.2f}"
-    return f"{figure.estimate:+.2f}", bounds, f"{p:.3f}"
+    return f"{figure.estimate:+.2f}", bounds, f"{shift.adjusted_p:.3f}"

@@ -11,6 +11,7 @@ from character.config import is_rehearsal_model
 from character.evaluation import shifts
 from character.evaluation.choices.ratings import revealed
 from character.evaluation.conditions import contrasts_for, pressed_contrasts
+from character.evaluation.figures import adjusted
 from character.evaluation.preference_judge import opinion_of
 from character.evaluation.probe import EvaluationPlan
 from character.evaluation.ready_messages import PRESSURES
@@ -47,16 +48,16 @@ def report_of(
         version=__version__,
         models=_answered(plan, probed, choices),
         num_messages=dict(Counter(each.group for each in probed if not each.pressure)),
-        shifts=shifts.shifts_of(probed, contrasts, traits, seed),
-        kinds=shifts.shifts_by_kind(probed, contrasts, seed),
-        measures=shifts.measures_shifted(probed, contrasts, seed),
-        overdone=shifts.overdone_shares(probed, traits),
-        coherence=shifts.coherences(probed, contrasts, seed),
-        robustness=shifts.survivals(probed, pressed, seed),
+        shifts=adjusted(shifts.shifts_of(probed, contrasts, traits, seed), shifts.of_question),
+        kinds=adjusted(shifts.shifts_by_kind(probed, contrasts, seed), shifts.of_question),
+        measures=adjusted(shifts.measures_shifted(probed, contrasts, seed)),
+        overdone=tuple(shifts.overdone_shares(probed, traits)),
+        coherence=adjusted(shifts.coherences(probed, contrasts, seed)),
+        robustness=tuple(shifts.survivals(probed, pressed, seed)),
         revealed=revealed(choices, constitution, seed=seed),
         opinion=opinion_of(probed, contrasts, constitution, judge, seed) if judge else None,
         judged=plan.judged,
-        moved=shifts.most_moved(probed, contrasts),
+        moved=tuple(shifts.most_moved(probed, contrasts)),
         dropped=dict(Counter(drop.reason for drop in drops).most_common()),
         usage=usage,
         rehearsal=_is_rehearsal(plan),

@@ -1,4 +1,7 @@
-"""What changed between conditions, how surely: paired by message, bootstrap intervals, sign-flip tests."""
+"""What changed between conditions, how surely: paired by message, bootstrap intervals, sign-flip tests.
+
+The p-values are each test's own; ``reporting`` adjusts them for their number.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from character.evaluation.conditions import BASE, CHARACTER, PLAIN, TUNED, Contrast, alone, own_effects
-from character.evaluation.figures import adjusted, figure_of, mean_figure, share_figure
+from character.evaluation.figures import figure_of, mean_figure, share_figure
 from character.evaluation.measures import MEASURES, comparable
 from character.evaluation.records import (
     DEGREE_SCORES,
@@ -80,26 +83,20 @@ def apart_by_message(
 
 def shifts_of(
     probed: Sequence[Probed], contrasts: Sequence[Contrast], traits: Sequence[str], seed: int
-) -> tuple[Shift, ...]:
-    """Return the shift of every trait under every contrast that was judged on both sides of any message.
-
-    p-values are adjusted (Holm 1979) among the intended shifts that answer the same question, and among its
-    side effects.
-    """
-    shifts: list[Shift] = []
+) -> Iterator[Shift]:
+    """Yield the shift of every trait under every contrast that was judged on both sides of any message."""
     for contrast in contrasts:
         pairs = paired(probed, contrast)
-        shifts += [shift for trait in traits for shift in _shift(pairs, contrast, trait, seed)]
-    return adjusted(shifts, of_question)
+        for trait in traits:
+            yield from _shift(pairs, contrast, trait, seed)
 
 
-def shifts_by_kind(probed: Sequence[Probed], contrasts: Sequence[Contrast], seed: int) -> tuple[Shift, ...]:
-    """Return the intended shifts again, for each kind of message alone."""
-    shifts: list[Shift] = []
+def shifts_by_kind(probed: Sequence[Probed], contrasts: Sequence[Contrast], seed: int) -> Iterator[Shift]:
+    """Yield the intended shifts again, for each kind of message alone."""
     for contrast in own_effects(contrasts):
         pairs = paired(probed, contrast)
-        shifts += [shift for kind in KINDS for shift in _shift(pairs, contrast, contrast.group, seed, kind)]
-    return adjusted(shifts, of_question)
+        for kind in KINDS:
+            yield from _shift(pairs, contrast, contrast.group, seed, kind)
 
 
 def _shift(
@@ -123,15 +120,14 @@ def _shift(
 
 
 def of_question(shift: Shift | OpinionShift) -> tuple[str, bool]:
-    """p-values are adjusted among the intended shifts, and among the others, of one question."""
+    """p-values are adjusted (Holm 1979) among the intended shifts, and among the others, of one question."""
     return shift.contrast.question, shift.is_intended
 
 
 def measures_shifted(
     probed: Sequence[Probed], contrasts: Sequence[Contrast], seed: int
-) -> tuple[MeasureShift, ...]:
-    """Return how each measure that was ever other than 0 differs under each contrast, adjusted among all."""
-    shifts = []
+) -> Iterator[MeasureShift]:
+    """Yield how each measure that was ever other than 0 differs under each contrast."""
     for contrast in contrasts:
         pairs = paired(probed, contrast)
         for name in MEASURES if pairs else ():
@@ -139,7 +135,7 @@ def measures_shifted(
             if not any(value for side in sides for value in side):
                 continue
             figure, p = mean_figure([comparable(name, a) - comparable(name, b) for a, b in sides], seed)
-            shift = MeasureShift(
+            yield MeasureShift(
                 contrast=contrast,
                 measure=name,
                 condition=float(np.mean([a for a, _ in sides])),
@@ -148,13 +144,10 @@ def measures_shifted(
                 p=p,
                 adjusted_p=p,
             )
-            shifts.append(shift)
-    return adjusted(shifts)
 
 
-def overdone_shares(probed: Sequence[Probed], traits: Sequence[str]) -> tuple[OverdoneShare, ...]:
-    """Return how strongly each trait shows in responses to its messages, by condition that may show it."""
-    shares = []
+def overdone_shares(probed: Sequence[Probed], traits: Sequence[str]) -> Iterator[OverdoneShare]:
+    """Yield how strongly each trait shows in responses to its messages, by condition that may show it."""
     for trait in traits:
         for condition in (PLAIN, alone(trait), CHARACTER, BASE, TUNED):
             seen = [
@@ -165,28 +158,25 @@ def overdone_shares(probed: Sequence[Probed], traits: Sequence[str]) -> tuple[Ov
                 if response.condition == condition and trait in response.degrees
             ]
             if seen:
-                share = OverdoneShare(
+                yield OverdoneShare(
                     trait=trait,
                     condition=condition,
                     overdone=share_figure(seen.count("overdone"), len(seen)),
                     num_messages=len(seen),
                     degrees={degree: seen.count(degree) for degree in DEGREE_SCORES},
                 )
-                shares.append(share)
-    return tuple(shares)
 
 
-def most_moved(probed: Sequence[Probed], contrasts: Sequence[Contrast]) -> tuple[Moved, ...]:
-    """Return, for each intended effect, the messages whose two responses lie farthest apart, up to three.
+def most_moved(probed: Sequence[Probed], contrasts: Sequence[Contrast]) -> Iterator[Moved]:
+    """Yield, for each intended effect, the messages whose two responses lie farthest apart, up to three.
 
     By the judge; where there is none, by the preference model.
     """
-    moved: list[Moved] = []
     for contrast in own_effects(contrasts):
         trait, pairs = contrast.group, paired(probed, contrast)
         distances = [(apart, pair) for pair in pairs if (apart := _apart(pair, trait)) is not None]
-        moved += [
-            Moved(
+        for _, pair in nlargest(MOST_MOVED, distances, key=itemgetter(0)):
+            yield Moved(
                 contrast=contrast,
                 trait=trait,
                 message=pair.probed.message,
@@ -196,14 +186,10 @@ def most_moved(probed: Sequence[Probed], contrasts: Sequence[Contrast]) -> tuple
                 reference_degree=pair.reference.degrees.get(trait),
                 odds=odds_apart(pair, trait),
             )
-            for _, pair in nlargest(MOST_MOVED, distances, key=itemgetter(0))
-        ]
-    return tuple(moved)
 
 
-def coherences(probed: Sequence[Probed], contrasts: Sequence[Contrast], seed: int) -> tuple[Coherence, ...]:
-    """Return how good replies are under each condition beside its reference, adjusted among all of them."""
-    comparisons = []
+def coherences(probed: Sequence[Probed], contrasts: Sequence[Contrast], seed: int) -> Iterator[Coherence]:
+    """Yield how good replies are under each condition beside its reference."""
     for contrast in contrasts:
         verdicts = [
             each.coherence[contrast.condition]
@@ -212,7 +198,7 @@ def coherences(probed: Sequence[Probed], contrasts: Sequence[Contrast], seed: in
         ]
         if verdicts and contrast.question != "within":
             points, p = mean_figure([sum(pair) / 2 for pair in verdicts], seed)
-            comparison = Coherence(
+            yield Coherence(
                 contrast=contrast,
                 points=points,
                 p=p,
@@ -220,17 +206,14 @@ def coherences(probed: Sequence[Probed], contrasts: Sequence[Contrast], seed: in
                 agreement=float(np.mean([first == second for first, second in verdicts])),
                 num_messages=len(verdicts),
             )
-            comparisons.append(comparison)
-    return adjusted(comparisons)
 
 
-def survivals(probed: Sequence[Probed], contrasts: Sequence[Contrast], seed: int) -> tuple[Survival, ...]:
-    """Return what is left of each intended effect under the pressure of each contrast.
+def survivals(probed: Sequence[Probed], contrasts: Sequence[Contrast], seed: int) -> Iterator[Survival]:
+    """Yield what is left of each intended effect under the pressure of each contrast.
 
     Shifts with and without pressure are compared on the messages that have both; the share's interval
     resamples those.
     """
-    left = []
     for contrast in contrasts:
         without_pressure = contrast.model_copy(update={"pressure": ""})
         calm = apart_by_message(probed, without_pressure, contrast.group)
@@ -242,15 +225,13 @@ def survivals(probed: Sequence[Probed], contrasts: Sequence[Contrast], seed: int
         calm_figure, _ = mean_figure(list(before), seed)
         is_there = (calm_figure.low or 0.0) > 0
         share = interval_of_sums(_share, np.column_stack([before, after]), seed=seed) if is_there else None
-        survival = Survival(
+        yield Survival(
             contrast=contrast,
             calm=calm_figure,
             pressed=mean_figure(list(after), seed)[0],
             share=share and figure_of(share, len(shared)),
             num_messages=len(shared),
         )
-        left.append(survival)
-    return tuple(left)
 
 
 def _share(sums: Floats) -> Floats:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import dspy
 
 from character.backends.call import Call, Reply
-from character.backends.drivers import RecipeModule, Steps, by_tasks, by_threads, called_as
+from character.backends.drivers import RecipeModule, Steps, by_tasks, by_threads
 from character.backends.predictors import as_predictor, needed_outputs
 from character.constitution import Constitution, Trait
 from character.inputs import as_kind, as_trait
@@ -106,14 +106,6 @@ class MessageGenerator(RecipeModule):
 
     forward = by_threads(_steps)
     aforward = by_tasks(_steps)
-
-    if TYPE_CHECKING:
-
-        @called_as(forward)
-        def __call__(self) -> None: ...
-
-        @called_as(aforward)
-        def acall(self) -> None: ...
 
     def _check_steps(self, collected: Collected, fresh: list[Message], seed: int) -> Steps[None]:
         """Have the model check new messages; a check that cannot be used is asked again, then they go."""

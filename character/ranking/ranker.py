@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 import dspy
 
 from character.backends.call import Call, Reply
-from character.backends.drivers import RecipeModule, Steps, by_tasks, by_threads, called_as
+from character.backends.drivers import RecipeModule, Steps, by_tasks, by_threads
 from character.backends.predictors import as_predictor, needed_outputs
 from character.config import MAX_PASSES
 from character.constitution import Trait
@@ -136,14 +136,6 @@ class Ranker(RecipeModule):
 
     forward = by_threads(_steps)
     aforward = by_tasks(_steps)
-
-    if TYPE_CHECKING:
-
-        @called_as(forward)
-        def __call__(self) -> None: ...
-
-        @called_as(aforward)
-        def acall(self) -> None: ...
 
     def examples(
         self,

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, get_args
+from typing import Any, Literal, TypedDict, Unpack, get_args
 
 import dspy
 
 from character.backends.call import Call, Reply
-from character.backends.drivers import RecipeModule, Steps, adrive, called_as, drive
+from character.backends.drivers import RecipeModule, Steps, adrive, drive
 from character.backends.measuring import alike
 from character.backends.predictors import as_predictor
 from character.constitution import Constitution, Trait
@@ -142,14 +142,6 @@ class Responder(RecipeModule):
         """Do as ``forward`` does, on the event loop."""
         trait = as_trait(trait)
         return await adrive(self._steps(as_message(message, trait), trait, constitution, seed))
-
-    if TYPE_CHECKING:
-
-        @called_as(forward)
-        def __call__(self) -> None: ...
-
-        @called_as(aforward)
-        def acall(self) -> None: ...
 
     def _steps(
         self, message: Message, trait: Trait, constitution: Constitution | None, seed: int

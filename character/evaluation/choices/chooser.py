@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dspy
 
 from character.backends.call import Call, Fault, Reply
-from character.backends.drivers import RecipeModule, Steps, adrive, called_as, drive
+from character.backends.drivers import RecipeModule, Steps, by_tasks, by_threads
 from character.constitution import Trait
 from character.errors import InputError
 from character.evaluation.judges.asking import Replied, asked
@@ -35,25 +35,14 @@ class TraitChooser(RecipeModule):
         self.tell = dspy.Predict(TellTrait)
         self.max_reasks = max_reasks
 
-    def forward(
+    def _steps(
         self, message: Message | str, first: Trait | str, second: Trait | str, *, seed: int = 0
-    ) -> Choice:
+    ) -> Steps[Choice]:
         """Return what was chosen; the same seed asks the same way."""
-        return drive(self.steps(as_message(message, None), as_trait(first), as_trait(second), seed))
+        return self.steps(as_message(message, None), as_trait(first), as_trait(second), seed)
 
-    async def aforward(
-        self, message: Message | str, first: Trait | str, second: Trait | str, *, seed: int = 0
-    ) -> Choice:
-        """Do as ``forward`` does, on the event loop."""
-        return await adrive(self.steps(as_message(message, None), as_trait(first), as_trait(second), seed))
-
-    if TYPE_CHECKING:
-
-        @called_as(forward)
-        def __call__(self) -> None: ...
-
-        @called_as(aforward)
-        def acall(self) -> None: ...
+    forward = by_threads(_steps)
+    aforward = by_tasks(_steps)
 
     def steps(
         self,

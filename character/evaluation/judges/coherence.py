@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dspy
 
 from character.backends.call import Call
-from character.backends.drivers import Branch, RecipeModule, Steps, adrive, called_as, drive
+from character.backends.drivers import Branch, RecipeModule, Steps, by_tasks, by_threads
 from character.evaluation.judges.asking import Replied, asked
 from character.inputs import as_message
 from character.records import Drop, Message, Record, Usage
@@ -47,21 +47,12 @@ class CoherenceJudge(RecipeModule):
         self.compare = dspy.Predict(CompareCoherence)
         self.max_reasks = max_reasks
 
-    def forward(self, message: Message | str, response: str, other: str, *, seed: int = 0) -> Compared:
+    def _steps(self, message: Message | str, response: str, other: str, *, seed: int = 0) -> Steps[Compared]:
         """Return how the response compares with the other one."""
-        return drive(self.steps(as_message(message, None), response, other, seed))
+        return self.steps(as_message(message, None), response, other, seed)
 
-    async def aforward(self, message: Message | str, response: str, other: str, *, seed: int = 0) -> Compared:
-        """Do as ``forward`` does, on the event loop."""
-        return await adrive(self.steps(as_message(message, None), response, other, seed))
-
-    if TYPE_CHECKING:
-
-        @called_as(forward)
-        def __call__(self) -> None: ...
-
-        @called_as(aforward)
-        def acall(self) -> None: ...
+    forward = by_threads(_steps)
+    aforward = by_tasks(_steps)
 
     def steps(
         self, message: Message, response: str, other: str, seed: int, lm: Any = None

@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dspy
 
 from character.backends.call import Call, Fault, Reply
-from character.backends.drivers import RecipeModule, Steps, adrive, called_as, drive
+from character.backends.drivers import RecipeModule, Steps, by_tasks, by_threads
 from character.constitution import Trait
 from character.errors import InputError
 from character.evaluation.judges.asking import asked
@@ -44,27 +44,15 @@ class Gauge(RecipeModule):
         self.gauge = dspy.Predict(GaugeTrait)
         self.max_reasks = max_reasks
 
-    def forward(
+    def _steps(
         self, message: Message | str, responses: Sequence[str], trait: Trait | str, *, seed: int = 0
-    ) -> Gauged:
+    ) -> Steps[Gauged]:
         """Return the degrees; the same seed shows the responses in the same order."""
         trait = as_trait(trait)
-        return drive(self.steps(as_message(message, trait), responses, trait, seed))
+        return self.steps(as_message(message, trait), responses, trait, seed)
 
-    async def aforward(
-        self, message: Message | str, responses: Sequence[str], trait: Trait | str, *, seed: int = 0
-    ) -> Gauged:
-        """Do as ``forward`` does, on the event loop."""
-        trait = as_trait(trait)
-        return await adrive(self.steps(as_message(message, trait), responses, trait, seed))
-
-    if TYPE_CHECKING:
-
-        @called_as(forward)
-        def __call__(self) -> None: ...
-
-        @called_as(aforward)
-        def acall(self) -> None: ...
+    forward = by_threads(_steps)
+    aforward = by_tasks(_steps)
 
     def steps(
         self, message: Message, responses: Sequence[str], trait: Trait, seed: int, lm: Any = None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dspy
 
 from character.backends.call import Call, Fault, Reply
-from character.backends.drivers import RecipeModule, Steps, adrive, called_as, drive
+from character.backends.drivers import RecipeModule, Steps, by_tasks, by_threads
 from character.constitution import Trait
 from character.evaluation.judges.asking import asked
 from character.records import Message, Record, Usage
@@ -41,21 +41,12 @@ class CharacterResponder(RecipeModule):
         self.respond_plainly = dspy.Predict(RespondPlainly)
         self.max_reasks = max_reasks
 
-    def forward(self, message: Message, traits: Sequence[Trait] = (), *, seed: int = 0) -> Answered:
+    def _steps(self, message: Message, traits: Sequence[Trait] = (), *, seed: int = 0) -> Steps[Answered]:
         """Return the response; the same seed asks the same way."""
-        return drive(self.steps(message, traits, seed))
+        return self.steps(message, traits, seed)
 
-    async def aforward(self, message: Message, traits: Sequence[Trait] = (), *, seed: int = 0) -> Answered:
-        """Do as ``forward`` does, on the event loop."""
-        return await adrive(self.steps(message, traits, seed))
-
-    if TYPE_CHECKING:
-
-        @called_as(forward)
-        def __call__(self) -> None: ...
-
-        @called_as(aforward)
-        def acall(self) -> None: ...
+    forward = by_threads(_steps)
+    aforward = by_tasks(_steps)
 
     def steps(
         self,

@@ -33,16 +33,8 @@ _WEIGHTS: Mapping[str, Weight] = {"found": "fine", "unsure": "note", "missing": 
 
 def findings(report: EffectReport, language: str) -> list[Note]:
     """Return what stands out, the most urgent first; many findings of one kind share a note."""
-    folded = [
-        *_intended(report, language),
-        *_side_effects(report, language),
-        *_caricature(report, language),
-        *_coherence(report, language),
-        *_agreement(report, language),
-        *_robustness(report, language),
-        *_measured(report, language),
-        *_everyday(report, language),
-    ]
+    judged = (_intended, _side_effects, _caricature, _coherence, _agreement, _robustness)
+    folded = (each for found in (*judged, _measured, _everyday) for each in found(report, language))
     notes = [
         *_state(report, language),
         *told(folded, wording("effect.page", language)),

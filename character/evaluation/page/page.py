@@ -18,7 +18,8 @@ from character.evaluation.page.writing import (
 )
 from character.evaluation.records import DEGREE_SCORES, EffectReport, Moved, OverdoneShare, Shift, Survival
 from character.locale import Language, listed, report_language, wording
-from character.report import Example, Examples, Figure, Figures, Notes, Number, Page, Section, Table, Text
+from character.report import Example, Examples, Figures, Notes, Number, Page, Section, Table, Text
+from character.report.building import figure, table
 from character.report.charts import Point, dots, heat_map, stacked
 from character.report.parts import Part
 from character.report.wording import number_text
@@ -68,13 +69,10 @@ def _first(report: EffectReport, language: Language) -> Iterator[Part]:
         "calls": report.usage.calls,
         "dropped": sum(report.dropped.values()),
     }
-    yield Figures(
-        tuple(
-            Figure(words[name], Number(count, style="count"))
-            for name, count in counts.items()
-            if count or name != "neutral"
-        )
-    )
+    shown = {
+        name: Number(count, style="count") for name, count in counts.items() if count or name != "neutral"
+    }
+    yield Figures(tuple(figure(words, name, count) for name, count in shown.items()))
     yield Notes((*review_notes(report, language), *findings(report, language)))
 
 
@@ -121,28 +119,23 @@ def _caricature(report: EffectReport, language: Language) -> Iterator[Part]:
         names = (words["judged"], words["degree"], words["share"])
         yield stacked(words["degrees_chart"], spread, steps, names=names)
     if report.overdone:
-        yield Table(
-            (words["judged"], words["condition"], words["overdone"], words["number"]),
-            tuple(
-                (each.trait, _own_word(each, language), number(each.overdone, "share"), each.num_messages)
-                for each in report.overdone
-            ),
-            caption=words["caricature_chart"],
+        rows = (
+            (each.trait, _own_word(each, language), number(each.overdone, "share"), each.num_messages)
+            for each in report.overdone
         )
+        yield table(words, "judged condition overdone number", rows, "caricature_chart")
 
 
 def _own_word(share: OverdoneShare, language: Language) -> str:
     """Return a condition as it is called beside the trait that it is about."""
-    name = share.condition.partition(": ")[0]
-    if name != share.condition:
+    if ": " in share.condition:
         return wording("effect.page", language)["alone_short"]
-    return condition_word(name, language)
+    return condition_word(share.condition, language)
 
 
 def _coherence(report: EffectReport, language: Language) -> Iterator[Part]:
     words = wording("effect.page", language)
-    columns = ("changed", "points", "adjusted", "agreement", "number")
-    rows = tuple(
+    rows = [
         (
             compared_word(each.contrast, language),
             number(each.points),
@@ -151,9 +144,9 @@ def _coherence(report: EffectReport, language: Language) -> Iterator[Part]:
             each.num_messages,
         )
         for each in report.coherence
-    )
+    ]
     if rows:
-        yield Table(tuple(words[name] for name in columns), rows)
+        yield table(words, "changed points adjusted agreement number", rows)
 
 
 def _robustness(report: EffectReport, language: Language) -> Iterator[Part]:
@@ -177,15 +170,12 @@ def _robustness(report: EffectReport, language: Language) -> Iterator[Part]:
             domain=(0.0, 1.0),
         )
     if cells:
-        yield Table(
-            (words["pressure"], words["calm"], words["pressed"], words["share_left"]),
-            tuple(
-                (f"{row} · {column}", number(left.calm), number(left.pressed), number(left.share, "share"))
-                for (row, column), left in cells.items()
-            ),
-            caption=words["with_intervals_all"],
-            note="" if len(shares) == len(cells) else words["no_share"],
+        lines = (
+            (f"{row} · {column}", number(left.calm), number(left.pressed), number(left.share, "share"))
+            for (row, column), left in cells.items()
         )
+        note = "" if len(shares) == len(cells) else "no_share"
+        yield table(words, "pressure calm pressed share_left", lines, "with_intervals_all", note)
 
 
 def _measures(report: EffectReport, language: Language) -> Iterator[Part]:
@@ -225,11 +215,5 @@ def example_of(moved: Moved, language: Language) -> Example:
         first, second = degrees[moved.reference_degree], degrees[moved.condition_degree]
         heading = words["example"].format(trait=moved.trait, before=first, after=second)
         before, after = f"{before} · {first}", f"{after} · {second}"
-    return Example(
-        heading,
-        (
-            Text(words["message"], moved.message.text),
-            Text(before, moved.reference_text),
-            Text(after, moved.condition_text),
-        ),
-    )
+    texts = (moved.message.text, moved.reference_text, moved.condition_text)
+    return Example(heading, tuple(map(Text, (words["message"], before, after), texts)))

@@ -90,21 +90,19 @@ def _is_by_order(share: EffectFigure) -> bool:
     return is_sure and not 1 - BY_ORDER <= share.estimate <= BY_ORDER
 
 
-def rating_facts(report: EffectReport, trait: str, language: str) -> list[tuple[str, str]]:
-    """Return what a card says of one trait's ratings: of which model, and what was found."""
+def rating_facts(report: EffectReport, trait: str, language: str) -> Iterator[tuple[str, str]]:
+    """Yield what a card says of one trait's ratings: of which model, and what was found."""
     words = wording("effect.revealed", language)
-    facts = []
     for rating in report.revealed.ratings if report.revealed else ():
         if rating.trait != trait or rating.is_other:
             continue
         for name, figure in rating.ratings.items():
             counts = {"shown": rating.shown[name], "offered": rating.offered[name]}
             line = words["line"].format(rating=written(figure, language), **counts)
-            facts.append((condition_word(name, language), line))
+            yield condition_word(name, language), line
         if rating.difference is not None:
             tested = f"{written(rating.difference, language)} (p {rating.adjusted_p:.4f})"
-            facts.append((words["difference"], tested))
-    return facts
+            yield words["difference"], tested
 
 
 def told_rating(rating: Rating) -> EffectFigure:
