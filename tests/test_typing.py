@@ -13,6 +13,7 @@ import dspy
 import pytest
 
 from character import CharacterProgram, MessageGenerator, Ranker, Responder, Trait
+from character.backends.drivers import RecipeModule
 
 SCRIPT = """
 from typing import assert_type
@@ -67,9 +68,9 @@ def test_pyright_knows_what_calls_return_and_finds_misspelt_arguments_alone(tmp_
 
 
 @pytest.mark.parametrize("kind", [CharacterProgram, MessageGenerator, Responder, Ranker])
-def test_a_call_is_dspys_own_and_its_two_forms_take_the_same(kind: type[dspy.Module]) -> None:
-    assert kind.__call__ is dspy.Module.__call__
-    assert kind.acall is dspy.Module.acall
+def test_a_call_is_that_of_all_our_modules_and_its_two_forms_take_the_same(kind: type[dspy.Module]) -> None:
+    assert kind.__call__ is RecipeModule.__call__
+    assert kind.acall is RecipeModule.acall
     assert inspect.signature(kind.forward).parameters == inspect.signature(kind.aforward).parameters
 
 

@@ -136,6 +136,10 @@ def is_pricing(function: object) -> bool:
     return function is execution._price_result
 
 
+OF_DSPY = ("history", "callbacks", "_compiled")
+"""What DSPy keeps in a module for itself."""
+
+
 def is_frozen(module: Any) -> bool:
     """Whether a module bears DSPy's mark for: leave it alone, as it is compiled already."""
     return bool(getattr(module, "_compiled", False))

@@ -13,6 +13,7 @@ import cloudpickle
 import dspy
 from pydantic import BaseModel
 
+from character.backends.dspy_compat import OF_DSPY
 from character._version import __version__
 from character.backends.saved_models import NOT_COPIED, described, not_restored, restored
 from character.errors import CharacterError, InputError
@@ -142,7 +143,7 @@ class KeptModule(dspy.Module):
             raise InputError(f"the file's settings of the {home.__name__} are not valid: {error}") from None
         for name, value in vars(fresh).items():
             current = vars(self).get(name)
-            if name in (*self._model_places, *self._step_places, "history", "callbacks", "_compiled"):
+            if name in (*self._model_places, *self._step_places, *OF_DSPY):
                 continue
             if isinstance(value, dspy.Module) or isinstance(current, dspy.Module):
                 wanted = _below(fields, name, keep=True)
