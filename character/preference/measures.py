@@ -237,20 +237,17 @@ def _scope_figures(sums: Floats) -> dict[str, Floats]:
 
 def reliability_of(predicted: Predicted, seed: int) -> tuple[ReliabilityBin, ...]:
     """Return the bins of confidence that hold pairs, from the least sure to the surest."""
-    confidence, bins, reliability = predicted.confidence, predicted.bins, []
-    for number in np.unique(bins).tolist():
-        rows = bins == number
-        part = predicted.at(rows)
-        reliability.append(
-            ReliabilityBin(
-                low=0.5 + number / (2 * NUM_BINS),
-                high=0.5 + (number + 1) / (2 * NUM_BINS),
-                num_pairs=int(rows.sum()),
-                confidence=float(confidence[rows].mean()),
-                accuracy=mean_of(part.right, part.cluster, seed),
-            )
+    parts = {each: predicted.at(predicted.bins == each) for each in np.unique(predicted.bins).tolist()}
+    return tuple(
+        ReliabilityBin(
+            low=0.5 + number / (2 * NUM_BINS),
+            high=0.5 + (number + 1) / (2 * NUM_BINS),
+            num_pairs=len(part.right),
+            confidence=float(part.confidence.mean()),
+            accuracy=mean_of(part.right, part.cluster, seed),
         )
-    return tuple(reliability)
+        for number, part in parts.items()
+    )
 
 
 def _measures(columns: Floats, cluster: Ints, figures: Figures, seed: int) -> dict[str, PreferenceMeasure]:
