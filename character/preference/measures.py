@@ -145,7 +145,9 @@ def _rivals(held: Held, traits: Sequence[HasWords], seed: int, others: Columns) 
         Rival(
             name=name,
             accuracy=mean_of(right, predicted.cluster, seed),
-            length_balanced=balanced_of(right, predicted.longer, predicted.cluster, seed),
+            length_balanced=_measures(
+                _by_length(right, predicted.longer), predicted.cluster, _length_figures, seed
+            )["length_balanced"],
             gain=mean_of(predicted.right - right, predicted.cluster, seed),
         )
         for name, right in columns.items()
@@ -193,11 +195,6 @@ def mean_of(values: Floats, cluster: Ints, seed: int) -> PreferenceMeasure:
     """Return the mean of values with its interval."""
     columns = np.column_stack([values, np.ones(len(values))])
     return _measures(columns, cluster, lambda sums: {"mean": sums[:, 0] / sums[:, 1]}, seed)["mean"]
-
-
-def balanced_of(right: Floats, longer: Floats, cluster: Ints, seed: int) -> PreferenceMeasure:
-    """Return the mean of the accuracies where the chosen side is shorter and where it is longer."""
-    return _measures(_by_length(right, longer), cluster, _length_figures, seed)["length_balanced"]
 
 
 def scope_of(predicted: Predicted, seed: int) -> EvaluationScope:

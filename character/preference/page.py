@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from character.locale import checked_language, listed, wording
-from character.pairs.second_opinion import Disagreement
+from character.pairs.second_opinion import AgreementShare, Disagreement
 from character.preference.evaluation_records import EvaluationScope, PreferenceEvaluation, PreferenceMeasure
 from character.report import Example, Examples, Figures, Note, Notes, Number, Page, Section, Table
 from character.report.building import figure, pair_example, share, table
@@ -49,13 +49,16 @@ def evaluation_page(evaluation: PreferenceEvaluation, language: str = "en") -> P
     )
 
 
-def _number(measure: PreferenceMeasure, style: NumberStyle = "share", digits: int = 2) -> Number:
+def measured(
+    measure: PreferenceMeasure | AgreementShare, style: NumberStyle = "share", digits: int = 2
+) -> Number:
+    """Return a figure with its interval as a page writes it."""
     return Number(measure.value, measure.low, measure.high, style, digits)
 
 
 def _figure(scope: EvaluationScope, word: str) -> Number:
     field, style, digits = _FIGURES[word]
-    return _number(getattr(scope, field), style, digits)
+    return measured(getattr(scope, field), style, digits)
 
 
 def _first(evaluation: PreferenceEvaluation, words: Words, language: str) -> Section:
@@ -91,15 +94,15 @@ def _notes(evaluation: PreferenceEvaluation, words: Words, language: str) -> Ite
 
 def _rivals(evaluation: PreferenceEvaluation, words: Words) -> Section:
     rows = [
-        (words[way.name], _number(way.accuracy), _number(way.length_balanced), _number(way.gain, "signed"))
+        (words[way.name], measured(way.accuracy), measured(way.length_balanced), measured(way.gain, "signed"))
         for way in evaluation.rivals
     ]
     parts = [table(words, "rival accuracy balanced gain", rows)]
     judge = evaluation.judge
-    beside = [(words["claimed"], _number(judge.claimed))] if judge.claimed.value is not None else []
+    beside = [(words["claimed"], measured(judge.claimed))] if judge.claimed.value is not None else []
     if judge.num_levels:
-        beside.append((words["judge_levels"], _number(judge.judge)))
-        beside.append((words["model_levels"], _number(judge.model)))
+        beside.append((words["judge_levels"], measured(judge.judge)))
+        beside.append((words["model_levels"], measured(judge.model)))
     if beside:
         parts.append(table(words, "judge share", beside))
     return Section(words["rivals"], words["rivals_text"], tuple(parts))
@@ -121,7 +124,7 @@ def _calibration(evaluation: PreferenceEvaluation, words: Words) -> Section:
         description=words["reliability_text"],
     )
     rows = [
-        (f"{one.low:.2f} … {one.high:.2f}", one.num_pairs, share(one.confidence), _number(one.accuracy))
+        (f"{one.low:.2f} … {one.high:.2f}", one.num_pairs, share(one.confidence), measured(one.accuracy))
         for one in evaluation.reliability
     ]
     bins = table(words, "bin pairs confidence accuracy", rows)
@@ -158,7 +161,7 @@ def _table(scopes: dict[str, EvaluationScope], title: str, words: Words) -> Tabl
 def _transfer(evaluation: PreferenceEvaluation, words: Words) -> Section:
     parts: list[Part] = []
     if evaluation.specificity:
-        rows = [(trait, _number(measure)) for trait, measure in evaluation.specificity.items()]
+        rows = [(trait, measured(measure)) for trait, measure in evaluation.specificity.items()]
         parts.append(table(words, "trait specificity", rows, note="specificity_note"))
     if evaluation.unseen:
         parts.append(_table(evaluation.unseen, words["unseen"], words))
@@ -175,7 +178,7 @@ def _curve(evaluation: PreferenceEvaluation, words: Words) -> Section:
         words["curve"], steps, names=(words["messages"], words["accuracy"], ""), percent=True, reference=0.5
     )
     rows = [
-        (point.num_messages, round(point.num_pairs), _number(point.accuracy)) for point in evaluation.curve
+        (point.num_messages, round(point.num_pairs), measured(point.accuracy)) for point in evaluation.curve
     ]
     sizes = table(words, "messages pairs accuracy", rows)
     return Section(words["more"], words["more_text"], (chart, sizes))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from character.locale import Language, wording
-from character.pairs.second_opinion import AgreementShare, SecondOpinion
-from character.preference.page import disagreement_example
-from character.report import Examples, Figures, Number, Section
+from character.pairs.second_opinion import SecondOpinion
+from character.preference.page import disagreement_example, measured
+from character.report import Examples, Figures, Section
 from character.report.building import figure, table
 from character.report.parts import Part
 
@@ -15,13 +15,9 @@ def opinion_section(opinion: SecondOpinion, language: Language) -> Section:
     words = wording("audit.page", language)
     parts: list[Part] = []
     if opinion.agreement is not None:
-        parts.append(Figures((figure(words, "opinion_agreement", _number(opinion.agreement)),)))
-        rows = ((trait, _number(agreement)) for trait, agreement in opinion.by_trait.items())
+        parts.append(Figures((figure(words, "opinion_agreement", measured(opinion.agreement)),)))
+        rows = ((trait, measured(agreement)) for trait, agreement in opinion.by_trait.items())
         parts.append(table(words, "trait opinion_agreement", rows))
     items = tuple(disagreement_example(words, one, "opinion_note") for one in opinion.disagreements)
     parts.append(Examples(words["opinion_surest"], items))
     return Section(words["opinion"], words["opinion_text"], tuple(parts))
-
-
-def _number(agreement: AgreementShare) -> Number:
-    return Number(agreement.value, agreement.low, agreement.high, "share")
