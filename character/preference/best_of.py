@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import dspy
 import numpy as np
 from pydantic import Field
 
-from character.backends.drivers import ModuleCall, Steps, adrive, drive, names_argument
+from character.backends.drivers import ModuleCall, Steps, by_tasks, by_threads, names_argument
 from character.constitution import Trait
 from character.errors import InputError
 from character.inputs import as_trait
@@ -81,15 +81,8 @@ class BestOfCharacter(dspy.Module):
         """The preference model."""
         return self._model.value
 
-    def forward(self, seed: int = 0, **inputs: Any) -> Any:
+    def _steps(self, seed: int = 0, **inputs: Any) -> Steps[Any]:
         """Return the best of n results of the program for these inputs; another ``seed`` samples anew."""
-        return drive(self._steps(seed, inputs))
-
-    async def aforward(self, seed: int = 0, **inputs: Any) -> Any:
-        """Do as ``forward`` does, on the event loop, all tries at once."""
-        return await adrive(self._steps(seed, inputs))
-
-    def _steps(self, seed: int, inputs: Mapping[str, Any]) -> Steps[Any]:
         trait = inputs.get("trait") or self.trait
         if trait is None:
             expected = "BestOfCharacter(…, trait=…), or trait=… in the call"
@@ -102,6 +95,9 @@ class BestOfCharacter(dspy.Module):
             calls.append(ModuleCall(self.program, given, self._sampling(own)))
         results = yield calls
         return self._best(results, inputs.get(self.message) or (), trait)
+
+    forward = by_threads(_steps)
+    aforward = by_tasks(_steps)
 
     def _sampling(self, seed: int) -> Any:
         lm = dspy.settings.lm

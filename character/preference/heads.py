@@ -42,8 +42,6 @@ class TraitHead(StrictRecord):
 
 
 class _Trait(NamedTuple):
-    """The pairs of one trait, and the matrix of their texts."""
-
     name: str
     matrix: Any
     duels: Duels

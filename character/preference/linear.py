@@ -39,6 +39,8 @@ MOST_DIMENSIONS = 100_000
 MOST_IN_A_DRAWER = 64
 """Hashes that share their leading bits, at most: real ones hardly do, and each slows every look-up."""
 MOST_TRAITS = 1_000
+_KEPT = ("length_free", "left_out", "seed", "rehearsal")
+"""What a model and its facts hold alike."""
 
 
 @dataclass(frozen=True)
@@ -135,14 +137,11 @@ class LinearPreference(PreferenceModel):
         facts = LinearFacts(
             model=self.encoder.name,
             character_version=__version__,
-            length_free=self.length_free,
             num_features=self.encoder.num_features,
             strange_idf=getattr(self.encoder, "strange_idf", None),
             heads=list(self.heads),
-            left_out=self.left_out,
-            seed=self.seed,
-            rehearsal=self.rehearsal,
             arrays_sha256=write_arrays(Path(folder) / ARRAYS_NAME, arrays),
+            **{name: getattr(self, name) for name in _KEPT},
         )
         save_facts(Path(folder) / FACTS_NAME, facts)
 
@@ -187,14 +186,11 @@ def load_linear(folder: Path, data: dict[str, Any], embedder: Embedder | None) -
     light = facts.model == "light"
     return LinearPreference(
         encoder=_tfidf(arrays, facts, folder) if light else Embeddings(embedder, facts.num_features),
-        length_free=facts.length_free,
         heads=tuple(facts.heads),
         weights=arrays["weights"],
         slopes=arrays["slopes"],
         seen_messages=frozenset(arrays["messages"].tolist()),
-        left_out=dict(facts.left_out),
-        seed=facts.seed,
-        rehearsal=facts.rehearsal,
+        **{name: getattr(facts, name) for name in _KEPT},
     )
 
 

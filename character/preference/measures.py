@@ -145,7 +145,9 @@ def _rivals(held: Held, traits: Sequence[HasWords], seed: int, others: Columns) 
         Rival(
             name=name,
             accuracy=mean_of(right, predicted.cluster, seed),
-            length_balanced=balanced_of(right, predicted.longer, predicted.cluster, seed),
+            length_balanced=_measures(
+                _by_length(right, predicted.longer), predicted.cluster, _length_figures, seed
+            )["length_balanced"],
             gain=mean_of(predicted.right - right, predicted.cluster, seed),
         )
         for name, right in columns.items()
@@ -195,11 +197,6 @@ def mean_of(values: Floats, cluster: Ints, seed: int) -> PreferenceMeasure:
     return _measures(columns, cluster, lambda sums: {"mean": sums[:, 0] / sums[:, 1]}, seed)["mean"]
 
 
-def balanced_of(right: Floats, longer: Floats, cluster: Ints, seed: int) -> PreferenceMeasure:
-    """Return the mean of the accuracies where the chosen side is shorter and where it is longer."""
-    return _measures(_by_length(right, longer), cluster, _length_figures, seed)["length_balanced"]
-
-
 def scope_of(predicted: Predicted, seed: int) -> EvaluationScope:
     """Return every figure over these pairs."""
     right, own = predicted.right, np.clip(predicted.probability, _LEAST, 1.0)
@@ -237,20 +234,17 @@ def _scope_figures(sums: Floats) -> dict[str, Floats]:
 
 def reliability_of(predicted: Predicted, seed: int) -> tuple[ReliabilityBin, ...]:
     """Return the bins of confidence that hold pairs, from the least sure to the surest."""
-    confidence, bins, reliability = predicted.confidence, predicted.bins, []
-    for number in np.unique(bins).tolist():
-        rows = bins == number
-        part = predicted.at(rows)
-        reliability.append(
-            ReliabilityBin(
-                low=0.5 + number / (2 * NUM_BINS),
-                high=0.5 + (number + 1) / (2 * NUM_BINS),
-                num_pairs=int(rows.sum()),
-                confidence=float(confidence[rows].mean()),
-                accuracy=mean_of(part.right, part.cluster, seed),
-            )
+    parts = {each: predicted.at(predicted.bins == each) for each in np.unique(predicted.bins).tolist()}
+    return tuple(
+        ReliabilityBin(
+            low=0.5 + number / (2 * NUM_BINS),
+            high=0.5 + (number + 1) / (2 * NUM_BINS),
+            num_pairs=len(part.right),
+            confidence=float(part.confidence.mean()),
+            accuracy=mean_of(part.right, part.cluster, seed),
         )
-    return tuple(reliability)
+        for number, part in parts.items()
+    )
 
 
 def _measures(columns: Floats, cluster: Ints, figures: Figures, seed: int) -> dict[str, PreferenceMeasure]:

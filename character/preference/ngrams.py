@@ -21,7 +21,6 @@ from character.statistics.arrays import Ints
 Hashes = NDArray[np.uint64]
 Weights = NDArray[np.floating[Any]]
 
-MOST_WORDS = 2
 CHARACTER_LENGTHS = (2, 3, 4, 5)
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORD = re.compile(rf"[{_HAN}]|[^\W{_HAN}]+")

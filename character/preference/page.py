@@ -5,20 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from character.locale import checked_language, listed, wording
+from character.pairs.second_opinion import AgreementShare, Disagreement
 from character.preference.evaluation_records import EvaluationScope, PreferenceEvaluation, PreferenceMeasure
-from character.report import (
-    Example,
-    Examples,
-    Figure,
-    Figures,
-    Note,
-    Notes,
-    Number,
-    Page,
-    Section,
-    Table,
-    Text,
-)
+from character.report import Example, Examples, Figures, Note, Notes, Number, Page, Section, Table
+from character.report.building import figure, pair_example, share, table
 from character.report.charts import Point, Step, dots, line
 from character.report.parts import Cell, NumberStyle, Part
 
@@ -59,22 +49,22 @@ def evaluation_page(evaluation: PreferenceEvaluation, language: str = "en") -> P
     )
 
 
-def _number(measure: PreferenceMeasure, style: NumberStyle = "share", digits: int = 2) -> Number:
+def measured(
+    measure: PreferenceMeasure | AgreementShare, style: NumberStyle = "share", digits: int = 2
+) -> Number:
+    """Return a figure with its interval as a page writes it."""
     return Number(measure.value, measure.low, measure.high, style, digits)
 
 
 def _figure(scope: EvaluationScope, word: str) -> Number:
     field, style, digits = _FIGURES[word]
-    return _number(getattr(scope, field), style, digits)
+    return measured(getattr(scope, field), style, digits)
 
 
 def _first(evaluation: PreferenceEvaluation, words: Words, language: str) -> Section:
     first = ("accuracy", "shorter_side", "balanced", "log_loss", "ece")
-    figures = [
-        Figure(words[word], _figure(evaluation.overall, word), words.get(f"{word}_note", ""))
-        for word in first
-    ]
-    figures.append(Figure(words["pairs"], Number(evaluation.overall.num_pairs, style="count")))
+    figures = [figure(words, word, _figure(evaluation.overall, word)) for word in first]
+    figures.append(figure(words, "pairs", Number(evaluation.overall.num_pairs, style="count")))
     notes = tuple(_notes(evaluation, words, language))
     return Section(words["first"], "", (*([Notes(notes)] if notes else []), Figures(tuple(figures))))
 
@@ -104,17 +94,17 @@ def _notes(evaluation: PreferenceEvaluation, words: Words, language: str) -> Ite
 
 def _rivals(evaluation: PreferenceEvaluation, words: Words) -> Section:
     rows = [
-        (words[way.name], _number(way.accuracy), _number(way.length_balanced), _number(way.gain, "signed"))
+        (words[way.name], measured(way.accuracy), measured(way.length_balanced), measured(way.gain, "signed"))
         for way in evaluation.rivals
     ]
-    parts = [Table((words["rival"], words["accuracy"], words["balanced"], words["gain"]), tuple(rows))]
+    parts = [table(words, "rival accuracy balanced gain", rows)]
     judge = evaluation.judge
-    beside = [(words["claimed"], _number(judge.claimed))] if judge.claimed.value is not None else []
+    beside = [(words["claimed"], measured(judge.claimed))] if judge.claimed.value is not None else []
     if judge.num_levels:
-        beside.append((words["judge_levels"], _number(judge.judge)))
-        beside.append((words["model_levels"], _number(judge.model)))
+        beside.append((words["judge_levels"], measured(judge.judge)))
+        beside.append((words["model_levels"], measured(judge.model)))
     if beside:
-        parts.append(Table((words["judge"], words["share"]), tuple(beside)))
+        parts.append(table(words, "judge share", beside))
     return Section(words["rivals"], words["rivals_text"], tuple(parts))
 
 
@@ -133,17 +123,12 @@ def _calibration(evaluation: PreferenceEvaluation, words: Words) -> Section:
         domain=(0.0, 1.0),
         description=words["reliability_text"],
     )
-    rows = tuple(
-        (
-            f"{one.low:.2f} … {one.high:.2f}",
-            one.num_pairs,
-            Number(one.confidence, style="share"),
-            _number(one.accuracy),
-        )
+    rows = [
+        (f"{one.low:.2f} … {one.high:.2f}", one.num_pairs, share(one.confidence), measured(one.accuracy))
         for one in evaluation.reliability
-    )
-    table = Table((words["bin"], words["pairs"], words["confidence"], words["accuracy"]), rows)
-    return Section(words["calibration"], "", (chart, table))
+    ]
+    bins = table(words, "bin pairs confidence accuracy", rows)
+    return Section(words["calibration"], "", (chart, bins))
 
 
 def _groups(evaluation: PreferenceEvaluation, words: Words, language: str) -> Section:
@@ -176,8 +161,8 @@ def _table(scopes: dict[str, EvaluationScope], title: str, words: Words) -> Tabl
 def _transfer(evaluation: PreferenceEvaluation, words: Words) -> Section:
     parts: list[Part] = []
     if evaluation.specificity:
-        rows = tuple((trait, _number(measure)) for trait, measure in evaluation.specificity.items())
-        parts.append(Table((words["trait"], words["specificity"]), rows, note=words["specificity_note"]))
+        rows = [(trait, measured(measure)) for trait, measure in evaluation.specificity.items()]
+        parts.append(table(words, "trait specificity", rows, note="specificity_note"))
     if evaluation.unseen:
         parts.append(_table(evaluation.unseen, words["unseen"], words))
     return Section(words["transfer"], words["transfer_text"], tuple(parts))
@@ -192,20 +177,23 @@ def _curve(evaluation: PreferenceEvaluation, words: Words) -> Section:
     chart = line(
         words["curve"], steps, names=(words["messages"], words["accuracy"], ""), percent=True, reference=0.5
     )
-    rows = tuple(
-        (point.num_messages, round(point.num_pairs), _number(point.accuracy)) for point in evaluation.curve
-    )
-    table = Table((words["messages"], words["pairs"], words["accuracy"]), rows)
-    return Section(words["more"], words["more_text"], (chart, table))
+    rows = [
+        (point.num_messages, round(point.num_pairs), measured(point.accuracy)) for point in evaluation.curve
+    ]
+    sizes = table(words, "messages pairs accuracy", rows)
+    return Section(words["more"], words["more_text"], (chart, sizes))
 
 
 def _disagreements(evaluation: PreferenceEvaluation, words: Words) -> Section:
-    examples = []
-    for pair in evaluation.disagreements:
-        model = f"{pair.probability:.2f}"
-        judge = "–" if pair.judge_probability is None else f"{pair.judge_probability:.2f}"
-        heading = f"{pair.trait} · {pair.message_id[:10]} · {model}"
-        texts = tuple(Text(words[side], getattr(pair, side)) for side in ("message", "chosen", "rejected"))
-        examples.append(Example(heading, texts, words["disagree"].format(model=model, judge=judge)))
-    part = Examples(words["surest"], tuple(examples))
+    examples = tuple(disagreement_example(words, pair, "disagree") for pair in evaluation.disagreements)
+    part = Examples(words["surest"], examples)
     return Section(words["disagreements"], words["disagreements_text"], (part,))
+
+
+def disagreement_example(words: Words, one: Disagreement, note: str) -> Example:
+    """Return a pair that model and ranking have in different orders; ``note`` names the word that tells."""
+    model = f"{one.probability:.2f}"
+    judge = "–" if one.judge_probability is None else f"{one.judge_probability:.2f}"
+    heading = f"{one.trait} · {one.message_id[:10]} · {model}"
+    told = words[note].format(model=model, judge=judge)
+    return pair_example(words, heading, (one.message, one.chosen, one.rejected), told)

@@ -17,7 +17,7 @@ from character.inputs import as_kind
 from character.records import PreferencePair, Record, Turn
 from character.runs.session import reading, stored_constitution
 from character.runs.summary import uses_rehearsal
-from character.store.places import FILE_NAME
+from character.store.places import FILE_NAME, POINTER
 from character.store.vetoes import read_vetoes, without_vetoed
 from character.text import detect_language, fingerprint
 from character.views import html
@@ -27,7 +27,6 @@ from optimizers.labelled.files import rows_of
 
 PAIR_SHAPE = '{"prompt": "…", "chosen": "…", "rejected": "…", "trait": "…"}'
 _EXPORTED = ("preferences.jsonl", "train.jsonl", "validation.jsonl", "test.jsonl")
-_POINTER = "store.json"
 _WITHOUT_TRAIT = "without_trait"
 _PASSED_ON = ("design", "chosen_level", "rejected_level", "probability", "message_id")
 
@@ -72,7 +71,7 @@ def read_pairs(path: Path | str, *, trait: str = "", with_test: bool = True) -> 
     line and field, UnknownNameError for a trait that is nowhere.
     """
     path = Path(path)
-    if path.is_dir() and ((path / FILE_NAME).is_file() or (path / _POINTER).is_file()):
+    if any((path / name).is_file() for name in (FILE_NAME, POINTER)):
         return _of_trait(_of_run(path), trait)
     files = [path / name for name in _EXPORTED if (path / name).is_file()] if path.is_dir() else [path]
     if not files:

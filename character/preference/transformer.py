@@ -22,6 +22,8 @@ from character.statistics.arrays import Floats
 
 FACTS_NAME = "preference.json"
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+_KEPT = ("conditioned", "batch_size", "max_length", "rehearsal")
+"""What a model and its facts hold alike."""
 
 
 class TransformerFacts(ModelFacts):
@@ -181,12 +183,9 @@ def write_facts(model: TransformerPreference) -> None:
     """Write how a model must be asked into its folder (``preference.json``); its weights may come later."""
     facts = TransformerFacts(
         character_version=__version__,
-        conditioned=model.conditioned,
-        batch_size=model.batch_size,
-        max_length=model.max_length,
         descriptions=dict(model.descriptions),
-        rehearsal=model.rehearsal,
         messages=np.array(sorted(model.seen_messages), dtype=">u8").tobytes().hex(),
+        **{name: getattr(model, name) for name in _KEPT},
     )
     save_facts(model.folder / FACTS_NAME, facts)
 
@@ -197,12 +196,9 @@ def load_transformer(folder: Path, data: dict[str, Any]) -> TransformerPreferenc
     check_model_folder(folder)
     return TransformerPreference(
         folder,
-        conditioned=facts.conditioned,
         descriptions=dict(facts.descriptions),
-        rehearsal=facts.rehearsal,
-        batch_size=facts.batch_size,
-        max_length=facts.max_length,
         seen_messages=frozenset(np.frombuffer(bytes.fromhex(facts.messages), dtype=">u8").tolist()),
+        **{name: getattr(facts, name) for name in _KEPT},
     )
 
 
