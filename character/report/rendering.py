@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from character.files import write_whole
 from character.locale import wording
-from character.report.escaping import embedded_json, encodable, escape
 from character.report.parts import Cell, Chart, Page, Table
 from character.report.wording import cell_text
+from character.views.escaping import embedded_json, encodable, escape
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -16,8 +16,8 @@ from character.locale import LANGUAGES, wording
 from character.report import Chart, Example, Examples, Number, Page, Section, Table, Text, render, write
 from character.report.chart_specs import cut
 from character.report.charts import Point, bars, bin_counts, stacked
-from character.report.escaping import embedded_json, escape
 from character.report.wording import number_text
+from character.views.escaping import embedded_json, escape
 
 VENDOR = Path(__file__).parent.parent.parent / "character" / "report" / "vendor"
 WORDS = {language: wording("report.page", language) for language in LANGUAGES}
