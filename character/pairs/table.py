@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,7 +16,8 @@ from character.statistics.arrays import Floats, Ints
 COMMON_OPENER_SHARE, LEAST_OPENERS, MOST_OPENERS = 0.01, 5, 30
 """An opener is looked at where it begins at least this share of all sides, and so many; the commonest few."""
 _CACHED_TEXTS = 1_000
-
+_TEXTS, _NUMBERS = ("ids", "traits", "languages"), ("chosen", "rejected", "opener_chosen", "opener_rejected")
+"""The columns of a table with something for each pair, but for the numbers of the messages."""
 
 _ON_SCALE: dict[Scale, Callable[[Floats], Floats]] = {
     "share": lambda values: values,
@@ -51,17 +52,9 @@ class PairTable:
     def at(self, rows: Ints) -> PairTable:
         """Return the table of these rows, messages numbered anew."""
         _, message = np.unique(self.message[rows], return_inverse=True)
-        return PairTable(
-            ids=tuple(self.ids[i] for i in rows),
-            traits=tuple(self.traits[i] for i in rows),
-            languages=tuple(self.languages[i] for i in rows),
-            message=message.astype(np.int64),
-            chosen=self.chosen[rows],
-            rejected=self.rejected[rows],
-            openers=self.openers,
-            opener_chosen=self.opener_chosen[rows],
-            opener_rejected=self.opener_rejected[rows],
-        )
+        texts = {name: tuple(getattr(self, name)[i] for i in rows) for name in _TEXTS}
+        numbers = {name: getattr(self, name)[rows] for name in _NUMBERS}
+        return replace(self, message=message.astype(np.int64), **texts, **numbers)
 
     def differences(self) -> Floats:
         """Return chosen minus rejected per feature, on each feature's scale (see ``SCALES``)."""
