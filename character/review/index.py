@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from character.errors import CharacterError
 from character.ranking.uncertainty import doubt_of_pair, uncertainty
 from character.records import Ranking, Rollout
-from character.review.answers import EFFECT_PREFIX, MOST_RANKED, TASKS, Task, effect_key, target_key
+from character.review.answers import EFFECT_PREFIX, MOST_RANKED, TASKS, Task, target_key
 from character.review.effect_items import EffectItem, EffectItems
 from character.review.second import Second
 from character.review.store import ReviewStore
@@ -227,7 +227,7 @@ def _effect_rows(item: EffectItem) -> Iterator[Row]:
     """Yield the places of an effect item: to be guessed, and to be approved or vetoed."""
     rest = (item.trait, item.kind, item.language, item.doubt, stable_seed("review", item.id), "{}")
     yield ("effect", item.id, *rest)
-    yield ("check", target_key("message", effect_key(item.id)), *rest)
+    yield ("check", target_key("message", EFFECT_PREFIX + item.id), *rest)
 
 
 def _sign_rows(report: EffectReport) -> Iterator[Row]:
