@@ -9,6 +9,7 @@ from operator import itemgetter
 from character.audit.confounds import ConfoundAudit, without_twins
 from character.pairs.feature_words import HasWords, TraitWords, WordsByTrait
 from character.pairs.features import FEATURES, MeasuredText, opener
+from character.pairs.second_opinion import shown
 from character.records import PreferencePair, Ranking, Record, Rollout
 
 NUM_RANKINGS, NUM_SET_ASIDE, NUM_CONFOUNDS = 5, 3, 3
@@ -92,7 +93,7 @@ class ExampleCollector:
         return AuditExamples(
             rankings=tuple(example for *_, example in self._least),
             set_aside=tuple(self._aside),
-            pairs=tuple(_pair(name, pair) for name, pair in pairs),
+            pairs=tuple(PairExample(name=name, **shown(pair)) for name, pair in pairs),
         )
 
     def _look(self, pair: PreferencePair) -> None:
@@ -132,18 +133,5 @@ def _ranking(rollout: Rollout, ranking: Ranking) -> RankingExample:
         trait=rollout.message.trait,
         message=rollout.message.text,
         candidates=tuple(candidates),
-        status=ranking.status,
-        consistency=ranking.consistency,
-        reason=ranking.reason,
-    )
-
-
-def _pair(name: str, pair: PreferencePair) -> PairExample:
-    return PairExample(
-        name=name,
-        message_id=pair.message_id,
-        trait=pair.trait,
-        message=pair.prompt[-1].content,
-        chosen=pair.chosen,
-        rejected=pair.rejected,
+        **ranking.model_dump(include={"status", "consistency", "reason"}),
     )

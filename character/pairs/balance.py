@@ -142,7 +142,9 @@ def balance_table(
         return Balanced(method=method, threshold=threshold, seed=seed)
     columns = _columns(table, contrasts)
     values = np.column_stack([each for _, each in columns]) if columns else np.zeros((len(table.ids), 0))
-    left_alone = np.array([_is_ignored(name, ignored) for name, _ in columns], dtype=bool)
+    if "openers" in ignored:
+        ignored |= {name for name, _ in columns if name.startswith("opener:")}
+    left_alone = np.array([name in ignored for name, _ in columns], dtype=bool)
     group, within = groups_of(table.traits)
     asked = problem(
         values, group, ignored=left_alone, threshold=threshold, min_share=min_share, num_own=len(within)
@@ -177,7 +179,6 @@ def balance_table(
 
 
 def _traits(table: PairTable, weights: Floats) -> dict[str, tuple[float, float]]:
-    """Return the share of each trait among the pairs, before and after."""
     column = np.array(table.traits, dtype=object)
     return {
         name: (float((column == name).mean()), float(weights[column == name].sum() / weights.sum()))
@@ -206,10 +207,6 @@ def _warnings(result: Balanced, min_share: float) -> Iterator[str]:
     for name, (before, after) in result.traits.items():
         if abs(after - before) > MIX_SHIFT:
             yield f"The share of the trait {name} moves from {before:.0%} to {after:.0%} of the pairs."
-
-
-def _is_ignored(name: str, ignored: frozenset[str]) -> bool:
-    return name in ignored or ("openers" in ignored and name.startswith("opener:"))
 
 
 def _refuse(threshold: float, min_share: float, method: str, ignore: Iterable[str]) -> frozenset[str]:
@@ -262,7 +259,7 @@ def _rows(
             difference_after=after[1] if len(own) > 1 else None,
             reached=all(abs(mean) <= threshold + _ROUNDING for mean in after),
             reachable_share=min(reachable_share(values, threshold) for values in own),
-            ignored=_is_ignored(name, ignored),
+            ignored=name in ignored,
         )
 
 
