@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
+from itertools import product
 from operator import itemgetter
 
 from character.audit.confounds import ConfoundAudit, without_twins
@@ -84,8 +85,10 @@ class ExampleCollector:
         if ranking and ranking.status == "ranked" and ranking.consistency is not None:
             entry = (ranking.consistency, self._seen, _ranking(rollout, ranking))
             self._least = heapq.nsmallest(NUM_RANKINGS, [*self._least, entry], key=itemgetter(0, 1))
-        for pair in rollout.pairs if self._signs else ():
-            self._look(pair)
+        for pair, (name, sign) in product(rollout.pairs, self._signs.items()):
+            strength = sign * _difference(name, pair, self._words[pair.trait])
+            if strength > 0 and (name not in self._best or strength > self._best[name][0]):
+                self._best[name] = (strength, pair)
 
     def examples(self) -> AuditExamples:
         """Return what was picked."""
@@ -95,12 +98,6 @@ class ExampleCollector:
             set_aside=tuple(self._aside),
             pairs=tuple(PairExample(name=name, **shown(pair)) for name, pair in pairs),
         )
-
-    def _look(self, pair: PreferencePair) -> None:
-        for name, sign in self._signs.items():
-            strength = sign * _difference(name, pair, self._words[pair.trait])
-            if strength > 0 and (name not in self._best or strength > self._best[name][0]):
-                self._best[name] = (strength, pair)
 
 
 def _directions(confounds: ConfoundAudit | None) -> dict[str, int]:

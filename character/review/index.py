@@ -203,9 +203,7 @@ def rows_of(rollout: Rollout, second: Second | None = None) -> Iterator[Row]:
     tie = stable_seed("review", message.id)
     yield ("check", target_key("message", message.id), *of, unsure, tie, "{}")
     folded = [fold(text) for text in candidates.texts] if candidates else []
-    if candidates is None or len(set(folded)) < 2:
-        return
-    if ranking and ranking.status == "unsuitable":
+    if candidates is None or len(set(folded)) < 2 or (ranking and ranking.status == "unsuitable"):
         return
     scores = list(ranking.scores) if ranking else []
     facts: dict[str, Any] = {"candidates_id": candidates.id, "scores": scores}

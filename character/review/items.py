@@ -151,7 +151,7 @@ def said_stamp(verdict: str, note: str) -> str:
 
 def _of_effect(subject: Subject, reviewer: str, name: str) -> _Source | None:
     """Return an effect item, which is approved or vetoed as blind as it is guessed, and in the same order."""
-    item = subject.effect(name)
+    item = next((each for each in subject.effects.items if each.id == name), None)
     if item is None:
         return None
     key, order = EFFECT_PREFIX + name, _shuffled([0, 1], reviewer, "effect", name)

@@ -104,7 +104,7 @@ class ReviewStore:
                 return Recorded(None)
             newest, answered_at = self._newest(reviewer, task, answers)
             elsewhere = answered_at if newest > seen else None
-            at, batch = _now(), self._next_seq()
+            at, batch = _now(), self.last_seq() + 1
             for item, text in texts.items():
                 run(_ADD, at, reviewer, task, item, "answer", text, batch, nonce, None)
                 self._settle(reviewer, task, item)
@@ -139,7 +139,8 @@ class ReviewStore:
 
     def last_seq(self) -> int:
         """Return the ``seq`` of the last event, 0 before the first: what rests on answers changes with it."""
-        return self._next_seq() - 1
+        row = self._run("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
+        return int(row[0]) if row else 0
 
     def events(self) -> list[dict[str, Any]]:
         """Return the whole history, oldest first."""
@@ -202,10 +203,6 @@ class ReviewStore:
                     fix="free space on the disk or check its permissions; "
                     "every answer that was confirmed is kept.",
                 ) from None
-
-    def _next_seq(self) -> int:
-        row = self._run("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
-        return 1 + (int(row[0]) if row else 0)
 
     def _settle(self, reviewer: str, task: Task, item: str) -> None:
         """Make the last answer that was not undone the one that stands."""
