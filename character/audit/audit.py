@@ -142,7 +142,6 @@ class _Kept:
                 yield rollout
 
     def pairs(self) -> Iterator[PreferencePair]:
-        """Yield the pairs that nobody vetoed."""
         for rollout in self.rollouts():
             yield from rollout.pairs
 
@@ -173,14 +172,10 @@ def _audit(kept: _Kept, language: Language, seed: int) -> RunAudit:
         language=language,
         version=__version__,
         seed=seed,
-        traits=summary.traits,
-        models=summary.models,
-        rehearsal=summary.rehearsal,
+        **summary.model_dump(include={"traits", "models", "rehearsal", "dropped", "reasked"}),
         states={**summary.messages, "messages": sum(1 for _ in kept.messages())},
         num_pairs=num_pairs,
         vetoed=dict(sorted(vetoed.items())),
-        dropped=summary.dropped,
-        reasked=summary.reasked,
         messages=audit_messages(kept.messages(), targets=_targets(kept, summary), seed=seed),
         candidates=candidates.audit(),
         rankings=audit_rankings(kept.rollouts(), traits=traits, seed=seed),

@@ -7,7 +7,7 @@ pairs, it learns to be long.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from pydantic import Field
@@ -174,17 +174,8 @@ def without_twins(flagged: Iterable[str]) -> list[str]:
     return [name for name in names if name != "tokens" or "characters" not in names]
 
 
-class _Tested(NamedTuple):
-    """What is known of a column: its mean with the interval, its adjusted p-value, whether it is flagged."""
-
-    effect: float
-    low: float | None
-    high: float | None
-    p_value: float
-    flagged: bool
-
-
-def _tested(columns: Floats, table: PairTable, seed: int, threshold: float) -> list[_Tested]:
+def _tested(columns: Floats, table: PairTable, seed: int, threshold: float) -> list[dict[str, Any]]:
+    """Return of each column the fields of its record that say what it was found to be."""
     effects = columns.mean(axis=0)
     low, high = bootstrap_intervals(columns, table.message, seed=seed)
     p_values = sign_flip_p_values(columns, table.message, seed=seed)
@@ -192,10 +183,11 @@ def _tested(columns: Floats, table: PairTable, seed: int, threshold: float) -> l
     p_values[differs] = holm(p_values[differs])
     flagged = (p_values <= ERROR_RATE) & ((low > 0) | (high < 0)) & (np.abs(effects) >= threshold)
     figures = (effects.tolist(), without_nan(low), without_nan(high), p_values.tolist(), flagged.tolist())
-    return [_Tested(*row) for row in zip(*figures, strict=True)]
+    names = ("effect", "low", "high", "p_value", "flagged")
+    return [dict(zip(names, row, strict=True)) for row in zip(*figures, strict=True)]
 
 
-def _features(table: PairTable, tested: list[_Tested]) -> tuple[FeatureEffect, ...]:
+def _features(table: PairTable, tested: list[dict[str, Any]]) -> tuple[FeatureEffect, ...]:
     differences = table.differences()
     chosen, rejected = table.chosen.mean(axis=0), table.rejected.mean(axis=0)
     return tuple(
@@ -205,7 +197,7 @@ def _features(table: PairTable, tested: list[_Tested]) -> tuple[FeatureEffect, .
             mean_chosen=float(chosen[place]),
             mean_rejected=float(rejected[place]),
             standardized=_standardized(differences[:, place]),
-            **tested[place]._asdict(),
+            **tested[place],
         )
         for place, name in enumerate(FEATURES)
     )
@@ -219,10 +211,10 @@ def _standardized(differences: Floats) -> float | None:
     return mean / spread if spread > 1e-9 * abs(mean) else None
 
 
-def _opener(table: PairTable, place: int, tested: _Tested) -> OpenerEffect:
+def _opener(table: PairTable, place: int, tested: dict[str, Any]) -> OpenerEffect:
     return OpenerEffect(
         opener=table.openers[place],
         share_chosen=float((table.opener_chosen == place).mean()),
         share_rejected=float((table.opener_rejected == place).mean()),
-        **tested._asdict(),
+        **tested,
     )

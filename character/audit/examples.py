@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
+from itertools import product
 from operator import itemgetter
 
 from character.audit.confounds import ConfoundAudit, without_twins
 from character.pairs.feature_words import HasWords, TraitWords, WordsByTrait
 from character.pairs.features import FEATURES, MeasuredText, opener
+from character.pairs.second_opinion import shown
 from character.records import PreferencePair, Ranking, Record, Rollout
 
 NUM_RANKINGS, NUM_SET_ASIDE, NUM_CONFOUNDS = 5, 3, 3
@@ -83,8 +85,10 @@ class ExampleCollector:
         if ranking and ranking.status == "ranked" and ranking.consistency is not None:
             entry = (ranking.consistency, self._seen, _ranking(rollout, ranking))
             self._least = heapq.nsmallest(NUM_RANKINGS, [*self._least, entry], key=itemgetter(0, 1))
-        for pair in rollout.pairs if self._signs else ():
-            self._look(pair)
+        for pair, (name, sign) in product(rollout.pairs, self._signs.items()):
+            strength = sign * _difference(name, pair, self._words[pair.trait])
+            if strength > 0 and (name not in self._best or strength > self._best[name][0]):
+                self._best[name] = (strength, pair)
 
     def examples(self) -> AuditExamples:
         """Return what was picked."""
@@ -92,14 +96,8 @@ class ExampleCollector:
         return AuditExamples(
             rankings=tuple(example for *_, example in self._least),
             set_aside=tuple(self._aside),
-            pairs=tuple(_pair(name, pair) for name, pair in pairs),
+            pairs=tuple(PairExample(name=name, **shown(pair)) for name, pair in pairs),
         )
-
-    def _look(self, pair: PreferencePair) -> None:
-        for name, sign in self._signs.items():
-            strength = sign * _difference(name, pair, self._words[pair.trait])
-            if strength > 0 and (name not in self._best or strength > self._best[name][0]):
-                self._best[name] = (strength, pair)
 
 
 def _directions(confounds: ConfoundAudit | None) -> dict[str, int]:
@@ -132,18 +130,5 @@ def _ranking(rollout: Rollout, ranking: Ranking) -> RankingExample:
         trait=rollout.message.trait,
         message=rollout.message.text,
         candidates=tuple(candidates),
-        status=ranking.status,
-        consistency=ranking.consistency,
-        reason=ranking.reason,
-    )
-
-
-def _pair(name: str, pair: PreferencePair) -> PairExample:
-    return PairExample(
-        name=name,
-        message_id=pair.message_id,
-        trait=pair.trait,
-        message=pair.prompt[-1].content,
-        chosen=pair.chosen,
-        rejected=pair.rejected,
+        **ranking.model_dump(include={"status", "consistency", "reason"}),
     )

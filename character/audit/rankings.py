@@ -144,8 +144,6 @@ def _mean(values: Iterable[float | None], seed: int) -> Interval | None:
 
 
 class _Collected:
-    """The sums that the audit is made of."""
-
     def __init__(self, traits: Mapping[str, Trait]) -> None:
         self.traits = traits
         self.statuses: Counter[str] = Counter()
@@ -277,9 +275,8 @@ class _Collected:
     def _groups(self, seed: int) -> Iterable[GroupRow]:
         for by in ("trait", "language"):
             name_of = attrgetter(by)
-            for name, number in Counter(
-                name_of(seen) for seen in self.seen if seen.intended is not None
-            ).items():
+            numbers = Counter(name_of(seen) for seen in self.seen if seen.intended is not None)
+            for name, number in numbers.items():
                 group = [seen for seen in self.seen if name_of(seen) == name]
                 yield GroupRow(
                     by=by,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
+from operator import itemgetter
 from types import MappingProxyType
-from typing import Literal, NamedTuple, TypedDict, Unpack, get_args
+from typing import Literal, TypedDict, Unpack, get_args
 
 import numpy as np
 from pydantic import Field
@@ -28,8 +29,8 @@ MIN_SHARE = 0.2
 FEW_PAIRS, SMALL_SHARE, MIX_SHIFT = 30, 0.5, 0.1
 """With fewer pairs, a smaller share kept, or a trait's share moved by more, balancing warns."""
 _ROUNDING = 1e-6
-
-
+_Column = tuple[str, Floats]
+"""One number per pair whose mean is to be near 0, after the row of the report it belongs to."""
 Contrasts = Mapping[str, Mapping[str, float]]
 """What else to even out, by name: per pair id how much more of it the chosen side has than the rejected one.
 
@@ -86,13 +87,6 @@ class Balanced(Record):
     warnings: tuple[str, ...] = ()
 
 
-class _Column(NamedTuple):
-    """One number per pair whose mean is to be near 0, and the row of the report it belongs to."""
-
-    name: str
-    values: Floats
-
-
 class BalanceOptions(TypedDict, total=False):
     """What balancing is told; see ``balance``."""
 
@@ -147,8 +141,10 @@ def balance_table(
     if not table.ids:
         return Balanced(method=method, threshold=threshold, seed=seed)
     columns = _columns(table, contrasts)
-    values = np.column_stack([each.values for each in columns]) if columns else np.zeros((len(table.ids), 0))
-    left_alone = np.array([_is_ignored(each.name, ignored) for each in columns], dtype=bool)
+    values = np.column_stack([each for _, each in columns]) if columns else np.zeros((len(table.ids), 0))
+    if "openers" in ignored:
+        ignored |= {name for name, _ in columns if name.startswith("opener:")}
+    left_alone = np.array([name in ignored for name, _ in columns], dtype=bool)
     group, within = groups_of(table.traits)
     asked = problem(
         values, group, ignored=left_alone, threshold=threshold, min_share=min_share, num_own=len(within)
@@ -183,7 +179,6 @@ def balance_table(
 
 
 def _traits(table: PairTable, weights: Floats) -> dict[str, tuple[float, float]]:
-    """Return the share of each trait among the pairs, before and after."""
     column = np.array(table.traits, dtype=object)
     return {
         name: (float((column == name).mean()), float(weights[column == name].sum() / weights.sum()))
@@ -214,10 +209,6 @@ def _warnings(result: Balanced, min_share: float) -> Iterator[str]:
             yield f"The share of the trait {name} moves from {before:.0%} to {after:.0%} of the pairs."
 
 
-def _is_ignored(name: str, ignored: frozenset[str]) -> bool:
-    return name in ignored or ("openers" in ignored and name.startswith("opener:"))
-
-
 def _refuse(threshold: float, min_share: float, method: str, ignore: Iterable[str]) -> frozenset[str]:
     """Return the names to ignore; raises for what cannot be asked for."""
     ignored = frozenset(ignore)
@@ -239,42 +230,36 @@ def _columns(table: PairTable, contrasts: Contrasts) -> list[_Column]:
         columns += _both(name, signs[:, place], differences[:, place])
     places = table.common_openers()
     opened = table.opener_signs(places)
-    columns += [_Column(f"opener:{table.openers[place]}", opened[:, i]) for i, place in enumerate(places)]
+    columns += [(f"opener:{table.openers[place]}", opened[:, i]) for i, place in enumerate(places)]
     for name, by_pair in contrasts.items():
         values = np.array([by_pair.get(pair_id, 0.0) for pair_id in table.ids])
         columns += _both(name, np.sign(values), values)
-    return [column for column in columns if column.values.any()]
+    return [(name, values) for name, values in columns if values.any()]
 
 
 def _both(name: str, signs: Floats, differences: Floats) -> list[_Column]:
     """Return a feature's two columns: which side has more, and how much more over the root mean square."""
     spread = float(np.sqrt((differences**2).mean()))
-    return [_Column(name, signs), _Column(name, differences / (spread or 1.0))]
+    return [(name, signs), (name, differences / (spread or 1.0))]
 
 
 def _rows(
     columns: list[_Column], weights: Floats, threshold: float, ignored: frozenset[str]
 ) -> Iterator[BalanceRow]:
     """Yield what became of each name: its effect, and its difference where it has one."""
-    for name, named in groupby(columns, key=lambda column: column.name):
-        effect, *rest = [
-            (
-                float(values.mean()),
-                float(weights @ values / weights.sum()),
-                reachable_share(values, threshold),
-            )
-            for _, values in named
-        ]
-        difference = rest[0] if rest else None
+    for name, named in groupby(columns, key=itemgetter(0)):
+        own = [values for _, values in named]
+        before = [float(values.mean()) for values in own]
+        after = [float(weights @ values / weights.sum()) for values in own]
         yield BalanceRow(
             name=name,
-            effect_before=effect[0],
-            effect_after=effect[1],
-            difference_before=difference[0] if difference else None,
-            difference_after=difference[1] if difference else None,
-            reached=all(abs(after) <= threshold + _ROUNDING for _, after, _ in (effect, *rest)),
-            reachable_share=min(share for *_, share in (effect, *rest)),
-            ignored=_is_ignored(name, ignored),
+            effect_before=before[0],
+            effect_after=after[0],
+            difference_before=before[1] if len(own) > 1 else None,
+            difference_after=after[1] if len(own) > 1 else None,
+            reached=all(abs(mean) <= threshold + _ROUNDING for mean in after),
+            reachable_share=min(reachable_share(values, threshold) for values in own),
+            ignored=name in ignored,
         )
 
 

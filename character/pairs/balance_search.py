@@ -32,15 +32,14 @@ _INSIDE = 0.98
 class Problem(NamedTuple):
     """Columns to bring near 0, over all rows (place 0) and within groups (places 1 and up).
 
-    ``before`` are the means, ``tight`` the bounds that are wanted, ``loose`` those that hold where a bound
-    is given up: what was within the threshold stays within it, what was beyond it goes no further out.
+    ``tight`` are the bounds that are wanted, ``loose`` those that hold where a bound is given up: what was
+    within the threshold stays within it, what was beyond it goes no further out.
     ``wanted`` says where the tight one is asked for. All have a row per place and a column per column.
     ``least`` is how many rows stay at each place.
     """
 
     columns: Floats
     group: Ints
-    before: Floats
     tight: Floats
     loose: Floats
     wanted: Bools
@@ -82,7 +81,7 @@ def problem(
     least = np.ceil(min_share * numbers - _ROUNDING).astype(np.int64)
     least[0] = max(least[0], min(numbers[0], LEAST_PAIRS))
     least[-1] = 0
-    return Problem(columns, group, before, tight, loose, wanted, least)
+    return Problem(columns, group, tight, loose, wanted, least)
 
 
 def search_subset(asked: Problem, *, seed: int) -> Floats:

@@ -79,7 +79,6 @@ def choose_rows(
 
 
 def _relief(columns: Floats, limits: SolverLimits, beyond: Floats, sums: Floats) -> Floats:
-    """Return by how much it helps to leave each row out."""
     helps = columns @ (beyond * np.sign(sums)).T
     costs = (limits.bounds * beyond).sum(axis=1)
     own = np.take_along_axis(helps, limits.group[:, None], axis=1)[:, 0]

@@ -62,19 +62,16 @@ def build_pairs(
         return (), (_drop(message, "level_missing", _missing(candidates, design)),)
     pairs: list[PreferencePair] = []
     drops: list[Drop] = []
+    limits = Limits(min_margin, min_probability)
     for better, worse in sides:
-        reason, detail = _left_out(
-            candidates, ranking, design, better, worse, Limits(min_margin, min_probability)
-        )
+        reason, detail = _left_out(candidates, ranking, design, better, worse, limits)
         if reason:
             drops.append(_drop(message, reason, detail))
         else:
             pairs.append(_pair(message, candidates, ranking, design, better, worse))
     capped, over = _capped(pairs, max_per_message)
-    return capped, (
-        *drops,
-        *(_drop(message, "over_cap", f"more than {max_per_message}") for _ in range(over)),
-    )
+    drops += [_drop(message, "over_cap", f"more than {max_per_message}")] * over
+    return capped, tuple(drops)
 
 
 def _refuse_limits(min_margin: float, min_probability: float, max_per_message: int | None) -> None:

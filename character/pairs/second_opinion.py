@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from pydantic import Field
@@ -96,20 +97,19 @@ def most_certain(pairs: Sequence[PreferencePair], chosen: Floats, number: int) -
     ``chosen`` is for each pair the model's probability that the chosen side is the better one.
     """
     order: list[int] = np.argsort(chosen, kind="stable")[:number].tolist()
+    surest = [(pairs[place], float(1 - chosen[place])) for place in order if chosen[place] < 0.5]
     return tuple(
         Disagreement(
-            pair_id=pairs[place].id,
-            message_id=pairs[place].message_id,
-            trait=pairs[place].trait,
-            message=pairs[place].prompt[-1].content,
-            chosen=pairs[place].chosen,
-            rejected=pairs[place].rejected,
-            probability=float(1 - chosen[place]),
-            judge_probability=pairs[place].probability,
+            pair_id=pair.id, probability=probability, judge_probability=pair.probability, **shown(pair)
         )
-        for place in order
-        if chosen[place] < 0.5
+        for pair, probability in surest
     )
+
+
+def shown(pair: PreferencePair) -> dict[str, Any]:
+    """Return what a reader needs of a pair, by the names of the fields of records that show one."""
+    own = pair.model_dump(include={"message_id", "trait", "chosen", "rejected"})
+    return {**own, "message": pair.prompt[-1].content}
 
 
 def _agreement(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +18,8 @@ from character.statistics.arrays import Floats, Ints
 COMMON_OPENER_SHARE, LEAST_OPENERS, MOST_OPENERS = 0.01, 5, 30
 """An opener is looked at where it begins at least this share of all sides, and so many; the commonest few."""
 _CACHED_TEXTS = 1_000
-
+_TEXTS, _NUMBERS = ("ids", "traits", "languages"), ("chosen", "rejected", "opener_chosen", "opener_rejected")
+"""The columns of a table with something for each pair, but for the numbers of the messages."""
 
 _ON_SCALE: dict[Scale, Callable[[Floats], Floats]] = {
     "share": lambda values: values,
@@ -51,17 +54,9 @@ class PairTable:
     def at(self, rows: Ints) -> PairTable:
         """Return the table of these rows, messages numbered anew."""
         _, message = np.unique(self.message[rows], return_inverse=True)
-        return PairTable(
-            ids=tuple(self.ids[i] for i in rows),
-            traits=tuple(self.traits[i] for i in rows),
-            languages=tuple(self.languages[i] for i in rows),
-            message=message.astype(np.int64),
-            chosen=self.chosen[rows],
-            rejected=self.rejected[rows],
-            openers=self.openers,
-            opener_chosen=self.opener_chosen[rows],
-            opener_rejected=self.opener_rejected[rows],
-        )
+        columns: dict[str, Any] = {name: getattr(self, name)[rows] for name in _NUMBERS}
+        columns |= {name: tuple(getattr(self, name)[i] for i in rows) for name in _TEXTS}
+        return replace(self, message=message.astype(np.int64), **columns)
 
     def differences(self) -> Floats:
         """Return chosen minus rejected per feature, on each feature's scale (see ``SCALES``)."""
@@ -97,13 +92,20 @@ def pair_table(pairs: Iterable[PreferencePair], traits: Iterable[HasWords] | Non
     ``traits`` give the words that count as a trait's own; a trait that is not among them has the words of
     its name alone.
     """
-    texts = _Texts(traits or ())
+    words, openers = WordsByTrait(traits or ()), dict[str, int]()
+
+    @lru_cache(maxsize=_CACHED_TEXTS)
+    def measured(trait: str, text: str) -> tuple[Floats, int]:
+        whole = MeasuredText.of(text, words[trait])
+        counts = np.array([feature(whole) for feature in FEATURES.values()], dtype=np.float64)
+        return counts, openers.setdefault(opener(text), len(openers))
+
     names, sides = [], []
     messages: dict[str, int] = {}
     for pair in pairs:
         number = messages.setdefault(pair.message_id, len(messages))
         names.append((pair.id, pair.trait, pair.language, number))
-        sides.append([texts.measured(pair.trait, text) for text in (pair.chosen, pair.rejected)])
+        sides.append([measured(pair.trait, text) for text in (pair.chosen, pair.rejected)])
     ids, trait_names, languages, message = zip(*names, strict=True) if names else ((), (), (), ())
     counts = [np.array([side[i][0] for side in sides]).reshape(-1, len(FEATURES)) for i in (0, 1)]
     opened = [np.array([side[i][1] for side in sides], dtype=np.int64) for i in (0, 1)]
@@ -114,29 +116,10 @@ def pair_table(pairs: Iterable[PreferencePair], traits: Iterable[HasWords] | Non
         message=np.array(message, dtype=np.int64),
         chosen=counts[0],
         rejected=counts[1],
-        openers=tuple(texts.openers),
+        openers=tuple(openers),
         opener_chosen=opened[0],
         opener_rejected=opened[1],
     )
-
-
-class _Texts:
-    """Measures texts; one that comes again is not counted again."""
-
-    def __init__(self, traits: Iterable[HasWords]) -> None:
-        self.words = WordsByTrait(traits)
-        self.openers: dict[str, int] = {}
-        self.seen: dict[tuple[str, str], tuple[Floats, int]] = {}
-
-    def measured(self, trait: str, text: str) -> tuple[Floats, int]:
-        """Return the features of a text, and the number of its opener."""
-        if (trait, text) not in self.seen:
-            if len(self.seen) >= _CACHED_TEXTS:
-                self.seen.clear()
-            measured = MeasuredText.of(text, self.words[trait])
-            counts = np.array([feature(measured) for feature in FEATURES.values()], dtype=np.float64)
-            self.seen[trait, text] = counts, self.openers.setdefault(opener(text), len(self.openers))
-        return self.seen[trait, text]
 
 
 def without_nan(values: Floats) -> list[float | None]:

@@ -62,13 +62,6 @@ def reference_layers(value: float | None, channel: str = "x") -> list[dict[str, 
     return [{"data": {"values": [{}]}, "mark": mark, "encoding": {channel: {"datum": value}}}]
 
 
-def group_colour(title: str) -> dict[str, Any]:
-    """Return the encoding that colours groups, with a legend."""
-    return {
-        "color": field("group", "nominal", sort=None, title=title, legend={"orient": "top", "title": None})
-    }
-
-
 def number_format(percent: bool, *, signed: bool = False) -> str:
     """Return how values are written on axes and in cells."""
     return ".0%" if percent else "+.2f" if signed else ".2~f"

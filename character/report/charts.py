@@ -20,7 +20,6 @@ from character.report.chart_specs import (
     distinct_labels,
     field,
     finite,
-    group_colour,
     label_angle,
     number_format,
     reference_layers,
@@ -297,8 +296,10 @@ def _rows_chart(
 
 def _colour(items: Sequence[Point | Step | Bin], options: ChartOptions) -> dict[str, Any]:
     """Return the encoding that colours groups, with a legend; empty where there are none."""
-    title = options.get("names", ("", "", "group"))[2]
-    return group_colour(title) if any(item.group for item in items) else {}
+    if not any(item.group for item in items):
+        return {}
+    title, legend = options.get("names", ("", "", "group"))[2], {"orient": "top", "title": None}
+    return {"color": field("group", "nominal", sort=None, title=title, legend=legend)}
 
 
 def _interval_layers(

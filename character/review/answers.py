@@ -96,11 +96,7 @@ def reviewer_name(text: str) -> str:
 
 
 EFFECT_PREFIX = "effect/"
-
-
-def effect_key(item: str) -> str:
-    """Return how an effect item is named among what can be vetoed, apart from the messages of a run."""
-    return f"{EFFECT_PREFIX}{item}"
+"""What an effect item's name begins with among what can be vetoed, apart from the messages of a run."""
 
 
 def target_key(what: Target, name: str, place: int | None = None) -> str:

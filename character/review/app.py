@@ -205,8 +205,6 @@ def _task(name: str) -> Task:
 
 
 def _posted(handler: Callable[[Request, Form], Response]) -> Callable[[Request], Awaitable[Response]]:
-    """Return the endpoint that reads a form and hands it to a handler, in a thread."""
-
     async def endpoint(request: Request) -> Response:
         form = await _form(request)
         return await run_in_threadpool(handler, request, form)

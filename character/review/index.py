@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from character.errors import CharacterError
 from character.ranking.uncertainty import doubt_of_pair, uncertainty
 from character.records import Ranking, Rollout
-from character.review.answers import EFFECT_PREFIX, MOST_RANKED, TASKS, Task, effect_key, target_key
+from character.review.answers import EFFECT_PREFIX, MOST_RANKED, TASKS, Task, target_key
 from character.review.effect_items import EffectItem, EffectItems
 from character.review.second import Second
 from character.review.store import ReviewStore
@@ -203,9 +203,7 @@ def rows_of(rollout: Rollout, second: Second | None = None) -> Iterator[Row]:
     tie = stable_seed("review", message.id)
     yield ("check", target_key("message", message.id), *of, unsure, tie, "{}")
     folded = [fold(text) for text in candidates.texts] if candidates else []
-    if candidates is None or len(set(folded)) < 2:
-        return
-    if ranking and ranking.status == "unsuitable":
+    if candidates is None or len(set(folded)) < 2 or (ranking and ranking.status == "unsuitable"):
         return
     scores = list(ranking.scores) if ranking else []
     facts: dict[str, Any] = {"candidates_id": candidates.id, "scores": scores}
@@ -227,7 +225,7 @@ def _effect_rows(item: EffectItem) -> Iterator[Row]:
     """Yield the places of an effect item: to be guessed, and to be approved or vetoed."""
     rest = (item.trait, item.kind, item.language, item.doubt, stable_seed("review", item.id), "{}")
     yield ("effect", item.id, *rest)
-    yield ("check", target_key("message", effect_key(item.id)), *rest)
+    yield ("check", target_key("message", EFFECT_PREFIX + item.id), *rest)
 
 
 def _sign_rows(report: EffectReport) -> Iterator[Row]:

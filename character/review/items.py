@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from character.locale import Language
 from character.records import Message, PreferencePair, Turn
-from character.review.answers import EFFECT_PREFIX, CheckAnswer, Target, Task, effect_key, target_key
+from character.review.answers import EFFECT_PREFIX, CheckAnswer, Target, Task, target_key
 from character.review.effect_items import EffectItem
 from character.review.index import facts_of
 from character.review.sources import Subject
@@ -151,10 +151,10 @@ def said_stamp(verdict: str, note: str) -> str:
 
 def _of_effect(subject: Subject, reviewer: str, name: str) -> _Source | None:
     """Return an effect item, which is approved or vetoed as blind as it is guessed, and in the same order."""
-    item = subject.effect(name)
+    item = next((each for each in subject.effects.items if each.id == name), None)
     if item is None:
         return None
-    key, order = effect_key(name), _shuffled([0, 1], reviewer, "effect", name)
+    key, order = EFFECT_PREFIX + name, _shuffled([0, 1], reviewer, "effect", name)
     return _Source(item, [item.with_trait, item.without_trait], order, key, key)
 
 

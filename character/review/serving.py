@@ -79,7 +79,6 @@ serve_review = serve  # its public name
 
 
 def _listening(port: int) -> socket.socket:
-    """Return a socket that takes connections on loopback alone."""
     try:
         return socket.create_server((HOST, port), backlog=128)
     except OSError as error:

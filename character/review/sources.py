@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from character.constitution import Constitution
 from character.errors import StoreError
 from character.records import Rollout
-from character.review.effect_items import FILE_NAME, EffectItem, EffectItems, read_effect_items
+from character.review.effect_items import FILE_NAME, EffectItems, read_effect_items
 from character.runs.session import reading, stored_constitution
 from character.store.places import FILE_NAME as RUN_FILE
 from character.store.places import POINTER
@@ -36,10 +36,6 @@ class Subject(NamedTuple):
     def rollout(self, message_id: str) -> Rollout | None:
         """Return the rollout of a message, None where the run has none."""
         return next(self.run.rollouts(message_id), None) if self.run else None
-
-    def effect(self, item: str) -> EffectItem | None:
-        """Return an effect item by its id."""
-        return next((each for each in self.effects.items if each.id == item), None)
 
     def trait(self, name: str) -> dict[str, Any]:
         """Return a trait as it is shown and exported: its fields; its name if the constitution lacks it."""

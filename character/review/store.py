@@ -68,13 +68,11 @@ class ReviewStore:
         with ExitStack() as opened:
             if write:
                 opened.callback(hold(folder / "reviews.lock", in_use, fix="review a copy of it.").release)
-            try:
+            with self._locked():
                 self._connection = self._connect(write=write)
                 opened.callback(self._connection.close)
                 sql = "SELECT value FROM facts WHERE key = 'schema_version'"
                 (version,) = self._connection.execute(sql).fetchone()
-            except sqlite3.Error as error:
-                raise self._unusable(error) from None
             check_layout(str(self.path), version, SCHEMA_VERSION, do="review")
             self._opened = opened.pop_all()
 
@@ -106,7 +104,7 @@ class ReviewStore:
                 return Recorded(None)
             newest, answered_at = self._newest(reviewer, task, answers)
             elsewhere = answered_at if newest > seen else None
-            at, batch = _now(), self._next_seq()
+            at, batch = _now(), self.last_seq() + 1
             for item, text in texts.items():
                 run(_ADD, at, reviewer, task, item, "answer", text, batch, nonce, None)
                 self._settle(reviewer, task, item)
@@ -141,7 +139,8 @@ class ReviewStore:
 
     def last_seq(self) -> int:
         """Return the ``seq`` of the last event, 0 before the first: what rests on answers changes with it."""
-        return self._next_seq() - 1
+        row = self._run("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
+        return int(row[0]) if row else 0
 
     def events(self) -> list[dict[str, Any]]:
         """Return the whole history, oldest first."""
@@ -183,25 +182,27 @@ class ReviewStore:
         return connection
 
     def _run(self, sql: str, *values: Any) -> sqlite3.Cursor:
-        with self._lock:
-            try:
-                return self._connection.execute(sql, values)
-            except sqlite3.Error as error:
-                raise self._unusable(error) from None
+        with self._locked():
+            return self._connection.execute(sql, values)
 
     @contextmanager
     def _transaction(self) -> Iterator[Any]:
+        with self._locked(), self._connection:  # it commits, or rolls back
+            self._connection.execute("BEGIN IMMEDIATE")
+            yield self._run
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Keep other threads out; raises StoreError where the database fails."""
         with self._lock:
             try:
-                with self._connection:  # it commits, or rolls back
-                    self._connection.execute("BEGIN IMMEDIATE")
-                    yield self._run
+                yield
             except sqlite3.Error as error:
-                raise self._unusable(error) from None
-
-    def _next_seq(self) -> int:
-        row = self._run("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
-        return 1 + (int(row[0]) if row else 0)
+                raise StoreError(
+                    f"{self.path} cannot be used: {error}.",
+                    fix="free space on the disk or check its permissions; "
+                    "every answer that was confirmed is kept.",
+                ) from None
 
     def _settle(self, reviewer: str, task: Task, item: str) -> None:
         """Make the last answer that was not undone the one that stands."""
@@ -218,12 +219,6 @@ class ReviewStore:
         sql = f"SELECT reviewer, item, seq, at, answer FROM standing WHERE {condition} ORDER BY seq"  # noqa: S608
         for reviewer, item, seq, at, answer in self.read(sql, *values):
             yield StandingAnswer(reviewer, item, seq, at, ANSWERS[task].model_validate(json.loads(answer)))
-
-    def _unusable(self, error: sqlite3.Error) -> StoreError:
-        return StoreError(
-            f"{self.path} cannot be used: {error}.",
-            fix="free space on the disk or check its permissions; every answer that was confirmed is kept.",
-        )
 
 
 def _now() -> str:

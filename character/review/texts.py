@@ -15,8 +15,10 @@ _BLANKS = "\u115f\u1160\u2800\u3164\uffa0\u034f\u17b4\u17b5"
 """Characters that count as letters and draw nothing."""
 _NAMED = "ZWSP ZWNJ ZWJ WJ BOM SHY LRM RLM ALM LRE RLE PDF LRO RLO LRI RLI FSI PDI"
 _SHORT = {unicodedata.lookup(name): name for name in _NAMED.split()} | {"\u2028": "LS", "\u2029": "PS"}
-_SEEN = re.compile(r"[\n\t -~\u00a1-\u00ac\u00ae-\u02ff\u3000-\u3163\u3400-\u9fff\uff01-\uff9f]+")
-"""Runs of characters of which all can be seen: nearly everything there is to show."""
+_RUNS = re.compile(
+    r"([\n\t -~\u00a1-\u00ac\u00ae-\u02ff\u3000-\u3163\u3400-\u9fff\uff01-\uff9f]+)|(.)\2*", re.DOTALL
+)
+"""Runs of characters that can all be seen, nearly everything there is to show; or of another, repeated."""
 
 
 class Piece(NamedTuple):
@@ -45,21 +47,13 @@ def part_of(text: str, start: int = 0, most: int = FIRST_PART) -> TextPart:
 def _pieces(text: str) -> list[Piece]:
     pieces: list[Piece] = []
     seen = ""
-    at = 0
-    while at < len(text):
-        run = _SEEN.match(text, at)
-        if run:
-            seen, at = seen + run.group(), run.end()
+    for run in _RUNS.finditer(text):
+        if run[1] or not _is_hidden(text, run.start()):
+            seen += run[0]
             continue
-        char = text[at]
-        times = len(text) - at - len(text[at:].lstrip(char))
-        if _is_hidden(text, at):
-            pieces += [Piece(seen)] if seen else []
-            pieces.append(Piece(char, _name(char, times)))
-            seen = ""
-        else:
-            seen += char * times
-        at += times
+        pieces += [Piece(seen)] if seen else []
+        pieces.append(Piece(run[2], _name(run[2], len(run[0]))))
+        seen = ""
     return [*pieces, Piece(seen)] if seen else pieces
 
 

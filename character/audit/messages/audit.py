@@ -107,8 +107,6 @@ class _Table:
 
 
 class _Scopes:
-    """Makes the scopes of one audit."""
-
     def __init__(
         self, table: _Table, cluster_of: dict[int, int], embedder: Embedder | None, seed: int
     ) -> None:
@@ -127,7 +125,6 @@ class _Scopes:
         return {name: self.scope(rows[name], targets.get(name)) for name in sorted(rows)}
 
     def scope(self, rows: Sequence[int], target: Mapping[str, int] | None) -> MessageScope:
-        """Return the audit of the messages at these rows."""
         table = self._table
         topics = Counter(topic for row in rows if (topic := table.topics[row]))
         registers = Counter(register for row in rows if (register := table.registers[row]))

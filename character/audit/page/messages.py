@@ -90,9 +90,8 @@ def _scopes(words: Words, audit: RunAudit) -> Table:
         for kind, scopes in by.items()
         for name, scope in scopes.items()
     )
-    return table(
-        words, "by name number_messages clustered covered self_bleu compression", rows, caption="by_trait"
-    )
+    head = "by name number_messages clustered covered self_bleu compression"
+    return table(words, head, rows, caption="by_trait")
 
 
 def _cluster(words: Words, cluster: Cluster, language: str) -> Example:

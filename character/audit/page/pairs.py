@@ -14,6 +14,7 @@ from character.report.parts import Part
 
 NUM_OPENERS, NUM_TRAITS, NUM_BALANCED = 12, 30, 12
 """How many openers, traits and balanced features are drawn; tables of the data have all."""
+_Named = list[tuple[str, FeatureEffect]]
 
 
 def pairs_section(audit: RunAudit) -> Section:
@@ -22,8 +23,8 @@ def pairs_section(audit: RunAudit) -> Section:
     if confounds is None:
         return Section(words["pairs"], "", (Notes((Note(words["no_pairs"]),)),))
     present = [row for row in confounds.run.features if row.mean_chosen or row.mean_rejected]
-    features = [feature_word(row.name, audit.language) for row in present]
-    points = [Point(name, row.effect, row.low, row.high) for name, row in zip(features, present, strict=True)]
+    shown = [(feature_word(row.name, audit.language), row) for row in present]
+    points = [Point(name, row.effect, row.low, row.high) for name, row in shown]
     names, text = (words["feature"], words["net"], ""), words["win_share_text"]
     parts: list[Part] = [
         bars(words["win_share"], points, names=names, domain=(-1, 1), reference=0, description=text)
@@ -31,8 +32,8 @@ def pairs_section(audit: RunAudit) -> Section:
     if confounds.run.openers:
         parts.append(_openers(audit, confounds))
     if len(confounds.by_trait) > 1:
-        parts.append(_by_trait(audit, confounds, present, features))
-    parts.append(_table(audit, confounds, present, features))
+        parts.append(_by_trait(audit, confounds, shown))
+    parts.append(_table(audit, confounds, shown))
     if audit.balanced and audit.balanced.rows:
         parts.append(_balance(audit, audit.balanced))
     return Section(words["pairs"], words["pairs_text"], tuple(parts))
@@ -49,17 +50,15 @@ def _openers(audit: RunAudit, confounds: ConfoundAudit) -> Chart:
     return dots(words["openers"], points, names=names, percent=True, description=words["openers_text"])
 
 
-def _by_trait(
-    audit: RunAudit, confounds: ConfoundAudit, present: list[FeatureEffect], features: list[str]
-) -> Chart:
+def _by_trait(audit: RunAudit, confounds: ConfoundAudit, shown: _Named) -> Chart:
     words = wording("audit.page", audit.language)
     traits = list(confounds.by_trait)[:NUM_TRAITS]
     effects = [{row.name: row.effect for row in confounds.by_trait[trait].features} for trait in traits]
     return heat_map(
         words["by_trait"],
-        features,
+        [feature for feature, _ in shown],
         traits,
-        [[of_trait.get(row.name) for of_trait in effects] for row in present],
+        [[of_trait.get(row.name) for of_trait in effects] for _, row in shown],
         names=(words["feature"], words["trait"], words["net"]),
         middle=0.0,
         domain=(-1, 1),
@@ -67,9 +66,7 @@ def _by_trait(
     )
 
 
-def _table(
-    audit: RunAudit, confounds: ConfoundAudit, present: list[FeatureEffect], features: list[str]
-) -> Table:
+def _table(audit: RunAudit, confounds: ConfoundAudit, shown: _Named) -> Table:
     words, sides = wording("audit.page", audit.language), {row.name: row for row in audit.sides}
     rows = (
         (
@@ -83,7 +80,7 @@ def _table(
             Number(row.p_value, digits=3),
             words["yes"] if row.name in confounds.flagged else "",
         )
-        for feature, row in zip(features, present, strict=True)
+        for feature, row in shown
     )
     head = "feature mean_chosen mean_rejected more_chosen more_rejected net standardized p_value flagged"
     return table(words, head, rows, note="left_out")
