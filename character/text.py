@@ -20,6 +20,12 @@ def fingerprint(value: Any, *, size: int = 8) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).hexdigest()
 
 
+def path_of(thing: object) -> str:
+    """Return the dotted path of a class or a function, of anything else that of its class."""
+    named: Any = thing if hasattr(thing, "__qualname__") else type(thing)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
 def stable_seed(*parts: object) -> int:
     """Return a seed in 0 … 2**31 - 1 that depends on the parts alone, the same in every process."""
     return int(fingerprint([str(part) for part in parts], size=4), 16) & 0x7FFFFFFF

@@ -12,9 +12,9 @@ import asyncio
 import contextvars
 import inspect
 import threading
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache, partial, wraps
 from typing import Any, ParamSpec, Protocol, TypeVar
@@ -24,7 +24,7 @@ import dspy
 from character.backends.dspy_compat import without_usage_note
 from character.backends.predictions import as_prediction
 from character.backends.saving import KeptModule
-from character.backends.waiting import blocking, run_blocking
+from character.backends.waiting import blocking, having, run_blocking
 from character.protocols import LanguageModel
 
 T = TypeVar("T")
@@ -50,14 +50,9 @@ Run = Callable[[Sequence[Work]], list[Any]]
 _RUN: contextvars.ContextVar[Run | None] = contextvars.ContextVar("run", default=None)
 
 
-@contextmanager
-def running_by(run: Run) -> Iterator[None]:
+def running_by(run: Run) -> AbstractContextManager[object]:
     """Have ``drive`` hand each list of work to a function, in modules that are called from here as well."""
-    token = _RUN.set(run)
-    try:
-        yield
-    finally:
-        _RUN.reset(token)
+    return having(_RUN, run)
 
 
 def drive(steps: Steps[T]) -> T:
@@ -185,6 +180,16 @@ async def aparallel(functions: Sequence[Callable[[], Any]], *, limit: int | None
     if errors:
         raise errors[0]
     return results
+
+
+def all_driven(steps: Sequence[Steps[T]], *, limit: int = 16) -> list[T]:
+    """Return what the logic of each gives, run by ``drive`` in at most ``limit`` threads."""
+    return parallel([partial(drive, each) for each in steps], limit=limit)
+
+
+async def all_adriven(steps: Sequence[Steps[T]], *, limit: int | None = None) -> list[T]:
+    """Return what the logic of each gives, run by ``adrive`` in at most ``limit`` tasks at once."""
+    return await aparallel([partial(adrive, each) for each in steps], limit=limit)
 
 
 async def _awaited(result: Awaitable[T]) -> T:

@@ -35,6 +35,7 @@ from character.backends.engines import Engines
 from character.backends.seam import AsyncSeamEngine, Backend, Journal, SeamEngine
 from character.config import BackendConfig, Config
 from character.errors import ConfigError
+from character.text import path_of
 
 _ADDRESSES = ("api_base", "base_url", "api_version")
 _OF_EACH_COPY = {"history", "callbacks", "kwargs", "cache", "num_retries", "_warned_zero_temp_rollout"}
@@ -81,7 +82,7 @@ class Router:
             name = name or (engine.backend.name if ours else str(lm.model))
             config = engine.backend.config if ours else _config_of(lm)
             source = engine.backend.source if ours else _engines_of(lm, config.max_in_flight)
-            owner = engine.backend.owner if ours else _path(type(lm))
+            owner = engine.backend.owner if ours else path_of(type(lm))
             self._seats[key] = _Seat.of(Backend(config, self.journal, self.budget, name, source, owner))
         seat = self._seats[key]
         settings = {name: value for name, value in lm.kwargs.items() if name not in CLIENT_KEYS}
@@ -220,11 +221,7 @@ def _description(lm: Any) -> str:
     inside = [each for each in holds if each.split(" ")[0] not in _OF_EACH_COPY]
     engine = engine_of(lm)
     own_engine = [] if engine is None or isinstance(engine, str) else [f"engine {id(engine)}"]
-    return " ".join([_path(kind), str(lm.model), str(lm.model_type), *place, *inside, *own_engine])
-
-
-def _path(kind: type) -> str:
-    return f"{kind.__module__}.{kind.__qualname__}"
+    return " ".join([path_of(kind), str(lm.model), str(lm.model_type), *place, *inside, *own_engine])
 
 
 def _config_of(lm: Any) -> BackendConfig:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, get_args
 import dspy
 
 from character.backends.call import Call, Reply
-from character.backends.drivers import RecipeModule, Steps, adrive, called_as, drive
+from character.backends.drivers import RecipeModule, Steps, by_tasks, by_threads, called_as
 from character.backends.measuring import alike
 from character.backends.predictors import as_predictor
 from character.constitution import Constitution, Trait
@@ -119,42 +119,17 @@ class Responder(RecipeModule):
         self.levels = tuple(levels) if levels is not None else None
         self.lms = tuple(lms)
 
-    def forward(
+    def _steps(
         self,
         message: Message | Sequence[Mapping[str, str]] | str,
         trait: Trait | Mapping[str, Any] | str,
         *,
         constitution: Constitution | None = None,
         seed: int = 0,
-    ) -> Candidates:
+    ) -> Steps[Candidates]:
         """Return the usable candidates in level order, and what was dropped; the same seed asks alike."""
         trait = as_trait(trait)
-        return drive(self._steps(as_message(message, trait), trait, constitution, seed))
-
-    async def aforward(
-        self,
-        message: Message | Sequence[Mapping[str, str]] | str,
-        trait: Trait | Mapping[str, Any] | str,
-        *,
-        constitution: Constitution | None = None,
-        seed: int = 0,
-    ) -> Candidates:
-        """Do as ``forward`` does, on the event loop."""
-        trait = as_trait(trait)
-        return await adrive(self._steps(as_message(message, trait), trait, constitution, seed))
-
-    if TYPE_CHECKING:
-
-        @called_as(forward)
-        def __call__(self) -> None: ...
-
-        @called_as(aforward)
-        def acall(self) -> None: ...
-
-    def _steps(
-        self, message: Message, trait: Trait, constitution: Constitution | None, seed: int
-    ) -> Steps[Candidates]:
-        asking = _Asking(self, message, trait, constitution, seed)
+        asking = _Asking(self, as_message(message, trait), trait, constitution, seed)
         made = _Made(asking)
         asked = dict.fromkeys(range(len(asking.levels)), "")
         if self.calls == "per_message":
@@ -164,6 +139,17 @@ class Responder(RecipeModule):
             calls = [asking.call(place, made.tries[place], fault) for place, fault in asked.items()]
             asked = made.take(dict(zip(asked, (yield calls), strict=True)))
         return made.candidates()
+
+    forward = by_threads(_steps)
+    aforward = by_tasks(_steps)
+
+    if TYPE_CHECKING:
+
+        @called_as(forward)
+        def __call__(self) -> None: ...
+
+        @called_as(aforward)
+        def acall(self) -> None: ...
 
 
 @dataclass(frozen=True)
