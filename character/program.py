@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import dspy
 
-from character.backends.drivers import RecipeModule, Steps, adrive, all_adriven, all_driven, called_as
+from character.backends.drivers import Branches, RecipeModule, Steps, adrive, by_tasks, by_threads, called_as
 from character.backends.own_steps import FailureWatch, StepCall, taken
-from character.backends.waiting import blocking, run_blocking
 from character.config import COMPARED, Config, PairDesign
 from character.config.whole import ROLES
 from character.constitution import Constitution, Trait
@@ -139,12 +138,12 @@ class CharacterProgram(RecipeModule):
             max_in_flight=config.concurrency,
         )
 
-    def forward(
+    def _whole(
         self,
         trait: Trait | Mapping[str, Any] | str | None = None,
         constitution: Constitution | Path | str | None = None,
         messages: Sequence[Message | str] | str | None = None,
-    ) -> CharacterResult:
+    ) -> Steps[CharacterResult]:
         """Return what the program made for one trait, or for every trait of a constitution.
 
         ``trait`` is a Trait, the fields of one, a description, or the name of one of the constitution's;
@@ -152,16 +151,18 @@ class CharacterProgram(RecipeModule):
         are answered instead of generated ones: Message records belong to the trait they name, plain texts to
         every trait. Raises InputError where neither trait nor constitution is given.
         """
-        return run_blocking(self._made(trait, constitution, messages, blocking(all_driven)))
+        constitution = as_constitution(constitution) if constitution is not None else None
+        traits = _traits(trait, constitution)
+        batches = yield Branches(
+            self._message_steps(each, constitution) for each in traits if messages is None
+        )
+        jobs, watch = self._jobs(traits, batches, messages, constitution), FailureWatch()
+        steps = (self._watched(message, each, constitution, watch) for message, each in jobs)
+        rollouts = yield Branches(steps, self.max_in_flight)
+        return _result(rollouts, batches, constitution, traits)
 
-    async def aforward(
-        self,
-        trait: Trait | Mapping[str, Any] | str | None = None,
-        constitution: Constitution | Path | str | None = None,
-        messages: Sequence[Message | str] | str | None = None,
-    ) -> CharacterResult:
-        """Do as ``forward`` does, on the event loop."""
-        return await self._made(trait, constitution, messages, all_adriven)
+    forward = by_threads(_whole)
+    aforward = by_tasks(_whole)
 
     if TYPE_CHECKING:
 
@@ -170,24 +171,6 @@ class CharacterProgram(RecipeModule):
 
         @called_as(aforward)
         def acall(self) -> None: ...
-
-    async def _made(
-        self,
-        trait: Trait | Mapping[str, Any] | str | None,
-        constitution: Constitution | Path | str | None,
-        messages: Sequence[Message | str] | str | None,
-        run_all: Callable[..., Awaitable[list[Any]]],
-    ) -> CharacterResult:
-        constitution = as_constitution(constitution) if constitution is not None else None
-        traits = _traits(trait, constitution)
-        made = [self._message_steps(each, constitution) for each in traits if messages is None]
-        batches: list[MessageBatch] = await run_all(made)
-        jobs, watch = self._jobs(traits, batches, messages, constitution), FailureWatch()
-        rollouts: list[Rollout] = await run_all(
-            [self._watched(message, each, constitution, watch) for message, each in jobs],
-            limit=self.max_in_flight,
-        )
-        return _result(rollouts, batches, constitution, traits)
 
     def slices(self, trait: Trait, constitution: Constitution | None = None) -> MessageSlices:
         """Return the source of a trait's messages, up to ``messages_per_slice`` at a time over all kinds."""

@@ -12,7 +12,7 @@ import asyncio
 import contextvars
 import inspect
 import threading
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -57,13 +57,17 @@ def running_by(run: Run) -> AbstractContextManager[object]:
 
 def drive(steps: Steps[T]) -> T:
     """Run a module's logic in this thread, each list of work in parallel threads (see ``running_by``)."""
-    run = _RUN.get() or (lambda work: parallel([item.run for item in work]))
+    run = _RUN.get() or (lambda work: parallel([item.run for item in work], limit=_limit_of(work) or 16))
     return run_blocking(_driven(steps, blocking(run)))
 
 
 async def adrive(steps: Steps[T]) -> T:
     """Run a module's logic on the event loop, each list of work in concurrent tasks."""
-    return await _driven(steps, lambda work: aparallel([item.arun for item in work]))
+    return await _driven(steps, lambda work: aparallel([item.arun for item in work], limit=_limit_of(work)))
+
+
+def _limit_of(work: Sequence[Work]) -> int | None:
+    return work.limit if isinstance(work, Branches) else None
 
 
 async def _driven(steps: Steps[T], run: Callable[[Sequence[Work]], Awaitable[list[Any]]]) -> T:
@@ -182,16 +186,6 @@ async def aparallel(functions: Sequence[Callable[[], Any]], *, limit: int | None
     return results
 
 
-def all_driven(steps: Sequence[Steps[T]], *, limit: int = 16) -> list[T]:
-    """Return what the logic of each gives, run by ``drive`` in at most ``limit`` threads."""
-    return parallel([partial(drive, each) for each in steps], limit=limit)
-
-
-async def all_adriven(steps: Sequence[Steps[T]], *, limit: int | None = None) -> list[T]:
-    """Return what the logic of each gives, run by ``adrive`` in at most ``limit`` tasks at once."""
-    return await aparallel([partial(adrive, each) for each in steps], limit=limit)
-
-
 async def _awaited(result: Awaitable[T]) -> T:
     return await result
 
@@ -291,6 +285,14 @@ class Branch:
     async def arun(self) -> Any:
         """Run them on the event loop."""
         return await adrive(self.steps)
+
+
+class Branches(list[Branch]):
+    """Steps that run at the same time, at most ``limit`` of them where one is given."""
+
+    def __init__(self, steps: Iterable[Steps[Any]], limit: int | None = None) -> None:
+        super().__init__(map(Branch, steps))
+        self.limit = limit
 
 
 @dataclass(frozen=True)

@@ -60,11 +60,7 @@ def blocking(function: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
     return call
 
 
-async def _until(turn: asyncio.Future[None]) -> None:
-    await turn
-
-
 IN_THREADS = Waiting(
     blocking(time.sleep), concurrent.futures.Future, blocking(concurrent.futures.Future.result)
 )
-IN_TASKS = Waiting(asyncio.sleep, lambda: asyncio.get_running_loop().create_future(), _until)
+IN_TASKS = Waiting(asyncio.sleep, lambda: asyncio.get_running_loop().create_future(), lambda turn: turn)

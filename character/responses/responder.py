@@ -73,15 +73,7 @@ class Responder(RecipeModule):
     signature of one's own with the fields that ``RespondInCharacter`` has.
     """
 
-    _kept = (
-        "num_candidates",
-        "levels",
-        "conditioning",
-        "calls",
-        "max_reasks",
-        "max_refills",
-        "max_response_tokens",
-    )
+    _kept = ("num_candidates", "levels", "conditioning", "calls", *_REPAIRS)
     _model_places = ("lms",)
 
     @spelled_out(Repairs, _REPAIRS)
