@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 import dspy
 
-from character.backends.drivers import RecipeModule, Steps, adrive, aparallel, drive, parallel
-from character.backends.own_steps import FailureWatch, Outcome, StepCall, taken
+from character.backends.drivers import Branches, RecipeModule, Steps, adrive, by_tasks, by_threads
+from character.backends.own_steps import FailureWatch, StepCall, taken
 from character.config import COMPARED, Config, PairDesign
 from character.config.whole import ROLES
 from character.constitution import Constitution, Trait
@@ -110,10 +109,8 @@ class CharacterProgram(RecipeModule):
         self.generator = generator or MessageGenerator()
         self.responder = responder or Responder()
         self.ranker = ranker or Ranker()
-        self.messages_per_trait, self.messages_per_slice = (
-            chosen["messages_per_trait"],
-            chosen["messages_per_slice"],
-        )
+        self.messages_per_trait: int = chosen["messages_per_trait"]
+        self.messages_per_slice: int = chosen["messages_per_slice"]
         self.kinds = tuple(as_kind(kind) for kind in chosen["kinds"])
         self.design, self.min_margin = chosen["design"], chosen["min_margin"]
         self.min_probability, self.max_per_message = chosen["min_probability"], chosen["max_per_message"]
@@ -124,42 +121,29 @@ class CharacterProgram(RecipeModule):
     def from_config(cls, config: Config, lms: Mapping[str, LanguageModel] | None = None) -> CharacterProgram:
         """Return the program that a configuration describes, with the models it names (see ``build_lms``)."""
         lms = lms or {}  # those of jurors and of several responders are given to these
+        messages, responses = config.messages, config.responses
         return cls(
-            MessageGenerator(
-                turns=config.messages.turns,
-                batch_size=config.messages.batch_size,
-                max_refills=config.messages.max_refills,
-                oversample=config.messages.oversample,
-                check=config.messages.check,
-            ),
+            MessageGenerator(**messages.model_dump(exclude={"per_trait", "kinds", "from_questions"})),
             Responder(
-                config.responses.candidates,
-                levels=config.responses.levels,
-                conditioning=config.responses.conditioning,
-                calls=config.responses.calls,
-                lms=[lms[name] for name in config.responses.backends if name in lms],
-                max_reasks=config.responses.max_reasks,
-                max_refills=config.responses.max_refills,
-                max_response_tokens=config.responses.max_response_tokens,
+                responses.candidates,
+                lms=[lms[name] for name in responses.backends if name in lms],
+                **responses.model_dump(exclude={"candidates", "backends"}),
             ),
             build_ranker(config.ranking, lms),
-            messages_per_trait=config.messages.per_trait,
-            kinds=config.messages.kinds,
-            design=config.pairs.design,
-            min_margin=config.pairs.min_margin,
-            min_probability=config.pairs.min_probability,
-            max_per_message=config.pairs.max_per_message,
+            messages_per_trait=messages.per_trait,
+            kinds=messages.kinds,
+            **config.pairs.model_dump(),
             lms={role: lm for role, lm in lms.items() if role in _ROLES},
             seed=config.seed,
             max_in_flight=config.concurrency,
         )
 
-    def forward(
+    def _whole(
         self,
         trait: Trait | Mapping[str, Any] | str | None = None,
         constitution: Constitution | Path | str | None = None,
         messages: Sequence[Message | str] | str | None = None,
-    ) -> CharacterResult:
+    ) -> Steps[CharacterResult]:
         """Return what the program made for one trait, or for every trait of a constitution.
 
         ``trait`` is a Trait, the fields of one, a description, or the name of one of the constitution's;
@@ -169,33 +153,16 @@ class CharacterProgram(RecipeModule):
         """
         constitution = as_constitution(constitution) if constitution is not None else None
         traits = _traits(trait, constitution)
-        made = [self._message_steps(each, constitution) for each in traits if messages is None]
-        batches = parallel([partial(drive, steps) for steps in made]) if messages is None else []
-        jobs, watch = self._jobs(traits, batches, messages, constitution), FailureWatch()
-        rollouts = parallel(
-            [partial(drive, self._watched(message, each, constitution, watch)) for message, each in jobs],
-            limit=self.max_in_flight,
+        batches = yield Branches(
+            self._message_steps(each, constitution) for each in traits if messages is None
         )
+        jobs, watch = self._jobs(traits, batches, messages, constitution), FailureWatch()
+        steps = (self._watched(message, each, constitution, watch) for message, each in jobs)
+        rollouts = yield Branches(steps, self.max_in_flight)
         return _result(rollouts, batches, constitution, traits)
 
-    async def aforward(
-        self,
-        trait: Trait | Mapping[str, Any] | str | None = None,
-        constitution: Constitution | Path | str | None = None,
-        messages: Sequence[Message | str] | str | None = None,
-    ) -> CharacterResult:
-        """Do as ``forward`` does, on the event loop."""
-        constitution = as_constitution(constitution) if constitution is not None else None
-        traits = _traits(trait, constitution)
-        batches: list[MessageBatch] = []
-        if messages is None:
-            batches = await aparallel([partial(self.agenerate, each, constitution) for each in traits])
-        jobs, watch = self._jobs(traits, batches, messages, constitution), FailureWatch()
-        rollouts = await aparallel(
-            [partial(adrive, self._watched(message, each, constitution, watch)) for message, each in jobs],
-            limit=self.max_in_flight,
-        )
-        return _result(rollouts, batches, constitution, traits)
+    forward = by_threads(_whole)
+    aforward = by_tasks(_whole)
 
     def slices(self, trait: Trait, constitution: Constitution | None = None) -> MessageSlices:
         """Return the source of a trait's messages, up to ``messages_per_slice`` at a time over all kinds."""
@@ -280,23 +247,18 @@ class CharacterProgram(RecipeModule):
         (answered,) = yield [self._call("responder", self.responder, shared, message)]
         candidates = taken(answered, "responses", as_candidates, message)
         if isinstance(candidates, Drop):
-            return _lost(message, None, candidates, answered)
+            return _lost(message, None, candidates, answered.usage)
         if on_step:
             on_step(candidates)
         if len(candidates.items) < 2:
             detail = f"{len(candidates.items)} usable candidates"
             drop = Drop(stage="responses", reason="too_few_candidates", detail=detail, message_id=message.id)
-            return Rollout(
-                message=message,
-                candidates=candidates,
-                drops=(*candidates.drops, drop),
-                usage=candidates.usage,
-            )
+            return _lost(message, candidates, drop)
         shared = {**shared, "candidates": candidates}
         (ranked,) = yield [self._call("ranker", self.ranker, shared, message)]
         ranking = taken(ranked, "ranking", as_ranking, candidates)
         if isinstance(ranking, Drop):
-            return _lost(message, candidates, ranking, ranked)
+            return _lost(message, candidates, ranking, ranked.usage)
         if on_step:
             on_step(ranking)
         pairs, drops = build_pairs(
@@ -375,10 +337,12 @@ def _checked(parts: Mapping[str, Any], lms: Mapping[str, Any], chosen: Mapping[s
             raise InputError(f"{name} is {chosen[name]}.", expected="at least 1")
 
 
-def _lost(message: Message, candidates: Candidates | None, fault: Drop, outcome: Outcome) -> Rollout:
-    """Return the rollout of a message that a step of somebody else's failed for."""
+def _lost(
+    message: Message, candidates: Candidates | None, fault: Drop, usage: Usage | None = None
+) -> Rollout:
+    """Return the rollout of a message that goes no further, with what the call took that brought nothing."""
     before = candidates.drops if candidates else ()
-    usage = (candidates.usage if candidates else Usage()) + (outcome.usage or Usage())
+    usage = (candidates.usage if candidates else Usage()) + (usage or Usage())
     return Rollout(message=message, candidates=candidates, drops=(*before, fault), usage=usage)
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import tomllib
 import unicodedata
+from importlib.resources import files
 from typing import Any
 
+_DATA = tomllib.loads(files(__package__).joinpath("data", "text.toml").read_text("utf-8"))
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _LATIN_WORD = re.compile(r"[A-Za-z\u00c0-\u024f]+")
 NEAR_DUPLICATE_JACCARD = 0.7
@@ -18,6 +21,12 @@ def fingerprint(value: Any, *, size: int = 8) -> str:
     """Return the hex BLAKE2b digest (``size`` bytes) of a JSON-native value, independent of key order."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).hexdigest()
+
+
+def path_of(thing: object) -> str:
+    """Return the dotted path of a class or a function, of anything else that of its class."""
+    named: Any = thing if hasattr(thing, "__qualname__") else type(thing)
+    return f"{named.__module__}.{named.__qualname__}"
 
 
 def stable_seed(*parts: object) -> int:
@@ -80,38 +89,13 @@ def jaccard(left: frozenset[str], right: frozenset[str]) -> float:
     return len(left & right) / union if union else 1.0
 
 
-_LANGUAGE_NAMES = {
-    "zh": "Simplified Chinese (zh)",
-    "zh-tw": "Traditional Chinese (zh-TW)",
-    "en": "English (en)",
-    "ja": "Japanese (ja)",
-    "ko": "Korean (ko)",
-    "de": "German (de)",
-    "fr": "French (fr)",
-    "es": "Spanish (es)",
-    "pt": "Portuguese (pt)",
-    "it": "Italian (it)",
-    "ru": "Russian (ru)",
-}
-
-
 def language_name(tag: str) -> str:
     """Return how prompts call a language given by its BCP 47 tag; an unlisted tag stands for itself."""
-    lowered = tag.casefold()
-    return _LANGUAGE_NAMES.get(lowered) or _LANGUAGE_NAMES.get(lowered.split("-")[0]) or tag
+    lowered, names = tag.casefold(), _DATA["names"]
+    return str(names.get(lowered) or names.get(lowered.split("-")[0]) or tag)
 
 
-_REFUSAL = re.compile(
-    r"^\W*(?:(?:i['’]?m|i am) (?:very |really |so )?sorry\b|sorry\b|i apologi[sz]e\b"
-    r"|unfortunately\b|as an ai\b[^.,]*)?"
-    r"[\s,.:;!—–-]*(?:but )?i(?:['’]m| am)? ?"
-    r"(?:can(?:no|['’])t|will not|won['’]t|(?:not |un)able to|not comfortable|must decline(?: to)?)"
-    r"(?: (?:to|with))? ?(?:help|assist|comply|fulfil|fulfill|answer|respond|provide"
-    r"|continue|do that|engage|discuss)\b"
-    r"|^\W*(?:抱歉|对不起|很遗憾|非常抱歉|不好意思|作为(?:一个|一名)?(?:人工智能|AI|ai|语言模型)[^,，。]{0,12})?[\s,，。:：!！]*"
-    r"我?(?:无法|不能|没办法|不可以)(?:为您|为你|向您|向你|给您|给你)?(?:提供|协助|帮助|回答|满足|完成|处理|回应|讨论|继续)",
-    re.IGNORECASE,
-)
+_REFUSAL = re.compile("".join(_DATA["refusal"]), re.IGNORECASE)
 
 
 def is_refusal(text: str) -> bool:

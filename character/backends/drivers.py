@@ -12,9 +12,9 @@ import asyncio
 import contextvars
 import inspect
 import threading
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache, partial, wraps
 from typing import Any, ParamSpec, Protocol, TypeVar
@@ -24,7 +24,7 @@ import dspy
 from character.backends.dspy_compat import without_usage_note
 from character.backends.predictions import as_prediction
 from character.backends.saving import KeptModule
-from character.backends.waiting import blocking, run_blocking
+from character.backends.waiting import blocking, having, run_blocking
 from character.protocols import LanguageModel
 
 T = TypeVar("T")
@@ -51,25 +51,24 @@ Run = Callable[[Sequence[Work]], list[Any]]
 _RUN: contextvars.ContextVar[Run | None] = contextvars.ContextVar("run", default=None)
 
 
-@contextmanager
-def running_by(run: Run) -> Iterator[None]:
+def running_by(run: Run) -> AbstractContextManager[object]:
     """Have ``drive`` hand each list of work to a function, in modules that are called from here as well."""
-    token = _RUN.set(run)
-    try:
-        yield
-    finally:
-        _RUN.reset(token)
+    return having(_RUN, run)
 
 
 def drive(steps: Steps[T]) -> T:
     """Run a module's logic in this thread, each list of work in parallel threads (see ``running_by``)."""
-    run = _RUN.get() or (lambda work: parallel([item.run for item in work]))
+    run = _RUN.get() or (lambda work: parallel([item.run for item in work], limit=_limit_of(work) or 16))
     return run_blocking(_driven(steps, blocking(run)))
 
 
 async def adrive(steps: Steps[T]) -> T:
     """Run a module's logic on the event loop, each list of work in concurrent tasks."""
-    return await _driven(steps, lambda work: aparallel([item.arun for item in work]))
+    return await _driven(steps, lambda work: aparallel([item.arun for item in work], limit=_limit_of(work)))
+
+
+def _limit_of(work: Sequence[Work]) -> int | None:
+    return work.limit if isinstance(work, Branches) else None
 
 
 async def _driven(steps: Steps[T], run: Callable[[Sequence[Work]], Awaitable[list[Any]]]) -> T:
@@ -292,6 +291,14 @@ class Branch:
     async def arun(self) -> Any:
         """Run them on the event loop."""
         return await adrive(self.steps)
+
+
+class Branches(list[Branch]):
+    """Steps that run at the same time, at most ``limit`` of them where one is given."""
+
+    def __init__(self, steps: Iterable[Steps[Any]], limit: int | None = None) -> None:
+        super().__init__(map(Branch, steps))
+        self.limit = limit
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ A release of DSPy may move any of them. ``tests/backends/test_dspy_compat.py`` s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any, TypeVar
@@ -21,22 +21,19 @@ from dspy._vendor.lm15.transports import StdlibAsyncTransport as StdlibAsyncTran
 from dspy._vendor.lm15.transports import StdlibTransport as StdlibTransport
 from dspy.clients import execution, lm15_boundary
 
+from character.backends.waiting import having
+
 M = TypeVar("M", bound=type)
 Route = Callable[[Any], Any]
 _route: ContextVar[Route | None] = ContextVar("character_route", default=None)
 
 
-@contextmanager
-def routing(route: Route | None) -> Iterator[None]:
+def routing(route: Route | None) -> AbstractContextManager[object]:
     """Have every call of every model in this context answered by what the function returns for that model.
 
     None lets each model answer for itself. It reaches tasks, and threads that are given this context.
     """
-    token = _route.set(route)
-    try:
-        yield
-    finally:
-        _route.reset(token)
+    return having(_route, route)
 
 
 def routed(lm: Any) -> Any:
@@ -136,13 +133,13 @@ def is_pricing(function: object) -> bool:
     return function is execution._price_result
 
 
-OF_DSPY = ("history", "callbacks", "_compiled")
-"""What DSPy keeps in a module for itself."""
+FROZEN = "_compiled"
+"""The attribute that is DSPy's mark for: leave the module alone, as it is compiled already."""
 
 
 def is_frozen(module: Any) -> bool:
-    """Whether a module bears DSPy's mark for: leave it alone, as it is compiled already."""
-    return bool(getattr(module, "_compiled", False))
+    """Whether a module bears that mark."""
+    return bool(getattr(module, FROZEN, False))
 
 
 def set_frozen(module: Any, frozen: bool) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from character.backends.waiting import having
 from character.text import fingerprint
 
 
@@ -67,25 +68,15 @@ _unit: ContextVar[Unit | None] = ContextVar("character_unit", default=None)
 _attempts: ContextVar[Mapping[str, int]] = ContextVar("character_attempts", default={})  # noqa: B039 - read only
 
 
-@contextmanager
-def entering(unit: Unit) -> Iterator[None]:
+def entering(unit: Unit) -> AbstractContextManager[object]:
     """Have the model calls made inside belong to a unit."""
     unit.attempt = _attempts.get().get(unit.stage, 0)
-    token = _unit.set(unit)
-    try:
-        yield
-    finally:
-        _unit.reset(token)
+    return having(_unit, unit)
 
 
-@contextmanager
-def attempting(failed: Mapping[str, int]) -> Iterator[None]:
+def attempting(failed: Mapping[str, int]) -> AbstractContextManager[object]:
     """Have units entered inside ask anew what failed in so many sittings, by stage."""
-    token = _attempts.set(failed)
-    try:
-        yield
-    finally:
-        _attempts.reset(token)
+    return having(_attempts, failed)
 
 
 def current_unit() -> Unit | None:
@@ -97,11 +88,8 @@ def current_unit() -> Unit | None:
 def observing(stage: str = "", trait: str = "") -> Iterator[Scope]:
     """Collect what engines report for the calls made inside the block, in this task or thread alone."""
     scope = Scope(stage=stage, trait=trait)
-    token = _scope.set(scope)
-    try:
+    with having(_scope, scope):
         yield scope
-    finally:
-        _scope.reset(token)
 
 
 def current_scope() -> Scope | None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -35,6 +35,7 @@ from character.backends.engines import Engines
 from character.backends.seam import AsyncSeamEngine, Backend, Journal, SeamEngine
 from character.config import BackendConfig, Config
 from character.errors import ConfigError
+from character.text import path_of
 
 _ADDRESSES = ("api_base", "base_url", "api_version")
 _OF_EACH_COPY = {"history", "callbacks", "kwargs", "cache", "num_retries", "_warned_zero_temp_rollout"}
@@ -45,22 +46,21 @@ class Router:
     """Gives every model its place at the seam: the same one each time, with this journal and this budget.
 
     Copies of a model (another temperature, another ``rollout_id``) share what belongs to its server: the
-    limit of calls in flight, the pace, the health. In the accounts a model has its own name, unless ``named``
-    gives another.
+    limit of calls in flight, the pace, the health. In the accounts a model has its own name, unless the
+    call gives another.
     """
 
     def __init__(self, journal: Journal | None, budget: Budget | None) -> None:
         self.journal, self.budget = journal, budget
-        self._seats: dict[str, _Seat] = {}
+        self._seats: dict[str, tuple[SeamEngine, AsyncSeamEngine]] = {}
         self._routed: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
         self._lock = threading.Lock()
 
-    def __call__(self, lm: Any) -> Any:
-        """Return the model that answers in the place of this one: itself where it has its place already."""
-        return self.named(lm)
+    def __call__(self, lm: Any, name: str = "") -> Any:
+        """Return the model that answers in the place of this one: itself where it has its place already.
 
-    def named(self, lm: Any, name: str = "") -> Any:
-        """Do the same, under this name in the accounts where it has none yet."""
+        ``name`` is what it is called in the accounts where it has no name there yet.
+        """
         engine = getattr(lm, "engine", None)
         if isinstance(engine, SeamEngine) and engine.backend.journal is self.journal is not None:
             return lm
@@ -71,8 +71,8 @@ class Router:
 
     async def aclose(self) -> None:
         """Close the connections that were opened on the running event loop."""
-        for seat in self._seats.values():
-            await seat.asynchronous.aclose()
+        for _, asynchronous in self._seats.values():
+            await asynchronous.aclose()
 
     def _seated(self, lm: Any, engine: Any, name: str) -> dspy.LM:
         ours = isinstance(engine, SeamEngine)
@@ -81,9 +81,10 @@ class Router:
             name = name or (engine.backend.name if ours else str(lm.model))
             config = engine.backend.config if ours else _config_of(lm)
             source = engine.backend.source if ours else _engines_of(lm, config.max_in_flight)
-            owner = engine.backend.owner if ours else _path(type(lm))
-            self._seats[key] = _Seat.of(Backend(config, self.journal, self.budget, name, source, owner))
-        seat = self._seats[key]
+            owner = engine.backend.owner if ours else path_of(type(lm))
+            backend = Backend(config, self.journal, self.budget, name, source, owner)
+            self._seats[key] = SeamEngine(backend), AsyncSeamEngine(backend)
+        threads, asynchronous = self._seats[key]
         settings = {name: value for name, value in lm.kwargs.items() if name not in CLIENT_KEYS}
         settings.pop("rollout_id", None)
         if "max_completion_tokens" in settings:  # what DSPy calls it for reasoning models
@@ -91,8 +92,8 @@ class Router:
         return dspy.LM(
             lm.model,
             model_type=lm.model_type,
-            engine=seat.threads,
-            async_engine=seat.asynchronous,
+            engine=threads,
+            async_engine=asynchronous,
             cache=False,
             num_retries=0,
             **settings,
@@ -125,18 +126,6 @@ def own_lm(backend: BackendConfig) -> Any:
     given = {name: getattr(backend, name) for name in ("temperature", "max_tokens")}
     changed = {name: value for name, value in given.items() if value is not None}
     return dspy.settings.lm.copy(**changed) if changed else dspy.settings.lm
-
-
-@dataclass(frozen=True)
-class _Seat:
-    """The two engines of one model at the seam."""
-
-    threads: SeamEngine
-    asynchronous: AsyncSeamEngine
-
-    @classmethod
-    def of(cls, backend: Backend) -> _Seat:
-        return cls(SeamEngine(backend), AsyncSeamEngine(backend))
 
 
 def _engines_of(lm: Any, max_in_flight: int) -> Engines:
@@ -220,11 +209,7 @@ def _description(lm: Any) -> str:
     inside = [each for each in holds if each.split(" ")[0] not in _OF_EACH_COPY]
     engine = engine_of(lm)
     own_engine = [] if engine is None or isinstance(engine, str) else [f"engine {id(engine)}"]
-    return " ".join([_path(kind), str(lm.model), str(lm.model_type), *place, *inside, *own_engine])
-
-
-def _path(kind: type) -> str:
-    return f"{kind.__module__}.{kind.__qualname__}"
+    return " ".join([path_of(kind), str(lm.model), str(lm.model_type), *place, *inside, *own_engine])
 
 
 def _config_of(lm: Any) -> BackendConfig:

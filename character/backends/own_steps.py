@@ -86,9 +86,8 @@ class StepCall(ModuleCall):
         if self.runs_by_steps:
             return Outcome(await call())
         unit = Unit(fingerprint([self.stage, *self.about]), self.stage, self.trait)
-        probe = SimpleNamespace(
-            history=[]
-        )  # it stands among DSPy's calling modules, to get what every call writes
+        # It stands among DSPy's calling modules, to get what every call writes.
+        probe = SimpleNamespace(history=[])
         self._accepted()  # what the step cannot be given is no message's fault
         around = lean_settings() | {"trace": []}
         around["caller_modules"] = [*(dspy.settings.caller_modules or []), probe]

@@ -60,7 +60,7 @@ class _Prediction(dspy.Prediction):
         raise TypeError(f"a {type(self).__name__} is no number; a metric makes one of it")
 
     def __reduce__(self) -> Any:
-        return as_prediction, (_plain(self),)
+        return as_prediction, (_copied(self, type(self).__mro__[1]),)
 
 
 def as_prediction(value: Any) -> Any:
@@ -68,10 +68,6 @@ def as_prediction(value: Any) -> Any:
     if not isinstance(value, Record) or isinstance(value, dspy.Prediction):
         return value
     return _copied(value, _kind(type(value)))
-
-
-def _plain(value: Any) -> Any:
-    return _copied(value, type(value).__mro__[1])
 
 
 def _copied(value: Any, kind: Any) -> Any:

@@ -16,6 +16,7 @@ from character.backends import build_lm
 from character.backends.secrets import redact
 from character.config import BackendConfig
 from character.errors import CharacterError
+from character.text import path_of
 
 NOT_COPIED = (TypeError, ValueError, AttributeError, NotImplementedError, RecursionError, pickle.PickleError)
 """What comes of copying or pickling an object that cannot be."""
@@ -40,8 +41,7 @@ def described(lm: Any, *, at: bool) -> tuple[dict[str, Any], list[str]]:
     try:
         state = dict(lm.dump_state())
     except NOT_COPIED:
-        kind = type(lm)
-        state = {_CLASS: f"{kind.__module__}.{kind.__qualname__}", "model": str(lm.model), "engine": {}}
+        state = {_CLASS: path_of(type(lm)), "model": str(lm.model), "engine": {}}
     left_out = {name for name, value in state.items() if not _may_be_kept(name, value)}
     left_out |= {name for name in _ADDRESSES if state.get(name) and not at}
     config = _config(state)

@@ -13,10 +13,11 @@ import cloudpickle
 import dspy
 from pydantic import BaseModel
 
-from character.backends.dspy_compat import OF_DSPY
 from character._version import __version__
+from character.backends.dspy_compat import FROZEN
 from character.backends.saved_models import NOT_COPIED, described, not_restored, restored
 from character.errors import CharacterError, InputError
+from character.text import path_of
 
 SECTION = "character"
 """The key of all this in a module's state; DSPy reads its own keys alone."""
@@ -55,8 +56,9 @@ class KeptModule(dspy.Module):
         if not self._kept:
             return state
         models, left_out = {}, {}
-        for place, lm in _models_of(self):
-            models[place], left_out[place] = described(lm, at=False)
+        for path, step in _steps_of(self):
+            for place, lm in _held_by(step, path):
+                models[place], left_out[place] = described(lm, at=False)
         for name, predictor in self.named_predictors():
             if predictor.lm is not None:
                 state[name]["lm"], left_out[f"{name}.lm"] = described(predictor.lm, at=True)
@@ -85,9 +87,8 @@ class KeptModule(dspy.Module):
                 _warn(f"this state holds prompts alone: the settings of the {type(self).__name__} stay.")
             return
         try:
-            self.deepcopy()._take(
-                state, allow_unsafe_lm_state
-            )  # a trial: a fault leaves the module as it was
+            # A trial: a fault leaves the module as it was.
+            self.deepcopy()._take(state, allow_unsafe_lm_state)
         except CharacterError:
             raise
         except (LookupError, TypeError, AttributeError, ValueError, SyntaxError) as error:
@@ -103,10 +104,10 @@ class KeptModule(dspy.Module):
         steps = dict(_steps_of(self))
         for path, part in saved["parts"].items():
             step = steps.get(path)
-            if path and not _is_same_class(part["class"], _class_of(step)):
+            if path and not _is_same_class(part["class"], path_of(step)):
                 name, then = path.rpartition(".")[2], part["class"]
                 raise InputError(
-                    f"the file was saved with the {name} {then}, this program's is {_class_of(step)}.",
+                    f"the file was saved with the {name} {then}, this program's is {path_of(step)}.",
                     expected="the same class: what is of one's own is no part of a file",
                     fix=f"make the program with it first ({name}=…), then load.",
                 )
@@ -143,7 +144,7 @@ class KeptModule(dspy.Module):
             raise InputError(f"the file's settings of the {home.__name__} are not valid: {error}") from None
         for name, value in vars(fresh).items():
             current = vars(self).get(name)
-            if name in (*self._model_places, *self._step_places, *OF_DSPY):
+            if name in (*self._model_places, *self._step_places, "history", "callbacks", FROZEN):
                 continue
             if isinstance(value, dspy.Module) or isinstance(current, dspy.Module):
                 wanted = _below(fields, name, keep=True)
@@ -239,21 +240,20 @@ def _steps_of(module: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from _steps_of(getattr(module, name), f"{path}.{name}".lstrip("."))
 
 
-def _models_of(module: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the models of a module and its steps, by their places, such as ``ranker.jurors['one']``."""
-    for path, step in _steps_of(module):
-        for name in step._model_places if isinstance(step, KeptModule) else ():
-            held = getattr(step, name)
-            named = held.items() if isinstance(held, Mapping) else enumerate(held)
-            yield from ((f"{path}.{name}[{key!r}]".lstrip("."), lm) for key, lm in named)
+def _held_by(step: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the models that a step itself holds, by their places, such as ``ranker.jurors['one']``."""
+    for name in step._model_places if isinstance(step, KeptModule) else ():
+        for key, lm in _by_key(getattr(step, name)).items():
+            yield f"{path}.{name}[{key!r}]".lstrip("."), lm
+
+
+def _by_key(held: Any) -> Mapping[Any, Any]:
+    return held if isinstance(held, Mapping) else dict(enumerate(held))
 
 
 def _every_model(module: Any) -> Iterator[tuple[str, Any]]:
     """Yield the module's own models, and those that its predictors were given."""
-    for name in module._model_places:
-        held = getattr(module, name)
-        named = held.items() if isinstance(held, Mapping) else enumerate(held)
-        yield from ((f"{name}[{key!r}]", lm) for key, lm in named)
+    yield from _held_by(module)
     for name, predictor in module.named_predictors():
         if predictor.lm is not None:
             yield f"{name}.lm", predictor.lm
@@ -261,12 +261,7 @@ def _every_model(module: Any) -> Iterator[tuple[str, Any]]:
 
 def _part(step: Any) -> dict[str, Any]:
     settings = step._settings() if isinstance(step, KeptModule) and step._kept else None
-    return {"class": _class_of(step), "settings": settings}
-
-
-def _class_of(step: Any) -> str:
-    named = step if hasattr(step, "__qualname__") else type(step)
-    return f"{named.__module__}.{named.__qualname__}"
+    return {"class": path_of(step), "settings": settings}
 
 
 def _is_same_class(one: str, other: str) -> bool:
@@ -320,7 +315,7 @@ def _take_models(module: Any, saved: Mapping[str, Any], allow: bool) -> Iterator
             for place, state in saved["models"].items():
                 if place.startswith(start):
                     key = ast.literal_eval(place.removeprefix(start)[:-1])
-                    now = (held if isinstance(held, Mapping) else dict(enumerate(held))).get(key)
+                    now = _by_key(held).get(key)
                     found[key], notes = _model(place, state, now, saved["left_out"], allow)
                     yield from notes
             made = {key: lm for key, lm in found.items() if lm is not None}
@@ -337,23 +332,16 @@ def _model(
     name, missing = state.get("model"), left_out.get(place, [])
     if now is not None:
         return now, [] if now.model == name else [(place, f"stays {now.model}; the file names {name}.")]
+    lm, note = None, ""
     if not allow and (reason := not_restored(state)):
-        return None, [
-            (place, f"the model {name}, was not restored: {reason}. {_ALLOW}; or give it the model.")
-        ]
-    lm, reason = restored(state, missing)
-    if lm is None:
-        return None, [
-            (
-                place,
-                f"the model {name}, could not be made again: {reason}. Give it the model (lms=…, set_lm).",
-            )
-        ]
-    if missing:
-        return lm, [
-            (place, f"the model {name}, was saved without {', '.join(missing)}: set it anew if needed.")
-        ]
-    return lm, []
+        note = f"was not restored: {reason}. {_ALLOW}; or give it the model."
+    else:
+        lm, reason = restored(state, missing)
+        if lm is None:
+            note = f"could not be made again: {reason}. Give it the model (lms=…, set_lm)."
+        elif missing:
+            note = f"was saved without {', '.join(missing)}: set it anew if needed."
+    return lm, [(place, f"the model {name}, {note}")] if note else []
 
 
 def _plain(value: Any) -> Any:

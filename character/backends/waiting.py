@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
@@ -39,6 +41,16 @@ def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:
     raise RuntimeError("a coroutine that was to block has waited for an event loop")
 
 
+@contextmanager
+def having(variable: ContextVar[T], value: T) -> Iterator[T]:
+    """Give a context variable a value for what runs inside the block."""
+    token = variable.set(value)
+    try:
+        yield value
+    finally:
+        variable.reset(token)
+
+
 def blocking(function: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
     """Return a function that blocks as a coroutine function, for ``run_blocking``."""
 
@@ -48,11 +60,7 @@ def blocking(function: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
     return call
 
 
-async def _until(turn: asyncio.Future[None]) -> None:
-    await turn
-
-
 IN_THREADS = Waiting(
     blocking(time.sleep), concurrent.futures.Future, blocking(concurrent.futures.Future.result)
 )
-IN_TASKS = Waiting(asyncio.sleep, lambda: asyncio.get_running_loop().create_future(), _until)
+IN_TASKS = Waiting(asyncio.sleep, lambda: asyncio.get_running_loop().create_future(), lambda turn: turn)

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypedDict, Unpack, get_args
 import dspy
 
 from character.backends.call import Call, Reply
-from character.backends.drivers import RecipeModule, Steps, adrive, drive
+from character.backends.drivers import RecipeModule, Steps, by_tasks, by_threads
 from character.backends.measuring import alike
 from character.backends.predictors import as_predictor
 from character.constitution import Constitution, Trait
@@ -73,15 +73,7 @@ class Responder(RecipeModule):
     signature of one's own with the fields that ``RespondInCharacter`` has.
     """
 
-    _kept = (
-        "num_candidates",
-        "levels",
-        "conditioning",
-        "calls",
-        "max_reasks",
-        "max_refills",
-        "max_response_tokens",
-    )
+    _kept = ("num_candidates", "levels", "conditioning", "calls", *_REPAIRS)
     _model_places = ("lms",)
 
     @spelled_out(Repairs, _REPAIRS)
@@ -119,34 +111,17 @@ class Responder(RecipeModule):
         self.levels = tuple(levels) if levels is not None else None
         self.lms = tuple(lms)
 
-    def forward(
+    def _steps(
         self,
         message: Message | Sequence[Mapping[str, str]] | str,
         trait: Trait | Mapping[str, Any] | str,
         *,
         constitution: Constitution | None = None,
         seed: int = 0,
-    ) -> Candidates:
+    ) -> Steps[Candidates]:
         """Return the usable candidates in level order, and what was dropped; the same seed asks alike."""
         trait = as_trait(trait)
-        return drive(self._steps(as_message(message, trait), trait, constitution, seed))
-
-    async def aforward(
-        self,
-        message: Message | Sequence[Mapping[str, str]] | str,
-        trait: Trait | Mapping[str, Any] | str,
-        *,
-        constitution: Constitution | None = None,
-        seed: int = 0,
-    ) -> Candidates:
-        """Do as ``forward`` does, on the event loop."""
-        trait = as_trait(trait)
-        return await adrive(self._steps(as_message(message, trait), trait, constitution, seed))
-
-    def _steps(
-        self, message: Message, trait: Trait, constitution: Constitution | None, seed: int
-    ) -> Steps[Candidates]:
-        asking = _Asking(self, message, trait, constitution, seed)
+        asking = _Asking(self, as_message(message, trait), trait, constitution, seed)
         made = _Made(asking)
         asked = dict.fromkeys(range(len(asking.levels)), "")
         if self.calls == "per_message":
@@ -156,6 +131,9 @@ class Responder(RecipeModule):
             calls = [asking.call(place, made.tries[place], fault) for place, fault in asked.items()]
             asked = made.take(dict(zip(asked, (yield calls), strict=True)))
         return made.candidates()
+
+    forward = by_threads(_steps)
+    aforward = by_tasks(_steps)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from character.backends.dspy_compat import is_preparation, is_pricing
+from character.backends.waiting import having
 
 T = TypeVar("T")
 
@@ -31,21 +32,16 @@ def run_on_own_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         asyncio.get_running_loop()
     except RuntimeError:
         return _on_new_loop(work)
-    stops: list[Callable[[], object]] = []
-    token = _stops.set(stops)
-    try:
-        with ThreadPoolExecutor(1) as pool:
-            future = pool.submit(copy_context().run, _on_new_loop, work)
-            while True:
-                try:
-                    return future.result()
-                except KeyboardInterrupt:
-                    if future.done():
-                        raise
-                    for stop in stops:
-                        stop()
-    finally:
-        _stops.reset(token)
+    with having(_stops, []) as stops, ThreadPoolExecutor(1) as pool:
+        future = pool.submit(copy_context().run, _on_new_loop, work)
+        while True:
+            try:
+                return future.result()
+            except KeyboardInterrupt:
+                if future.done():
+                    raise
+                for stop in stops:
+                    stop()
 
 
 def _on_new_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -12,16 +12,7 @@ from character.text import fingerprint
 Stage = Literal["messages", "responses", "ranking", "evaluation"]
 _OTHERWISE = "this version of character asks the models otherwise"
 _NOT_IDENTITY = {"concurrency", "budget", "store", "effect", "optimize", "train", "audit"}
-_NOT_IDENTITY_OF_BACKEND = {
-    "max_in_flight",
-    "timeout_s",
-    "num_retries",
-    "api_key_env",
-    "input_price",
-    "output_price",
-    "requests_per_minute",
-    "tokens_per_minute",
-}
+_IDENTITY_OF_BACKEND = ("kind", "model", "api_base", "temperature", "max_tokens")
 _AFTERWARDS = {"judge", "reflection", "base", "tuned"}
 """The backends of what is done with a run later: they may change while it goes on."""
 _EARLIER_PARTS = re.compile(rf"backends\.({'|'.join(sorted(_AFTERWARDS))})\..*")
@@ -50,9 +41,8 @@ def run_identity(constitution: str, config: Config, messages: str | None) -> dic
     settings = config.model_dump(mode="json", exclude=_NOT_IDENTITY)
     for name in _AFTERWARDS.difference(config.responses.backends, config.ranking.backends):
         settings["backends"].pop(name, None)
-    for backend in settings["backends"].values():
-        for name in _NOT_IDENTITY_OF_BACKEND:
-            backend.pop(name, None)
+    for name, backend in settings["backends"].items():
+        settings["backends"][name] = {part: backend[part] for part in _IDENTITY_OF_BACKEND}
     settings["ranking"]["ranker"] = ranker_fingerprint(config.ranking)  # what it says, not where it lies
     prompts = prompts_of("messages", "responses", "ranking")
     return flat({"constitution": constitution, "given messages": messages, "prompts": prompts, **settings})
@@ -99,9 +89,8 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, 
         by_stage = _ALL_PROMPTS.get(stored["prompts"])
         stored["prompts"] = {stage: (by_stage or {}).get(stage, stored["prompts"]) for stage in stages}
     old, new = flat(stored), flat(dict(now))
-    if not any(
-        name.split(".")[0] == "program" for name in old
-    ):  # earlier versions did not tell programs apart
+    # Earlier versions did not tell programs apart.
+    if not any(name.split(".")[0] == "program" for name in old):
         new = {name: value for name, value in new.items() if name.split(".")[0] != "program"}
     names = [name for name in sorted({*old, *new}) if name in new or not _EARLIER_PARTS.fullmatch(name)]
     return {name: (old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)}

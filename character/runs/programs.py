@@ -17,7 +17,7 @@ from character.errors import InputError, StepFailedError
 from character.messages.slices import MessageSlices
 from character.program import CharacterProgram, OnStep
 from character.records import CharacterResult, Drop, Message, Rollout, Usage
-from character.text import fingerprint
+from character.text import fingerprint, path_of
 
 _NO_PART = frozenset({"history", "callbacks", "max_in_flight", "lms"})
 """Attributes that say nothing of what a program makes; its models are named by themselves."""
@@ -155,7 +155,7 @@ def _parts(value: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
             yield from _parts(value.lm, f"{name}.lm", seen)
         case dspy.Module() if id(value) not in seen:
             seen.add(id(value))
-            yield name, _path(type(value))
+            yield name, path_of(type(value))
             yield from _parts(getattr(value, "lms", None) or {}, f"{name}.lms", seen)
             for key, part in sorted(vars(value).items()):
                 if not key.startswith("_") and key not in _NO_PART:
@@ -171,12 +171,8 @@ def _parts(value: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
         case BaseModel():
             yield name, fingerprint(value.model_dump(mode="json"))
         case _:
-            yield name, _path(value if hasattr(value, "__qualname__") else type(value))
+            yield name, path_of(value)
 
 
 def _whole(demo: Any) -> str:
     return repr(to_jsonable_python(dict(demo), fallback=repr))  # a record's own text is cut short
-
-
-def _path(thing: Any) -> str:
-    return f"{thing.__module__}.{thing.__qualname__}"

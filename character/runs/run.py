@@ -203,10 +203,8 @@ class _Run:
         self._slots = asyncio.Semaphore(plan.config.concurrency)
         self._stopped_by: CharacterError | None = None
         counts = self.store.counts()
-        self._watch, self._has_failed = (
-            FailureWatch(has_succeeded=bool(counts.get("paired"))),
-            FAILED in counts,
-        )
+        self._watch = FailureWatch(has_succeeded=bool(counts.get("paired")))
+        self._has_failed = FAILED in counts
 
     async def sit(self) -> None:
         """Work until everything is finished; raise what stopped it before that."""
@@ -312,7 +310,8 @@ class _Run:
 
     async def _message(self, message: Message, trait: Trait) -> None:
         try:
-            failed = json.loads(self._meta_of_failed(message) or "{}")
+            kept = self.store.meta(f"failed/{message.id}") if self._has_failed else None
+            failed = json.loads(kept or "{}")
             with attempting(failed):
                 rollout = await self.program.arollout(
                     message, trait, self.constitution, on_step=self._count_step
@@ -340,9 +339,6 @@ class _Run:
         message = rollout.message
         self.log.write("rollout", message=message.id, trait=message.trait, status=status, reason=reason)
         self._tell(self.state)
-
-    def _meta_of_failed(self, message: Message) -> str | None:
-        return self.store.meta(f"failed/{message.id}") if self._has_failed else None
 
     def _stop_by(self, error: CharacterError) -> None:
         """Begin nothing more; what is in flight ends, and then the error is raised."""

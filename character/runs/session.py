@@ -115,10 +115,11 @@ class Session:
             dspy_logger.addFilter(_is_no_truncation)
             stack.callback(dspy_logger.removeFilter, _is_no_truncation)
             others = [stack.enter_context(RunStore(folder)) for folder in self._reuse]
-            store = RunStore.create(self._out, url=self.config.store.url, reuse=others)
-            self.store = stack.enter_context(store)
+            created = RunStore.create(self._out, url=self.config.store.url, reuse=others)
+            self.store = store = stack.enter_context(created)
             self._check()
-            self._write_down()
+            if store.meta(self.kind.identity_key) is None or store.is_untouched():
+                write_down(store, self.kind, self.identity, self.config, self.constitution)
             self.log = stack.enter_context(contextlib.closing(RunLog(self.folder / "log.jsonl")))
             self._opened = stack.pop_all()
         return self
@@ -161,7 +162,7 @@ class Session:
         router, lms = self.router, {}
         for name, backend in {**self.config.backends, **(more or {})}.items():
             if backend.kind == "own":
-                lms[name] = router.named(own_lm(backend), name)
+                lms[name] = router(own_lm(backend), name)
             else:
                 lms[name] = build_lm(backend, journal=self.store, budget=router.budget, name=name)
                 self._built.append(lms[name])
@@ -219,10 +220,6 @@ class Session:
                 expected=self.kind.expected,
                 fix=self.kind.fix.format(folder=store.folder),
             )
-
-    def _write_down(self) -> None:
-        if self.store.meta(self.kind.identity_key) is None or self.store.is_untouched():
-            write_down(self.store, self.kind, self.identity, self.config, self.constitution)
 
 
 def write_down(

@@ -27,7 +27,19 @@ class RehearsalReply(NamedTuple):
     output_tokens: int
 
 
-class RehearsalEngine:
+class _Engine:
+    """What DSPy is told of both engines. Copies share them: they hold settings only, and are copied often."""
+
+    supports_function_calling = False
+    supports_reasoning = False
+    supports_response_schema = True
+    supported_params = PARAMS
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+
+class RehearsalEngine(_Engine):
     """A deterministic stand-in for a language model, for trying and testing programs.
 
     It reads the prompt and nothing else: what it knows about a trait is what the prompt says, joined with a
@@ -36,11 +48,6 @@ class RehearsalEngine:
     another seed, in the request or of the engine, gets another sample. Safe to share between threads.
     Raises ConfigError for values out of range.
     """
-
-    supports_function_calling = False
-    supports_reasoning = False
-    supports_response_schema = True
-    supported_params = PARAMS
 
     def __init__(self, seed: int = 0, noise: float = NOISE, position_bias: float = POSITION_BIAS) -> None:
         for name, value in (("noise", noise), ("position_bias", position_bias)):
@@ -51,9 +58,6 @@ class RehearsalEngine:
                     fix=f"leave {name} out to get the usual value.",
                 )
         self.seed, self.noise, self.position_bias = seed, noise, position_bias
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self  # it holds settings only, and optimizers copy programs often
 
     def complete(self, request: lm15.Request) -> lm15.Response:
         """Return the reply to a request; it is cut where it would pass ``max_tokens``."""
@@ -123,19 +127,11 @@ class RehearsalEngine:
         return cls(**state)
 
 
-class AsyncRehearsalEngine:
+class AsyncRehearsalEngine(_Engine):
     """The asynchronous twin of an engine: the same replies, usable on any event loop."""
-
-    supports_function_calling = False
-    supports_reasoning = False
-    supports_response_schema = True
-    supported_params = PARAMS
 
     def __init__(self, engine: RehearsalEngine) -> None:
         self.engine = engine
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self
 
     async def complete(self, request: lm15.Request) -> lm15.Response:
         """Return the reply to a request."""
