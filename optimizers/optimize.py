@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Unpack
 
 from character.views.short import short_repr
-from optimizers.artifact.records import MetricFigure
 from optimizers.calibration.length import length_note
 from optimizers.errors import OptimizerError
 from optimizers.labelled import LabelledSet
 from optimizers.metrics import metric_named
-from optimizers.strategies.auto import mean_gain, standard_error
 from optimizers.strategies.judge_cache import CachedJudge, quiet_context
 from optimizers.strategies.metering import RANKING, REFLECTION, Ledger, metered
 from optimizers.strategies.options import TuningKeywords, TuningOptions
@@ -20,15 +18,7 @@ from optimizers.strategies.task import AUTO, STRATEGIES, UNTUNED, TuningTask, kn
 from optimizers.strategies.tuning import Tuning, find_ranker, tune, tuning_of
 from optimizers.validation.evaluation import usable
 from optimizers.validation.held_out import HeldOutResult, HeldOutValidation
-from optimizers.validation.report import (
-    Calls,
-    Contender,
-    Control,
-    LearningCurvePoint,
-    MetricGain,
-    OptimizationReport,
-    Tuned,
-)
+from optimizers.validation.report import Calls, Control, OptimizationReport, Tuned
 
 __all__ = ["AUTO", "STRATEGIES", "UNTUNED", "OptimizationResult", "TuningProgress", "optimize_ranker"]
 
@@ -195,55 +185,30 @@ def _tuned(before: Tuning, after: Tuning) -> Tuned:
 def _report(
     result: HeldOutResult, task: TuningTask, labelled: LabelledSet, control: Control | None
 ) -> OptimizationReport:
-    judge, options = task.judge, task.judge.options
-    items = usable(labelled, options.metric)
+    """Return the report; what the options and the result call as it does is taken over."""
+    ledger, options = task.judge.ledger, task.judge.options
+    shared = {
+        name: getattr(source, name)
+        for source in (options, result)
+        for name in OptimizationReport.model_fields
+        if hasattr(source, name)
+    }
+    items, nested = usable(labelled, options.metric), result.design == "nested"
     test = sum(len(part.test) for part in result.parts)
-    ledger = judge.ledger
     return OptimizationReport(
-        strategy=options.strategy,
-        chosen=result.chosen,
-        metric=options.metric,
-        level=options.level,
-        seed=options.seed,
-        model=judge.lm.model,
+        **shared,
+        model=task.judge.lm.model,
         labelled=labelled.name,
         labelled_fingerprint=labelled.fingerprint,
         num_items=len(items),
-        num_train=len(items) if result.design == "nested" else len(items) - test,
+        num_train=len(items) if nested else len(items) - test,
         num_test=test,
         num_labels=sum(not label.is_empty for item in items for label in item.labels),
-        unusable=result.unusable,
-        unmeasured=result.unmeasured,
-        design=result.design,
-        folds=len(result.parts) if result.design == "nested" else 0,
-        metrics=tuple(MetricGain.of(each) for each in result.comparisons),
-        adopted=result.adopted,
-        verdict=result.verdict,
-        reason=result.reason,
-        num_starved=result.num_exhausted,
+        folds=len(result.parts) if nested else 0,
         warning=length_note(result.tuning.calibration),
         languages=labelled.languages,
         rehearsal=labelled.rehearsal,
         tuned=_tuned(task.start, result.tuning),
-        contenders=tuple(
-            Contender(
-                strategy=trial.strategy,
-                gain=mean_gain(trial),
-                standard_error=standard_error(trial),
-                num_items=len(trial.gains),
-                calls=trial.calls,
-            )
-            for trial in result.trials
-        ),
-        curve=tuple(
-            LearningCurvePoint(num_items=size, gain=MetricFigure.of(gain)) for size, gain in result.curve
-        ),
         control=control,
-        calls=Calls(
-            ranking=ledger.calls[RANKING],
-            reflection=ledger.calls[REFLECTION],
-            budget=ledger.cap,
-            prompt_tokens=ledger.tokens["prompt"],
-            completion_tokens=ledger.tokens["completion"],
-        ),
+        calls=Calls(budget=ledger.cap, **ledger.calls, **ledger.tokens),
     )

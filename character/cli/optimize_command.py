@@ -67,24 +67,21 @@ def _optimize(labelled: LabelledSet, out: Path, config: Config, *, as_json: bool
 
 def _recheck(path: Path, labelled: LabelledSet, config: Config, *, as_json: bool) -> None:
     from character.config import is_rehearsal_model
-    from character.statistics.intervals import is_real
     from character.tuning.optimize import recheck
     from optimizers.artifact.artifact import language_warning, load_artifact
-    from optimizers.validation.report import MetricGain
 
     artifact, tuning = load_artifact(path), config.optimize
     gains = recheck(artifact, labelled, config=config, metric=tuning.metric, level=tuning.level)
-    rows = [MetricGain.of(gain) for gain in gains]
     model = config.backend("ranking").model_name
     rehearsal = labelled.rehearsal or artifact.rehearsal or is_rehearsal_model(model)
-    holds = bool(gains) and is_real(gains[0].gain, gains[0].num_groups)
+    holds = bool(gains) and gains[0].is_real
     if as_json:
         facts = {"ranker": str(path), "tuned_on": artifact.model, "model": model, "gain_holds": holds}
-        metrics = [row.model_dump(mode="json") for row in rows]
+        metrics = [row.model_dump(mode="json") for row in gains]
         print_json({**facts, "rehearsal": rehearsal, "metrics": metrics})
         return
     console = new_console()
-    console.print(_gain_table(rows, f"{path} with {model} (tuned on {artifact.model})"))
+    console.print(_gain_table(gains, f"{path} with {model} (tuned on {artifact.model})"))
     outcome = "the gain holds with this model" if holds else "with this model no gain is shown"
     same = artifact.labelled.fingerprint == labelled.fingerprint
     note = " It was tuned on these labels, so the figures flatter it." if same else ""

@@ -37,12 +37,11 @@ from optimizers import optimize as strategies
 from optimizers.artifact.artifact import RankerArtifact, apply_artifact, artifact_of, save_artifact
 from optimizers.artifact.records import MetricRow
 from optimizers.labelled import LabelledSet, read_labelled
-from optimizers.metrics import METRICS
 from optimizers.optimize import OptimizationResult, TuningProgress
 from optimizers.strategies.metering import RANKING, Ledger, metered
 from optimizers.strategies.options import TuningKeywords
-from optimizers.validation.evaluation import RankerComparison, RankerEvaluation, compare, evaluate, usable
-from optimizers.validation.report import OptimizationReport
+from optimizers.validation.evaluation import RankerEvaluation, compare_all, evaluate, usable
+from optimizers.validation.report import MetricGain, OptimizationReport
 
 OPTIMIZATION = FolderKind(
     name="optimization",
@@ -296,7 +295,7 @@ def recheck(
     config: Config | None = None,
     metric: str = "pairwise_accuracy",
     level: float = 0.95,
-) -> list[RankerComparison]:
+) -> list[MetricGain]:
     """Return a saved ranker against the untuned one with today's model, the metric asked for first."""
     config = config or Config()
     lms = build_lms(config)
@@ -306,10 +305,7 @@ def recheck(
         measure(each, labelled, lm, seed=config.seed, num_threads=config.concurrency).evaluation
         for each in (untuned, apply_artifact(untuned, artifact))
     )
-    items = usable(labelled, metric)
-    names = [metric, *(name for name in METRICS if name != metric)]
-    comparisons = (compare(before, after, items, name, level=level, seed=config.seed) for name in names)
-    return [each for each in comparisons if each is not None]
+    return compare_all(before, after, usable(labelled, metric), metric, level=level, seed=config.seed)
 
 
 class _TuningEngine(SeamEngine):

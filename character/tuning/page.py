@@ -58,9 +58,9 @@ def _verdict(report: OptimizationReport, language: Language) -> Section:
 
 
 def _reason(report: OptimizationReport, language: Language) -> str:
-    template, gain = wording("tuning.verdicts", language).get(report.verdict), report.gain
-    if template is None:
+    if language == "en":
         return report.reason
+    template, gain = wording("tuning.verdicts", language)[report.verdict], report.gain
     if gain is None:
         return template
     return template.format(

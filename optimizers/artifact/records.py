@@ -99,6 +99,12 @@ class MetricFigure(_Record):
         low, high = (None if math.isinf(end) else end for end in (interval.low, interval.high))
         return cls(estimate=interval.estimate, low=low, high=high)
 
+    @property
+    def interval(self) -> Interval:
+        """The figure as an interval, infinitely wide where it has no ends."""
+        low = -math.inf if self.low is None else self.low
+        return Interval(self.estimate, low, math.inf if self.high is None else self.high)
+
 
 class MetricRow(_Record):
     """One metric before and after tuning, with the gain between them, on ``num_items`` items.

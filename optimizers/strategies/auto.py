@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean
 
-from character.statistics.intervals import clustered_error
 from optimizers.labelled import LabelledItem, LabelledSet
 from optimizers.labelled.splits import blocks
 from optimizers.strategies.task import UNTUNED, Trial, TuningTask
@@ -58,25 +56,12 @@ def pick(trials: Sequence[Trial]) -> str:
     gains by letting length count is not simple, because length is usually a confound: it is picked only where
     nothing else is near.
     """
-    better = [trial for trial in trials if mean_gain(trial) > LIKELY * standard_error(trial)]
+    better = [trial for trial in trials if trial.gain > LIKELY * trial.standard_error]
     if not better:
         return UNTUNED
-    best = max(better, key=mean_gain)
-    bound = mean_gain(best) - standard_error(best)
-    near = [trial for trial in better if mean_gain(trial) >= bound]
+    best = max(better, key=lambda trial: trial.gain)
+    near = [trial for trial in better if trial.gain >= best.gain - best.standard_error]
     return next((trial.strategy for trial in near if not trial.by_length), near[0].strategy)
-
-
-def mean_gain(trial: Trial) -> float:
-    """Return the mean of a trial's gains, 0 without any."""
-    return fmean(trial.gains) if trial.gains else 0.0
-
-
-def standard_error(trial: Trial) -> float:
-    """Return the standard error of the mean gain, items of one group together; 0 for fewer than two gains."""
-    if len(trial.gains) < 2:
-        return 0.0
-    return clustered_error(trial.gains, trial.groups or [str(place) for place in range(len(trial.gains))])
 
 
 @dataclass(frozen=True)

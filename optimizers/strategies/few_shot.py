@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from random import Random
 from statistics import fmean, stdev
 from typing import Any
@@ -29,14 +28,6 @@ MOST_DEV = 24
 MOST_SETS = 12
 
 
-@dataclass(frozen=True)
-class _Set:
-    """Demos that are tried, and the ids of the items they show."""
-
-    demos: tuple[Demo, ...]
-    ids: frozenset[str]
-
-
 def few_shot(judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem], budget: int) -> Tuning:
     """Return the start with the best of several random sets of demos, or itself where none is better.
 
@@ -51,10 +42,10 @@ def few_shot(judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem], b
             return start.with_demos(_unsearched(judge, items, rng))
         before = dict(zip([item.id for item in items], judge.goodness(start, items), strict=True))
         best, best_bound = start, 0.0
-        for chosen in _sets(judge, start, items, _affordable(judge, start, items), rng):
-            rest = [item for item in items if item.id not in chosen.ids and before[item.id] is not None]
+        for demos in _sets(judge, start, items, _affordable(judge, start, items), rng):
+            rest = [item for item in items if item.id not in demos and before[item.id] is not None]
             dev = sorted(rng.sample(rest, min(MOST_DEV, len(rest))), key=lambda item: item.id)
-            tried = start.with_demos(chosen.demos)
+            tried = start.with_demos(list(demos.values()))
             after = judge.goodness(tried, dev)
             gains = [
                 b - (before[item.id] or 0.0) for item, b in zip(dev, after, strict=True) if b is not None
@@ -121,18 +112,18 @@ def _answered(judge: CachedJudge, item: LabelledItem) -> dict[str, Any]:
 
 def _sets(
     judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem], number: int, rng: Random
-) -> list[_Set]:
+) -> list[dict[str, Demo]]:
+    """Return the sets of demos to try, each by the ids of the items it shows."""
     demos = demos_for(judge, start, items) if number else {}
     short = {each: excerpted(demo) for each, demo in demos.items()}
     forms = [short] if short == demos else [short, demos]
     usable = [item for item in items if item.id in demos]
-    sets: dict[tuple[int, frozenset[str]], _Set] = {}
+    sets: dict[tuple[int, frozenset[str]], dict[str, Demo]] = {}
     for turn in range(number if usable else 0):
         place = turn % len(forms)
         sizes = _sizes(len(usable), forms[place].values())
         ids = _spread(usable, sizes[-1 - turn // len(forms) % len(sizes)], rng)
-        demos_shown = tuple(forms[place][each] for each in ids)
-        sets.setdefault((place, frozenset(ids)), _Set(demos_shown, frozenset(ids)))
+        sets.setdefault((place, frozenset(ids)), {each: forms[place][each] for each in ids})
     return list(sets.values())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from random import Random
 from typing import Any
@@ -35,12 +35,7 @@ def copro(
         prompt_model=reflection, metric=setup.metric, breadth=breadth, depth=depth, init_temperature=1.0
     )
     threads = {"num_threads": judge.options.num_threads, "display_progress": False, "display_table": 0}
-    return _compiled(
-        judge,
-        setup,
-        budget,
-        lambda: optimizer.compile(setup.student, trainset=setup.examples, eval_kwargs=threads),
-    )
+    return _compiled(judge, setup, budget, optimizer, trainset=setup.examples, eval_kwargs=threads)
 
 
 def gepa(
@@ -62,12 +57,7 @@ def gepa(
         seed=judge.options.seed,
         warn_on_score_mismatch=False,
     )
-    return _compiled(
-        judge,
-        setup,
-        budget,
-        lambda: optimizer.compile(setup.student, trainset=setup.examples, valset=setup.examples),
-    )
+    return _compiled(judge, setup, budget, optimizer, trainset=setup.examples, valset=setup.examples)
 
 
 def mipro(
@@ -110,14 +100,12 @@ def mipro(
         judge,
         setup,
         budget,
-        lambda: optimizer.compile(
-            setup.student,
-            trainset=taught.examples,
-            valset=tried.examples,
-            num_trials=trials,
-            minibatch=False,
-            seed=judge.options.seed,
-        ),
+        optimizer,
+        trainset=taught.examples,
+        valset=tried.examples,
+        num_trials=trials,
+        minibatch=False,
+        seed=judge.options.seed,
     )
 
 
@@ -140,12 +128,7 @@ def simba(
         prompt_model=reflection,
         num_threads=judge.options.num_threads,
     )
-    return _compiled(
-        judge,
-        setup,
-        budget,
-        lambda: optimizer.compile(setup.student, trainset=setup.examples, seed=judge.options.seed),
-    )
+    return _compiled(judge, setup, budget, optimizer, trainset=setup.examples, seed=judge.options.seed)
 
 
 def _dev(judge: CachedJudge, items: Sequence[LabelledItem], most_calls: int) -> list[LabelledItem]:
@@ -157,11 +140,11 @@ def _dev(judge: CachedJudge, items: Sequence[LabelledItem], most_calls: int) -> 
     return [item for i, item in enumerate(items) if i in chosen]
 
 
-def _compiled(judge: CachedJudge, setup: StudentSetup, budget: int, compile_it: Callable[[], Any]) -> Tuning:
+def _compiled(judge: CachedJudge, setup: StudentSetup, budget: int, optimizer: Any, **values: Any) -> Tuning:
     """Run an optimizer under its allowance; where calls run out before a choice, the start stays."""
     with judge.ledger.allowance(budget), into_the_log("dspy"), dspy.context(lm=judge.lm):
         try:
-            compiled = compile_it()
+            compiled = optimizer.compile(setup.student, **values)
         except CallsSpentError:
             compiled = None
     judge.ledger.check()

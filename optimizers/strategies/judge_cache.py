@@ -61,15 +61,10 @@ class CachedJudge:
             )
         return self._examples[key]
 
-    def answered(self, item: LabelledItem, passes: int = 1) -> list[Any]:
+    def answered(self, item: LabelledItem) -> list[Any]:
         """Return the same examples with the outputs that the raters' scores amount to, where known."""
         return self.ranker.examples(
-            item.message,
-            list(item.candidates),
-            item.trait,
-            item.consensus(),
-            seed=self.options.seed,
-            passes=passes,
+            item.message, list(item.candidates), item.trait, item.consensus(), seed=self.options.seed
         )
 
     def calls_per_item(self, items: Sequence[LabelledItem]) -> float:
@@ -111,14 +106,12 @@ class CachedJudge:
             by_item[item.id].append(fresh[key] if key in fresh else self._made[key])
         return [by_item[item.id] for item in items]
 
-    def goodness(
-        self, tuning: Tuning, items: Sequence[LabelledItem], *, passes: int = 1
-    ) -> list[float | None]:
+    def goodness(self, tuning: Tuning, items: Sequence[LabelledItem]) -> list[float | None]:
         """Return per item how good the scores are, in 0..1 (see ``metrics.goodness``).
 
         0 where no reply could be used, None where the labels leave nothing to tell or the calls ran out.
         """
-        made = self.judgements(tuning, items, passes=passes)
+        made = self.judgements(tuning, items)
         grades = [self.grade(item, tuning, each) for item, each in zip(items, made, strict=True)]
         known = [grade for grade in grades if grade is not None]
         if len(known) >= _LEAST_SHOWN:
@@ -129,11 +122,7 @@ class CachedJudge:
         """Return how good judgements of an item are under the tuning's calibration, as ``goodness`` does."""
         if any(each.fault == SPENT for each in made):
             return None
-        return self.graded(item, combined(item, tuning, made))
-
-    def graded(self, item: LabelledItem, scores: Sequence[float | None] | None) -> float | None:
-        """Return how good scores of an item are, in 0..1; 0 without any, None where labels tell nothing."""
-        metric = metric_named(self.options.metric)
+        scores, metric = combined(item, tuning, made), metric_named(self.options.metric)
         if scores is None or all(score is None for score in scores):
             return None if metric(item, [0.0] * len(item.candidates)) is None else 0.0
         value = metric(item, scores)
@@ -162,14 +151,14 @@ def combined(item: LabelledItem, tuning: Tuning, made: Sequence[Judgement]) -> l
 
     It has two decimals, as the scores of a ranking have: what falls together there is a tie.
     """
-    number = len(item.candidates)
+    number, lengths = len(item.candidates), [text_length(text) for text in item.candidates]
     sums, counts = [0.0] * number, [0] * number
     for each in made:
         if each.scores is None:
             continue
         scores: Sequence[float | None] = [*each.scores, *[None] * (number - len(each.scores))]
         if tuning.calibration is not None:
-            scores = calibrated(item, tuning.calibration, scores, each.shown)
+            scores = tuning.calibration.apply(scores, each.shown, lengths)
         for index in each.shown:
             score = scores[index]
             if score is not None:
@@ -178,15 +167,6 @@ def combined(item: LabelledItem, tuning: Tuning, made: Sequence[Judgement]) -> l
     if not any(counts):
         return None
     return [round(total / count, 2) if count else None for total, count in zip(sums, counts, strict=True)]
-
-
-def calibrated(
-    item: LabelledItem, calibration: Any, scores: Sequence[float | None], shown: Sequence[int]
-) -> Sequence[float | None]:
-    """Return the scores of one judgement as a calibration corrects them."""
-    lengths = [text_length(text) for text in item.candidates]
-    corrected: Sequence[float | None] = calibration.apply(scores, shown, lengths)
-    return corrected
 
 
 def in_threads(functions: Sequence[Callable[[], T]], num_threads: int) -> list[T]:

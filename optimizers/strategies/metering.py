@@ -76,8 +76,8 @@ class Ledger:
     def settle(self, response: Any) -> None:
         """Count what a call took."""
         with self._lock:
-            self.tokens["prompt"] += response.usage.input_tokens or 0
-            self.tokens["completion"] += response.usage.output_tokens or 0
+            self.tokens["prompt_tokens"] += response.usage.input_tokens or 0
+            self.tokens["completion_tokens"] += response.usage.output_tokens or 0
         self.on_call()
 
     def fail(self, error: Exception) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -84,7 +85,7 @@ def select(
     _check(wordings, items, costs)
     order = np.random.default_rng(seed).permutation(len(items))
     race = _Race(
-        [[_Question(judge, wording, items[i]) for i in order] for wording in wordings],
+        [[partial(_judged, judge, wording, items[i]) for i in order] for wording in wordings],
         list(costs) or [0.0] * len(wordings),
         run or _in_turn,
         len(wordings) * len(items) // 2 if budget is None else budget,
@@ -118,18 +119,13 @@ def shrunk(shares: Floats, agreed: Floats) -> Floats:
     return np.asarray(foretold + own_share * (means - foretold), dtype=float)
 
 
-class _Question:
-    """One judgement that can be made; raises OptimizerError for a share outside 0..1."""
-
-    def __init__(self, judge: Callable[[W, I], Verdict], wording: W, item: I) -> None:
-        self._ask: Callable[[], Verdict] = lambda: judge(wording, item)
-
-    def __call__(self) -> Shares:
-        verdict = self._ask()
-        shares = [] if verdict is None else [verdict] if isinstance(verdict, int | float) else list(verdict)
-        if any(not 0 <= share <= 1 for share in shares):
-            raise OptimizerError(f"a judgement is {verdict!r}.", expected="shares in 0..1, or None")
-        return shares or None
+def _judged(judge: Callable[[W, I], Verdict], wording: W, item: I) -> Shares:
+    """Make one judgement; raises OptimizerError for a share outside 0..1."""
+    verdict = judge(wording, item)
+    shares = [] if verdict is None else [verdict] if isinstance(verdict, int | float) else list(verdict)
+    if any(not 0 <= share <= 1 for share in shares):
+        raise OptimizerError(f"a judgement is {verdict!r}.", expected="shares in 0..1, or None")
+    return shares or None
 
 
 class _Race:
@@ -137,7 +133,7 @@ class _Race:
 
     def __init__(
         self,
-        questions: Sequence[Sequence[_Question]],
+        questions: Sequence[Sequence[Callable[[], Shares]]],
         costs: Sequence[float],
         run: Run,
         budget: int,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Any
 
+from character.statistics.intervals import clustered_error
 from optimizers.errors import OptimizerError
 from optimizers.labelled import LabelledItem
 from optimizers.strategies.calibrate import calibrate
@@ -63,6 +65,23 @@ class Trial:
     groups: list[str] = field(default_factory=list)
     calls: int = 0
     by_length: bool = False
+
+    @property
+    def num_items(self) -> int:
+        """The items that it was judged on."""
+        return len(self.gains)
+
+    @property
+    def gain(self) -> float:
+        """The mean of the gains, 0 without any."""
+        return fmean(self.gains) if self.gains else 0.0
+
+    @property
+    def standard_error(self) -> float:
+        """That of the mean gain, items of one group together; 0 for fewer than two gains."""
+        if len(self.gains) < 2:
+            return 0.0
+        return clustered_error(self.gains, self.groups or [str(place) for place in range(len(self.gains))])
 
 
 def known_strategy(name: str) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import dspy
 
+from character.text import fingerprint
 from optimizers.errors import OptimizerError
 
 Demo = Mapping[str, Any]
@@ -60,9 +59,7 @@ class Tuning:
     @property
     def prompt_key(self) -> str:
         """What tells apart the prompts of two tunings; the calibration is no part of a prompt."""
-        parts = [self.instructions, list(self.demos), self.temperature]
-        text = json.dumps(parts, sort_keys=True, ensure_ascii=False)
-        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        return fingerprint([self.instructions, list(self.demos), self.temperature], size=16)
 
 
 def tuning_of(ranker: TunableRanker) -> Tuning:

@@ -8,11 +8,13 @@ from functools import partial
 from typing import Any
 
 from character.statistics.intervals import Interval, mean_interval
+from optimizers.artifact.records import MetricFigure
 from optimizers.labelled import LabelledItem, LabelledSet
 from optimizers.metrics import LOWER_IS_BETTER, METRICS, metric_named
 from optimizers.strategies.judge_cache import in_threads, quiet_context
 from optimizers.strategies.metering import Ledger
 from optimizers.strategies.tuning import TunableRanker
+from optimizers.validation.report import MetricGain
 
 WORST = {"tau_b": -1.0, "mean_absolute_error": 1.0}
 """What an item counts that the ranker could not rank; 0 for the other metrics."""
@@ -92,18 +94,6 @@ def summary(
     return means
 
 
-@dataclass(frozen=True)
-class RankerComparison:
-    """A metric before and after on the same items, and the gain (positive is better, also for errors)."""
-
-    metric: str
-    before: Interval
-    after: Interval
-    gain: Interval
-    num_items: int
-    num_groups: int
-
-
 def compare(
     before: RankerEvaluation,
     after: RankerEvaluation,
@@ -112,7 +102,7 @@ def compare(
     *,
     level: float = 0.95,
     seed: int = 0,
-) -> RankerComparison | None:
+) -> MetricGain | None:
     """Return a metric before and after with paired intervals; None where no item can tell."""
     rows = [
         (item, old, new)
@@ -122,15 +112,31 @@ def compare(
     if not rows:
         return None
     groups = [item.group for item, _, _ in rows]
+    mean = partial(mean_interval, groups=groups, level=level, seed=seed)
     sign = -1 if metric in LOWER_IS_BETTER else 1
-    return RankerComparison(
-        metric,
-        mean_interval([old for _, old, _ in rows], groups, level=level, seed=seed),
-        mean_interval([new for _, _, new in rows], groups, level=level, seed=seed),
-        mean_interval([sign * (new - old) for _, old, new in rows], groups, level=level, seed=seed),
-        len(rows),
-        len(set(groups)),
+    return MetricGain(
+        metric=metric,
+        before=MetricFigure.of(mean([old for _, old, _ in rows])),
+        after=MetricFigure.of(mean([new for _, _, new in rows])),
+        gain=MetricFigure.of(mean([sign * (new - old) for _, old, new in rows])),
+        num_items=len(rows),
+        num_groups=len(set(groups)),
     )
+
+
+def compare_all(
+    before: RankerEvaluation,
+    after: RankerEvaluation,
+    items: Sequence[LabelledItem],
+    metric: str,
+    *,
+    level: float,
+    seed: int,
+) -> list[MetricGain]:
+    """Return every metric before and after, this one first; nothing where no item can tell by it."""
+    names = [metric, *(name for name in METRICS if name != metric)]
+    gains = [compare(before, after, items, name, level=level, seed=seed) for name in names]
+    return [] if gains[0] is None else [each for each in gains if each is not None]
 
 
 def usable(labelled: LabelledSet | Sequence[LabelledItem], metric: str) -> list[LabelledItem]:

@@ -7,19 +7,19 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Literal
 
-from character.statistics.intervals import LEAST_GROUPS, Interval, is_real
+from character.locale import wording
+from character.statistics.intervals import LEAST_GROUPS
 from optimizers.errors import OptimizerError
 from optimizers.labelled import LabelledItem, LabelledSet
 from optimizers.labelled.splits import blocks
-from optimizers.metrics import METRICS
 from optimizers.strategies.auto import LEAST_ITEMS as AUTO_LEAST
 from optimizers.strategies.auto import auto
 from optimizers.strategies.calibrate import PASSES
 from optimizers.strategies.options import TuningOptions
 from optimizers.strategies.task import AUTO, PREJUDGED, UNTUNED, Trial, TuningTask
 from optimizers.strategies.tuning import Tuning, tune
-from optimizers.validation.evaluation import RankerComparison, RankerEvaluation, compare, evaluate, usable
-from optimizers.validation.report import Verdict
+from optimizers.validation.evaluation import RankerEvaluation, compare, compare_all, evaluate, usable
+from optimizers.validation.report import Contender, LearningCurvePoint, MetricGain, Verdict
 
 LOCKED_FROM, LOCKED_FROM_GROUPS = 40, 20
 """From so many items and groups on a part is locked away; below, nested cross-validation uses every item."""
@@ -28,7 +28,6 @@ FOLDS = 5
 RESERVE = 1.25
 """What the held-out judging after tuning may take, relative to that before: re-asks and extra passes vary."""
 LEAST_ITEMS = 4
-MORE_CALLS = "allow more, about 25 for each labelled item"
 
 
 @dataclass(frozen=True)
@@ -43,26 +42,26 @@ class HeldOutSplit:
 class HeldOutResult:
     """What came of tuning: the tuning made for use, which strategy made it, and the gains on held-out items.
 
-    ``num_exhausted`` counts the parts for which ``auto`` had no calls left to try anything.
+    ``num_starved`` counts the parts for which ``auto`` had no calls left to try anything.
     """
 
     design: Literal["locked", "nested"]
     parts: list[HeldOutSplit]
     chosen: str
     tuning: Tuning
-    comparisons: list[RankerComparison]
-    trials: list[Trial]
+    metrics: list[MetricGain]
+    contenders: list[Contender]
     unmeasured: int
     unusable: int
     level: float
-    tuning_calls: int = 0
-    curve: list[tuple[int, Interval]] = field(default_factory=list)
-    num_exhausted: int = 0
+    tuning_calls: int
+    num_starved: int
+    curve: list[LearningCurvePoint] = field(default_factory=list)
 
     @property
-    def gain(self) -> RankerComparison | None:
+    def gain(self) -> MetricGain | None:
         """The optimized metric, None where no held-out item could tell."""
-        return self.comparisons[0] if self.comparisons else None
+        return self.metrics[0] if self.metrics else None
 
     @property
     def is_untuned(self) -> bool:
@@ -72,13 +71,12 @@ class HeldOutResult:
     @property
     def adopted(self) -> bool:
         """Whether the held-out gain lies above zero with its whole interval, and something was changed."""
-        gain = self.gain
-        return not self.is_untuned and gain is not None and is_real(gain.gain, gain.num_groups)
+        return not self.is_untuned and self.gain is not None and self.gain.is_real
 
     @property
     def verdict(self) -> Verdict:
         """How it ended."""
-        if self.num_exhausted == len(self.parts):
+        if self.num_starved == len(self.parts):
             return "starved"
         if self.is_untuned:
             return "untuned"
@@ -91,25 +89,11 @@ class HeldOutResult:
     @property
     def reason(self) -> str:
         """Why it was adopted or not, in a sentence."""
-        gain, verdict = self.gain, self.verdict
-        if verdict == "starved":
-            return f"the calls did not reach to try any tuning: {MORE_CALLS}"
-        if verdict == "untuned":
-            return "nothing was changed: no tuning was better than the ranker as it is by more than noise"
-        if gain is None:
-            return "no held-out item could tell whether it is better"
-        interval = f"{gain.gain.estimate:+.3f} [{gain.gain.low:+.3f}, {gain.gain.high:+.3f}]"
-        measured = f"the gain in {gain.metric} on {gain.num_items} held-out items"
-        of = f"{measured} is {interval} at the level {self.level:g}"
-        if verdict == "few_groups":
-            return f"{of}, on {gain.num_groups} groups of items: fewer than {LEAST_GROUPS} cannot tell"
-        if verdict == "gain":
-            return f"{of}: above zero"
-        of = f"{of}: not surely above zero"
-        if not self.num_exhausted:
-            return of
-        parts = f"in {self.num_exhausted} of {len(self.parts)} parts"
-        return f"{of}; {parts} the calls did not reach to try anything: {MORE_CALLS}"
+        words = wording("tuning.verdicts", "en")
+        reason = words[self.verdict].format(gain=self.gain, level=self.level, least=LEAST_GROUPS)
+        if self.verdict != "no_gain" or not self.num_starved:
+            return reason
+        return reason + words["starved_in_part"].format(starved=self.num_starved, parts=len(self.parts))
 
 
 @dataclass
@@ -138,9 +122,7 @@ class HeldOutValidation:
             before = self.measure(self.task.start, [item for part in parts for item in part.test])
             cost = ledger.spent - start
             _check_judged(before)
-            result = self._tuned(parts, items, before, cost, design)
-        result.unusable = len(labelled.items) - len(items)
-        return result
+            return self._tuned(parts, items, before, cost, design, len(labelled.items) - len(items))
 
     def measure(self, tuning: Tuning, items: Sequence[LabelledItem]) -> RankerEvaluation:
         """Return what the ranker makes of items under a tuning, asked as in a run."""
@@ -158,14 +140,11 @@ class HeldOutValidation:
 
     def tuned(self, items: Sequence[LabelledItem], budget: int) -> tuple[str, Tuning, list[Trial]]:
         """Return (the strategy that was used, what it made of the items, the trials of ``auto``)."""
-        if self.options.strategy == AUTO:
+        chosen, trials = self.options.strategy, list[Trial]()
+        if chosen == AUTO:
             chosen, tuning, trials = auto(self.task, items, budget)
         else:
-            chosen, tuning, trials = (
-                self.options.strategy,
-                self.task.run(self.options.strategy, items, budget),
-                [],
-            )
+            tuning = self.task.run(chosen, items, budget)
         return (chosen if tuning != self.task.start else UNTUNED), tuning, trials
 
     def _tuned(
@@ -175,10 +154,11 @@ class HeldOutValidation:
         before: RankerEvaluation,
         cost: int,
         design: Literal["locked", "nested"],
+        unusable: int,
     ) -> HeldOutResult:
         ledger = self.task.judge.ledger
         runs = len(parts) + (design == "nested")
-        after, tuning_calls, exhausted = RankerEvaluation({}, {}), 0, 0
+        after, tuning_calls, starved = RankerEvaluation({}, {}), 0, 0
         made: tuple[str, Tuning, list[Trial]] = (UNTUNED, self.task.start, [])
         if design == "nested" and self.options.strategy in PREJUDGED:
             self._prejudge(items, int(RESERVE * cost))
@@ -187,7 +167,7 @@ class HeldOutValidation:
             reserve = int(RESERVE * cost * (len(parts) - number) / len(parts))
             spent = ledger.spent
             made = self.tuned(part.train, (ledger.left - reserve) // (runs - number))
-            exhausted += self.options.strategy == AUTO and len(made[2]) == 1 and len(part.train) >= AUTO_LEAST
+            starved += self.options.strategy == AUTO and len(made[2]) == 1 and len(part.train) >= AUTO_LEAST
             tuning_calls = ledger.spent - spent
             self.on_stage("after")
             after = _joined(after, self.measure(made[1], part.test))
@@ -197,21 +177,20 @@ class HeldOutValidation:
             made = self.tuned(items, ledger.left)
             tuning_calls = ledger.spent - spent
         held = [item for part in parts for item in part.test]
+        metric, level, seed = self.options.metric, self.options.level, self.options.seed
         chosen, tuning, trials = made
-        missing = len(set(before.unmeasured) | set(after.unmeasured))
-        comparisons = self.compared(before, after, held)
         return HeldOutResult(
-            design,
-            parts,
-            chosen,
-            tuning,
-            comparisons,
-            trials,
-            missing,
-            0,
-            self.options.level,
+            design=design,
+            parts=parts,
+            chosen=chosen,
+            tuning=tuning,
+            metrics=compare_all(before, after, held, metric, level=level, seed=seed),
+            contenders=[Contender.model_validate(trial, from_attributes=True) for trial in trials],
+            unmeasured=len(set(before.unmeasured) | set(after.unmeasured)),
+            unusable=unusable,
+            level=level,
             tuning_calls=tuning_calls,
-            num_exhausted=exhausted,
+            num_starved=starved,
         )
 
     def _prejudge(self, items: list[LabelledItem], reserve: int) -> None:
@@ -224,19 +203,7 @@ class HeldOutValidation:
             self.on_stage("judging")
             judge.judgements(start, items, passes=passes)
 
-    def compared(
-        self, before: RankerEvaluation, after: RankerEvaluation, items: Sequence[LabelledItem]
-    ) -> list[RankerComparison]:
-        """Return every metric before and after, the optimized one first; without it nothing."""
-        first = self.options.metric
-        names = [first, *(name for name in METRICS if name != first)]
-        comparisons = [
-            compare(before, after, items, name, level=self.options.level, seed=self.options.seed)
-            for name in names
-        ]
-        return [] if comparisons[0] is None else [each for each in comparisons if each is not None]
-
-    def curve(self, result: HeldOutResult, budget: int) -> list[tuple[int, Interval]]:
+    def curve(self, result: HeldOutResult, budget: int) -> list[LearningCurvePoint]:
         """Return the held-out gain after tuning with fewer items, as far as ``budget`` calls reach.
 
         The strategy that was chosen runs on a half and a quarter of each training part (one part of the
@@ -247,7 +214,7 @@ class HeldOutValidation:
         if result.is_untuned or gain is None:
             return []
         ledger, held = self.task.judge.ledger, [item for part in result.parts for item in part.test]
-        points = [(_mean_size([part.train for part in result.parts]), gain.gain)]
+        points = [_point([part.train for part in result.parts], gain)]
         same_prompt = result.tuning.prompt_key == self.task.start.prompt_key
         judging = 0 if same_prompt else int(RESERVE * 2 * len(held))
         with ledger.allowance(budget):
@@ -265,7 +232,7 @@ class HeldOutValidation:
                     before, after, held, gain.metric, level=self.options.level, seed=self.options.seed
                 )
                 if comparison is not None:
-                    points.append((_mean_size(fewer), comparison.gain))
+                    points.append(_point(fewer, comparison))
         return points[::-1]
 
 
@@ -276,8 +243,8 @@ def _some(items: Sequence[LabelledItem], share: float, seed: int) -> list[Labell
     return order[: round(share * len(order))]
 
 
-def _mean_size(parts: Sequence[Sequence[LabelledItem]]) -> int:
-    return round(sum(map(len, parts)) / len(parts))
+def _point(parts: Sequence[Sequence[LabelledItem]], gain: MetricGain) -> LearningCurvePoint:
+    return LearningCurvePoint(num_items=round(sum(map(len, parts)) / len(parts)), gain=gain.gain)
 
 
 def plan_parts(

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
-from character.views.short import short_repr
+from character.records import Record
+from character.statistics.intervals import is_real
 from optimizers.artifact.records import MetricFigure
 from optimizers.calibration.calibration import Calibration
-from optimizers.validation.evaluation import RankerComparison
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
-
-    def __repr__(self) -> str:
-        return short_repr(self)
-
-    __str__ = __repr__
+class _Record(Record):
+    model_config = ConfigDict(ser_json_inf_nan="null")
 
 
 class MetricGain(_Record):
@@ -31,17 +26,10 @@ class MetricGain(_Record):
     num_items: int
     num_groups: int
 
-    @classmethod
-    def of(cls, comparison: RankerComparison) -> MetricGain:
-        """Return the record of a comparison."""
-        return cls(
-            metric=comparison.metric,
-            before=MetricFigure.of(comparison.before),
-            after=MetricFigure.of(comparison.after),
-            gain=MetricFigure.of(comparison.gain),
-            num_items=comparison.num_items,
-            num_groups=comparison.num_groups,
-        )
+    @property
+    def is_real(self) -> bool:
+        """Whether the gain lies above zero with its whole interval, on enough groups to say so."""
+        return is_real(self.gain.interval, self.num_groups)
 
 
 class Contender(_Record):
