@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal, get_args
@@ -53,7 +53,7 @@ def combine(
         raise UnknownNameError("aggregation method", method, METHODS)
     table = np.array([[np.nan if s is None else s for s in done.scores] for done in passes], dtype=float)
     table = _without_effects(table, passes, effects or {})
-    fitted = _BY_METHOD[method](table, passes)
+    fitted = _fitted(method, table, passes)
     rounded = np.round(np.clip(fitted.scores, 0.0, 1.0), 2)
     clipped = np.round(np.clip(fitted.probabilities, 0.0001, 0.9999), 4)  # nothing is certain
     probabilities = tuple(tuple(row) for row in clipped.tolist())
@@ -120,23 +120,17 @@ def _positions(table: Floats, passes: Sequence[RankingPass]) -> Ints:
     return places
 
 
-def _model(table: Floats, passes: Sequence[RankingPass]) -> Fitted:
-    return fit_scores(table, _positions(table, passes))
+def _fitted(method: Method, table: Floats, passes: Sequence[RankingPass]) -> Fitted:
+    if method == "bradley_terry":
+        return _bradley_terry(table)
+    if method in ("borda", "plackett_luce"):
+        fitted = _of(plackett_luce([_order(row) for row in table], table.shape[1]), len(table))
+        return replace(fitted, scores=borda(table)) if method == "borda" else fitted
+    fitted = fit_scores(table, _positions(table, passes))
+    return replace(fitted, scores=np.nanmean(table, axis=0)) if method == "mean" else fitted
 
 
-def _mean(table: Floats, passes: Sequence[RankingPass]) -> Fitted:
-    return replace(_model(table, passes), scores=np.nanmean(table, axis=0))
-
-
-def _plackett_luce(table: Floats, _passes: Sequence[RankingPass]) -> Fitted:
-    return _of(plackett_luce([_order(row) for row in table], table.shape[1]), len(table))
-
-
-def _borda(table: Floats, passes: Sequence[RankingPass]) -> Fitted:
-    return replace(_plackett_luce(table, passes), scores=borda(table))
-
-
-def _bradley_terry(table: Floats, _passes: Sequence[RankingPass]) -> Fitted:
+def _bradley_terry(table: Floats) -> Fitted:
     n = table.shape[1]
     wins = np.zeros((n, n))
     for row in table:
@@ -159,12 +153,3 @@ def _order(row: Floats) -> list[list[int]]:
     shown = [int(i) for i in np.flatnonzero(~np.isnan(row))]
     groups = order_by_score(tuple(float(row[i]) for i in shown))
     return [[shown[k] for k in group] for group in groups]
-
-
-_BY_METHOD: dict[Method, Callable[[Floats, Sequence[RankingPass]], Fitted]] = {
-    "model": _model,
-    "mean": _mean,
-    "borda": _borda,
-    "bradley_terry": _bradley_terry,
-    "plackett_luce": _plackett_luce,
-}

@@ -184,8 +184,20 @@ def _tuned(
                 **asked,
             )
         report = _with_cost(result.report, config, session.spent().cost_usd)
-        created_at = session.created_at.replace("+00:00", "Z")
-        artifact = _artifact(result.ranker, report, labelled, config.backends[judge].model_name, created_at)
+        data = "test" if report.design == "locked" else "folds"
+        rows = [each.model_dump(exclude={"num_groups"}) for each in report.metrics]
+        artifact = artifact_of(
+            result.ranker,
+            strategy=report.chosen,
+            model=config.backends[judge].model_name,
+            labelled=labelled,
+            adopted=report.adopted,
+            reason=report.reason,
+            created_at=session.created_at.replace("+00:00", "Z"),
+            character_version=__version__,
+            metrics=[MetricRow(data=data, **row) for row in rows],
+            rehearsal=report.rehearsal,
+        )
         save_artifact(session.folder / ARTIFACT_NAME, artifact)
         session.write(REPORT_NAME, report.model_dump_json(indent=2) + "\n")
         done = Optimized(result, report, artifact, session.folder)
@@ -246,25 +258,6 @@ def _log_into(path: Path) -> Iterator[None]:
         handler.close()
         logger.setLevel(before[0])
         logger.propagate = before[1]
-
-
-def _artifact(
-    ranker: Any, report: OptimizationReport, labelled: LabelledSet, model: str, created_at: str
-) -> RankerArtifact:
-    """Return the artifact of a tuned ranker with the metrics of its report."""
-    data = "test" if report.design == "locked" else "folds"
-    return artifact_of(
-        ranker,
-        strategy=report.chosen,
-        model=model,
-        labelled=labelled,
-        adopted=report.adopted,
-        reason=report.reason,
-        created_at=created_at,
-        character_version=__version__,
-        metrics=[MetricRow(data=data, **gain.model_dump(exclude={"num_groups"})) for gain in report.metrics],
-        rehearsal=report.rehearsal,
-    )
 
 
 @dataclass(frozen=True)

@@ -91,14 +91,15 @@ def check_labelled(labelled: LabelledSet, *, num_needed: int = 10) -> LabelledRe
     items = labelled.items
     tables = {item.id: _tables(item) for item in items}
     useful = [item for item in items if item.pairs()]
-    groups = len(blocks(useful))
+    groups, num_pairs = len(blocks(useful)), sum(len(item.pairs()) for item in items)
+    compared = {(of, pair) for of, table in tables.items() for said in table.values() for pair in said.votes}
     with_labels = [item for item in items if tables[item.id]]
     report = LabelledReport(
         num_items=len(items),
         num_groups=groups,
         num_labels=sum(len(table) for table in tables.values()),
-        num_pairs=sum(len(item.pairs()) for item in items),
-        num_tied=sum(_num_tied(item, tables[item.id]) for item in items),
+        num_pairs=num_pairs,
+        num_tied=len(compared) - num_pairs,
         traits=dict(Counter(str(item.trait["name"]) for item in items)),
         languages=dict(Counter(item.language for item in items)),
         raters=_raters(tables),
@@ -140,11 +141,6 @@ def _tables(item: LabelledItem) -> dict[str, _Verdict]:
             key = name if name not in table else f"{name} ({place})"
             table[key] = _Verdict(label, votes_of(label, len(item.candidates)))
     return table
-
-
-def _num_tied(item: LabelledItem, table: Mapping[str, _Verdict]) -> int:
-    compared = {pair for verdict in table.values() for pair in verdict.votes}
-    return len(compared) - len(item.pairs())
 
 
 def _raters(tables: Mapping[str, Mapping[str, _Verdict]]) -> tuple[RaterReport, ...]:
