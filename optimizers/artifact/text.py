@@ -82,14 +82,11 @@ def text_fault(text: str) -> str:
     """
     if len(text) > MOST_CHARACTERS:
         return f"a text of {len(text):,} characters, more than {MOST_CHARACTERS:,}"
-    header = _FIELD_HEADER.search(text)
-    if header:
+    if header := _FIELD_HEADER.search(text):
         return f"a text that forges a field of the prompt: {header[0][:40]!r}"
-    token = _CHAT_TEMPLATE.search(text)
-    if token:
+    if token := _CHAT_TEMPLATE.search(text):
         return f"a text that forges a turn of the conversation: {token[0]!r}"
-    hidden = _HIDDEN.search(text)
-    if hidden:
+    if hidden := _HIDDEN.search(text):
         return f"a hidden character, U+{ord(hidden[0]):04X}"
     odd = _ODD.search(text)
     return f"a control character or half a character, U+{ord(odd[0]):04X}" if odd else ""

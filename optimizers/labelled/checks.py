@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -94,6 +94,9 @@ def check_labelled(labelled: LabelledSet, *, num_needed: int = 10) -> LabelledRe
     groups, num_pairs = len(blocks(useful)), sum(len(item.pairs()) for item in items)
     compared = {(of, pair) for of, table in tables.items() for said in table.values() for pair in said.votes}
     with_labels = [item for item in items if tables[item.id]]
+    of_message: dict[str, list[str]] = defaultdict(list)
+    for item in items:
+        of_message[item.message_key].append(item.group)
     report = LabelledReport(
         num_items=len(items),
         num_groups=groups,
@@ -106,7 +109,8 @@ def check_labelled(labelled: LabelledSet, *, num_needed: int = 10) -> LabelledRe
         alpha=_alpha(with_labels),
         detectable_gain=detectable_gain(groups),
         duplicates=_duplicates(items),
-        **_shared(items),
+        shared_messages=tuple(item.id for item in items if len(of_message[item.message_key]) > 1),
+        across_groups=tuple(item.id for item in items if len(set(of_message[item.message_key])) > 1),
         identical_candidates=tuple(
             item.id for item in items if len(set(map(folded, item.candidates))) < len(item.candidates)
         ),
@@ -144,11 +148,10 @@ def _tables(item: LabelledItem) -> dict[str, _Verdict]:
 
 
 def _raters(tables: Mapping[str, Mapping[str, _Verdict]]) -> tuple[RaterReport, ...]:
-    items: Counter[str] = Counter()
+    items = Counter(name for table in tables.values() for name in table)
     alike: dict[str, list[bool]] = defaultdict(list)
     for table in tables.values():
         for name, verdict in table.items():
-            items[name] += 1
             others = [other.votes for key, other in table.items() if key != name]
             for pair, vote in verdict.votes.items():
                 rest = [votes[pair] for votes in others if pair in votes]
@@ -197,16 +200,6 @@ def _duplicates(items: Iterable[LabelledItem]) -> tuple[str, ...]:
             repeated.append(item.id)
         seen.add(key)
     return tuple(repeated)
-
-
-def _shared(items: Sequence[LabelledItem]) -> dict[str, tuple[str, ...]]:
-    """Return the items whose message another item has too, and those of them in several groups."""
-    groups: dict[str, list[str]] = defaultdict(list)
-    for item in items:
-        groups[item.message_key].append(item.group)
-    shared = tuple(item.id for item in items if len(groups[item.message_key]) > 1)
-    across = tuple(item.id for item in items if len(set(groups[item.message_key])) > 1)
-    return {"shared_messages": shared, "across_groups": across}
 
 
 def _cycles(item: LabelledItem, table: Mapping[str, _Verdict]) -> Iterable[Cycle]:
