@@ -40,7 +40,7 @@ from optimizers.artifact.records import MetricRow
 from optimizers.labelled import LabelledSet, read_labelled
 from optimizers.metrics import METRICS
 from optimizers.optimize import OptimizationResult, TuningProgress
-from optimizers.strategies.metering import RANKING, Ledger, metered
+from optimizers.strategies.metering import RANKING, Ledger
 from optimizers.strategies.options import TuningKeywords
 from optimizers.validation.evaluation import RankerComparison, RankerEvaluation, compare, evaluate, usable
 from optimizers.validation.report import OptimizationReport
@@ -272,11 +272,8 @@ class Measured:
 def measure(ranker: Any, labelled: LabelledSet, lm: Any, *, seed: int = 0, num_threads: int = 8) -> Measured:
     """Return what a ranker makes of a labelled set with a model; raises what stops ``optimize``, too."""
     ledger = Ledger(2**31)
-    own = ranker.deepcopy()
-    own.rank.lm = None
-    own.jurors = {name: metered(juror, ledger, RANKING) for name, juror in own.jurors.items()}
+    own, judge, _reflection = strategies.metered_models(ranker, ledger, {RANKING: lm})
     with _clear_errors(), dspy.context(**lean_settings()):
-        judge = metered(lm, ledger, RANKING)
         evaluation = evaluate(
             own, labelled.items, lm=judge, ledger=ledger, seed=seed, num_threads=num_threads
         )

@@ -50,17 +50,13 @@ def fit_biases(items: Sequence[JudgedItem]) -> tuple[tuple[tuple[float, ...], ..
     rows = _rows(items, sizes)
     if rows is None:
         return (), 0.0
-    places = _places(rows, sizes)
-    slope = round(float(np.clip(_length_slope(rows), -CAP, CAP)), 6)
-    return places, slope
-
-
-def _places(rows: _Rows, sizes: Sequence[int]) -> tuple[tuple[float, ...], ...]:
     target, design = _without_candidates(rows, np.column_stack([rows.design, rows.label]))
     effects, variances = _least_squares(target, design, rows.group)
     ends = np.cumsum(sizes)
     parts = zip(np.split(effects, ends)[:-1], np.split(variances, ends)[:-1], strict=True)
-    return tuple(row for part in parts if (row := _shrunk_places(*part)))
+    places = tuple(row for part in parts if (row := _shrunk_places(*part)))
+    slope = round(float(np.clip(_length_slope(rows), -CAP, CAP)), 6)
+    return places, slope
 
 
 def _length_slope(rows: _Rows) -> float:

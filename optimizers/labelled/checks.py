@@ -15,7 +15,7 @@ from character.statistics.agreement import krippendorff_alpha
 from character.text import fingerprint
 from optimizers.labelled.records import Label, LabelledItem, LabelledSet, folded
 from optimizers.labelled.splits import blocks
-from optimizers.labelled.votes import consensus_pairs, scores_of, votes_of
+from optimizers.labelled.votes import scores_of, votes_of
 
 TYPICAL_SPREAD = 0.25
 """Standard deviation of the gain per message in pairwise accuracy that is taken where none was measured."""
@@ -208,7 +208,7 @@ def _cycles(item: LabelledItem, table: Mapping[str, _Verdict]) -> Iterable[Cycle
         wins = [(i, j) if vote > 0.5 else (j, i) for (i, j), vote in verdict.votes.items() if vote != 0.5]
         if cycle := find_cycle(wins):
             yield Cycle(item=item.id, rater=name, candidates=cycle)
-    together = [(i, j) for i, j, _share in consensus_pairs(item.labels, len(item.candidates))]
+    together = [(i, j) for i, j, _share in item.pairs()]
     if len(table) > 1 and (cycle := find_cycle(together)):
         yield Cycle(item=item.id, rater="all raters", candidates=cycle)
 
