@@ -179,11 +179,9 @@ def _trait(given: Any, default: Mapping[str, Any] | str | None, where: str) -> d
     trait = default if given is None else given
     if isinstance(trait, str) and trait.strip():
         name, _, description = re.sub(r"：", ":", trait, count=1).partition(":")
-        named = bool(description.strip()) and len(name) <= 40
-        return {
-            "name": name.strip() if named else trait.strip(),
-            "description": description.strip() if named else trait.strip(),
-        }
+        if description.strip() and len(name) <= 40:
+            return {"name": name.strip(), "description": description.strip()}
+        return {"name": trait.strip()}
     if isinstance(trait, Mapping) and trait:
         return dict(trait)
     kind = "no trait" if trait is None else "a trait that is neither text nor fields"
