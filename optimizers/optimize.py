@@ -97,7 +97,7 @@ def optimize_ranker(
         raise OptimizerError(f"found a budget of {budget} calls.", expected="at least 1")
     ranker, ledger = find_ranker(program_or_ranker), Ledger(budget)
     with quiet_context():
-        own, lm, reflection = _models(ranker, ledger, dict(lms or {}))
+        own, lm, reflection = metered_models(ranker, ledger, dict(lms or {}))
         task = TuningTask(CachedJudge(own, lm, ledger, asked), tuning_of(own), reflection)
         watch = _Watch(task, budget, on_progress)
         validation = HeldOutValidation(task, watch.stage)
@@ -113,7 +113,7 @@ def optimize_ranker(
     return OptimizationResult(tuned if result.adopted else untouched, tuned, inner, result.tuning, report)
 
 
-def _models(ranker: Any, ledger: Ledger, lms: dict[str, Any]) -> tuple[Any, Any, Any]:
+def metered_models(ranker: Any, ledger: Ledger, lms: dict[str, Any]) -> tuple[Any, Any, Any]:
     """Return a copy of the ranker without a model of its own, and the metered judge and proposer."""
     import dspy
 

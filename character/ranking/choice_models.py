@@ -84,7 +84,12 @@ def plackett_luce(
     equals counts as if each were chosen from all that was left then (Breslow 1974), which keeps the
     likelihood concave.
     """
-    stages = [stage for order in orders for stage in _stages(order)]
+    stages: list[tuple[list[int], list[int]]] = []  # what was chosen, of what was left; the last is no choice
+    for order in orders:
+        left = [index for group in order for index in group]
+        for group in order[:-1]:
+            stages.append((list(group), left))
+            left = [index for index in left if index not in group]
 
     def derivatives(u: Floats) -> tuple[Floats, Floats]:
         gradient, information = np.zeros(num_candidates), np.zeros((num_candidates, num_candidates))
@@ -98,16 +103,6 @@ def plackett_luce(
         return gradient, information
 
     return _with_covariance(derivatives, _maximum(derivatives, (num_candidates,), prior_sd), prior_sd)
-
-
-def _stages(order: Sequence[Sequence[int]]) -> list[tuple[list[int], list[int]]]:
-    """Return (chosen, left) per group; the last group is no choice."""
-    left = [index for group in order for index in group]
-    stages = []
-    for group in order[:-1]:
-        stages.append((list(group), list(left)))
-        left = [index for index in left if index not in group]
-    return stages
 
 
 def _maximum(derivatives: _Derivatives, shape: tuple[int, ...], prior_sd: float) -> Floats:

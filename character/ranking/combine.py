@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, zip_longest
 from typing import Literal, get_args
 
 import numpy as np
@@ -14,7 +14,7 @@ from character.ranking.choice_models import Utilities, borda, bradley_terry, pla
 from character.ranking.score_model import Fitted, PositionEffects, expected_gain, fit_scores
 from character.records import RankingPass, order_by_score
 from character.statistics.agreement import kendall_tau_b
-from character.statistics.arrays import Floats, Ints
+from character.statistics.arrays import Floats
 
 Method = Literal["model", "mean", "borda", "bradley_terry", "plackett_luce"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -52,8 +52,11 @@ def combine(
     if method not in METHODS:
         raise UnknownNameError("aggregation method", method, METHODS)
     table = np.array([[np.nan if s is None else s for s in done.scores] for done in passes], dtype=float)
-    table = _without_effects(table, passes, effects or {})
-    fitted = _BY_METHOD[method](table, passes)
+    for row, done in enumerate(passes):
+        of_judge = (effects or {}).get((done.juror or done.model, len(done.shown)))
+        if of_judge is not None:
+            table[row, list(done.shown)] -= of_judge.effects
+    fitted = _fitted(method, table, passes)
     rounded = np.round(np.clip(fitted.scores, 0.0, 1.0), 2)
     clipped = np.round(np.clip(fitted.probabilities, 0.0001, 0.9999), 4)  # nothing is certain
     probabilities = tuple(tuple(row) for row in clipped.tolist())
@@ -85,10 +88,7 @@ def consistency(table: Floats) -> float | None:
 def _rounds(table: Floats) -> Floats:
     """Return passes of one candidate each as passes over all: the k-th has the k-th score of each."""
     columns = [column[~np.isnan(column)] for column in table.T]
-    rounds = np.full((max(len(column) for column in columns), len(columns)), np.nan)
-    for index, column in enumerate(columns):
-        rounds[: len(column), index] = column
-    return rounds
+    return np.array(list(zip_longest(*columns, fillvalue=np.nan)))
 
 
 def _same_verdicts(table: Floats) -> float | None:
@@ -105,38 +105,20 @@ def _same_verdicts(table: Floats) -> float | None:
     return round(float(np.mean(agreed)), 4) if agreed else None
 
 
-def _without_effects(table: Floats, passes: Sequence[RankingPass], effects: Effects) -> Floats:
-    for row, done in enumerate(passes):
-        of_judge = effects.get((done.juror or done.model, len(done.shown)))
-        if of_judge is not None:
-            table[row, list(done.shown)] -= of_judge.effects
-    return table
-
-
-def _positions(table: Floats, passes: Sequence[RankingPass]) -> Ints:
+def _fitted(method: Method, table: Floats, passes: Sequence[RankingPass]) -> Fitted:
+    if method == "bradley_terry":
+        return _bradley_terry(table)
+    if method in ("borda", "plackett_luce"):
+        fitted = _of(plackett_luce([_order(row) for row in table], table.shape[1]), len(table))
+        return replace(fitted, scores=borda(table)) if method == "borda" else fitted
     places = np.zeros(table.shape, dtype=np.int64)
     for row, done in enumerate(passes):
         places[row, list(done.shown)] = range(len(done.shown))
-    return places
+    fitted = fit_scores(table, places)
+    return replace(fitted, scores=np.nanmean(table, axis=0)) if method == "mean" else fitted
 
 
-def _model(table: Floats, passes: Sequence[RankingPass]) -> Fitted:
-    return fit_scores(table, _positions(table, passes))
-
-
-def _mean(table: Floats, passes: Sequence[RankingPass]) -> Fitted:
-    return replace(_model(table, passes), scores=np.nanmean(table, axis=0))
-
-
-def _plackett_luce(table: Floats, _passes: Sequence[RankingPass]) -> Fitted:
-    return _of(plackett_luce([_order(row) for row in table], table.shape[1]), len(table))
-
-
-def _borda(table: Floats, passes: Sequence[RankingPass]) -> Fitted:
-    return replace(_plackett_luce(table, passes), scores=borda(table))
-
-
-def _bradley_terry(table: Floats, _passes: Sequence[RankingPass]) -> Fitted:
+def _bradley_terry(table: Floats) -> Fitted:
     n = table.shape[1]
     wins = np.zeros((n, n))
     for row in table:
@@ -159,12 +141,3 @@ def _order(row: Floats) -> list[list[int]]:
     shown = [int(i) for i in np.flatnonzero(~np.isnan(row))]
     groups = order_by_score(tuple(float(row[i]) for i in shown))
     return [[shown[k] for k in group] for group in groups]
-
-
-_BY_METHOD: dict[Method, Callable[[Floats, Sequence[RankingPass]], Fitted]] = {
-    "model": _model,
-    "mean": _mean,
-    "borda": _borda,
-    "bradley_terry": _bradley_terry,
-    "plackett_luce": _plackett_luce,
-}

@@ -18,6 +18,8 @@ def balanced_orders(num_candidates: int, seed: int) -> Iterator[tuple[int, ...]]
     """
     rng = random.Random(seed)
     n = num_candidates
+    # 0, 1, n-1, 2, n-2, …: neighbours differ by each amount once.
+    zigzag = [(step + 1) // 2 if step % 2 else (n - step // 2) % n for step in range(n)]
     while True:
         dealt = rng.sample(range(n), n)
         shifts = rng.sample(range(n), n)
@@ -25,16 +27,11 @@ def balanced_orders(num_candidates: int, seed: int) -> Iterator[tuple[int, ...]]
         for shift in shifts:
             if shift in done:
                 continue
-            row = tuple(dealt[(step + shift) % n] for step in _zigzag(n))
+            row = tuple(dealt[(step + shift) % n] for step in zigzag)
             yield row
             yield row[::-1]
             # For an even n the reverse of a row is the row half a turn on.
             done |= {shift, (shift + n // 2) % n} if n % 2 == 0 else {shift}
-
-
-def _zigzag(n: int) -> list[int]:
-    """Return 0, 1, n-1, 2, n-2, …: neighbours differ by each amount once."""
-    return [(step + 1) // 2 if step % 2 else (n - step // 2) % n for step in range(n)]
 
 
 def round_robin(num_candidates: int, seed: int) -> list[tuple[int, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -30,7 +30,10 @@ class PositionEstimator:
 
     def add(self, ranking: Ranking) -> None:
         """Take a ranking's passes into account."""
-        for (judge, shown), passes in _blocks(ranking.passes).items():
+        blocks: dict[tuple[str, frozenset[int]], list[RankingPass]] = defaultdict(list)
+        for done in ranking.passes:
+            blocks[done.juror or done.model, frozenset(done.shown)].append(done)
+        for (judge, shown), passes in blocks.items():
             if len(shown) > 1 and len(passes) > 1:
                 self._sums.setdefault((judge, len(shown)), _Sums(len(shown))).add(sorted(shown), passes)
 
@@ -102,11 +105,3 @@ def _centred(values: Floats) -> Floats:
     by_candidate, by_pass = values.mean(axis=0, keepdims=True), values.mean(axis=1, keepdims=True)
     centred = values - by_candidate - by_pass + values.mean(axis=(0, 1), keepdims=True)
     return np.asarray(centred, dtype=float)
-
-
-def _blocks(passes: Iterable[RankingPass]) -> dict[tuple[str, frozenset[int]], list[RankingPass]]:
-    """Group passes by judge and by the set of candidates they showed."""
-    blocks: dict[tuple[str, frozenset[int]], list[RankingPass]] = defaultdict(list)
-    for done in passes:
-        blocks[done.juror or done.model, frozenset(done.shown)].append(done)
-    return blocks

@@ -172,13 +172,7 @@ class Ranker(RecipeModule):
         scores, fault, _detail = _read(_strategy(self.strategy), outputs, shown, max(shown) + 1)
         return scores, fault or ("unsuitable" if scores is None else "")
 
-    def _bench(
-        self,
-        message: Message | Sequence[Mapping[str, str]] | str,
-        candidates: Candidates | Sequence[str],
-        trait: Trait | Mapping[str, Any] | str,
-        seed: int,
-    ) -> _Bench:
+    def _bench(self, message: Any, candidates: Any, trait: Any, seed: int) -> _Bench:
         trait = as_trait(trait)
         message = as_message(message, trait)
         return _Bench(self, message, as_candidate_set(candidates, message), trait, seed)
@@ -255,7 +249,6 @@ class _Bench:
         }
 
     def ask(self, shown: Sequence[Shown]) -> None:
-        """Put questions on the list."""
         first = len(self.asked)
         self.asked += shown
         self.pending |= dict.fromkeys(range(first, len(self.asked)), "")
@@ -305,11 +298,9 @@ class _Bench:
         return 2 * silent >= len(self.done) or len(judged) < self.number
 
     def combine(self) -> None:
-        """Take everything that was said so far together."""
         self.combined = combine(self.passes(), self.number, method=self.method)
 
     def ranking(self) -> Ranking:
-        """Return what it all amounts to."""
         passes = self.passes()
         facts: dict[str, Any] = {
             "message_id": self.message.id,

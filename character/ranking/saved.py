@@ -53,8 +53,14 @@ def with_tuned_ranker(config: Config) -> Config:
     """
     if config.ranking.ranker is None:
         return config
-    artifact = _checked(config.ranking.ranker)
-    given, ranking = artifact.ranker, config.ranking
+    artifact, ranking = _read(config.ranking.ranker), config.ranking
+    given = artifact.ranker
+    if faults := refusals(artifact, Ranker(strategy=given.strategy)):
+        raise ArtifactError(
+            f"{ranking.ranker} does not fit today's ranker: {'; '.join(faults[:5])}.",
+            expected="a ranker saved with the same fields, and examples that it can read",
+            fix="tune it again with `character optimize`.",
+        )
     if "strategy" in ranking.model_fields_set and ranking.strategy != given.strategy:
         raise ConfigError(
             f"{ranking.ranker} judges by {given.strategy}, ranking.strategy is {ranking.strategy}.",
@@ -133,16 +139,3 @@ def keep_ranker(folder: Path, config: Config) -> Config:
             fix="start a new run with another --out.",
         )
     return config.model_copy(update={"ranking": config.ranking.model_copy(update={"ranker": str(copy)})})
-
-
-def _checked(path: str) -> RankerArtifact:
-    """Return a saved ranker that fits the rankers of today."""
-    artifact = _read(path)
-    faults = refusals(artifact, Ranker(strategy=artifact.ranker.strategy))
-    if faults:
-        raise ArtifactError(
-            f"{path} does not fit today's ranker: {'; '.join(faults[:5])}.",
-            expected="a ranker saved with the same fields, and examples that it can read",
-            fix="tune it again with `character optimize`.",
-        )
-    return artifact

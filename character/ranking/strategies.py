@@ -127,14 +127,12 @@ class Plan:
         self, name: StrategyName, num_candidates: int, passes: int, tournament: Tournament, seed: int
     ) -> None:
         self.name, self.num_candidates, self.passes, self.seed = name, num_candidates, passes, seed
-        self.rounds = math.ceil(math.log2(num_candidates)) if self._is_swiss(tournament) else 1
+        is_swiss = name == "pairwise" and tournament == "swiss"
+        self.rounds = math.ceil(math.log2(num_candidates)) if is_swiss else 1
         self._tournament = tournament
         self._orders: Iterator[tuple[int, ...]] = balanced_orders(num_candidates, seed)
         self._met: set[frozenset[int]] = set()
         self._turn = count()
-
-    def _is_swiss(self, tournament: Tournament) -> bool:
-        return self.name == "pairwise" and tournament == "swiss"
 
     def round(self, points: list[float]) -> list[tuple[int, ...]]:
         """Return what the next round of the first part shows; ``points`` so far steer a Swiss tournament."""

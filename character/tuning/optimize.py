@@ -38,7 +38,7 @@ from optimizers.artifact.artifact import RankerArtifact, apply_artifact, artifac
 from optimizers.artifact.records import MetricRow
 from optimizers.labelled import LabelledSet, read_labelled
 from optimizers.optimize import OptimizationResult, TuningProgress
-from optimizers.strategies.metering import RANKING, Ledger, metered
+from optimizers.strategies.metering import RANKING, Ledger
 from optimizers.strategies.options import TuningKeywords
 from optimizers.validation.evaluation import RankerEvaluation, compare_all, evaluate, usable
 from optimizers.validation.report import MetricGain, OptimizationReport
@@ -182,8 +182,20 @@ def _tuned(
                 **asked,
             )
         report = _with_cost(result.report, config, session.spent().cost_usd)
-        created_at = session.created_at.replace("+00:00", "Z")
-        artifact = _artifact(result.ranker, report, labelled, config.backends[judge].model_name, created_at)
+        data = "test" if report.design == "locked" else "folds"
+        rows = [each.model_dump(exclude={"num_groups"}) for each in report.metrics]
+        artifact = artifact_of(
+            result.ranker,
+            strategy=report.chosen,
+            model=config.backends[judge].model_name,
+            labelled=labelled,
+            adopted=report.adopted,
+            reason=report.reason,
+            created_at=session.created_at.replace("+00:00", "Z"),
+            character_version=__version__,
+            metrics=[MetricRow(data=data, **row) for row in rows],
+            rehearsal=report.rehearsal,
+        )
         save_artifact(session.folder / ARTIFACT_NAME, artifact)
         session.write(REPORT_NAME, report.model_dump_json(indent=2) + "\n")
         done = Optimized(result, report, artifact, session.folder)
@@ -246,25 +258,6 @@ def _log_into(path: Path) -> Iterator[None]:
         logger.propagate = before[1]
 
 
-def _artifact(
-    ranker: Any, report: OptimizationReport, labelled: LabelledSet, model: str, created_at: str
-) -> RankerArtifact:
-    """Return the artifact of a tuned ranker with the metrics of its report."""
-    data = "test" if report.design == "locked" else "folds"
-    return artifact_of(
-        ranker,
-        strategy=report.chosen,
-        model=model,
-        labelled=labelled,
-        adopted=report.adopted,
-        reason=report.reason,
-        created_at=created_at,
-        character_version=__version__,
-        metrics=[MetricRow(data=data, **gain.model_dump(exclude={"num_groups"})) for gain in report.metrics],
-        rehearsal=report.rehearsal,
-    )
-
-
 @dataclass(frozen=True)
 class Measured:
     """A ranker on a labelled set: its scores and faults, and the calls and tokens it took."""
@@ -277,11 +270,8 @@ class Measured:
 def measure(ranker: Any, labelled: LabelledSet, lm: Any, *, seed: int = 0, num_threads: int = 8) -> Measured:
     """Return what a ranker makes of a labelled set with a model; raises what stops ``optimize``, too."""
     ledger = Ledger(2**31)
-    own = ranker.deepcopy()
-    own.rank.lm = None
-    own.jurors = {name: metered(juror, ledger, RANKING) for name, juror in own.jurors.items()}
+    own, judge, _reflection = strategies.metered_models(ranker, ledger, {RANKING: lm})
     with _clear_errors(), dspy.context(**lean_settings()):
-        judge = metered(lm, ledger, RANKING)
         evaluation = evaluate(
             own, labelled.items, lm=judge, ledger=ledger, seed=seed, num_threads=num_threads
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from optimizers.artifact.records import FieldFacts
 from optimizers.artifact.text import value_fault
@@ -30,7 +30,7 @@ def field_facts(signature: Any) -> tuple[FieldFacts, ...]:
     return tuple(
         FieldFacts(
             name=name,
-            role=_role(name, signature),
+            role="input" if name in signature.input_fields else "output",
             type=type_name(field.annotation),
             description=str((field.json_schema_extra or {}).get("desc") or ""),
         )
@@ -70,10 +70,6 @@ def _judgement_fault(demo: dict[str, Any], ranker: Any) -> str:
     outputs = {name: value for name, value in demo.items() if name in ranker.rank.signature.output_fields}
     _, fault = ranker.read(outputs, range(number))
     return "" if fault in ("", "unsuitable") else f"its outputs are no judgement of its responses ({fault})"
-
-
-def _role(name: str, signature: Any) -> Literal["input", "output"]:
-    return "input" if name in signature.input_fields else "output"
 
 
 def _fits(value: Any, annotation: Any) -> bool:

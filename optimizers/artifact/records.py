@@ -6,11 +6,11 @@ import json
 import math
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from character.records import Record
 from character.statistics.intervals import Interval
 from character.text import fingerprint
-from character.views.short import short_repr
 
 MOST_DEMOS = 64
 
@@ -23,16 +23,7 @@ Count = Annotated[int, Field(strict=True, ge=0, le=10_000_000)]
 Yes = Annotated[bool, Field(strict=True)]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def __repr__(self) -> str:
-        return short_repr(self)
-
-    __str__ = __repr__
-
-
-class RankerSettings(_Record):
+class RankerSettings(Record):
     """How the ranker asks: the arguments of ``Ranker`` that belong to what was measured, in their own ranges.
 
     ``temperature`` is the sampling temperature that was chosen with the instructions, None for the backend's
@@ -55,7 +46,7 @@ class RankerSettings(_Record):
         return self
 
 
-class FieldFacts(_Record):
+class FieldFacts(Record):
     """One field of the signature: its name, whether it is an input or an output, its type and description."""
 
     name: Annotated[str, Field(strict=True, pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
@@ -64,7 +55,7 @@ class FieldFacts(_Record):
     description: Line = ""
 
 
-class SignatureFacts(_Record):
+class SignatureFacts(Record):
     """The signature that was tuned: its name, its fields in order, and the digest of its own instructions."""
 
     name: Name
@@ -77,7 +68,7 @@ class SignatureFacts(_Record):
         return fingerprint([field.model_dump(mode="json") for field in self.fields])
 
 
-class LabelledFacts(_Record):
+class LabelledFacts(Record):
     """The labelled set that was tuned on: its name, fingerprint, number of items, and its known languages."""
 
     name: Short = ""
@@ -86,7 +77,7 @@ class LabelledFacts(_Record):
     languages: tuple[Short, ...] = Field(default=(), max_length=64)
 
 
-class MetricFigure(_Record):
+class MetricFigure(Record):
     """An estimate with its interval; ``low`` and ``high`` are None where there is none."""
 
     estimate: Number
@@ -106,7 +97,7 @@ class MetricFigure(_Record):
         return Interval(self.estimate, low, math.inf if self.high is None else self.high)
 
 
-class MetricRow(_Record):
+class MetricRow(Record):
     """One metric before and after tuning, with the gain between them, on ``num_items`` items.
 
     ``data`` says which items: ``test`` (a locked part), ``folds`` (nested cross-validation) or ``recheck``.
@@ -120,14 +111,14 @@ class MetricRow(_Record):
     num_items: Count
 
 
-class Versions(_Record):
+class Versions(Record):
     """The versions it was made with."""
 
     character: Short
     dspy: Short
 
 
-class RankerArtifact(_Record):
+class RankerArtifact(Record):
     """A tuned ranker as a file holds it. Nothing in it is code, names a server, or sets up a language model.
 
     ``strategy`` is the tuning strategy, ``model`` the judge's model string; ``adopted`` whether the held-out

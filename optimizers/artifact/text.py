@@ -6,7 +6,8 @@ import json
 import math
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -68,8 +69,8 @@ def parse_plain(data: bytes, where: str) -> Any:
         raise ArtifactError(f"{where}: {error.found}", expected=error.expected) from None
     except (ValueError, RecursionError) as error:
         raise ArtifactError(f"{where}: not plain JSON ({error}).") from None
-    for place, fault in _faults(value, ""):
-        raise ArtifactError(f"{where}: {place or 'the whole'}: {fault}.")
+    if fault := value_fault(value):
+        raise ArtifactError(f"{where}: {fault}.")
     return value
 
 
@@ -81,14 +82,11 @@ def text_fault(text: str) -> str:
     """
     if len(text) > MOST_CHARACTERS:
         return f"a text of {len(text):,} characters, more than {MOST_CHARACTERS:,}"
-    header = _FIELD_HEADER.search(text)
-    if header:
+    if header := _FIELD_HEADER.search(text):
         return f"a text that forges a field of the prompt: {header[0][:40]!r}"
-    token = _CHAT_TEMPLATE.search(text)
-    if token:
+    if token := _CHAT_TEMPLATE.search(text):
         return f"a text that forges a turn of the conversation: {token[0]!r}"
-    hidden = _HIDDEN.search(text)
-    if hidden:
+    if hidden := _HIDDEN.search(text):
         return f"a hidden character, U+{ord(hidden[0]):04X}"
     odd = _ODD.search(text)
     return f"a control character or half a character, U+{ord(odd[0]):04X}" if odd else ""
@@ -115,46 +113,38 @@ def pretty(value: Any, *, indent: int = 0) -> str:
     """Return JSON for people and for ``diff``: keys sorted, one to a line; so are an example's fields."""
     if not isinstance(value, dict | list) or not value:
         return _on_one_line(value)
-    pad = "  " * (indent + 1)
-    if isinstance(value, dict):
-        lines = [
-            f"{pad}{json.dumps(key, ensure_ascii=False)}: {_inner(key, value[key], indent + 1)}"
-            for key in sorted(value)
-        ]
-        opened, closed = "{", "}"
-    else:
-        lines = [pad + pretty(item, indent=indent + 1) for item in value]
-        opened, closed = "[", "]"
-    return f"{opened}\n" + ",\n".join(lines) + f"\n{'  ' * indent}{closed}"
+    if isinstance(value, list):
+        return _block("[]", [pretty(item, indent=indent + 1) for item in value], indent)
+    lines = [f"{_on_one_line(key)}: {_inner(key, value[key], indent + 1)}" for key in sorted(value)]
+    return _block("{}", lines, indent)
 
 
 def _inner(key: str, value: Any, indent: int) -> str:
-    if key in ("demos", "fields") and isinstance(value, list) and value:
-        pad = "  " * (indent + 1)
-        one = _demo if key == "demos" else _on_one_line
-        items = ",\n".join(pad + one(item, indent + 1) for item in value)
-        return f"[\n{items}\n{'  ' * indent}]"
+    if key == "demos" and value:
+        return _block("[]", [_demo(demo, indent + 1) for demo in value], indent)
+    if key == "fields" and value:
+        return _block("[]", map(_on_one_line, value), indent)
     numbers = isinstance(value, list) and all(isinstance(item, int | float) for item in value)
     return _on_one_line(value) if numbers else pretty(value, indent=indent)
 
 
 def _demo(demo: dict[str, Any], indent: int) -> str:
-    pad = "  " * (indent + 1)
-    lines = [f"{pad}{_on_one_line(key)}: {_on_one_line(demo[key])}" for key in sorted(demo)]
-    return "{\n" + ",\n".join(lines) + "\n" + "  " * indent + "}"
+    return _block("{}", [f"{_on_one_line(key)}: {_on_one_line(demo[key])}" for key in sorted(demo)], indent)
 
 
-def _on_one_line(value: Any, _indent: int = 0) -> str:
+def _block(brackets: str, lines: Iterable[str], indent: int) -> str:
+    pad = "\n" + "  " * indent
+    return f"{brackets[0]}{pad}  " + f",{pad}  ".join(lines) + f"{pad}{brackets[1]}"
+
+
+def _on_one_line(value: Any) -> str:
     # Keys stay in their order: a trait is shown to the judge as it stands.
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def _depth(text: str) -> int:
-    deepest = depth = 0
-    for char in re.sub(r"[^\[\]{}]", "", _STRING.sub("", text)):
-        depth += 1 if char in "[{" else -1
-        deepest = max(deepest, depth)
-    return deepest
+    brackets = re.sub(r"[^\[\]{}]", "", _STRING.sub("", text))
+    return max(accumulate((1 if char in "[{" else -1 for char in brackets), initial=0))
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

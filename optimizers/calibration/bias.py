@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,20 +50,13 @@ def fit_biases(items: Sequence[JudgedItem]) -> tuple[tuple[tuple[float, ...], ..
     rows = _rows(items, sizes)
     if rows is None:
         return (), 0.0
-    places = _places(rows, sizes)
-    slope = round(float(np.clip(_length_slope(rows), -CAP, CAP)), 6)
-    return places, slope
-
-
-def _places(rows: _Rows, sizes: Sequence[int]) -> tuple[tuple[float, ...], ...]:
     target, design = _without_candidates(rows, np.column_stack([rows.design, rows.label]))
     effects, variances = _least_squares(target, design, rows.group)
-    rows_of_places, start = [], 0
-    for size in sizes:
-        part = slice(start, start + size)
-        rows_of_places.append(_shrunk_places(effects[part], variances[part]))
-        start += size
-    return tuple(row for row in rows_of_places if row)
+    ends = np.cumsum(sizes)
+    parts = zip(np.split(effects, ends)[:-1], np.split(variances, ends)[:-1], strict=True)
+    places = tuple(row for part in parts if (row := _shrunk_places(*part)))
+    slope = round(float(np.clip(_length_slope(rows), -CAP, CAP)), 6)
+    return places, slope
 
 
 def _length_slope(rows: _Rows) -> float:
@@ -82,20 +75,19 @@ def _length_slope(rows: _Rows) -> float:
 
 def _rows(items: Sequence[JudgedItem], sizes: Sequence[int]) -> _Rows | None:
     parts = [
-        (number, part)
+        (*part, np.full(len(part[0]), number))
         for number, item in enumerate(items)
         for each in item.passes
         if len(each.shown) > 1 and (part := _pass_rows(item, each, sizes)) is not None
     ]
     if not parts:
         return None
-    item_of = np.repeat([number for number, _ in parts], [len(part[0]) for _, part in parts])
+    score, label, design, shown, item_of = (np.concatenate(column) for column in zip(*parts, strict=True))
     widest = max(len(item.labels) for item in items)
-    shown = np.concatenate([part[3] for _, part in parts])
     return _Rows(
-        np.concatenate([part[0] for _, part in parts]),
-        np.concatenate([part[1] for _, part in parts]),
-        np.concatenate([part[2] for _, part in parts]),
+        score,
+        label,
+        design,
         np.unique(item_of * widest + shown, return_inverse=True)[1],
         np.unique([items[i].group or f"item {i}" for i in item_of], return_inverse=True)[1],
     )
@@ -110,19 +102,16 @@ def _pass_rows(
     design[:, start : start + len(each.shown)] = np.eye(len(each.shown))
     if len(item.lengths):
         design[:, -1] = centred_logs([item.lengths[i] for i in each.shown])
-    judged = list(_known(item, each))
+    judged = [
+        (place, index, score, label)
+        for place, index in enumerate(each.shown)
+        if (score := each.scores[index]) is not None and (label := item.labels[index]) is not None
+    ]
     if len(judged) < 2:
         return None
     place, shown, scores, labels = (np.asarray(column) for column in zip(*judged, strict=True))
     design = design[place]
     return scores - scores.mean(), labels - labels.mean(), design - design.mean(axis=0), shown
-
-
-def _known(item: JudgedItem, each: JudgedPass) -> Iterator[tuple[int, int, float, float]]:
-    for place, index in enumerate(each.shown):
-        score, label = each.scores[index], item.labels[index]
-        if score is not None and label is not None:
-            yield place, index, score, label
 
 
 def _without_candidates(rows: _Rows, design: Floats) -> tuple[Floats, Floats]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from character.statistics.agreement import krippendorff_alpha
 from character.text import fingerprint
 from optimizers.labelled.records import Label, LabelledItem, LabelledSet, folded
 from optimizers.labelled.splits import blocks
-from optimizers.labelled.votes import consensus_pairs, scores_of, votes_of
+from optimizers.labelled.votes import scores_of, votes_of
 
 TYPICAL_SPREAD = 0.25
 """Standard deviation of the gain per message in pairwise accuracy that is taken where none was measured."""
@@ -91,21 +91,26 @@ def check_labelled(labelled: LabelledSet, *, num_needed: int = 10) -> LabelledRe
     items = labelled.items
     tables = {item.id: _tables(item) for item in items}
     useful = [item for item in items if item.pairs()]
-    groups = len(blocks(useful))
+    groups, num_pairs = len(blocks(useful)), sum(len(item.pairs()) for item in items)
+    compared = {(of, pair) for of, table in tables.items() for said in table.values() for pair in said.votes}
     with_labels = [item for item in items if tables[item.id]]
+    of_message: dict[str, list[str]] = defaultdict(list)
+    for item in items:
+        of_message[item.message_key].append(item.group)
     report = LabelledReport(
         num_items=len(items),
         num_groups=groups,
         num_labels=sum(len(table) for table in tables.values()),
-        num_pairs=sum(len(item.pairs()) for item in items),
-        num_tied=sum(_num_tied(item, tables[item.id]) for item in items),
+        num_pairs=num_pairs,
+        num_tied=len(compared) - num_pairs,
         traits=dict(Counter(str(item.trait["name"]) for item in items)),
         languages=dict(Counter(item.language for item in items)),
         raters=_raters(tables),
         alpha=_alpha(with_labels),
         detectable_gain=detectable_gain(groups),
         duplicates=_duplicates(items),
-        **_shared(items),
+        shared_messages=tuple(item.id for item in items if len(of_message[item.message_key]) > 1),
+        across_groups=tuple(item.id for item in items if len(set(of_message[item.message_key])) > 1),
         identical_candidates=tuple(
             item.id for item in items if len(set(map(folded, item.candidates))) < len(item.candidates)
         ),
@@ -142,17 +147,11 @@ def _tables(item: LabelledItem) -> dict[str, _Verdict]:
     return table
 
 
-def _num_tied(item: LabelledItem, table: Mapping[str, _Verdict]) -> int:
-    compared = {pair for verdict in table.values() for pair in verdict.votes}
-    return len(compared) - len(item.pairs())
-
-
 def _raters(tables: Mapping[str, Mapping[str, _Verdict]]) -> tuple[RaterReport, ...]:
-    items: Counter[str] = Counter()
+    items = Counter(name for table in tables.values() for name in table)
     alike: dict[str, list[bool]] = defaultdict(list)
     for table in tables.values():
         for name, verdict in table.items():
-            items[name] += 1
             others = [other.votes for key, other in table.items() if key != name]
             for pair, vote in verdict.votes.items():
                 rest = [votes[pair] for votes in others if pair in votes]
@@ -203,23 +202,13 @@ def _duplicates(items: Iterable[LabelledItem]) -> tuple[str, ...]:
     return tuple(repeated)
 
 
-def _shared(items: Sequence[LabelledItem]) -> dict[str, tuple[str, ...]]:
-    """Return the items whose message another item has too, and those of them in several groups."""
-    groups: dict[str, list[str]] = defaultdict(list)
-    for item in items:
-        groups[item.message_key].append(item.group)
-    shared = tuple(item.id for item in items if len(groups[item.message_key]) > 1)
-    across = tuple(item.id for item in items if len(set(groups[item.message_key])) > 1)
-    return {"shared_messages": shared, "across_groups": across}
-
-
 def _cycles(item: LabelledItem, table: Mapping[str, _Verdict]) -> Iterable[Cycle]:
     """Yield one cycle per rater who has any, and one of all raters together."""
     for name, verdict in table.items():
         wins = [(i, j) if vote > 0.5 else (j, i) for (i, j), vote in verdict.votes.items() if vote != 0.5]
         if cycle := find_cycle(wins):
             yield Cycle(item=item.id, rater=name, candidates=cycle)
-    together = [(i, j) for i, j, _share in consensus_pairs(item.labels, len(item.candidates))]
+    together = [(i, j) for i, j, _share in item.pairs()]
     if len(table) > 1 and (cycle := find_cycle(together)):
         yield Cycle(item=item.id, rater="all raters", candidates=cycle)
 

@@ -244,5 +244,4 @@ def _is_text(value: object) -> bool:
 def _set(path: Path | str, items: Iterable[Mapping[str, Any]], dropped: Counter[str]) -> LabelledSet:
     read = [item_of(item, f"{path}, item {number}") for number, item in enumerate(items, 1)]
     labelled = joined(read, Path(path).stem)
-    counts = {reason: count for reason, count in (dropped + Counter(labelled.dropped)).items() if count}
-    return labelled.model_copy(update={"dropped": counts})
+    return labelled.model_copy(update={"dropped": dict(dropped + Counter(labelled.dropped))})

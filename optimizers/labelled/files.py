@@ -25,7 +25,7 @@ _SHAPE = (
 _KEYS = ("id", "message", *list(LabelledItem.model_fields)[1:])
 _DROPPED_AS = {"": "empty", "skip": "skipped", "unsuitable": "unsuitable"}
 _ALIASES = {"prompt": "message", "type": "kind", "responses": "candidates"}
-_SPACE = re.compile(r"[ \t\r\n]*")
+_VISIBLE = re.compile(r"[^ \t\r\n]")
 
 
 def read_labelled(path: Path | str, *, trait: Mapping[str, Any] | str | None = None) -> LabelledSet:
@@ -103,11 +103,11 @@ def rows_of(path: Path | str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (where, row) for each JSON object of a file, whether one after the other or in a list."""
     text = _text_of(path)
     decoder = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_without_repeats)
-    at = _past_space(text, 0)
-    while at < len(text):
-        where = f"{path}, line {text.count(chr(10), 0, at) + 1}"
+    at = 0
+    while begun := _VISIBLE.search(text, at):
+        where = f"{path}, line {text.count(chr(10), 0, begun.start()) + 1}"
         try:
-            value, end = decoder.raw_decode(text, at)
+            value, at = decoder.raw_decode(text, begun.start())
         except json.JSONDecodeError as error:
             fault = f"{path}, line {error.lineno}, column {error.colno}: not valid JSON ({error.msg})."
             raise LabelledError(fault, expected=_SHAPE, fix="correct that row.") from None
@@ -121,7 +121,6 @@ def rows_of(path: Path | str) -> Iterator[tuple[str, dict[str, Any]]]:
             if not isinstance(row, dict):
                 raise _problem(place, f"found {type(row).__name__} where an item should be.")
             yield place, row
-        at = _past_space(text, end)
 
 
 def item_of(row: Mapping[str, Any], where: str, trait: Mapping[str, Any] | str | None = None) -> LabelledItem:
@@ -142,7 +141,10 @@ def item_of(row: Mapping[str, Any], where: str, trait: Mapping[str, Any] | str |
     try:
         item = LabelledItem.model_validate(fields)
     except ValidationError as error:
-        raise _invalid(where, error) from None
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"]).replace("turns", "message")
+        fault = first["msg"].removeprefix("Value error, ")
+        raise _problem(where, f"{field}: {fault}." if field else f"{fault}.") from None
     if "language" in fields:
         return item
     return item.model_copy(update={"language": detect_language(item.turns[-1].content)})
@@ -177,11 +179,9 @@ def _trait(given: Any, default: Mapping[str, Any] | str | None, where: str) -> d
     trait = default if given is None else given
     if isinstance(trait, str) and trait.strip():
         name, _, description = re.sub(r"：", ":", trait, count=1).partition(":")
-        named = bool(description.strip()) and len(name) <= 40
-        return {
-            "name": name.strip() if named else trait.strip(),
-            "description": description.strip() if named else trait.strip(),
-        }
+        if description.strip() and len(name) <= 40:
+            return {"name": name.strip(), "description": description.strip()}
+        return {"name": trait.strip()}
     if isinstance(trait, Mapping) and trait:
         return dict(trait)
     kind = "no trait" if trait is None else "a trait that is neither text nor fields"
@@ -213,11 +213,6 @@ def _text_of(path: Path | str) -> str:
         raise _problem(f"{path}, line {line}", fault, "UTF-8 text") from None
 
 
-def _past_space(text: str, at: int) -> int:
-    space = _SPACE.match(text, at)
-    return space.end() if space else at
-
-
 def _no_constant(name: str) -> float:
     raise ValueError(f"found {name}, which is no finite number")
 
@@ -228,13 +223,6 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         repeated = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
         raise ValueError(f"the field {repeated!r} stands twice in one object")
     return fields
-
-
-def _invalid(where: str, error: ValidationError) -> LabelledError:
-    first = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"]).replace("turns", "message")
-    fault = first["msg"].removeprefix("Value error, ")
-    return _problem(where, f"{field}: {fault}." if field else f"{fault}.")
 
 
 def _problem(where: str, fault: str, expected: str = _SHAPE) -> LabelledError:

@@ -13,8 +13,7 @@ from pydantic import Field, model_validator
 
 from character.records import Record, Turn
 from character.text import fingerprint, fold
-from optimizers.labelled import splits
-from optimizers.labelled.votes import consensus, consensus_pairs
+from optimizers.labelled import splits, votes
 
 Index = Annotated[int, Field(strict=True, ge=0)]
 """The position of a candidate in its item, from 0."""
@@ -98,21 +97,8 @@ class LabelledItem(Record):
         """What items with the same message share: the turns without width, case, punctuation and spacing."""
         return fingerprint(["message", *([turn.role, folded(turn.content)] for turn in self.turns)])
 
-    def consensus(self) -> list[float | None]:
-        """Return one score in 0..1 per candidate, the mean over raters; None where nobody said anything.
-
-        A rater's scores count as they are; an order counts by mid-rank (best 1, worst 0), choices by the
-        share of comparisons won. Of several parts of one label the first of these counts.
-        """
-        return consensus(self.labels, len(self.candidates))
-
-    def pairs(self) -> list[tuple[int, int, float]]:
-        """Return (i, j, share) for each pair of which the raters put i first on the whole; share in (0.5, 1].
-
-        Every rater has one vote per pair (a tie is half a vote), from scores, order and choices alike.
-        Pairs that the votes tie, or that nobody compared, are left out.
-        """
-        return consensus_pairs(self.labels, len(self.candidates))
+    consensus = votes.consensus
+    pairs = votes.pairs
 
 
 class LabelledSet(Record):

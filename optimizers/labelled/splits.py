@@ -98,16 +98,11 @@ def _parts(items: Sequence[LabelledItem], fractions: Sequence[float], seed: int)
             parts[to].append(block)
             lacking[to] -= len(block)
             total[to] -= len(block)
-    _fill(parts)
-    return [{index for block in part for index in block} for part in parts]
-
-
-def _fill(parts: list[list[list[int]]]) -> None:
-    """Give every empty part the smallest block of the part with most blocks."""
     for part in parts:
-        if not part:
+        if not part:  # it gets the smallest block of the part with most of them
             richest = max(parts, key=len)
             part.append(richest.pop(min(range(len(richest)), key=lambda i: len(richest[i]))))
+    return [{index for block in part for index in block} for part in parts]
 
 
 def _part(labelled: LabelledSet, members: set[int], which: str) -> LabelledSet:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 from character.records import scores_by_order
 
 if TYPE_CHECKING:
-    from optimizers.labelled.records import Label
+    from optimizers.labelled.records import Label, LabelledItem
 
 
-def consensus(labels: Iterable[Label], number: int) -> list[float | None]:
-    """Return one score in 0..1 for each of ``number`` candidates, the mean over labels that give it one."""
-    table = [scores_of(label, number) for label in labels]
+def consensus(item: LabelledItem) -> list[float | None]:
+    """Return one score in 0..1 per candidate, the mean over raters; None where nobody said anything.
+
+    A rater's scores count as they are; an order counts by mid-rank (best 1, worst 0), choices by the
+    share of comparisons won. Of several parts of one label the first of these counts.
+    """
+    number = len(item.candidates)
+    table = [scores_of(label, number) for label in item.labels]
     return [_mean([row[i] for row in table]) for i in range(number)]
 
 
@@ -43,16 +48,21 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return sum(numbers) / len(numbers) if numbers else None
 
 
-def consensus_pairs(labels: Iterable[Label], number: int) -> list[tuple[int, int, float]]:
-    """Return (better, worse, share of the votes in (0.5, 1]) of every pair that the votes do not tie."""
-    tables = [votes_of(label, number) for label in labels]
-    pairs = []
+def pairs(item: LabelledItem) -> list[tuple[int, int, float]]:
+    """Return (i, j, share) for each pair of which the raters put i first on the whole; share in (0.5, 1].
+
+    Every rater has one vote per pair (a tie is half a vote), from scores, order and choices alike.
+    Pairs that the votes tie, or that nobody compared, are left out.
+    """
+    number = len(item.candidates)
+    tables = [votes_of(label, number) for label in item.labels]
+    ordered = []
     for i, j in combinations(range(number), 2):
         votes = [table[i, j] for table in tables if (i, j) in table]
         share = sum(votes) / len(votes) if votes else 0.5
         if share != 0.5:
-            pairs.append((i, j, share) if share > 0.5 else (j, i, 1 - share))
-    return pairs
+            ordered.append((i, j, share) if share > 0.5 else (j, i, 1 - share))
+    return ordered
 
 
 def votes_of(label: Label, number: int) -> dict[tuple[int, int], float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from optimizers.errors import OptimizerError
@@ -84,9 +84,7 @@ def gepa_metric(metric: str | Metric, ranker: Any, items: Iterable[LabelledItem]
         import dspy
 
         item = _item_of(gold, by_id)
-        shown: Sequence[int] | None = (
-            gold["shown"] if "shown" in gold and not hasattr(pred, "status") else None
-        )
+        shown = None if hasattr(pred, "status") else gold.get("shown")
         scores, fault = judged_scores(ranker, item, gold, pred)
         if scores is None:
             return dspy.Prediction(score=0.0, feedback=fault_feedback(item, fault, shown))

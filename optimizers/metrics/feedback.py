@@ -45,20 +45,19 @@ class _Teller:
         pairs = [pair for pair in self.item.pairs() if self._is_judged(pair[0]) and self._is_judged(pair[1])]
         if not pairs:
             return [self.words["nothing"]]
-        wrong = sorted(
-            (pair for pair in pairs if self._lead(pair) <= 0), key=lambda pair: -abs(pair[2] - 0.5)
-        )
+        wrong = sorted((pair for pair in pairs if self._lead(pair) <= 0), key=lambda pair: -pair[2])
         misplaced = [self._told(pair) for pair in wrong[:_MOST_MISPLACED]]
         rest = len(wrong) - len(misplaced)
         right = self.words["right"].format(right=len(pairs) - len(wrong), all=len(pairs))
         more = [self.words["more"].format(number=rest)] if rest else []
-        return [self.words["scale"], right, *misplaced, *more, self._orders(), *self.raters(), *self._bias()]
+        chains = {"labels": self._chain(self.labels), "scores": self._chain(self.scores)}
+        orders = self.words["orders"].format(**chains)
+        return [self.words["scale"], right, *misplaced, *more, orders, *self.raters(), *self._bias()]
 
     def raters(self) -> list[str]:
         """Return what each of the first raters said of what was shown."""
         lines = []
         for number, label in enumerate(self.item.labels[:_MOST_RATERS], start=1):
-            verdict = ""
             if any(score is not None for score in label.scores):
                 verdict = self.words["comma"].join(
                     self.words["score"].format(place=place, value=label.scores[index])
@@ -66,10 +65,8 @@ class _Teller:
                     if label.scores[index] is not None
                 )
             elif label.order:
-                verdict = " > ".join(
-                    " = ".join(self._numbers(group)) for group in label.order if self._numbers(group)
-                )
-            elif label.choices:
+                verdict = " > ".join(filter(None, map(self._equals, label.order)))
+            else:
                 verdict = self.words["comma"].join(
                     self._choice(i, j, share)
                     for i, j, share in label.choices
@@ -82,8 +79,8 @@ class _Teller:
     def _is_judged(self, index: int) -> bool:
         return self.scores[index] is not None and index in self.place
 
-    def _numbers(self, group: Sequence[int]) -> list[str]:
-        return [str(self.place[index]) for index in group if index in self.place]
+    def _equals(self, group: Sequence[int]) -> str:
+        return " = ".join(str(self.place[index]) for index in group if index in self.place)
 
     def _choice(self, i: int, j: int, share: float) -> str:
         sign = "=" if share == 0.5 else ">" if share > 0.5 else "<"
@@ -91,13 +88,11 @@ class _Teller:
 
     def _lead(self, pair: tuple[int, int, float]) -> float:
         """Return by how much the scores put the raters' better one of a pair first; 0 for a tie."""
-        i, j, share = pair
-        lead = (self.scores[i] or 0.0) - (self.scores[j] or 0.0)
-        return lead if share > 0.5 else -lead
+        better, worse, _share = pair
+        return (self.scores[better] or 0.0) - (self.scores[worse] or 0.0)
 
     def _told(self, pair: tuple[int, int, float]) -> str:
-        i, j, share = pair
-        high, low = (i, j) if share > 0.5 else (j, i)
+        high, low, share = pair
         return self.words["tied" if self._lead(pair) == 0 else "misplaced"].format(
             low=self.place[low],
             high=self.place[high],
@@ -107,16 +102,13 @@ class _Teller:
             high_score=self.scores[high],
             low_label=self.labels[low] or 0.0,
             high_label=self.labels[high] or 0.0,
-            share=max(share, 1 - share),
+            share=share,
         )
 
     def _quoted(self, index: int) -> str:
         text = " ".join(self.item.candidates[index].split())
         short = text if len(text) <= _QUOTE else text[:_QUOTE].rstrip() + "…"
         return f"“{short}”" if self.language == "zh" else f'"{short}"'
-
-    def _orders(self) -> str:
-        return self.words["orders"].format(labels=self._chain(self.labels), scores=self._chain(self.scores))
 
     def _chain(self, values: Sequence[float | None]) -> str:
         groups: dict[float, list[str]] = {}

@@ -24,8 +24,8 @@ def pairwise_accuracy(item: LabelledItem, scores: Scores) -> float | None:
     judged. None where there is no such pair.
     """
     won = [
-        0.5 + 0.5 * _sign(left - right) * _sign(share - 0.5)
-        for i, j, share in item.pairs()
+        0.5 if left == right else float(left > right)
+        for i, j, _share in item.pairs()
         if (left := scores[i]) is not None and (right := scores[j]) is not None
     ]
     return sum(won) / len(won) if won else None
@@ -115,10 +115,6 @@ def _both(item: LabelledItem, scores: Scores) -> tuple[list[float], list[float]]
 
 def _is_flat(values: Sequence[float]) -> bool:
     return len(set(values)) < 2
-
-
-def _sign(value: float) -> int:
-    return (value > 0) - (value < 0)
 
 
 def _dcg(gains: Sequence[float], scores: Sequence[float]) -> float:
