@@ -30,6 +30,7 @@ from character.protocols import LanguageModel
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 P = ParamSpec("P")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Work(Protocol):
@@ -88,7 +89,7 @@ def by_threads(steps: Callable[P, Steps[T]]) -> Callable[P, T]:
     def forward(*args: P.args, **inputs: P.kwargs) -> T:
         return drive(steps(*args, **inputs))
 
-    return forward
+    return _that_returns_the_result(forward)
 
 
 def by_tasks(steps: Callable[P, Steps[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
@@ -98,7 +99,15 @@ def by_tasks(steps: Callable[P, Steps[T]]) -> Callable[P, Coroutine[Any, Any, T]
     async def aforward(*args: P.args, **inputs: P.kwargs) -> T:
         return await adrive(steps(*args, **inputs))
 
-    return aforward
+    return _that_returns_the_result(aforward)
+
+
+def _that_returns_the_result(function: F) -> F:
+    """Have a function that runs steps show their result as its own, where these are annotated ``Steps[…]``."""
+    signature = inspect.signature(function)
+    result = str(signature.return_annotation).removeprefix("Steps[").removesuffix("]")
+    function.__signature__ = signature.replace(return_annotation=result)  # type: ignore[attr-defined]
+    return function
 
 
 def parallel(functions: Sequence[Callable[[], T]], *, limit: int = 16) -> list[T]:
