@@ -103,7 +103,7 @@ def by_tasks(steps: Callable[P, Steps[T]]) -> Callable[P, Coroutine[Any, Any, T]
 
 
 def _that_returns_the_result(function: F) -> F:
-    """Have a function that runs steps show their result as its own, where these are annotated ``Steps[…]``."""
+    """Have a function that runs steps show their result as its own, where they are annotated ``Steps[…]``."""
     signature = inspect.signature(function)
     result = str(signature.return_annotation).removeprefix("Steps[").removesuffix("]")
     function.__signature__ = signature.replace(return_annotation=result)  # type: ignore[attr-defined]
