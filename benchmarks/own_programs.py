@@ -87,7 +87,7 @@ def main() -> int:
         kill = kill_and_resume(
             Path(folder),
             **sizes,
-            in_flight=16,
+            in_flight=IN_FLIGHT,
             latency_s=0.1,
             command=command,
             calls_per_message=CANDIDATES + 2,
