@@ -81,23 +81,8 @@ def kill_and_resume(
     with LoadServer(Load(latency_s=latency_s, sigma=0.5)) as server:
         options = ("--config", folder / "config.toml", "--api-base", server.url, "--concurrency", in_flight)
         moments = sorted(rng.randrange(1, calls) for _ in range(kills))
-        done = lost_in_flight = most_in_flight = 0
-        for moment in moments:
-            process = subprocess.Popen(
-                command(folder, folder / "killed", *options),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-            while process.poll() is None and server.stats()["distinct"] < moment:
-                time.sleep(0.002)
-            if process.poll() is None:
-                before = server.stats()["in_flight"]
-                process.send_signal(signal.SIGKILL)
-                before = max(before, server.stats()["in_flight"])
-                done += 1
-                lost_in_flight += before
-                most_in_flight = max(most_in_flight, before)
-            process.wait()
+        killing = [_killed(command(folder, folder / "killed", *options), server, each) for each in moments]
+        lost = [number for number in killing if number is not None]
         last = subprocess.run(
             command(folder, folder / "killed", *options), capture_output=True, text=True, check=True
         )
@@ -109,17 +94,34 @@ def kill_and_resume(
     return {
         "messages": num_messages,
         "in_flight_allowed": in_flight,
-        "kills": done,
+        "kills": len(lost),
         "requests": killed["requests"],
         "repeats": killed["repeats"],
-        "repeats_allowed": done * in_flight,
-        "in_flight_at_the_kills": lost_in_flight,
-        "most_in_flight_at_a_kill": most_in_flight,
+        "repeats_allowed": len(lost) * in_flight,
+        "in_flight_at_the_kills": sum(lost),
+        "most_in_flight_at_a_kill": max(lost, default=0),
         "records": len(ours),
         "lost": len(whole.keys() - ours.keys()),
         "different": sum(ours[key] != whole[key] for key in ours.keys() & whole.keys()),
         "calls_in_store": sum(usage["calls"] for usage in json.loads(last.stdout)["usage"].values()),
     }
+
+
+def _killed(arguments: list[str], server: LoadServer, moment: int) -> int | None:
+    """Run a command and kill it once the server saw so many distinct requests; return how many were in flight.
+
+    None where it ended before that. The server's figure is taken just before and just after, the larger counts.
+    """
+    process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and server.stats()["distinct"] < moment:
+        time.sleep(0.002)
+    in_flight = None
+    if process.poll() is None:
+        before = server.stats()["in_flight"]
+        process.send_signal(signal.SIGKILL)
+        in_flight = max(before, server.stats()["in_flight"])
+    process.wait()
+    return in_flight
 
 
 def size(folder: Path, num_messages: int) -> dict[str, float]:
