@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
@@ -281,6 +281,9 @@ class AsyncSeamEngine(_Seam):
             await channel.engine.aclose()
 
 
+_KEPT = tuple(field.name for field in fields(Observation) if field.name != "replayed")
+
+
 def _was_charged(error: BaseException) -> bool:
     """Whether the server may have done the work of a call that failed, and charged for it."""
     lost = isinstance(error, lm15.TimeoutError) or not isinstance(error, lm15.LM15Error)
@@ -289,13 +292,12 @@ def _was_charged(error: BaseException) -> bool:
 
 def journal_entry(backend: str, response: lm15.Response, observation: Observation) -> dict[str, Any]:
     """Return what the journal keeps of a call, JSON-native."""
-    scope, taken = current_scope() or current_unit() or Scope(), asdict(observation)
-    del taken["replayed"]
+    scope = current_scope() or current_unit() or Scope()
     return {
         "stage": scope.stage,
         "trait": scope.trait,
         "backend": backend,
-        "observation": taken,
+        "observation": {name: getattr(observation, name) for name in _KEPT},
         "response": response_to_dict(response),
     }
 
