@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -46,7 +45,7 @@ Responder()(message, trait, sede=1)  # misspelt
 MessageGenerator()(trait, num_mesages=1)  # misspelt
 Trait(name="patience", description="Takes its time.", nott="Slowness.")  # misspelt
 """
-PYRIGHT = shutil.which("pyright") or shutil.which("pyright", path=str(Path(sys.executable).parent))
+PYRIGHT = str(Path(sys.executable).with_name("basedpyright"))  # pyright itself, as a package of pip
 MISSPELT = {number for number, line in enumerate(SCRIPT.splitlines(), 1) if "# misspelt" in line}
 
 
@@ -62,9 +61,9 @@ def test_mypy_knows_what_calls_return_and_finds_misspelt_arguments_alone(tmp_pat
     assert _complaints(tmp_path, sys.executable, "-m", "mypy", "--strict") == MISSPELT
 
 
-@pytest.mark.skipif(PYRIGHT is None, reason="pyright (of npm or pip) is not installed")
 def test_pyright_knows_what_calls_return_and_finds_misspelt_arguments_alone(tmp_path: Path) -> None:
-    assert _complaints(tmp_path, str(PYRIGHT), "--pythonpath", sys.executable) == MISSPELT
+    (tmp_path / "pyrightconfig.json").write_text('{"typeCheckingMode": "standard"}', encoding="utf-8")
+    assert _complaints(tmp_path, PYRIGHT, "--pythonpath", sys.executable) == MISSPELT
 
 
 @pytest.mark.parametrize("kind", [CharacterProgram, MessageGenerator, Responder, Ranker])
