@@ -41,6 +41,10 @@ class TuningProgress:
     budget: int
     best: float | None
 
+    def __str__(self) -> str:
+        best = "" if self.best is None else f" · best on training items {self.best:.3f}"
+        return f"{self.stage} · {self.calls:,} of {self.budget:,} calls{best}"
+
 
 @dataclass(frozen=True)
 class OptimizationResult:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from character.cli.options import command_of
-from character.cli.printing import count_text, new_console, new_table, print_json
+from character.cli.printing import new_console, new_table, print_json
+from character.runs.progress import count_text
 
 
 @command_of("check")

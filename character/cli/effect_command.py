@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from character.cli.options import MESSAGE_FLAGS, command_of, configuration, refuse_unused, refused
 from character.cli.printing import (
-    cost_text,
-    count_text,
     live_bar,
     new_console,
     new_table,
@@ -17,6 +15,7 @@ from character.cli.printing import (
 )
 from character.errors import ConfigError
 from character.locale import report_language, wording
+from character.runs.progress import cost_text, count_text
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from character.cli.options import command_of, commands
-from character.cli.printing import count_text, print_json
+from character.cli.printing import print_json
 from character.errors import InputError
 from character.locale import report_language, wording
+from character.runs.progress import count_text
 
 if TYPE_CHECKING:
     from character.preference.heads import TraitHead

@@ -6,10 +6,11 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from character.runs.progress import Telling, cost_text, telling
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,27 +44,9 @@ def new_table(title: str | None, texts: Iterable[str], figures: Iterable[str] = 
     return table
 
 
-def count_text(number: int, noun: str) -> str:
-    """Return a number with its English noun in the right form."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 def counts_text(counts: Mapping[str, int]) -> str:
     """Return counts by their reason, side by side; a dash where there are none."""
     return ", ".join(f"{reason} {number}" for reason, number in counts.items()) or "–"
-
-
-def cost_text(usage: Usage) -> str:
-    """Return the cost in USD, or that it is unknown."""
-    if usage.cost_usd is None:
-        return "cost unknown"
-    return f"${usage.cost_usd:.4f}" if usage.cost_usd else "$0"
-
-
-def usage_texts(usage: Usage) -> tuple[str, str, str]:
-    """Return the calls, all tokens, and the cost, each with its noun."""
-    tokens = usage.prompt_tokens + usage.completion_tokens
-    return count_text(usage.calls, "call"), f"{tokens:,} tokens", cost_text(usage)
 
 
 USAGE_COLUMNS = ("calls", "tokens in", "tokens out", "cost")
@@ -96,9 +79,10 @@ def show_estimate(estimate: Estimate, *, as_json: bool) -> None:
 def live_bar(
     description: str, noun: str = "", *, total: float | None = None, shown: bool = True
 ) -> Iterator[Callable[..., None]]:
-    """Show a bar on a terminal (stderr): how many of something are done, or the share where there is no noun.
+    """Show a bar on a terminal (stderr), or elsewhere a line every half minute.
 
-    Yields what moves it: ``completed=``, and what changes of ``description=``, ``note=`` and ``total=``.
+    It says how many of something are done, or the share where there is no noun. Yields what moves it:
+    ``completed``, and what changes of ``description=`` and ``total=``, with a ``note=``.
     """
     from rich import progress
     from rich.console import Console
@@ -119,5 +103,15 @@ def live_bar(
         disable=not (shown and console.is_terminal),
     )
     task = bar.add_task(description, total=total, note="")
-    with bar:
-        yield partial(bar.update, task)
+    in_log: Telling[str] = None if shown and bar.disable else False
+    with bar, telling(in_log, description) as log:
+
+        def move(
+            completed: float, *, description: str | None = None, total: float | None = None, note: str = ""
+        ) -> None:
+            bar.update(task, completed=completed, description=description, total=total, note=note)
+            now = bar.tasks[task]
+            done = f"{now.completed:,.0f} of {now.total:,.0f} {noun}" if noun else f"{now.percentage:.0f} %"
+            log(f"{now.description}: {done} {now.fields['note']}")
+
+        yield move

@@ -14,18 +14,16 @@ from rich.text import Text
 
 from character.cli.printing import (
     USAGE_COLUMNS,
-    count_text,
     counts_text,
     new_console,
     new_table,
     usage_cells,
-    usage_texts,
 )
 from character.config import Config
 from character.constitution import Constitution
 from character.locale import listed, report_language
 from character.records import PreferencePair, Usage
-from character.runs.run import RunState
+from character.runs.progress import RunState, Telling, count_text, telling
 from character.runs.summary import RunSummary
 
 _STAGES = ("messages", "responses", "ranking", "pairs")
@@ -33,7 +31,10 @@ _STAGES = ("messages", "responses", "ranking", "pairs")
 
 @contextmanager
 def run_display(constitution: Constitution, config: Config) -> Iterator[Callable[[RunState], None]]:
-    """Show a run on stderr while it goes on. Yields what shows a new state; the first one opens it."""
+    """Show a run on stderr while it goes on: as bars on a terminal, else as a line every half minute.
+
+    Yields what shows a new state; the first one opens it.
+    """
     console, line = new_console(stderr=True), Text("")
     bars = Progress(
         TextColumn("{task.description:<10}"),
@@ -58,12 +59,15 @@ def run_display(constitution: Constitution, config: Config) -> Iterator[Callable
         done = (state.messages, state.answered, state.ranked, state.finished)
         for task, completed in zip(tasks, done, strict=True):
             bars.update(task, completed=completed, total=total)
-        line.plain = _live_line(state)
+        line.plain = state.details()
+        log(state)
 
-    try:
-        yield show
-    finally:
-        live.stop()
+    in_log: Telling[RunState] = False if console.is_terminal else None
+    with telling(in_log, "character run") as log:
+        try:
+            yield show
+        finally:
+            live.stop()
 
 
 def _opening(constitution: Constitution, config: Config) -> Panel:
@@ -84,15 +88,6 @@ def _backend(config: Config, role: str) -> str:
     backend = config.backend(role)
     where = f" at {backend.api_base}" if backend.api_base else ""
     return f"{backend.kind} · {backend.model_name}{where}"
-
-
-def _live_line(state: RunState) -> str:
-    parts = [count_text(state.pairs, "pair"), *usage_texts(state.usage)]
-    if state.drops:
-        parts.append("dropped: " + ", ".join(f"{reason} {n}" for reason, n in state.drops.most_common(4)))
-    if state.stopping:
-        parts.append("stopping after what is in flight; Ctrl-C again stops now")
-    return " · ".join(parts)
 
 
 def print_closing(summary: RunSummary) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from character.cli.options import command_of
-from character.cli.printing import count_text, print_json
+from character.cli.printing import print_json
 from character.locale import report_language, wording
+from character.runs.progress import count_text
 
 
 @command_of("review")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from character.cli.options import command_of
-from character.cli.printing import cost_text, count_text, print_json, usage_texts
+from character.cli.printing import print_json
+from character.runs.progress import cost_text, count_text, usage_texts
 
 if TYPE_CHECKING:
     from character.records import Usage

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack, overload
@@ -30,6 +30,7 @@ from character.protocols import JudgeStep, ResponderStep
 from character.records import Drop, MessageBatch
 from character.runs.event_loop import run_on_own_loop
 from character.runs.identity import prompts_of
+from character.runs.progress import Telling, telling
 from character.runs.session import FolderKind, Session
 from character.text import stable_seed
 
@@ -81,7 +82,7 @@ class EffectOptions(TypedDict, total=False):
     unlike: Sequence[str]
     responder: ResponderStep | None
     gauge: JudgeStep | None
-    on_progress: Callable[[EvaluationProgress], None] | None
+    on_progress: Telling[EvaluationProgress]
     messages_per_trait: int
     neutral_messages: int
     pressed_messages: int
@@ -202,13 +203,14 @@ async def _evaluate(plan: EvaluationPlan, out: Path) -> EffectResult:
 
 async def _probed(plan: EvaluationPlan, session: Session) -> tuple[list[Probed], list[Drop], list[Choice]]:
     lms = session.lms(plan.models)
-    probing = Probing(plan, lms, session.store)
-    try:
-        async with session.working(probing.stop):
-            probed, lost = await probing.all()
-            return probed, lost, await probing.choices(probed)
-    except StoppedError:
-        raise KeyboardInterrupt from None
+    with telling(plan.on_progress, f"effect {session.folder}") as tell:
+        probing = Probing(plan, lms, session.store, tell)
+        try:
+            async with session.working(probing.stop):
+                probed, lost = await probing.all()
+                return probed, lost, await probing.choices(probed)
+        except StoppedError:
+            raise KeyboardInterrupt from None
 
 
 def _identity(plan: EvaluationPlan) -> dict[str, Any]:

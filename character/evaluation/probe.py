@@ -26,6 +26,7 @@ from character.messages.generator import MessageGenerator
 from character.pairs.feature_words import TraitWords, words_of_trait
 from character.protocols import JudgeStep, ResponderStep
 from character.records import Drop, Message, MessageBatch, Usage
+from character.runs.progress import Telling, usage_texts
 from character.store.run_store import RunStore
 from character.text import stable_seed
 
@@ -43,6 +44,9 @@ class EvaluationProgress:
     done: int
     total: int
     usage: Usage
+
+    def __str__(self) -> str:
+        return f"{self.done:,} of {self.total:,} messages · {' · '.join(usage_texts(self.usage))}"
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class EvaluationPlan:
     preference: PreferenceJudge | None = None
     responder: ResponderStep | None = None
     gauge: JudgeStep | None = None
-    on_progress: Callable[[EvaluationProgress], None] = lambda _progress: None
+    on_progress: Telling[EvaluationProgress] = None
 
     def judged_as(self, trait: Trait) -> Trait:
         """Return a trait as the judge is told of it: in the yardstick's words where that has the name."""
@@ -240,8 +244,14 @@ class EvaluationSteps:
 class Probing:
     """Makes every response and judgement of a plan, as many messages at once as the configuration allows."""
 
-    def __init__(self, plan: EvaluationPlan, lms: Mapping[str, Any], store: RunStore) -> None:
-        self._plan, self._store = plan, store
+    def __init__(
+        self,
+        plan: EvaluationPlan,
+        lms: Mapping[str, Any],
+        store: RunStore,
+        tell: Callable[[EvaluationProgress], None],
+    ) -> None:
+        self._plan, self._store, self._tell = plan, store, tell
         self._steps = EvaluationSteps(plan, lms, responder=plan.responder, gauge=plan.gauge)
         self._done = self._total = 0
         self._is_stopping = False
@@ -257,7 +267,7 @@ class Probing:
         batches = await aparallel([partial(adrive, each) for each in generations])
         tasks = self._steps.tasks(batches)
         self._total = len(tasks) + plan.choices * len(choosing_conditions(plan.design))
-        plan.on_progress(EvaluationProgress(0, self._total, Usage()))
+        self._tell(EvaluationProgress(0, self._total, Usage()))
         probed = await self._each(self._steps.probed(task) for task in tasks)
         return probed, [drop for batch in batches for drop in batch.drops if not drop.recovered]
 
@@ -275,7 +285,7 @@ class Probing:
         result = await adrive(steps)
         self._done += 1
         usage = sum(self._store.usage("stage").values(), Usage())
-        self._plan.on_progress(EvaluationProgress(self._done, self._total, usage))
+        self._tell(EvaluationProgress(self._done, self._total, usage))
         return result
 
     def _check_goes_on(self) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack, overload
@@ -23,11 +22,12 @@ from character.inputs import as_constitution, spelled_out
 from character.messages.files import MessageSource, as_source
 from character.program import CharacterProgram
 from character.ranking.saved import keep_ranker, ranker_notes, with_tuned_ranker
-from character.records import Candidates, Drop, Message, MessageBatch, Ranking, Rollout, Usage
+from character.records import Candidates, Drop, Message, MessageBatch, Ranking, Rollout
 from character.runs.estimate import check_design, estimate
 from character.runs.event_loop import run_on_own_loop
 from character.runs.identity import run_identity
 from character.runs.programs import OwnProgram, is_driven_by_steps, program_identity, with_models
+from character.runs.progress import RunState, Telling, telling
 from character.runs.session import FolderKind, Session
 from character.runs.slices import StoredSlices
 from character.runs.summary import RunSummary, summarize
@@ -45,24 +45,6 @@ RUN = FolderKind(
 _ORDINALS_PER_TRAIT = 10_000_000
 
 
-@dataclass
-class RunState:
-    """What a run has done so far, for whoever shows it; counts are over all its sittings."""
-
-    messages_wanted: int = 0
-    messages: int = 0
-    answered: int = 0
-    ranked: int = 0
-    finished: int = 0
-    pairs: int = 0
-    drops: Counter[str] = field(default_factory=Counter)
-    usage: Usage = field(default_factory=Usage)
-    stopping: bool = False
-
-
-OnProgress = Callable[[RunState], None]
-
-
 class RunOptions(TypedDict, total=False):
     """What a run takes besides its constitution, its folder and its configuration; see ``run``."""
 
@@ -70,7 +52,7 @@ class RunOptions(TypedDict, total=False):
     traits: Sequence[str]
     program: Any
     reuse: Sequence[Path | str]
-    on_progress: OnProgress | None
+    on_progress: Telling[RunState]
 
 
 @overload
@@ -108,8 +90,10 @@ def run(
     trait name) replaces the generation of messages; where the configuration says ``messages.from_questions``,
     the constitution's own questions do. ``traits`` names those to work on. ``program`` replaces the one that
     the configuration describes; it gets the configured models unless it brings its own. ``reuse`` names
-    folders of other runs: calls that are finished there are not made again here. With ``dry_run`` nothing is
-    sent or written, and the estimate is returned: calls, tokens and USD per stage and as ``all``.
+    folders of other runs: calls that are finished there are not made again here. ``on_progress`` is called
+    with each new state; by default a line on stderr says how far the run is, and False says nothing. With
+    ``dry_run`` nothing is sent or written, and the estimate is returned: calls, tokens and USD per stage and
+    as ``all``.
 
     Ctrl-C once finishes the messages being worked on, twice stops at once. Raises StoreError where the folder
     is in use, cannot be written or holds another run, BackendUnavailableError where a backend is down or
@@ -181,7 +165,8 @@ async def _sitting(plan: _Plan, out: Path | str, options: RunOptions) -> RunSumm
         for note in ranker_notes(config, constitution.language):
             session.log.write("ranker", note=note)
         program = with_models(own, keep_ranker(session.folder, config), session.lms())
-        await _Run(session, plan, program, options.get("on_progress")).sit()
+        with telling(options.get("on_progress"), f"run {out}") as tell:
+            await _Run(session, plan, program, tell).sit()
         session.log.write("finished", **session.store.counts())
         return summarize(session.store)
 
@@ -194,12 +179,12 @@ class _Run:
         session: Session,
         plan: _Plan,
         program: CharacterProgram | OwnProgram,
-        on_progress: OnProgress | None,
+        tell: Callable[[RunState], None],
     ) -> None:
         self.session, self.store, self.log, self.program = session, session.store, session.log, program
         self.constitution, self.config, self.given = plan.constitution, plan.config, plan.given
         self.state = RunState()
-        self._tell = on_progress or (lambda _state: None)
+        self._tell = tell
         self._slots = asyncio.Semaphore(plan.config.concurrency)
         self._stopped_by: CharacterError | None = None
         counts = self.store.counts()

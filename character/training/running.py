@@ -42,6 +42,10 @@ class TrainingState:
     share: float = 0.0
     figures: dict[str, float] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        loss = self.figures.get("loss")
+        return f"{self.share:.0%}" + ("" if loss is None else f" · loss {loss:.3f}")
+
 
 OnProgress = Callable[[TrainingState], None]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
@@ -10,6 +10,7 @@ from typing import Any, TypedDict, Unpack
 from character.config import Config, TrainConfig, as_config, with_section
 from character.exports.run_data import rebuilt_pairs, run_data
 from character.inputs import spelled_out
+from character.runs.progress import Telling, telling
 from character.runs.session import reading
 from character.training.card import write_card
 from character.training.methods import MethodName
@@ -50,7 +51,7 @@ class TrainOptions(TypedDict, total=False):
     pairs: Mapping[str, Any]
     overwrite: bool
     go: bool
-    on_progress: Callable[[TrainingState], None] | None
+    on_progress: Telling[TrainingState]
 
 
 @spelled_out(TrainOptions)
@@ -86,6 +87,7 @@ def train(
             report = prepare(method, source, out, config.train, seed=seed, pairs=pairs, overwrite=overwrite)
     if not go:
         return TrainResult(report, None)
-    figures = run_recipe(out, on_progress=options.get("on_progress"))
+    with telling(options.get("on_progress"), f"trl {method}") as tell:
+        figures = run_recipe(out, on_progress=tell)
     write_card(report)
     return TrainResult(report, figures)

@@ -28,6 +28,7 @@ from character.locale import Language
 from character.ranking.saved import build_ranker, ranker_fingerprint
 from character.report import write
 from character.runs.identity import prompts_of
+from character.runs.progress import Telling, telling
 from character.runs.session import FolderKind, Session
 from character.tuning.estimate import estimate_tuning
 from character.tuning.page import optimization_page
@@ -91,7 +92,7 @@ class OptimizeOptions(TypedDict, total=False):
     level: float
     uses_length: bool
     language: Language | None
-    on_progress: Callable[[TuningProgress], None] | None
+    on_progress: Telling[TuningProgress]
 
 
 @overload
@@ -165,20 +166,20 @@ def _tuned(
     labelled: LabelledSet,
     out: Path | str,
     config: Config,
-    on_progress: Callable[[TuningProgress], None] | None,
+    on_progress: Telling[TuningProgress],
 ) -> Optimized:
     asked = config.optimize.model_dump(include=set(_ASKED))
     judge = judge_name(config)
     with Session(OPTIMIZATION, out, config, _identity(labelled, asked, config)) as session:
         lms = {name: lm.copy(engine=_TuningEngine(lm.engine.backend)) for name, lm in session.lms().items()}
-        with _log_into(session.folder / LOG_NAME):
+        with telling(on_progress, f"optimize {out}") as tell, _log_into(session.folder / LOG_NAME):
             result = optimize_ranker(
                 build_ranker(config.ranking, lms),
                 labelled,
                 lms={"ranking": lms[judge], "reflection": lms.get("reflection", lms["default"])},
                 seed=config.seed,
                 num_threads=config.concurrency,
-                on_progress=on_progress,
+                on_progress=tell,
                 **asked,
             )
         report = _with_cost(result.report, config, session.spent().cost_usd)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-MOST_CHARACTERS = 1_000
+MOST_CHARACTERS = 400
 """The length of a short text, of any value; the close of a bracket may come on top."""
 _MOST_TEXT, _MOST_ITEMS, _MOST_DEPTH = 80, 6, 3
 

@@ -17,5 +17,8 @@ def test_the_notebook_runs_in_a_kernel_and_shows_what_it_made(tmp_path: Path) ->
     shown = [output.data for cell in outputs[:2] for output in cell if output.output_type == "execute_result"]
     assert len(shown) == 2
     assert all("text/html" in data for data in shown)
+    progress = [output.data["text/plain"] for output in outputs[1] if output.output_type == "display_data"]
+    assert len(progress) == 1
+    assert progress[0].startswith("run runs/notebook: 6 of 6 messages")
     assert "as before: True" in "".join(output.get("text", "") for output in outputs[2])
     assert (tmp_path / "runs" / "notebook" / "run.sqlite").is_file()

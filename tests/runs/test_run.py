@@ -29,7 +29,7 @@ from character import (
     run,
 )
 from character.errors import StoreError
-from character.runs.run import RunState
+from character.runs.progress import RunState
 from character.runs.summary import summarize
 
 

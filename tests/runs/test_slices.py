@@ -35,7 +35,7 @@ from character import (
 from character.messages.slices import slice_shares
 from character.records import KINDS, Kind
 from character.runs.estimate import estimate
-from character.runs.run import RunState
+from character.runs.progress import RunState
 
 
 def _program(**options: Any) -> CharacterProgram:
