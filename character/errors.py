@@ -47,11 +47,15 @@ class ModelFileError(InputError):
 class UnknownNameError(InputError, LookupError):
     """A name (of a design, a format, a backend kind, a message …) is not among the known ones."""
 
-    def __init__(self, what: str, name: str, names: Iterable[str]) -> None:
+    def __init__(self, what: str, name: str, names: Iterable[str], *, hint: str = "") -> None:
         names = sorted(names)
         near = get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "use one of these names."
+        hint = f"did you mean {near[0]!r}?" if near else hint or "use one of these names."
         super().__init__(f"{what} {name!r} is not known.", expected=f"one of {', '.join(names)}", fix=hint)
+
+
+class UnknownOptionError(UnknownNameError, TypeError):
+    """A function was called with a keyword that it does not take."""
 
 
 class MissingExtraError(CharacterError, ImportError):

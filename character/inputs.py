@@ -6,14 +6,16 @@ import inspect
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
 import dspy
 from pydantic import ValidationError
 
+from character.config import Config
 from character.constitution import Constitution, Trait, load_constitution
-from character.errors import InputError, InvalidReplyError, UnknownNameError
+from character.errors import InputError, InvalidReplyError, UnknownNameError, UnknownOptionError
 from character.records import (
     KINDS,
     RECIPE_KINDS,
@@ -166,7 +168,10 @@ def as_ranking(result: Any, candidates: Candidates) -> Ranking:
 
 
 def spelled_out(options: type, defaults: Mapping[str, Any] | None = None) -> Callable[[F], F]:
-    """Let a function show the keywords of a TypedDict that it takes in its signature, as editors want."""
+    """Let a function show the keywords of a TypedDict that it takes in its signature, and take no others.
+
+    It raises UnknownOptionError at once for any other keyword.
+    """
     values = defaults or {}
 
     def spell(function: F) -> F:
@@ -178,10 +183,37 @@ def spelled_out(options: type, defaults: Mapping[str, Any] | None = None) -> Cal
             )
             for name, annotation in options.__annotations__.items()
         ]
-        function.__signature__ = signature.replace(parameters=[*plain, *keywords])  # type: ignore[attr-defined]
-        return function
+        names = [each.name for each in (*plain, *keywords)]
+
+        def check(given: Mapping[str, Any]) -> None:
+            for name in given.keys() - names:
+                raise _unknown_option(function, name, names)
+
+        if inspect.iscoroutinefunction(function):
+
+            @wraps(function)
+            async def checked(*args: Any, **given: Any) -> Any:
+                check(given)
+                return await function(*args, **given)
+
+        else:
+
+            @wraps(function)
+            def checked(*args: Any, **given: Any) -> Any:
+                check(given)
+                return function(*args, **given)
+
+        checked.__signature__ = signature.replace(parameters=[*plain, *keywords])  # type: ignore[attr-defined]
+        return checked  # type: ignore[return-value]
 
     return spell
+
+
+def _unknown_option(function: Callable[..., Any], name: str, names: Iterable[str]) -> UnknownOptionError:
+    names, called = set(names) - {"self"}, function.__qualname__.removesuffix(".__init__")
+    sections = [key for key, section in Config().__dict__.items() if hasattr(section, name)]
+    setting = f"it is a setting: config={{{sections[0]!r}: {{{name!r}: …}}}}." if sections else ""
+    return UnknownOptionError(f"{called}: the option", name, names, hint=setting if "config" in names else "")
 
 
 def _wrong(what: str, found: object, expected: str) -> InputError:
@@ -211,7 +243,10 @@ def _field(result: Any, name: str, step: str, record: str) -> Any:
     if isinstance(values, Iterable) and not isinstance(values, str | bytes | Mapping):
         return list(values)
     shown = f"{name}={values!r:.60}" if values is not result else f"a {type(result).__name__}"
-    raise _broken(step, shown, f"{record}, or dspy.Prediction({name}=[…])")
+    kind = "float" if name == "scores" else "str"
+    typed = f"; a signature's field that is to be a list is written {name}: list[{kind}]"
+    hint = typed if isinstance(values, str) else ""
+    raise _broken(step, shown, f"{record}, or dspy.Prediction({name}=[…]){hint}")
 
 
 def _broken(

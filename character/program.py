@@ -9,7 +9,7 @@ from typing import Any, TypedDict, Unpack
 import dspy
 
 from character.backends.drivers import Branches, RecipeModule, Steps, adrive, by_tasks, by_threads
-from character.backends.own_steps import FailureWatch, StepCall, taken
+from character.backends.own_steps import FailureWatch, StepCall, check_step, taken
 from character.config import COMPARED, Config, PairDesign
 from character.config.whole import ROLES
 from character.constitution import Constitution, Trait
@@ -103,8 +103,6 @@ class CharacterProgram(RecipeModule):
         super().__init__()
         parts = {"generator": generator, "responder": responder, "ranker": ranker}
         chosen: Any = {**_DEFAULTS, **settings}
-        if unknown := chosen.keys() - _DEFAULTS.keys():
-            raise TypeError(f"CharacterProgram has no option {min(unknown)!r}; it has {', '.join(_DEFAULTS)}")
         _checked(parts, lms or {}, chosen)
         self.generator = generator or MessageGenerator()
         self.responder = responder or Responder()
@@ -319,10 +317,8 @@ def _traits(trait: Trait | Mapping[str, Any] | str | None, constitution: Constit
 def _checked(parts: Mapping[str, Any], lms: Mapping[str, Any], chosen: Mapping[str, Any]) -> None:
     kinds = chosen["kinds"]
     for name, part in parts.items():
-        if part is not None and not callable(part):
-            raise InputError(
-                f"the {name} is a {type(part).__name__}.", expected="a dspy.Module or a callable"
-            )
+        if part is not None:
+            check_step(name, part)
     for role, lm in lms.items():
         if role not in _ROLES:
             raise UnknownNameError("role of a model in lms", str(role), _ROLES)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 import tomllib
 import unicodedata
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 _DATA = tomllib.loads(files(__package__).joinpath("data", "text.toml").read_text("utf-8"))
@@ -26,7 +28,10 @@ def fingerprint(value: Any, *, size: int = 8) -> str:
 def path_of(thing: object) -> str:
     """Return the dotted path of a class or a function, of anything else that of its class."""
     named: Any = thing if hasattr(thing, "__qualname__") else type(thing)
-    return f"{named.__module__}.{named.__qualname__}"
+    module = named.__module__
+    if module == "__main__":  # the script that runs; elsewhere it is imported by its own name
+        module = Path(getattr(sys.modules["__main__"], "__file__", None) or module).stem
+    return f"{module}.{named.__qualname__}"
 
 
 def stable_seed(*parts: object) -> int:

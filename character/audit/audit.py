@@ -18,7 +18,7 @@ from character.audit.messages.audit import Targets, audit_messages
 from character.audit.page.page import audit_page
 from character.audit.rankings import audit_rankings
 from character.audit.records import MoreOf, RunAudit
-from character.config import Config, as_config, with_section
+from character.config import Config, ConfigSource, as_config, with_section
 from character.constitution import Constitution, Trait
 from character.errors import UnknownNameError
 from character.inputs import spelled_out
@@ -67,7 +67,7 @@ class AuditResult(KeptRecord, RunAudit):
 
 @spelled_out(AuditOptions)
 def audit(
-    run_folder: Path | str, config: Config | Path | str | None = None, **options: Unpack[AuditOptions]
+    run_folder: Path | str, config: ConfigSource = None, **options: Unpack[AuditOptions]
 ) -> AuditResult:
     """Return the audit of a run, finished or not; no language model is called and nothing is written.
 
@@ -94,7 +94,7 @@ def audit(
 audit_run = audit  # its public name
 
 
-def _configured(config: Config | Path | str | None, options: AuditOptions) -> Config:
+def _configured(config: ConfigSource, options: AuditOptions) -> Config:
     language = options.get("language")
     if language is not None and language not in LANGUAGES:
         raise UnknownNameError("The audit's language", language, LANGUAGES)

@@ -14,8 +14,6 @@ import dspy
 from dspy.adapters.utils import apply_output_field_defaults, format_field_value, parse_value
 from dspy.utils.exceptions import AdapterParseError
 
-from character.backends.plain import plain
-
 _FENCED = re.compile(r"^```[A-Za-z]*\n(.*)\n```$", re.DOTALL)
 _HEADER = re.compile(r"^\s*\[\[ ## (\w+) ## \]\]\s?")
 
@@ -66,8 +64,6 @@ class CharacterAdapter(dspy.ChatAdapter):
         for name, field in signature.input_fields.items():
             if name in inputs:
                 value = inputs[name]
-                if type(value) is not str:
-                    value = plain(value)
                 text = value if type(value) is str else _plain_json(field, value)
                 if text is None:
                     text = format_field_value(field_info=field, value=value)

@@ -85,6 +85,8 @@ async def _driven(steps: Steps[T], run: Callable[[Sequence[Work]], Awaitable[lis
 def by_threads(steps: Callable[P, Steps[T]]) -> Callable[P, T]:
     """Return the ``forward`` of a module whose logic these steps are."""
 
+    steps.__qualname__ = _called(steps, "forward")  # what Python's own errors say
+
     @wraps(steps)
     def forward(*args: P.args, **inputs: P.kwargs) -> T:
         return drive(steps(*args, **inputs))
@@ -100,6 +102,10 @@ def by_tasks(steps: Callable[P, Steps[T]]) -> Callable[P, Coroutine[Any, Any, T]
         return await adrive(steps(*args, **inputs))
 
     return _that_returns_the_result(aforward)
+
+
+def _called(steps: Callable[..., Any], name: str) -> str:
+    return f"{steps.__qualname__.rpartition('.')[0]}.{name}"
 
 
 def _that_returns_the_result(function: F) -> F:
@@ -194,6 +200,13 @@ async def _awaited(result: Awaitable[T]) -> T:
 def names_argument(module: Any, name: str) -> bool:
     """Whether a callable, or a module's ``forward`` (else ``aforward``), names this parameter itself."""
     return name in _parameters(module)
+
+
+def required_arguments(module: Any) -> list[str]:
+    """Return the parameters that a step must be given: those without a default."""
+    single = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    parameters = list(_parameters(module).items())[isinstance(module, dspy.Module) :]  # without self
+    return [name for name, each in parameters if each.kind in single and each.default is each.empty]
 
 
 def _parameters(module: Any) -> Mapping[str, inspect.Parameter]:

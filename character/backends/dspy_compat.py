@@ -21,6 +21,7 @@ from dspy._vendor.lm15.transports import StdlibAsyncTransport as StdlibAsyncTran
 from dspy._vendor.lm15.transports import StdlibTransport as StdlibTransport
 from dspy.clients import execution, lm15_boundary
 
+from character.backends.plain import plain
 from character.backends.waiting import having
 
 M = TypeVar("M", bound=type)
@@ -60,7 +61,32 @@ def _route_calls() -> None:
     dspy.BaseLM.__call__, dspy.BaseLM.acall = routed_call, routed_acall
 
 
+def _show_records_as_texts() -> None:
+    """Have every predictor take our records as ``plain`` makes them: no level, seed or model in a prompt."""
+    call, acall = dspy.Predict.__call__, dspy.Predict.acall
+
+    @wraps(call)
+    def plain_call(predictor: Any, *args: Any, **inputs: Any) -> Any:
+        return call(predictor, *args, **_plain_inputs(predictor, inputs))
+
+    @wraps(acall)
+    async def plain_acall(predictor: Any, *args: Any, **inputs: Any) -> Any:
+        return await acall(predictor, *args, **_plain_inputs(predictor, inputs))
+
+    dspy.Predict.__call__, dspy.Predict.acall = plain_call, plain_acall
+
+
+def _plain_inputs(predictor: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+    shown = {name: plain(value) for name, value in inputs.items()}
+    demos = shown.get("demos", predictor.demos)
+    texts = [{name: plain(value) for name, value in demo.items()} for demo in demos]
+    if any(text[name] is not demo[name] for text, demo in zip(texts, demos, strict=True) for name in text):
+        shown["demos"] = [dspy.Example(**text) for text in texts]
+    return shown
+
+
 _route_calls()
+_show_records_as_texts()
 
 
 def engine_of(lm: Any) -> Any:

@@ -65,18 +65,38 @@ class Unit:
 
 
 _unit: ContextVar[Unit | None] = ContextVar("character_unit", default=None)
-_attempts: ContextVar[Mapping[str, int]] = ContextVar("character_attempts", default={})  # noqa: B039 - read only
+
+
+@dataclass(slots=True)
+class Sittings:
+    """In how many sittings each stage failed before, and whether its units have asked anything anew since."""
+
+    failed: Mapping[str, int] = field(default_factory=dict)
+    have_asked: bool = False
+
+
+_attempts: ContextVar[Sittings] = ContextVar("character_attempts", default=Sittings())  # noqa: B039
 
 
 def entering(unit: Unit) -> AbstractContextManager[object]:
     """Have the model calls made inside belong to a unit."""
-    unit.attempt = _attempts.get().get(unit.stage, 0)
+    unit.attempt = _attempts.get().failed.get(unit.stage, 0)
     return having(_unit, unit)
 
 
-def attempting(failed: Mapping[str, int]) -> AbstractContextManager[object]:
+@contextmanager
+def attempting(failed: Mapping[str, int]) -> Iterator[Sittings]:
     """Have units entered inside ask anew what failed in so many sittings, by stage."""
-    return having(_attempts, failed)
+    attempts = Sittings(failed)
+    with having(_attempts, attempts):
+        yield attempts
+
+
+@contextmanager
+def unobserved() -> Iterator[None]:
+    """Have nobody told of the calls made inside: they belong to a call that is observed itself."""
+    with having(_scope, None), having(_unit, None):
+        yield
 
 
 def current_unit() -> Unit | None:
@@ -104,3 +124,4 @@ def report(observation: Observation) -> None:
         scope.seen.append(observation)
     if unit is not None:
         unit.seen.append(observation)
+        _attempts.get().have_asked |= not observation.replayed

@@ -32,6 +32,7 @@ from character.backends.dspy_compat import (
     routing,
 )
 from character.backends.engines import Engines
+from character.backends.observe import unobserved
 from character.backends.seam import AsyncSeamEngine, Backend, Journal, SeamEngine
 from character.config import BackendConfig, Config
 from character.errors import ConfigError
@@ -185,7 +186,8 @@ class AsyncOwnEngine:
 @contextmanager
 def _alone() -> Iterator[None]:
     """Ask a model itself, unseen by whoever watches the call outside; its errors are those of one attempt."""
-    with routing(None), dspy.context(disable_history=True, usage_tracker=None, callbacks=[]):
+    settings: dict[str, Any] = {"disable_history": True, "usage_tracker": None, "callbacks": []}
+    with routing(None), unobserved(), dspy.context(**settings):
         try:
             yield
         except LMError as error:

@@ -7,8 +7,10 @@ fault that is counted. What stops a run (a cap, a server that is down, a wrong c
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import traceback
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
@@ -16,7 +18,7 @@ import dspy
 from dspy.utils.exceptions import AdapterParseError, LMError
 
 from character.backends.call import SERVER_FAULTS, classify, lean_settings, observation_of, taken_by
-from character.backends.drivers import ModuleCall
+from character.backends.drivers import ModuleCall, required_arguments
 from character.backends.observe import Unit, entering
 from character.backends.plain import plain, turns_of
 from character.backends.predictors import signature_of
@@ -111,24 +113,56 @@ class StepCall(ModuleCall):
             word = STEP_UNREADABLE
         elif isinstance(error, LMError):
             word = classify(error, paced=True).word
-        said = " ".join(str(error).split())[:200]
-        return Outcome(
-            fault=word, detail=f"the {self.role} raised {type(error).__name__}: {said}", error=error
-        )
+        said = f"the {self.role} raised {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        return Outcome(fault=word, detail=said + _place_of(error), error=error)
 
     def _accepted(self) -> dict[str, Any]:
         signature = signature_of(self.module)
         if signature is None:
             return self._taken(self.takes)
         values = plain_values(self.arguments)
-        missing = [name for name in signature.input_fields if name not in values]
-        if missing:
-            raise InputError(
-                f"the {self.role}'s signature asks for {', '.join(missing)}, which this step does not have.",
-                expected=f"inputs among {', '.join(values)}",
-                fix="name the fields so, or write a module whose forward passes them on.",
-            )
+        _check_names(signature.input_fields, values, f"the {self.role}'s signature asks for")
         return {name: values[name] for name in signature.input_fields}
+
+
+_OF_STEPS = {
+    "generator": ("trait", "kind", "num_messages", "constitution", "existing", "seed"),
+    "responder": ("message", "trait", "constitution", "seed"),
+    "ranker": ("message", "candidates", "trait", "constitution", "seed"),
+}
+_SHOWN_TOO = {
+    "generator": ("language",),
+    "responder": ("conversation", "language"),
+    "ranker": ("conversation", "language", "responses"),
+}
+"""What a signature is shown besides, made of these."""
+
+
+def check_step(role: str, step: Any) -> None:
+    """Raise InputError where a step is none, or asks for an input that its place does not have."""
+    if not callable(step) or isinstance(step, type):
+        what = f"the class {step.__name__}" if isinstance(step, type) else f"a {type(step).__name__}"
+        raise InputError(
+            f"the {role} is {what}.",
+            expected="a dspy.Module or a callable",
+            fix=f"make one: {step.__name__}(…)." if isinstance(step, type) else "",
+        )
+    signature, names = signature_of(step), _OF_STEPS[role]
+    if signature is None:
+        _check_names(required_arguments(step), names, f"the {role} takes")
+    else:
+        shown = (*names[:-1], *_SHOWN_TOO[role])  # no seed
+        _check_names(signature.input_fields, shown, f"the {role}'s signature asks for")
+
+
+def _check_names(asked: Iterable[str], names: Collection[str], what: str) -> None:
+    missing = [name for name in asked if name not in names]
+    if missing:
+        raise InputError(
+            f"{what} {', '.join(missing)}, which this step does not have.",
+            expected=f"inputs among {', '.join(names)}",
+            fix="name the inputs so, or write a module whose forward passes them on.",
+        )
 
 
 def plain_values(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,6 +177,20 @@ def plain_values(arguments: Mapping[str, Any]) -> dict[str, Any]:
             case Trait():
                 values.setdefault("language", language_name(detect_language(value.description)))
     return values
+
+
+def _place_of(error: Exception) -> str:
+    """Return where in the user's own code an error was raised; nothing where it was in a library."""
+    frames = reversed(traceback.extract_tb(error.__traceback__))
+    lines = (f" ({frame.filename}:{frame.lineno})" for frame in frames if _is_own(frame.filename))
+    return next(lines, "")
+
+
+def _is_own(path: str) -> bool:
+    return not any(name in path for name in ("site-packages", _OURS, "/lib/python"))
+
+
+_OURS = str(Path(__file__).parent.parent)
 
 
 class FailureWatch:

@@ -2,6 +2,7 @@
 
 from character.config.backend import BackendConfig as BackendConfig
 from character.config.backend import is_rehearsal_model as is_rehearsal_model
+from character.config.loading import ConfigSource as ConfigSource
 from character.config.loading import as_config as as_config
 from character.config.loading import build_config as build_config
 from character.config.loading import load_config as load_config

@@ -13,6 +13,9 @@ from character.config.section import describe_validation
 from character.config.whole import Config
 from character.errors import ConfigError
 
+ConfigSource = Config | Mapping[str, Any] | Path | str | None
+"""What stands for a configuration: one, its values by section, its TOML file, or None for the defaults."""
+
 
 def load_config(path: Path | str | None = None, *, overrides: Mapping[str, Any] | None = None) -> Config:
     """Return the configuration of a TOML file with ``overrides`` (nested, as in the file) laid over it.
@@ -25,10 +28,10 @@ def load_config(path: Path | str | None = None, *, overrides: Mapping[str, Any] 
     return build_config(merged(data, overrides or {}), source=str(path) if path else "the given options")
 
 
-def as_config(given: Config | Path | str | None) -> Config:
-    """Return a configuration given as one, or by its TOML file; the defaults where nothing is given."""
-    if given is None:
-        return Config()
+def as_config(given: ConfigSource) -> Config:
+    """Return what stands for a configuration as one."""
+    if given is None or isinstance(given, Mapping):
+        return build_config(given or {})
     return given if isinstance(given, Config) else load_config(given)
 
 

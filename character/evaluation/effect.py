@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack, overload
 
 from character.backends.measuring import Estimate
-from character.config import BackendConfig, Config, EffectDesign
+from character.config import BackendConfig, ConfigSource, EffectDesign
 from character.constitution import Constitution
 from character.evaluation.choices.chooser import prompts_of_choices
 from character.evaluation.conditions import contrasts_for
@@ -99,7 +99,7 @@ class EffectOptions(TypedDict, total=False):
 def effect(
     constitution: Constitution | Path | str,
     out: Path | str,
-    config: Config | Path | str | None = None,
+    config: ConfigSource = None,
     *,
     dry_run: Literal[False] = False,
     **options: Unpack[EffectOptions],
@@ -108,7 +108,7 @@ def effect(
 def effect(
     constitution: Constitution | Path | str,
     out: Path | str,
-    config: Config | Path | str | None = None,
+    config: ConfigSource = None,
     *,
     dry_run: Literal[True],
     **options: Unpack[EffectOptions],
@@ -117,7 +117,7 @@ def effect(
 def effect(
     constitution: Constitution | Path | str,
     out: Path | str,
-    config: Config | Path | str | None = None,
+    config: ConfigSource = None,
     *,
     dry_run: bool = False,
     **options: Unpack[EffectOptions],
@@ -166,7 +166,7 @@ def effect(
 async def aeffect(
     constitution: Constitution | Path | str,
     out: Path | str,
-    config: Config | Path | str | None = None,
+    config: ConfigSource = None,
     **options: Unpack[EffectOptions],
 ) -> EffectResult:
     """Do as ``effect`` does, on the event loop."""
@@ -176,7 +176,7 @@ async def aeffect(
 @spelled_out(EffectOptions)
 def estimate_effect(
     constitution: Constitution | Path | str,
-    config: Config | Path | str | None = None,
+    config: ConfigSource = None,
     **options: Unpack[EffectOptions],
 ) -> Estimate:
     """Return what ``effect`` with the same arguments will take, per stage and as ``all``; nothing is sent."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from character.backends.measuring import Estimate, Meter, alike, mean_message, unsent_lms
 from character.backends.own_models import with_configured_lm
-from character.config import COMPARED, Config, EffectConfig, as_config, with_section
+from character.config import COMPARED, ConfigSource, EffectConfig, as_config, with_section
 from character.constitution import Constitution
 from character.errors import ConfigError, InputError
 from character.evaluation.preference_judge import PreferenceJudge
@@ -30,7 +30,7 @@ _AS_CONFIGURED = {"messages_per_trait", "neutral_messages", "pressed_messages", 
 
 
 def plan_of(
-    constitution: Constitution | Path | str, config: Config | Path | str | None, options: Mapping[str, Any]
+    constitution: Constitution | Path | str, config: ConfigSource, options: Mapping[str, Any]
 ) -> EvaluationPlan:
     """Return what the arguments of ``effect`` ask for; raises what ``effect`` raises before any call."""
     names = EffectConfig.model_fields.keys() - _MADE_HERE

@@ -82,8 +82,6 @@ class Ranker(RecipeModule):
     ) -> None:
         super().__init__()
         chosen: Any = {**_PASSING, **passing}
-        if unknown := chosen.keys() - _PASSING.keys():
-            raise TypeError(f"Ranker has no option {min(unknown)!r}; it has {', '.join(_PASSING)}")
         max_passes, tournament, method = chosen["max_passes"], chosen["tournament"], chosen["method"]
         if passes < 1 or (max_passes is not None and max_passes < passes):
             fault = f"found {passes} passes and at most {max_passes}."

@@ -90,8 +90,6 @@ class Responder(RecipeModule):
     ) -> None:
         super().__init__()
         chosen: Any = {**_REPAIRS, **repairs}
-        if unknown_options := chosen.keys() - _REPAIRS.keys():
-            raise TypeError(f"Responder has no option {min(unknown_options)!r}; it has {', '.join(_REPAIRS)}")
         spread_levels(num_candidates)
         if levels is not None and not MIN_CANDIDATES <= len(levels) <= MAX_CANDIDATES:
             raise InputError(f"found {len(levels)} levels.", expected="2 to 8")

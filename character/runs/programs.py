@@ -149,7 +149,7 @@ def _parts(value: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
         case dspy.Predict():
             yield (
                 f"{name}.signature",
-                fingerprint([value.signature.instructions, list(value.signature.fields)]),
+                fingerprint([value.signature.instructions, *map(_field, value.signature.fields.items())]),
             )
             yield f"{name}.demos", fingerprint([_whole(demo) for demo in value.demos])
             yield from _parts(value.lm, f"{name}.lm", seen)
@@ -172,6 +172,11 @@ def _parts(value: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
             yield name, fingerprint(value.model_dump(mode="json"))
         case _:
             yield name, path_of(value)
+
+
+def _field(named: tuple[str, Any]) -> list[str]:
+    name, field = named
+    return [name, str(field.annotation), str((field.json_schema_extra or {}).get("desc"))]
 
 
 def _whole(demo: Any) -> str:

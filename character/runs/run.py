@@ -15,7 +15,7 @@ from character.backends.measuring import Estimate
 from character.backends.observe import attempting
 from character.backends.own_models import with_configured_lm
 from character.backends.own_steps import STEP_FAULTS, WORTH_ANOTHER_SITTING, FailureWatch
-from character.config import Config, as_config
+from character.config import Config, ConfigSource, as_config
 from character.constitution import Constitution, Trait
 from character.errors import BudgetReachedError, CharacterError, InputError, StepFailedError
 from character.inputs import as_constitution, spelled_out
@@ -59,7 +59,7 @@ class RunOptions(TypedDict, total=False):
 def run(
     constitution: Constitution | Path | str,
     out: Path | str,
-    config: Config | Path | str | None = None,
+    config: ConfigSource = None,
     *,
     dry_run: Literal[False] = False,
     **options: Unpack[RunOptions],
@@ -68,7 +68,7 @@ def run(
 def run(
     constitution: Constitution | Path | str,
     out: Path | str,
-    config: Config | Path | str | None = None,
+    config: ConfigSource = None,
     *,
     dry_run: Literal[True],
     **options: Unpack[RunOptions],
@@ -77,7 +77,7 @@ def run(
 def run(
     constitution: Constitution | Path | str,
     out: Path | str,
-    config: Config | Path | str | None = None,
+    config: ConfigSource = None,
     *,
     dry_run: bool = False,
     **options: Unpack[RunOptions],
@@ -115,7 +115,7 @@ def run(
 async def arun(
     constitution: Constitution | Path | str,
     out: Path | str,
-    config: Config | Path | str | None = None,
+    config: ConfigSource = None,
     **options: Unpack[RunOptions],
 ) -> RunSummary:
     """Do as ``run`` does, on the event loop."""
@@ -131,9 +131,7 @@ class _Plan:
     given: MessageSource | None
 
 
-def _planned(
-    constitution: Constitution | Path | str, config: Config | Path | str | None, options: RunOptions
-) -> _Plan:
+def _planned(constitution: Constitution | Path | str, config: ConfigSource, options: RunOptions) -> _Plan:
     config = with_configured_lm(with_tuned_ranker(as_config(config)))
     constitution = as_constitution(constitution)
     if options.get("traits"):
@@ -289,22 +287,13 @@ class _Run:
     def _count_batch(self, trait: Trait, batch: MessageBatch, number: int) -> None:
         self.log.write("messages", trait=trait.name, kept=number, dropped=len(batch.drops))
         self.state.messages += number
-        self.state.usage += batch.usage
         self._count_drops(batch.drops)
-        self._tell(self.state)
+        self._show()
 
     async def _message(self, message: Message, trait: Trait) -> None:
         try:
-            kept = self.store.meta(f"failed/{message.id}") if self._has_failed else None
-            failed = json.loads(kept or "{}")
-            with attempting(failed):
-                rollout = await self.program.arollout(
-                    message, trait, self.constitution, on_step=self._count_step
-                )
+            rollout = await self._rollout(message, trait)
             await self._keep(rollout)
-            for stage in {drop.stage for drop in rollout.drops if drop.reason in STEP_FAULTS}:
-                failed[stage] = failed.get(stage, 0) + 1
-                self.store.set_meta(f"failed/{message.id}", json.dumps(failed))
         except BudgetReachedError as error:
             self._stop_by(error)
             return
@@ -315,6 +304,33 @@ class _Run:
         except StepFailedError as error:
             self._stop_by(error)
 
+    async def _rollout(self, message: Message, trait: Trait) -> Rollout:
+        """Return what the program makes of a message.
+
+        Where a step failed before, it is made of what was answered then, as the step may have been mended;
+        where it fails again, its models are asked anew.
+        """
+        key, make = f"failed/{message.id}", partial(self.program.arollout, message, trait, self.constitution)
+        failed = json.loads((self.store.meta(key) if self._has_failed else None) or "{}")
+        if failed:
+            last = next(reversed(failed))
+            with attempting({**failed, last: failed[last] - 1}) as attempts:
+                rollout = await make(on_step=lambda _made: None)
+            if attempts.have_asked or not _failed_stages(rollout):
+                for made in (rollout.candidates, rollout.ranking):
+                    if made is not None:
+                        self._count_step(made)
+                return self._noted(rollout, key, failed)
+        with attempting(failed):
+            return self._noted(await make(on_step=self._count_step), key, failed)
+
+    def _noted(self, rollout: Rollout, key: str, failed: dict[str, int]) -> Rollout:
+        """Note which steps failed for a message, the latest last, so that another sitting can ask anew."""
+        for stage in _failed_stages(rollout):
+            failed[stage] = failed.pop(stage, 0) + 1
+            self.store.set_meta(key, json.dumps(failed))
+        return rollout
+
     async def _keep(self, rollout: Rollout) -> None:
         status, reason = outcome(rollout)
         await self.store.add_rollout(rollout, status, reason)
@@ -323,7 +339,7 @@ class _Run:
         self._count_drops(rollout.drops)
         message = rollout.message
         self.log.write("rollout", message=message.id, trait=message.trait, status=status, reason=reason)
-        self._tell(self.state)
+        self._show()
 
     def _stop_by(self, error: CharacterError) -> None:
         """Begin nothing more; what is in flight ends, and then the error is raised."""
@@ -340,17 +356,24 @@ class _Run:
         state.finished = state.ranked = state.answered = counts["messages"] - unfinished
         for reasons in self.store.drops(recovered=False).values():
             state.drops.update(reasons)
-        state.usage = self.session.spent()
-        self._tell(state)
+        self._spent_before = self.session.spent()
+        self._show()
 
     def _count_step(self, result: Candidates | Ranking) -> None:
         self.state.answered += isinstance(result, Candidates)
         self.state.ranked += isinstance(result, Ranking)
-        self.state.usage += result.usage
+        self._show()
+
+    def _show(self) -> None:
+        self.state.usage = self._spent_before + self.store.kept
         self._tell(self.state)
 
     def _count_drops(self, drops: tuple[Drop, ...]) -> None:
         self.state.drops.update(drop.reason for drop in drops if not drop.recovered)
+
+
+def _failed_stages(rollout: Rollout) -> set[str]:
+    return {drop.stage for drop in rollout.drops if drop.reason in STEP_FAULTS}
 
 
 def outcome(rollout: Rollout) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from character.config import is_rehearsal_model
 from character.pairs.distinct import distinct_pairs
@@ -48,6 +49,11 @@ class RunSummary(PairRows, Record):
     def _row_pairs(self) -> list[PreferencePair]:
         with reading(self.folder, "run") as store:
             return list(stored_pairs(store))
+
+    def __repr_args__(self) -> Any:
+        names = ("folder", "traits", "messages", "pairs", "dropped", "rehearsal", "advice")
+        calls = sum(usage.calls for usage in self.usage.values())
+        return [*((name, getattr(self, name)) for name in names), ("calls", calls)]
 
     def _repr_html_(self) -> str:
         lost = {stage: sum(reasons.values()) for stage, reasons in self.dropped.items()}
@@ -125,9 +131,7 @@ def _advice(store: RunStore) -> str:
         _number, stage, reason = max(lost)
         example = f" {reason} in {stage}, for example: {store.example_of(stage, reason)}"
     if failed := counts.get("failed"):
-        return (
-            f"{failed:,} messages failed because of their server; the same command tries them again.{example}"
-        )
+        return f"{failed:,} messages failed; the same command tries them again. Most often:{example}"
     if not counts["pairs"] and not counts.get("pending"):
         return f"No pair came of this run. Most often lost:{example or ' nothing was dropped.'}"
     return ""

@@ -69,6 +69,7 @@ class RunStore:
     def _open(self, place: Place, reuse: tuple[RunStore, ...]) -> None:
         self.folder, self._place, self._engine, self._reuse = place.folder, place, place.engine, reuse
         self._writer: Writer | None = None
+        self.kept = Usage()  # what the calls kept in this sitting took
         if not place.writes:
             self._check_schema()
         self._has_calls = self._value(sa.select(t.calls.c.key).limit(1)) is not None
@@ -104,10 +105,12 @@ class RunStore:
     def put(self, key: str, entry: dict[str, Any]) -> None:
         """Keep a finished call; returns once it is on disk."""
         self._write(_call_rows(key, entry)).result()
+        self.kept += _usage_of(entry)
 
     async def aput(self, key: str, entry: dict[str, Any]) -> None:
         """Keep a finished call without blocking the event loop; returns once it is on disk."""
         await asyncio.wrap_future(self._write(_call_rows(key, entry)))
+        self.kept += _usage_of(entry)
 
     # -- records ----------------------------------------------------------------------------------------
 
@@ -331,6 +334,11 @@ def _call_rows(key: str, entry: dict[str, Any], *, reused: bool = False) -> Rows
     }
     payload = {"key": key, "payload": json.dumps(entry, ensure_ascii=False)}
     return [("call", values), ("call_payload", payload)]
+
+
+def _usage_of(entry: dict[str, Any]) -> Usage:
+    names = ("prompt_tokens", "completion_tokens", "cost_usd")
+    return Usage(calls=1, **{name: entry["observation"][name] for name in names})
 
 
 def _message_rows(message: Message, trait: str, ordinal: int) -> Rows:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from character.config import Config, TrainConfig, as_config, with_section
+from character.config import ConfigSource, TrainConfig, as_config, with_section
 from character.exports.run_data import rebuilt_pairs, run_data
 from character.inputs import spelled_out
 from character.runs.progress import Telling, telling
@@ -59,7 +59,7 @@ def train(
     run_folder: Path | str,
     out: Path | str,
     method: MethodName,
-    config: Config | Path | str | None = None,
+    config: ConfigSource = None,
     **options: Unpack[TrainOptions],
 ) -> TrainResult:
     """Write all that TRL needs to train by dpo, reward, grpo, sft or kto on a run, and train with ``go``.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from character.backends import build_lm
-from character.config import BackendConfig, Config, as_config, is_rehearsal_model
+from character.config import BackendConfig, Config, ConfigSource, as_config, is_rehearsal_model
 from character.errors import UnknownNameError
 from character.ranking.saved import build_ranker
 from character.records import Record
@@ -43,7 +43,7 @@ class RankerFigures(Record):
 
 def evaluate_ranker(
     labelled: LabelledSet | Path | str,
-    config: Config | Path | str | None = None,
+    config: ConfigSource = None,
     *,
     rankers: Sequence[Path | str] = (),
     backends: Sequence[str] = (),

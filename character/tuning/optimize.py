@@ -21,7 +21,7 @@ from character.backends.observe import observing
 from character.backends.observe import report as report_observed
 from character.backends.own_models import with_configured_lm
 from character.backends.seam import SeamEngine
-from character.config import Config, as_config, is_rehearsal_model, with_section
+from character.config import Config, ConfigSource, as_config, is_rehearsal_model, with_section
 from character.errors import BackendUnavailableError, CharacterError, StoreError
 from character.inputs import spelled_out
 from character.locale import Language
@@ -99,7 +99,7 @@ class OptimizeOptions(TypedDict, total=False):
 def optimize(
     labelled: LabelledSet | Path | str,
     out: Path | str,
-    config: Config | Path | str | None = None,
+    config: ConfigSource = None,
     *,
     dry_run: Literal[False] = False,
     **options: Unpack[OptimizeOptions],
@@ -108,7 +108,7 @@ def optimize(
 def optimize(
     labelled: LabelledSet | Path | str,
     out: Path | str,
-    config: Config | Path | str | None = None,
+    config: ConfigSource = None,
     *,
     dry_run: Literal[True],
     **options: Unpack[OptimizeOptions],
@@ -117,7 +117,7 @@ def optimize(
 def optimize(
     labelled: LabelledSet | Path | str,
     out: Path | str,
-    config: Config | Path | str | None = None,
+    config: ConfigSource = None,
     *,
     dry_run: bool = False,
     **options: Unpack[OptimizeOptions],
@@ -143,7 +143,7 @@ def optimize(
 async def aoptimize(
     labelled: LabelledSet | Path | str,
     out: Path | str,
-    config: Config | Path | str | None = None,
+    config: ConfigSource = None,
     **options: Unpack[OptimizeOptions],
 ) -> Optimized:
     """Do as ``optimize`` does without keeping the event loop; DSPy's optimizers work in threads."""
@@ -152,7 +152,7 @@ async def aoptimize(
 
 
 def _asked(
-    labelled: LabelledSet | Path | str, config: Config | Path | str | None, options: OptimizeOptions
+    labelled: LabelledSet | Path | str, config: ConfigSource, options: OptimizeOptions
 ) -> tuple[LabelledSet, Config]:
     """Return the labels and the configuration with the options laid over it, the budget resolved."""
     labelled = labelled if isinstance(labelled, LabelledSet) else read_labelled(Path(labelled))

@@ -177,9 +177,85 @@ def test_a_plain_signature_is_given_texts_and_no_more(constitution: Constitution
     (prompt,) = lm.prompts
     assert "Reply 0 to:" in prompt
     assert not any(word in prompt for word in ("message_id", '"level"', '"seed"', '"model"', "brief"))
-    asking = CharacterProgram(responder=three_replies, ranker=dspy.Predict("essay -> scores: list[float]"))
-    with dspy.context(lm=lm), pytest.raises(InputError, match="essay"):
-        asking(trait=constitution.traits[0], messages=[QUESTIONS[0]])
+
+
+@pytest.mark.parametrize(
+    ("ranker", "said"),
+    [
+        (dspy.Predict("essay -> scores: list[float]"), "the ranker's signature asks for essay"),
+        (lambda mesage, candidates: [0.5] * len(candidates.items), "the ranker takes mesage"),
+        (AwaitedOnly, "the ranker is the class AwaitedOnly"),
+        ("best", "the ranker is a str"),
+    ],
+)
+def test_a_step_that_cannot_be_called_is_refused_before_anything_is_paid(ranker: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        CharacterProgram(ranker=ranker)
+
+
+def test_a_misspelt_option_is_refused_by_every_verb_and_module(
+    constitution: Constitution, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="did you mean 'program'"):
+        run(constitution, tmp_path / "run", progam=CharacterProgram())  # type: ignore[call-overload]
+    with pytest.raises(TypeError, match=r"config=\{'budget': \{'max_calls'"):
+        run(constitution, tmp_path / "run", max_calls=5)  # type: ignore[call-overload]
+    with pytest.raises(InputError, match="did you mean 'passes'"):
+        Ranker(pases=3)  # type: ignore[call-arg]
+    with pytest.raises(
+        TypeError, match=r"CharacterProgram\.forward\(\) got an unexpected keyword argument 'trat'"
+    ):
+        CharacterProgram()(trat="patience")  # type: ignore[call-arg]
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("adapter", [None, dspy.ChatAdapter(), dspy.JSONAdapter(), dspy.XMLAdapter()])
+def test_records_are_shown_as_texts_outside_a_program_too_and_in_demos(
+    constitution: Constitution, adapter: dspy.Adapter | None
+) -> None:
+    lm, message = OwnLM(lambda _request: "{}"), Message.of(QUESTIONS[0], trait="patience")
+    candidates = Candidates.model_validate(
+        {"message_id": message.id, "trait": "patience", "items": [{"text": "Slowly.", "level": "natural"}]}
+    )
+    judge = dspy.Predict("message, candidates: list[str], trait -> scores: list[float]")
+    judge.demos = [dspy.Example(message=message, candidates=candidates, trait="any", scores=[0.5])]
+    with dspy.context(lm=lm, adapter=adapter), pytest.raises(Exception, match=r"(?i)parse|field|read"):
+        judge(message=message, candidates=candidates, trait=constitution.traits[0])
+    assert all('["Slowly."]' in prompt.replace("\\", "") for prompt in lm.prompts[:1])
+    assert not any(word in prompt for prompt in lm.prompts for word in ("message_id", "natural", "seed"))
+
+
+def test_a_step_that_is_mended_is_given_what_was_answered_before(
+    constitution: Constitution, tmp_path: Path
+) -> None:
+    lm = OwnLM(lambda _request: marked(scores="[0.9, 0.2, 0.1]"))
+
+    class Judge(dspy.Module):
+        broken = True
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.ask = dspy.Predict("message, candidates: list[str] -> scores: list[float]")
+
+        def forward(self, message: Message, candidates: Candidates) -> Any:
+            scores = self.ask(message=message, candidates=candidates).scores
+            return {"scores": scores} if not (Judge.broken and message.text == QUESTIONS[1]) else {}["scores"]
+
+    def start() -> Any:
+        program = CharacterProgram(responder=three_replies, ranker=Judge(), lms={"default": lm})
+        return run(constitution.only(["patience"]), tmp_path / "run", program=program, messages=batches(4))
+
+    first = start()
+    assert first.messages["failed"] == 1
+    assert "KeyError: 'scores' (" in first.advice
+    assert "test_own_programs.py:" in first.advice
+    assert "server" not in first.advice
+    asked = len(lm.prompts)
+    assert start().messages["failed"] == 1
+    assert len(lm.prompts) == asked + 1  # it may have been the reply: that is asked for anew
+    Judge.broken = False
+    assert start().messages["paired"] == 4
+    assert len(lm.prompts) == asked + 1
 
 
 def test_records_that_a_step_hands_to_a_predictor_are_shown_as_texts(constitution: Constitution) -> None:
