@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from character.config import AuditConfig as AuditConfig
     from character.config import BackendConfig as BackendConfig
     from character.config import BudgetConfig as BudgetConfig
-    from character.config import ConfigSource as ConfigSource
     from character.config import Config as Config
+    from character.config import ConfigSource as ConfigSource
     from character.config import EffectConfig as EffectConfig
     from character.config import MessagesConfig as MessagesConfig
     from character.config import OptimizeConfig as OptimizeConfig

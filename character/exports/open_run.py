@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -13,29 +14,9 @@ from character.records import Candidates, Drop, Message, PreferencePair, Ranking
 from character.runs.session import reading, stored_config, stored_constitution
 from character.runs.summary import RunSummary, stored_pairs, summarize
 from character.store.run_store import RunStore
-from character.views.rows import Json, PairRows, chat, frame_of
+from character.views.rows import RECORD_COLUMNS, Json, PairRows, all_drops, frame_of, record_rows
 
 T = TypeVar("T")
-
-_COLUMNS = {
-    "messages": ("message_id", "trait", "kind", "language", "text", "turns", "source", "model"),
-    "candidates": (
-        "message_id",
-        "candidates_id",
-        "place",
-        "trait",
-        "text",
-        "level",
-        "model",
-        "seed",
-        "score",
-    ),
-    "rankings": (
-        *("message_id", "candidates_id", "ranking_id", "trait", "status", "reason", "strategy", "method"),
-        *("scores", "order", "consistency"),
-    ),
-    "drops": ("message_id", "stage", "reason", "detail", "recovered"),
-}
 
 
 class StoredRecords(Generic[T]):
@@ -114,30 +95,19 @@ class StoredRun(PairRows):
     @property
     def messages(self) -> StoredRecords[Message]:
         """All messages, answered or not."""
-        read = self.store.all_messages
-        return StoredRecords(read, lambda: map(_message_row, read()), _COLUMNS["messages"])
+        return self._records("messages", self.store.all_messages)
 
     @property
     def candidates(self) -> StoredRecords[Candidates]:
         """The candidates of every message that got some; as rows each candidate, with its score if ranked."""
-
-        def rows() -> Iterator[Json]:
-            return (row for rollout in self.rollouts for row in _candidate_rows(rollout))
-
-        return StoredRecords(
-            lambda: (each.candidates for each in self.rollouts if each.candidates),
-            rows,
-            _COLUMNS["candidates"],
+        return self._records(
+            "candidates", lambda: (each.candidates for each in self.rollouts if each.candidates)
         )
 
     @property
     def rankings(self) -> StoredRecords[Ranking]:
         """The rankings, those that are unranked or unsuitable included."""
-
-        def read() -> Iterator[Ranking]:
-            return (each.ranking for each in self.rollouts if each.ranking)
-
-        return StoredRecords(read, lambda: map(_ranking_row, read()), _COLUMNS["rankings"])
+        return self._records("rankings", lambda: (each.ranking for each in self.rollouts if each.ranking))
 
     @property
     def pairs(self) -> StoredRecords[PreferencePair]:
@@ -151,19 +121,17 @@ class StoredRun(PairRows):
     @property
     def drops(self) -> StoredRecords[Drop]:
         """Everything that was dropped, while messages were written and after."""
+        return self._records("drops", lambda: all_drops(self.store.message_drops(), self.rollouts))
 
-        def read() -> Iterator[Drop]:
-            yield from self.store.message_drops()
-            for rollout in self.rollouts:
-                yield from (
-                    drop.model_copy(update={"message_id": drop.message_id or rollout.message.id})
-                    for drop in rollout.drops
-                )
-
-        return StoredRecords(read, lambda: map(_drop_row, read()), _COLUMNS["drops"])
+    def _records(self, of: str, read: Callable[[], Iterator[T]]) -> StoredRecords[T]:
+        return StoredRecords(read, partial(self._rows_of, of), RECORD_COLUMNS[of])
 
     def _row_pairs(self) -> Iterator[PreferencePair]:
         return stored_pairs(self.store)
+
+    def _rows_of(self, of: str) -> Iterator[Json]:
+        store = self.store
+        return record_rows(of, store.all_messages(), store.rollouts(), store.message_drops())
 
     def _repr_html_(self) -> str:
         return self.summary()._repr_html_()
@@ -175,33 +143,3 @@ def open_run(folder: Path | str) -> StoredRun:
     Raises StoreError where the folder holds no run.
     """
     return StoredRun(reading(folder, "run"))
-
-
-def _message_row(message: Message) -> Json:
-    columns = message.model_dump(include={"trait", "kind", "language", "source", "model"})
-    return {"message_id": message.id, **columns, "text": message.text, "turns": chat(message.turns)}
-
-
-def _candidate_rows(rollout: Rollout) -> Iterator[Json]:
-    candidates, ranking = rollout.candidates, rollout.ranking
-    if candidates is None:
-        return
-    scores = ranking.scores if ranking else ()
-    for place, item in enumerate(candidates.items):
-        yield {
-            "message_id": candidates.message_id,
-            "candidates_id": candidates.id,
-            "place": place,
-            "trait": candidates.trait,
-            **item.model_dump(include={"text", "level", "model", "seed"}),
-            "score": scores[place] if scores else None,
-        }
-
-
-def _ranking_row(ranking: Ranking) -> Json:
-    names = set(_COLUMNS["rankings"]) - {"ranking_id"}
-    return {"ranking_id": ranking.id, **ranking.model_dump(mode="json", include=names)}
-
-
-def _drop_row(drop: Drop) -> Json:
-    return drop.model_dump(include=set(_COLUMNS["drops"]))

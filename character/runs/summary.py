@@ -14,7 +14,7 @@ from character.runs.session import reading, require_kind, stored_config, stored_
 from character.store.run_store import RunStore
 from character.store.vetoes import read_vetoes, without_vetoed
 from character.views import html
-from character.views.rows import PairRows
+from character.views.rows import PairRows, record_rows
 
 REHEARSAL_NOTE = "made by the rehearsal backend: for trying and testing, not for training"
 
@@ -49,6 +49,10 @@ class RunSummary(PairRows, Record):
     def _row_pairs(self) -> list[PreferencePair]:
         with reading(self.folder, "run") as store:
             return list(stored_pairs(store))
+
+    def _rows_of(self, of: str) -> Iterator[dict[str, Any]]:
+        with reading(self.folder, "run") as store:
+            yield from record_rows(of, store.all_messages(), store.rollouts(), store.message_drops())
 
     def __repr_args__(self) -> Any:
         names = ("folder", "traits", "messages", "pairs", "dropped", "rehearsal", "advice")

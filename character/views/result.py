@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from character.views import html
-from character.views.rows import PairRows
+from character.views.rows import Json, PairRows, record_rows
 from character.views.short import brief
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ class ResultViews(PairRows):
     def _row_pairs(self: Any) -> Iterable[PreferencePair]:
         pairs: list[PreferencePair] = self.pairs
         return pairs
+
+    def _rows_of(self: Any, of: str) -> Iterator[Json]:
+        return record_rows(of, self.messages, self.rollouts, self.message_drops)
 
     def _repr_html_(self: Any) -> str:
         return html.panel(html.figures(_figures(self)), html.pairs_html(self.pairs))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from character.errors import MissingExtraError
+from character.errors import MissingExtraError, UnknownNameError
 
 if TYPE_CHECKING:
-    from character.records import PreferencePair, Turn
+    from character.records import Drop, Message, PreferencePair, Ranking, Rollout, Turn
 
 Json = dict[str, Any]
+Of = Literal["pairs", "messages", "candidates", "rankings", "drops"]
+"""The records that can be had as rows."""
 EXTRA = "frames"
 """The extra that brings pandas and Hugging Face's ``datasets``."""
 
@@ -59,19 +61,26 @@ class PairRows:
     def _row_pairs(self) -> Iterable[PreferencePair]:
         raise NotImplementedError
 
-    def to_rows(self) -> list[Json]:
+    def _rows_of(self, of: str) -> Iterable[Json]:
+        """Return other records than pairs as rows."""
+        raise NotImplementedError
+
+    def to_rows(self, of: Of = "pairs") -> list[Json]:
         """Return one row per pair, as ``export(…, "trl", …)`` writes them.
 
         ``prompt`` is a list of turns with ``role`` and ``content``, ``chosen`` and ``rejected`` are lists of
         one turn: TRL's conversational preference format. Beside them stand ``score_chosen`` and
         ``score_rejected`` (0..1), ``pair_id``, ``message_id``, ``trait``, ``kind``, ``language``, ``design``,
-        ``chosen_level`` and ``rejected_level`` ("" where nobody asked for one).
+        ``chosen_level`` and ``rejected_level`` ("" where nobody asked for one). ``of`` names other records:
+        messages, candidates, rankings or drops, whose ids join them (see ``RECORD_COLUMNS``).
         """
+        if of != "pairs":
+            return list(self._rows_of(known_records(of)))
         return [trl_row(pair) for pair in self._row_pairs()]
 
-    def to_pandas(self) -> Any:
-        """Return the rows as a ``pandas.DataFrame``; raises MissingExtraError without pandas."""
-        return frame_of(self.to_rows(), PAIR_COLUMNS)
+    def to_pandas(self, of: Of = "pairs") -> Any:
+        """Return the rows of ``to_rows`` as a ``pandas.DataFrame``; MissingExtraError without pandas."""
+        return frame_of(self.to_rows(of), RECORD_COLUMNS[of])
 
     def to_dataset(self) -> Any:
         """Return the rows of ``to_rows`` as a ``datasets.Dataset``, which TRL's trainers take as it is.
@@ -103,6 +112,86 @@ PAIR_COLUMNS = (
     "rejected_level",
 )
 """The columns of a row, in order."""
+
+
+RECORD_COLUMNS: dict[str, tuple[str, ...]] = {
+    "pairs": PAIR_COLUMNS,
+    "messages": ("message_id", "trait", "kind", "language", "text", "turns", "source", "model"),
+    "candidates": (
+        "message_id",
+        "candidates_id",
+        "place",
+        "trait",
+        "text",
+        "level",
+        "model",
+        "seed",
+        "score",
+    ),
+    "rankings": (
+        *("message_id", "candidates_id", "ranking_id", "trait", "status", "reason", "strategy", "method"),
+        *("scores", "order", "consistency"),
+    ),
+    "drops": ("message_id", "stage", "reason", "detail", "recovered"),
+}
+"""The columns of each kind of record, in order."""
+
+
+def known_records(of: str) -> str:
+    """Return the name of a kind of record; raises UnknownNameError for any other."""
+    if of not in RECORD_COLUMNS:
+        raise UnknownNameError("kind of record", str(of), RECORD_COLUMNS)
+    return of
+
+
+def record_rows(
+    of: str, messages: Iterable[Message], rollouts: Iterable[Rollout], message_drops: Iterable[Drop]
+) -> Iterator[Json]:
+    """Yield the records of a kind as rows, of candidates a row each with its score where it is ranked."""
+    match of:
+        case "messages":
+            yield from map(_message_row, messages)
+        case "candidates":
+            for rollout in rollouts:
+                yield from _candidate_rows(rollout)
+        case "rankings":
+            yield from (_ranking_row(rollout.ranking) for rollout in rollouts if rollout.ranking)
+        case "drops":
+            for drop in all_drops(message_drops, rollouts):
+                yield drop.model_dump(include=set(RECORD_COLUMNS["drops"]))
+
+
+def all_drops(message_drops: Iterable[Drop], rollouts: Iterable[Rollout]) -> Iterator[Drop]:
+    """Yield what was dropped while messages were written and after, each with its message's id."""
+    yield from message_drops
+    for rollout in rollouts:
+        for drop in rollout.drops:
+            yield drop.model_copy(update={"message_id": drop.message_id or rollout.message.id})
+
+
+def _message_row(message: Message) -> Json:
+    columns = message.model_dump(include={"trait", "kind", "language", "source", "model"})
+    return {"message_id": message.id, **columns, "text": message.text, "turns": chat(message.turns)}
+
+
+def _candidate_rows(rollout: Rollout) -> Iterator[Json]:
+    candidates, ranking = rollout.candidates, rollout.ranking
+    scores = ranking.scores if ranking else ()
+    for place, item in enumerate(candidates.items if candidates else ()):
+        assert candidates is not None
+        yield {
+            "message_id": candidates.message_id,
+            "candidates_id": candidates.id,
+            "place": place,
+            "trait": candidates.trait,
+            **item.model_dump(include={"text", "level", "model", "seed"}),
+            "score": scores[place] if scores else None,
+        }
+
+
+def _ranking_row(ranking: Ranking) -> Json:
+    names = set(RECORD_COLUMNS["rankings"]) - {"ranking_id"}
+    return {"ranking_id": ranking.id, **ranking.model_dump(mode="json", include=names)}
 
 
 def _needed(package: str, feature: str) -> Any:

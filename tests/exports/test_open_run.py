@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from character import (
     Candidates,
+    CharacterProgram,
     Constitution,
+    InputError,
     Message,
+    MessageBatch,
     PreferencePair,
     Ranking,
     RunSummary,
     StoredRun,
     StoreError,
     Trait,
+    build_lm,
     open_run,
     run,
     summarize,
@@ -77,6 +82,24 @@ def test_frames_are_joined_by_their_ids(kept: Path) -> None:
     joined = pairs.merge(rankings, on=["message_id", "ranking_id"])
     assert len(joined) == len(pairs)
     assert (pairs["score_chosen"] - pairs["score_rejected"] - pairs["margin"]).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("of", ["pairs", "messages", "candidates", "rankings", "drops"])
+def test_a_result_a_summary_and_a_stored_run_have_the_same_frames(tmp_path: Path, of: Any) -> None:
+    trait = Trait(name="patience", description="Takes the time that an explanation needs.")
+    result = CharacterProgram(messages_per_trait=3, lms={"default": build_lm()})(trait=trait)
+    of_result = result.to_pandas(of)
+    given = {"patience": MessageBatch(messages=tuple(result.messages))}
+    summary = run(Constitution(name="clerk", traits=(trait,)), tmp_path / "run", messages=given)
+    with open_run(tmp_path / "run") as opened:
+        assert opened.to_rows(of) == summary.to_rows(of)
+        assert list(opened.to_pandas(of).columns) == list(of_result.columns)
+        assert len(opened.to_rows(of)) == len(opened.to_pandas(of))
+    assert len(of_result) == len(result.to_rows(of))
+    if of in ("messages", "rankings"):
+        assert len(of_result) == 3
+    with pytest.raises(InputError, match="did you mean 'rankings'"):
+        result.to_rows("ranking")  # type: ignore[arg-type]
 
 
 def test_a_frame_without_rows_has_its_columns(tmp_path: Path) -> None:

@@ -239,7 +239,11 @@ def test_a_step_that_is_mended_is_given_what_was_answered_before(
 
         def forward(self, message: Message, candidates: Candidates) -> Any:
             scores = self.ask(message=message, candidates=candidates).scores
-            return {"scores": scores} if not (Judge.broken and message.text == QUESTIONS[1]) else {}["scores"]
+            return (
+                {"scores": scores}
+                if not (Judge.broken and message.text == QUESTIONS[1])
+                else dict[str, Any]()["scores"]
+            )
 
     def start() -> Any:
         program = CharacterProgram(responder=three_replies, ranker=Judge(), lms={"default": lm})
