@@ -118,6 +118,11 @@ def asks_for(request: dict[str, Any]) -> str:
     )
 
 
+def cut_off(text: str) -> Reply:
+    """Return a reply that reached max_tokens before its closing header."""
+    return Reply(text.split("[[ ## completed ## ]]")[0], finish_reason="length")
+
+
 def chat(**fields: object) -> str:
     """Return a reply in the layout of DSPy's ChatAdapter."""
     sections = [f"[[ ## {name} ## ]]\n{value}" for name, value in fields.items()]

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import ast
 import json
-import re
-from collections.abc import Container
-from functools import lru_cache
-from typing import Any, get_origin
+from collections.abc import Mapping
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import dspy
-from dspy.adapters.utils import apply_output_field_defaults, format_field_value, parse_value
+from dspy.adapters.utils import apply_output_field_defaults, format_field_value
 from dspy.utils.exceptions import AdapterParseError
 
-_FENCED = re.compile(r"^```[A-Za-z]*\n(.*)\n```$", re.DOTALL)
-_HEADER = re.compile(r"^\s*\[\[ ## (\w+) ## \]\]\s?")
+from character.backends.observe import note_reading
+from character.backends.reading.apart import set_apart, without_tokens
+from character.backends.reading.sections import Sections, TwiceError, find_fields
+from character.backends.reading.values import read_loosely, read_value, shape_of
+
+_FAULTS = (ValueError, TypeError, SyntaxError, RecursionError, MemoryError)
 
 
 class CharacterAdapter(dspy.ChatAdapter):
-    """A ChatAdapter with byte-identical prompts and five differences.
+    """A ChatAdapter with byte-identical prompts, whose reading differs.
 
     - The system message and the closing requirements depend on the signature alone and are built once.
     - Reading a reply, only the signature's own output fields and ``completed`` count as headers, so a
@@ -76,38 +77,64 @@ class CharacterAdapter(dspy.ChatAdapter):
     def parse(self, signature: type[dspy.Signature], completion: str) -> dict[str, Any]:
         """Return the output fields; raises AdapterParseError on a missing, repeated or ill-typed field."""
         wanted = signature.output_fields  # made anew each time it is asked for
-        sections = self._sections(signature, wanted, completion)
+        found, habits = self._found(signature, wanted, completion)
         fields: dict[str, Any] = {}
-        for name, text in sections.items():
-            try:
-                fields[name] = read_value(text, wanted[name].annotation)
-            except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
-                raise _unreadable(
-                    signature, completion, f"The field {name} cannot be read: {error}"
-                ) from error
+        for name, value in found.fields.items():
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            fields[name] = self._read(signature, completion, name, text, habits)
         fields = apply_output_field_defaults(signature, fields)
         missing = [name for name in wanted if name not in fields]
         if missing:
-            raise _unreadable(signature, completion, f"The reply lacks the field {', '.join(missing)}.")
+            headers = " and ".join(f"[[ ## {name} ## ]]" for name in missing)
+            message = f"The reply lacks the field {', '.join(missing)}, which stands under {headers}."
+            raise _unreadable(signature, completion, message)
+        note_reading(habits, closed=found.closed)
         return fields
 
-    def _sections(
-        self, signature: type[dspy.Signature], wanted: Container[str], completion: str
-    ) -> dict[str, str]:
-        lines = completion.split("\n")
-        headers = [_HEADER.match(line) for line in lines]
-        ends = [i for i, match in enumerate(headers) if match and match.group(1) == "completed"]
-        sections: dict[str, list[str]] = {}
-        current: list[str] = []
-        for i, line in enumerate(lines[: ends[-1]] if ends else lines):
-            match = headers[i]
-            if match is None or match.group(1) not in wanted:
-                current.append(line)
-                continue
-            if match.group(1) in sections:
-                raise _unreadable(signature, completion, f"The field {match.group(1)} occurs twice.")
-            current = sections[match.group(1)] = [line[match.end() :]]
-        return {name: "\n".join(text).strip() for name, text in sections.items()}
+    def _found(
+        self, signature: type[dspy.Signature], wanted: Mapping[str, Any], completion: str
+    ) -> tuple[Sections, list[str]]:
+        """Return where the fields of a reply are, with what is no part of it set apart, and its habits."""
+        said, thoughts = set_apart(completion)
+        text = without_tokens(said)
+        habits = ["thoughts before the reply"] * bool(thoughts) + ["template tokens"] * (text != said)
+        needed = {name for name, field in wanted.items() if field.is_required()}
+        names = (tuple(wanted), needed, signature.input_fields.keys())
+        try:
+            found = find_fields(text, *names)
+            if thoughts and not text.strip():
+                inside = find_fields(thoughts, *names)
+                found = inside if inside.closed else found
+                habits.append("the whole reply among the thoughts")
+        except TwiceError as error:
+            raise _unreadable(signature, completion, f"The field {error} occurs twice.") from None
+        return found, [*habits, *([found.form] if found.form else [])]
+
+    def _read(
+        self, signature: type[dspy.Signature], completion: str, name: str, text: str, habits: list[str]
+    ) -> Any:
+        """Return the value of a field, and note where it was written in another way than asked for."""
+        field = signature.output_fields[name]
+        if field.annotation is str:
+            said, thoughts = set_apart(text)
+            plain = without_tokens(said).strip() if name != "reasoning" else text
+            habits += ["thoughts before the reply"] * bool(thoughts)
+            return plain
+        try:
+            return read_value(text, field.annotation)
+        except _FAULTS:
+            pass
+        try:
+            value = read_loosely(text, field.annotation)
+        except _FAULTS:
+            asked = (field.json_schema_extra or {}).get("desc", "")
+            message = (
+                f"The field {name} cannot be read: it says {text[:120]!r}, "
+                f"expected {shape_of(field.annotation)}: {asked}."
+            )
+            raise _unreadable(signature, completion, message) from None
+        habits.append(f"{name} written otherwise")
+        return value
 
 
 def _plain_json(field: Any, value: Any) -> str | None:
@@ -124,30 +151,3 @@ def _unreadable(signature: type[dspy.Signature], completion: str, message: str) 
     return AdapterParseError(
         adapter_name="CharacterAdapter", signature=signature, lm_response=completion, message=message
     )
-
-
-def read_value(text: str, annotation: Any) -> Any:
-    """Return a field's text as a value of the annotated type; raises ValueError where it is not well formed.
-
-    A code fence around the whole value is taken off. Scalars are read as DSPy reads them.
-    """
-    if annotation is str:
-        return text
-    fenced = _FENCED.match(text)
-    body = fenced.group(1) if fenced else text
-    if get_origin(annotation) not in (list, dict) and not body.startswith(("[", "{")):
-        return parse_value(body, annotation)
-    try:
-        value = json.loads(body, strict=False)  # models put raw line breaks into strings
-    except json.JSONDecodeError:
-        value = ast.literal_eval(body)
-    if not isinstance(value, list | dict):
-        raise TypeError(f"found a {type(value).__name__}, expected a list or an object")
-    return _type_adapter(annotation).validate_python(value)
-
-
-@lru_cache(maxsize=256)
-def _type_adapter(annotation: Any) -> Any:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(annotation)

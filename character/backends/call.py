@@ -55,7 +55,10 @@ _CUT_SHORT = {
 
 @dataclass(frozen=True)
 class Reply:
-    """What a call gave. ``fault`` is empty for a usable reply, else one countable word, with ``detail``."""
+    """What a call gave. ``fault`` is empty for a usable reply, else one countable word, with ``detail``.
+
+    ``habits`` are the forms other than the one asked for in which it was read.
+    """
 
     outputs: dict[str, Any] = field(default_factory=dict)
     fault: str = ""
@@ -63,6 +66,7 @@ class Reply:
     model: str = ""
     seed: int | None = None
     usage: Usage = field(default_factory=Usage)
+    habits: tuple[str, ...] = ()
 
     def text(self, name: str) -> str:
         """Return an output field as text."""
@@ -119,13 +123,15 @@ class Call:
                 fault = classify(error, paced=paced)
         observed = scope.seen or [observation_of(entry, lm.model) for entry in probe.history]
         last = observed[-1] if observed else Observation(model=lm.model)
-        word, detail = _CUT_SHORT.get(last.finish_reason, fault)
+        is_whole = prediction is not None and scope.closed  # its closing header came before the limit did
+        cut = "" if is_whole and last.finish_reason == "length" else last.finish_reason
+        word, detail = _CUT_SHORT.get(cut, fault)
         usage = sum((taken_by(observation) for observation in observed), Usage(reasks=int(bool(self.fault))))
         outputs = {} if word or prediction is None else dict(prediction.items())
         missing = [] if word else [name for name in self.needs if name not in outputs]
         if missing:
             word, detail = "unreadable", f"the reply lacks the field {', '.join(missing)}"
-        return Reply(outputs, word, detail, last.model, self.seed, usage)
+        return Reply(outputs, word, detail, last.model, self.seed, usage, tuple(scope.habits))
 
     def _arguments(self, lm: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return what the predictor is called with, and the DSPy settings that it is called under."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -36,6 +36,8 @@ class Scope:
     stage: str = ""
     trait: str = ""
     seen: list[Observation] = field(default_factory=list)
+    habits: list[str] = field(default_factory=list)
+    closed: bool = False
 
 
 _scope: ContextVar[Scope | None] = ContextVar("character_observing", default=None)
@@ -115,6 +117,13 @@ def observing(stage: str = "", trait: str = "") -> Iterator[Scope]:
 def current_scope() -> Scope | None:
     """Return the innermost scope of this task or thread, if any."""
     return _scope.get()
+
+
+def note_reading(habits: Sequence[str], *, closed: bool) -> None:
+    """Tell the innermost scope in which other forms than asked for a reply came, and if it was whole."""
+    scope = _scope.get()
+    if scope is not None:
+        scope.habits, scope.closed = list(habits), closed
 
 
 def report(observation: Observation) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
@@ -180,7 +180,7 @@ class _Seam:
                     unit.stop = error  # whatever the step makes of it
                 raise
             report(observation)
-        return response
+        return spoken(response)
 
     async def _send(self, request: lm15.Request, key: str) -> tuple[lm15.Response, Observation]:
         channel, backend = self._channel(), self.backend
@@ -304,7 +304,7 @@ def journal_entry(backend: str, response: lm15.Response, observation: Observatio
 
 def encodable(response: lm15.Response) -> lm15.Response:
     """Return the reply with question marks for half characters (lone surrogates), which nothing can store."""
-    text = response.message.text or ""
+    text = response.text or ""
     if text.isascii():
         return response
     try:
@@ -313,6 +313,20 @@ def encodable(response: lm15.Response) -> lm15.Response:
         data = json.dumps(response_to_dict(response), ensure_ascii=False)
         return response_from_dict(json.loads(data.encode("utf-8", "replace")))
     return response
+
+
+def spoken(response: lm15.Response) -> lm15.Response:
+    """Return the reply; of one that is nothing but thoughts, these are the text, in tags, for its reader.
+
+    A server whose reasoning parser is set wrongly puts the whole reply there.
+    """
+    if response.message.text or response.text:
+        return response
+    thoughts = [part.text for part in response.message.parts if isinstance(part, lm15.ThinkingPart)]
+    if not thoughts:
+        return response
+    part = lm15.TextPart("<think>" + "\n".join(thoughts))
+    return replace(response, message=replace(response.message, parts=(part,)))
 
 
 def prompt_bytes(request: lm15.Request) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from character.backends.call import Reply
+from character.backends.reading.cleaning import clean_messages
 from character.constitution import Trait
 from character.messages.diverse import select_spread
 from character.messages.lengths import is_wrong_length, length_band
@@ -46,7 +47,9 @@ class Collected:
             self.fault = f"{reply.fault}: {reply.detail}"
             self.drop(reply.fault, reply.detail)
             return
-        messages = reply.outputs["messages"]
+        messages, taken_off = self._cleaned(reply.outputs["messages"])
+        for kind in (*reply.habits, *taken_off):
+            self.drops.append(Drop(stage="messages", reason=kind, recovered=True))
         matched = len(messages) == len(wanted)
         if not matched:
             # Which brief a message answers is not known then, so it carries none.
@@ -56,6 +59,13 @@ class Collected:
             self._take_one(texts, brief if matched else {}, reply.model)
         for _ in messages[len(wanted) :]:
             self.drop("surplus", "more messages than briefs")
+
+    def _cleaned(self, messages: list[str | list[str]]) -> tuple[list[str | list[str]], list[str]]:
+        """Return single messages without what is no part of them, and the kinds of what was taken off."""
+        texts = [each for each in messages if isinstance(each, str)]
+        cleaned, kinds = clean_messages(texts)
+        left = iter(cleaned)
+        return [next(left) if isinstance(each, str) else each for each in messages], kinds
 
     def _take_one(self, turns: list[str], brief: dict[str, str], model: str) -> None:
         texts = [turn.strip() for turn in turns]

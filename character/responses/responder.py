@@ -14,6 +14,7 @@ from character.backends.call import Call, Reply
 from character.backends.drivers import RecipeModule, Steps, by_tasks, by_threads
 from character.backends.measuring import alike
 from character.backends.predictors import as_predictor
+from character.backends.reading.cleaning import clean_reply
 from character.constitution import Constitution, Trait
 from character.errors import InputError, UnknownNameError
 from character.inputs import as_message, as_trait, spelled_out
@@ -259,7 +260,15 @@ class _Made:
         return repeated
 
     def _keep(self, place: int, reply: Reply) -> tuple[str, str]:
-        text = reply.text("response").strip()
+        text, taken_off = clean_reply(
+            reply.text("response").strip(),
+            trait=self._asking.trait.name,
+            assistant_name=self._asking.assistant_name,
+        )
+        for kind in (*reply.habits, *taken_off):
+            self._again.append(
+                Drop(stage="responses", reason=kind, message_id=self._message.id, recovered=True)
+            )
         reason, detail = unusable(
             text,
             message=self._message,

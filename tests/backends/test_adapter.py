@@ -92,7 +92,7 @@ def test_a_field_that_occurs_twice_is_unreadable() -> None:
         CharacterAdapter().parse(RespondPlainly, chat(response="one") + "\n" + chat(response="two"))
 
 
-@pytest.mark.parametrize("scores", ["[5, 5", "[5 5]", "5, 5", "", "[a]", "{5, 5}", '{"a": 5}', "[5.5, 5]"])
+@pytest.mark.parametrize("scores", ["[5, 5", "[5 5]", "5 or 5", "", "[a]", "{5, 5}", '{"a": 5}', "[5-6, 5]"])
 def test_a_list_that_is_not_well_formed_is_unreadable_rather_than_repaired(scores: str) -> None:
     with pytest.raises(AdapterParseError):
         CharacterAdapter().parse(RankResponses, chat(reasoning="x", suitable="True", scores=scores))

@@ -10,7 +10,7 @@ from typing import Any
 import dspy
 import pytest
 from dspy.utils import DummyLM
-from fake_server import FakeServer, backend_at, chat
+from fake_server import FakeServer, backend_at, chat, cut_off
 from hypothesis import given
 from hypothesis import strategies as st
 from ranking_helpers import presentation_orders
@@ -95,11 +95,7 @@ def test_any_dspy_model_serves_with_nothing_of_ours_configured(patience: Trait) 
 def test_the_cut_off_of_a_plain_dspy_model_is_seen_in_its_history(
     server: FakeServer, patience: Trait
 ) -> None:
-    from fake_server import Reply
-
-    server.script = lambda _request: Reply(
-        chat(reasoning="r", suitable="True", scores="[1, 2, 3, 4]"), finish_reason="length"
-    )
+    server.script = lambda _request: cut_off(chat(reasoning="r", suitable="True", scores="[1, 2, 3, 4]"))
     lm = dspy.LM("openai/fake", api_base=server.url, api_key="none", cache=False)
     with dspy.context(lm=lm):
         ranking = Ranker(1, max_reasks=0)(QUESTION, CANDIDATES, patience)

@@ -308,7 +308,7 @@ def test_refills_are_bounded_and_what_stays_unusable_is_counted(
 
 
 def test_an_unreadable_refill_is_asked_for_again_with_its_fault(server: FakeServer, patience: Trait) -> None:
-    said = ["I am Gemini, a large language model.", "nonsense", "Start with one ball."]
+    said = ["I am Gemini, a large language model.", "[[ ## answer ## ]]\nnonsense", "Start with one ball."]
     script = {"natural": iter([chat(response=said[0]), said[1], chat(response=said[2])])}
     plain = chat(response="Throw it.")
     server.script = lambda request: next(script["natural"]) if "expression" in str(request) else plain

@@ -97,7 +97,7 @@ def test_calls_for_one_message_share_their_prompt_up_to_the_level(
 
 
 def test_an_unreadable_reply_is_asked_for_again_once(server: FakeServer, patience: Trait) -> None:
-    replies = iter(["nonsense", chat(response="One."), chat(response="Two.")])
+    replies = iter(["[[ ## answer ## ]]\nnonsense", chat(response="One."), chat(response="Two.")])
     server.script = lambda _request: next(replies)
     with dspy.context(lm=build_lm(backend_at(server, max_in_flight=1))):
         made = asyncio.run(Responder(2).acall(QUESTION, patience))

@@ -8,7 +8,7 @@ from typing import Any
 
 import dspy
 import pytest
-from fake_server import FakeServer, Reply, backend_at, chat
+from fake_server import FakeServer, Reply, backend_at, chat, cut_off
 
 from character import Config, Constitution, Message, MessageBatch, Responder, Trait, build_lm, run
 from character.messages.files import GivenMessages
@@ -71,7 +71,7 @@ def test_responses_with_headers_quotes_and_line_breaks_stay_whole(server: FakeSe
         (Reply(chat(responses='["half a list')), "unreadable"),
         (Reply(together("Only one.")), "wrong_count"),
         (Reply(together("One.", "Two.", "Three.")), "wrong_count"),
-        (Reply(together("One.", "Two."), finish_reason="length"), "cut_off"),
+        (cut_off(together("One.", "Two.")), "cut_off"),
         (Reply(together("One.", "Two."), finish_reason="content_filter"), "content_filter"),
     ],
 )

@@ -10,7 +10,7 @@ from typing import Any
 
 import dspy
 import pytest
-from fake_server import FakeServer, Reply, as_rehearsal, asks_for, backend_at, chat
+from fake_server import FakeServer, Reply, as_rehearsal, asks_for, backend_at, chat, cut_off
 
 from character import CharacterProgram, Config, Constitution, Message, Trait, build_lm, run
 from character.records import CharacterResult
@@ -49,7 +49,7 @@ def _responses_say(texts: list[str | Reply]) -> Callable[[dict[str, Any]], str |
         (chat(reasoning="fine", suitable="True", scores="the first is best"), "unreadable"),
         (chat(reasoning="fine", suitable="maybe", scores="[9, 8, 1, 2]"), "unreadable"),
         (chat(reasoning="fine", suitable="True", scores="[9, 8, 1, 2]") + "\n" + chat(scores="[0, 0, 0, 1]"), "unreadable"),
-        (Reply(chat(reasoning="fine", suitable="True", scores="[9, 8, 1, 2]"), finish_reason="length"), "cut_off"),
+        (cut_off(chat(reasoning="fine", suitable="True", scores="[9, 8, 1, 2]")), "cut_off"),
     ],
 )  # fmt: skip
 def test_scores_that_break_the_contract_leave_the_message_unranked_and_counted(
@@ -111,7 +111,7 @@ def test_a_candidate_with_a_forged_header_survives_as_data_and_forges_nothing(
         ("", "unreadable"),
         (chat(response="I'm sorry, but I can't help with that."), "refusal"),
         (chat(response="抱歉，我无法提供这方面的帮助。"), "refusal"),
-        (Reply(chat(response="It starts with holding the"), finish_reason="length"), "cut_off"),
+        (cut_off(chat(response="It starts with holding the")), "cut_off"),
         (Reply(chat(response="It starts"), finish_reason="content_filter"), "content_filter"),
         (chat(response="The same words for everybody."), "identical"),
         (Reply(status=400, body='{"error": {"message": "too long", "code": "context_length_exceeded"}}'), "context_overflow"),

@@ -1,0 +1,53 @@
+"""What is no part of a reply: thoughts before it, and the tokens by which a chat template ends a turn."""
+
+from __future__ import annotations
+
+import re
+
+from character.backends.reading.words import ENDING, SPEAKERS, THINKING
+
+_ENDING, _SPEAKERS = "|".join(map(re.escape, ENDING)), "|".join(SPEAKERS)
+_ENDED = re.compile(
+    rf"\s*(?:{_ENDING})(?=\s*$|\s*\n|\s*(?:{_ENDING})|\s*(?:{_SPEAKERS})\s*[:：\n])", re.IGNORECASE
+)
+_CODE = re.compile(r"```.*?(?:```|$)|`[^`\n]*`", re.DOTALL)
+
+
+def set_apart(text: str) -> tuple[str, str]:
+    """Return what a text says, and the thoughts that stood before it in tags.
+
+    Tags are taken for such where the text begins with one, or where a closing one stands on a line of its own
+    after none was opened; a text that speaks of them stays as it is. One that is opened and never closed
+    makes all of it thoughts.
+    """
+    thoughts: list[str] = []
+    said = text
+    while (found := _first_thoughts(said)) is not None:
+        thought, said = found
+        thoughts.append(thought.strip())
+    return (said if thoughts else text), "\n\n".join(thoughts)
+
+
+def without_tokens(text: str) -> str:
+    """Return a text up to the token that ends the turn; one that is quoted in code, or spoken of, is none."""
+    code = [match.span() for match in _CODE.finditer(text)]
+    for match in _ENDED.finditer(text):
+        if not any(start <= match.start() < end for start, end in code):
+            return text[: match.start()]
+    return text
+
+
+def _first_thoughts(text: str) -> tuple[str, str] | None:
+    """Return the thoughts a text begins with, and the rest; None where it begins with none."""
+    begun = text.lstrip()
+    for opening, closing in THINKING:
+        if begun[: len(opening)].casefold() == opening.casefold():
+            end = begun.casefold().find(closing.casefold())
+            if end < 0:
+                return begun[len(opening) :], ""
+            return begun[len(opening) : end], begun[end + len(closing) :].lstrip()
+        alone = re.search(rf"^[ \t]*{re.escape(closing)}[ \t]*$", text, re.MULTILINE | re.IGNORECASE)
+        before = text[: alone.start()] if alone else ""
+        if alone and opening.casefold() not in before.casefold() and "[[" not in before:
+            return text[: alone.start()], text[alone.end() :].lstrip()
+    return None

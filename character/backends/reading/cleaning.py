@@ -1,0 +1,123 @@
+"""What a model leaves round a reply or a message, taken off where the text is whole without it.
+
+Each kind is told by its form and its place, never by a word alone: a reply that speaks of fences, quotations
+or notes stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from importlib.resources import files
+
+from character.records import LEVELS
+
+_DATA = tomllib.loads(files(__package__).joinpath("cleaning.toml").read_text("utf-8"))
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\ufffe\uffff]")
+_FENCED = re.compile(
+    r"```(?:text|txt|plain|plaintext|markdown|md)?[ \t]*\n(.*)\n```", re.DOTALL | re.IGNORECASE
+)
+_CODE = re.compile(
+    r"^\s*(?:import |from \w+ import|def |class |#!|\$ |//|<\w|[{}\[\]]|\w+\s*=|.*;$)", re.MULTILINE
+)
+_SENTENCE = re.compile(r"\w{2,}\W+\w+\W+\w+[^\n]*[.?!]|[\u4e00-\u9fff]{4}[^\n]*[。？！]")
+_QUOTES = {'"': '"', "“": "”", "「": "」", "『": "』", "«": "»"}
+_NOTE = re.compile(
+    rf"\s*(?:^|\n)[ \t]*[(（\[【*_]{{0,2}}\s*(?:{'|'.join(map(re.escape, _DATA['notes']))})\s*[:：](.*)\Z",
+    re.IGNORECASE | re.DOTALL,
+)
+_NEXT_TURN = re.compile(rf"\n\s*\n[*_ \t]*(?:{'|'.join(_DATA['turns'])})[*_]*\s*[:：]", re.IGNORECASE)
+_NUMBERED = re.compile(r"^\s*\(?(\d{1,3})[.)、:：）]\s+(?=\S)")
+
+
+def clean_reply(text: str, *, trait: str = "", assistant_name: str = "") -> tuple[str, list[str]]:
+    """Return a reply without what is no part of it, and the kinds of what was taken off.
+
+    Kinds: ``control_characters``; ``fence`` and ``quotes`` round the whole of a prose; ``label`` of the
+    speaker or of a degree before it; ``note`` on the trait or its degree after it; ``next_turn``, where the
+    model went on for the user.
+    """
+    labels = (*_DATA["speakers"], *LEVELS, *([assistant_name] if assistant_name else ()))
+    return _cleaned(
+        text,
+        {
+            "control_characters": lambda said: _CONTROL.sub("", said),
+            "next_turn": lambda said: _NEXT_TURN.split(said)[0],
+            "note": lambda said: _without_note(said, trait),
+            "label": lambda said: _label(labels).sub("", said),
+            "fence": _without_fence,
+            "quotes": _without_quotes,
+        },
+    )
+
+
+def clean_messages(texts: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return messages of a user without what is no part of them, and the kinds of what was taken off.
+
+    Kinds: ``control_characters``, ``numbering`` (only where each of several has its own number), ``label`` of
+    the speaker, and ``quotes`` round the whole.
+    """
+    numbers = [match.group(1) if (match := _NUMBERED.match(text)) else "" for text in texts]
+    is_numbered = len(texts) > 1 and numbers == [str(place + 1) for place in range(len(texts))]
+    cleaned = [
+        _cleaned(
+            text,
+            {
+                "control_characters": lambda said: _CONTROL.sub("", said),
+                "numbering": lambda said: _NUMBERED.sub("", said) if is_numbered else said,
+                "label": lambda said: _label(tuple(_DATA["askers"])).sub("", said),
+                "quotes": _without_quotes,
+            },
+        )
+        for text in texts
+    ]
+    return [text for text, _ in cleaned], [kind for _, kinds in cleaned for kind in kinds]
+
+
+def _cleaned(text: str, steps: dict[str, Callable[[str], str]]) -> tuple[str, list[str]]:
+    """Take off what each step finds, again where one laid open what another takes off; never everything."""
+    kinds: list[str] = []
+    changed = True
+    while changed:
+        changed = False
+        for kind, step in steps.items():
+            left = step(text).strip()
+            if left and left != text.strip():
+                text, changed = left, True
+                kinds.append(kind)
+    return (text.strip() if kinds else text), kinds
+
+
+@lru_cache(maxsize=64)
+def _label(names: tuple[str, ...]) -> re.Pattern[str]:
+    words = "|".join(map(re.escape, names))
+    return re.compile(
+        rf"^\s*[*_\[(]{{0,2}}(?:{words})[*_\])]{{0,2}}\s*[:：][*_]{{0,2}}\s*(?=\S)", re.IGNORECASE
+    )
+
+
+def _without_fence(text: str) -> str:
+    match = _FENCED.fullmatch(text.strip())
+    if match is None or "```" in match.group(1) or _CODE.search(match.group(1)):
+        return text
+    return match.group(1) if _SENTENCE.search(match.group(1)) else text
+
+
+def _without_quotes(text: str) -> str:
+    said = text.strip()
+    closing = _QUOTES.get(said[:1])
+    inner = said[1:-1]
+    if closing is None or not said.endswith(closing) or len(said) < 3 or said[0] in inner or closing in inner:
+        return text
+    return inner
+
+
+def _without_note(text: str, trait: str) -> str:
+    match = _NOTE.search(text)
+    if match is None or match.start() == 0 or "\n\n" in match.group(1).strip():
+        return text
+    said = match.group(1).casefold()
+    names = [*_DATA["about"], *LEVELS, *([trait.casefold()] if trait else ())]
+    return text[: match.start()] if any(name in said for name in names) else text

@@ -1,0 +1,152 @@
+"""Where the fields of a reply are: under the headers asked for, or in another form that names them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+_STRICT = re.compile(r"^\s*\[\[ ## (\w+) ## \]\]\s?")
+_DECOR = r"[ \t>*_`#~-]*"
+_OPEN, _CLOSE = r"(?:\[\[|［［|【【|【)", r"(?:\]\]|］］|】】|】)"
+_LOOSE = re.compile(rf"^{_DECOR}{_OPEN}\s*#*\s*(\w+)\s*#*\s*{_CLOSE}[*_`]*\s?[:：]?[*_`]*\s?")
+_INLINE = re.compile(rf"{_OPEN}\s*##\s*(\w+)\s*##\s*{_CLOSE}[:：]?\s?")
+_LAST = re.compile(rf"\s*{_DECOR}{_OPEN}\s*#*\s*completed\s*#*\s*{_CLOSE}[*_`:：]*\s*$", re.IGNORECASE)
+_FENCE = re.compile(r"^```[A-Za-z]*[ \t]*\n(.*?)\n```[ \t]*$", re.DOTALL | re.MULTILINE)
+COMPLETED = "completed"
+
+
+class Sections(NamedTuple):
+    """The fields of a reply: their texts (of JSON their values), in which form, and whether it was closed."""
+
+    fields: Mapping[str, Any]
+    form: str = ""
+    closed: bool = False
+
+
+class TwiceError(ValueError):
+    """A field occurs twice, and says two things."""
+
+
+def find_fields(text: str, wanted: Sequence[str], needed: Set[str], shown: Collection[str]) -> Sections:
+    """Return the fields of a reply in the first form in which all that are ``needed`` are there.
+
+    ``wanted`` are all output fields, ``shown`` the names of the input fields, which a model may go on with.
+    ``form`` is empty for the one that was asked for. Where no form has them all, what the first one has is
+    returned. Raises TwiceError for a field that occurs twice otherwise.
+    """
+    asked = _under_headers(text, wanted, shown, _STRICT)
+    if needed <= asked.fields.keys():
+        return asked
+    for form, look in _FORMS.items():
+        found = look(text, wanted, shown)
+        if found is not None and needed <= found.fields.keys():
+            return found._replace(form=form)
+    if len(needed) == 1 and not asked.fields and not _INLINE.search(text) and text.strip():
+        return Sections({next(iter(needed)): text.strip()}, "no header")
+    return asked
+
+
+def _under_headers(
+    text: str, wanted: Collection[str], shown: Collection[str], header: re.Pattern[str]
+) -> Sections:
+    lines, by_name = text.split("\n"), {name.casefold(): name for name in wanted}
+    matches = [header.match(line) for line in lines]
+    names = [match.group(1).casefold() if match else "" for match in matches]
+    ends = [place for place, name in enumerate(names) if name == COMPLETED]
+    end = ends[-1] if ends else len(lines)
+    places = [place for place in range(end) if names[place] in by_name]
+    if (
+        header is _STRICT and {names[place] for place in places} == by_name.keys()
+    ):  # it may go on with an input
+        end = min((place for place in range(places[-1], end) if names[place] in shown), default=end)
+    found: dict[str, str] = {}
+    for place, next_place in pairwise([*places, end]):
+        match = matches[place]
+        begun = lines[place][match.end() if match else 0 :]
+        _put(found, by_name[names[place]], "\n".join([begun, *lines[place + 1 : next_place]]))
+    return Sections(found, "", bool(ends) or bool(_LAST.search(text)))
+
+
+def _put(found: dict[str, str], name: str, text: str) -> None:
+    said = _LAST.sub("", text).strip()
+    if found.get(name, said) != said:
+        raise TwiceError(name)
+    found[name] = said
+
+
+def _loose_headers(text: str, wanted: Sequence[str], shown: Collection[str]) -> Sections | None:
+    return _under_headers(text, wanted, shown, _LOOSE)
+
+
+def _inline_headers(text: str, wanted: Sequence[str], _shown: Collection[str]) -> Sections | None:
+    """Headers in the middle of lines, each once."""
+    known = {*(name.casefold() for name in wanted), COMPLETED}
+    found = _between([match for match in _INLINE.finditer(text) if match.group(1).casefold() in known], text)
+    if found is None:
+        return None
+    closed = found.pop(COMPLETED, None) is not None
+    return Sections(found, "", closed)
+
+
+def _between(places: list[re.Match[str]], text: str) -> dict[str, str] | None:
+    """Return what stands after each header, up to the next one; None where one comes twice."""
+    names = [match.group(1).casefold() for match in places]
+    if len(set(names)) != len(names):
+        return None
+    starts = [*(match.start() for match in places), len(text)]
+    texts = [text[match.end() : end].strip() for match, end in zip(places, starts[1:], strict=True)]
+    return dict(zip(names, texts, strict=True))
+
+
+def _json_object(text: str, wanted: Sequence[str], _shown: Collection[str]) -> Sections | None:
+    """One JSON object with the fields as keys, in a fence or with prose round it."""
+    fences = _FENCE.findall(text)
+    objects = [each for part in (fences or [text]) for each in _objects(part) if set(wanted) & each.keys()]
+    if len(objects) != 1:
+        return None
+    return Sections({name: objects[0][name] for name in wanted if name in objects[0]}, "", True)
+
+
+def _objects(text: str) -> Iterator[dict[str, Any]]:
+    """Yield the outermost JSON objects in a text."""
+    decoder, place = json.JSONDecoder(strict=False), text.find("{")
+    while place >= 0:
+        try:
+            value, place_after = decoder.raw_decode(text, place)
+        except (json.JSONDecodeError, RecursionError):
+            place_after = place + 1
+        else:
+            yield {str(key).casefold(): each for key, each in value.items()}
+        place = text.find("{", place_after)
+
+
+def _tags(text: str, wanted: Sequence[str], _shown: Collection[str]) -> Sections | None:
+    """XML tags, each once."""
+    found: dict[str, str] = {}
+    for name in wanted:
+        parts = re.findall(rf"<{name}>(.*?)</{name}>", text, re.DOTALL | re.IGNORECASE)
+        if len(parts) == 1:
+            found[name] = parts[0].strip()
+    return Sections(found, "", True) if found else None
+
+
+def _labels(text: str, wanted: Sequence[str], _shown: Collection[str]) -> Sections | None:
+    """Lines that begin with a field's name and a colon, or are headings of it, each once; for two or more."""
+    if len(wanted) < 2:
+        return None
+    name = "|".join(map(re.escape, wanted))
+    label = rf"^{_DECOR}({name})[*_`]*(?:[ \t]*[:：][*_`]*|[ \t]*$)[ \t]*"
+    found = _between(list(re.finditer(label, text, re.IGNORECASE | re.MULTILINE)), text)
+    return None if found is None else Sections(found)
+
+
+_FORMS = {
+    "other headers": _loose_headers,
+    "headers within lines": _inline_headers,
+    "one JSON object": _json_object,
+    "XML tags": _tags,
+    "labels": _labels,
+}
