@@ -62,6 +62,7 @@ class Collected:
 
     def _cleaned(self, messages: list[str | list[str]]) -> tuple[list[str | list[str]], list[str]]:
         """Return single messages without what is no part of them, and the kinds of what was taken off."""
+        messages = [each[0] if isinstance(each, list) and len(each) == 1 else each for each in messages]
         texts = [each for each in messages if isinstance(each, str)]
         cleaned, kinds = clean_messages(texts)
         left = iter(cleaned)

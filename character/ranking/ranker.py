@@ -263,6 +263,7 @@ class _Bench:
             self.faults.append((number, fault, detail))
             return
         del self.pending[number]
+        self.faults += [(number, habit, "") for habit in reply.habits]
         self.done[number] = None
         if scores is not None:
             if self.ranker.calibration is not None:

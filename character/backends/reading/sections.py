@@ -66,6 +66,7 @@ def _under_headers(
     for place, next_place in pairwise([*places, end]):
         match = matches[place]
         begun = lines[place][match.end() if match else 0 :]
+        begun = "" if begun.strip() in (":", "：") else begun
         _put(found, by_name[names[place]], "\n".join([begun, *lines[place + 1 : next_place]]))
     return Sections(found, "", bool(ends) or bool(_LAST.search(text)))
 

@@ -1,0 +1,260 @@
+"""Right replies in every combination of the habits that models have: the values meant, or a refusal, never others."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from typing import Any
+
+import dspy
+import pytest
+from dspy.utils.exceptions import AdapterParseError
+
+from character.backends.adapter import CharacterAdapter
+from character.backends.reading.apart import set_apart, without_tokens
+from character.backends.reading.cleaning import clean_messages, clean_reply
+from signatures.messages import GenerateMessages
+from signatures.ranking import RankResponses, ScoreResponse
+from signatures.responses import RespondInCharacter
+
+Dress = Callable[[dict[str, str]], str]
+HEADERS = (
+    "[[ ## {} ## ]]", "**[[ ## {} ## ]]**", "### [[ ## {} ## ]]", "`[[ ## {} ## ]]`", "[[##{}##]]", "- [[ ## {} ## ]]",
+    "［［ ## {} ## ］］", "[[ ## {} ## ]]:", "> [[ ## {} ## ]]", "[[ {} ]]", "__[[ ## {} ## ]]__", "【【 ## {} ## 】】",
+)  # fmt: skip
+
+
+def _headed(form: str, upper: bool, end: str) -> Dress:
+    def dress(fields: dict[str, str]) -> str:
+        named = {(name.upper() if upper else name): text for name, text in fields.items()}
+        parts = [f"{form.format(name)}\n{text}" for name, text in named.items()]
+        closing = form.format("completed")
+        return "\n\n".join(parts) + {"below": f"\n\n{closing}", "beside": f" {closing}", "none": ""}[end]
+
+    return dress
+
+
+def _inline(fields: dict[str, str]) -> str:
+    return " ".join(f"[[ ## {name} ## ]] {text}" for name, text in {**fields, "completed": ""}.items())
+
+
+def _json(fields: dict[str, str]) -> str:
+    def value(text: str) -> object:
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+
+    return json.dumps({name: value(text) for name, text in fields.items()}, ensure_ascii=False, indent=1)
+
+
+def _twice(fields: dict[str, str]) -> str:
+    first = next(iter(fields))
+    return f"[[ ## {first} ## ]]\n{fields[first]}\n\n" + _headed(HEADERS[0], False, "below")(fields)
+
+
+DRESSES: dict[str, Dress] = {
+    **{
+        f"{form} {'upper ' if upper else ''}{end}": _headed(form, upper, end)
+        for form in HEADERS
+        for upper in (False, True)
+        for end in ("below", "beside", "none")
+    },
+    "inline": _inline,
+    "json": _json,
+    "fenced json": lambda fields: f"```json\n{_json(fields)}\n```",
+    "json in prose": lambda fields: f"Here you go:\n{_json(fields)}\nAnything else?",
+    "xml": lambda fields: "\n".join(f"<{name}>\n{text}\n</{name}>" for name, text in fields.items()),
+    "labels": lambda fields: "\n".join(f"**{name.title()}:** {text}" for name, text in fields.items()),
+    "headings": lambda fields: "\n\n".join(f"## {name.title()}\n{text}" for name, text in fields.items()),
+    "twice": _twice,
+}
+WRAPS: dict[str, Callable[[str], str]] = {
+    "bare": lambda text: text,
+    "think": lambda text: f"<think>\nThey want\n[[ ## scores ## ]]\n[5, 5]\nMaybe not.\n</think>\n\n{text}",
+    "only closed": lambda text: f"I weigh them first.\n</think>\n{text}",
+    "thought": lambda text: f"<thought>Hm.</thought>{text}",
+    "harmony": lambda text: (
+        f"<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>{text}<|return|>"
+    ),
+    "token": lambda text: f"{text}<|im_end|>",
+    "next turn": lambda text: f"{text}<|im_end|>\n<|im_start|>user\nAnd then?<|im_end|>",
+    "end of text": lambda text: f"{text}</s>",
+    "prose before": lambda text: f"Sure! Here it is:\n\n{text}",
+    "indented": lambda text: f"\n\n  {text}\n",
+}
+SCORES: dict[str, Callable[[list[int]], str]] = {
+    "list": str,
+    "tight": lambda s: json.dumps(s, separators=(",", ":")),
+    "of ten": lambda s: json.dumps([f"{x}/10" for x in s]),
+    "texts": lambda s: json.dumps([str(x) for x in s]),
+    "assignment": lambda s: f"scores = {s}",
+    "names": lambda s: json.dumps({f"response_{i}": x for i, x in enumerate(s, 1)}),
+    "places": lambda s: json.dumps({str(i): x for i, x in enumerate(s, 1)}),
+    "from nought": lambda s: json.dumps({str(i): x for i, x in enumerate(s)}),
+    "backwards": lambda s: json.dumps({str(i): x for i, x in reversed(list(enumerate(s, 1)))}),
+    "objects": lambda s: json.dumps([{"response": i, "score": x} for i, x in enumerate(s, 1)]),
+    "objects alone": lambda s: json.dumps([{"score": x} for x in s]),
+    "numbered": lambda s: "\n".join(f"{i}. {x}" for i, x in enumerate(s, 1)),
+    "bulleted": lambda s: "\n".join(f"- {x}" for x in s),
+    "commas": lambda s: ", ".join(map(str, s)),
+    "full width": lambda s: f"［{'，'.join(map(str, s))}］".translate(
+        str.maketrans("0123456789", "０１２３４５６７８９")
+    ),
+    "black brackets": lambda s: f"【{'，'.join(map(str, s))}】",
+    "bold": lambda s: f"**{s}**",
+    "remark": lambda s: f"{s}\n\nThese are the scores, in the order shown.",
+    "fenced": lambda s: f"```json\n{s}\n```",
+    "points": lambda s: json.dumps([f"{x} 分" for x in s], ensure_ascii=False),
+}
+TRUE = ("True", "true", "**True**", "true.", "Yes", "yes.", "Yes, it can.", "是", "`True`", "可以。")
+UNPLAIN: dict[str, Callable[[list[int]], str]] = {
+    "against": lambda s: f"{s}\n\nOn second thoughts the last one deserves {9 - s[-1]}.",
+    "however": lambda s: f"{s} However, the last is weaker.",
+    "spans": lambda s: json.dumps([f"{x}-{x + 2}" for x in s]),
+    "truths": lambda s: json.dumps([x > 4 for x in s]),
+    "words": lambda s: json.dumps(["high" if x > 4 else "low" for x in s]),
+    "broken off": lambda s: json.dumps(s)[:-2],
+    "gap": lambda s: json.dumps({str(i * 2): x for i, x in enumerate(s, 1)}),
+    "a set": lambda s: "{" + ", ".join(map(str, s)) + "}",
+}
+
+
+def _read(signature: type[dspy.Signature], text: str) -> dict[str, object] | None:
+    try:
+        return CharacterAdapter().parse(signature, text)
+    except AdapterParseError:
+        return None
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_right_reply_in_any_dress_is_read_as_meant_or_refused(seed: int) -> None:
+    rng, read = random.Random(seed), 0
+    for _ in range(1_000):
+        scores = [rng.randint(0, 10) for _ in range(rng.randint(2, 5))]
+        dress, wrap, write = (rng.choice(sorted(table)) for table in (DRESSES, WRAPS, SCORES))
+        fields = {
+            "reasoning": "The first is warm; the second is not.",
+            "suitable": rng.choice(TRUE),
+            "scores": SCORES[write](scores),
+        }
+        found = _read(RankResponses, WRAPS[wrap](DRESSES[dress](fields)))
+        if found is not None:
+            assert (found["suitable"], found["scores"]) == (True, scores), (dress, wrap, write)
+            read += 1
+    assert read > 850  # a combination or two may be too much; the habits alone are all read (see below)
+
+
+@pytest.mark.parametrize("wrap", WRAPS)
+@pytest.mark.parametrize("dress", DRESSES)
+def test_every_dress_is_read_in_every_wrapping(dress: str, wrap: str) -> None:
+    fields = {"reasoning": "Both are fine.", "suitable": "True", "scores": "[7, 2]"}
+    assert _read(RankResponses, WRAPS[wrap](DRESSES[dress](fields))) == {
+        "reasoning": "Both are fine.", "suitable": True, "scores": [7, 2],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("write", SCORES)
+@pytest.mark.parametrize("suitable", TRUE)
+def test_every_way_to_write_a_value_is_read(write: str, suitable: str) -> None:
+    text = DRESSES["[[ ## {} ## ]] below"](
+        {"reasoning": "Well.", "suitable": suitable, "scores": SCORES[write]([7, 2, 9, 4])}
+    )
+    found = _read(RankResponses, text)
+    assert found is not None
+    assert (found["suitable"], found["scores"]) == (True, [7, 2, 9, 4])
+
+
+@pytest.mark.parametrize("dress", ["[[ ## {} ## ]] below", "json", "xml", "labels"])
+@pytest.mark.parametrize("write", UNPLAIN)
+def test_what_can_be_read_in_two_ways_is_not_read(write: str, dress: str) -> None:
+    fields = {"reasoning": "Well.", "suitable": "True", "scores": UNPLAIN[write]([7, 2, 8, 4])}
+    assert _read(RankResponses, DRESSES[dress](fields)) is None
+
+
+@pytest.mark.parametrize("said", ["perhaps", "yes and no", "not sure", "", "2"])
+def test_a_truth_that_is_none_is_not_read(said: str) -> None:
+    fields = {"reasoning": "Well.", "suitable": said, "scores": "[7, 2]"}
+    assert _read(RankResponses, DRESSES["[[ ## {} ## ]] below"](fields)) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "score"), [("8/10", 8), ("**7**", 7), ("7.5", 7.5), ("８", 8), ("8 out of 10", 8)]
+)
+def test_one_score_is_read(said: str, score: float) -> None:
+    found = _read(
+        ScoreResponse, f"[[ ## reasoning ## ]]\nr\n[[ ## suitable ## ]]\nTrue\n[[ ## score ## ]]\n{said}"
+    )
+    assert found is not None
+    assert found["score"] == score
+
+
+def test_messages_are_read_as_lines_objects_and_lists() -> None:
+    texts = ["Where is the key?", "Why is 1. e4 good?"]
+    for said in (
+        json.dumps(texts), "1. Where is the key?\n2. Why is 1. e4 good?", "- Where is the key?\n- Why is 1. e4 good?",
+        json.dumps([{"message": text} for text in texts]), json.dumps([[text] for text in texts]),
+        json.dumps([{"role": "user", "content": text} for text in texts]), json.dumps({"1": texts[0], "2": texts[1]}),
+        f"```json\n{json.dumps(texts)}\n```\nHope this helps!",
+    ):  # fmt: skip
+        found = _read(GenerateMessages, f"[[ ## messages ## ]]\n{said}\n\n[[ ## completed ## ]]")
+        assert found is not None, said
+        messages: Any = found["messages"]
+        assert [each if isinstance(each, str) else each[0] for each in messages] == texts
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Your log shows <think> and never </think>, so the reply was cut.",
+        "ChatML opens a turn with `<|im_start|>` and ends it with `<|im_end|>`.",
+        "ChatML ends a turn with <|im_end|> and nothing else.",
+        "```\n<|im_start|>user\nHi<|im_end|>\n```\nThat is the template.",
+        '"Later" is what they said. They call that "soon"',
+        "```python\nprint('done')\n```",
+        "(Note: the office closes at four on Fridays.)",
+        "Sit down.\n\n(Note: the office closes at four on Fridays.)",
+        "1. Sit down.\n2. Stand up.",
+        "Notes: bring the key, and the natural light will do the rest.",
+    ],
+)
+def test_a_reply_that_speaks_of_such_things_stays_as_it_is(text: str) -> None:
+    found = _read(RespondInCharacter, f"[[ ## response ## ]]\n{text}\n\n[[ ## completed ## ]]")
+    assert found == {"response": text}
+    assert clean_reply(text, trait="patience") == (text, [])
+    assert set_apart(text) == (text, "")
+    assert without_tokens(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Response: Sit down.", "label"),
+        ("**Assistant:** Sit down.", "label"),
+        ("回复：Sit down.", "label"),
+        ("Natural: Sit down.", "label"),
+        ('"Sit down."', "quotes"),
+        ("“Sit down.”", "quotes"),
+        ("```\nSit down. You will feel better then.\n```", "fence"),
+        ("Sit down.\x00", "control_characters"),
+        ("Sit down.\n\n(Note: this reply shows patience to the degree natural.)", "note"),
+        ("Sit down.\n\n（注：以上回复体现了耐心这一特质。）", "note"),
+        ("Sit down.\n\nUser: And then?\nAssistant: Stand up.", "next_turn"),
+    ],
+)
+def test_what_is_no_part_of_a_reply_is_taken_off_and_named(text: str, kind: str) -> None:
+    cleaned, kinds = clean_reply(text, trait="patience")
+    assert cleaned.startswith("Sit down.")
+    assert "Note" not in cleaned
+    assert kinds == [kind]
+
+
+def test_messages_lose_numbers_only_where_all_are_numbered() -> None:
+    assert clean_messages(["1. Where is it?", "2. Why?"]) == (
+        ["Where is it?", "Why?"],
+        ["numbering", "numbering"],
+    )
+    chess = ["1. e4 e5 2. Nf3, and already I am lost.", "Where is it?"]
+    assert clean_messages(chess) == (chess, [])
+    assert clean_messages(['"Where is it?"', "User: Why?"]) == (["Where is it?", "Why?"], ["quotes", "label"])
