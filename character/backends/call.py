@@ -129,6 +129,8 @@ class Call:
                 prediction = await predict(**arguments)
             except Exception as error:  # noqa: BLE001 - a predictor of somebody's own raises anything
                 fault = self._fault_of(error, paced)
+        if scope.stop is not None:
+            raise scope.stop
         observed = scope.seen or [observation_of(entry, lm.model) for entry in probe.history]
         last = observed[-1] if observed else Observation(model=lm.model)
         word, detail = _CUT_SHORT.get(last.finish_reason, fault)
@@ -163,7 +165,9 @@ class Call:
         """Return what the predictor is called with, and the DSPy settings that it is called under."""
         signature, sampling = signature_of(self.predict), _sampling(lm, self.seed)
         if signature is None:  # a module of somebody's own: it calls the model of the context, with this seed
-            return self.inputs, {"lm": lm.copy(**sampling)}
+            # DSPy's tools want a trace to write to, which a run switches off.
+            trace: Any = [] if dspy.settings.trace is None else dspy.settings.trace
+            return self.inputs, {"lm": lm.copy(**sampling), "trace": trace}
         inputs = {name: value for name, value in self.inputs.items() if name in signature.input_fields}
         arguments = {**inputs, "config": sampling, "lm": lm}
         if self.fault:

@@ -31,11 +31,12 @@ class Observation:
 
 @dataclass(slots=True)
 class Scope:
-    """The calls observed inside a ``with observing()`` block, and the labels they belong to."""
+    """The calls observed inside a ``with observing()`` block, their labels, and what stopped them."""
 
     stage: str = ""
     trait: str = ""
     seen: list[Observation] = field(default_factory=list)
+    stop: Exception | None = None
 
 
 _scope: ContextVar[Scope | None] = ContextVar("character_observing", default=None)

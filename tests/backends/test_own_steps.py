@@ -27,7 +27,7 @@ from character import (
     Trait,
     run,
 )
-from character.errors import InputError, StepFailedError
+from character.errors import BudgetReachedError, InputError, StepFailedError
 
 SCORES = [0.9, 0.1, 0.2]
 
@@ -39,8 +39,8 @@ class Ways:
         self.constitution, self.folder = constitution.only(["patience"]), folder
         self.given = list(batches(3)["patience"].messages)
 
-    def run(self, program: CharacterProgram) -> RunSummary:
-        return run(self.constitution, self.folder / "run", program=program, messages=batches(3))
+    def run(self, program: CharacterProgram, config: Any = None) -> RunSummary:
+        return run(self.constitution, self.folder / "run", config, program=program, messages=batches(3))
 
     def pairs(self, program: CharacterProgram) -> list[int]:
         """Return how many pairs each way makes."""
@@ -352,6 +352,16 @@ def test_a_fault_of_a_predictor_costs_one_message_which_is_asked_again(
     assert (summary.messages["failed"], summary.dropped["ranking"]) == (1, {reason: 1})
     predictor._give = lambda: dspy.Prediction(scores=[10, 0, 5])
     assert ways.run(program).messages["paired"] == 3
+
+
+def test_a_cap_stops_a_run_whose_predictor_makes_light_of_errors(ways: Ways) -> None:
+    def program() -> CharacterProgram:
+        best = dspy.BestOfN(Ranker().rank, N=1, reward_fn=lambda _given, _made: 1.0, threshold=1.0)
+        return CharacterProgram(None, three_replies, Ranker(1, predictor=best), lms={"default": OwnLM()})
+
+    with pytest.raises(BudgetReachedError):
+        ways.run(program(), {"budget": {"max_calls": 2}})
+    assert "failed" not in ways.run(program()).messages
 
 
 def test_a_response_of_a_predictor_that_is_no_text_is_counted(patience: Trait) -> None:
