@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, ValuesView
 from contextlib import suppress
 from functools import wraps
 from pathlib import Path
@@ -26,12 +26,14 @@ from character.records import (
     Message,
     MessageBatch,
     Ranking,
+    Stage,
     Turn,
 )
 from character.text import detect_language
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
+R = TypeVar("R", Candidates, Ranking)
 
 
 def as_trait(given: Trait | Mapping[str, Any] | str, constitution: Constitution | None = None) -> Trait:
@@ -96,33 +98,40 @@ def as_batch(result: Any, trait: Trait, kind: Kind, language: str) -> MessageBat
     """Return a generator's result as a batch; texts and turns become messages of this trait, kind and
     language.
 
-    Raises InvalidReplyError for anything that is not surely a message.
+    What is no message of this trait, or has no text, is left out, and counted. Raises InvalidReplyError where
+    there are no messages to be found.
     """
-    if isinstance(result, MessageBatch):
-        return result
 
-    def read(item: Any) -> Message:
+    def read(item: Any) -> Message | None:
         if isinstance(item, Message):
-            return item
-        turns = [item] if isinstance(item, Mapping) else item
-        if isinstance(item, str):
-            turns = [{"role": "user", "content": item}]
-        return Message(
-            trait=trait.name, kind=kind, turns=tuple(Turn.model_validate(t) for t in turns), language=language
-        )
+            if item.trait not in ("", trait.name):
+                raise ValueError(f"a message of the trait {item.trait!r}")
+            made = (
+                item if item.trait else Message.model_validate({**dict(item), "trait": trait.name, "id": ""})
+            )
+        else:
+            turns = [item] if isinstance(item, Mapping) else item
+            turns = [{"role": "user", "content": item}] if isinstance(item, str) else _list(turns)
+            said = tuple(Turn.model_validate(turn) for turn in turns)
+            made = Message(trait=trait.name, kind=kind, turns=said, language=language)
+        return made if made.text.strip() else None
 
-    given = _field(result, "messages", "generator", "a MessageBatch")
-    return MessageBatch(messages=tuple(_each(given, read, "generator", "messages", "a text, or chat turns")))
+    batch = result if isinstance(result, MessageBatch) else MessageBatch(messages=())
+    given: Sequence[Any] = batch.messages
+    if batch is not result:
+        given = _field(result, "messages", "generator", "a MessageBatch")
+    messages, drops = _each(given, read, "generator", "messages", "a text, or chat turns")
+    return batch.model_copy(update={"messages": tuple(messages), "drops": (*batch.drops, *drops)})
 
 
 def as_candidates(result: Any, message: Message) -> Candidates:
     """Return a responder's result as candidates: texts, or texts with their levels.
 
-    An empty text and one that is there already are left out, and counted. Raises InvalidReplyError for
-    anything that is not surely a response.
+    An empty text, one that is there already and what is no response is left out, and counted. Raises
+    InvalidReplyError where there are no responses to be found, or those to another message.
     """
     if isinstance(result, Candidates):
-        return result
+        return _of_message(result, message.id, message.trait, "responder", "the responses alone, as a list")
 
     def read(item: Any) -> Candidate | None:
         if isinstance(item, Candidate):
@@ -137,16 +146,12 @@ def as_candidates(result: Any, message: Message) -> Candidates:
         return Candidate.model_validate(fields) if fields["text"].strip() else None
 
     given = _field(result, "responses", "responder", "Candidates")
-    items = list(_each(given, read, "responder", "responses", "a text, or a text with its level"))
-    kept = {item.text: item for item in reversed(items) if item is not None}
-    distinct = tuple(item for item in items if item is not None and kept[item.text] is item)
-    reasons = {"empty": items.count(None), "duplicate": len(items) - items.count(None) - len(distinct)}
-    drops = [
-        Drop(stage="responses", reason=reason, message_id=message.id)
-        for reason, number in reasons.items()
-        for _ in range(number)
-    ]
-    return Candidates(message_id=message.id, trait=message.trait, items=distinct, drops=tuple(drops))
+    items, drops = _each(given, read, "responder", "responses", "a text, or a text with its level")
+    kept = {item.text: item for item in reversed(items)}
+    distinct = tuple(item for item in items if kept[item.text] is item)
+    drops += [Drop(stage="responses", reason="duplicate")] * (len(items) - len(distinct))
+    told = tuple(drop.model_copy(update={"message_id": message.id}) for drop in drops)
+    return Candidates(message_id=message.id, trait=message.trait, items=distinct, drops=told)
 
 
 def as_ranking(result: Any, candidates: Candidates) -> Ranking:
@@ -156,15 +161,26 @@ def as_ranking(result: Any, candidates: Candidates) -> Ranking:
             raise _broken(
                 "ranker", f"a ranking of {len(result.scores)} candidates for {len(candidates.items)}"
             )
-        return result
+        ranking = _of_message(result, candidates.message_id, candidates.trait, "ranker", "the scores alone")
+        if ranking.candidates_id == candidates.id:
+            return ranking
+        return ranking.model_copy(update={"candidates_id": candidates.id})
     scores = _field(result, "scores", "ranker", "a Ranking")
     reason = result.get("reasoning") if isinstance(result, dspy.Prediction) else ""
     if any(isinstance(score, bool | str) for score in scores):
         raise _broken("ranker", f"scores {scores!r:.80}")
     try:
-        return Ranking.from_scores(candidates, list(scores), reason=reason if isinstance(reason, str) else "")
+        return Ranking.from_scores(candidates, scores, reason=reason if isinstance(reason, str) else "")
     except (ValidationError, ValueError, TypeError) as error:
         raise _broken("ranker", f"scores {scores!r} ({_first_line(error)})") from None
+
+
+def _of_message(record: R, message_id: str, trait: str, step: str, expected: str) -> R:
+    """Return a step's record with the trait worked on; raises InvalidReplyError for another message's."""
+    if record.message_id != message_id:
+        found = f"{type(record).__name__} of the message {record.message_id!r} for {message_id!r}"
+        raise _broken(step, found, f"those of the message that it was given, or {expected}")
+    return record if record.trait == trait else record.model_copy(update={"trait": trait})
 
 
 def spelled_out(options: type, defaults: Mapping[str, Any] | None = None) -> Callable[[F], F]:
@@ -220,33 +236,60 @@ def _wrong(what: str, found: object, expected: str) -> InputError:
     return InputError(f"{what} was expected, found a {type(found).__name__}.", expected=expected)
 
 
-def _each(given: Iterable[Any], read: Callable[[Any], T], step: str, name: str, expected: str) -> Iterator[T]:
-    """Yield what each item is; raises InvalidReplyError at the first that is none."""
+def _each(
+    given: Iterable[Any], read: Callable[[Any], T | None], step: str, name: str, expected: str
+) -> tuple[list[T], list[Drop]]:
+    """Return what the items are, and a drop for each that is empty or none; InvalidReplyError where all are
+    none.
+    """
+    stage: Stage = "messages" if step == "generator" else "responses"
+    made: list[T] = []
+    drops: list[Drop] = []
+    wrong = ""
     for item in given:
         try:
-            yield read(item)
+            value = read(item)
         except (ValueError, TypeError, AttributeError) as error:
             found = f"{item!r:.80} among its {name} ({_first_line(error)})"
-            raise _broken(step, found, f"{expected}, each") from None
+            wrong = wrong or found
+            drops.append(Drop(stage=stage, reason="unreadable", detail=f"the {step} returned {found}"))
+        else:
+            if value is None:
+                drops.append(Drop(stage=stage, reason="empty"))
+            else:
+                made.append(value)
+    if wrong and not made:
+        raise _broken(step, wrong, f"{expected}, each")
+    return made, drops
 
 
-def _field(result: Any, name: str, step: str, record: str) -> Any:
+def _field(result: Any, name: str, step: str, record: str) -> list[Any]:
     """Return a list that a step gave: by itself, or by name in a prediction or a dictionary, or as JSON."""
     values = result
-    if isinstance(result, dspy.Prediction | Mapping):
+    if isinstance(result, dspy.Example | Mapping):
         if name not in result:
             raise _broken(step, f"{type(result).__name__} without {name}", f"dspy.Prediction({name}=[…])")
         values = result[name]
     if isinstance(values, str):
         with suppress(ValueError):
             values = json.loads(values)
-    if isinstance(values, Iterable) and not isinstance(values, str | bytes | Mapping):
-        return list(values)
+    with suppress(TypeError):
+        return _list(values)
     shown = f"{name}={values!r:.60}" if values is not result else f"a {type(result).__name__}"
     kind = "float" if name == "scores" else "str"
     typed = f"; a signature's field that is to be a list is written {name}: list[{kind}]"
     hint = typed if isinstance(values, str) else ""
     raise _broken(step, shown, f"{record}, or dspy.Prediction({name}=[…]){hint}")
+
+
+def _list(values: Any) -> list[Any]:
+    """Return what has an order as a list: also arrays and what is lazy, but no set, table or text."""
+    if not isinstance(values, str | bytes) and isinstance(values, Sequence | Iterator | ValuesView):
+        return list(values)
+    items = values.tolist() if hasattr(values, "tolist") else None
+    if not isinstance(items, list):
+        raise TypeError(f"a {type(values).__name__} is no list")
+    return items
 
 
 def _broken(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -12,12 +12,15 @@ import dspy
 from dspy.utils import exceptions as dspy_errors
 
 from character.backends.adapter import CharacterAdapter
+from character.backends.arguments import signature_of
+from character.backends.drivers import ModuleCall
 from character.backends.dspy_compat import routed
 from character.backends.observe import Observation, observing
 from character.backends.plain_errors import plain_error, unavailable
-from character.backends.predictors import accepted_by, core_of, signature_of
+from character.backends.predictors import core_of, fits
 from character.backends.seam import SeamEngine
 from character.backends.secrets import first_line
+from character.backends.step_faults import STEP_ERROR, STEP_INVALID, raise_what_stops, said_of
 from character.backends.waiting import blocking, run_blocking
 from character.errors import CharacterError, ConfigError
 from character.protocols import LanguageModel
@@ -89,15 +92,24 @@ class Call:
     seed: int = 0
     fault: str = ""
     lm: LanguageModel | None = None
-    needs: tuple[str, ...] = ()
+    needs: Mapping[str, Any] = field(default_factory=dict)
 
     def run(self) -> Reply:
         """Make the call in this thread."""
+        if self._asks_by_itself:
+            return run_blocking(self._reply(blocking(lambda **given: ModuleCall(self.predict, given).run())))
         return run_blocking(self._reply(blocking(self.predict)))
 
     async def arun(self) -> Reply:
         """Make the call on the event loop."""
+        if self._asks_by_itself:
+            return await self._reply(lambda **given: ModuleCall(self.predict, given).arun())
         return await self._reply(self.predict.acall)
+
+    @property
+    def _asks_by_itself(self) -> bool:
+        """Whether the predictor is a module of somebody's own, which calls the model of the context."""
+        return signature_of(self.predict) is None
 
     async def _reply(self, predict: Callable[..., Awaitable[Any]]) -> Reply:
         core = core_of(self.predict)
@@ -119,25 +131,49 @@ class Call:
         with surroundings, observing(self.stage, self.trait) as scope:
             try:
                 prediction = await predict(**arguments)
-            except dspy_errors.DSPyError as error:
-                fault = classify(error, paced=paced)
+            except Exception as error:  # noqa: BLE001 - a predictor of somebody's own raises anything
+                fault = self._fault_of(error, paced)
+        if scope.stop is not None:
+            raise scope.stop
         observed = scope.seen or [observation_of(entry, lm.model) for entry in probe.history]
         last = observed[-1] if observed else Observation(model=lm.model)
         is_whole = prediction is not None and scope.closed  # its closing header came before the limit did
         cut = "" if is_whole and last.finish_reason == "length" else last.finish_reason
         word, detail = _CUT_SHORT.get(cut, fault)
         usage = sum((taken_by(observation) for observation in observed), Usage(reasks=int(bool(self.fault))))
-        outputs = {} if word or prediction is None else dict(prediction.items())
-        missing = [] if word else [name for name in self.needs if name not in outputs]
-        if missing:
-            word, detail = "unreadable", f"the reply lacks the field {', '.join(missing)}"
+        outputs: dict[str, Any] = {}
+        if not word:
+            outputs, (word, detail) = self._read(prediction)
         return Reply(outputs, word, detail, last.model, self.seed, usage, tuple(scope.habits))
+
+    def _fault_of(self, error: Exception, paced: bool) -> Fault:
+        is_models = isinstance(error, dspy_errors.LMError | dspy_errors.AdapterParseError)
+        if self._asks_by_itself and not is_models:
+            raise_what_stops(error)
+            return Fault(STEP_ERROR, said_of(error, "predictor"))
+        if isinstance(error, dspy_errors.DSPyError):
+            return classify(error, paced=paced)
+        raise error
+
+    def _read(self, prediction: Any) -> tuple[dict[str, Any], Fault]:
+        """Return the outputs of a prediction, none of them where one that is needed cannot be used."""
+        if not isinstance(prediction, dspy.Example | Mapping):
+            return {}, Fault(STEP_INVALID, f"the predictor returned a {type(prediction).__name__}")
+        outputs = dict(prediction.items())
+        if missing := [name for name in self.needs if name not in outputs]:
+            return outputs, Fault("unreadable", f"the reply lacks the field {', '.join(missing)}")
+        for name, kind in self.needs.items():
+            if not fits(outputs[name], kind):
+                return {}, Fault(STEP_INVALID, f"the predictor returned {name}={outputs[name]!r:.80}")
+        return outputs, Fault()
 
     def _arguments(self, lm: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return what the predictor is called with, and the DSPy settings that it is called under."""
         signature, sampling = signature_of(self.predict), _sampling(lm, self.seed)
         if signature is None:  # a module of somebody's own: it calls the model of the context, with this seed
-            return accepted_by(self.predict, self.inputs), {"lm": lm.copy(**sampling)}
+            # DSPy's tools want a trace to write to, which a run switches off.
+            trace: Any = [] if dspy.settings.trace is None else dspy.settings.trace
+            return self.inputs, {"lm": lm.copy(**sampling), "trace": trace}
         inputs = {name: value for name, value in self.inputs.items() if name in signature.input_fields}
         arguments = {**inputs, "config": sampling, "lm": lm}
         if self.fault:

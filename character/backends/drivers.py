@@ -12,20 +12,22 @@ import asyncio
 import contextvars
 import inspect
 import threading
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import lru_cache, partial, wraps
+from functools import partial, wraps
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 import dspy
 
+from character.backends.arguments import names_taken, ways
 from character.backends.dspy_compat import without_usage_note
 from character.backends.predictions import as_prediction
 from character.backends.saving import KeptModule
-from character.backends.waiting import blocking, having, run_blocking
+from character.backends.waiting import blocking, having, in_thread, run_blocking, run_to_end, running_task
 from character.protocols import LanguageModel
+from character.records import Record
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -193,57 +195,6 @@ async def aparallel(functions: Sequence[Callable[[], Any]], *, limit: int | None
     return results
 
 
-async def _awaited(result: Awaitable[T]) -> T:
-    return await result
-
-
-def names_argument(module: Any, name: str) -> bool:
-    """Whether a callable, or a module's ``forward`` (else ``aforward``), names this parameter itself."""
-    return name in _parameters(module)
-
-
-def required_arguments(module: Any) -> list[str]:
-    """Return the parameters that a step must be given: those without a default."""
-    single = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    parameters = list(_parameters(module).items())[isinstance(module, dspy.Module) :]  # without self
-    return [name for name, each in parameters if each.kind in single and each.default is each.empty]
-
-
-def _parameters(module: Any) -> Mapping[str, inspect.Parameter]:
-    called: Any = module
-    if isinstance(module, dspy.Module):
-        kind: Any = type(module)
-        called = kind.forward if "forward" in ways(kind) else kind.aforward
-    return _signature(called).parameters
-
-
-def _names_taken(module: Any, names: Collection[str]) -> Collection[str]:
-    """Return the names that a module takes: its parameters', and where it takes any, those of what it wraps.
-
-    A wrapper is a module that takes any argument and holds one other module; without one it gets ``names``.
-    """
-    parameters = _parameters(module)
-    named = [name for name, each in parameters.items() if each.kind is not each.VAR_KEYWORD]
-    if len(named) == len(parameters):
-        return named
-    held = vars(module).values() if isinstance(module, dspy.Module) else ()
-    wrapped = [each for each in held if isinstance(each, dspy.Module) and not isinstance(each, dspy.Predict)]
-    return {*named, *(_names_taken(wrapped[0], names) if len(wrapped) == 1 else names)}
-
-
-def ways(kind: type) -> frozenset[str]:
-    """Return how a class of modules is called: by ``forward``, by ``aforward``, or by either.
-
-    The class nearest to the module's own that defines one of them decides: what it overrides is what runs.
-    """
-    both = ("forward", "aforward")
-    defined = ([name for name in both if name in vars(each)] for each in kind.__mro__)
-    return frozenset(next((names for names in defined if names), both[:1]))
-
-
-_signature = lru_cache(maxsize=256)(inspect.signature)
-
-
 class Forward(Protocol[P, T_co]):
     """A module as type checkers see it: its call takes and returns what its ``forward`` does."""
 
@@ -269,7 +220,7 @@ class RecipeModule(KeptModule):
 
             @wraps(own["forward"])
             async def aforward(self: Any, *args: Any, **kwargs: Any) -> Any:
-                return await asyncio.to_thread(self.forward, *args, **kwargs)
+                return await in_thread(self.forward, *args, **kwargs)
 
             cls.aforward = aforward
         elif "aforward" in own and "forward" not in own:
@@ -287,17 +238,6 @@ class RecipeModule(KeptModule):
     async def acall(self: Aforward[P, T], *args: P.args, **inputs: P.kwargs) -> T:
         result: T = as_prediction(await dspy.Module.acall(self, *args, **inputs))
         return result
-
-
-def run_to_end(work: Callable[[], Awaitable[T]]) -> T:
-    """Run a coroutine function to its end in this thread, or beside the event loop that runs in it."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(_awaited(work()))
-    with ThreadPoolExecutor(1) as pool:
-        context = contextvars.copy_context()
-        return pool.submit(lambda: context.run(lambda: asyncio.run(_awaited(work())))).result()
 
 
 @dataclass(frozen=True)
@@ -339,29 +279,73 @@ class ModuleCall:
         return ours and inspect.isgeneratorfunction(getattr(kind, "_steps", None))
 
     def run(self) -> Any:
-        """Call the module in this thread; one that only has ``aforward`` gets an event loop of its own."""
-        with self._context():
-            if isinstance(self.module, dspy.Module) and "forward" not in ways(type(self.module)):
-                return run_to_end(partial(self.module.acall, **self._accepted()))
-            result = self.module(**self._accepted())
-            return run_to_end(lambda: result) if inspect.isawaitable(result) else result
+        """Call the module in this thread; what is to be awaited gets an event loop of its own."""
+        with self._context(), _as_errors():
+            result = self._made(self.module.acall if self._ways == {"aforward"} else self.module)
+            return whole(run_to_end(lambda: _coming(result))) if _is_to_come(result) else result
 
     async def arun(self) -> Any:
-        """Call the module on the event loop; one that only has ``forward`` runs in a thread."""
-        with self._context():
-            if isinstance(self.module, dspy.Module) and "aforward" in ways(type(self.module)):
-                return await self.module.acall(**self._accepted())
-            if inspect.iscoroutinefunction(self.module):
-                return await self.module(**self._accepted())
-            return await asyncio.to_thread(self.module, **self._accepted())
+        """Call the module on the event loop; what only blocks runs in a thread."""
+        with self._context(), _as_errors():
+            call = self.module.acall if "aforward" in self._ways else self.module
+            is_awaited = call is not self.module or inspect.iscoroutinefunction(call)
+            result = call(**self._accepted()) if is_awaited else await in_thread(self._made, call)
+            if _is_to_come(result):
+                result = await _coming(result)
+            return await in_thread(whole, result) if is_lazy(result) else result
+
+    @property
+    def _ways(self) -> frozenset[str]:
+        return ways(type(self.module)) if isinstance(self.module, dspy.Module) else frozenset()
+
+    def _made(self, call: Callable[..., Any]) -> Any:
+        return whole(call(**self._accepted()))
 
     def _accepted(self) -> dict[str, Any]:
         return self._taken(())
 
-    def _taken(self, names: Collection[str]) -> dict[str, Any]:
+    def _taken(self, names: tuple[str, ...]) -> dict[str, Any]:
         """Return the arguments that the module names; one that takes any gets what it wraps does."""
-        taken = _names_taken(self.module, names or self.arguments)
+        taken = names_taken(self.module, names or tuple(self.arguments))
         return {name: value for name, value in self.arguments.items() if name in taken}
 
     def _context(self) -> AbstractContextManager[Any]:
         return nullcontext() if self.lm is None else dspy.context(lm=self.lm)
+
+
+def is_lazy(value: Any) -> bool:
+    """Whether some of what a step gave is still to be worked out: an iterator, by itself or in a field."""
+    if isinstance(value, dspy.Example | dict) and not isinstance(value, Record):
+        return any(isinstance(each, Iterator) for each in value.values())
+    return isinstance(value, Iterator)
+
+
+def whole(value: Any) -> Any:
+    """Return what a step gave with everything worked out, here where it has its own model: lists."""
+    if not is_lazy(value):
+        return value
+    if isinstance(value, Iterator):
+        return [whole(each) for each in value]
+    fields = {name: whole(each) for name, each in value.items()}
+    return value.copy(**fields) if isinstance(value, dspy.Example) else fields
+
+
+def _is_to_come(result: Any) -> bool:
+    return inspect.isawaitable(result) or inspect.isasyncgen(result)
+
+
+async def _coming(result: Any) -> Any:
+    return [each async for each in result] if inspect.isasyncgen(result) else await result
+
+
+@contextmanager
+def _as_errors() -> Iterator[None]:
+    """Have whatever a step raises be an error of it; Ctrl-C, and whoever stops this task, go through."""
+    task = running_task()
+    try:
+        yield
+    except (asyncio.CancelledError, GeneratorExit, SystemExit) as error:
+        is_cancelled = isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling()
+        if is_cancelled or (isinstance(error, GeneratorExit) and running_task() is not task):
+            raise
+        raise RuntimeError(f"{type(error).__name__} was raised") from error

@@ -31,13 +31,14 @@ class Observation:
 
 @dataclass(slots=True)
 class Scope:
-    """The calls observed inside a ``with observing()`` block, and the labels they belong to."""
+    """The calls observed inside a ``with observing()`` block, their labels, and what stopped them."""
 
     stage: str = ""
     trait: str = ""
     seen: list[Observation] = field(default_factory=list)
     habits: list[str] = field(default_factory=list)
     closed: bool = False
+    stop: Exception | None = None
 
 
 _scope: ContextVar[Scope | None] = ContextVar("character_observing", default=None)

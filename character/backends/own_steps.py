@@ -7,43 +7,32 @@ fault that is counted. What stops a run (a cap, a server that is down, a wrong c
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import dspy
 from dspy.utils.exceptions import AdapterParseError, LMError
 
+from character.backends.arguments import parameters_of, signature_of
 from character.backends.call import SERVER_FAULTS, classify, lean_settings, observation_of, taken_by
-from character.backends.drivers import ModuleCall, required_arguments
+from character.backends.drivers import ModuleCall
 from character.backends.observe import Unit, entering
 from character.backends.plain import plain, turns_of
-from character.backends.predictors import signature_of
+from character.backends.step_faults import STEP_ERROR, STEP_UNREADABLE, raise_what_stops, said_of
+from character.backends.step_faults import STEP_FAULTS as STEP_FAULTS
+from character.backends.step_faults import STEP_INVALID as STEP_INVALID
 from character.backends.waiting import blocking, run_blocking
 from character.constitution import Trait
-from character.errors import (
-    BackendUnavailableError,
-    BudgetReachedError,
-    ConfigError,
-    InputError,
-    InvalidReplyError,
-    StepFailedError,
-    StoreError,
-)
+from character.errors import InputError, InvalidReplyError, StepFailedError
 from character.records import Candidates, Drop, Message, Ranking, Rollout, Stage, Usage
 from character.text import detect_language, fingerprint, language_name
 
-STEP_ERROR, STEP_UNREADABLE, STEP_INVALID = "step_error", "step_unreadable", "step_invalid"
-STEP_FAULTS = frozenset({STEP_ERROR, STEP_UNREADABLE, STEP_INVALID})
-"""Faults of a step of somebody else's: it raised, its model's reply could not be read, its result is none."""
 WORTH_ANOTHER_SITTING = STEP_FAULTS | SERVER_FAULTS
 """Faults that the same message may not have another time: the step may be mended, the server be there."""
 S = TypeVar("S", Message, Candidates)
 R = TypeVar("R", Candidates, Ranking)
-_STOPS = (BudgetReachedError, BackendUnavailableError, ConfigError, StoreError)
 
 
 @dataclass(frozen=True)
@@ -105,16 +94,13 @@ class StepCall(ModuleCall):
         return Outcome(outcome.result, outcome.fault, outcome.detail, usage, outcome.error)
 
     def _fault(self, error: Exception) -> Outcome:
-        for each in (error, error.__cause__, error.__context__):
-            if isinstance(each, _STOPS):
-                raise each
+        raise_what_stops(error)
         word = STEP_ERROR
         if isinstance(error, AdapterParseError):
             word = STEP_UNREADABLE
         elif isinstance(error, LMError):
             word = classify(error, paced=True).word
-        said = f"the {self.role} raised {type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        return Outcome(fault=word, detail=said + _place_of(error), error=error)
+        return Outcome(fault=word, detail=said_of(error, self.role), error=error)
 
     def _accepted(self) -> dict[str, Any]:
         signature = signature_of(self.module)
@@ -149,7 +135,7 @@ def check_step(role: str, step: Any) -> None:
         )
     signature, names = signature_of(step), _OF_STEPS[role]
     if signature is None:
-        _check_names(required_arguments(step), names, f"the {role} takes")
+        _check_names(parameters_of(step).required, names, f"the {role} takes")
     else:
         shown = (*names[:-1], *_SHOWN_TOO[role])  # no seed
         _check_names(signature.input_fields, shown, f"the {role}'s signature asks for")
@@ -179,20 +165,6 @@ def plain_values(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _place_of(error: Exception) -> str:
-    """Return where in the user's own code an error was raised; nothing where it was in a library."""
-    frames = reversed(traceback.extract_tb(error.__traceback__))
-    lines = (f" ({frame.filename}:{frame.lineno})" for frame in frames if _is_own(frame.filename))
-    return next(lines, "")
-
-
-def _is_own(path: str) -> bool:
-    return not any(name in path for name in ("site-packages", _OURS, "/lib/python"))
-
-
-_OURS = str(Path(__file__).parent.parent)
-
-
 class FailureWatch:
     """Raises StepFailedError where a step of somebody else's fails for the first messages, one and all."""
 
@@ -203,7 +175,8 @@ class FailureWatch:
 
     def see(self, rollout: Rollout) -> None:
         """Note how a message fared."""
-        fault = next((drop for drop in rollout.drops if drop.reason in STEP_FAULTS), None)
+        lost = (drop for drop in rollout.drops if drop.reason in STEP_FAULTS and not drop.recovered)
+        fault = None if rollout.pairs else next(lost, None)
         self.has_succeeded |= fault is None
         self.failures += fault is not None
         if fault is not None and not self.has_succeeded and self.failures >= self.MOST:

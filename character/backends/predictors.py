@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
-from typing import Any
+from collections.abc import Mapping
+from functools import cache
+from numbers import Real
+from typing import Any, Literal, get_args, get_origin
 
 import dspy
 
+from character.backends.arguments import parameters_of, signature_of
 from character.errors import InputError
 
 _MAY_LACK = frozenset({"reasoning", "suitable"})
@@ -28,15 +31,13 @@ def as_predictor(given: Any, ours: type[dspy.Signature], step: str) -> Any:
             f"the predictor of the {step} is a {type(given).__name__}.",
             expected="a dspy.Module such as dspy.ChainOfThought(…), or a dspy.Signature",
         )
-    inputs, outputs = list(ours.input_fields), needed_outputs(ours)
+    inputs, outputs = list(ours.input_fields), needed_outputs(ours)  # type: ignore[arg-type]
     signature = signature_of(given)
     if signature is not None:
         unknown = [name for name in signature.input_fields if name not in inputs]
         missing = [name for name in outputs if name not in signature.output_fields]
     else:
-        parameters = inspect.signature(type(given).forward).parameters.values()
-        named = [each for each in parameters if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)][1:]
-        unknown = [each.name for each in named if each.default is each.empty and each.name not in inputs]
+        unknown = [name for name in parameters_of(given).required if name not in inputs]
         missing = []
     if unknown:
         raise InputError(
@@ -51,26 +52,23 @@ def as_predictor(given: Any, ours: type[dspy.Signature], step: str) -> Any:
     return given
 
 
-def needed_outputs(ours: type[dspy.Signature]) -> tuple[str, ...]:
-    """Return the outputs of a signature that a step cannot do without."""
-    return tuple(name for name in ours.output_fields if name not in _MAY_LACK)
+@cache
+def needed_outputs(ours: Any) -> Mapping[str, Any]:
+    """Return the outputs of a signature that a step cannot do without, each with its type."""
+    return {name: field.annotation for name, field in ours.output_fields.items() if name not in _MAY_LACK}
 
 
-def signature_of(module: Any) -> Any:
-    """Return the signature of a module that is nothing but one (Predict, ChainOfThought …), None for any
-    other.
-    """
-    is_dspys = type(module).__module__.startswith("dspy.")
-    core = module if isinstance(module, dspy.Predict) else getattr(module, "predict", None)
-    return core.signature if is_dspys and isinstance(core, dspy.Predict) else None
-
-
-def accepted_by(module: Any, inputs: dict[str, Any]) -> dict[str, Any]:
-    """Return those of the inputs that a module's ``forward`` takes."""
-    parameters = inspect.signature(type(module).forward).parameters
-    if any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
-        return inputs
-    return {name: value for name, value in inputs.items() if name in parameters}
+def fits(value: Any, kind: Any) -> bool:
+    """Whether an output is of its field's type; any number will do for a whole one, an array for a list."""
+    parts = get_args(kind)
+    if get_origin(kind) is list:
+        items = value.tolist() if hasattr(value, "tolist") else value
+        return isinstance(items, list | tuple) and all(fits(item, parts[0]) for item in items)
+    if get_origin(kind) is Literal:
+        return value in parts
+    if parts:
+        return any(fits(value, part) for part in parts)
+    return isinstance(value, Real if kind is int else kind) and isinstance(value, bool) is (kind is bool)
 
 
 def core_of(module: Any) -> Any:

@@ -176,8 +176,9 @@ class _Seam:
             try:
                 response, observation = await self._send(request, key)
             except CharacterError as error:
-                if unit is not None:
-                    unit.stop = error  # whatever the step makes of it
+                for around in (unit, current_scope()):
+                    if around is not None:
+                        around.stop = error  # whatever the step or predictor makes of it
                 raise
             report(observation)
         return spoken(response)

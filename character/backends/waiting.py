@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextvars
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -39,6 +40,40 @@ def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:
         return result
     coroutine.close()
     raise RuntimeError("a coroutine that was to block has waited for an event loop")
+
+
+async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Do as ``asyncio.to_thread``, which hangs where the function raises StopIteration or GeneratorExit."""
+
+    def call() -> T:
+        try:
+            return function(*args, **kwargs)
+        except (StopIteration, GeneratorExit) as error:
+            raise RuntimeError(f"{type(error).__name__} was raised") from error
+
+    return await asyncio.to_thread(call)
+
+
+def run_to_end(work: Callable[[], Awaitable[T]]) -> T:
+    """Run a coroutine function to its end in this thread, or beside the event loop that runs in it."""
+
+    async def awaited() -> T:
+        return await work()
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(awaited())
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        return pool.submit(contextvars.copy_context().run, lambda: asyncio.run(awaited())).result()
+
+
+def running_task() -> asyncio.Task[Any] | None:
+    """Return the task that runs in this thread, None where no event loop does."""
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None
 
 
 @contextmanager

@@ -115,7 +115,7 @@ class MessageSlices:
             self._batch(outcome, kind, count)
             for (kind, count), outcome in zip(asked.items(), results, strict=True)
         ]
-        lost = [drop for batch in batches for drop in batch.drops if drop.reason in STEP_FAULTS]
+        lost = [fault for batch in batches if not batch.messages and (fault := _fault_of(batch))]
         if len(lost) == len(batches):
             raise StepFailedError(
                 f"the generator made no message of {self._trait.name}: {lost[0].detail}",
@@ -169,10 +169,10 @@ class MessageSlices:
         if outcome.usage is None:
             return batch
         made, drops = len(batch.messages), list(batch.drops)
-        if made != count and not drops:
+        if made > count or (made < count and not drops):
             reason = "surplus" if made > count else "refills_exhausted"
             detail = f"{self._trait.name}: the generator gave {made} of {count} messages of the kind {kind}"
-            drops = [Drop(stage="messages", reason=reason, detail=detail)] * max(1, made - count)
+            drops += [Drop(stage="messages", reason=reason, detail=detail)] * max(1, made - count)
         update = {"messages": batch.messages[:count], "drops": tuple(drops), "usage": outcome.usage}
         return batch.model_copy(update=update)
 
@@ -217,6 +217,10 @@ class MessageSlices:
         self._seen.add(message.text)
         if kind in self._shown:
             self._shown[kind].append(message.text)
+
+
+def _fault_of(batch: MessageBatch) -> Drop | None:
+    return next((drop for drop in batch.drops if drop.reason in STEP_FAULTS), None)
 
 
 def _counted(before: Iterable[tuple[Drop, int]], drops: Iterable[Drop]) -> tuple[tuple[Drop, int], ...]:

@@ -10,7 +10,8 @@ import dspy
 import numpy as np
 from pydantic import Field
 
-from character.backends.drivers import ModuleCall, Steps, by_tasks, by_threads, names_argument
+from character.backends.arguments import names_argument
+from character.backends.drivers import ModuleCall, Steps, by_tasks, by_threads
 from character.constitution import Trait
 from character.errors import InputError
 from character.inputs import as_trait

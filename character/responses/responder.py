@@ -13,7 +13,7 @@ import dspy
 from character.backends.call import Call, Reply
 from character.backends.drivers import RecipeModule, Steps, by_tasks, by_threads
 from character.backends.measuring import alike
-from character.backends.predictors import as_predictor
+from character.backends.predictors import as_predictor, needed_outputs
 from character.backends.reading.cleaning import clean_reply
 from character.constitution import Constitution, Trait
 from character.errors import InputError, UnknownNameError
@@ -187,7 +187,7 @@ class _Asking:
             **asked,
             "conversation": [turn.model_dump() for turn in self.message.turns],
         }
-        needs = ("responses",) if "expressions" in asked else ("response",)
+        needs = needed_outputs(RespondAtEachExpression if "expressions" in asked else RespondInCharacter)
         return Call(predict, inputs, "responses", self.trait.name, seed, fault, self.lm(place), needs)
 
     def _traits(self) -> list[Trait]:
