@@ -12,7 +12,7 @@ import pytest
 
 import character
 from character import Config, Constitution, load_config
-from character.errors import InputError, StoreError
+from character.errors import InputError, StoreError, UnknownNameError
 from character.runs.identity import prompts_of
 from signatures.gauging import GaugeTrait
 
@@ -152,3 +152,12 @@ def test_an_audit_and_an_export_take_the_folder_of_a_run(file: Path, tmp_path: P
     assert report.files
     with pytest.raises(StoreError, match="holds a run, not an evaluation"):
         character.effect(file, tmp_path / "run", Config())
+
+
+def test_a_training_heeds_every_setting_of_pairs_and_refuses_what_is_none(file: Path, tmp_path: Path) -> None:
+    character.run(file, tmp_path / "run", {"messages": {"per_trait": 6}})
+    strict = {"min_probability": 1.0}
+    with pytest.raises(InputError, match="pairs"):
+        character.train(tmp_path / "run", tmp_path / "a", "dpo", model="org/tiny", pairs=strict)
+    with pytest.raises(UnknownNameError, match="min_probability"):
+        character.train(tmp_path / "run", tmp_path / "b", "dpo", pairs={"min_probabilty": 0.9})

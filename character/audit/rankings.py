@@ -355,7 +355,9 @@ def _juror_rows(messages: list[dict[str, list[float]]], seed: int) -> Iterable[J
         for jurors in messages:
             others = [scores for other, scores in jurors.items() if other != name]
             if name in jurors:
-                taus.append(kendall_tau_b(jurors[name], np.nanmean(others, axis=0)) or 0.0)
+                own, rest = np.array(jurors[name]), np.ma.masked_invalid(others).mean(axis=0).filled(np.nan)
+                shown = np.isfinite(own) & np.isfinite(rest)  # to this juror, and to another
+                taus += [kendall_tau_b(own[shown], rest[shown]) or 0.0] if shown.sum() > 1 else []
         tau = _mean(taus, seed)
         if tau:
             yield JurorRow(juror=name, messages=len(taus), tau=tau)

@@ -14,6 +14,7 @@ import dspy
 from character.backends.adapter import CharacterAdapter
 from character.backends.call import Call, Reply
 from character.backends.drivers import ModuleCall, Steps, Work, drive, running_by
+from character.backends.own_steps import Outcome, StepCall
 from character.backends.prices import price_of
 from character.config import BackendConfig, Config
 from character.records import Message, Turn, Usage
@@ -121,7 +122,8 @@ class Meter:
             return self._reply(work, times, stage or work.stage)
         if isinstance(work, ModuleCall) and not work.runs_by_steps:
             self.unmeasured.add(getattr(work.module, "__name__", type(work.module).__name__))
-            return self._own_result(work.arguments)
+            result = self._own_result(work.arguments)
+            return Outcome(result) if isinstance(work, StepCall) else result
         return work.run()
 
     def _reply(self, call: Call, times: int, stage: str) -> Reply:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,4 +94,14 @@ def _run_line(store: RunStore) -> tuple[str, bool]:
         *([f"{failed:,} failed"] if failed else []),
         *usage_texts(usage),
     ]
-    return " · ".join(parts), bool(total and not waiting)
+    stopped = _stopped(store.folder / "log.jsonl")
+    return " · ".join([*parts, *stopped]), bool(stopped or (total and not waiting))
+
+
+def _stopped(log: Path) -> list[str]:
+    """Return what stopped a run, where that is the last that its log says."""
+    lines = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
+    with suppress(ValueError, IndexError):  # a line may be half written, or the first
+        last = json.loads(lines[-1])
+        return [f"stopped: {last['message']}"] if last["event"] == "stopped" else []
+    return []

@@ -13,7 +13,6 @@ from character.config import BackendConfig, ConfigSource, EffectDesign
 from character.constitution import Constitution
 from character.evaluation.choices.chooser import prompts_of_choices
 from character.evaluation.conditions import contrasts_for
-from character.evaluation.judges.custom import identity_of
 from character.evaluation.planning import estimated, plan_of
 from character.evaluation.preference_judge import PreferenceJudge, with_odds
 from character.evaluation.probe import EvaluationPlan, EvaluationProgress, Probing, StoppedError
@@ -30,6 +29,7 @@ from character.protocols import JudgeStep, ResponderStep
 from character.records import Drop, MessageBatch
 from character.runs.event_loop import run_on_own_loop
 from character.runs.identity import prompts_of
+from character.runs.programs import program_identity
 from character.runs.progress import Telling, telling
 from character.runs.session import FolderKind, Session
 from character.text import stable_seed
@@ -221,7 +221,7 @@ def _identity(plan: EvaluationPlan) -> dict[str, Any]:
         "messages": plan.given.fingerprint if plan.given else plan.messages_per_trait,
         "neutral_messages": plan.neutral_messages,
         "pressed_messages": plan.pressed_messages,
-        **{name: identity_of(module) for name, module in own.items() if module is not None},
+        **{name: program_identity(module) for name, module in own.items() if module is not None},
         **({"yardstick": plan.yardstick.fingerprint} if plan.yardstick else {}),
         **({"choices": [plan.choices, prompts_of_choices()]} if plan.choices else {}),
         "unlike": stable_seed(*plan.unlike),

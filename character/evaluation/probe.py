@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from character.backends.drivers import Branch, ModuleCall, Steps, adrive, aparallel
+from character.backends.own_steps import FailureWatch
 from character.config import BackendConfig, Config
 from character.constitution import Constitution, Trait
 from character.evaluation.choices.chooser import TraitChooser
@@ -19,13 +20,14 @@ from character.evaluation.judges.degrees import Gauge, Gauged
 from character.evaluation.judges.responder import Answered, CharacterResponder
 from character.evaluation.measures import measures_of
 from character.evaluation.preference_judge import PreferenceJudge
+from character.evaluation.reading import RESPONSES_NAME
 from character.evaluation.ready_messages import PRESSURES, Pressure, everyday_messages, pressed
 from character.evaluation.records import Choice, Probed, Response
 from character.messages.files import MessageSource
 from character.messages.generator import MessageGenerator
 from character.pairs.feature_words import TraitWords, words_of_trait
 from character.protocols import JudgeStep, ResponderStep
-from character.records import Drop, Message, MessageBatch, Usage
+from character.records import Drop, Message, MessageBatch, Rollout, Usage
 from character.runs.progress import Telling, usage_texts
 from character.store.run_store import RunStore
 from character.text import stable_seed
@@ -104,12 +106,13 @@ class EvaluationSteps:
         *,
         responder: ResponderStep | None = None,
         gauge: JudgeStep | None = None,
+        store: RunStore | None = None,
     ) -> None:
         self._plan, self._lms, self._generator = plan, lms, MessageGenerator()
         self._coherence, self._chooser = CoherenceJudge(), TraitChooser()
         ours = partial(CharacterResponder().steps, assistant_name=plan.constitution.assistant_name)
-        self._respond: Respond = ours if responder is None else partial(answered_by, responder)
-        self._degrees: Judge = Gauge().steps if gauge is None else partial(gauged_by, gauge)
+        self._respond: Respond = ours if responder is None else partial(answered_by, responder, store=store)
+        self._degrees: Judge = Gauge().steps if gauge is None else partial(gauged_by, gauge, store=store)
 
     def messages(self, trait: Trait, before_each: Callable[[], None] = lambda: None) -> Steps[MessageBatch]:
         """Return the messages of a trait: those that are given, or generated ones, kind after kind.
@@ -252,7 +255,8 @@ class Probing:
         tell: Callable[[EvaluationProgress], None],
     ) -> None:
         self._plan, self._store, self._tell = plan, store, tell
-        self._steps = EvaluationSteps(plan, lms, responder=plan.responder, gauge=plan.gauge)
+        self._steps = EvaluationSteps(plan, lms, responder=plan.responder, gauge=plan.gauge, store=store)
+        self._watch = FailureWatch(has_succeeded=(store.folder / RESPONSES_NAME).exists())
         self._done = self._total = 0
         self._is_stopping = False
 
@@ -268,8 +272,13 @@ class Probing:
         tasks = self._steps.tasks(batches)
         self._total = len(tasks) + plan.choices * len(choosing_conditions(plan.design))
         self._tell(EvaluationProgress(0, self._total, Usage()))
-        probed = await self._each(self._steps.probed(task) for task in tasks)
+        probed = await self._each(map(self._watched, tasks))
         return probed, [drop for batch in batches for drop in batch.drops if not drop.recovered]
+
+    def _watched(self, task: ProbeTask) -> Steps[Probed]:
+        probed = yield from self._steps.probed(task)
+        self._watch.see(Rollout(message=probed.message, drops=probed.drops))
+        return probed
 
     async def choices(self, probed: Sequence[Probed]) -> list[Choice]:
         """Return what each model chose to show, of the same pairs of traits on the same messages."""

@@ -51,9 +51,11 @@ def rebuilt_pairs(store: RunStore, given: Mapping[str, Any], *, always: bool = F
     """Return how to rebuild a run's pairs: as it made them, but for what is given and not None.
 
     Where nothing is given, nothing is to be rebuilt (None), unless ``always``. Raises UnknownNameError for
-    the design and ConfigError for a value out of its range.
+    a setting or the design, and ConfigError for a value out of its range.
     """
     given = {name: value for name, value in given.items() if value is not None}
+    for name in given.keys() - PairsConfig.model_fields:
+        raise UnknownNameError("setting of [pairs]", name, PairsConfig.model_fields)
     if given.get("design", PAIR_DESIGNS[0]) not in PAIR_DESIGNS:
         raise UnknownNameError("pair design", given["design"], PAIR_DESIGNS)
     if not given and not always:

@@ -45,11 +45,15 @@ def round_robin(num_candidates: int, seed: int) -> list[tuple[int, int]]:
 def swiss_round(points: list[float], met: set[frozenset[int]], seed: int) -> list[tuple[int, int]]:
     """Return one round of a Swiss tournament: neighbours by points that have not met, each in both orders.
 
-    ``met`` are the pairs that were compared before; a candidate that finds no new opponent rests. So
-    ceil(log2 n) rounds cost about n log2 n comparisons instead of n (n - 1).
+    ``met`` are the pairs that were compared before; a candidate that finds no new opponent rests, of an
+    odd number the last by points of those that have rested least. So ceil(log2 n) rounds cost about n log2 n
+    comparisons instead of n (n - 1).
     """
     rng = random.Random(seed)
     waiting = sorted(rng.sample(range(len(points)), len(points)), key=lambda i: -points[i])
+    if len(points) % 2:
+        met_by = [sum(i in pair for pair in met) for i in range(len(points))]
+        waiting.remove(max(waiting, key=lambda i: (met_by[i], waiting.index(i))))
     chosen: list[tuple[int, int]] = []
     while waiting:
         left = waiting.pop(0)

@@ -38,9 +38,11 @@ class Subject(NamedTuple):
         return next(self.run.rollouts(message_id), None) if self.run else None
 
     def trait(self, name: str) -> dict[str, Any]:
-        """Return a trait as it is shown and exported: its fields; its name if the constitution lacks it."""
+        """Return a trait as it is shown and exported: its fields; its name alone where there are none."""
         traits = self.constitution.traits if self.constitution else ()
-        return next((trait.brief() for trait in traits if trait.name == name), {"name": name})
+        return next(
+            (trait.brief() for trait in traits if trait.name == name), {"name": name, "description": ""}
+        )
 
     def trait_names(self) -> list[str]:
         """Return the names of all traits, those of the constitution first, in its order."""

@@ -12,7 +12,6 @@ from typing import Any, Literal, TypedDict, Unpack, overload
 
 from character._version import __version__
 from character.backends.measuring import Estimate
-from character.backends.observe import attempting
 from character.backends.own_models import with_configured_lm
 from character.backends.own_steps import STEP_FAULTS, WORTH_ANOTHER_SITTING, FailureWatch
 from character.config import Config, ConfigSource, as_config
@@ -23,6 +22,7 @@ from character.messages.files import MessageSource, as_source
 from character.program import CharacterProgram
 from character.ranking.saved import keep_ranker, ranker_notes, with_tuned_ranker
 from character.records import Candidates, Drop, Message, MessageBatch, Ranking, Rollout
+from character.runs.attempts import tried
 from character.runs.estimate import check_design, estimate
 from character.runs.event_loop import run_on_own_loop
 from character.runs.identity import run_identity
@@ -305,30 +305,15 @@ class _Run:
             self._stop_by(error)
 
     async def _rollout(self, message: Message, trait: Trait) -> Rollout:
-        """Return what the program makes of a message.
-
-        Where a step failed before, it is made of what was answered then, as the step may have been mended;
-        where it fails again, its models are asked anew.
-        """
-        key, make = f"failed/{message.id}", partial(self.program.arollout, message, trait, self.constitution)
+        """Return what the program makes of a message; where it failed before, told at the end."""
+        key = f"failed/{message.id}"
         failed = json.loads((self.store.meta(key) if self._has_failed else None) or "{}")
-        if failed:
-            last = next(reversed(failed))
-            with attempting({**failed, last: failed[last] - 1}) as attempts:
-                rollout = await make(on_step=lambda _made: None)
-            if attempts.have_asked or not _failed_stages(rollout):
-                for made in (rollout.candidates, rollout.ranking):
-                    if made is not None:
-                        self._count_step(made)
-                return self._noted(rollout, key, failed)
-        with attempting(failed):
-            return self._noted(await make(on_step=self._count_step), key, failed)
-
-    def _noted(self, rollout: Rollout, key: str, failed: dict[str, int]) -> Rollout:
-        """Note which steps failed for a message, the latest last, so that another sitting can ask anew."""
-        for stage in _failed_stages(rollout):
-            failed[stage] = failed.pop(stage, 0) + 1
-            self.store.set_meta(key, json.dumps(failed))
+        counted = self._count_step if not failed else (lambda _made: None)
+        make = partial(self.program.arollout, message, trait, self.constitution, on_step=counted)
+        rollout = await tried(self.store, key, dict(failed), make, _failed_stages)
+        for made in (rollout.candidates, rollout.ranking) if failed else ():
+            if made is not None:
+                self._count_step(made)
         return rollout
 
     async def _keep(self, rollout: Rollout) -> None:

@@ -19,8 +19,6 @@ from character.training.reports import TrainingReport
 from character.training.running import TrainingState
 from character.training.running import train as run_recipe
 
-_PAIRS = ("design", "min_margin", "max_per_message")
-
 
 @dataclass(frozen=True)
 class TrainResult:
@@ -81,8 +79,7 @@ def train(
         report = read_training(out)  # going on with what was written before
     else:
         with reading(run_folder) as store:
-            given = options.get("pairs", {})
-            pairs = rebuilt_pairs(store, {name: given.get(name) for name in _PAIRS})
+            pairs = rebuilt_pairs(store, options.get("pairs", {}))
             source, seed = run_data(store), config.seed
             report = prepare(method, source, out, config.train, seed=seed, pairs=pairs, overwrite=overwrite)
     if not go:

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypedDict, Unpack, overload
 
 import dspy
 from dspy.utils.exceptions import LMError
+from pydantic import ValidationError
 
 from character._version import __version__
 from character.backends import build_lms
@@ -35,12 +36,20 @@ from character.tuning.page import optimization_page
 from character.views import html
 from character.views.short import short_repr
 from optimizers import optimize as strategies
-from optimizers.artifact.artifact import RankerArtifact, apply_artifact, artifact_of, save_artifact
+from optimizers.artifact.artifact import (
+    ArtifactError,
+    RankerArtifact,
+    apply_artifact,
+    artifact_of,
+    load_artifact,
+    save_artifact,
+)
 from optimizers.artifact.records import MetricRow
 from optimizers.labelled import LabelledSet, read_labelled
 from optimizers.optimize import OptimizationResult, TuningProgress
 from optimizers.strategies.metering import RANKING, Ledger
 from optimizers.strategies.options import TuningKeywords
+from optimizers.strategies.tuning import tuning_of
 from optimizers.validation.evaluation import RankerEvaluation, compare_all, evaluate, usable
 from optimizers.validation.report import MetricGain, OptimizationReport
 
@@ -53,6 +62,7 @@ OPTIMIZATION = FolderKind(
 )
 ARTIFACT_NAME, LOG_NAME = "ranker.json", "optimizers.log"
 REPORT_NAME, PAGE_NAME = "report.json", "report.html"
+_FINISHED = "finished"
 _ASKED = ("strategy", "budget", "metric", "controls", "level", "uses_length")
 
 
@@ -172,9 +182,13 @@ def _tuned(
     judge = judge_name(config)
     with Session(OPTIMIZATION, out, config, _identity(labelled, asked, config)) as session:
         lms = {name: lm.copy(engine=_TuningEngine(lm.engine.backend)) for name, lm in session.lms().items()}
+        ranker = build_ranker(config.ranking, lms)
+        if done := _finished(session, ranker):
+            done.write_report(config.optimize.language)
+            return done
         with telling(on_progress, f"optimize {out}") as tell, _log_into(session.folder / LOG_NAME):
             result = optimize_ranker(
-                build_ranker(config.ranking, lms),
+                ranker,
                 labelled,
                 lms={"ranking": lms[judge], "reflection": lms.get("reflection", lms["default"])},
                 seed=config.seed,
@@ -199,9 +213,25 @@ def _tuned(
         )
         save_artifact(session.folder / ARTIFACT_NAME, artifact)
         session.write(REPORT_NAME, report.model_dump_json(indent=2) + "\n")
+        session.store.set_meta(_FINISHED, "yes")
         done = Optimized(result, report, artifact, session.folder)
         done.write_report(config.optimize.language)
     return done
+
+
+def _finished(session: Session, ranker: Any) -> Optimized | None:
+    """Return what an earlier sitting came to, where it was finished and its files are still there."""
+    if session.store.meta(_FINISHED) is None:
+        return None
+    try:
+        artifact = load_artifact(session.folder / ARTIFACT_NAME)
+        report = OptimizationReport.model_validate_json((session.folder / REPORT_NAME).read_bytes())
+        tuned = apply_artifact(ranker, artifact)
+    except (ArtifactError, OSError, ValidationError):
+        return None
+    program = tuned if report.adopted else ranker
+    result = OptimizationResult(program, tuned, tuned, tuning_of(tuned), report)
+    return Optimized(result, report, artifact, session.folder)
 
 
 def _with_cost(report: OptimizationReport, config: Config, cost: float | None) -> OptimizationReport:

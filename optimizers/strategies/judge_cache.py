@@ -94,9 +94,10 @@ class CachedJudge:
         missing = list(
             {key: (item, example) for item, example, key in wanted if key not in self._made}.items()
         )
-        replies = in_threads(
+        replies = as_paid_for(
             [partial(self.ask, predict, example) for _key, (_item, example) in missing],
             self.options.num_threads,
+            self.ledger,
         )
         fresh = {key: judgement for (key, _), judgement in zip(missing, replies, strict=True)}
         self._made |= {key: made for key, made in fresh.items() if made.fault != SPENT}
@@ -180,6 +181,21 @@ def in_threads(functions: Sequence[Callable[[], T]], num_threads: int) -> list[T
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)  # what was not begun is never begun
             raise
+
+
+def as_paid_for(
+    functions: Sequence[Callable[[], T]], num_threads: int, ledger: Ledger, most_calls: int = 1
+) -> list[T]:
+    """Return the functions' results in order, where each takes at most so many calls.
+
+    Those run at once that the calls left surely pay for, then one after the other: which of them get the last
+    calls is a matter of their order, and not of which thread comes first.
+    """
+    made: list[T] = []
+    while len(made) < len(functions):
+        sure = max(1, ledger.left // most_calls)
+        made += in_threads(functions[len(made) : len(made) + sure], num_threads)
+    return made
 
 
 def quiet_context() -> Any:

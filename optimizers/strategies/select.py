@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from optimizers.labelled import LabelledItem
-from optimizers.strategies.judge_cache import CachedJudge, in_threads
+from optimizers.strategies.judge_cache import CachedJudge, as_paid_for
 from optimizers.strategies.racing import select
 from optimizers.strategies.tuning import Tuning
 
@@ -62,7 +62,12 @@ def select_wording(judge: CachedJudge, start: Tuning, items: Sequence[LabelledIt
             most,
             costs=[len(each.instructions) for each in runners],
             seed=judge.options.seed,
-            run=partial(in_threads, num_threads=judge.options.num_threads),
+            run=partial(
+                as_paid_for,
+                num_threads=judge.options.num_threads,
+                ledger=judge.ledger,
+                most_calls=max(len(judge.examples(item, passes)) for item in items),
+            ),
         )
     judge.ledger.check()
     return runners[selection.best]

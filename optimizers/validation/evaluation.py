@@ -11,7 +11,7 @@ from character.statistics.intervals import Interval, mean_interval
 from optimizers.artifact.records import MetricFigure
 from optimizers.labelled import LabelledItem, LabelledSet
 from optimizers.metrics import LOWER_IS_BETTER, METRICS, metric_named
-from optimizers.strategies.judge_cache import in_threads, quiet_context
+from optimizers.strategies.judge_cache import as_paid_for, quiet_context
 from optimizers.strategies.metering import Ledger
 from optimizers.strategies.tuning import TunableRanker
 from optimizers.validation.report import MetricGain
@@ -57,7 +57,9 @@ def evaluate(
     import dspy
 
     with quiet_context(), dspy.context(**({"lm": lm} if lm is not None else {})):
-        made = in_threads([partial(_ranked, ranker, item, ledger, seed) for item in items], num_threads)
+        ranked = [partial(_ranked, ranker, item, ledger, seed) for item in items]
+        most = max((_most_calls(ranker, item) for item in items), default=1)
+        made = as_paid_for(ranked, num_threads, ledger or Ledger(2**31), most)
     if ledger is not None:
         ledger.check()
     both = list(zip([item.id for item in items], made, strict=True))
@@ -66,6 +68,13 @@ def evaluate(
         {key: scores for key, scores in both if isinstance(scores, str) and scores},
         tuple(key for key, scores in both if scores == ""),
     )
+
+
+def _most_calls(ranker: TunableRanker, item: LabelledItem) -> int:
+    """Return how many calls the ranking of an item takes at most: every pass, every juror, every re-ask."""
+    passes, jurors = getattr(ranker, "max_passes", 1), getattr(ranker, "jurors", None) or ("",)
+    asked = ranker.examples(item.message, list(item.candidates), item.trait, passes=passes)
+    return len(asked) * len(jurors) * (1 + getattr(ranker, "max_reasks", 0))
 
 
 def _ranked(

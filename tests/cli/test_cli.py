@@ -230,6 +230,19 @@ def test_a_server_that_fails_from_the_start_is_no_finished_run(
     assert character(*command, "--api-base", server.url).returncode == 0
 
 
+def test_watching_a_run_that_was_refused_before_its_first_message_ends_and_says_why(
+    made: Path, tmp_path: Path, server: FakeServer
+) -> None:
+    server.script = lambda _request: Reply(status=401, body='{"error": {"message": "no such key"}}')
+    options = ["--lm", "openai/a", "--api-base", server.url, "--messages-per-trait", 1]
+    assert character("run", made / "recipe.json", "--out", tmp_path / "run", *options).returncode == 4
+    watched = character("status", tmp_path / "run", "--watch")
+    assert watched.returncode == 0, watched.stderr
+    assert "0 of 0 messages" in watched.stdout
+    assert "stopped: " in watched.stdout
+    assert "no such key" in watched.stdout
+
+
 def test_a_model_that_only_talks_nonsense_is_told_with_its_own_words(
     made: Path, tmp_path: Path, server: FakeServer
 ) -> None:

@@ -14,7 +14,7 @@ from evaluation.planted import PAIR, choosing
 from fake_server import FakeServer, backend_at
 
 from character import Config, Message, Trait, effect, estimate_effect
-from character.errors import InvalidReplyError, StoreError
+from character.errors import StepFailedError, StoreError
 from character.evaluation.conditions import BASE, TUNED
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "constitutions"
@@ -122,11 +122,11 @@ def test_a_responder_and_a_judge_of_ones_own_take_the_place_of_ours_blind(tmp_pa
 
 
 @pytest.mark.parametrize("degrees", [["natural"], ["strong"] * 4, "natural", None])
-def test_a_judges_result_that_cannot_be_read_stops_the_evaluation_with_what_was_expected(
+def test_a_judge_that_cannot_be_read_from_the_start_stops_the_evaluation_with_what_was_expected(
     tmp_path: Path, degrees: Any
 ) -> None:
     def judge(responses: list[str]) -> dspy.Prediction:
         return dspy.Prediction(degrees=degrees)
 
-    with pytest.raises(InvalidReplyError, match=r"for 4 responses[\s\S]*one of opposite, absent"):
-        effect(PAIR, tmp_path, gauge=judge, messages_per_trait=1, neutral_messages=0)
+    with pytest.raises(StepFailedError, match=r"for 4 responses[\s\S]*one of opposite, absent"):
+        effect(PAIR, tmp_path, gauge=judge, messages_per_trait=3, neutral_messages=0)

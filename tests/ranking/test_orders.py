@@ -51,3 +51,16 @@ def test_a_swiss_round_matches_neighbours_by_points_that_have_not_met(n: int, se
     met = {frozenset(pair) for pair in first}
     again = {frozenset(pair) for pair in swiss_round(points, met, seed)}
     assert not met & again
+
+
+@given(st.sampled_from([3, 5, 7, 9]), SEEDS)
+def test_of_an_odd_number_another_one_rests_in_each_round(n: int, seed: int) -> None:
+    met: set[frozenset[int]] = set()
+    rested = []
+    for turn in range(2):
+        points = [float(sum(i in pair for pair in met)) for i in range(n)]  # who rested has the fewest
+        shown = swiss_round(points, met, seed + turn)
+        assert len(shown) == 2 * (n // 2)
+        met |= {frozenset(pair) for pair in shown}
+        rested += [i for i in range(n) if not any(i in pair for pair in shown)]
+    assert len(set(rested)) == 2

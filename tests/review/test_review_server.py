@@ -261,6 +261,14 @@ def test_an_effect_is_guessed_blind_and_kept_as_right_or_wrong(tmp_path: Path) -
     assert kept == [True, False] * 3
 
 
+def test_an_effect_of_a_trait_that_nobody_described_can_be_reviewed(tmp_path: Path) -> None:
+    items = [{name: v for name, v in item.items() if name != "trait_description"} for item in EFFECT["items"]]
+    (tmp_path / "effect_items.json").write_text(json.dumps({"items": items}), encoding="utf-8")
+    with ReviewServer(tmp_path, "--reviewer", "Ann") as server:
+        assert server.get("/").field("item") == "e5"
+        assert server.get("/effect").status == 200
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
