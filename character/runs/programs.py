@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import dspy
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
+from character.backends.drivers import ways
 from character.backends.own_steps import STEP_INVALID, Outcome, StepCall
-from character.config import Config
 from character.constitution import Constitution, Trait
 from character.errors import InputError, StepFailedError
 from character.messages.slices import MessageSlices
@@ -40,17 +40,17 @@ class OwnProgram:
             )
         self.program, self.name = program, getattr(program, "__name__", type(program).__name__)
         self.inner = next(inner_programs(program), None)
-        called = type(program).forward if isinstance(program, dspy.Module) else program
-        parameters = inspect.signature(called).parameters
-        takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
-        self.takes_messages = "messages" in parameters or (
-            takes_any and isinstance(program, CharacterProgram)
-        )
+        self.takes = _names_taken(program)
+        self.takes_messages = "messages" in self.takes
         self.lm: Any = None
 
     def slices(self, trait: Trait, constitution: Constitution) -> MessageSlices:
-        """Return the source of a trait's messages."""
-        assert self.inner is not None
+        """Return the source of a trait's messages; raises InputError where there is none."""
+        if self.inner is None:
+            raise InputError(
+                f"the program {self.name} takes messages, none are given, and it has no CharacterProgram.",
+                fix="give messages=…, or let the program take traits alone.",
+            )
         return self.inner.slices(trait, constitution)
 
     async def arollout(
@@ -84,14 +84,14 @@ class OwnProgram:
 
     def _call(self, trait: Trait, constitution: Constitution, more: dict[str, Any], about: str) -> StepCall:
         arguments = {"trait": trait, "constitution": constitution, **more}
-        return StepCall(
+        return _ProgramCall(
             self.program,
             arguments,
             self.lm,
             role="program",
             stage="program",
             trait=trait.name,
-            takes=tuple(arguments),
+            takes=tuple(self.takes),
             about=(about,),
         )
 
@@ -104,18 +104,37 @@ class OwnProgram:
         )
 
 
-def with_models(program: Any, config: Config, lms: Mapping[str, Any]) -> CharacterProgram | OwnProgram:
-    """Return the program that a run drives, with the configured models where it brings none."""
-    if program is None:
-        return CharacterProgram.from_config(config, lms)
-    if any(not inner.lms for inner in inner_programs(program)):
-        program = program.deepcopy()
-        for inner in inner_programs(program):
-            inner.lms = inner.lms or dict(lms)
-    if isinstance(program, CharacterProgram) and is_driven_by_steps(program):
-        return program
+class _ProgramCall(StepCall):
+    """A call of a whole program, which is given those of its inputs that it takes."""
+
+    def _accepted(self) -> dict[str, Any]:
+        return {name: value for name, value in self.arguments.items() if name in self.takes}
+
+
+def _names_taken(program: Any) -> set[str]:
+    """Return the names of what a program takes; of one that takes any, those of the program in it."""
+    called = program
+    if isinstance(program, dspy.Module):
+        called = getattr(type(program), "forward" if "forward" in ways(type(program)) else "aforward")
+    parameters = inspect.signature(called).parameters
+    if not any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
+        return set(parameters)
+    if isinstance(program, CharacterProgram):
+        return set(parameters) | set(inspect.signature(CharacterProgram.forward).parameters)
+    modules = program.named_sub_modules() if isinstance(program, dspy.Module) else ()
+    inside = (module for _, module in modules if module is not program and any(inner_programs(module)))
+    return set(parameters) | next((_names_taken(module) for module in inside), {"trait", "constitution"})
+
+
+def driven(program: Any, lms: Mapping[str, Any]) -> CharacterProgram | OwnProgram:
+    """Return a program of one's own as a run drives it, where ``lms`` are lent to those that bring none."""
+    if is_driven_by_steps(program):
+        return cast(CharacterProgram, program)
     own = OwnProgram(program)
-    own.lm = lms["default"] if own.inner is None else None
+    if own.inner is None:
+        own.lm = lms["default"]
+    elif dspy.settings.lm is None:  # such as dspy.BestOfN around a program asks for
+        own.lm = (own.inner.lms or lms).get("default", lms["default"])
     return own
 
 

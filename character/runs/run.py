@@ -20,13 +20,13 @@ from character.constitution import Constitution, Trait
 from character.errors import BudgetReachedError, CharacterError, InputError, StepFailedError
 from character.inputs import as_constitution, spelled_out
 from character.messages.files import MessageSource, as_source
-from character.program import CharacterProgram
+from character.program import CharacterProgram, lending
 from character.ranking.saved import keep_ranker, ranker_notes, with_tuned_ranker
 from character.records import Candidates, Drop, Message, MessageBatch, Ranking, Rollout
 from character.runs.estimate import check_design, estimate
 from character.runs.event_loop import run_on_own_loop
 from character.runs.identity import run_identity
-from character.runs.programs import OwnProgram, is_driven_by_steps, program_identity, with_models
+from character.runs.programs import OwnProgram, driven, is_driven_by_steps, program_identity
 from character.runs.progress import RunState, Telling, telling
 from character.runs.session import FolderKind, Session
 from character.runs.slices import StoredSlices
@@ -162,8 +162,9 @@ async def _sitting(plan: _Plan, out: Path | str, options: RunOptions) -> RunSumm
         )
         for note in ranker_notes(config, constitution.language):
             session.log.write("ranker", note=note)
-        program = with_models(own, keep_ranker(session.folder, config), session.lms())
-        with telling(options.get("on_progress"), f"run {out}") as tell:
+        config, lms = keep_ranker(session.folder, config), session.lms()
+        program = CharacterProgram.from_config(config, lms) if own is None else driven(own, lms)
+        with telling(options.get("on_progress"), f"run {out}") as tell, lending(lms):
             await _Run(session, plan, program, tell).sit()
         session.log.write("finished", **session.store.counts())
         return summarize(session.store)

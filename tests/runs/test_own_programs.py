@@ -333,11 +333,70 @@ class Widest(dspy.Module):
         return result.model_copy(update={"rollouts": tuple(kept)})
 
 
+OF_FUNCTIONS: dict[str, Any] = {
+    "responder": three_replies,
+    "ranker": fixed_scores,
+    "messages_per_trait": 3,
+}
+
+
 class PerMessage(CharacterProgram):
     """Overrides ``forward`` and takes whatever a program takes."""
 
     def forward(self, **arguments: Any) -> CharacterResult:  # type: ignore[override]
         return super().forward(**arguments)
+
+
+class AwaitedAround(dspy.Module):
+    """Has only ``aforward``."""
+
+    def __init__(self, inner: Any) -> None:
+        super().__init__()
+        self.inner = inner
+
+    async def aforward(self, trait: Trait, messages: Any = None) -> Any:
+        return await self.inner.acall(trait=trait, messages=messages)
+
+
+class TakesMessages(dspy.Module):
+    """Takes messages, and holds no program that makes any."""
+
+    def forward(self, messages: Any, trait: Trait) -> CharacterResult:
+        return CharacterResult()
+
+
+AROUND = {
+    "awaited": lambda lm: AwaitedAround(CharacterProgram(**OF_FUNCTIONS, lms={"default": lm})),
+    "any argument": lambda lm: Wrapped(CharacterProgram(**OF_FUNCTIONS, lms={"default": lm})),
+    "a subclass": lambda lm: PerMessage(**OF_FUNCTIONS, lms={"default": lm}),
+    "two around": lambda lm: Wrapped(Wrapped(PerMessage(**OF_FUNCTIONS, lms={"default": lm}))),
+    "best of n": lambda lm: dspy.BestOfN(
+        CharacterProgram(**OF_FUNCTIONS, lms={"default": lm}),
+        N=1,
+        reward_fn=lambda _given, _made: 1.0,
+        threshold=0.5,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", AROUND)
+def test_a_program_around_another_is_called_message_by_message_with_messages_that_are_given_or_made(
+    name: str, constitution: Constitution, tmp_path: Path
+) -> None:
+    one, lm = constitution.only(["patience"]), OwnLM()
+    given = run(one, tmp_path / "given", program=AROUND[name](lm), messages=batches(3))
+    assert given.messages == {"messages": 3, "paired": 3}
+    assert not lm.prompts
+    made = run(one, tmp_path / "made", program=AROUND[name](lm))
+    assert made.messages["paired"] == 3
+    assert lm.prompts
+
+
+def test_a_program_that_takes_messages_and_has_none_is_refused(
+    constitution: Constitution, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="TakesMessages takes messages, none are given"):
+        run(constitution.only(["patience"]), tmp_path / "run", program=TakesMessages())
 
 
 def test_a_module_around_a_program_makes_the_pairs_of_a_run_and_goes_on_for_nothing(
