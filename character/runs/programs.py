@@ -7,20 +7,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 import dspy
-from pydantic import BaseModel
-from pydantic_core import to_jsonable_python
 
 from character.backends.drivers import ways
 from character.backends.own_steps import STEP_INVALID, Outcome, StepCall
+from character.config import Config
 from character.constitution import Constitution, Trait
 from character.errors import InputError, StepFailedError
 from character.messages.slices import MessageSlices
 from character.program import CharacterProgram, OnStep
 from character.records import CharacterResult, Drop, Message, Rollout, Usage
-from character.text import fingerprint, path_of
-
-_NO_PART = frozenset({"history", "callbacks", "max_in_flight", "lms"})
-"""Attributes that say nothing of what a program makes; its models are named by themselves."""
 
 
 class OwnProgram:
@@ -126,8 +121,10 @@ def _names_taken(program: Any) -> set[str]:
     return set(parameters) | next((_names_taken(module) for module in inside), {"trait", "constitution"})
 
 
-def driven(program: Any, lms: Mapping[str, Any]) -> CharacterProgram | OwnProgram:
-    """Return a program of one's own as a run drives it, where ``lms`` are lent to those that bring none."""
+def driven(program: Any, config: Config, lms: Mapping[str, Any]) -> CharacterProgram | OwnProgram:
+    """Return the program that a run drives; one of one's own that brings no models is lent ``lms``."""
+    if program is None:
+        return CharacterProgram.from_config(config, lms)
     if is_driven_by_steps(program):
         return cast(CharacterProgram, program)
     own = OwnProgram(program)
@@ -150,53 +147,3 @@ def inner_programs(program: Any) -> Iterator[CharacterProgram]:
     """Yield the ``CharacterProgram`` that a program is, or those that lie in it."""
     modules = program.named_sub_modules() if isinstance(program, dspy.Module) else ()
     yield from (module for _, module in modules if isinstance(module, CharacterProgram))
-
-
-def program_identity(program: Any) -> dict[str, Any]:
-    """Return what makes a program this one: classes, parameters, instructions, demos and models, by dotted
-    name.
-    """
-    return dict(_parts(program, "program", set()))
-
-
-def _parts(value: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
-    match value:
-        case None | bool() | int() | float() | str():
-            yield name, value
-        case dspy.BaseLM():
-            yield name, f"{value.model} {value.kwargs.get('temperature') or ''}".strip()
-        case dspy.Predict():
-            yield (
-                f"{name}.signature",
-                fingerprint([value.signature.instructions, *map(_field, value.signature.fields.items())]),
-            )
-            yield f"{name}.demos", fingerprint([_whole(demo) for demo in value.demos])
-            yield from _parts(value.lm, f"{name}.lm", seen)
-        case dspy.Module() if id(value) not in seen:
-            seen.add(id(value))
-            yield name, path_of(type(value))
-            yield from _parts(getattr(value, "lms", None) or {}, f"{name}.lms", seen)
-            for key, part in sorted(vars(value).items()):
-                if not key.startswith("_") and key not in _NO_PART:
-                    yield from _parts(part, f"{name}.{key}", seen)
-        case Mapping():
-            for key, part in value.items():
-                yield from _parts(part, f"{name}.{key}", seen)
-        case list() | tuple() if all(isinstance(each, None | bool | int | float | str) for each in value):
-            yield name, list(value)
-        case list() | tuple():
-            for number, part in enumerate(value):
-                yield from _parts(part, f"{name}.{number}", seen)
-        case BaseModel():
-            yield name, fingerprint(value.model_dump(mode="json"))
-        case _:
-            yield name, path_of(value)
-
-
-def _field(named: tuple[str, Any]) -> list[str]:
-    name, field = named
-    return [name, str(field.annotation), str((field.json_schema_extra or {}).get("desc"))]
-
-
-def _whole(demo: Any) -> str:
-    return repr(to_jsonable_python(dict(demo), fallback=repr))  # a record's own text is cut short
