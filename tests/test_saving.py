@@ -292,7 +292,7 @@ def test_settings_that_a_file_of_before_lacks_are_named(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     Holds(Ranker(3)).save(path)
     state = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps({name: each for name, each in state.items() if name != "character"}))
+    path.write_text(json.dumps({name: each for name, each in state.items() if name != "character/inside"}))
     again = Holds(Ranker(1))
     assert loaded(again, path) == ["one is not in the file: the settings of the Ranker stay."]
     assert again.one.passes == 1

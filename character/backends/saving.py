@@ -24,6 +24,8 @@ from character.text import path_of
 
 SECTION = "character"
 """The key of all this in a module's state; DSPy reads its own keys alone."""
+_OF_OTHERS = "character/inside"
+"""The same in the state of somebody's own module, where no predictor can have this name."""
 _OF_A_PREDICTOR = {"traces", "train", "demos", "signature", "extended_signature", "fields", "lm"}
 Note = tuple[str, str]
 """A place, and what could not be restored there."""
@@ -273,11 +275,11 @@ def _save_ours_in_others() -> None:
         state = dump(module, json_mode=json_mode)
         ours = {} if getattr(module, "_kept", ()) else dict(_ours_in(module))
         section = {path: each.dump_state(json_mode) for path, each in ours.items()}
-        return {**state, SECTION: section} if section else state
+        return {**state, _OF_OTHERS: section} if section else state
 
     @wraps(load)
     def load_state(module: Any, state: Any, *, allow_unsafe_lm_state: bool = False) -> None:
-        saved = state.get(SECTION, {})
+        saved = state.get(_OF_OTHERS, {})
         for path, each in () if getattr(module, "_kept", ()) else _ours_in(module):
             if path in saved:
                 each.load_state(saved[path], allow_unsafe_lm_state=allow_unsafe_lm_state)
