@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -37,6 +38,12 @@ from character.responses.responder import Responder
 from character.text import detect_language
 
 OnStep = Callable[[Candidates | Ranking], None]
+
+
+def lending(lms: Mapping[str, LanguageModel]) -> AbstractContextManager[object]:
+    """Have programs that bring no ``lms`` use these inside the block, in DSPy's threads too."""
+    lent: AbstractContextManager[object] = dspy.context(character_lms=lms)
+    return lent
 
 
 class ProgramSettings(TypedDict, total=False):
@@ -215,7 +222,8 @@ class CharacterProgram(RecipeModule):
         )
 
     def _lm(self, role: str) -> LanguageModel | None:
-        return self.lms.get(role, self.lms.get("default"))
+        lms: Mapping[str, LanguageModel] = self.lms or dspy.settings.get("character_lms", {})
+        return lms.get(role, lms.get("default"))
 
     def _message_steps(self, trait: Trait, constitution: Constitution | None) -> Steps[MessageBatch]:
         slices = self.slices(trait, constitution)

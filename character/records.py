@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
@@ -310,12 +312,24 @@ class MessageBatch(Record):
 
 
 class CharacterResult(ResultViews, Record):
-    """What a character program gives back: rollouts in message order, and the sums over them."""
+    """What a character program gives back: rollouts in message order, and the sums over them.
+
+    Where DSPy is loaded it is a ``dspy.Prediction`` as well, which DSPy's tools ask for.
+    """
 
     rollouts: tuple[Rollout, ...] = ()
     message_drops: tuple[Drop, ...] = ()
     message_usage: Usage = Usage()
     _constitution: Constitution | None = PrivateAttr(default=None)
+
+    def __new__(cls, *_args: object, **_fields: object) -> Self:
+        """Return an empty result, for ``__init__`` or a copy to fill."""
+        if "dspy" not in sys.modules:
+            return super().__new__(cls)
+        made: Self = super().__new__(
+            import_module("character.backends.predictions").prediction_class(cls)  # a higher floor
+        )
+        return made
 
     @classmethod
     def made_for(cls, constitution: Constitution, **values: Any) -> Self:

@@ -53,6 +53,26 @@ def test_a_file_of_the_users_is_his_and_everything_of_ours_works(tmp_path: Path,
     assert done.stdout.strip() == "mine []"
 
 
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("has_init", [True, False])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_folder_of_the_users_is_his_and_everything_of_ours_works(
+    tmp_path: Path, name: str, has_init: bool, is_first: bool
+) -> None:
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "own_words.py").write_text("MINE = 'mine'\n", encoding="utf-8")
+    if has_init:
+        (tmp_path / name / "__init__.py").write_text("", encoding="utf-8")
+    labels = str(ROOT / "examples" / "labelled" / "patience-and-humour.en.jsonl")
+    lines = [f"import {name}.own_words", "import character; character.LabelledSet"]
+    code = "\n".join(lines if is_first else lines[::-1])
+    used = USE.format(name=name, labels=labels).replace(f"{name}.MINE", f"{name}.own_words.MINE")
+    (tmp_path / "script.py").write_text(code + used, encoding="utf-8")
+    done = _run(tmp_path, "script.py")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "mine []"
+
+
 def test_a_users_file_may_itself_import_character(tmp_path: Path) -> None:
     text = "from character import Ranker, read_labelled\nMINE = read_labelled.__module__\n"
     (tmp_path / "optimizers.py").write_text(text, encoding="utf-8")

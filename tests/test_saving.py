@@ -257,6 +257,47 @@ def test_a_step_or_a_predictor_of_ones_own_has_to_be_there_before_loading(tmp_pa
     assert again_thinking.passes == 3
 
 
+class Holds(dspy.Module):
+    """A module of a user's own, which holds others in every way that DSPy knows."""
+
+    def __init__(self, *modules: Any) -> None:
+        super().__init__()
+        self.one, *rest = modules
+        self.listed = rest[:1]
+        self.by_name = {f"number {number}": each for number, each in enumerate(rest[1:])}
+
+
+def _best_of(module: Any) -> dspy.Module:
+    return dspy.BestOfN(module, N=1, reward_fn=lambda _given, _made: 1.0, threshold=0.5)
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda made: Holds(made, made.ranker, made.responder),
+        lambda made: Holds(_best_of(made)),
+        lambda made: Holds(CharacterProgram(ranker=_best_of(made.ranker))),
+    ],
+    ids=["in a module", "in a module in a module", "in a step"],
+)
+def test_settings_come_back_wherever_a_module_of_ours_lies(tmp_path: Path, around: Any) -> None:
+    module, again = around(whole()), around(CharacterProgram())
+    assert again.dump_state() != module.dump_state()
+    module.save(tmp_path / "state.json")
+    assert loaded(again, tmp_path / "state.json") == []
+    assert again.dump_state() == module.dump_state()
+
+
+def test_settings_that_a_file_of_before_lacks_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    Holds(Ranker(3)).save(path)
+    state = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({name: each for name, each in state.items() if name != "character/inside"}))
+    again = Holds(Ranker(1))
+    assert loaded(again, path) == ["one is not in the file: the settings of the Ranker stay."]
+    assert again.one.passes == 1
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

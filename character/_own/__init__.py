@@ -1,6 +1,6 @@
 """Our packages ``signatures`` and ``optimizers`` by names of their own, where a user's come first.
 
-The two names are common, and Python takes the first on its path. Where that is a file of the user's, ours are
+The two names are common, and Python takes the first on its path. Where that is the user's, ours are
 found as ``character._own.optimizers``, and every import of them in our files is read as one by that name; the
 user's ``import optimizers`` finds his. See ``docs/decisions/0015-neighbours.md``.
 """
@@ -22,22 +22,15 @@ _hidden: set[str] = set()
 
 
 def settle() -> None:
-    """Find out which of our packages are hidden, and have our files import them by their own names.
-
-    Raises ImportError where another package, not a mere file, has the name; the command line, in whose
-    process nobody else imports one, gets along with that too.
-    """
+    """Find out which of our packages are hidden, and have our files import them by their own names."""
     for name in NAMES:
         spec = _spec(name)
         found = Path(spec.origin).resolve().parent.parent if spec and spec.origin else None
         if found == HOME:
             continue
-        is_package = spec is None or spec.submodule_search_locations is not None
-        if not (HOME / name / "__init__.py").is_file() or (is_package and not _is_command()):
+        if not (HOME / name / "__init__.py").is_file():
             raise ImportError(
-                f"the package {name!r} that Python finds is not the one that came with character: "
-                f"found {spec.origin if spec else 'none'}, expected {HOME / name}. "
-                f"Rename or uninstall the other package, or run from a folder that has no {name} of its own."
+                f"the package {name!r} is missing: expected {HOME / name}. Install character anew."
             )
         _hidden.add(name)
     if _hidden:
@@ -57,13 +50,6 @@ def _spec(name: str) -> ModuleSpec | None:
         return ModuleSpec(
             name, None, origin=str(getattr(sys.modules[name], "__file__", "a module in memory"))
         )
-
-
-def _is_command() -> bool:
-    """Whether this process is ``character`` or ``python -m character``."""
-    given = sys.orig_argv[1:]
-    by_name = given[given.index("-m") + 1 :][:1] == ["character"] if "-m" in given else False
-    return by_name or Path("".join(sys.argv[:1])).stem in ("character", "character-script")
 
 
 class _OwnFinder(MetaPathFinder):

@@ -174,9 +174,14 @@ def set_frozen(module: Any, frozen: bool) -> None:
 
 
 def without_usage_note(module_class: M) -> M:
-    """Have DSPy note no usage on what this class of modules returns: our records carry theirs themselves.
-
-    They are no ``dspy.Prediction``, so DSPy would warn on every call that is made with ``track_usage``.
+    """Have DSPy note no usage on records, which carry theirs themselves; it would warn on every call that is
+    made with ``track_usage``. On a result that is a ``dspy.Prediction`` it does.
     """
-    module_class._set_lm_usage = lambda _module, _tokens, _output: None  # type: ignore[attr-defined]
+    note = module_class._set_lm_usage  # type: ignore[attr-defined]
+
+    def noted(module: Any, tokens: dict[str, Any], output: Any) -> None:
+        if isinstance(output, dspy.Prediction):
+            note(module, tokens, output)
+
+    module_class._set_lm_usage = noted  # type: ignore[attr-defined]
     return module_class

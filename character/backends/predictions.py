@@ -17,6 +17,13 @@ class _Items(tuple[Any, ...]):
 
     record: Record
 
+    @classmethod
+    def of(cls, record: Any) -> _Items:
+        """Return them as they are now; a copy of a record may have others."""
+        items = cls(record.__dict__["items"])
+        items.record = record
+        return items
+
     def __call__(self, include_dspy: bool = False) -> list[tuple[str, Any]]:
         return list(self.record.toDict().items())
 
@@ -59,41 +66,30 @@ class _Prediction(dspy.Prediction):
     def __float__(self) -> float:
         raise TypeError(f"a {type(self).__name__} is no number; a metric makes one of it")
 
+    def get_lm_usage(self) -> Any:
+        return getattr(self, "_lm_usage", None)
+
     def __reduce__(self) -> Any:
-        return as_prediction, (_copied(self, type(self).__mro__[1]),)
+        return _made, (type(self).__mro__[1], self.__getstate__())
 
 
 def as_prediction(value: Any) -> Any:
     """Return a record as one that is a ``dspy.Prediction`` too, equal to it; anything else as it is."""
     if not isinstance(value, Record) or isinstance(value, dspy.Prediction):
         return value
-    return _copied(value, _kind(type(value)))
+    private = {**(value.__pydantic_private__ or {}), "_lm_usage": None, "_completions": None}
+    return _made(type(value), {**value.__getstate__(), "__pydantic_private__": private})
 
 
-def _copied(value: Any, kind: Any) -> Any:
-    made = kind.__new__(kind)
-    private = value.__pydantic_private__
-    if issubclass(kind, dspy.Prediction):
-        private = {**(private or {}), "_lm_usage": None, "_completions": None}
-    elif private is not None:
-        private = {name: each for name, each in private.items() if name in kind.__private_attributes__}
-    fields = dict(value.__dict__)
-    if "items" in fields:
-        fields["items"] = _callable(value) if issubclass(kind, dspy.Prediction) else tuple(value.items)
-    state = {
-        "__dict__": fields,
-        "__pydantic_fields_set__": set(value.__pydantic_fields_set__),
-        "__pydantic_extra__": value.__pydantic_extra__,
-        "__pydantic_private__": private,
-    }
-    made.__setstate__(state)
+def prediction_class(record: type[Record]) -> Any:
+    """Return the class of a record that is a ``dspy.Prediction`` too."""
+    return record if issubclass(record, dspy.Prediction) else _kind(record)
+
+
+def _made(record: type[Record], state: dict[str, Any]) -> Any:
+    made = object.__new__(_kind(record))
+    made.__setstate__({**state, "__dict__": dict(state["__dict__"])})
     return made
-
-
-def _callable(record: Any) -> _Items:
-    items = _Items(record.items)
-    items.record = record
-    return items
 
 
 @cache
@@ -108,4 +104,7 @@ def _kind(record: type[Record]) -> Any:
         namespace |= {"__doc__": record.__doc__, "__eq__": same, "__hash__": record.__hash__}
         namespace |= {"_lm_usage": PrivateAttr(default=None), "_completions": PrivateAttr(default=None)}
 
-    return new_class(record.__name__, (record, _Prediction), {}, body)
+    kind: Any = new_class(record.__name__, (record, _Prediction), {}, body)
+    if "items" in record.model_fields:
+        kind.items = property(_Items.of)
+    return kind

@@ -25,7 +25,7 @@ _NO_SECRET = re.compile(r"(^|_)tokens(_|$)|^api_key_env$|^prompt_cache|^stop_tok
 _CLASS = "_dspy_lm_class"
 _DSPYS = "dspy.clients.lm.LM"
 _OURS = "character.backends.seam:SeamEngine"
-_ADDRESSES = ("api_base", "base_url", "api_version", "model_list")
+ADDRESSES = ("api_base", "base_url", "api_version", "model_list")
 _HARMLESS = frozenset(
     f"{_CLASS} model model_type cache num_retries temperature max_tokens max_completion_tokens top_p top_k "
     "seed n stop frequency_penalty presence_penalty use_developer_role reasoning_effort".split()
@@ -42,8 +42,8 @@ def described(lm: Any, *, at: bool) -> tuple[dict[str, Any], list[str]]:
         state = dict(lm.dump_state())
     except NOT_COPIED:
         state = {_CLASS: path_of(type(lm)), "model": str(lm.model), "engine": {}}
-    left_out = {name for name, value in state.items() if not _may_be_kept(name, value)}
-    left_out |= {name for name in _ADDRESSES if state.get(name) and not at}
+    left_out = {name for name, value in state.items() if not may_be_kept(name, value)}
+    left_out |= {name for name in ADDRESSES if state.get(name) and not at}
     config = _config(state)
     if config is not None and config.pop("api_base", None) and not at:
         left_out.add("api_base")
@@ -53,8 +53,14 @@ def described(lm: Any, *, at: bool) -> tuple[dict[str, Any], list[str]]:
     return kept, sorted({*left_out, *(["api_key"] if lm.kwargs.get("api_key") else [])})
 
 
-def _may_be_kept(name: str, value: Any) -> bool:
-    if _SECRET.search(name) and not _NO_SECRET.search(name) and value:
+def is_secret_name(name: str) -> bool:
+    """Whether what has this name may be a key, a header or a password."""
+    return bool(_SECRET.search(name)) and not _NO_SECRET.search(name)
+
+
+def may_be_kept(name: str, value: Any) -> bool:
+    """Whether a setting of a model may be written down: it is JSON, and nothing in it looks secret."""
+    if value and is_secret_name(name):
         return False
     match value:
         case str():
@@ -62,9 +68,9 @@ def _may_be_kept(name: str, value: Any) -> bool:
                 r"://[^/]*@|[?&][^=]*(key|token|sig)[^=]*=", value
             )
         case Mapping():
-            return all(isinstance(key, str) and _may_be_kept(key, each) for key, each in value.items())
+            return all(isinstance(key, str) and may_be_kept(key, each) for key, each in value.items())
         case list() | tuple():
-            return all(_may_be_kept("", each) for each in value)
+            return all(may_be_kept("", each) for each in value)
     try:
         json.dumps(value)
     except (TypeError, ValueError):
@@ -99,10 +105,10 @@ def restored(state: Mapping[str, Any], left_out: Collection[str]) -> tuple[Any, 
     One that had a key and a server of its own gets a placeholder for the key: that of the environment is not
     for that server.
     """
-    if missing := [name for name in (*_ADDRESSES, "model", "engine", "async_engine") if name in left_out]:
+    if missing := [name for name in (*ADDRESSES, "model", "engine", "async_engine") if name in left_out]:
         return None, f"its {missing[0]} is not in the file"
     config = _config(state)
-    keyed = "api_key" in left_out and any(state.get(name) for name in _ADDRESSES)
+    keyed = "api_key" in left_out and any(state.get(name) for name in ADDRESSES)
     try:
         if config is None:
             given = {**state, "api_key": "not-needed"} if keyed else dict(state)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import copy
 import pickle
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
+from functools import wraps
 from typing import Any, ClassVar, Self
 
 import cloudpickle
@@ -15,12 +17,15 @@ from pydantic import BaseModel
 
 from character._version import __version__
 from character.backends.dspy_compat import FROZEN
+from character.backends.saved_fields import below, check_predictors, fields_in, fields_of
 from character.backends.saved_models import NOT_COPIED, described, not_restored, restored
 from character.errors import CharacterError, InputError
 from character.text import path_of
 
 SECTION = "character"
 """The key of all this in a module's state; DSPy reads its own keys alone."""
+_OF_OTHERS = "character/inside"
+"""The same in the state of somebody's own module, where no predictor can have this name."""
 _OF_A_PREDICTOR = {"traces", "train", "demos", "signature", "extended_signature", "fields", "lm"}
 Note = tuple[str, str]
 """A place, and what could not be restored there."""
@@ -65,7 +70,7 @@ class KeptModule(dspy.Module):
         state[SECTION] = {
             "version": __version__,
             "parts": {path: _part(step) for path, step in _steps_of(self)},
-            "predictors": _fields(self),
+            "predictors": fields_of(self),
             "models": models,
             "left_out": {place: names for place, names in left_out.items() if names},
         }
@@ -112,15 +117,20 @@ class KeptModule(dspy.Module):
                     fix=f"make the program with it first ({name}=…), then load.",
                 )
             if isinstance(step, KeptModule) and part["settings"] is not None:
-                step._set(part["settings"], _below(saved["predictors"], path))
-        _check_predictors(saved["predictors"], _fields(self))
+                step._set(part["settings"], below(saved["predictors"], path))
+        notes = [
+            (path or "itself", "is not in the file: its settings stay.")
+            for path, step in steps.items()
+            if path not in saved["parts"] and isinstance(step, KeptModule)
+        ]
+        check_predictors(saved["predictors"], fields_of(self))
         before = {name: predictor.lm for name, predictor in self.named_predictors()}
         bare = {
             name: {**state[name], "lm": None} if name in before else state[name]
             for name in saved["predictors"]
         }
         super().load_state(bare, allow_unsafe_lm_state=allow)
-        notes = list(_take_models(self, saved, allow))
+        notes += _take_models(self, saved, allow)
         for name, predictor in self.named_predictors():
             if state[name].get("lm"):
                 place = f"{name}.lm"
@@ -147,13 +157,13 @@ class KeptModule(dspy.Module):
             if name in (*self._model_places, *self._step_places, "history", "callbacks", FROZEN):
                 continue
             if isinstance(value, dspy.Module) or isinstance(current, dspy.Module):
-                wanted = _below(fields, name, keep=True)
-                if _fields_in(name, current) != wanted and _fields_in(name, value) == wanted:
+                wanted = below(fields, name, keep=True)
+                if fields_in(name, current) != wanted and fields_in(name, value) == wanted:
                     setattr(self, name, value)
             else:
                 setattr(self, name, value)
         for name in [each for each in vars(self) if each not in vars(fresh)]:
-            if isinstance(getattr(self, name), dspy.Predict) and not _below(fields, name, keep=True):
+            if isinstance(getattr(self, name), dspy.Predict) and not below(fields, name, keep=True):
                 delattr(self, name)
 
     def save(self, path: Any, save_program: bool = False, modules_to_serialize: Any = None) -> None:
@@ -233,11 +243,54 @@ def _known(state: Any) -> Any:
 
 
 def _steps_of(module: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield a module and its steps by their dotted paths; the module's own is empty."""
+    """Yield a module, its steps and modules of ours in them by their dotted paths; its own is empty."""
     yield path, module
-    if isinstance(module, KeptModule):
-        for name in module._step_places:
-            yield from _steps_of(getattr(module, name), f"{path}.{name}".lstrip("."))
+    places = module._step_places if isinstance(module, KeptModule) else ()
+    inside = ((name, each) for name, each in _ours_in(module) if re.split(r"[.[]", name)[0] not in places)
+    for name, each in [*((name, getattr(module, name)) for name in places), *inside]:
+        yield from _steps_of(each, f"{path}.{name}".lstrip("."))
+
+
+def _ours_in(module: Any, path: str = "") -> Iterator[tuple[str, KeptModule]]:
+    """Yield the outermost modules that are saved whole in one of somebody's own, as DSPy names places."""
+    if path and isinstance(module, KeptModule) and module._kept:
+        yield path.lstrip("."), module
+    elif isinstance(module, dspy.Module) and not isinstance(module, dspy.Predict):
+        for name, each in vars(module).items():
+            yield from _ours_in(each, f"{path}.{name}") if name != "history" else ()
+    elif isinstance(module, list | tuple):
+        for number, each in enumerate(module):
+            yield from _ours_in(each, f"{path}[{number}]")
+    elif isinstance(module, dict):
+        for key, each in module.items():
+            yield from _ours_in(each, f"{path}['{key}']")
+
+
+def _save_ours_in_others() -> None:
+    """Have modules of somebody's own save those of ours in them whole, beside what DSPy saves."""
+    dump, load = dspy.Module.dump_state, dspy.Module.load_state
+
+    @wraps(dump)
+    def dump_state(module: Any, json_mode: bool = True) -> Any:
+        state = dump(module, json_mode=json_mode)
+        ours = {} if getattr(module, "_kept", ()) else dict(_ours_in(module))
+        section = {path: each.dump_state(json_mode) for path, each in ours.items()}
+        return {**state, _OF_OTHERS: section} if section else state
+
+    @wraps(load)
+    def load_state(module: Any, state: Any, *, allow_unsafe_lm_state: bool = False) -> None:
+        saved = state.get(_OF_OTHERS, {})
+        for path, each in () if getattr(module, "_kept", ()) else _ours_in(module):
+            if path in saved:
+                each.load_state(saved[path], allow_unsafe_lm_state=allow_unsafe_lm_state)
+            else:
+                _warn(f"{path} is not in the file: the settings of the {type(each).__name__} stay.")
+        load(module, state, allow_unsafe_lm_state=allow_unsafe_lm_state)
+
+    dspy.Module.dump_state, dspy.Module.load_state = dump_state, load_state
+
+
+_save_ours_in_others()
 
 
 def _held_by(step: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -270,40 +323,6 @@ def _is_same_class(one: str, other: str) -> bool:
         one.rpartition(".")[2] == other.rpartition(".")[2]
         and any(path.startswith("__main__.") for path in (one, other))
     )
-
-
-def _fields(module: Any) -> dict[str, list[str]]:
-    """Return the names of the fields of every predictor, by its name."""
-    return {
-        name: list(getattr(getattr(each, "signature", None), "fields", ()))
-        for name, each in module.named_parameters()
-    }
-
-
-def _fields_in(name: str, value: Any) -> dict[str, list[str]]:
-    if isinstance(value, dspy.Predict):
-        return {name: list(value.signature.fields)}
-    inside = _fields(value) if isinstance(value, dspy.Module) else {}
-    return {f"{name}.{inner}": fields for inner, fields in inside.items()}
-
-
-def _below(fields: Mapping[str, list[str]], path: str, *, keep: bool = False) -> dict[str, list[str]]:
-    """Return the predictors below a path, by their names there, or as they are."""
-    if not path:
-        return dict(fields)
-    inside = {name: each for name, each in fields.items() if name == path or name.startswith(f"{path}.")}
-    return inside if keep else {name.removeprefix(f"{path}."): each for name, each in inside.items()}
-
-
-def _check_predictors(saved: Mapping[str, list[str]], here: Mapping[str, list[str]]) -> None:
-    for name in [*saved, *here]:
-        if saved.get(name) != here.get(name):
-            then, now = (", ".join(each.get(name) or ["none"]) for each in (saved, here))
-            raise InputError(
-                f"the predictor {name} was saved with the fields {then}; here it has {now}.",
-                expected="the same predictors: those of one's own are no part of a file",
-                fix="make the step with the same predictor=… first, then load.",
-            )
 
 
 def _take_models(module: Any, saved: Mapping[str, Any], allow: bool) -> Iterator[Note]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -14,9 +15,18 @@ from character.records import Candidates, Drop, Message, PreferencePair, Ranking
 from character.runs.session import reading, stored_config, stored_constitution
 from character.runs.summary import RunSummary, stored_pairs, summarize
 from character.store.run_store import RunStore
+from character.views import html
 from character.views.rows import RECORD_COLUMNS, Json, PairRows, all_drops, frame_of, record_rows
+from character.views.short import short_repr
 
 T = TypeVar("T")
+
+
+_SHOWN = 3
+
+
+def _first(items: Iterable[Any]) -> list[Any]:
+    return list(islice(items, _SHOWN))
 
 
 class StoredRecords(Generic[T]):
@@ -32,6 +42,16 @@ class StoredRecords(Generic[T]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self._read())
+
+    def __repr__(self) -> str:
+        shown = [short_repr(each, 120) for each in _first(self)]
+        more = ["…"] if len(shown) == _SHOWN else []
+        return f"{type(self).__name__}([{', '.join(shown + more)}])"
+
+    def _repr_html_(self) -> str:
+        first = _first(self._rows())
+        cells = [[short_repr(row.get(name), 120) for name in self._columns] for row in first]
+        return html.panel(html.note(f"the first {len(first)}:"), html.table(self._columns, cells))
 
     def to_rows(self) -> list[Json]:
         """Return plain data, one dictionary per record (of candidates: per candidate), with the ids."""

@@ -15,6 +15,8 @@ _NOT_IDENTITY = {"concurrency", "budget", "store", "effect", "optimize", "train"
 _IDENTITY_OF_BACKEND = ("kind", "model", "api_base", "temperature", "max_tokens")
 _AFTERWARDS = {"judge", "reflection", "base", "tuned"}
 """The backends of what is done with a run later: they may change while it goes on."""
+CHANGES = "changes while it runs"
+"""What stands in an identity for an attribute that is no setting: it and what lies in it may differ."""
 _EARLIER_PARTS = re.compile(rf"backends\.({'|'.join(sorted(_AFTERWARDS))})\..*")
 """What earlier versions counted as a part of a run's identity besides."""
 _ALL_PROMPTS = {
@@ -93,6 +95,8 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, 
     if not any(name.split(".")[0] == "program" for name in old):
         new = {name: value for name, value in new.items() if name.split(".")[0] != "program"}
     names = [name for name in sorted({*old, *new}) if name in new or not _EARLIER_PARTS.fullmatch(name)]
+    changing = tuple(f"{name}." for name, value in old.items() if value == CHANGES)
+    names = [name for name in names if not f"{name}.".startswith(changing)]
     return {name: (old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)}
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import dspy
-from pydantic import BaseModel
-from pydantic_core import to_jsonable_python
 
+from character.backends.drivers import ways
 from character.backends.own_steps import STEP_INVALID, Outcome, StepCall
 from character.config import Config
 from character.constitution import Constitution, Trait
@@ -17,10 +16,6 @@ from character.errors import InputError, StepFailedError
 from character.messages.slices import MessageSlices
 from character.program import CharacterProgram, OnStep
 from character.records import CharacterResult, Drop, Message, Rollout, Usage
-from character.text import fingerprint, path_of
-
-_NO_PART = frozenset({"history", "callbacks", "max_in_flight", "lms"})
-"""Attributes that say nothing of what a program makes; its models are named by themselves."""
 
 
 class OwnProgram:
@@ -40,17 +35,17 @@ class OwnProgram:
             )
         self.program, self.name = program, getattr(program, "__name__", type(program).__name__)
         self.inner = next(inner_programs(program), None)
-        called = type(program).forward if isinstance(program, dspy.Module) else program
-        parameters = inspect.signature(called).parameters
-        takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
-        self.takes_messages = "messages" in parameters or (
-            takes_any and isinstance(program, CharacterProgram)
-        )
+        self.takes = _names_taken(program)
+        self.takes_messages = "messages" in self.takes
         self.lm: Any = None
 
     def slices(self, trait: Trait, constitution: Constitution) -> MessageSlices:
-        """Return the source of a trait's messages."""
-        assert self.inner is not None
+        """Return the source of a trait's messages; raises InputError where there is none."""
+        if self.inner is None:
+            raise InputError(
+                f"the program {self.name} takes messages, none are given, and it has no CharacterProgram.",
+                fix="give messages=…, or let the program take traits alone.",
+            )
         return self.inner.slices(trait, constitution)
 
     async def arollout(
@@ -84,14 +79,14 @@ class OwnProgram:
 
     def _call(self, trait: Trait, constitution: Constitution, more: dict[str, Any], about: str) -> StepCall:
         arguments = {"trait": trait, "constitution": constitution, **more}
-        return StepCall(
+        return _ProgramCall(
             self.program,
             arguments,
             self.lm,
             role="program",
             stage="program",
             trait=trait.name,
-            takes=tuple(arguments),
+            takes=tuple(self.takes),
             about=(about,),
         )
 
@@ -104,18 +99,39 @@ class OwnProgram:
         )
 
 
-def with_models(program: Any, config: Config, lms: Mapping[str, Any]) -> CharacterProgram | OwnProgram:
-    """Return the program that a run drives, with the configured models where it brings none."""
+class _ProgramCall(StepCall):
+    """A call of a whole program, which is given those of its inputs that it takes."""
+
+    def _accepted(self) -> dict[str, Any]:
+        return {name: value for name, value in self.arguments.items() if name in self.takes}
+
+
+def _names_taken(program: Any) -> set[str]:
+    """Return the names of what a program takes; of one that takes any, those of the program in it."""
+    called = program
+    if isinstance(program, dspy.Module):
+        called = getattr(type(program), "forward" if "forward" in ways(type(program)) else "aforward")
+    parameters = inspect.signature(called).parameters
+    if not any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
+        return set(parameters)
+    if isinstance(program, CharacterProgram):
+        return set(parameters) | set(inspect.signature(CharacterProgram.forward).parameters)
+    modules = program.named_sub_modules() if isinstance(program, dspy.Module) else ()
+    inside = (module for _, module in modules if module is not program and any(inner_programs(module)))
+    return set(parameters) | next((_names_taken(module) for module in inside), {"trait", "constitution"})
+
+
+def driven(program: Any, config: Config, lms: Mapping[str, Any]) -> CharacterProgram | OwnProgram:
+    """Return the program that a run drives; one of one's own that brings no models is lent ``lms``."""
     if program is None:
         return CharacterProgram.from_config(config, lms)
-    if any(not inner.lms for inner in inner_programs(program)):
-        program = program.deepcopy()
-        for inner in inner_programs(program):
-            inner.lms = inner.lms or dict(lms)
-    if isinstance(program, CharacterProgram) and is_driven_by_steps(program):
-        return program
+    if is_driven_by_steps(program):
+        return cast(CharacterProgram, program)
     own = OwnProgram(program)
-    own.lm = lms["default"] if own.inner is None else None
+    if own.inner is None:
+        own.lm = lms["default"]
+    elif dspy.settings.lm is None:  # such as dspy.BestOfN around a program asks for
+        own.lm = (own.inner.lms or lms).get("default", lms["default"])
     return own
 
 
@@ -131,53 +147,3 @@ def inner_programs(program: Any) -> Iterator[CharacterProgram]:
     """Yield the ``CharacterProgram`` that a program is, or those that lie in it."""
     modules = program.named_sub_modules() if isinstance(program, dspy.Module) else ()
     yield from (module for _, module in modules if isinstance(module, CharacterProgram))
-
-
-def program_identity(program: Any) -> dict[str, Any]:
-    """Return what makes a program this one: classes, parameters, instructions, demos and models, by dotted
-    name.
-    """
-    return dict(_parts(program, "program", set()))
-
-
-def _parts(value: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
-    match value:
-        case None | bool() | int() | float() | str():
-            yield name, value
-        case dspy.BaseLM():
-            yield name, f"{value.model} {value.kwargs.get('temperature') or ''}".strip()
-        case dspy.Predict():
-            yield (
-                f"{name}.signature",
-                fingerprint([value.signature.instructions, *map(_field, value.signature.fields.items())]),
-            )
-            yield f"{name}.demos", fingerprint([_whole(demo) for demo in value.demos])
-            yield from _parts(value.lm, f"{name}.lm", seen)
-        case dspy.Module() if id(value) not in seen:
-            seen.add(id(value))
-            yield name, path_of(type(value))
-            yield from _parts(getattr(value, "lms", None) or {}, f"{name}.lms", seen)
-            for key, part in sorted(vars(value).items()):
-                if not key.startswith("_") and key not in _NO_PART:
-                    yield from _parts(part, f"{name}.{key}", seen)
-        case Mapping():
-            for key, part in value.items():
-                yield from _parts(part, f"{name}.{key}", seen)
-        case list() | tuple() if all(isinstance(each, None | bool | int | float | str) for each in value):
-            yield name, list(value)
-        case list() | tuple():
-            for number, part in enumerate(value):
-                yield from _parts(part, f"{name}.{number}", seen)
-        case BaseModel():
-            yield name, fingerprint(value.model_dump(mode="json"))
-        case _:
-            yield name, path_of(value)
-
-
-def _field(named: tuple[str, Any]) -> list[str]:
-    name, field = named
-    return [name, str(field.annotation), str((field.json_schema_extra or {}).get("desc"))]
-
-
-def _whole(demo: Any) -> str:
-    return repr(to_jsonable_python(dict(demo), fallback=repr))  # a record's own text is cut short

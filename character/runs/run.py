@@ -19,14 +19,15 @@ from character.constitution import Constitution, Trait
 from character.errors import BudgetReachedError, CharacterError, InputError, StepFailedError
 from character.inputs import as_constitution, spelled_out
 from character.messages.files import MessageSource, as_source
-from character.program import CharacterProgram
+from character.program import CharacterProgram, lending
 from character.ranking.saved import keep_ranker, ranker_notes, with_tuned_ranker
 from character.records import Candidates, Drop, Message, MessageBatch, Ranking, Rollout
 from character.runs.attempts import tried
 from character.runs.estimate import check_design, estimate
 from character.runs.event_loop import run_on_own_loop
 from character.runs.identity import run_identity
-from character.runs.programs import OwnProgram, is_driven_by_steps, program_identity, with_models
+from character.runs.program_identity import noting_changes, program_identity
+from character.runs.programs import OwnProgram, driven, is_driven_by_steps
 from character.runs.progress import RunState, Telling, telling
 from character.runs.session import FolderKind, Session
 from character.runs.slices import StoredSlices
@@ -154,16 +155,18 @@ async def _sitting(plan: _Plan, out: Path | str, options: RunOptions) -> RunSumm
     given = plan.given.fingerprint if plan.given else None
     own = options.get("program")
     identity = run_identity(constitution.fingerprint, config, given)
-    identity |= {"program": "as configured"} if own is None else program_identity(own)
+    made_by = program_identity(own)
     reuse = options.get("reuse", ())
-    with Session(RUN, out, config, identity, constitution=constitution, reuse=reuse) as session:
+    with Session(RUN, out, config, identity | made_by, constitution=constitution, reuse=reuse) as session:
         session.log.write(
             "started", version=__version__, constitution=constitution.fingerprint, seed=config.seed
         )
         for note in ranker_notes(config, constitution.language):
             session.log.write("ranker", note=note)
-        program = with_models(own, keep_ranker(session.folder, config), session.lms())
-        with telling(options.get("on_progress"), f"run {out}") as tell:
+        lms = session.lms()
+        program = driven(own, keep_ranker(session.folder, config), lms)
+        tells = telling(options.get("on_progress"), f"run {out}")
+        with lending(lms), noting_changes(own, made_by, session.store), tells as tell:
             await _Run(session, plan, program, tell).sit()
         session.log.write("finished", **session.store.counts())
         return summarize(session.store)

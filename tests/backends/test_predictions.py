@@ -151,3 +151,44 @@ def test_parallel_gives_results(patience: Trait) -> None:
     first, second = dspy.Parallel(num_threads=2, disable_progress_bar=True)(pairs)
     assert first == second
     assert first.pairs
+
+
+class BuildsItself(dspy.Module):
+    """Builds its result itself, of what a program inside made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = CharacterProgram(messages_per_trait=1)
+
+    def forward(self, trait: Trait) -> CharacterResult:
+        return CharacterResult(rollouts=self.inner(trait=trait).rollouts)
+
+
+def test_a_result_that_is_built_by_hand_is_a_prediction_for_dspys_tools(
+    patience: Trait, tmp_path: Path, result: Any
+) -> None:
+    (*_, last) = streamed(BuildsItself(), trait=patience)
+    checked = CharacterResult.model_validate_json(result.model_dump_json())
+    for each in (last, checked, CharacterResult.made_for(result.constitution), result.model_copy()):
+        assert isinstance(each, dspy.Prediction)
+        assert pickle.loads(pickle.dumps(each)) == each  # noqa: S301
+    assert checked == result
+    path = tmp_path / "scores.json"
+    example = dspy.Example(trait=patience).with_inputs("trait")
+    dspy.Evaluate(devset=[example], metric=lambda _e, _r: 1, save_as_json=str(path))(BuildsItself())
+    assert "pairs" in json.loads(path.read_text(encoding="utf-8"))[0]
+
+
+@pytest.mark.parametrize("program", [BuildsItself, lambda: CharacterProgram(messages_per_trait=1)])
+def test_a_result_tells_the_usage_that_dspy_tracked(program: Any, patience: Trait) -> None:
+    assert program()(trait=patience).get_lm_usage() is None
+    with dspy.context(track_usage=True):
+        made = program()(trait=patience)
+    (tracked,) = made.get_lm_usage().values()
+    assert tracked["prompt_tokens"] == made.usage.prompt_tokens or isinstance(program, type)
+
+
+def test_a_copy_of_candidates_with_others_gives_its_own_items(patience: Trait) -> None:
+    candidates: Any = Responder(2)(Message.of("Why does it click?", trait=patience.name), patience)
+    copied = candidates.model_copy(update={"items": candidates.items[:1]})
+    assert len(dict(copied.items())["items"]) == len(copied.items) == 1

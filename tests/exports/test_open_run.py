@@ -55,6 +55,16 @@ def test_a_run_gives_its_records_as_often_as_one_asks(kept: Path) -> None:
         assert str(summary.pairs) in opened._repr_html_()
 
 
+def test_records_of_a_run_show_the_first_ones_short(kept: Path) -> None:
+    with open_run(kept) as opened:
+        for records in (opened.messages, opened.candidates, opened.rankings, opened.pairs):
+            name = type(next(iter(records))).__name__
+            assert repr(records).startswith(f"StoredRecords([{name}(")
+            assert len(repr(records)) < 500
+            assert "message_id" in records._repr_html_()
+        assert repr(opened.drops).startswith("StoredRecords([")
+
+
 def test_drops_are_those_that_the_figures_count(kept: Path) -> None:
     counted = summarize(kept)
     with open_run(kept) as opened:
