@@ -117,6 +117,9 @@ class Call:
                 prediction = await predict(**arguments)
             except dspy_errors.DSPyError as error:
                 fault = classify(error, paced=paced)
+            finally:
+                if scope.stop is not None:
+                    raise scope.stop  # whatever the predictor made of it
         observed = scope.seen or [observation_of(entry, lm.model) for entry in probe.history]
         last = observed[-1] if observed else Observation(model=lm.model)
         word, detail = _CUT_SHORT.get(last.finish_reason, fault)
