@@ -31,6 +31,7 @@ from character.backends.waiting import having
 M = TypeVar("M", bound=type)
 Route = Callable[[Any], Any]
 _route: ContextVar[Route | None] = ContextVar("character_route", default=None)
+_CALL, _ACALL = dspy.BaseLM.__call__, dspy.BaseLM.acall
 HEARD = "character_heard"
 """The setting that holds a list for what DSPy notes of calls, in the place of its histories."""
 
@@ -68,7 +69,7 @@ def _routed_call(call: Callable[..., Any]) -> Callable[..., Any]:
     def routed_call(lm: Any, *args: Any, **kwargs: Any) -> Any:
         answering = routed(lm)
         if answering is not lm:
-            return answering(*args, **kwargs)
+            return _CALL(answering, *args, **kwargs)
         with _failing_as_a_model(lm):
             return call(lm, *args, **kwargs)
 
@@ -80,7 +81,7 @@ def _routed_acall(acall: Callable[..., Any]) -> Callable[..., Any]:
     async def routed_acall(lm: Any, *args: Any, **kwargs: Any) -> Any:
         answering = routed(lm)
         if answering is not lm:
-            return await answering.acall(*args, **kwargs)
+            return await _ACALL(answering, *args, **kwargs)
         if not has_async_calls(lm):  # DSPy would raise; a thread waits as well
             return await asyncio.to_thread(lm, *args, **kwargs)
         with _failing_as_a_model(lm):
