@@ -5,10 +5,10 @@ A release of DSPy may move any of them. ``tests/backends/test_dspy_compat.py`` s
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
+from dataclasses import replace
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -20,19 +20,25 @@ from dspy._vendor.lm15.serde import response_to_dict as response_to_dict
 from dspy._vendor.lm15.transports import StdlibAsyncTransport as StdlibAsyncTransport
 from dspy._vendor.lm15.transports import StdlibTransport as StdlibTransport
 from dspy.clients import execution, lm15_boundary
+from dspy.clients.errors import error_boundary
 
+from character.backends.observe import is_observed
 from character.backends.plain import plain
-from character.backends.waiting import having
+from character.backends.threads import follow_threads
+from character.backends.waiting import having, in_thread
 
 M = TypeVar("M", bound=type)
 Route = Callable[[Any], Any]
 _route: ContextVar[Route | None] = ContextVar("character_route", default=None)
+_CALL, _ACALL = dspy.BaseLM.__call__, dspy.BaseLM.acall
+HEARD = "character_heard"
+"""The setting that holds a list for what DSPy notes of calls, in the place of its histories."""
 
 
 def routing(route: Route | None) -> AbstractContextManager[object]:
     """Have every call of every model in this context answered by what the function returns for that model.
 
-    None lets each model answer for itself. It reaches tasks, and threads that are given this context.
+    None lets each model answer for itself. It reaches tasks, and threads that an observed call begins.
     """
     return having(_route, route)
 
@@ -43,22 +49,62 @@ def routed(lm: Any) -> Any:
     return lm if route is None or lm is None else route(lm)
 
 
-def _route_calls() -> None:
-    """Put the route between callers and models; DSPy has no other place that every call passes."""
-    call, acall = dspy.BaseLM.__call__, dspy.BaseLM.acall
+def _route_calls(kind: type[dspy.BaseLM]) -> None:
+    """Put the route between callers and what a class of models, and those under it, answer calls by."""
+    for name, wrapped in (("__call__", _routed_call), ("acall", _routed_acall)):
+        if name in vars(kind):
+            setattr(kind, name, wrapped(vars(kind)[name]))
+    for each in kind.__subclasses__():
+        _route_calls(each)
 
+
+def _begin_class(kind: type[dspy.BaseLM], /, **options: object) -> None:
+    super(dspy.BaseLM, kind).__init_subclass__(**options)
+    _route_calls(kind)
+
+
+def _routed_call(call: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(call)
     def routed_call(lm: Any, *args: Any, **kwargs: Any) -> Any:
-        return call(routed(lm), *args, **kwargs)
+        answering = routed(lm)
+        if answering is not lm:
+            return _CALL(answering, *args, **kwargs)
+        with _failing_as_a_model(lm):
+            return call(lm, *args, **kwargs)
 
+    return routed_call
+
+
+def _routed_acall(acall: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(acall)
     async def routed_acall(lm: Any, *args: Any, **kwargs: Any) -> Any:
         answering = routed(lm)
-        if answering is lm and not has_async_calls(lm):  # DSPy would raise; a thread waits as well
-            return await asyncio.to_thread(call, lm, *args, **kwargs)
-        return await acall(answering, *args, **kwargs)
+        if answering is not lm:
+            return await _ACALL(answering, *args, **kwargs)
+        if not has_async_calls(lm):  # DSPy would raise; a thread waits as well
+            return await in_thread(lm, *args, **kwargs)
+        with _failing_as_a_model(lm):
+            return await acall(lm, *args, **kwargs)
 
-    dspy.BaseLM.__call__, dspy.BaseLM.acall = routed_call, routed_acall
+    return routed_acall
+
+
+def _failing_as_a_model(lm: Any) -> AbstractContextManager[object]:
+    """Have whatever a model raises be an error of DSPy's where the call is observed, as in a run."""
+    is_own = type(lm) is not dspy.LM and is_observed()
+    return error_boundary(lm.model, unexpected=True) if is_own else nullcontext()
+
+
+def _hear_calls() -> None:
+    """Have what DSPy would put into histories go to whoever listens by the setting ``HEARD``."""
+    record = dspy.BaseLM.update_history
+
+    @wraps(record)
+    def heard_or_recorded(lm: Any, entry: dict[str, Any]) -> None:
+        heard = dspy.settings.get(HEARD)
+        record(lm, entry) if heard is None else heard.append(entry)
+
+    dspy.BaseLM.update_history = heard_or_recorded
 
 
 def _show_records_as_texts() -> None:
@@ -85,7 +131,10 @@ def _plain_inputs(predictor: Any, inputs: dict[str, Any]) -> dict[str, Any]:
     return shown
 
 
-_route_calls()
+_route_calls(dspy.BaseLM)
+dspy.BaseLM.__init_subclass__ = classmethod(_begin_class)
+_hear_calls()
+follow_threads()
 _show_records_as_texts()
 
 
@@ -95,26 +144,48 @@ def engine_of(lm: Any) -> Any:
 
 
 def only_forwards(lm: Any) -> bool:
-    """Whether a model answers by a ``forward`` of its own, in the shapes of OpenAI's client, and not by an
-    engine.
-    """
-    return engine_of(lm) is None or not _is_of_dspy(type(lm).forward)
+    """Whether a model answers by a method of its own, in the shapes of OpenAI's client, not by an engine."""
+    kind = type(lm)
+    return engine_of(lm) is None or not all(map(_is_of_dspy, (kind.forward, kind.__call__, kind.acall)))
 
 
 def _is_of_dspy(method: Any) -> bool:
     return str(method.__module__).startswith("dspy.")
 
 
+def is_carried(name: str, value: Any) -> bool:
+    """Whether a request can carry a setting of a model, or DSPy makes something else of it."""
+    if value is None or name in ("n", "rollout_id", "num_generations", "prompt_cache", "response_format"):
+        return True
+    try:
+        lm15.request_from_openai_chat({"model": "any", "messages": [_ANY], name: value})
+    except (lm15.LM15Error, ValueError, TypeError):
+        return False
+    return True
+
+
+_ANY = {"role": "user", "content": "any"}
+
+
 def forwarded(request: lm15.Request) -> dict[str, Any]:
-    """Return a request as the arguments of such a ``forward``."""
+    """Return a request as the arguments of a call in OpenAI's shapes."""
     return dict(lm15_boundary.request_kwargs(request, "chat"))
 
 
-def forwarded_response(raw: Any, request: lm15.Request) -> lm15.Response:
-    """Return what such a ``forward`` gave; an object with the same attributes will do for a dictionary."""
-    return (
-        raw if isinstance(raw, lm15.Response) else lm15_boundary.response_value(_plain(raw), "chat", request)
-    )
+def answered(lm: Any, outputs: Any, heard: list[dict[str, Any]], request: lm15.Request) -> lm15.Response:
+    """Return what a call gave as a response: its text, and what DSPy noted of the reply that it came of."""
+    output = outputs if isinstance(outputs, str) else outputs[0]
+    text = output if isinstance(output, str) else output.get("text")
+    message = {"role": "assistant", "content": text or ""}
+    own = {"model": request.model, "choices": [{"message": message, "finish_reason": "stop"}]}
+    if not heard:
+        return lm15_boundary.response_value(own, "chat", request)
+    raw = heard[-1]["response"]
+    if not isinstance(raw, lm15.Response):
+        raw = lm15_boundary.response_value(_plain(raw), lm.model_type, request)
+    if (raw.message.text or "") == (text or ""):
+        return raw
+    return replace(raw, message=lm15_boundary.response_value(own, "chat", request).message)
 
 
 def _plain(value: Any) -> Any:
@@ -127,8 +198,9 @@ def _plain(value: Any) -> Any:
 
 def has_async_calls(lm: Any) -> bool:
     """Whether a model can be awaited itself, or can only be asked in a thread."""
+    kind = type(lm)
     if only_forwards(lm):
-        return not _is_of_dspy(type(lm).aforward)
+        return not _is_of_dspy(kind.acall) or (_is_of_dspy(kind.__call__) and not _is_of_dspy(kind.aforward))
     engine = engine_of(lm)
     return isinstance(engine, str) or getattr(lm, "_async_engine_spec", None) is not None
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from threading import Lock
 
 from character.backends.waiting import having
 from character.text import fingerprint
@@ -59,11 +60,13 @@ class Unit:
     seen: list[Observation] = field(default_factory=list)
     asked: Counter[str] = field(default_factory=Counter)
     stop: Exception | None = None
+    _lock: Lock = field(default_factory=Lock)
 
     def key_of(self, request: str) -> str:
         """Return the key of a request made inside: the same one asked twice is two calls."""
-        number = self.asked[request]
-        self.asked[request] += 1
+        with self._lock:  # a step may ask from several threads
+            number = self.asked[request]
+            self.asked[request] += 1
         return fingerprint([request, self.key, self.attempt, number], size=16)
 
 
@@ -109,7 +112,7 @@ def current_unit() -> Unit | None:
 
 @contextmanager
 def observing(stage: str = "", trait: str = "") -> Iterator[Scope]:
-    """Collect what engines report for the calls made inside the block, in this task or thread alone."""
+    """Collect what engines report for the calls made inside the block, in whatever is begun there too."""
     scope = Scope(stage=stage, trait=trait)
     with having(_scope, scope):
         yield scope
@@ -125,6 +128,18 @@ def note_reading(habits: Sequence[str], *, closed: bool) -> None:
     scope = _scope.get()
     if scope is not None:
         scope.habits, scope.closed = list(habits), closed
+
+
+def is_observed() -> bool:
+    """Whether somebody is told of the calls made here."""
+    return _scope.get() is not None or _unit.get() is not None
+
+
+def stopped_by(error: Exception) -> None:
+    """Tell whoever observes the calls made here that they are to stop, whatever their caller makes of it."""
+    for observer in (_scope.get(), _unit.get()):
+        if observer is not None:
+            observer.stop = error
 
 
 def report(observation: Observation) -> None:

@@ -8,8 +8,9 @@ is in charge (see ``dspy_compat.routing``) DSPy hands each call to what the rout
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -24,23 +25,27 @@ from dspy.utils.exceptions import LMError
 
 from character.backends.budget import Budget
 from character.backends.dspy_compat import (
+    HEARD,
+    answered,
     engine_of,
     forwarded,
-    forwarded_response,
     has_async_calls,
+    is_carried,
     only_forwards,
     routing,
 )
 from character.backends.engines import Engines
 from character.backends.observe import unobserved
 from character.backends.seam import AsyncSeamEngine, Backend, Journal, SeamEngine
+from character.backends.waiting import blocking, run_blocking
 from character.config import BackendConfig, Config
 from character.errors import ConfigError
-from character.text import path_of
+from character.text import fingerprint, path_of
 
 _ADDRESSES = ("api_base", "base_url", "api_version")
 _OF_EACH_COPY = {"history", "callbacks", "kwargs", "cache", "num_retries", "_warned_zero_temp_rollout"}
 """What DSPy gives each copy of a model anew; the rest is shared between them."""
+_NAMES_A_SECRET = re.compile(r"(?i)(key|key_id|token|secret|password|credentials?|authorization)$")
 
 
 class Router:
@@ -48,13 +53,14 @@ class Router:
 
     Copies of a model (another temperature, another ``rollout_id``) share what belongs to its server: the
     limit of calls in flight, the pace, the health. In the accounts a model has its own name, unless the
-    call gives another.
+    call gives another. What no request can carry (``extra_body``, keys, headers) stays with the model: those
+    that differ in it do not share a place.
     """
 
     def __init__(self, journal: Journal | None, budget: Budget | None) -> None:
         self.journal, self.budget = journal, budget
         self._seats: dict[str, tuple[SeamEngine, AsyncSeamEngine]] = {}
-        self._routed: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+        self._routed: WeakKeyDictionary[Any, tuple[int, Any]] = WeakKeyDictionary()
         self._lock = threading.Lock()
 
     def __call__(self, lm: Any, name: str = "") -> Any:
@@ -65,10 +71,13 @@ class Router:
         engine = getattr(lm, "engine", None)
         if isinstance(engine, SeamEngine) and engine.backend.journal is self.journal is not None:
             return lm
+        as_it_is = hash((repr(lm.kwargs), lm.model, lm.model_type))
         with self._lock:
-            if lm not in self._routed:
-                self._routed[lm] = self._seated(lm, engine, name)
-            return self._routed[lm]
+            seen_as, answering = self._routed.get(lm, (None, None))
+            if seen_as != as_it_is:  # it is new, or was changed in place
+                answering = self._seated(lm, engine, name)
+                self._routed[lm] = as_it_is, answering
+            return answering
 
     async def aclose(self) -> None:
         """Close the connections that were opened on the running event loop."""
@@ -77,16 +86,20 @@ class Router:
 
     def _seated(self, lm: Any, engine: Any, name: str) -> dspy.LM:
         ours = isinstance(engine, SeamEngine)
-        key = f"ours {id(engine.backend)}" if ours else _description(lm)
+        asked = {name: value for name, value in lm.kwargs.items() if name not in CLIENT_KEYS}
+        settings = {name: value for name, value in asked.items() if is_carried(name, value)}
+        stays = {name: value for name, value in lm.kwargs.items() if name not in settings}
+        more = {name: value for name, value in asked.items() if name not in settings}
+        key = f"ours {id(engine.backend)}" if ours else _description(lm, stays)
         if key not in self._seats:
             name = name or (engine.backend.name if ours else str(lm.model))
             config = engine.backend.config if ours else _config_of(lm)
-            source = engine.backend.source if ours else _engines_of(lm, config.max_in_flight)
-            owner = engine.backend.owner if ours else path_of(type(lm))
+            source = engine.backend.source if ours else _engines_of(lm, stays, config.max_in_flight)
+            told = fingerprint(_told(more)) if more else ""
+            owner = engine.backend.owner if ours else f"{path_of(type(lm))} {told}".strip()
             backend = Backend(config, self.journal, self.budget, name, source, owner)
             self._seats[key] = SeamEngine(backend), AsyncSeamEngine(backend)
         threads, asynchronous = self._seats[key]
-        settings = {name: value for name, value in lm.kwargs.items() if name not in CLIENT_KEYS}
         settings.pop("rollout_id", None)
         if "max_completion_tokens" in settings:  # what DSPy calls it for reasoning models
             settings["max_tokens"] = settings.pop("max_completion_tokens")
@@ -129,25 +142,38 @@ def own_lm(backend: BackendConfig) -> Any:
     return dspy.settings.lm.copy(**changed) if changed else dspy.settings.lm
 
 
-def _engines_of(lm: Any, max_in_flight: int) -> Engines:
+def _engines_of(lm: Any, stays: dict[str, Any], max_in_flight: int) -> Engines:
     """Return what makes engines of a model; one that only blocks is asked in threads on an event loop."""
-    return Engines(lambda: OwnEngine(lm), lambda: AsyncOwnEngine(OwnEngine(lm), max_in_flight))
+    inner = lm
+    if engine_of(lm) is not None:  # DSPy's part of it is switched off; any other model is asked as it is
+        inner = lm.copy(num_retries=0, cache=False)
+        inner.kwargs = dict(stays) if inner is not lm else lm.kwargs
+    return Engines(lambda: OwnEngine(inner), lambda: AsyncOwnEngine(OwnEngine(inner), max_in_flight))
 
 
 class OwnEngine:
-    """A model as an engine: one attempt, without its cache, its retries and its history."""
+    """A model as an engine: one attempt, without DSPy's cache, retries and history.
+
+    A plain ``dspy.LM`` is given the request; any other model is called as a program would call it.
+    """
 
     def __init__(self, lm: Any) -> None:
-        self.lm = lm.copy(num_retries=0)
-        self.takes_seed = "seed" in self.lm.supported_params
+        self.lm = lm
+        self.takes_seed = "seed" in lm.supported_params
+        is_plain = not only_forwards(lm) and lm.model_type != "text"
+        self.takes_requests = is_plain and CLIENT_KEYS.issuperset(lm.kwargs)
 
     def complete(self, request: lm15.Request) -> lm15.Response:
         """Return the model's reply."""
+        return run_blocking(self.acomplete(request, blocking(self.lm)))
+
+    async def acomplete(self, request: lm15.Request, ask: Callable[..., Awaitable[Any]]) -> lm15.Response:
+        """Return the model's reply, asked this way."""
         asked = self.asked(request)
-        with _alone():
-            if only_forwards(self.lm):
-                return forwarded_response(self.lm.forward(**forwarded(asked)), asked)
-            return self.lm(asked, cache=False)
+        with _alone(hearing=not self.takes_requests) as heard:
+            if self.takes_requests:
+                return await ask(asked, cache=False)
+            return answered(self.lm, await ask(**forwarded(asked)), heard, asked)
 
     def asked(self, request: lm15.Request) -> lm15.Request:
         """Return the request as the model takes it: a seed only where it knows what that is."""
@@ -169,11 +195,7 @@ class AsyncOwnEngine:
     async def complete(self, request: lm15.Request) -> lm15.Response:
         """Return the model's reply."""
         if self._threads is None:
-            lm, asked = self.engine.lm, self.engine.asked(request)
-            with _alone():
-                if only_forwards(lm):
-                    return forwarded_response(await lm.aforward(**forwarded(asked)), asked)
-                return await lm.acall(asked, cache=False)
+            return await self.engine.acomplete(request, self.engine.lm.acall)
         loop, context = asyncio.get_running_loop(), copy_context()
         return await loop.run_in_executor(self._threads, context.run, self.engine.complete, request)
 
@@ -184,12 +206,16 @@ class AsyncOwnEngine:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """Ask a model itself, unseen by whoever watches the call outside; its errors are those of one attempt."""
-    settings: dict[str, Any] = {"disable_history": True, "usage_tracker": None, "callbacks": []}
+def _alone(*, hearing: bool) -> Iterator[list[dict[str, Any]]]:
+    """Ask a model itself, unseen by whoever watches the call outside; its errors are those of one attempt.
+
+    What DSPy notes of the call is put into the list, where it is to be heard.
+    """
+    heard: list[dict[str, Any]] = []
+    settings = {"disable_history": not hearing, HEARD: heard, "usage_tracker": None, "callbacks": []}
     with routing(None), unobserved(), dspy.context(**settings):
         try:
-            yield
+            yield heard
         except LMError as error:
             raise _of_the_attempt(error) from error
 
@@ -200,18 +226,30 @@ def _of_the_attempt(error: LMError) -> Any:
     return cause if isinstance(cause, lm15.LM15Error) else error
 
 
-def _description(lm: Any) -> str:
-    """Return what tells models apart, the same for copies of one: class, name, address, what else it holds.
+def _description(lm: Any, stays: Mapping[str, Any]) -> str:
+    """Return what tells models apart, the same for copies of one: class, name, what else it holds.
 
-    Nothing of a key is in it.
+    Of keys and addresses there is a number in it, which means nothing to another process.
     """
     kind = type(lm)
-    place = [f"{name}={lm.kwargs[name]}" for name in _ADDRESSES if lm.kwargs.get(name)]
     holds = [] if kind is dspy.LM else [f"{name} {id(value)}" for name, value in sorted(vars(lm).items())]
     inside = [each for each in holds if each.split(" ")[0] not in _OF_EACH_COPY]
     engine = engine_of(lm)
     own_engine = [] if engine is None or isinstance(engine, str) else [f"engine {id(engine)}"]
-    return " ".join([path_of(kind), str(lm.model), str(lm.model_type), *place, *inside, *own_engine])
+    account = str(hash(repr(sorted(stays.items()))))
+    return " ".join([path_of(kind), str(lm.model), str(lm.model_type), account, *inside, *own_engine])
+
+
+def _told(value: Any) -> Any:
+    """Return a setting for the identity of a call: nothing of a key, and the same in every process."""
+    match value:
+        case Mapping():
+            return {name: _told(each) for name, each in value.items() if not _NAMES_A_SECRET.search(name)}
+        case list() | tuple():
+            return [_told(each) for each in value]
+        case None | bool() | int() | float() | str():
+            return value
+    return path_of(value)
 
 
 def _config_of(lm: Any) -> BackendConfig:

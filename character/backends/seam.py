@@ -16,7 +16,7 @@ from character.backends.budget import Amount, Budget
 from character.backends.dspy_compat import request_to_dict, response_from_dict, response_to_dict
 from character.backends.engines import SOURCES, Engines
 from character.backends.gate import Attempts, Gate, Health, was_sent
-from character.backends.observe import Observation, Scope, current_scope, current_unit, report
+from character.backends.observe import Observation, Scope, current_scope, current_unit, report, stopped_by
 from character.backends.prices import Price, price_of
 from character.backends.waiting import IN_TASKS, IN_THREADS, blocking, run_blocking
 from character.config import BackendConfig
@@ -176,9 +176,7 @@ class _Seam:
             try:
                 response, observation = await self._send(request, key)
             except CharacterError as error:
-                for around in (unit, current_scope()):
-                    if around is not None:
-                        around.stop = error  # whatever the step or predictor makes of it
+                stopped_by(error)
                 raise
             report(observation)
         return spoken(response)

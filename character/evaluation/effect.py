@@ -29,7 +29,7 @@ from character.protocols import JudgeStep, ResponderStep
 from character.records import Drop, MessageBatch
 from character.runs.event_loop import run_on_own_loop
 from character.runs.identity import prompts_of
-from character.runs.programs import program_identity
+from character.runs.program_identity import program_identity
 from character.runs.progress import Telling, telling
 from character.runs.session import FolderKind, Session
 from character.text import stable_seed

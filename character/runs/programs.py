@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import dspy
 
-from character.backends.drivers import ways
+from character.backends.arguments import ways
 from character.backends.own_steps import STEP_INVALID, Outcome, StepCall
 from character.config import Config
 from character.constitution import Constitution, Trait

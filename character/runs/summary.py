@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,9 @@ from character.views import html
 from character.views.rows import PairRows, record_rows
 
 REHEARSAL_NOTE = "made by the rehearsal backend: for trying and testing, not for training"
+UNSEEN_NOTE = (
+    "no call to a model was seen: what the program's steps asked past DSPy is not counted, and not capped"
+)
 
 
 class RunSummary(PairRows, Record):
@@ -102,7 +106,7 @@ def summarize(run: RunStore | Path | str) -> RunSummary:
         traits=tuple(trait.name for trait in constitution.traits),
         seed=config.seed,
         rehearsal=rehearsal,
-        note=REHEARSAL_NOTE if rehearsal else "",
+        note=REHEARSAL_NOTE if rehearsal else UNSEEN_NOTE if _is_unseen(store) else "",
         pairs=counts.pop("pairs"),
         messages=counts,
         dropped=store.drops(recovered=False),
@@ -119,12 +123,20 @@ def summarize(run: RunStore | Path | str) -> RunSummary:
 
 def uses_rehearsal(store: RunStore) -> bool:
     """Return whether the rehearsal model had a hand in a run: by what answered, before that by what is
-    configured.
+    configured. Where a program of somebody's own asked nobody that was seen, it is no rehearsal.
     """
     answered = [name for names in store.models().values() for name in names]
     if not answered:
-        return stored_config(store).uses_rehearsal
+        return not _is_unseen(store) and stored_config(store).uses_rehearsal
     return any(is_rehearsal_model(name) for name in answered)
+
+
+def _is_unseen(store: RunStore) -> bool:
+    """Whether a program of somebody's own has worked on messages, and no call of a model was seen."""
+    program = json.loads(store.meta("identity") or "{}").get("program", "as configured")
+    counts = store.counts()
+    worked = counts["messages"] - counts.get("pending", 0)
+    return program != "as configured" and worked > 0 and not store.models()
 
 
 def _advice(store: RunStore) -> str:

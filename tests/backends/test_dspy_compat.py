@@ -266,3 +266,35 @@ def test_it_is_known_how_a_model_can_be_asked() -> None:
     ]
     assert dspy_compat.engine_of(plain) == "auto"
     assert dspy_compat.engine_of(Own("x")) is None
+
+
+def test_classes_of_models_are_routed_by_their_own_call_whenever_they_are_defined() -> None:
+    """Else a model that answers a call itself would be asked past a run."""
+
+    class Direct(dspy.BaseLM):
+        def __call__(self, prompt: Any = None, *, messages: Any = None, **options: Any) -> Any:
+            return ["theirs"]
+
+    theirs = Direct("own/direct")
+    assert dspy_compat.only_forwards(theirs)
+    assert not dspy_compat.has_async_calls(theirs)
+    assert theirs("?") == ["theirs"]
+    with dspy_compat.routing(lambda _lm: _says("ours")):
+        assert "ours" in theirs("?")[0]
+
+
+def test_it_is_known_which_settings_a_request_can_carry() -> None:
+    """Else such a setting would stop a run, or be left out of what is sent."""
+    names = {"temperature": 0.5, "top_p": 0.9, "stop": ["x"], "n": 2, "seed": 1, "max_tokens": 9}
+    assert all(dspy_compat.is_carried(name, value) for name, value in names.items())
+    assert not dspy_compat.is_carried("extra_body", {"a": 1})
+    assert not dspy_compat.is_carried("drop_params", True)
+
+
+def test_what_dspy_notes_of_a_call_can_be_heard_in_the_place_of_its_histories() -> None:
+    """Else the usage of a model that only has a ``forward`` would be unknown."""
+    lm, heard = _says("4"), list[Any]()
+    with dspy.context(**{dspy_compat.HEARD: heard}):
+        lm("?")
+    assert [entry["model"] for entry in heard] == [lm.model]
+    assert not lm.history

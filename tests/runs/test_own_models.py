@@ -4,16 +4,40 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import dspy
 import pytest
-from fake_server import FakeServer, backend_at
-from own_parts import AwaitableLM, OwnLM, TwoStageRanker, batches, three_replies, two_stages
+from dspy.utils.callback import BaseCallback
+from fake_server import FakeServer, as_rehearsal, backend_at
+from own_parts import (
+    QUESTIONS,
+    AwaitableLM,
+    OwnLM,
+    TwoStageRanker,
+    batches,
+    fixed_scores,
+    marked,
+    three_replies,
+    two_stages,
+)
 
-from character import CharacterProgram, Config, Constitution, Ranker, Responder, arun, build_lm, effect, run
+from character import (
+    CharacterProgram,
+    Config,
+    Constitution,
+    Message,
+    Ranker,
+    Responder,
+    arun,
+    build_lm,
+    effect,
+    run,
+)
 from character.errors import BudgetReachedError, ConfigError, StoreError, UnknownNameError
 
 Brought = tuple[Any, Any]
@@ -162,3 +186,258 @@ def test_a_role_that_is_misspelt_and_a_model_by_its_name_alone_are_refused() -> 
         build_lm("openai/gpt-4.1-mini")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="brought by a program"):
         build_lm(kind="own", model="x")
+
+
+class PerReply(dspy.Module):
+    """Asks about each reply by itself, in threads that are begun in one of several ways."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how, self.judge = how, dspy.Predict("message, answer -> score: float")
+
+    def forward(self, message: Message, candidates: Any) -> list[float]:
+        """Return scores, whatever became of the threads."""
+        examples = [
+            dspy.Example(message=message.text, answer=text).with_inputs("message", "answer")
+            for text in candidates.texts
+        ]
+        if self.how == "Parallel":
+            dspy.Parallel(num_threads=2, disable_progress_bar=True)([(self.judge, each) for each in examples])
+        elif self.how == "batch":
+            self.judge.batch(examples, num_threads=2, disable_progress_bar=True)
+        elif self.how == "Evaluate":
+            dspy.Evaluate(devset=examples, metric=lambda *_: 1.0, num_threads=2)(self.judge)
+        elif self.how == "pool":
+            with ThreadPoolExecutor(2) as pool:
+                made = [pool.submit(self.judge, **each.inputs()) for each in examples]
+            [each.exception() for each in made]
+        else:
+            threads = [Thread(target=self.judge, kwargs=dict(each.inputs())) for each in examples]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        return [0.9, 0.1, 0.2]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("how", ["Parallel", "batch", "Evaluate", "pool", "Thread"])
+@pytest.mark.parametrize("way", ["lms", "set_lm", "context"])
+def test_calls_in_threads_that_a_step_begins_are_kept_counted_and_capped(
+    how: str, way: str, constitution: Constitution, tmp_path: Path, server: FakeServer
+) -> None:
+    one, lm = constitution.only(["patience"]), _served(server)
+    server.script = lambda request: marked(score="0.5")
+    ranker = PerReply(how)
+    if way == "set_lm":
+        ranker.set_lm(lm)
+    lms = {"ranking": lm} if way == "lms" else None
+    program = CharacterProgram(responder=three_replies, ranker=ranker, lms=lms)
+    with dspy.context(lm=lm) if way == "context" else nullcontext():
+        with pytest.raises(BudgetReachedError):
+            run(one, tmp_path / "run", {"budget": {"max_calls": 4}}, program=program, messages=batches(3))
+        assert len(server.requests) == 4
+        summary = run(one, tmp_path / "run", program=program, messages=batches(3))
+    assert len(server.requests) == 9
+    assert sum(usage.calls for usage in summary.usage.values()) == 9
+    assert not summary.rehearsal
+    assert not summary.note
+
+
+def test_a_cap_stops_a_run_whatever_a_predictor_of_ones_own_makes_of_the_error(
+    constitution: Constitution, tmp_path: Path
+) -> None:
+    class Calm(dspy.ChainOfThought):
+        def forward(self, **inputs: Any) -> Any:
+            try:
+                return super().forward(**inputs)
+            except Exception:  # noqa: BLE001 - it swallows all
+                return dspy.Prediction(scores=[0.9, 0.1, 0.2])
+
+    lm = OwnLM()
+    ranker = Ranker(predictor=Calm(Ranker().rank.signature))
+    program = CharacterProgram(responder=three_replies, ranker=ranker, lms={"default": lm})
+    with pytest.raises(BudgetReachedError):
+        run(
+            constitution.only(["patience"]),
+            tmp_path / "run",
+            {"budget": {"max_calls": 2}},
+            program=program,
+            messages=batches(3),
+        )
+    assert len(lm.prompts) == 2
+
+
+def test_a_run_whose_calls_nobody_saw_is_no_rehearsal_and_says_so(
+    constitution: Constitution, tmp_path: Path
+) -> None:
+    program = CharacterProgram(responder=three_replies, ranker=fixed_scores)
+    summary = run(constitution.only(["patience"]), tmp_path / "run", program=program, messages=batches(1))
+    assert not summary.rehearsal
+    assert "no call to a model was seen" in summary.note
+
+
+class Judges(dspy.Module):
+    """Asks each of its models about a message."""
+
+    def __init__(self, *lms: Any) -> None:
+        super().__init__()
+        self.judges = [dspy.Predict("message, answers: list[str] -> scores: list[float]") for _ in lms]
+        for judge, lm in zip(self.judges, lms, strict=True):
+            judge.lm = lm
+
+    def forward(self, message: Message, candidates: Any) -> Any:
+        """Return the last one's scores."""
+        return [judge(message=message.text, answers=candidates.texts).scores for judge in self.judges][-1]
+
+
+def _judged(lms: list[Any], out: Path, constitution: Constitution, **config: Any) -> Any:
+    program = CharacterProgram(responder=three_replies, ranker=Judges(*lms))
+    return run(constitution.only(["patience"]), out, config, program=program, messages=batches(1))
+
+
+def _scores(request: dict[str, Any]) -> str:
+    return marked(scores="[0.9, 0.1, 0.2]")
+
+
+def test_two_accounts_of_one_server_are_each_asked_with_their_own_key_and_headers(
+    constitution: Constitution, tmp_path: Path, server: FakeServer
+) -> None:
+    server.script = _scores
+    lms = [
+        dspy.LM("openai/theirs", api_base=server.url, api_key=f"sk-of-{x}-123", headers={"X-Team": x})
+        for x in ("one", "two")
+    ]
+    _judged(lms, tmp_path / "run", constitution)
+    headers = [{name.lower(): value for name, value in each.items()} for each in server.headers]
+    sent = [(each["authorization"], each["x-team"]) for each in headers]
+    assert sent == [("Bearer sk-of-one-123", "one"), ("Bearer sk-of-two-123", "two")]
+    files = [path for path in (tmp_path / "run").rglob("*") if path.is_file()]
+    assert not [path for path in files if b"sk-of-" in path.read_bytes()]
+
+
+def test_settings_that_no_request_can_carry_are_sent_and_tell_calls_apart(
+    constitution: Constitution, tmp_path: Path, server: FakeServer
+) -> None:
+    server.script = _scores
+
+    def ask(folder: str, **more: Any) -> int:
+        before = len(server.requests)
+        lm = _served(server, **more)
+        program = CharacterProgram(responder=three_replies, ranker=Ranker(), lms={"default": lm})
+        one, reuse = constitution.only(["patience"]), [tmp_path / "a"] if (tmp_path / "a").exists() else []
+        run(one, tmp_path / folder, program=program, messages=batches(1), reuse=reuse)
+        return len(server.requests) - before
+
+    assert ask("a", extra_body={"thinking": False}, repetition_penalty=1.1) > 0
+    assert server.requests[-1]["thinking"] is False
+    assert server.requests[-1]["repetition_penalty"] == 1.1
+    assert ask("b", extra_body={"thinking": True}, repetition_penalty=1.1) > 0
+    assert ask("c", extra_body={"thinking": False, "user_key": "k1"}, repetition_penalty=1.1) == 0
+
+
+def test_a_model_that_was_changed_in_place_is_asked_with_its_new_settings(
+    constitution: Constitution, tmp_path: Path, server: FakeServer
+) -> None:
+    server.script = _scores
+    lm = _served(server)
+
+    def warmer(message: Message, candidates: Any) -> Any:
+        judge = dspy.Predict("message, answers: list[str] -> scores: list[float]")
+        for temperature in (0.1, 0.9):
+            lm.kwargs["temperature"] = temperature
+            with dspy.context(lm=lm):
+                made = judge(message=message.text, answers=candidates.texts)
+        return made.scores
+
+    program = CharacterProgram(responder=three_replies, ranker=warmer)
+    run(constitution.only(["patience"]), tmp_path / "run", program=program, messages=batches(1))
+    assert [request["temperature"] for request in server.requests] == [0.1, 0.9]
+
+
+class Ruled(OwnLM):
+    """Adds a rule to every call."""
+
+    def __call__(self, prompt: Any = None, *, messages: Any = None, **options: Any) -> Any:
+        rule = {"role": "system", "content": "HOUSE RULE"}
+        return super().__call__(prompt, messages=[rule, *(messages or [])], **options)
+
+
+class Direct(dspy.BaseLM):
+    """Answers a call by itself."""
+
+    def __init__(self) -> None:
+        super().__init__(model="own/direct", max_tokens=100)
+        self.asked = 0
+
+    def __call__(self, prompt: Any = None, messages: Any = None, **options: Any) -> Any:
+        self.asked += 1
+        return [_scores({})]
+
+    async def acall(self, prompt: Any = None, messages: Any = None, **options: Any) -> Any:
+        return self(prompt, messages, **options)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Direct:
+        return self
+
+
+def test_a_model_that_overrides_the_call_itself_runs_by_it_and_is_counted_and_capped(
+    constitution: Constitution, tmp_path: Path
+) -> None:
+    ruled, direct = Ruled(_scores), Direct()
+    summary = _judged([ruled, direct], tmp_path / "both", constitution)
+    assert [prompt.count("HOUSE RULE") for prompt in ruled.prompts] == [1]
+    assert direct.asked == 1
+    assert {name: usage.calls for name, usage in summary.usage_by_backend.items()} == {
+        "own/one": 1,
+        "own/direct": 1,
+    }
+    with pytest.raises(BudgetReachedError):
+        _judged([direct, direct], tmp_path / "capped", constitution, budget={"max_calls": 1})
+    assert direct.asked == 2
+
+
+class Told(BaseCallback):
+    """Counts the calls that it is told of."""
+
+    def __init__(self) -> None:
+        self.began = 0
+
+    def on_lm_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
+        self.began += 1
+
+
+def test_what_listens_to_a_model_is_told_of_each_call_of_a_run(
+    constitution: Constitution, tmp_path: Path
+) -> None:
+    lm, told = OwnLM(_scores), Told()
+    lm.callbacks = [told]
+    _judged([lm, lm], tmp_path / "run", constitution)
+    assert told.began == len(lm.prompts) == 2
+
+
+@pytest.mark.parametrize("mode", ["program", "acall", "run"])
+def test_an_error_that_a_model_of_ones_own_raises_costs_one_message_alone(
+    mode: str, constitution: Constitution, tmp_path: Path
+) -> None:
+    def answer(request: dict[str, Any]) -> str:
+        if QUESTIONS[1] in request["messages"][-1]["content"]:
+            raise ConnectionError("reset")
+        return as_rehearsal(request)
+
+    program = CharacterProgram(lms={"default": OwnLM(answer)})
+    one, messages = constitution.only(["patience"]), batches(2)
+    if mode == "run":
+        summary = run(one, tmp_path / "run", program=program, messages=messages)
+        assert summary.messages["failed"] == 1
+        assert "server_error" in summary.dropped["responses"]
+        return
+    asked = list(messages["patience"].messages)
+    if mode == "program":
+        result = program(one.traits[0], messages=asked)
+    else:
+        result = asyncio.run(program.acall(one.traits[0], messages=asked))
+    fine, lost = result.rollouts
+    assert fine.ranking is not None
+    assert lost.ranking is None
+    assert {drop.reason for drop in lost.drops} >= {"server_error"}
