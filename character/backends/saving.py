@@ -256,14 +256,14 @@ def _ours_in(module: Any, path: str = "") -> Iterator[tuple[str, KeptModule]]:
     if path and isinstance(module, KeptModule) and module._kept:
         yield path.lstrip("."), module
     elif isinstance(module, dspy.Module) and not isinstance(module, dspy.Predict):
-        for name, each in vars(module).items():
-            yield from _ours_in(each, f"{path}.{name}") if name != "history" else ()
-    elif isinstance(module, list | tuple):
-        for number, each in enumerate(module):
-            yield from _ours_in(each, f"{path}[{number}]")
-    elif isinstance(module, dict):
-        for key, each in module.items():
-            yield from _ours_in(each, f"{path}['{key}']")
+        for name, held in vars(module).items():
+            members: Iterable[tuple[str, Any]] = [("", held)]
+            if isinstance(held, list | tuple):  # but nothing deeper: an optimizer's notes hold programs too
+                members = ((f"[{number}]", each) for number, each in enumerate(held))
+            elif isinstance(held, dict):
+                members = ((f"['{key}']", each) for key, each in held.items())
+            for place, each in members:
+                yield from _ours_in(each, f"{path}.{name}{place}")
 
 
 def _save_ours_in_others() -> None:
