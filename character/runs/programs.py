@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 import dspy
 
-from character.backends.arguments import ways
+from character.backends.arguments import names_taken, parameters_of
 from character.backends.own_steps import STEP_INVALID, Outcome, StepCall
 from character.config import Config
 from character.constitution import Constitution, Trait
@@ -16,6 +15,8 @@ from character.errors import InputError, StepFailedError
 from character.messages.slices import MessageSlices
 from character.program import CharacterProgram, OnStep
 from character.records import CharacterResult, Drop, Message, Rollout, Usage
+
+_INPUTS = ("trait", "constitution", "messages")
 
 
 class OwnProgram:
@@ -35,7 +36,9 @@ class OwnProgram:
             )
         self.program, self.name = program, getattr(program, "__name__", type(program).__name__)
         self.inner = next(inner_programs(program), None)
-        self.takes = _names_taken(program)
+        self.takes = frozenset(names_taken(program, _INPUTS))
+        if self.inner is None and "messages" not in parameters_of(program).names:
+            self.takes -= {"messages"}  # there is nobody to make them
         self.takes_messages = "messages" in self.takes
         self.lm: Any = None
 
@@ -79,7 +82,7 @@ class OwnProgram:
 
     def _call(self, trait: Trait, constitution: Constitution, more: dict[str, Any], about: str) -> StepCall:
         arguments = {"trait": trait, "constitution": constitution, **more}
-        return _ProgramCall(
+        return StepCall(
             self.program,
             arguments,
             self.lm,
@@ -97,28 +100,6 @@ class OwnProgram:
             f"the program {self.name} returned a {type(outcome.result).__name__}.",
             expected="a CharacterResult, as a CharacterProgram inside it returns",
         )
-
-
-class _ProgramCall(StepCall):
-    """A call of a whole program, which is given those of its inputs that it takes."""
-
-    def _accepted(self) -> dict[str, Any]:
-        return {name: value for name, value in self.arguments.items() if name in self.takes}
-
-
-def _names_taken(program: Any) -> set[str]:
-    """Return the names of what a program takes; of one that takes any, those of the program in it."""
-    called = program
-    if isinstance(program, dspy.Module):
-        called = getattr(type(program), "forward" if "forward" in ways(type(program)) else "aforward")
-    parameters = inspect.signature(called).parameters
-    if not any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
-        return set(parameters)
-    if isinstance(program, CharacterProgram):
-        return set(parameters) | set(inspect.signature(CharacterProgram.forward).parameters)
-    modules = program.named_sub_modules() if isinstance(program, dspy.Module) else ()
-    inside = (module for _, module in modules if module is not program and any(inner_programs(module)))
-    return set(parameters) | next((_names_taken(module) for module in inside), {"trait", "constitution"})
 
 
 def driven(program: Any, config: Config, lms: Mapping[str, Any]) -> CharacterProgram | OwnProgram:
