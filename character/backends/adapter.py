@@ -81,7 +81,7 @@ class CharacterAdapter(dspy.ChatAdapter):
         fields: dict[str, Any] = {}
         for name, value in found.fields.items():
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            fields[name] = self._read(signature, completion, name, text, habits)
+            fields[name] = self._read(signature, completion, (name, wanted[name]), text, habits)
         fields = apply_output_field_defaults(signature, fields)
         missing = [name for name in wanted if name not in fields]
         if missing:
@@ -111,10 +111,15 @@ class CharacterAdapter(dspy.ChatAdapter):
         return found, [*habits, *([found.form] if found.form else [])]
 
     def _read(
-        self, signature: type[dspy.Signature], completion: str, name: str, text: str, habits: list[str]
+        self,
+        signature: type[dspy.Signature],
+        completion: str,
+        named: tuple[str, Any],
+        text: str,
+        habits: list[str],
     ) -> Any:
         """Return the value of a field, and note where it was written in another way than asked for."""
-        field = signature.output_fields[name]
+        name, field = named
         if field.annotation is str:
             said, thoughts = set_apart(text)
             plain = without_tokens(said).strip() if name != "reasoning" else text
