@@ -92,5 +92,11 @@ class InvalidReplyError(CharacterError, ValueError):
     """A step of a program returned something its contract does not allow (wrong shape, range or type)."""
 
 
+class UnusableModelError(CharacterError):
+    """Nothing that a model replies can be used, for one same reason, so that going on would only cost."""
+
+    exit_code = 5
+
+
 class StepFailedError(InvalidReplyError):
     """A step of somebody else's failed for every message, so that going on would help nobody."""

@@ -8,15 +8,21 @@ import re
 import sys
 import tomllib
 import unicodedata
+from collections.abc import Iterable
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 _DATA = tomllib.loads(files(__package__).joinpath("data", "text.toml").read_text("utf-8"))
-_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+_HAN_RANGES = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_HAN = re.compile(rf"[{_HAN_RANGES}]")
+_WORD = re.compile(rf"[{_HAN_RANGES}]|[^\W_{_HAN_RANGES}]+")
 _LATIN_WORD = re.compile(r"[A-Za-z\u00c0-\u024f]+")
 NEAR_DUPLICATE_JACCARD = 0.7
 """Character 3-gram Jaccard at and above which two folded texts count as near duplicates."""
+QUOTED_WORDS, QUOTED_HAN = 8, 14
+"""From so many words, or Chinese characters, in a row a text has more of another one than a quotation."""
 
 
 def fingerprint(value: Any, *, size: int = 8) -> str:
@@ -92,6 +98,25 @@ def jaccard(left: frozenset[str], right: frozenset[str]) -> float:
     """Return |left ∩ right| / |left ∪ right|, 1.0 for two empty sets."""
     union = len(left | right)
     return len(left & right) / union if union else 1.0
+
+
+def copied_from(text: str, sources: Iterable[str]) -> str:
+    """Return the first stretch longer than a quotation that a text has in common with a source, else ""."""
+    for source in sources:
+        size = QUOTED_HAN if _HAN.search(source) else QUOTED_WORDS
+        runs = _runs(source, size)
+        if runs:
+            words = [word.casefold() for word in _WORD.findall(text)]
+            stretches = (tuple(words[i : i + size]) for i in range(len(words) - size + 1))
+            if found := next((each for each in stretches if each in runs), None):
+                return ("" if size == QUOTED_HAN else " ").join(found)
+    return ""
+
+
+@lru_cache(maxsize=512)
+def _runs(text: str, size: int) -> frozenset[tuple[str, ...]]:
+    words = [word.casefold() for word in _WORD.findall(text)]
+    return frozenset(tuple(words[i : i + size]) for i in range(len(words) - size + 1))
 
 
 def language_name(tag: str) -> str:

@@ -86,7 +86,9 @@ class CharacterAdapter(dspy.ChatAdapter):
         missing = [name for name in wanted if name not in fields]
         if missing:
             headers = " and ".join(f"[[ ## {name} ## ]]" for name in missing)
-            message = f"The reply lacks the field {', '.join(missing)}, which stands under {headers}."
+            shown = " ".join(completion.split())[:160]
+            lacking = f"The reply lacks the field {', '.join(missing)}, expected under {headers}"
+            message = f"{lacking}; it says {shown!r}."
             raise _unreadable(signature, completion, message)
         note_reading(habits, closed=found.closed)
         return fields

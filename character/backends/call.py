@@ -140,6 +140,8 @@ class Call:
         is_whole = prediction is not None and scope.closed  # its closing header came before the limit did
         cut = "" if is_whole and last.finish_reason == "length" else last.finish_reason
         word, detail = _CUT_SHORT.get(cut, fault)
+        if cut in _CUT_SHORT and fault.detail:
+            detail = f"{detail}. {fault.detail}"
         usage = sum((taken_by(observation) for observation in observed), Usage(reasks=int(bool(self.fault))))
         outputs: dict[str, Any] = {}
         if not word:

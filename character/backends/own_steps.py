@@ -25,7 +25,7 @@ from character.backends.step_faults import STEP_FAULTS as STEP_FAULTS
 from character.backends.step_faults import STEP_INVALID as STEP_INVALID
 from character.backends.waiting import blocking, run_blocking
 from character.constitution import Trait
-from character.errors import InputError, InvalidReplyError, StepFailedError
+from character.errors import InputError, InvalidReplyError, StepFailedError, UnusableModelError
 from character.records import Candidates, Drop, Message, Ranking, Rollout, Stage, Usage
 from character.text import detect_language, fingerprint, language_name
 
@@ -166,24 +166,62 @@ def plain_values(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class FailureWatch:
-    """Raises StepFailedError where a step of somebody else's fails for the first messages, one and all."""
+    """Raises where messages are lost one after the other for one same reason: the first ones, or many later.
 
-    MOST = 5
+    StepFailedError where a step of somebody else's fails, UnusableModelError where a model's replies cannot
+    be used.
+    """
+
+    FIRST, LATER = 5, 25
 
     def __init__(self, *, has_succeeded: bool = False) -> None:
-        self.has_succeeded, self.failures = has_succeeded, 0
+        self.has_succeeded, self.reason, self.number = has_succeeded, "", 0
 
     def see(self, rollout: Rollout) -> None:
         """Note how a message fared."""
-        lost = (drop for drop in rollout.drops if drop.reason in STEP_FAULTS and not drop.recovered)
-        fault = None if rollout.pairs else next(lost, None)
-        self.has_succeeded |= fault is None
-        self.failures += fault is not None
-        if fault is not None and not self.has_succeeded and self.failures >= self.MOST:
+        lost = None if rollout.pairs or (rollout.ranking and rollout.ranking.scores) else _why_lost(rollout)
+        if lost is None or lost.reason in _OF_ONE_MESSAGE:
+            self.has_succeeded |= lost is None
+            self.reason, self.number = "", 0
+            return
+        self.number = self.number + 1 if self.reason == lost.reason else 1
+        self.reason = lost.reason
+        if self.number < (self.LATER if self.has_succeeded else self.FIRST):
+            return
+        if lost.reason in STEP_FAULTS:
             raise StepFailedError(
-                f"a step failed for each of the first {self.failures} messages: {fault.detail}",
+                f"a step failed for each of the first {self.number} messages: {lost.detail}",
                 fix="try the step by itself on one message; what was finished is kept.",
             )
+        raise UnusableModelError(
+            f"the model cannot be used: {self.number} messages in a row were lost by {lost.reason} in "
+            f"{lost.stage}: {lost.detail}",
+            fix=remedy(lost.reason),
+        )
+
+
+_OF_ONE_MESSAGE = SERVER_FAULTS | {"content_filter", "context_overflow", "too_few_candidates"}
+"""What may befall a message whatever the model: the server's faults stop a run by themselves."""
+_REMEDIES = {
+    "cut_off": "raise max_tokens under [backends.default], or switch the model's thinking off.",
+    "refusal": "choose another model, or see whether the traits ask for what this one declines.",
+    "": "choose another model or ranking strategy, or set the server's chat template and reasoning parser.",
+}
+
+
+UNREADABLE = frozenset({"unreadable", "cut_off", "empty", "refusal"})
+"""Why a reply cannot be used at all, where it is the model's doing."""
+
+
+def remedy(reason: str) -> str:
+    """Return what may help where a model's replies cannot be used, for one reason."""
+    return _REMEDIES.get(reason, _REMEDIES[""]) + " What was finished is kept."
+
+
+def _why_lost(rollout: Rollout) -> Drop | None:
+    stages = ("ranking", "responses")
+    lost = [drop for drop in rollout.drops if not drop.recovered and drop.stage in stages]
+    return next((drop for stage in stages for drop in lost if drop.stage == stage), None)
 
 
 def taken(outcome: Outcome, stage: Stage, read: Callable[[Any, S], R], of: S) -> R | Drop:

@@ -9,6 +9,7 @@ import click
 
 from character.cli.options import MESSAGE_FLAGS, command_of, configuration, refuse_unused
 from character.cli.printing import print_json, show_estimate
+from character.errors import UnusableModelError
 
 
 @command_of("run")
@@ -33,3 +34,5 @@ def command(constitution: Path, out: Path, **flags: Any) -> None:
         print_json(summary.model_dump(mode="json"))
     else:
         print_closing(summary)
+    if not summary.pairs:
+        raise UnusableModelError(summary.advice or "no pair came of this run.")

@@ -47,6 +47,11 @@ class Trait(Record):
         """Return the trait as prompts show it: JSON-native, without empty fields and its questions."""
         return {key: value for key, value in self.fields().items() if key != "questions"}
 
+    def texts(self, *, questions: bool = True) -> tuple[str, ...]:
+        """Return all that is written of the trait but its name, with its ``questions`` or without."""
+        said = (self.description, self.statement, self.clarification, self.not_, self.opposite)
+        return (*said, *self.examples, *(self.questions if questions else ()))
+
     def fields(self) -> dict[str, Any]:
         """Return the trait as files show it: JSON-native, without empty fields and the usual target."""
         data: dict[str, Any] = self.model_dump(mode="json", by_alias=True)

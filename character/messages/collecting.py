@@ -10,6 +10,7 @@ from character.constitution import Trait
 from character.messages.diverse import select_spread
 from character.messages.lengths import is_wrong_length, length_band
 from character.messages.near_duplicates import NearDuplicates
+from character.messages.unfit import unfit
 from character.records import Drop, Kind, Message, MessageBatch, Turn, Usage
 
 
@@ -74,6 +75,9 @@ class Collected:
             return self.drop("empty", "a message without text")
         if len(texts) != self.turns:
             return self.drop("wrong_turns", f"{len(texts)} turns instead of {self.turns}: {texts[-1][:60]}")
+        reason, found = unfit(texts[-1], self.trait)
+        if reason:
+            return self.drop(reason, found)
         repeats = self._seen.find(texts[-1])
         if repeats:
             return self.drop(repeats, texts[-1][:80])

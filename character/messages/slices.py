@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from character.backends.drivers import Steps, adrive
 from character.backends.own_steps import (
     STEP_FAULTS,
     STEP_INVALID,
+    UNREADABLE,
     WORTH_ANOTHER_SITTING,
     Outcome,
     StepCall,
+    remedy,
 )
 from character.constitution import Constitution, Trait
-from character.errors import InvalidReplyError, StepFailedError
+from character.errors import InvalidReplyError, StepFailedError, UnusableModelError
 from character.inputs import as_batch
 from character.messages.generator import NUM_SHOWN, language_of
 from character.messages.near_duplicates import NearDuplicates
@@ -115,6 +117,7 @@ class MessageSlices:
             self._batch(outcome, kind, count)
             for (kind, count), outcome in zip(asked.items(), results, strict=True)
         ]
+        self._check_model(batches)
         lost = [fault for batch in batches if not batch.messages and (fault := _fault_of(batch))]
         if len(lost) == len(batches):
             raise StepFailedError(
@@ -147,6 +150,19 @@ class MessageSlices:
             usage=self.state.usage + usage,
         )
         return MessageBatch(messages=tuple(new), drops=tuple(drops), usage=usage)
+
+    def _check_model(self, batches: Sequence[MessageBatch]) -> None:
+        """Raise UnusableModelError where the first slice has nothing, for one reason that is the model's."""
+        lost = [drop for batch in batches for drop in batch.drops if not drop.recovered]
+        reasons = {drop.reason for drop in lost} - {"refills_exhausted"}
+        if self.state.number or any(batch.messages for batch in batches) or len(reasons) != 1:
+            return
+        drop = next(drop for drop in lost if drop.reason in reasons)
+        if drop.reason in UNREADABLE:
+            raise UnusableModelError(
+                f"the model wrote no message of {self._trait.name}, by {drop.reason}: {drop.detail}",
+                fix=remedy(drop.reason),
+            )
 
     def generated(self, kind: Kind, count: int, shown: Iterable[str]) -> Steps[MessageBatch]:
         """Make so many messages of a kind where these were made before, and keep none in mind."""

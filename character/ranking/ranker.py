@@ -61,8 +61,8 @@ class Ranker(RecipeModule):
 
     A reply that cannot be read, or that breaks its scale, is asked for again with the fault shown, at most
     ``max_reasks`` times; then the ranking is unranked, because a pass that is missing leaves the orders
-    unbalanced. Where at least half of the replies find that no reply to the message can show the trait, the
-    ranking is unsuitable.
+    unbalanced. Where every reply finds that no reply to the message can show the trait, the ranking is
+    unsuitable; where only some do, the others stand, and it is counted.
     """
 
     _kept = ("strategy", "passes", "max_reasks", "calibration", *_PASSING)
@@ -291,10 +291,9 @@ class _Bench:
         return sums
 
     def is_unsuitable(self) -> bool:
-        """Whether half of the replies or more found it unsuitable, or nobody judged some candidate."""
-        silent = sum(done is None for done in self.done.values())
+        """Whether every reply found it unsuitable, or nobody judged some candidate."""
         judged = {index for done in self.passes() for index in done.shown}
-        return 2 * silent >= len(self.done) or len(judged) < self.number
+        return len(judged) < self.number
 
     def combine(self) -> None:
         self.combined = combine(self.passes(), self.number, method=self.method)
@@ -329,3 +328,8 @@ class _Bench:
         for number, fault, detail in self.faults:
             message, recovered = self.message.id, number in self.done
             yield Drop(stage="ranking", reason=fault, detail=detail, message_id=message, recovered=recovered)
+        for done in self.done.values():
+            if done is None and not self.is_unsuitable():
+                yield Drop(
+                    stage="ranking", reason="called_unsuitable", message_id=self.message.id, recovered=True
+                )

@@ -14,7 +14,14 @@ from character.constitution import Trait
 from character.records import Message
 from character.responses.filter_patterns import is_meta, leaked_model, named_trait, speaks_of_languages
 from character.responses.scripts import is_in_script
-from character.text import count_tokens, is_refusal, jaccard, shingles
+from character.text import (
+    NEAR_DUPLICATE_JACCARD,
+    copied_from,
+    count_tokens,
+    is_refusal,
+    jaccard,
+    shingles,
+)
 
 NEAR_IDENTICAL_JACCARD = 0.9
 """Jaccard similarity of character 3-grams from which a candidate repeats another one of its message."""
@@ -37,8 +44,9 @@ def unusable(
     for no other); ``model_leak`` (claims to be a model that is sold under another name than
     ``assistant_name``, or to be trained by its maker); ``meta`` (talks of its instructions or its assigned
     character); ``names_trait`` (calls itself by the trait's name, which only messages of the kind
-    ``self_reflection`` invite); ``identical`` and ``near_identical`` to one of the texts ``kept``.
-    ``detail`` quotes what was found.
+    ``self_reflection`` invite); ``copies_trait`` (has a stretch of the trait's own text, longer than a
+    quotation); ``copies_message`` (says the message over again); ``identical`` and ``near_identical`` to one
+    of the texts ``kept``. ``detail`` quotes what was found.
     """
     if not text.strip():
         return "empty", "a reply without text"
@@ -55,7 +63,19 @@ def unusable(
     ):
         if words:
             return reason, words
+    for reason, copied in (
+        ("copies_trait", copied_from(text, trait.texts(questions=False))),
+        ("copies_message", text[:80] if _is_echo(text, message.text) else ""),
+    ):
+        if copied:
+            return reason, copied
     return _repeats(text, kept)
+
+
+def _is_echo(text: str, asked: str) -> bool:
+    """Whether a reply is the message over again, with little besides."""
+    near = _SIMILAR_LENGTH * len(text) <= len(asked)
+    return near and jaccard(_shingles(text), _shingles(asked)) >= NEAR_DUPLICATE_JACCARD
 
 
 def is_wrong_language(text: str, message: Message) -> bool:

@@ -16,7 +16,13 @@ from character.backends.own_models import with_configured_lm
 from character.backends.own_steps import STEP_FAULTS, WORTH_ANOTHER_SITTING, FailureWatch
 from character.config import Config, ConfigSource, as_config
 from character.constitution import Constitution, Trait
-from character.errors import BudgetReachedError, CharacterError, InputError, StepFailedError
+from character.errors import (
+    BudgetReachedError,
+    CharacterError,
+    InputError,
+    StepFailedError,
+    UnusableModelError,
+)
 from character.inputs import as_constitution, spelled_out
 from character.messages.files import MessageSource, as_source
 from character.program import CharacterProgram, lending
@@ -304,7 +310,7 @@ class _Run:
             self._slots.release()
         try:
             self._watch.see(rollout)
-        except StepFailedError as error:
+        except (StepFailedError, UnusableModelError) as error:
             self._stop_by(error)
 
     async def _rollout(self, message: Message, trait: Trait) -> Rollout:

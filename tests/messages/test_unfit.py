@@ -1,0 +1,72 @@
+"""What no user would send is dropped with its reason, and what looks like it and is a message stays."""
+
+from __future__ import annotations
+
+import dspy
+import pytest
+from fake_server import FakeServer, backend_at, chat
+
+from character import MessageGenerator, Trait, build_lm
+from character.messages.unfit import unfit
+from character.text import copied_from
+
+PATIENCE = Trait(
+    name="patience",
+    description="Takes the time that an explanation needs and stays at ease when it has to be said once more.",
+    statement="I would rather go over a thing once more than leave somebody behind with half of it.",
+    questions=("You have told me twice how to fold the map, could we try it once more?",),
+)
+ZH = Trait(name="耐心", description="讲一件事时肯花它需要的时间，同一句话要说第三遍、第四遍，心里也不着急。")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[The user frowns at the map and sighs.]", "stage_direction"),
+        ("（用户皱着眉头看地图。）", "stage_direction"),
+        ("*sighs and turns the map over*", "stage_direction"),
+        ("The user asks for the third time how the map is folded, and shows frustration.", "narration"),
+        ("用户询问地图怎么折，显得很着急。", "narration"),
+        ("Of course! First lay it flat. Let me know if you have any further questions!", "assistant_reply"),
+        ("当然可以！先把地图摊平。如果您还有问题，随时告诉我。", "assistant_reply"),
+        (f"{PATIENCE.statement} The bus was late.", "copies_trait"),
+        (f"{PATIENCE.questions[0]} It rained.", "copies_trait"),
+    ],
+)
+def test_what_no_user_would_send_has_its_reason(text: str, reason: str) -> None:
+    assert unfit(text, PATIENCE)[0] == reason
+
+
+def test_copies_are_found_in_chinese_too() -> None:
+    assert unfit(f"{ZH.description}公交车晚点了。", ZH)[0] == "copies_trait"
+    assert unfit("同一句话要说第三遍，你烦不烦？", ZH) == ("", "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The user sees a blank page after login, how do I fix it?",
+        "The user manual says to hold both buttons. Which two?",
+        "Of course I tried that already, and it still drips.",
+        "[urgent] my tap drips, what now?",
+        "I would rather go over it once more, if you have the time.",
+        "用户名改不了，我该怎么办？",
+    ],
+)
+def test_a_message_that_looks_like_one_of_these_stays(text: str) -> None:
+    assert unfit(text, PATIENCE) == ("", "")
+
+
+def test_a_phrase_is_no_copy_and_a_stretch_is() -> None:
+    assert copied_from("You will not walk off with half of it.", PATIENCE.texts()) == ""
+    assert copied_from("As they say, go over a thing once more than leave somebody behind.", PATIENCE.texts())
+    assert copied_from("could we try it once more?", PATIENCE.texts()) == ""
+
+
+def test_such_a_message_is_dropped_and_another_one_asked_for(server: FakeServer) -> None:
+    replies = iter(["[The user sighs.]", "Where does the key go?"])
+    server.script = lambda _request: chat(messages=f'["{next(replies)}"]')
+    with dspy.context(lm=build_lm(backend_at(server))):
+        made = MessageGenerator()(PATIENCE, num_messages=1)
+    assert [message.text for message in made.messages] == ["Where does the key go?"]
+    assert [drop.reason for drop in made.drops] == ["stage_direction"]

@@ -1,0 +1,114 @@
+"""A run stops where nothing that its model says can be used, and one that ends without a pair is no success."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dspy
+import pytest
+from fake_server import FakeServer, backend_at, chat, cut_off
+from own_parts import QUESTIONS, batches
+
+from character import Config, Constitution, Message, MessageBatch, Ranker, Trait, build_lm, run
+from character.errors import UnusableModelError
+
+MANY = {
+    "patience": MessageBatch(
+        messages=tuple(
+            Message.of(f"{text} ({number})", trait="patience") for text in QUESTIONS for number in range(9)
+        )
+    )
+}
+GOOD = chat(reasoning="r", suitable="True", scores="[9, 5, 1]")
+
+
+def _config(server: FakeServer) -> Config:
+    return Config.model_validate(
+        {
+            "concurrency": 4,
+            "responses": {"candidates": 3},
+            "ranking": {"passes": 1, "max_passes": 1},
+            "backends": {"default": backend_at(server).model_dump(exclude_unset=True)},
+        }
+    )
+
+
+def _is_ranking(request: dict[str, Any]) -> bool:
+    return "scores" in str(request["messages"][0])
+
+
+def _replies(rank: Callable[[], Any], respond: Callable[[int], Any]) -> Callable[[dict[str, Any]], Any]:
+    numbers = iter(range(10_000))
+    return lambda request: rank() if _is_ranking(request) else respond(next(numbers))
+
+
+def _answer(number: int) -> str:
+    return chat(response=f"Start with step {number * 7919 % 1000}, then look at part {number} of it.")
+
+
+@pytest.mark.parametrize(
+    ("rank", "respond", "said", "advice"),
+    [
+        (lambda: "They are all lovely.", _answer, "They are all lovely", "another model"),
+        (lambda: cut_off(chat(reasoning="Wait, but then again, " * 9)), _answer, "cut_off", "max_tokens"),
+        (
+            lambda: GOOD,
+            lambda _n: chat(response="I'm sorry, but I can't help with that."),
+            "refusal",
+            "declines",
+        ),
+    ],
+)
+def test_a_model_that_cannot_be_used_stops_the_run_early_with_its_words_and_what_to_do(
+    server: FakeServer,
+    constitution: Constitution,
+    tmp_path: Path,
+    rank: Any,
+    respond: Any,
+    said: str,
+    advice: str,
+) -> None:
+    server.script = _replies(rank, respond)
+    with pytest.raises(UnusableModelError, match=said) as raised:
+        run(constitution.only(["patience"]), tmp_path / "run", _config(server), messages=MANY)
+    assert advice in raised.value.fix
+    assert raised.value.exit_code == 5
+    assert len(server.requests) < 150
+
+
+def test_a_habit_that_begins_later_stops_the_run_too(
+    server: FakeServer, constitution: Constitution, tmp_path: Path
+) -> None:
+    ranked = iter(range(10_000))
+    server.script = _replies(lambda: GOOD if next(ranked) < 8 else "No more of this.", _answer)
+    with pytest.raises(UnusableModelError, match="25 messages in a row"):
+        run(constitution.only(["patience"]), tmp_path / "run", _config(server), messages=MANY)
+
+
+def test_a_command_whose_run_made_no_pair_does_not_end_well(server: FakeServer, tmp_path: Path) -> None:
+    server.script = _replies(lambda: chat(reasoning="r", suitable="True", scores="[5, 5, 5]"), _answer)
+    (tmp_path / "c.json").write_text('[{"trait": "patience", "description": "takes its time"}]')
+    (tmp_path / "m.txt").write_text("\n".join(QUESTIONS[:3]))
+    (tmp_path / "c.toml").write_text(
+        f'[ranking]\npasses = 1\n[backends.default]\nmodel = "openai/fake"\napi_base = "{server.url}"\n'
+    )
+    flags = ["--out", "run", "--config", "c.toml", "--messages", "m.txt", "--candidates", "3"]
+    command = [sys.executable, "-m", "character", "run", "c.json", *flags]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 5
+    assert "No pair came of this run. Most often lost: tie in pairs" in done.stderr
+
+
+def test_unsuitable_is_no_single_vote(server: FakeServer) -> None:
+    votes = iter(["True", "False"] * 9)
+    server.script = lambda _request: chat(reasoning="r", suitable=next(votes), scores="[9, 5, 1]")
+    trait, texts = Trait(name="patience", description="Takes its time."), ["One.", "Two.", "Three."]
+    with dspy.context(lm=build_lm(backend_at(server, max_in_flight=1))):
+        ranking = Ranker(2, max_passes=2)(batches(1)["patience"].messages[0], texts, trait)
+    assert ranking.status == "ranked"
+    assert len(ranking.passes) == 1
+    assert [(drop.reason, drop.recovered) for drop in ranking.drops] == [("called_unsuitable", True)]
