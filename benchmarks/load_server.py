@@ -235,6 +235,8 @@ def _completion(body: bytes, *, text: str | None = None, finish_reason: str = "s
     request = json.loads(body)
     number = request.get("n") or 1
     contents = [_reply(request, i) if text is None else text for i in range(number)]
+    if finish_reason == "length":  # it ends before its closing header
+        contents = [content.split("[[ ## completed")[0] for content in contents]
     choices = [
         {"index": i, "finish_reason": finish_reason, "message": {"role": "assistant", "content": content}}
         for i, content in enumerate(contents)
