@@ -106,8 +106,9 @@ class CharacterAdapter(dspy.ChatAdapter):
             found = find_fields(text, *names)
             if thoughts and not text.strip():
                 inside = find_fields(thoughts, *names)
-                found = inside if inside.closed else found
-                habits.append("the whole reply among the thoughts")
+                if inside.closed:
+                    found = inside
+                    habits.append("the whole reply among the thoughts")
         except TwiceError as error:
             raise _unreadable(signature, completion, f"The field {error} occurs twice.") from None
         return found, [*habits, *([found.form] if found.form else [])]

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from character.backends.drivers import Branch, ModuleCall, Steps, adrive, aparallel
-from character.backends.own_steps import FailureWatch
+from character.backends.own_steps import STEP_FAULTS, FailureWatch
 from character.config import BackendConfig, Config
 from character.constitution import Constitution, Trait
 from character.evaluation.choices.chooser import TraitChooser
@@ -277,7 +277,8 @@ class Probing:
 
     def _watched(self, task: ProbeTask) -> Steps[Probed]:
         probed = yield from self._steps.probed(task)
-        self._watch.see(Rollout(message=probed.message, drops=probed.drops))
+        faults = tuple(drop for drop in probed.drops if drop.reason in STEP_FAULTS)  # of parts of one's own
+        self._watch.see(Rollout(message=probed.message, drops=faults))
         return probed
 
     async def choices(self, probed: Sequence[Probed]) -> list[Choice]:
