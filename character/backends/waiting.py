@@ -42,6 +42,10 @@ def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:
     raise RuntimeError("a coroutine that was to block has waited for an event loop")
 
 
+_THREADS = concurrent.futures.ThreadPoolExecutor(1024, "character-step")
+"""Threads for what somebody else wrote: it may wait for calls that need those of the event loop."""
+
+
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Do as ``asyncio.to_thread``, which hangs where the function raises StopIteration or GeneratorExit."""
 
@@ -51,7 +55,8 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
         except (StopIteration, GeneratorExit) as error:
             raise RuntimeError(f"{type(error).__name__} was raised") from error
 
-    return await asyncio.to_thread(call)
+    context = contextvars.copy_context()
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, context.run, call)
 
 
 def run_to_end(work: Callable[[], Awaitable[T]]) -> T:
