@@ -17,7 +17,7 @@ from dspy import lm15
 
 from character.backends.plain_errors import unavailable
 from character.backends.secrets import first_line
-from character.backends.waiting import Turn, Waiting
+from character.backends.waiting import Turn, Waiting, set_turn
 from character.config import BackendConfig
 from character.errors import BackendUnavailableError
 
@@ -50,10 +50,11 @@ def was_sent(error: lm15.LM15Error) -> bool:
 
 @dataclass
 class Health:
-    """What a backend has answered lately, over all calls in flight.
+    """What a backend has answered lately, over all calls in flight, whatever threads or loops they come from.
 
     ``not_before`` is when the server wants to be asked again (monotonic seconds), ``refusals`` counts refused
-    keys in a row, ``given_up`` calls in a row that failed for good.
+    keys in a row, ``given_up`` calls in a row that failed for good. ``queue`` holds the turns of calls that
+    wait for one of those ``in_flight`` to end, ``paces`` the rates; both are kept under the ``lock``.
     """
 
     config: BackendConfig
@@ -63,6 +64,12 @@ class Health:
     last_cut: float = -math.inf
     refusals: int = 0
     given_up: int = 0
+    in_flight: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    queue: deque[Turn] = field(default_factory=deque, repr=False)
+
+    def __post_init__(self) -> None:
+        self.paces = _paces(self.config)
 
     def succeeded(self) -> None:
         """Note a reply: counts of failures start anew and the limit grows by one call per round of calls."""
@@ -139,15 +146,12 @@ class Attempts:
 class Gate:
     """Lets calls through: as many at once as the health allows, and within the rate limits.
 
-    One gate is for all threads, or for the tasks of one event loop.
+    One gate is for all threads, or for the tasks of one event loop; the gates of a backend share its places
+    and its rates.
     """
 
     def __init__(self, health: Health, waiting: Waiting) -> None:
         self.health, self.waiting = health, waiting
-        self.in_flight = 0
-        self._lock = threading.Lock()
-        self._queue: deque[Turn] = deque()
-        self._paces = _paces(health.config)
 
     async def enter(self, tokens: int) -> None:
         """Wait until a call of about this many tokens may be sent."""
@@ -160,7 +164,7 @@ class Gate:
         try:
             while (pause := self.health.not_before - time.monotonic()) > 0:
                 await self.waiting.sleep(pause)
-            if self._paces and (pause := self._keep_pace(tokens)) > 0:
+            if self.health.paces and (pause := self._keep_pace(tokens)) > 0:
                 await self.waiting.sleep(pause)
         except BaseException:
             self.leave()
@@ -168,39 +172,36 @@ class Gate:
 
     def leave(self) -> None:
         """Make room for the next call."""
-        with self._lock:
-            self.in_flight -= 1
+        with self.health.lock:
+            self.health.in_flight -= 1
             self._wake()
 
     def _take_place(self) -> Turn | None:
         """Take a free place and return None; return the turn to wait for where there is none."""
-        with self._lock:
-            if self.in_flight < int(self.health.limit):
-                self.in_flight += 1
+        with self.health.lock:
+            if self.health.in_flight < int(self.health.limit):
+                self.health.in_flight += 1
                 return None
             turn = self.waiting.new_turn()
-            self._queue.append(turn)
+            self.health.queue.append(turn)
             return turn
 
     def _hand_back(self, turn: Turn) -> None:
         """Wait no more, and let another have the place where one was given meanwhile."""
-        with self._lock:
+        with self.health.lock:
             turn.cancel()
             self._wake()
 
     def _wake(self) -> None:
-        free = int(self.health.limit) - self.in_flight
-        while free > 0 and self._queue:
-            turn = self._queue.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                free -= 1
+        free = int(self.health.limit) - self.health.in_flight
+        while free > 0 and self.health.queue:
+            free -= set_turn(self.health.queue.popleft())
 
     def _keep_pace(self, tokens: int) -> float:
         """Count a call, and return the seconds until it is within all rates."""
-        with self._lock:
+        with self.health.lock:
             now = time.monotonic()
-            return max(pace.take(float(tokens) if counts else 1.0, now) for pace, counts in self._paces)
+            return max(pace.take(float(tokens) if counts else 1.0, now) for pace, counts in self.health.paces)
 
 
 class Pace:

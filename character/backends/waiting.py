@@ -46,6 +46,32 @@ _THREADS = concurrent.futures.ThreadPoolExecutor(1024, "character-step")
 """Threads for what somebody else wrote: it may wait for calls that need those of the event loop."""
 
 
+def set_turn(turn: Turn) -> bool:
+    """Tell whoever waits for a turn, in whatever thread or loop, that it came; False where nobody waits."""
+    if turn.done():
+        return False
+    if isinstance(turn, concurrent.futures.Future) or turn.get_loop() is _running_loop():
+        turn.set_result(None)
+        return True
+    try:
+        turn.get_loop().call_soon_threadsafe(_set, turn)
+    except RuntimeError:  # the loop is closed
+        return False
+    return True
+
+
+def _set(turn: Turn) -> None:
+    if not turn.done():
+        turn.set_result(None)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Do as ``asyncio.to_thread``, which hangs where the function raises StopIteration or GeneratorExit."""
 

@@ -103,7 +103,7 @@ def test_a_task_that_is_cancelled_while_it_waits_leaves_its_turn_to_the_next() -
         first.cancel()
         await asyncio.wait_for(second, 1)
         assert first.cancelled()
-        assert gate.in_flight == 0
+        assert gate.health.in_flight == 0
         return through
 
     assert asyncio.run(three()) == ["second"]
@@ -115,10 +115,10 @@ def test_a_task_that_is_cancelled_on_its_place_gives_it_back() -> None:
         gate.health.busy(60.0)
         task = asyncio.create_task(gate.enter(1))
         await asyncio.sleep(0)
-        assert gate.in_flight == 1
+        assert gate.health.in_flight == 1
         task.cancel()
         await asyncio.wait([task])
-        return gate.in_flight
+        return gate.health.in_flight
 
     assert asyncio.run(wait_for_the_server()) == 0
 
@@ -130,7 +130,7 @@ def test_threads_and_tasks_pass_the_same_gate_and_never_more_at_once_than_allowe
         async def pass_through(gate: Gate = gate) -> None:
             nonlocal most
             await gate.enter(1)
-            most = max(most, gate.in_flight)
+            most = max(most, gate.health.in_flight)
             await gate.waiting.sleep(0.001)
             gate.leave()
 
@@ -138,7 +138,7 @@ def test_threads_and_tasks_pass_the_same_gate_and_never_more_at_once_than_allowe
             parallel([lambda: run_blocking(pass_through())] * 40)
         else:
             asyncio.run(_all(pass_through, 40))
-        assert (gate.in_flight, most) == (0, 3)
+        assert (gate.health.in_flight, most) == (0, 3)
 
 
 async def _all(function: Callable[[], Coroutine[Any, Any, None]], number: int) -> None:
