@@ -12,7 +12,7 @@ from dspy.adapters.utils import apply_output_field_defaults, format_field_value
 from dspy.utils.exceptions import AdapterParseError
 
 from character.backends.observe import note_reading
-from character.backends.reading.apart import set_apart, without_tokens
+from character.backends.reading.reasoning import split_reasoning, strip_template_tokens
 from character.backends.reading.sections import Sections, TwiceError, find_fields
 from character.backends.reading.values import read_loosely, read_value, shape_of
 
@@ -97,8 +97,8 @@ class CharacterAdapter(dspy.ChatAdapter):
         self, signature: type[dspy.Signature], wanted: Mapping[str, Any], completion: str
     ) -> tuple[Sections, list[str]]:
         """Return where the fields of a reply are, with what is no part of it set apart, and its habits."""
-        said, thoughts = set_apart(completion)
-        text = without_tokens(said)
+        said, thoughts = split_reasoning(completion)
+        text = strip_template_tokens(said)
         habits = ["thoughts before the reply"] * bool(thoughts) + ["template tokens"] * (text != said)
         needed = {name for name, field in wanted.items() if field.is_required()}
         names = (tuple(wanted), needed, signature.input_fields.keys())
@@ -124,8 +124,8 @@ class CharacterAdapter(dspy.ChatAdapter):
         """Return the value of a field, and note where it was written in another way than asked for."""
         name, field = named
         if field.annotation is str:
-            said, thoughts = set_apart(text)
-            plain = without_tokens(said).strip() if name != "reasoning" else text
+            said, thoughts = split_reasoning(text)
+            plain = strip_template_tokens(said).strip() if name != "reasoning" else text
             habits += ["thoughts before the reply"] * bool(thoughts)
             return plain
         try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from character.runs.progress import Telling, cost_text, telling
+from character.runs.progress import ProgressCallback, cost_text, reporting
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -103,8 +103,8 @@ def live_bar(
         disable=not (shown and console.is_terminal),
     )
     task = bar.add_task(description, total=total, note="")
-    in_log: Telling[str] = None if shown and bar.disable else False
-    with bar, telling(in_log, description) as log:
+    in_log: ProgressCallback[str] = None if shown and bar.disable else False
+    with bar, reporting(in_log, description) as log:
 
         def move(
             completed: float, *, description: str | None = None, total: float | None = None, note: str = ""

@@ -23,7 +23,7 @@ from character.config import Config
 from character.constitution import Constitution
 from character.locale import listed, report_language
 from character.records import PreferencePair, Usage
-from character.runs.progress import RunState, Telling, count_text, telling
+from character.runs.progress import ProgressCallback, RunState, count_text, reporting
 from character.runs.summary import RunSummary
 
 _STAGES = ("messages", "responses", "ranking", "pairs")
@@ -62,8 +62,8 @@ def run_display(constitution: Constitution, config: Config) -> Iterator[Callable
         line.plain = state.details()
         log(state)
 
-    in_log: Telling[RunState] = False if console.is_terminal else None
-    with telling(in_log, "character run") as log:
+    in_log: ProgressCallback[RunState] = False if console.is_terminal else None
+    with reporting(in_log, "character run") as log:
         try:
             yield show
         finally:

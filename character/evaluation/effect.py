@@ -30,7 +30,7 @@ from character.records import Drop, MessageBatch
 from character.runs.event_loop import run_on_own_loop
 from character.runs.identity import prompts_of
 from character.runs.program_identity import program_identity
-from character.runs.progress import Telling, telling
+from character.runs.progress import ProgressCallback, reporting
 from character.runs.session import FolderKind, Session
 from character.text import stable_seed
 
@@ -82,7 +82,7 @@ class EffectOptions(TypedDict, total=False):
     unlike: Sequence[str]
     responder: ResponderStep | None
     gauge: JudgeStep | None
-    on_progress: Telling[EvaluationProgress]
+    on_progress: ProgressCallback[EvaluationProgress]
     messages_per_trait: int
     neutral_messages: int
     pressed_messages: int
@@ -203,7 +203,7 @@ async def _evaluate(plan: EvaluationPlan, out: Path) -> EffectResult:
 
 async def _probed(plan: EvaluationPlan, session: Session) -> tuple[list[Probed], list[Drop], list[Choice]]:
     lms = session.lms(plan.models)
-    with telling(plan.on_progress, f"effect {session.folder}") as tell:
+    with reporting(plan.on_progress, f"effect {session.folder}") as tell:
         probing = Probing(plan, lms, session.store, tell)
         try:
             async with session.working(probing.stop):

@@ -28,7 +28,7 @@ from character.messages.generator import MessageGenerator
 from character.pairs.feature_words import TraitWords, words_of_trait
 from character.protocols import JudgeStep, ResponderStep
 from character.records import Drop, Message, MessageBatch, Rollout, Usage
-from character.runs.progress import Telling, usage_texts
+from character.runs.progress import ProgressCallback, usage_texts
 from character.store.run_store import RunStore
 from character.text import stable_seed
 
@@ -70,7 +70,7 @@ class EvaluationPlan:
     preference: PreferenceJudge | None = None
     responder: ResponderStep | None = None
     gauge: JudgeStep | None = None
-    on_progress: Telling[EvaluationProgress] = None
+    on_progress: ProgressCallback[EvaluationProgress] = None
 
     def judged_as(self, trait: Trait) -> Trait:
         """Return a trait as the judge is told of it: in the yardstick's words where that has the name."""

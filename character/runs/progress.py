@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar
 from character.records import Usage
 
 S = TypeVar("S")
-Telling = Callable[[S], None] | Literal[False] | None
+ProgressCallback = Callable[[S], None] | Literal[False] | None
 """What is told how far work is: a function, None for a line on stderr, or False for nobody."""
 _EVERY_S = {"terminal": 0.25, "notebook": 1.0, "log": 30.0}
 
@@ -67,7 +67,7 @@ class RunState:
 
 
 @contextmanager
-def telling(on_progress: Telling[S], work: str) -> Iterator[Callable[[S], None]]:
+def reporting(on_progress: ProgressCallback[S], work: str) -> Iterator[Callable[[S], None]]:
     """Yield what to call with each new state of the work: the function given, or what shows it as a line.
 
     The line changes in place in a terminal and in a notebook; elsewhere one is written every half minute, so

@@ -34,7 +34,7 @@ from character.runs.event_loop import run_on_own_loop
 from character.runs.identity import run_identity
 from character.runs.program_identity import noting_changes, program_identity
 from character.runs.programs import OwnProgram, driven, is_driven_by_steps
-from character.runs.progress import RunState, Telling, telling
+from character.runs.progress import ProgressCallback, RunState, reporting
 from character.runs.session import FolderKind, Session
 from character.runs.slices import StoredSlices
 from character.runs.summary import RunSummary, summarize
@@ -59,7 +59,7 @@ class RunOptions(TypedDict, total=False):
     traits: Sequence[str]
     program: Any
     reuse: Sequence[Path | str]
-    on_progress: Telling[RunState]
+    on_progress: ProgressCallback[RunState]
 
 
 @overload
@@ -171,7 +171,7 @@ async def _sitting(plan: _Plan, out: Path | str, options: RunOptions) -> RunSumm
             session.log.write("ranker", note=note)
         lms = session.lms()
         program = driven(own, keep_ranker(session.folder, config), lms)
-        tells = telling(options.get("on_progress"), f"run {out}")
+        tells = reporting(options.get("on_progress"), f"run {out}")
         with lending(lms), noting_changes(own, made_by, session.store), tells as tell:
             await _Run(session, plan, program, tell).sit()
         session.log.write("finished", **session.store.counts())

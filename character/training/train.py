@@ -10,7 +10,7 @@ from typing import Any, TypedDict, Unpack
 from character.config import ConfigSource, TrainConfig, as_config, with_section
 from character.exports.run_data import rebuilt_pairs, run_data
 from character.inputs import spelled_out
-from character.runs.progress import Telling, telling
+from character.runs.progress import ProgressCallback, reporting
 from character.runs.session import reading
 from character.training.card import write_card
 from character.training.methods import MethodName
@@ -49,7 +49,7 @@ class TrainOptions(TypedDict, total=False):
     pairs: Mapping[str, Any]
     overwrite: bool
     go: bool
-    on_progress: Telling[TrainingState]
+    on_progress: ProgressCallback[TrainingState]
 
 
 @spelled_out(TrainOptions)
@@ -84,7 +84,7 @@ def train(
             report = prepare(method, source, out, config.train, seed=seed, pairs=pairs, overwrite=overwrite)
     if not go:
         return TrainResult(report, None)
-    with telling(options.get("on_progress"), f"trl {method}") as tell:
+    with reporting(options.get("on_progress"), f"trl {method}") as tell:
         figures = run_recipe(out, on_progress=tell)
     write_card(report)
     return TrainResult(report, figures)

@@ -29,7 +29,7 @@ from character.locale import Language
 from character.ranking.saved import build_ranker, ranker_fingerprint
 from character.report import write
 from character.runs.identity import prompts_of
-from character.runs.progress import Telling, telling
+from character.runs.progress import ProgressCallback, reporting
 from character.runs.session import FolderKind, Session
 from character.tuning.estimate import estimate_tuning
 from character.tuning.page import optimization_page
@@ -102,7 +102,7 @@ class OptimizeOptions(TypedDict, total=False):
     level: float
     uses_length: bool
     language: Language | None
-    on_progress: Telling[TuningProgress]
+    on_progress: ProgressCallback[TuningProgress]
 
 
 @overload
@@ -176,7 +176,7 @@ def _tuned(
     labelled: LabelledSet,
     out: Path | str,
     config: Config,
-    on_progress: Telling[TuningProgress],
+    on_progress: ProgressCallback[TuningProgress],
 ) -> Optimized:
     asked = config.optimize.model_dump(include=set(_ASKED))
     judge = judge_name(config)
@@ -186,7 +186,7 @@ def _tuned(
         if done := _finished(session, ranker):
             done.write_report(config.optimize.language)
             return done
-        with telling(on_progress, f"optimize {out}") as tell, _log_into(session.folder / LOG_NAME):
+        with reporting(on_progress, f"optimize {out}") as tell, _log_into(session.folder / LOG_NAME):
             result = optimize_ranker(
                 ranker,
                 labelled,

@@ -12,8 +12,8 @@ import pytest
 from dspy.utils.exceptions import AdapterParseError
 
 from character.backends.adapter import CharacterAdapter
-from character.backends.reading.apart import set_apart, without_tokens
 from character.backends.reading.cleaning import clean_messages, clean_reply
+from character.backends.reading.reasoning import split_reasoning, strip_template_tokens
 from signatures.messages import GenerateMessages
 from signatures.ranking import RankResponses, ScoreResponse
 from signatures.responses import RespondInCharacter
@@ -223,8 +223,8 @@ def test_a_reply_that_speaks_of_such_things_stays_as_it_is(text: str) -> None:
     found = _read(RespondInCharacter, f"[[ ## response ## ]]\n{text}\n\n[[ ## completed ## ]]")
     assert found == {"response": text}
     assert clean_reply(text, trait="patience") == (text, [])
-    assert set_apart(text) == (text, "")
-    assert without_tokens(text) == text
+    assert split_reasoning(text) == (text, "")
+    assert strip_template_tokens(text) == text
 
 
 @pytest.mark.parametrize(

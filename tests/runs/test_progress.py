@@ -54,8 +54,8 @@ def test_a_log_gets_a_line_now_and_then_with_counts_and_cost(monkeypatch: pytest
     monkeypatch.setitem(progress._EVERY_S, "log", 0.01)
     monkeypatch.setattr(sys, "stderr", log := io.StringIO())
     state = RunState(messages_wanted=9, messages=9, finished=3, pairs=5, usage=Usage(calls=40))
-    silent: progress.Telling[RunState] = None
-    with progress.telling(silent, "run here") as tell:
+    silent: progress.ProgressCallback[RunState] = None
+    with progress.reporting(silent, "run here") as tell:
         tell(state)
         while log.getvalue().count("\n") < 3:
             time.sleep(0.01)

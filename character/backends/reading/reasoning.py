@@ -15,7 +15,7 @@ _SIGNS = re.compile(r"<[|/｜a-z]|\[/?T|\[/I|◁", re.IGNORECASE)
 _CODE = re.compile(r"```.*?(?:```|$)|`[^`\n]*`", re.DOTALL)
 
 
-def set_apart(text: str) -> tuple[str, str]:
+def split_reasoning(text: str) -> tuple[str, str]:
     """Return what a text says, and the thoughts that stood before it in tags.
 
     Tags are taken for such where the text begins with one, or where a closing one stands on a line of its own
@@ -32,7 +32,7 @@ def set_apart(text: str) -> tuple[str, str]:
     return (said if thoughts else text), "\n\n".join(thoughts)
 
 
-def without_tokens(text: str) -> str:
+def strip_template_tokens(text: str) -> str:
     """Return a text up to the token that ends the turn; one that is quoted in code, or spoken of, is none."""
     if not _SIGNS.search(text):
         return text
