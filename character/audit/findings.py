@@ -9,7 +9,7 @@ from character.audit.confounds import ConfoundScope, without_twins
 from character.audit.messages.findings import message_findings
 from character.audit.rankings import UNSURE
 from character.audit.records import AuditFinding, RunAudit
-from character.locale import listed, wording
+from character.locale import counted, listed, wording
 from character.pairs.balance import Balanced
 from character.pairs.confound_classifier import ConfoundClassifier
 from character.pairs.features import feature_word
@@ -90,9 +90,7 @@ def _state(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
     if not audit.num_pairs:
         yield say("no_pairs", "look")
     if audit.vetoed:
-        reasons = wording("drops", audit.language)
-        vetoed = (f"{reasons.get(reason, reason)} {number:,}" for reason, number in audit.vetoed.items())
-        yield say("vetoed", "note", counts=listed(vetoed, audit.language))
+        yield say("vetoed", "note", counts=counted(audit.vetoed, audit.language))
     if audit.rehearsal or (audit.second_opinion and audit.second_opinion.rehearsal):
         text = wording("report.page", audit.language)["rehearsal"]
         yield AuditFinding(code="rehearsal", weight="note", text=text)
