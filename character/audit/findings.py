@@ -56,6 +56,7 @@ def findings(audit: RunAudit) -> tuple[AuditFinding, ...]:
     if not audit.states.get("messages"):
         return (say("nothing", "look"),)
     every = [
+        *_copies(audit, say),
         *_state(audit, say),
         *_chosen_levels(audit, say),
         *_confounds(audit, say),
@@ -78,6 +79,14 @@ def _written(value: object, language: str) -> str:
     if isinstance(value, Number):
         return number_text(value, language)
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _copies(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
+    for code, copies in (("copied", audit.copied), ("unfit", audit.unfit)):
+        if copies.share:
+            weight = "look" if copies.kept or copies.share >= MANY_SET_ASIDE else "note"
+            counts = {name: counted(getattr(copies, name), audit.language) for name in ("dropped", "kept")}
+            yield say(code, weight, share=share(copies.share), number=copies.number, **counts)
 
 
 def _state(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:

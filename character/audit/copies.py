@@ -1,0 +1,72 @@
+"""How much of a run was copied: of its candidates and its messages, with those that no user would send."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from pydantic import Field
+
+from character.audit.messages.records import MessageAudit
+from character.constitution import Trait
+from character.messages.unfit import unfit
+from character.records import Message, Record, Rollout
+from character.responses.filters import copied
+
+OF_CANDIDATES = ("copies_trait", "copies_message", "identical", "near_identical")
+OF_MESSAGES = (
+    "stage_direction",
+    "narration",
+    "assistant_reply",
+    "copies_trait",
+    "duplicate",
+    "near_duplicate",
+)
+Drops = Sequence[Mapping[str, Mapping[str, int]]]
+"""What a run dropped, by stage and reason: lost, and made up for."""
+
+
+class Copies(Record):
+    """Copies among ``number`` texts that came: those ``dropped``, and those found in what was ``kept``.
+
+    Both are counted by reason, the words of the filters; of texts that repeat one another one is no copy.
+    ``share`` is that of all copies, in 0..1, None where nothing came.
+    """
+
+    number: int = 0
+    dropped: dict[str, int] = Field(default_factory=dict)
+    kept: dict[str, int] = Field(default_factory=dict)
+    share: float | None = None
+
+
+def copied_candidates(rollouts: Iterable[Rollout], traits: Mapping[str, Trait], drops: Drops) -> Copies:
+    """Return the copies among candidates: of their trait, of their message, of another one of it."""
+    seen: Counter[str] = Counter()
+    for rollout in rollouts:
+        texts = rollout.candidates.texts if rollout.candidates else []
+        message, trait = rollout.message, traits[rollout.message.trait]
+        seen.update(copied(text, message, trait, texts[:i])[0] for i, text in enumerate(texts))
+    return _copies("responses", OF_CANDIDATES, drops, seen)
+
+
+def unfit_messages(
+    messages: Iterable[Message], traits: Mapping[str, Trait], audit: MessageAudit, drops: Drops
+) -> Copies:
+    """Return the messages that no user would send, and those that repeat their trait or one another.
+
+    The trait's own questions, where they are the messages, are none.
+    """
+    generated = (message for message in messages if message.source != "constitution")
+    seen = Counter(unfit(message.text, traits[message.trait])[0] for message in generated)
+    repeats = [scope.repeats for scope in audit.by_trait.values()]
+    seen["near_duplicate"] = sum(each.messages - each.clusters for each in repeats)
+    seen[""] = audit.run.num_messages - sum(seen[reason] for reason in OF_MESSAGES)
+    return _copies("messages", OF_MESSAGES, drops, seen)
+
+
+def _copies(stage: str, reasons: Sequence[str], drops: Drops, seen: Counter[str]) -> Copies:
+    counts = {name: sum(each.get(stage, {}).get(name, 0) for each in drops) for name in reasons}
+    dropped = {name: number for name, number in counts.items() if number}
+    kept = {name: seen[name] for name in reasons if seen[name]}
+    number, copies = seen.total() + sum(dropped.values()), sum(dropped.values()) + sum(kept.values())
+    return Copies(number=number, dropped=dropped, kept=kept, share=copies / number if number else None)
