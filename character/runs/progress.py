@@ -50,6 +50,8 @@ class RunState:
     pairs: int = 0
     drops: Counter[str] = field(default_factory=Counter)
     usage: Usage = field(default_factory=Usage)
+    unsuitable: int = 0
+    note: str = ""
     stopping: bool = False
 
     def details(self) -> str:
@@ -57,6 +59,8 @@ class RunState:
         parts = [count_text(self.pairs, "pair"), *usage_texts(self.usage)]
         if self.drops:
             parts.append("dropped: " + ", ".join(f"{reason} {n}" for reason, n in self.drops.most_common(4)))
+        if self.note:
+            parts.append(self.note)
         if self.stopping:
             parts.append("stopping after what is in flight; Ctrl-C again stops now")
         return " · ".join(parts)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from character.config import is_rehearsal_model
+from character.locale import report_language, wording
 from character.pairs.distinct import distinct_pairs
 from character.records import PreferencePair, Record, Usage
 from character.runs.session import reading, require_kind, stored_config, stored_constitution
@@ -18,6 +19,8 @@ from character.views import html
 from character.views.rows import PairRows, record_rows
 
 REHEARSAL_NOTE = "made by the rehearsal backend: for trying and testing, not for training"
+MANY_UNSUITABLE = 1 / 3
+"""The share of the messages that may be found unsuitable before a run says so."""
 UNSEEN_NOTE = (
     "no call to a model was seen: what the program's steps asked past DSPy is not counted, and not capped"
 )
@@ -139,7 +142,23 @@ def _is_unseen(store: RunStore) -> bool:
     return program != "as configured" and worked > 0 and not store.models()
 
 
+def unsuitable_note(unsuitable: int, messages: int, language: str) -> str:
+    """Return what to say where more than a third of the messages finished were found unsuitable, else ""."""
+    if unsuitable <= MANY_UNSUITABLE * messages:
+        return ""
+    said = wording("run", report_language(language))["unsuitable"]
+    return said.format(number=unsuitable, messages=messages, share=unsuitable / messages)
+
+
 def _advice(store: RunStore) -> str:
+    counts = store.counts()
+    finished = counts["messages"] - counts.get("pending", 0)
+    language = stored_constitution(store).language
+    note = unsuitable_note(counts.get("unsuitable", 0), finished, language)
+    return " ".join(filter(None, (_lost(store), note)))
+
+
+def _lost(store: RunStore) -> str:
     counts, dropped = store.counts(), store.drops(recovered=False)
     lost = [(number, stage, reason) for stage in dropped for reason, number in dropped[stage].items()]
     example = ""
