@@ -22,6 +22,7 @@ OF_MESSAGES = (
     "duplicate",
     "near_duplicate",
 )
+_UNKNOWN = Trait(name="unknown", description="unknown")
 Drops = Sequence[Mapping[str, Mapping[str, int]]]
 """What a run dropped, by stage and reason: lost, and made up for."""
 
@@ -44,7 +45,7 @@ def copied_candidates(rollouts: Iterable[Rollout], traits: Mapping[str, Trait], 
     seen: Counter[str] = Counter()
     for rollout in rollouts:
         texts = rollout.candidates.texts if rollout.candidates else []
-        message, trait = rollout.message, traits[rollout.message.trait]
+        message, trait = rollout.message, traits.get(rollout.message.trait, _UNKNOWN)
         seen.update(copied(text, message, trait, texts[:i])[0] for i, text in enumerate(texts))
     return _copies("responses", OF_CANDIDATES, drops, seen)
 
@@ -57,7 +58,7 @@ def unfit_messages(
     The trait's own questions, where they are the messages, are none.
     """
     generated = (message for message in messages if message.source != "constitution")
-    seen = Counter(unfit(message.text, traits[message.trait])[0] for message in generated)
+    seen = Counter(unfit(message.text, traits.get(message.trait, _UNKNOWN))[0] for message in generated)
     repeats = [scope.repeats for scope in audit.by_trait.values()]
     seen["near_duplicate"] = sum(each.messages - each.clusters for each in repeats)
     seen[""] = audit.run.num_messages - sum(seen[reason] for reason in OF_MESSAGES)

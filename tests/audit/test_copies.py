@@ -55,7 +55,7 @@ def test_copies_in_kept_data_are_found_counted_and_told_first(tmp_path: Path) ->
     ]
     assert list(json.loads(found.model_dump_json()))[:2] == ["copied", "unfit"]
     for language, share, word in (("en", "40 % of 15", "copies_trait 5"), ("zh", "有 40%", "照抄特质 5")):
-        told = audit_run(tmp_path / "run", language=language)
+        told = audit_run(tmp_path / "run", {"audit": {"language": language}})
         assert share in told.findings[0].text
         assert word in told.findings[0].text
         page = render(audit_page(told))
