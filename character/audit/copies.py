@@ -42,12 +42,13 @@ class Copies(Record):
 
 def copied_candidates(rollouts: Iterable[Rollout], traits: Mapping[str, Trait], drops: Drops) -> Copies:
     """Return the copies among candidates: of their trait, of their message, of another one of it."""
-    seen: Counter[str] = Counter()
-    for rollout in rollouts:
-        texts = rollout.candidates.texts if rollout.candidates else []
-        message, trait = rollout.message, traits.get(rollout.message.trait, _UNKNOWN)
-        seen.update(copied(text, message, trait, texts[:i])[0] for i, text in enumerate(texts))
-    return _copies("responses", OF_CANDIDATES, drops, seen)
+    asked = ((each.message, each.candidates.texts) for each in rollouts if each.candidates)
+    found = (
+        copied(text, message, traits.get(message.trait, _UNKNOWN), texts[:place])[0]
+        for message, texts in asked
+        for place, text in enumerate(texts)
+    )
+    return _copies("responses", OF_CANDIDATES, drops, Counter(found))
 
 
 def unfit_messages(
@@ -66,8 +67,7 @@ def unfit_messages(
 
 
 def _copies(stage: str, reasons: Sequence[str], drops: Drops, seen: Counter[str]) -> Copies:
-    counts = {name: sum(each.get(stage, {}).get(name, 0) for each in drops) for name in reasons}
-    dropped = {name: number for name, number in counts.items() if number}
-    kept = {name: seen[name] for name in reasons if seen[name]}
+    lost = sum((Counter(each.get(stage, {})) for each in drops), Counter[str]())
+    dropped, kept = ({name: of[name] for name in reasons if of[name]} for of in (lost, seen))
     number, copies = seen.total() + sum(dropped.values()), sum(dropped.values()) + sum(kept.values())
     return Copies(number=number, dropped=dropped, kept=kept, share=copies / number if number else None)

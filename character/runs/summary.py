@@ -103,6 +103,8 @@ def summarize(run: RunStore | Path | str) -> RunSummary:
     require_kind(store, "run")
     constitution, config = stored_constitution(store), stored_config(store)
     counts, rehearsal = store.counts(), uses_rehearsal(store)
+    finished = counts["messages"] - counts.get("pending", 0)
+    note = unsuitable_note(counts.get("unsuitable", 0), finished, constitution.language)
     return RunSummary(
         folder=str(store.folder),
         constitution=constitution.name,
@@ -120,7 +122,7 @@ def summarize(run: RunStore | Path | str) -> RunSummary:
         usage_by_model={model: usage for (model,), usage in store.usage("model").items()},
         models=store.models(),
         samples=_samples(store),
-        advice=_advice(store),
+        advice=" ".join(filter(None, (_advice(store), note))),
     )
 
 
@@ -151,14 +153,6 @@ def unsuitable_note(unsuitable: int, messages: int, language: str) -> str:
 
 
 def _advice(store: RunStore) -> str:
-    counts = store.counts()
-    finished = counts["messages"] - counts.get("pending", 0)
-    language = stored_constitution(store).language
-    note = unsuitable_note(counts.get("unsuitable", 0), finished, language)
-    return " ".join(filter(None, (_lost(store), note)))
-
-
-def _lost(store: RunStore) -> str:
     counts, dropped = store.counts(), store.drops(recovered=False)
     lost = [(number, stage, reason) for stage in dropped for reason, number in dropped[stage].items()]
     example = ""

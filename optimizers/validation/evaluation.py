@@ -125,26 +125,25 @@ def compare(
     worst after: leaving out what is hard is no gain.
     """
     (low, high), sign = SCALES[metric], -1 if metric in LOWER_IS_BETTER else 1
-    span, worst, rows, lost = high - low, low if sign > 0 else high, [], []
-    for item in items:
-        old, new = before.value(item, metric), after.value(item, metric)
-        if old is not None and new is not None:
-            rows.append((item, old, new))
-        elif old is not None and item.id in after.faults:
-            lost.append((item, old, worst))
+    span, worst = high - low, low if sign > 0 else high
+    values = [(item, before.value(item, metric), after.value(item, metric)) for item in items]
+    rows = [(item.group, old, new) for item, old, new in values if old is not None and new is not None]
+    lost = [
+        (item.group, old, worst) for item, old, _ in values if old is not None and item.id in after.faults
+    ]
     if not rows:
         return None
-    groups = [item.group for item, _, _ in rows]
+    groups, olds, news = zip(*rows, strict=True)
     mean = partial(mean_interval, level=level, seed=seed)
 
-    def gained(pairs: Sequence[tuple[LabelledItem, float, float]]) -> Interval:
+    def gained(pairs: Sequence[tuple[str, float, float]]) -> Interval:
         gains = [sign * (new - old) for _, old, new in pairs]
-        return mean(gains, [item.group for item, _, _ in pairs], scale=(-span, span))
+        return mean(gains, [group for group, _, _ in pairs], scale=(-span, span))
 
     return MetricGain(
         metric=metric,
-        before=MetricFigure.of(mean([old for _, old, _ in rows], groups, scale=(low, high))),
-        after=MetricFigure.of(mean([new for _, _, new in rows], groups, scale=(low, high))),
+        before=MetricFigure.of(mean(olds, groups, scale=(low, high))),
+        after=MetricFigure.of(mean(news, groups, scale=(low, high))),
         gain=MetricFigure.of(gained(rows)),
         num_items=len(rows),
         num_groups=len(set(groups)),
