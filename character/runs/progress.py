@@ -50,9 +50,9 @@ class RunState:
     pairs: int = 0
     drops: Counter[str] = field(default_factory=Counter)
     usage: Usage = field(default_factory=Usage)
+    stopping: bool = False
     unsuitable: int = 0
     note: str = ""
-    stopping: bool = False
 
     def details(self) -> str:
         """Return the pairs, the usage, the commonest reasons of drops, and that it is being stopped."""
