@@ -13,15 +13,8 @@ from character.messages.unfit import unfit
 from character.records import Message, Record, Rollout
 from character.responses.filters import copied
 
-OF_CANDIDATES = ("copies_trait", "copies_message", "identical", "near_identical")
-OF_MESSAGES = (
-    "stage_direction",
-    "narration",
-    "assistant_reply",
-    "copies_trait",
-    "duplicate",
-    "near_duplicate",
-)
+_COPIED = ("copies_trait", "copies_message", "identical", "near_identical")
+_UNFIT = ("stage_direction", "narration", "assistant_reply", "copies_trait", "duplicate", "near_duplicate")
 _UNKNOWN = Trait(name="unknown", description="unknown")
 Drops = Sequence[Mapping[str, Mapping[str, int]]]
 """What a run dropped, by stage and reason: lost, and made up for."""
@@ -48,7 +41,7 @@ def copied_candidates(rollouts: Iterable[Rollout], traits: Mapping[str, Trait], 
         for message, texts in asked
         for place, text in enumerate(texts)
     )
-    return _copies("responses", OF_CANDIDATES, drops, Counter(found))
+    return _copies("responses", _COPIED, drops, Counter(found))
 
 
 def unfit_messages(
@@ -62,12 +55,14 @@ def unfit_messages(
     seen = Counter(unfit(message.text, traits.get(message.trait, _UNKNOWN))[0] for message in generated)
     repeats = [scope.repeats for scope in audit.by_trait.values()]
     seen["near_duplicate"] = sum(each.messages - each.clusters for each in repeats)
-    seen[""] = audit.run.num_messages - sum(seen[reason] for reason in OF_MESSAGES)
-    return _copies("messages", OF_MESSAGES, drops, seen)
+    seen[""] = audit.run.num_messages - sum(seen[reason] for reason in _UNFIT)
+    return _copies("messages", _UNFIT, drops, seen)
 
 
 def _copies(stage: str, reasons: Sequence[str], drops: Drops, seen: Counter[str]) -> Copies:
     lost = sum((Counter(each.get(stage, {})) for each in drops), Counter[str]())
     dropped, kept = ({name: of[name] for name in reasons if of[name]} for of in (lost, seen))
     number, copies = seen.total() + sum(dropped.values()), sum(dropped.values()) + sum(kept.values())
-    return Copies(number=number, dropped=dropped, kept=kept, share=copies / number if number else None)
+    return Copies(
+        number=number, dropped=dropped, kept=kept, share=min(1.0, copies / number) if number else None
+    )

@@ -332,9 +332,9 @@ class _Run:
         self.state.unsuitable += status == "unsuitable"
         if not self.state.note and self.state.finished >= FailureWatch.FIRST:
             counts = self.state.unsuitable, self.state.finished
-            self.state.note = note = unsuitable_note(*counts, self.constitution.language)
-            if note:
-                self.log.write("unsuitable", note=note)
+            self.state.note = unsuitable_note(*counts, self.constitution.language)
+            if self.state.note:
+                self.log.write("unsuitable", note=self.state.note)
         self.state.pairs += len(rollout.pairs)
         self._count_drops(rollout.drops)
         message = rollout.message

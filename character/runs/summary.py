@@ -19,8 +19,6 @@ from character.views import html
 from character.views.rows import PairRows, record_rows
 
 REHEARSAL_NOTE = "made by the rehearsal backend: for trying and testing, not for training"
-MANY_UNSUITABLE = 1 / 3
-"""The share of the messages that may be found unsuitable before a run says so."""
 UNSEEN_NOTE = (
     "no call to a model was seen: what the program's steps asked past DSPy is not counted, and not capped"
 )
@@ -146,7 +144,7 @@ def _is_unseen(store: RunStore) -> bool:
 
 def unsuitable_note(unsuitable: int, messages: int, language: str) -> str:
     """Return what to say where more than a third of the messages finished were found unsuitable, else ""."""
-    if unsuitable <= MANY_UNSUITABLE * messages:
+    if 3 * unsuitable <= messages:
         return ""
     said = wording("run", report_language(language))["unsuitable"]
     return said.format(number=unsuitable, messages=messages, share=unsuitable / messages)

@@ -103,11 +103,10 @@ def _figures(
         )
         warning = " ".join(f"{path}: {note}" for note in notes if note)
     measured = measure(ranker, labels, build_lm(backend), seed=config.seed, num_threads=config.concurrency)
-    evaluation, language = measured.evaluation, config.optimize.language
-    ranked, lost = len(evaluation.scores), len(evaluation.faults)
-    spoken = language or report_language(labels.languages[0] if labels.languages else "")
-    words = wording("tuning.measured", spoken)
-    sentence = "" if not lost else words["left_out" if ranked else "nothing"]
+    evaluation, ranked = measured.evaluation, len(measured.evaluation.scores)
+    language = config.optimize.language or report_language("".join(labels.languages[:1]))
+    words, lost = wording("tuning.measured", language), len(evaluation.faults)
+    facts = {"lost": lost, "items": len(labels), "reasons": counted(evaluation.num_faults, language)}
     figures = summary(evaluation, labels.items, level=level, seed=config.seed)
     return RankerFigures(
         backend=name,
@@ -117,9 +116,7 @@ def _figures(
         metrics={metric: MetricFigure.of(interval).model_dump() for metric, interval in figures.items()},
         ranked=ranked,
         not_ranked=evaluation.num_faults,
-        left_out=sentence.format(
-            lost=lost, items=len(labels), ranked=ranked, reasons=counted(evaluation.num_faults, spoken)
-        ),
+        left_out=words["left_out" if ranked else "nothing"].format(**facts, ranked=ranked) if lost else "",
         calls=measured.calls,
         tokens=measured.tokens,
     )

@@ -97,10 +97,7 @@ def _ranked(
 def summary(
     evaluation: RankerEvaluation, items: Sequence[LabelledItem], *, level: float = 0.95, seed: int = 0
 ) -> dict[str, Interval]:
-    """Return every metric's mean over the items that were ranked, with its interval on the metric's scale.
-
-    Metrics that no item can tell are left out.
-    """
+    """Return each metric's mean over the ranked items with its interval; none that no item can tell."""
     means = {}
     for metric in METRICS:
         measured = [(item, value) for item in items if (value := evaluation.value(item, metric)) is not None]
@@ -128,9 +125,8 @@ def compare(
     span, worst = high - low, low if sign > 0 else high
     values = [(item, before.value(item, metric), after.value(item, metric)) for item in items]
     rows = [(item.group, old, new) for item, old, new in values if old is not None and new is not None]
-    lost = [
-        (item.group, old, worst) for item, old, _ in values if old is not None and item.id in after.faults
-    ]
+    known = [(item, old) for item, old, _ in values if old is not None]
+    lost = [(item.group, old, worst) for item, old in known if item.id in after.faults]
     if not rows:
         return None
     groups, olds, news = zip(*rows, strict=True)

@@ -89,9 +89,7 @@ class HeldOutResult:
             return "unmeasured"
         if self.gain.num_groups < LEAST_GROUPS:
             return "few_groups"
-        if self.adopted:
-            return "gain"
-        return "losses" if self.gain.gain.interval.low > 0 else "no_gain"
+        return "gain" if self.adopted else "losses" if self.gain.gain.interval.low > 0 else "no_gain"
 
     @property
     def reason(self) -> str:
