@@ -217,7 +217,9 @@ def test_what_is_left_out_of_figures_is_said(tmp_path: Path, server: FakeServer)
     labelled = read_labelled(LABELS)
     hard = [item.candidates[0].split("\n")[0] for item in labelled.items[:6]]
     server.script = lambda request: (
-        "All lovely." if any(text in str(request["messages"]) for text in hard) else as_rehearsal(request)
+        "All lovely."
+        if any(text in turn["content"] for text in hard for turn in request["messages"])
+        else as_rehearsal(request)
     )
     shown = character("evaluate-ranker", LABELS, *at(server))
     assert shown.returncode == 0, shown.stderr
@@ -229,8 +231,8 @@ def test_what_is_left_out_of_figures_is_said(tmp_path: Path, server: FakeServer)
     assert "6 of 24 labelled items are left out" in " ".join(again.stdout.split())
     server.script = lambda _request: "All lovely."
     refused = character("evaluate-ranker", LABELS, *at(server), "--json")
-    assert (refused.returncode, refused.stdout) == (5, "")
-    assert "none of the 24 items could be ranked (unreadable 24)" in refused.stderr
+    assert (refused.returncode, "rows" in json.loads(refused.stdout)) == (5, False)
+    assert "none of the 24 items could be ranked (unreadable 24)" in refused.stdout
 
 
 def test_without_length_is_another_optimization(tmp_path: Path) -> None:
