@@ -102,11 +102,10 @@ def jaccard(left: frozenset[str], right: frozenset[str]) -> float:
 
 def copied_from(text: str, sources: Iterable[str]) -> str:
     """Return the first stretch longer than a quotation that a text has in common with a source, else ""."""
+    words = [word.casefold() for word in _WORD.findall(text)]
     for source in sources:
         size = QUOTED_HAN if _HAN.search(source) else QUOTED_WORDS
-        runs = _runs(source, size)
-        if runs:
-            words = [word.casefold() for word in _WORD.findall(text)]
+        if runs := _runs(source, size):
             stretches = (tuple(words[i : i + size]) for i in range(len(words) - size + 1))
             if found := next((each for each in stretches if each in runs), None):
                 return ("" if size == QUOTED_HAN else " ").join(found)

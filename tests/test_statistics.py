@@ -13,7 +13,6 @@ from character.statistics.agreement import (
     interval_alpha,
     interval_alpha_sums,
     kendall_tau_b,
-    kendall_w,
     krippendorff_alpha,
     mid_ranks,
     pairwise_agreement,
@@ -43,14 +42,6 @@ def test_tau_b_is_that_of_scipy(data: st.DataObject, left: list[int]) -> None:
 @given(SCORES)
 def test_mid_ranks_are_those_of_scipy_with_the_best_first(scores: list[int]) -> None:
     assert mid_ranks(scores) == pytest.approx(stats.rankdata([-score for score in scores]))
-
-
-def test_concordance_is_that_of_friedmans_statistic() -> None:
-    table = np.array([[4, 3, 2, 1, 1], [4, 2, 3, 1, 0], [2, 4, 3, 1, 1]])
-    friedman = stats.friedmanchisquare(*table.T).statistic
-    assert kendall_w(table) == pytest.approx(friedman / (3 * 4))
-    assert kendall_w([[1, 2, 3]]) is None
-    assert kendall_w([[1, 1], [2, 2]]) is None
 
 
 def test_alpha_is_that_of_krippendorffs_own_example() -> None:

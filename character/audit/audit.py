@@ -12,6 +12,7 @@ from typing import TypedDict, Unpack
 from character._version import __version__
 from character.audit.candidates import CandidateCounter
 from character.audit.confounds import ConfoundAudit, audit_confounds
+from character.audit.copies import copied_candidates, unfit_messages
 from character.audit.examples import ExampleCollector
 from character.audit.findings import findings
 from character.audit.messages.audit import Targets, audit_messages
@@ -161,22 +162,26 @@ def _audit(kept: _Kept, language: Language, seed: int) -> RunAudit:
     vetoed: Counter[str] = Counter()
     num_pairs = 0
     candidates, examples = CandidateCounter(), ExampleCollector(confounds, constitution.traits)
+    traits = {trait.name: trait for trait in constitution.traits}
     for rollout in kept.rollouts(vetoed):
         num_pairs += len(rollout.pairs)
         candidates.add(rollout)
         examples.add(rollout)
         levels.update(p.chosen_level for p in rollout.pairs if p.chosen_level and p.design != "neutral")
-    traits = {trait.name: trait for trait in constitution.traits}
+    messages = audit_messages(kept.messages(), targets=_targets(kept, summary), seed=seed)
+    drops = (summary.dropped, summary.reasked)
     return RunAudit(
+        copied=copied_candidates(kept.rollouts(), traits, drops),
+        unfit=unfit_messages(kept.messages(), traits, messages, drops),
         constitution=constitution.name,
         language=language,
         version=__version__,
         seed=seed,
         **summary.model_dump(include={"traits", "models", "rehearsal", "dropped", "reasked"}),
-        states={**summary.messages, "messages": sum(1 for _ in kept.messages())},
+        states={**summary.messages, "messages": messages.run.num_messages},
         num_pairs=num_pairs,
         vetoed=dict(sorted(vetoed.items())),
-        messages=audit_messages(kept.messages(), targets=_targets(kept, summary), seed=seed),
+        messages=messages,
         candidates=candidates.audit(),
         rankings=audit_rankings(kept.rollouts(), traits=traits, seed=seed),
         confounds=confounds,

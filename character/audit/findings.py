@@ -9,7 +9,7 @@ from character.audit.confounds import ConfoundScope, without_twins
 from character.audit.messages.findings import message_findings
 from character.audit.rankings import UNSURE
 from character.audit.records import AuditFinding, RunAudit
-from character.locale import listed, wording
+from character.locale import counted, listed, wording
 from character.pairs.balance import Balanced
 from character.pairs.confound_classifier import ConfoundClassifier
 from character.pairs.features import feature_word
@@ -56,6 +56,7 @@ def findings(audit: RunAudit) -> tuple[AuditFinding, ...]:
     if not audit.states.get("messages"):
         return (say("nothing", "look"),)
     every = [
+        *_copies(audit, say),
         *_state(audit, say),
         *_chosen_levels(audit, say),
         *_confounds(audit, say),
@@ -80,6 +81,14 @@ def _written(value: object, language: str) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
+def _copies(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
+    for code, copies in (("copied", audit.copied), ("unfit", audit.unfit)):
+        if copies.share:
+            weight = "look" if copies.kept or copies.share >= MANY_SET_ASIDE else "note"
+            counts = {name: counted(getattr(copies, name), audit.language) for name in ("dropped", "kept")}
+            yield say(code, weight, share=share(copies.share), number=copies.number, **counts)
+
+
 def _state(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
     pending = audit.states.get("pending", 0) + audit.states.get("failed", 0)
     if pending:
@@ -90,9 +99,7 @@ def _state(audit: RunAudit, say: _Say) -> Iterator[AuditFinding]:
     if not audit.num_pairs:
         yield say("no_pairs", "look")
     if audit.vetoed:
-        reasons = wording("drops", audit.language)
-        vetoed = (f"{reasons.get(reason, reason)} {number:,}" for reason, number in audit.vetoed.items())
-        yield say("vetoed", "note", counts=listed(vetoed, audit.language))
+        yield say("vetoed", "note", counts=counted(audit.vetoed, audit.language))
     if audit.rehearsal or (audit.second_opinion and audit.second_opinion.rehearsal):
         text = wording("report.page", audit.language)["rehearsal"]
         yield AuditFinding(code="rehearsal", weight="note", text=text)

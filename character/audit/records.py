@@ -8,6 +8,7 @@ from pydantic import Field
 
 from character.audit.candidates import CandidateAudit
 from character.audit.confounds import ConfoundAudit
+from character.audit.copies import Copies
 from character.audit.examples import AuditExamples
 from character.audit.messages.records import MessageAudit
 from character.audit.rankings import RankingAudit
@@ -39,6 +40,7 @@ class MoreOf(Record):
 class RunAudit(Record):
     """What a run is worth, looked at as a whole.
 
+    ``copied`` tells the copies among candidates, ``unfit`` those among messages, and what no user would send.
     ``states`` counts messages per state (see ``run_loop.outcome``) and in all; ``dropped`` and ``reasked``
     count per stage and reason what was lost, and what asking again made up for. ``confounds`` is None
     without pairs, ``balanced`` says what an export with ``--balance`` would keep (``kept`` is left empty).
@@ -48,6 +50,8 @@ class RunAudit(Record):
     was asked. ``findings`` are in ``language``, the most urgent first.
     """
 
+    copied: Copies = Copies()
+    unfit: Copies = Copies()
     constitution: str
     language: Language
     version: str

@@ -39,7 +39,8 @@ def _show(rows: list[dict[str, Any]], labelled: LabelledSet) -> None:
     table.add_row("tokens", *(f"{row['tokens']:,}" for row in rows))
     console = new_console()
     console.print(table)
-    for warning in dict.fromkeys(row["warning"] for row in rows if row["warning"]):
+    left_out = [f"{row['backend']}, {row['ranker']}: {row['left_out']}" for row in rows if row["left_out"]]
+    for warning in dict.fromkeys([*left_out, *(row["warning"] for row in rows if row["warning"])]):
         console.print(warning, style="yellow")
     if any(row["rehearsal"] for row in rows):
         console.print(wording("report.page", "en")["rehearsal"], style="yellow")

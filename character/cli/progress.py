@@ -46,10 +46,11 @@ def run_display(constitution: Constitution, config: Config) -> Iterator[Callable
     )
     tasks = [bars.add_task(stage, total=None) for stage in _STAGES]
     live = Live(Group(bars, line), console=console, refresh_per_second=4, transient=True)
+    told = ""
     opening: Panel | None = _opening(constitution, config)
 
     def show(state: RunState) -> None:
-        nonlocal opening
+        nonlocal opening, told
         if opening:
             console.print(opening)
             opening = None
@@ -60,6 +61,9 @@ def run_display(constitution: Constitution, config: Config) -> Iterator[Callable
         for task, completed in zip(tasks, done, strict=True):
             bars.update(task, completed=completed, total=total)
         line.plain = state.details()
+        if state.note != told and not console.is_terminal:
+            console.print(state.note, style="yellow")
+        told = state.note
         log(state)
 
     in_log: ProgressCallback[RunState] = False if console.is_terminal else None

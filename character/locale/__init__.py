@@ -63,6 +63,12 @@ def listed(names: Iterable[str], language: str) -> str:
     return wording("report.marks", language)["comma"].join(names)
 
 
+def counted(counts: Mapping[str, int], language: str) -> str:
+    """Return counts side by side, each after its reason in words (table ``drops``); "0" without any."""
+    words = wording("drops", language)
+    return listed((f"{words.get(name, name)} {number:,}" for name, number in counts.items()), language) or "0"
+
+
 def _table(subject: str, language: str) -> Mapping[str, Any]:
     file, _, name = subject.partition(".")
     tables = Entries[Any](file, language, _read(file)[checked_language(language)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from character.locale import checked_language, listed, wording
+from character.locale import checked_language, counted, listed, wording
 from character.pairs.second_opinion import AgreementShare, Disagreement
 from character.preference.evaluation_records import EvaluationScope, PreferenceEvaluation, PreferenceMeasure
 from character.report import Example, Examples, Figures, Note, Notes, Number, Page, Section, Table
@@ -84,12 +84,7 @@ def _notes(evaluation: PreferenceEvaluation, words: Words, language: str) -> Ite
     if claimed is not None and surely is not None and surely > claimed:
         yield Note(words["above_judge"], "look")
     if evaluation.left_out:
-        reasons = wording("drops", language)
-        counts = (
-            words["counted"].format(reason=reasons.get(reason, reason), number=number)
-            for reason, number in evaluation.left_out.items()
-        )
-        yield Note(words["left_out"].format(reasons=listed(counts, language)))
+        yield Note(words["left_out"].format(reasons=counted(evaluation.left_out, language)))
 
 
 def _rivals(evaluation: PreferenceEvaluation, words: Words) -> Section:

@@ -56,16 +56,6 @@ class Step:
     group: str = ""
 
 
-@dataclass(frozen=True)
-class Bin:
-    """How many values lie in [low, high)."""
-
-    low: float
-    high: float
-    count: int
-    group: str = ""
-
-
 class ChartOptions(TypedDict, total=False):
     """What bars, dots and lines have in common.
 
@@ -232,44 +222,6 @@ def line(title: str, steps: Sequence[Step], **options: Unpack[ChartOptions]) -> 
     return Chart(title, spec, table, options.get("description", ""))
 
 
-def histogram(
-    title: str,
-    bins: Sequence[Bin],
-    *,
-    names: tuple[str, str, str] = ("value", "count", "group"),
-    description: str = "",
-) -> Chart:
-    """Return counts over bins (see ``bin_counts``); groups lie half transparent over one another."""
-    colour = _colour(bins, {"names": names})
-    values = [{"low": b.low, "high": b.high, "count": b.count, "group": cut(b.group)} for b in bins]
-    spec = base_spec(values, height=220)
-    spec["mark"] = {"type": "bar", "opacity": 0.6 if colour else 1.0, "binSpacing": 1}
-    spec["encoding"] = {
-        "x": field("low", bin={"binned": True}, title=names[0]),
-        "x2": {"field": "high"},
-        "y": field("count", title=names[1], stack=None),
-        **colour,
-    }
-    rows = ((b.group, f"{b.low:g} … {b.high:g}", b.count) for b in bins)
-    table = _table((names[2], names[0], names[1]), rows, without=None if colour else 0)
-    return Chart(title, spec, table, description)
-
-
-def bin_counts(
-    values: Sequence[float], *, num_bins: int, low: float, high: float, group: str = ""
-) -> tuple[Bin, ...]:
-    """Return how many values lie in each of equally wide bins over [low, high].
-
-    Values outside join the nearest bin. Raises ValueError where there is no bin or no width.
-    """
-    if num_bins < 1 or not high > low:
-        raise ValueError(f"expected at least one bin and high above low, got {num_bins}, {low} and {high}")
-    width, counts = (high - low) / num_bins, [0] * num_bins
-    for value in values:
-        counts[min(max(int((value - low) / width), 0), num_bins - 1)] += 1
-    return tuple(Bin(low + i * width, low + (i + 1) * width, n, group) for i, n in enumerate(counts))
-
-
 def _rows_chart(
     title: str,
     points: Sequence[Point],
@@ -294,7 +246,7 @@ def _rows_chart(
     return Chart(title, spec, table, options.get("description", ""))
 
 
-def _colour(items: Sequence[Point | Step | Bin], options: ChartOptions) -> dict[str, Any]:
+def _colour(items: Sequence[Point | Step], options: ChartOptions) -> dict[str, Any]:
     """Return the encoding that colours groups, with a legend; empty where there are none."""
     if not any(item.group for item in items):
         return {}

@@ -63,13 +63,14 @@ def unusable(
     ):
         if words:
             return reason, words
-    for reason, copied in (
-        ("copies_trait", copied_from(text, trait.texts(questions=False))),
-        ("copies_message", text[:80] if _is_echo(text, message.text) else ""),
-    ):
-        if copied:
-            return reason, copied
-    return _repeats(text, kept)
+    return copied(text, message, trait, kept)
+
+
+def copied(text: str, message: Message, trait: Trait, others: Sequence[str] = ()) -> tuple[str, str]:
+    """Return (reason, detail) for a reply that copies the trait, its message or other replies, as above."""
+    if found := copied_from(text, trait.texts(questions=False)):
+        return "copies_trait", found
+    return ("copies_message", text[:80]) if _is_echo(text, message.text) else _repeats(text, others)
 
 
 def _is_echo(text: str, asked: str) -> bool:

@@ -51,12 +51,16 @@ class RunState:
     drops: Counter[str] = field(default_factory=Counter)
     usage: Usage = field(default_factory=Usage)
     stopping: bool = False
+    unsuitable: int = 0
+    note: str = ""
 
     def details(self) -> str:
         """Return the pairs, the usage, the commonest reasons of drops, and that it is being stopped."""
         parts = [count_text(self.pairs, "pair"), *usage_texts(self.usage)]
         if self.drops:
             parts.append("dropped: " + ", ".join(f"{reason} {n}" for reason, n in self.drops.most_common(4)))
+        if self.note:
+            parts.append(self.note)
         if self.stopping:
             parts.append("stopping after what is in flight; Ctrl-C again stops now")
         return " · ".join(parts)

@@ -37,7 +37,7 @@ from character.runs.programs import OwnProgram, driven, is_driven_by_steps
 from character.runs.progress import ProgressCallback, RunState, reporting
 from character.runs.session import FolderKind, Session
 from character.runs.slices import StoredSlices
-from character.runs.summary import RunSummary, summarize
+from character.runs.summary import RunSummary, summarize, unsuitable_note
 from character.store.run_store import FAILED
 
 RUN = FolderKind(
@@ -329,6 +329,12 @@ class _Run:
         status, reason = outcome(rollout)
         await self.store.add_rollout(rollout, status, reason)
         self.state.finished += 1
+        self.state.unsuitable += status == "unsuitable"
+        if not self.state.note and self.state.finished >= FailureWatch.FIRST:
+            counts = self.state.unsuitable, self.state.finished
+            self.state.note = unsuitable_note(*counts, self.constitution.language)
+            if self.state.note:
+                self.log.write("unsuitable", note=self.state.note)
         self.state.pairs += len(rollout.pairs)
         self._count_drops(rollout.drops)
         message = rollout.message
@@ -347,6 +353,7 @@ class _Run:
             state.messages_wanted += self.given.count(trait.name) if self.given else per_trait
         unfinished = counts.get("pending", 0) + counts.get(FAILED, 0)
         state.messages, state.pairs = counts["messages"], counts["pairs"]
+        state.unsuitable = counts.get("unsuitable", 0)
         state.finished = state.ranked = state.answered = counts["messages"] - unfinished
         for reasons in self.store.drops(recovered=False).values():
             state.drops.update(reasons)

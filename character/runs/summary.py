@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from character.config import is_rehearsal_model
+from character.locale import report_language, wording
 from character.pairs.distinct import distinct_pairs
 from character.records import PreferencePair, Record, Usage
 from character.runs.session import reading, require_kind, stored_config, stored_constitution
@@ -100,6 +101,8 @@ def summarize(run: RunStore | Path | str) -> RunSummary:
     require_kind(store, "run")
     constitution, config = stored_constitution(store), stored_config(store)
     counts, rehearsal = store.counts(), uses_rehearsal(store)
+    finished = counts["messages"] - counts.get("pending", 0)
+    note = unsuitable_note(counts.get("unsuitable", 0), finished, constitution.language)
     return RunSummary(
         folder=str(store.folder),
         constitution=constitution.name,
@@ -117,7 +120,7 @@ def summarize(run: RunStore | Path | str) -> RunSummary:
         usage_by_model={model: usage for (model,), usage in store.usage("model").items()},
         models=store.models(),
         samples=_samples(store),
-        advice=_advice(store),
+        advice=" ".join(filter(None, (_advice(store), note))),
     )
 
 
@@ -137,6 +140,14 @@ def _is_unseen(store: RunStore) -> bool:
     counts = store.counts()
     worked = counts["messages"] - counts.get("pending", 0)
     return program != "as configured" and worked > 0 and not store.models()
+
+
+def unsuitable_note(unsuitable: int, messages: int, language: str) -> str:
+    """Return what to say where more than a third of the messages finished were found unsuitable, else ""."""
+    if 3 * unsuitable <= messages:
+        return ""
+    said = wording("run", report_language(language))["unsuitable"]
+    return said.format(number=unsuitable, messages=messages, share=unsuitable / messages)
 
 
 def _advice(store: RunStore) -> str:

@@ -38,23 +38,6 @@ def mid_ranks(scores: ArrayLike) -> Floats:
     return np.asarray(higher + (equal + 1) / 2, dtype=float)
 
 
-def kendall_w(scores: ArrayLike) -> float | None:
-    """Return Kendall's concordance of m raters (rows) over n items, in 0..1, corrected for ties.
-
-    W = 12 S / (m² (n³ - n) - m ΣT) with T = Σ(t³ - t) over each rater's groups of ties; Kendall & Babington
-    Smith 1939. None for one rater, one item, or nothing but ties.
-    """
-    rows = np.atleast_2d(np.asarray(scores, dtype=float))
-    m, n = rows.shape
-    if m < 2 or n < 2:
-        return None
-    sums = np.sum([mid_ranks(row) for row in rows], axis=0)
-    groups = [np.unique(row, return_counts=True)[1].astype(float) for row in rows]
-    ties = sum(float(np.sum(counts**3 - counts)) for counts in groups)
-    scale = m * m * (n**3 - n) - m * ties
-    return float(12 * np.sum((sums - sums.mean()) ** 2) / scale) if scale > 0 else None
-
-
 def krippendorff_alpha(ratings: ArrayLike, *, level: str = "interval") -> float | None:
     """Return Krippendorff's alpha of raters (rows) over items (columns); NaN is a missing rating.
 

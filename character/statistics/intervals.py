@@ -136,12 +136,18 @@ def difference_interval(one: Floats, two: Floats, *, seed: int) -> Interval:
 
 
 def mean_interval(
-    values: Sequence[float], groups: Sequence[str], *, level: float = _LEVEL, seed: int = 0
+    values: Sequence[float],
+    groups: Sequence[str],
+    *,
+    scale: tuple[float, float] = (-math.inf, math.inf),
+    level: float = _LEVEL,
+    seed: int = 0,
 ) -> Interval:
     """Return the mean with its interval over groups of values: the wider of the bootstrap's and Student's.
 
     The percentile bootstrap is too narrow for few groups; the t interval with the clustered standard error is
-    exact for normal means. One group has no interval: it is infinitely wide.
+    exact for normal means, and ends where the ``scale`` of the values does. One group has no interval: it is
+    infinitely wide.
     """
     resampled = bootstrap_mean(values, groups=groups, level=level, seed=seed)
     if resampled is None:
@@ -150,7 +156,8 @@ def mean_interval(
     if number < 2:
         return Interval(mean, -math.inf, math.inf)
     half = t_quantile((1 + level) / 2, number - 1) * clustered_error(values, groups)
-    return Interval(mean, min(resampled.low, mean - half), max(resampled.high, mean + half))
+    low, high = min(resampled.low, mean - half), max(resampled.high, mean + half)
+    return Interval(mean, max(low, scale[0]), min(high, scale[1]))
 
 
 def clustered_error(values: Sequence[float], groups: Sequence[str]) -> float:

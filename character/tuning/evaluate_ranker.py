@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from character.backends import build_lm
 from character.config import BackendConfig, Config, ConfigSource, as_config, is_rehearsal_model
-from character.errors import UnknownNameError
+from character.errors import UnknownNameError, UnusableModelError
+from character.locale import counted, report_language, wording
 from character.ranking.saved import build_ranker
 from character.records import Record
 from character.tuning.optimize import measure
@@ -27,7 +27,8 @@ from optimizers.validation.evaluation import summary
 class RankerFigures(Record):
     """One ranker on one backend: its metrics, what it could not rank by reason, and what it took.
 
-    Each metric has ``estimate``, ``low`` and ``high``; ``warning`` says what flatters or belittles them.
+    Each metric has ``estimate``, ``low`` and ``high`` over the items that it ranked; ``left_out`` says in the
+    language of the labels how many it did not, ``warning`` what flatters or belittles the figures.
     """
 
     backend: str
@@ -37,6 +38,7 @@ class RankerFigures(Record):
     metrics: dict[str, dict[str, float | None]]
     ranked: int
     not_ranked: dict[str, int]
+    left_out: str = ""
     calls: int
     tokens: int
 
@@ -53,15 +55,20 @@ def evaluate_ranker(
 
     The ranker of the configuration comes first, then those of the files ``rankers``. ``backends`` names
     backends of the configuration, or models by their strings; without it the one for ranking answers. Nothing
-    is tuned or kept. Raises UnknownNameError for a backend, and what a run raises where a server fails.
+    is tuned or kept. Raises UnknownNameError for a backend, UnusableModelError where nothing at all could be
+    ranked, and what a run raises where a server is down.
     """
     labels = labelled if isinstance(labelled, LabelledSet) else read_labelled(Path(labelled))
     config = as_config(config)
-    return [
+    rows = [
         _figures(labels, config, name, backend, path, level)
         for name, backend in _backends(config, backends)
         for path in (None, *rankers)
     ]
+    if labels.items and not any(row.ranked for row in rows):
+        lost = "; ".join(f"{row.backend}: {row.left_out}" for row in rows)
+        raise UnusableModelError(lost, fix="try another model, or another `ranking.strategy`.")
+    return rows
 
 
 def _backends(config: Config, names: Sequence[str]) -> list[tuple[str, BackendConfig]]:
@@ -96,15 +103,20 @@ def _figures(
         )
         warning = " ".join(f"{path}: {note}" for note in notes if note)
     measured = measure(ranker, labels, build_lm(backend), seed=config.seed, num_threads=config.concurrency)
-    figures = summary(measured.evaluation, labels.items, level=level, seed=config.seed)
+    evaluation, ranked = measured.evaluation, len(measured.evaluation.scores)
+    language = config.optimize.language or report_language("".join(labels.languages[:1]))
+    words, lost = wording("tuning.measured", language), len(evaluation.faults)
+    facts = {"lost": lost, "items": len(labels), "reasons": counted(evaluation.num_faults, language)}
+    figures = summary(evaluation, labels.items, level=level, seed=config.seed)
     return RankerFigures(
         backend=name,
         ranker="as configured" if path is None else str(path),
         warning=warning,
         rehearsal=labels.rehearsal or is_rehearsal_model(backend.model_name),
         metrics={metric: MetricFigure.of(interval).model_dump() for metric, interval in figures.items()},
-        ranked=len(measured.evaluation.scores),
-        not_ranked=dict(Counter(measured.evaluation.faults.values())),
+        ranked=ranked,
+        not_ranked=evaluation.num_faults,
+        left_out=words["left_out" if ranked else "nothing"].format(**facts, ranked=ranked) if lost else "",
         calls=measured.calls,
         tokens=measured.tokens,
     )

@@ -198,7 +198,7 @@ def _tuned(
             )
         report = _with_cost(result.report, config, session.spent().cost_usd)
         data = "test" if report.design == "locked" else "folds"
-        rows = [each.model_dump(exclude={"num_groups"}) for each in report.metrics]
+        rows = [each.model_dump(include=set(MetricRow.model_fields)) for each in report.metrics]
         artifact = artifact_of(
             result.ranker,
             strategy=report.chosen,
@@ -299,14 +299,26 @@ class Measured:
 
 
 def measure(ranker: Any, labelled: LabelledSet, lm: Any, *, seed: int = 0, num_threads: int = 8) -> Measured:
-    """Return what a ranker makes of a labelled set with a model; raises what stops ``optimize``, too."""
-    ledger = Ledger(2**31)
+    """Return what a ranker makes of a labelled set with a model; what a server fails to answer is a fault.
+
+    Raises what stops a run: a cap, a server that is down, a key that is refused.
+    """
+    ledger = _RunLedger(2**31)
     own, judge, _reflection = strategies.metered_models(ranker, ledger, {RANKING: lm})
     with _clear_errors(), dspy.context(**lean_settings()):
         evaluation = evaluate(
             own, labelled.items, lm=judge, ledger=ledger, seed=seed, num_threads=num_threads
         )
     return Measured(evaluation, ledger.spent, ledger.tokens.total())
+
+
+class _RunLedger(Ledger):
+    """A ledger that is stopped by what stops a run, and not by one call that a server fails to answer."""
+
+    def fail(self, error: Exception) -> None:
+        """Send nothing more after this error, where it stops a run."""
+        if isinstance(error.__cause__, CharacterError):
+            super().fail(error)
 
 
 def recheck(

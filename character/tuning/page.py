@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from character.locale import Language, checked_language, report_language, wording
+from character.locale import Language, checked_language, counted, report_language, wording
 from character.report import Figure, Figures, Note, Notes, Number, Page, Section, Table
 from character.report.charts import Point, Step, dots, line
 from character.report.parts import Weight
@@ -94,6 +94,10 @@ def _notes(report: OptimizationReport, language: Language) -> list[Note]:
         notes.append(Note(words["no_curve"]))
     if report.unmeasured:
         notes.append(Note(words["unmeasured"].format(number=report.unmeasured), "look"))
+    if any(report.not_ranked.values()):
+        lost = {when: counted(reasons, language) for when, reasons in report.not_ranked.items()}
+        measured = report.gain.num_items if report.gain else 0
+        notes.append(Note(words["not_ranked"].format(**facts, measured=measured, **lost), "look"))
     if report.unusable:
         notes.append(Note(words["unusable"].format(number=report.unusable)))
     if report.control is not None:

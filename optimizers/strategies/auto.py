@@ -95,7 +95,8 @@ def _tried(task: TuningTask, items: Sequence[LabelledItem], names: Sequence[str]
     judge = task.judge
     trials = [Trial(name) for name in names]
     share = cost.share(names)
-    before = dict(zip([item.id for item in items], judge.goodness(task.start, items), strict=True))
+    untuned = zip(items, judge.goodness(task.start, items), judge.judgements(task.start, items), strict=True)
+    before = {item.id: old for item, old, made in untuned if any(each.scores for each in made)}
     number = min(FOLDS, len(blocks(items)))
     for fit, held in LabelledSet(items=tuple(items)).folds(number, judge.options.seed):
         for trial in trials:
@@ -104,7 +105,7 @@ def _tried(task: TuningTask, items: Sequence[LabelledItem], names: Sequence[str]
             trial.by_length |= bool(tuned.calibration and tuned.calibration.length_credit)
             after = judge.goodness(tuned, held.items)
             for item, new in zip(held.items, after, strict=True):
-                if new is not None and (old := before[item.id]) is not None:
+                if new is not None and (old := before.get(item.id)) is not None:
                     trial.gains.append(new - old)
                     trial.groups.append(item.group)
             trial.calls += judge.ledger.spent - spent

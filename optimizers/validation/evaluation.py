@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,8 +17,8 @@ from optimizers.strategies.metering import Ledger
 from optimizers.strategies.tuning import TunableRanker
 from optimizers.validation.report import MetricGain
 
-WORST = {"tau_b": -1.0, "mean_absolute_error": 1.0}
-"""What an item counts that the ranker could not rank; 0 for the other metrics."""
+SCALES = dict.fromkeys(METRICS, (0.0, 1.0)) | {"tau_b": (-1.0, 1.0)}
+"""The least and the most that a metric can be."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,15 @@ class RankerEvaluation:
     faults: Mapping[str, str]
     unmeasured: tuple[str, ...] = ()
 
+    @property
+    def num_faults(self) -> dict[str, int]:
+        """How many items were not ranked, by reason, the commonest first."""
+        return dict(Counter(self.faults.values()).most_common())
+
     def value(self, item: LabelledItem, metric: str) -> float | None:
-        """Return a metric of an item, its worst value where it was not ranked; None where there is none."""
-        function = metric_named(metric)
-        if item.id in self.scores:
-            return function(item, self.scores[item.id])
-        blank = function(item, [0.0] * len(item.candidates))
-        return None if blank is None or item.id in self.unmeasured else WORST.get(metric, 0.0)
+        """Return a metric of an item; None where it was not ranked, or its labels tell nothing."""
+        scores, function = self.scores.get(item.id), metric_named(metric)
+        return None if scores is None else function(item, scores)
 
 
 def evaluate(
@@ -80,26 +83,27 @@ def _most_calls(ranker: TunableRanker, item: LabelledItem) -> int:
 def _ranked(
     ranker: TunableRanker, item: LabelledItem, ledger: Ledger | None, seed: int
 ) -> Sequence[float | None] | str:
-    """Return scores, one word for why there are none, or nothing where the calls ran out."""
+    """Return scores, the reason in one word why there are none, or nothing where the calls ran out."""
     ranking = ranker(item.message, list(item.candidates), item.trait, seed=seed)
     if ranking.status == "ranked":
         scores: Sequence[float | None] = list(ranking.scores)
         return scores
     if ledger is not None and ledger.is_spent:
         return ""
-    return str(ranking.status)
+    lost = [str(drop.reason) for drop in getattr(ranking, "drops", ()) if not drop.recovered]
+    return lost[-1] if lost else str(ranking.status)
 
 
 def summary(
     evaluation: RankerEvaluation, items: Sequence[LabelledItem], *, level: float = 0.95, seed: int = 0
 ) -> dict[str, Interval]:
-    """Return every metric's mean over the items with its interval, without metrics that no item can tell."""
+    """Return each metric's mean over the ranked items with its interval; none that no item can tell."""
     means = {}
     for metric in METRICS:
         measured = [(item, value) for item in items if (value := evaluation.value(item, metric)) is not None]
         if measured:
             values, groups = [value for _, value in measured], [item.group for item, _ in measured]
-            means[metric] = mean_interval(values, groups, level=level, seed=seed)
+            means[metric] = mean_interval(values, groups, scale=SCALES[metric], level=level, seed=seed)
     return means
 
 
@@ -112,24 +116,35 @@ def compare(
     level: float = 0.95,
     seed: int = 0,
 ) -> MetricGain | None:
-    """Return a metric before and after with paired intervals; None where no item can tell."""
-    rows = [
-        (item, old, new)
-        for item in items
-        if (old := before.value(item, metric)) is not None and (new := after.value(item, metric)) is not None
-    ]
+    """Return a metric before and after, with paired intervals, on the items that both ranked; None without.
+
+    A gain is sure where it lies above zero even if every item that only the one before ranked counts as the
+    worst after: leaving out what is hard is no gain.
+    """
+    (low, high), sign = SCALES[metric], -1 if metric in LOWER_IS_BETTER else 1
+    span, worst = high - low, low if sign > 0 else high
+    values = [(item, before.value(item, metric), after.value(item, metric)) for item in items]
+    rows = [(item.group, old, new) for item, old, new in values if old is not None and new is not None]
+    known = [(item, old) for item, old, _ in values if old is not None]
+    lost = [(item.group, old, worst) for item, old in known if item.id in after.faults]
     if not rows:
         return None
-    groups = [item.group for item, _, _ in rows]
-    mean = partial(mean_interval, groups=groups, level=level, seed=seed)
-    sign = -1 if metric in LOWER_IS_BETTER else 1
+    groups, olds, news = zip(*rows, strict=True)
+    mean = partial(mean_interval, level=level, seed=seed)
+
+    def gained(pairs: Sequence[tuple[str, float, float]]) -> Interval:
+        gains = [sign * (new - old) for _, old, new in pairs]
+        return mean(gains, [group for group, _, _ in pairs], scale=(-span, span))
+
     return MetricGain(
         metric=metric,
-        before=MetricFigure.of(mean([old for _, old, _ in rows])),
-        after=MetricFigure.of(mean([new for _, _, new in rows])),
-        gain=MetricFigure.of(mean([sign * (new - old) for _, old, new in rows])),
+        before=MetricFigure.of(mean(olds, groups, scale=(low, high))),
+        after=MetricFigure.of(mean(news, groups, scale=(low, high))),
+        gain=MetricFigure.of(gained(rows)),
         num_items=len(rows),
         num_groups=len(set(groups)),
+        num_lost=len(lost),
+        is_sure=gained([*rows, *lost]).low > 0,
     )
 
 

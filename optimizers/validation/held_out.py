@@ -28,6 +28,9 @@ FOLDS = 5
 RESERVE = 1.25
 """What the held-out judging after tuning may take, relative to that before: re-asks and extra passes vary."""
 LEAST_ITEMS = 4
+LEAST_RANKED = 0.5
+"""The share of the held-out items that the untuned ranker must be able to rank: figures on fewer would speak
+for a minority of them, and what is left out is seldom like the rest."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ class HeldOutSplit:
 class HeldOutResult:
     """What came of tuning: the tuning made for use, which strategy made it, and the gains on held-out items.
 
-    ``num_starved`` counts the parts for which ``auto`` had no calls left to try anything.
+    ``num_starved`` counts the parts for which ``auto`` had no calls left to try anything, ``not_ranked`` by
+    reason the held-out items that were not ranked ``before`` and ``after``: they are in no figure.
     """
 
     design: Literal["locked", "nested"]
@@ -56,6 +60,7 @@ class HeldOutResult:
     level: float
     tuning_calls: int
     num_starved: int
+    not_ranked: dict[str, dict[str, int]]
     curve: list[LearningCurvePoint] = field(default_factory=list)
 
     @property
@@ -84,7 +89,7 @@ class HeldOutResult:
             return "unmeasured"
         if self.gain.num_groups < LEAST_GROUPS:
             return "few_groups"
-        return "gain" if self.adopted else "no_gain"
+        return "gain" if self.adopted else "losses" if self.gain.gain.interval.low > 0 else "no_gain"
 
     @property
     def reason(self) -> str:
@@ -191,6 +196,7 @@ class HeldOutValidation:
             level=level,
             tuning_calls=tuning_calls,
             num_starved=starved,
+            not_ranked={"before": before.num_faults, "after": after.num_faults},
         )
 
     def _prejudge(self, items: list[LabelledItem], reserve: int) -> None:
@@ -273,18 +279,20 @@ def plan_parts(
 
 
 def _check_judged(before: RankerEvaluation) -> None:
-    """Raise where the untuned ranker could rank nothing: there is nothing to compare with."""
-    if before.scores:
+    """Raise where the untuned ranker could rank nothing, or too little: there is nothing to compare with."""
+    ranked, asked = len(before.scores), len(before.scores) + len(before.faults)
+    if ranked and ranked >= LEAST_RANKED * asked:
         return
-    if before.unmeasured:
+    if before.unmeasured and not asked:
         raise OptimizerError(
             "the budget ends before any held-out item is judged.",
             expected="a few calls per labelled item at least",
             fix="raise the budget.",
         )
-    faults = ", ".join(sorted(set(before.faults.values())))
+    faults = ", ".join(f"{reason} {number}" for reason, number in before.num_faults.items())
     raise OptimizerError(
-        f"the ranker could rank none of the held-out items ({faults}).",
+        f"the ranker could rank {ranked or 'none'} of the {asked} held-out items ({faults}).",
+        expected=f"at least {LEAST_RANKED:.0%}: a gain on fewer says nothing of the others",
         fix="try it on one message first; look at the model's replies.",
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from character.records import Record
 from character.statistics.intervals import is_real
@@ -17,7 +17,11 @@ class _Record(Record):
 
 
 class MetricGain(_Record):
-    """A metric before and after tuning on the same held-out items; more gain is better, of errors too."""
+    """A metric before and after tuning on the same held-out items; more gain is better, of errors too.
+
+    ``num_lost`` counts items that were ranked before alone: they are in no figure, and the gain ``is_sure``
+    where it lies above zero even if they count as the worst after.
+    """
 
     metric: str
     before: MetricFigure
@@ -25,11 +29,13 @@ class MetricGain(_Record):
     gain: MetricFigure
     num_items: int
     num_groups: int
+    num_lost: int = 0
+    is_sure: bool = True
 
     @property
     def is_real(self) -> bool:
-        """Whether the gain lies above zero with its whole interval, on enough groups to say so."""
-        return is_real(self.gain.interval, self.num_groups)
+        """Whether the gain is sure and above zero with its whole interval, on enough groups to say so."""
+        return self.is_sure and is_real(self.gain.interval, self.num_groups)
 
 
 class Contender(_Record):
@@ -73,9 +79,10 @@ class Control(_Record):
     gains: tuple[float, ...] = ()
 
 
-Verdict = Literal["starved", "untuned", "unmeasured", "few_groups", "gain", "no_gain"]
+Verdict = Literal["starved", "untuned", "unmeasured", "few_groups", "gain", "losses", "no_gain"]
 """How an optimization ended: the calls did not reach to try anything; nothing was changed; no held-out item
-could tell; too few groups of items could; the held-out gain is above zero; it is not."""
+could tell; too few groups of items could; the held-out gain is above zero; it is so only without the items
+that the tuned ranker no longer ranks; it is not."""
 
 
 class Tuned(_Record):
@@ -105,7 +112,8 @@ class OptimizationReport(_Record):
     ``languages`` are those of the labels, ``rehearsal`` says that a model for trying and testing judged,
     proposed, or wrote candidates. ``warning`` says in how far it is length that the tuned ranker measures,
     nothing where it is not. ``unmeasured`` counts held-out items that were left out because the calls ran
-    out, ``unusable`` items whose labels tell nothing by the metric.
+    out, ``unusable`` items whose labels tell nothing by the metric. ``not_ranked`` counts by reason the
+    held-out items that could not be ranked ``before`` and ``after``; such an item is in no figure.
     """
 
     strategy: str
@@ -122,6 +130,7 @@ class OptimizationReport(_Record):
     num_labels: int
     unusable: int = 0
     unmeasured: int = 0
+    not_ranked: dict[str, dict[str, int]] = Field(default_factory=dict)
     design: Literal["locked", "nested"]
     folds: int = 0
     metrics: tuple[MetricGain, ...] = ()

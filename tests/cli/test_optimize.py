@@ -185,6 +185,7 @@ def test_a_recheck_measures_a_saved_ranker_with_todays_model(tmp_path: Path) -> 
     found = json.loads(done.stdout)
     assert found["tuned_on"] == found["model"] == "rehearsal/default"
     assert found["metrics"][0]["metric"] == "pairwise_accuracy"
+    assert (found["metrics"][0]["num_items"], found["metrics"][0]["num_lost"]) == (24, 0)
     assert found["gain_holds"] == (found["metrics"][0]["gain"]["low"] > 0)
 
 
@@ -210,6 +211,28 @@ def test_rankers_and_backends_are_measured_side_by_side(tmp_path: Path, server: 
     unknown = character("evaluate-ranker", LABELS, "--with", "jugde", "--config", config)
     assert unknown.returncode == 2
     assert "did you mean 'judge'" in unknown.stderr
+
+
+def test_what_is_left_out_of_figures_is_said(tmp_path: Path, server: FakeServer) -> None:
+    labelled = read_labelled(LABELS)
+    hard = [item.candidates[0].split("\n")[0] for item in labelled.items[:6]]
+    server.script = lambda request: (
+        "All lovely."
+        if any(text in turn["content"] for text in hard for turn in request["messages"])
+        else as_rehearsal(request)
+    )
+    shown = character("evaluate-ranker", LABELS, *at(server))
+    assert shown.returncode == 0, shown.stderr
+    said = " ".join(shown.stdout.split())
+    assert "6 of 24 items could not be ranked (unreadable 6) and are left out" in said
+    tuned = tmp_path / "tuned"
+    assert character("optimize", LABELS, "--strategy", "calibrate", "--out", tuned).returncode == 0
+    again = character("optimize", LABELS, "--recheck", tuned / "ranker.json", *at(server))
+    assert "6 of 24 labelled items are left out" in " ".join(again.stdout.split())
+    server.script = lambda _request: "All lovely."
+    refused = character("evaluate-ranker", LABELS, *at(server), "--json")
+    assert (refused.returncode, "rows" in json.loads(refused.stdout)) == (5, False)
+    assert "none of the 24 items could be ranked (unreadable 24)" in refused.stdout
 
 
 def test_without_length_is_another_optimization(tmp_path: Path) -> None:

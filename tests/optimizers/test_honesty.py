@@ -22,7 +22,7 @@ from optimizers.labelled import Label, LabelledItem, LabelledSet, Turn, merge_la
 from optimizers.optimize import optimize_ranker, usual_budget
 from optimizers.strategies.auto import pick
 from optimizers.strategies.task import Trial
-from optimizers.validation.evaluation import RankerEvaluation, compare, evaluate, summary
+from optimizers.validation.evaluation import SCALES, RankerEvaluation, compare, evaluate, summary
 from optimizers.validation.held_out import LOCKED_FROM, LOCKED_FROM_GROUPS, plan_parts
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "labelled"
@@ -200,12 +200,53 @@ def test_a_falling_error_is_a_gain() -> None:
     assert found.before.estimate > found.after.estimate
 
 
-def test_an_item_that_was_not_ranked_counts_as_the_worst_and_one_not_measured_not_at_all() -> None:
+def test_an_item_that_was_not_ranked_or_not_measured_is_in_no_figure() -> None:
     one, two, three = items = [item(i) for i in range(3)]
-    found = RankerEvaluation({one.id: (0.8, 0.2)}, {two.id: "unranked"}, (three.id,))
-    assert [found.value(each, "pairwise_accuracy") for each in items] == [1.0, 0.0, None]
-    assert [found.value(each, "tau_b") for each in items] == [1.0, -1.0, None]
-    assert summary(found, items)["pairwise_accuracy"].estimate == 0.5
+    found = RankerEvaluation({one.id: (0.8, 0.2)}, {two.id: "unreadable"}, (three.id,))
+    for metric in ("pairwise_accuracy", "tau_b"):
+        assert [found.value(each, metric) for each in items] == [1.0, None, None]
+    assert summary(found, items)["pairwise_accuracy"].estimate == 1.0
+    assert found.num_faults == {"unreadable": 1}
+
+
+def test_leaving_out_what_is_hard_is_no_gain() -> None:
+    hard, easy = items = [item(i) for i in range(2)]
+    before = RankerEvaluation({hard.id: (0.2, 0.8), easy.id: (0.8, 0.2)}, {})
+    after = RankerEvaluation({easy.id: (0.9, 0.1)}, {hard.id: "unreadable"})
+    found = compare(before, after, items, "pairwise_accuracy")
+    assert found is not None
+    assert (found.before.estimate, found.after.estimate, found.num_items) == (1.0, 1.0, 1)
+    many = [item(i) for i in range(12)]
+    flat = RankerEvaluation({each.id: (0.5, 0.5) for each in many}, {})
+    whole = RankerEvaluation({each.id: (0.9, 0.1) for each in many}, {})
+    half = RankerEvaluation(
+        dict(list(whole.scores.items())[6:]), {each.id: "unreadable" for each in many[:6]}
+    )
+    for metric in ("pairwise_accuracy", "mean_absolute_error"):
+        better, fewer = (compare(flat, each, many, metric) for each in (whole, half))
+        assert better is not None
+        assert fewer is not None
+        assert (better.is_real, better.num_lost) == (True, 0)
+        assert (fewer.is_real, fewer.num_lost) == (False, 6)
+        assert fewer.gain.estimate == pytest.approx(better.gain.estimate)
+
+
+@given(st.lists(st.sampled_from([-1.0, 0.0, 0.5, 1.0]), min_size=2, max_size=12), st.integers(0, 3))
+@settings(max_examples=60, deadline=None)
+def test_no_interval_leaves_the_scale(values: list[float], seed: int) -> None:
+    found = mean_interval(values, [str(i) for i in range(len(values))], scale=(-1.0, 1.0), seed=seed)
+    assert -1 <= found.low <= found.estimate <= found.high <= 1
+    items = [item(i) for i in range(len(values))]
+    scores = {each.id: (0.5 + value / 2, 0.5) for each, value in zip(items, values, strict=True)}
+    flat = RankerEvaluation({each.id: (0.5, 0.5) for each in items}, {})
+    for metric, (low, high) in SCALES.items():
+        interval = summary(RankerEvaluation(scores, {}), items, seed=seed)[metric]
+        assert low <= interval.low <= interval.high <= high
+        gain = compare(flat, RankerEvaluation(scores, {}), items, metric)
+        assert gain is not None
+        assert gain.gain.low is not None
+        assert gain.gain.high is not None
+        assert low - high <= gain.gain.low <= gain.gain.high <= high - low
 
 
 def test_evaluating_asks_as_a_run_does(both: LabelledSet) -> None:

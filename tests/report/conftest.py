@@ -25,14 +25,11 @@ from character.report import (
     Text,
 )
 from character.report.charts import (
-    Bin,
     Point,
     Step,
     bars,
-    bin_counts,
     dots,
     heat_map,
-    histogram,
     line,
     stacked,
 )
@@ -78,9 +75,6 @@ def charts() -> tuple[Chart, ...]:
             "line",
             [Step(i, i * i, i * i - 1, i * i + 1, group) for i in range(5) for group in ("a", "b")],
             reference=4,
-        ),
-        histogram(
-            "histogram", [*bin_counts([0.1, 0.2, 0.9], num_bins=5, low=0, high=1), Bin(0, 0.2, 4, "other")]
         ),
     )
 

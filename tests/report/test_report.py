@@ -15,7 +15,7 @@ from character.errors import UnknownNameError
 from character.locale import LANGUAGES, wording
 from character.report import Chart, Example, Examples, Number, Page, Section, Table, Text, render, write
 from character.report.chart_specs import cut
-from character.report.charts import Point, bars, bin_counts, stacked
+from character.report.charts import Point, bars, stacked
 from character.report.wording import number_text
 from character.views.escaping import embedded_json, escape
 
@@ -145,13 +145,6 @@ def test_rendering_is_deterministic(page: Page) -> None:
 def test_a_row_that_does_not_fit_its_columns_is_refused() -> None:
     with pytest.raises(ValueError, match="2 cells stands under 1 columns"):
         Table(("a",), (("b", "c"),))
-
-
-def test_bins_hold_every_value_and_the_ends_join_their_neighbours() -> None:
-    bins = bin_counts([-1, 0, 0.5, 1, 2], num_bins=2, low=0, high=1)
-    assert [(one.low, one.high, one.count) for one in bins] == [(0, 0.5, 2), (0.5, 1.0, 3)]
-    with pytest.raises(ValueError, match="high above low"):
-        bin_counts([1], num_bins=2, low=1, high=1)
 
 
 def test_labels_that_are_cut_alike_stay_apart_in_the_chart_and_whole_in_the_table() -> None:

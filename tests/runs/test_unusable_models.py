@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -112,3 +113,35 @@ def test_unsuitable_is_no_single_vote(server: FakeServer) -> None:
     assert ranking.status == "ranked"
     assert len(ranking.passes) == 1
     assert [(drop.reason, drop.recovered) for drop in ranking.drops] == [("called_unsuitable", True)]
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "were found unsuitable by every pass"), ("zh", "都判为不适合")]
+)
+def test_many_unsuitable_messages_are_said_while_the_run_goes_on_and_at_its_end(
+    server: FakeServer, constitution: Constitution, tmp_path: Path, language: str, said: str
+) -> None:
+    votes = iter(range(10_000))
+    server.script = _replies(
+        lambda: chat(reasoning="r", suitable=next(votes) % 2 == 0, scores="[9, 5, 1]"), _answer
+    )
+    states: list[str] = []
+    asked = constitution.only(["patience"]).model_copy(update={"language": language})
+    batch = {"patience": MessageBatch(messages=MANY["patience"].messages[:12])}
+    summary = run(
+        asked,
+        tmp_path / "run",
+        _config(server),
+        messages=batch,
+        on_progress=lambda state: states.append(state.note),
+    )
+    assert summary.messages["unsuitable"] == 6
+    assert states[0] == ""
+    assert said in states[-1]
+    events = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text("utf-8").splitlines()]
+    (told,) = [event for event in events if event["event"] == "unsuitable"]
+    assert told["note"] in states
+    assert said in told["note"]
+    assert said in summary.advice
+    assert "6" in summary.advice
+    assert "50%" in summary.advice

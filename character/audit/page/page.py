@@ -11,7 +11,7 @@ from character.audit.records import RunAudit
 from character.locale import listed, wording
 from character.pairs.features import feature_word
 from character.report import Example, Examples, Figure, Figures, Note, Notes, Number, Page, Section, Text
-from character.report.building import figure, pair_example, table
+from character.report.building import figure, pair_example, share, table
 from character.report.charts import Point, bars
 from character.report.parts import Part
 from character.report.wording import number_text
@@ -48,6 +48,8 @@ def _first(audit: RunAudit) -> Section:
     words, rankings = wording("audit.page", audit.language), audit.rankings
     notes = Notes(tuple(Note(finding.text, finding.weight) for finding in audit.findings))
     figures = [
+        figure(words, "copied", share(audit.copied.share)),
+        figure(words, "unfit", share(audit.unfit.share)),
         figure(words, "number_messages", Number(audit.states.get("messages", 0), style="count")),
         figure(words, "number_pairs", Number(audit.num_pairs, style="count")),
     ]
@@ -60,7 +62,7 @@ def _first(audit: RunAudit) -> Section:
     if classifier and classifier.accuracy is not None:
         accuracy = Number(classifier.accuracy, classifier.low, classifier.high, "share")
         figures.append(figure(words, "surface", accuracy))
-    return Section(words["first"], "", (notes, Figures(tuple(figures))))
+    return Section(words["first"], "", (Figures(tuple(figures)), notes))
 
 
 def _candidates(audit: RunAudit) -> Section:
