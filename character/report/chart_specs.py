@@ -1,4 +1,4 @@
-"""The pieces that chart specs share: axes, reference lines, groups, and labels short enough to read."""
+"""What charts measure before they are drawn: labels short enough to read, their room, the ends of scales."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 LABEL_LENGTH = 28
 """Characters after which a label on an axis is cut."""
 FITTING_COLUMNS = 54
@@ -36,35 +35,6 @@ def distinct_labels(labels: Sequence[str]) -> list[str]:
                 short += "\u2009·"
             seen[label] = short
     return [seen[label] for label in labels]
-
-
-def base_spec(values: list[dict[str, Any]], *, height: int) -> dict[str, Any]:
-    """Return a spec as wide as its page with the data inside; ``height`` is in pixels."""
-    return {"$schema": SCHEMA, "width": "container", "height": height, "data": {"values": values}}
-
-
-def field(name: str, kind: str = "quantitative", **more: object) -> dict[str, Any]:
-    """Return the encoding of a field of the data; ``kind`` is what Vega-Lite calls its type."""
-    return {"field": name, "type": kind, **more}
-
-
-def value_axis(title: str, percent: bool, domain: tuple[float, float] | None) -> dict[str, Any]:
-    """Return the encoding of values along an axis."""
-    axis = field("value", title=title, axis={"format": number_format(percent), "tickCount": 5})
-    return {**axis, "scale": {"domain": list(domain), "nice": False}} if domain else axis
-
-
-def reference_layers(value: float | None, channel: str = "x") -> list[dict[str, Any]]:
-    """Return the layer of a dashed line at a value, none for None."""
-    if value is None:
-        return []
-    mark = {"type": "rule", "strokeDash": [4, 3], "opacity": 0.6}
-    return [{"data": {"values": [{}]}, "mark": mark, "encoding": {channel: {"datum": value}}}]
-
-
-def number_format(percent: bool, *, signed: bool = False) -> str:
-    """Return how values are written on axes and in cells."""
-    return ".0%" if percent else "+.2f" if signed else ".2~f"
 
 
 def label_angle(labels: Sequence[str]) -> dict[str, Any]:

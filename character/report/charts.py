@@ -7,31 +7,28 @@ values are shares in 0..1, to be written in per cent.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from character.report.chart_specs import (
     CELL_WIDTH,
     LABEL_WIDTH,
     ROW_HEIGHT,
-    base_spec,
     cut,
     distinct_labels,
-    field,
     finite,
     label_angle,
-    number_format,
-    reference_layers,
     scale_ends,
     slanted_room,
-    value_axis,
 )
 from character.report.parts import Cell, Chart, Number, NumberStyle, Table
+from character.views.templates import filled_in
 
 MOST_STEPS = 5
 """As many ordered steps as a page has colours for."""
-_LABELS = field("label", "nominal", sort=None, title=None)
 
 
 @dataclass(frozen=True)
@@ -82,28 +79,12 @@ class ChartOptions(TypedDict, total=False):
 
 def bars(title: str, points: Sequence[Point], **options: Unpack[ChartOptions]) -> Chart:
     """Return horizontal bars in the order given, with intervals as thin lines; groups share a row."""
-    colour = _colour(points, options)
-    row = {"y": _LABELS, **({"yOffset": field("group", "nominal", sort=None)} if colour else {})}
-    layers = [
-        {"mark": {"type": "bar", "cornerRadius": 2}, "encoding": {**row, **colour}},
-        *_interval_layers(points, row),
-    ]
-    height = max(ROW_HEIGHT, 18 * len({point.group for point in points})) if colour else ROW_HEIGHT
-    return _rows_chart(title, points, layers, height, options)
+    return _rows_chart("bars", title, points, 18, options)
 
 
 def dots(title: str, points: Sequence[Point], **options: Unpack[ChartOptions]) -> Chart:
     """Return a dot plot: the groups' values as dots in a row per label, joined by a line, with intervals."""
-    colour = _colour(points, options)
-    ends = {"x": {"aggregate": "min", "field": "value"}, "x2": {"aggregate": "max", "field": "value"}}
-    join = {"mark": {"type": "rule", "opacity": 0.35}, "encoding": {"y": _LABELS, **ends}}
-    dot = {"type": "point", "filled": True, "size": 70, "opacity": 1}
-    layers = [
-        *([join] if colour else []),
-        *_interval_layers(points, {"y": _LABELS}, colour),
-        {"mark": dot, "encoding": {"y": _LABELS, **colour}},
-    ]
-    return _rows_chart(title, points, layers, ROW_HEIGHT, options)
+    return _rows_chart("dots", title, points, 0, options)
 
 
 def stacked(
@@ -127,16 +108,8 @@ def stacked(
         for label, (_, counts) in zip(labels, rows, strict=True)
         for place, (step, count) in enumerate(zip(steps, counts, strict=True))
     ]
-    spec = base_spec(values, height=ROW_HEIGHT * max(len(set(labels)), 1))
-    spec["mark"] = {"type": "bar", "height": {"band": 0.75}}
-    order = {"sort": list(steps), "scale": {"domain": list(steps)}}
-    legend = {"orient": "top", "title": None, "columns": 3}
-    spec["encoding"] = {
-        "y": _LABELS,
-        "x": {**value_axis(names[2], True, (0.0, 1.0)), "stack": "zero"},
-        "order": field("place"),
-        "color": field("step", "ordinal", **order, title=names[1], legend=legend),
-    }
+    height = ROW_HEIGHT * max(len(set(labels)), 1)
+    spec = _spec("stacked", values, height, names=names, steps=list(steps))
     lines: tuple[tuple[Cell, ...], ...] = tuple((label, *counts) for label, counts in rows)
     return Chart(title, spec, Table((names[0], *steps), lines), description)
 
@@ -172,30 +145,21 @@ def heat_map(
         for column, value in zip(column_labels, line, strict=True)
     ]
     low, high = scale.get("domain") or scale_ends([cell["value"] for cell in cells], middle)
-    colours = {
-        "domain": [low, high] if middle is None else [low, middle, high],
-        "range": "heatmap" if middle is None else "diverging",
-        "interpolate": "rgb",
-    }
-    spec = base_spec(cells, height=(ROW_HEIGHT + 6) * len(rows))
     angle = label_angle(column_labels)
     beside = slanted_room(column_labels) if angle["labelAngle"] else 2
-    spec["padding"] = {"left": 2, "top": 2, "bottom": 2, "right": beside}
-    spec["encoding"] = {
-        "x": _category("column", column_labels, names[1], orient="top", **angle),
-        "y": _category("row", row_labels, None),
-    }
-    spec["layer"] = [
-        {
-            "mark": {"type": "rect", "cornerRadius": 2},
-            "encoding": {"color": field("value", title=names[2], scale=colours, legend=None)},
-        },
-        {
-            "transform": [{"filter": "isValid(datum.value)"}],
-            "mark": {"type": "text", "style": "inside"},
-            "encoding": {"text": field("value", format=number_format(percent, signed=middle == 0))},
-        },
-    ]
+    spec = _spec(
+        "heat_map",
+        cells,
+        (ROW_HEIGHT + 6) * len(rows),
+        names=names,
+        rows=row_labels,
+        columns=column_labels,
+        angle=angle,
+        beside=beside,
+        middle=middle,
+        ends=[low, high] if middle is None else [low, middle, high],
+        percent=percent,
+    )
     style: NumberStyle = "share" if percent else "signed" if middle == 0 else "number"
     lines: tuple[tuple[Cell, ...], ...] = tuple(
         (row, *(Number(finite(cell), style=style) for cell in line))
@@ -208,27 +172,14 @@ def heat_map(
 def line(title: str, steps: Sequence[Step], **options: Unpack[ChartOptions]) -> Chart:
     """Return lines over x with a band around each where the steps carry one."""
     names = options.get("names", ("x", "y", "group"))
-    percent, colour = options.get("percent", False), _colour(steps, options)
     values = [
         {"x": step.x, "value": step.y, "low": step.low, "high": step.high, "group": cut(step.group)}
         for step in steps
     ]
-    spec = base_spec(values, height=240)
-    x = field("x", title=names[0], scale={"zero": False})
-    y = value_axis(names[1], percent, options.get("domain"))
-    band = {
-        "transform": [{"filter": "isValid(datum.low) && isValid(datum.high)"}],
-        "mark": {"type": "area", "opacity": 0.2},
-        "encoding": {"x": x, "y": field("low"), "y2": {"field": "high"}, **colour},
-    }
-    spec["layer"] = [
-        *([band] if any(step.low is not None for step in steps) else []),
-        {"mark": {"type": "line", "point": True, "strokeWidth": 2}, "encoding": {"x": x, "y": y, **colour}},
-        *reference_layers(options.get("reference"), channel="y"),
-    ]
-    style: NumberStyle = "share" if percent else "number"
+    style: NumberStyle = "share" if options.get("percent") else "number"
     rows = ((step.group, step.x, Number(step.y, step.low, step.high, style)) for step in steps)
-    table = _table((names[2], names[0], names[1]), rows, without=None if colour else 0)
+    spec = _spec("line", values, 240, **options | {"names": names}, **_shape(steps))
+    table = _table((names[2], names[0], names[1]), rows, steps)
     return Chart(title, spec, table, options.get("description", ""))
 
 
@@ -240,19 +191,10 @@ def histogram(
     description: str = "",
 ) -> Chart:
     """Return counts over bins (see ``bin_counts``); groups lie half transparent over one another."""
-    colour = _colour(bins, {"names": names})
     values = [{"low": b.low, "high": b.high, "count": b.count, "group": cut(b.group)} for b in bins]
-    spec = base_spec(values, height=220)
-    spec["mark"] = {"type": "bar", "opacity": 0.6 if colour else 1.0, "binSpacing": 1}
-    spec["encoding"] = {
-        "x": field("low", bin={"binned": True}, title=names[0]),
-        "x2": {"field": "high"},
-        "y": field("count", title=names[1], stack=None),
-        **colour,
-    }
     rows = ((b.group, f"{b.low:g} … {b.high:g}", b.count) for b in bins)
-    table = _table((names[2], names[0], names[1]), rows, without=None if colour else 0)
-    return Chart(title, spec, table, description)
+    table = _table((names[2], names[0], names[1]), rows, bins)
+    return Chart(title, _spec("histogram", values, 220, names=names, **_shape(bins)), table, description)
 
 
 def bin_counts(
@@ -271,57 +213,48 @@ def bin_counts(
 
 
 def _rows_chart(
-    title: str,
-    points: Sequence[Point],
-    layers: list[dict[str, Any]],
-    row_height: int,
-    options: ChartOptions,
+    chart: str, title: str, points: Sequence[Point], group_height: int, options: ChartOptions
 ) -> Chart:
-    names, percent = options.get("names", ("label", "value", "group")), options.get("percent", False)
-    style: NumberStyle = "share" if percent else "number"
+    names = options.get("names", ("label", "value", "group"))
+    style: NumberStyle = "share" if options.get("percent") else "number"
     numbers = [Number(finite(each.value), finite(each.low), finite(each.high), style) for each in points]
     labels = distinct_labels([point.label for point in points])
     values = [
         {"label": label, "value": each.value, "low": each.low, "high": each.high, "group": cut(point.group)}
         for label, each, point in zip(labels, numbers, points, strict=True)
     ]
-    spec = base_spec(values, height=row_height * max(len(set(labels)), 1))
-    spec["encoding"] = {"x": value_axis(names[1], percent, options.get("domain"))}
-    spec["layer"] = [*layers, *reference_layers(options.get("reference"))]
+    row_height = max(ROW_HEIGHT, group_height * len({point.group for point in points}))
+    height = row_height * max(len(set(labels)), 1)
+    spec = _spec(chart, values, height, **options | {"names": names}, **_shape(points))
     rows = ((point.label, point.group, number) for point, number in zip(points, numbers, strict=True))
-    is_grouped = any(point.group for point in points)
-    table = _table((names[0], names[2], names[1]), rows, without=None if is_grouped else 1)
+    table = _table((names[0], names[2], names[1]), rows, points, group_at=1)
     return Chart(title, spec, table, options.get("description", ""))
 
 
-def _colour(items: Sequence[Point | Step | Bin], options: ChartOptions) -> dict[str, Any]:
-    """Return the encoding that colours groups, with a legend; empty where there are none."""
-    if not any(item.group for item in items):
-        return {}
-    title, legend = options.get("names", ("", "", "group"))[2], {"orient": "top", "title": None}
-    return {"color": field("group", "nominal", sort=None, title=title, legend=legend)}
+def _spec(chart: str, values: list[dict[str, Any]], height: int, **facts: object) -> dict[str, Any]:
+    """Return the spec of a kind of chart, as wide as its page, with the data inside; ``height`` in pixels."""
+    facts = {"percent": False, "domain": None, "reference": None, **facts}
+    template = Path(__file__).with_name("assets") / "charts.json.jinja"
+    spec = json.loads(filled_in(template, chart=chart, height=height, **facts))
+    return {**spec, "data": {"values": values}}
 
 
-def _interval_layers(
-    points: Sequence[Point], row: dict[str, Any], colour: dict[str, Any] | None = None
-) -> list[dict[str, Any]]:
-    """Return the layer of intervals as thin lines, none where no point has one."""
-    if not any(point.low is not None and point.high is not None for point in points):
-        return []
-    layer = {
-        "transform": [{"filter": "isValid(datum.low) && isValid(datum.high)"}],
-        "mark": {"type": "rule", "strokeWidth": 2},
-        "encoding": {**row, "x": field("low"), "x2": {"field": "high"}, **(colour or {})},
+def _shape(items: Sequence[Point | Step | Bin]) -> dict[str, bool]:
+    """Return whether there are groups, and intervals to draw."""
+    return {
+        "is_grouped": any(item.group for item in items),
+        "has_intervals": any(item.low is not None and item.high is not None for item in items),
     }
-    return [layer]
 
 
-def _table(head: tuple[str, ...], rows: Iterable[tuple[Cell, ...]], *, without: int | None) -> Table:
-    """Return the numbers of a chart; the column at ``without`` is left out."""
-    stay = [place for place in range(len(head)) if place != without]
+def _table(
+    head: tuple[str, ...],
+    rows: Iterable[tuple[Cell, ...]],
+    items: Sequence[Point | Step | Bin],
+    *,
+    group_at: int = 0,
+) -> Table:
+    """Return the numbers of a chart; the column of groups is left out where there are none."""
+    is_grouped = _shape(items)["is_grouped"]
+    stay = [place for place in range(len(head)) if is_grouped or place != group_at]
     return Table(tuple(head[i] for i in stay), tuple(tuple(row[i] for i in stay) for row in rows))
-
-
-def _category(name: str, labels: Sequence[str], title: str | None, **axis: object) -> dict[str, Any]:
-    look = {"domain": False, "ticks": False, **axis}
-    return field(name, "nominal", scale={"domain": list(labels)}, title=title, axis=look)
