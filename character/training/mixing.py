@@ -8,7 +8,6 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
-from character.config import TrainConfig
 from character.errors import InputError
 from character.training.data import prompt_key, read_rows
 from character.training.methods import Method
@@ -35,11 +34,6 @@ class Mix(NamedTuple):
                 expected="FILE:share, the share between 0 and 1, such as ordinary.jsonl:0.5",
             )
         return cls(Path(name), share)
-
-
-def mixes_of(config: TrainConfig) -> list[Mix]:
-    """Return what a configuration names to be mixed in; raises InputError for what says no share."""
-    return [Mix.parse(text) for text in config.mix]
 
 
 def mixed_rows(
