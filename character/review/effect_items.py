@@ -64,10 +64,10 @@ class EffectItems(Record):
 def read_effect_items(folder: Path) -> EffectItems:
     """Return a folder's items, none where it has no such file; raises InputError naming file and field."""
     path = folder / FILE_NAME
-    if not path.is_file():
-        return EffectItems()
     try:
         return EffectItems.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return EffectItems()
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(str(part) for part in first["loc"])

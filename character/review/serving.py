@@ -40,13 +40,12 @@ def serve(
         import uvicorn
     except ImportError:
         raise MissingExtraError("the review app", "review") from None
-    from character.review.app import App, build_app
+    from character.review.app import App, View, build_app
     from character.review.guard import TOKEN_FIELD, Guard, Secrets
     from character.review.index import Filters, Index
     from character.review.second import second_of
     from character.review.sources import open_subject
     from character.review.store import ReviewStore
-    from character.review.view import View
 
     name = reviewer_name(reviewer) if reviewer else ""
     with closing(open_subject(folder)) as subject:
