@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from character.config import is_rehearsal_model
+from pydantic import ValidationError
+
+from character.config import PAIR_DESIGNS, PairsConfig, is_rehearsal_model
 from character.constitution import Constitution, Trait
-from character.errors import InputError
+from character.errors import ConfigError, InputError, UnknownNameError
+from character.exports.card.audit_summary import read_summary
 from character.exports.models import ExportData
 from character.exports.open_run import StoredRun
-from character.exports.run_data import run_data
-from character.records import CharacterResult, Message, PreferencePair, Rollout
-from character.runs.session import reading
-from character.runs.summary import RunSummary
+from character.exports.source import StoredRollouts
+from character.records import CharacterResult, Message, PreferencePair, Rollout, Usage
+from character.runs.session import reading, stored_config, stored_constitution
+from character.runs.summary import RunSummary, summarize
 from character.store.run_store import RunStore
+from character.store.vetoes import read_vetoes
+from character.text import fingerprint
 
 
 @runtime_checkable
@@ -35,6 +41,50 @@ Run = ExportData | RunSummary | RunStore | StoredRun | Path | str
 Exportable = Run | CharacterResult | NamedPairs | Iterable[PreferencePair]
 """A run (its folder, open, what ``run`` returned, its data), a program's result, or pairs."""
 NOT_GIVEN = "not_given"
+_LATER = {"effect", "optimize", "audit", "train"}
+"""The sections of a configuration that say what is done with a run, not how it is made."""
+
+
+def run_data(store: RunStore) -> ExportData:
+    """Return the data of an open run, rollouts read as they are needed, with its audit where there is one."""
+    summary = summarize(store)
+    manifest = {
+        "models": summary.models,
+        "seed": summary.seed,
+        "config_fingerprint": fingerprint(stored_config(store).model_dump(mode="json", exclude=_LATER)),
+        "run_fingerprint": fingerprint(json.loads(store.meta("identity") or "{}")),
+        "created_at": store.meta("created_at") or "",
+        "rehearsal": summary.rehearsal,
+        "usage": sum(summary.usage.values(), Usage()).model_dump(),
+        "drops": summary.dropped,
+        "audit": read_summary(store.folder),
+        "pending": summary.messages.get("pending", 0) + summary.messages.get("failed", 0),
+    }
+    return ExportData(
+        constitution=stored_constitution(store),
+        rollouts=StoredRollouts(store),
+        vetoes=read_vetoes(store.folder),
+        manifest=manifest,
+    )
+
+
+def rebuilt_pairs(store: RunStore, given: Mapping[str, Any], *, always: bool = False) -> PairsConfig | None:
+    """Return how to rebuild a run's pairs: as it made them, but for what is given and not None.
+
+    Where nothing is given, nothing is to be rebuilt (None), unless ``always``. Raises UnknownNameError for
+    a setting or the design, and ConfigError for a value out of its range.
+    """
+    given = {name: value for name, value in given.items() if value is not None}
+    for name in given.keys() - PairsConfig.model_fields:
+        raise UnknownNameError("setting of [pairs]", name, PairsConfig.model_fields)
+    if given.get("design", PAIR_DESIGNS[0]) not in PAIR_DESIGNS:
+        raise UnknownNameError("pair design", given["design"], PAIR_DESIGNS)
+    if not given and not always:
+        return None
+    try:
+        return PairsConfig.model_validate(stored_config(store).pairs.model_dump() | given)
+    except ValidationError as error:
+        raise ConfigError(f"pairs: {error.errors()[0]['msg']}.") from None
 
 
 def data_of(dataset: Exportable, of: Exportable | Constitution | None, stack: ExitStack) -> ExportData:

@@ -18,10 +18,9 @@ from character.exports.facts import count_drops, made_by_rehearsal, read_facts
 from character.exports.files import staged_folder
 from character.exports.formats import EXPORT_FORMATS, ExportFormat, Job, Written
 from character.exports.given import Exportable, data_of
-from character.exports.models import ExportReport, Split
+from character.exports.models import ExportReport, Split, requested_splits
 from character.exports.rows import usable_pairs
 from character.exports.source import Source
-from character.exports.splits import requested_splits
 from character.files import METADATA_FILE, digest_of, json_text, write_text
 from character.locale import wording
 from character.pairs.balance import Balanced, BalanceMethod, Contrasts, balance_table
@@ -89,7 +88,9 @@ def export(
             written = chosen.write(job, folder)
             _refuse_nothing(job, written)
             report = _report(job, written, balanced, Path(out))
-            _write_card(folder, job, written, report)
+            digest = digest_of(folder / file.path for file in written.files)
+            write_text(folder / CARD_FILE, dataset_card(job, written, report, digest))
+            write_text(folder / METADATA_FILE, json_text(_metadata(job, report), indent=2) + "\n")
         return report
 
 
@@ -102,12 +103,6 @@ class _Balancing(NamedTuple):
     @property
     def weighs(self) -> bool:
         return self.threshold is not None and self.method == "weights"
-
-
-def _write_card(folder: Path, job: Job, written: Written, report: ExportReport) -> None:
-    digest = digest_of(folder / file.path for file in written.files)
-    write_text(folder / CARD_FILE, dataset_card(job, written, report, digest))
-    write_text(folder / METADATA_FILE, json_text(_metadata(job, report), indent=2) + "\n")
 
 
 def _report(job: Job, written: Written, balanced: Balanced | None, out: Path) -> ExportReport:

@@ -23,9 +23,8 @@ from character.training.conditioning import (
     conditioned,
     write_asking,
 )
-from character.training.data import TrainingData, prompt_key, read_data, write_data
+from character.training.data import Mix, TrainingData, mixed_rows, prompt_key, read_data, write_data
 from character.training.methods import METHODS, PRESETS, Method, MethodName, Preset
-from character.training.mixing import Mix, mixed_rows
 from character.training.model_folder import ModelFolder, read_model_folder
 from character.training.other_traits import BY_WORDS, TraitScorer, contrasts_of
 from character.training.recipe import (

@@ -53,17 +53,6 @@ class _Finding(BaseModel):
     text: str
 
 
-class _Classifier(BaseModel):
-    accuracy: float | None
-    low: float | None
-    high: float | None
-
-
-class _Confounds(BaseModel):
-    classifier: _Classifier | None
-    flagged: tuple[str, ...]
-
-
 class _Audit(BaseModel):
     """What is read of ``audit.json``; the audit's own records lie above this room, and say more."""
 
@@ -72,7 +61,10 @@ class _Audit(BaseModel):
     consistency: Interval | None = Field(validation_alias=AliasPath("rankings", "consistency"))
     intended: Interval | None = Field(validation_alias=AliasPath("rankings", "intended"))
     measure: str = Field(validation_alias=AliasPath("rankings", "measure"))
-    confounds: _Confounds | None
+    accuracy: float | None = Field(None, validation_alias=AliasPath("confounds", "classifier", "accuracy"))
+    low: float | None = Field(None, validation_alias=AliasPath("confounds", "classifier", "low"))
+    high: float | None = Field(None, validation_alias=AliasPath("confounds", "classifier", "high"))
+    flagged: tuple[str, ...] = Field((), validation_alias=AliasPath("confounds", "flagged"))
     findings: tuple[_Finding, ...]
 
 
@@ -92,9 +84,7 @@ def read_summary(run_folder: Path | str) -> AuditSummary | None:
             expected="what `character audit` wrote",
             fix=f"run `character audit {run_folder}` again, or remove the file.",
         ) from None
-    classifier = audit.confounds.classifier if audit.confounds else None
-    accuracy = (classifier.accuracy, classifier.low, classifier.high) if classifier else ()
-    bounds = [number for number in accuracy if number is not None]
+    bounds = [number for number in (audit.accuracy, audit.low, audit.high) if number is not None]
     looks = [finding for finding in audit.findings if finding.weight == "look"]
     return AuditSummary(
         num_messages=audit.states.get("messages", 0),
@@ -102,7 +92,7 @@ def read_summary(run_folder: Path | str) -> AuditSummary | None:
         consistency=audit.consistency,
         intended=audit.intended,
         surface_accuracy=Interval(*bounds) if len(bounds) == 3 else None,
-        flagged=audit.confounds.flagged if audit.confounds else (),
+        flagged=audit.flagged,
         findings=tuple(one.text for one in looks if one.code not in PAIR_CODES),
         pair_findings=tuple(one.text for one in looks if one.code in PAIR_CODES),
         measure=audit.measure,

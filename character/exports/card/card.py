@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from character.exports.card.markdown import card_text
 from character.exports.formats import Job, Written
 from character.exports.models import ExportReport
 from character.locale import wording
-from character.views.templates import inline
+from character.views.templates import filled_in, inline
 
 LEAST_OPENER = 0.05
 """The card shows openers that set the sides apart by so much, before or after; export.json has them all."""
@@ -42,6 +42,14 @@ def dataset_card(job: Job, written: Written, report: ExportReport, fingerprint: 
         least_opener=LEAST_OPENER,
         left_out=[(stage, *each) for stage, reasons in left_out for each in reasons.items()],
     )
+
+
+def card_text(template: Path, header: Mapping[str, Any], *, width: int = 80, **values: Any) -> str:
+    """Return a card of a template (see ``filled_in``); the header's long texts are folded at ``width``."""
+    import yaml
+
+    head = yaml.safe_dump(header, sort_keys=False, allow_unicode=True, width=width)
+    return f"---\n{head}---\n\n{filled_in(template, **values)}"
 
 
 def card_header(job: Job, report: ExportReport, fingerprint: str) -> dict[str, Any]:

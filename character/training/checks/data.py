@@ -1,4 +1,5 @@
-"""Checks of the rows themselves: what would crash a trainer, be dropped in silence, or teach other things."""
+"""Checks of the rows, for what would crash a trainer, be dropped in silence or teach other things, and of the base
+model's folder: a chat template is there and does what training takes for granted."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from character.training.methods import Method
 from character.training.model_folder import ModelFolder
 from character.training.reports import Check, CheckWeight
 
+_SAMPLE = 20
 LENGTH_BAR = 0.1
 """How far above or below one half the accuracy of "longer wins" may be."""
 LEAST_LANGUAGE_SHARE = 0.1
@@ -59,7 +61,7 @@ def _has_equal_sides(row: Row) -> bool:
     return text_of(row["chosen"]).strip() == text_of(row["rejected"]).strip()
 
 
-def shared_prompts(data: TrainingData, _method: Method) -> Iterator[Check]:
+def shared_prompts(data: TrainingData) -> Iterator[Check]:
     """Look for prompts that are in two splits, which makes held-out figures too good."""
     keys = {name: {prompt_key(row) for row in rows} for name, rows in data.splits.items()}
     shared = {f"{a} and {b}": len(keys[a] & keys[b]) for a, b in combinations(keys, 2)}
@@ -87,7 +89,7 @@ def _longer_is_chosen(row: Row) -> float:
     return 0.5 if chosen == rejected else float(chosen > rejected)
 
 
-def languages(data: TrainingData, _method: Method) -> Iterator[Check]:
+def languages(data: TrainingData) -> Iterator[Check]:
     """Count the rows of each language that is trained on, where rows say theirs."""
     counts = Counter(str(row["language"]) for row in data.splits["train"] if row.get("language"))
     total = counts.total()
@@ -139,3 +141,45 @@ def _as_read(row: Row, response: Any, model: ModelFolder) -> str:
 def _estimated(row: Row) -> int:
     longest = max((count_tokens(text_of(each)) for each in responses_of(row)), default=0)
     return count_tokens(text_of(row["prompt"])) + longest
+
+
+def chat_template(data: TrainingData, model: ModelFolder | None, name: str) -> Iterator[Check]:
+    """Look for a chat template, and whether a reply continues the prompt that it is trained after."""
+    if model is None:
+        yield check("chat_template", "note", name=name)
+    elif not any(isinstance(row["prompt"], list) for row in data.rows):
+        return
+    elif not model.chat_template:
+        yield check("chat_template", "stop", path=model.path)
+    else:
+        yield _prefix(data, model)
+
+
+def _prefix(data: TrainingData, model: ModelFolder) -> Check:
+    broken = [turns for turns, response in _examples(data) if not _continues(model, turns, response)]
+    if not broken:
+        return check("template_prefix", "fine")
+    prompt = model.render(broken[0], add_generation_prompt=True)
+    return check("template_prefix", "stop", {"rows": len(broken)}, end=prompt[-40:])
+
+
+def _examples(data: TrainingData) -> Iterator[tuple[list[dict[str, str]], list[dict[str, str]]]]:
+    for row in islice((row for row in data.rows if isinstance(row["prompt"], list)), _SAMPLE):
+        response = next(iter(responses_of(row)), [{"role": "assistant", "content": "…"}])
+        yield turns_of(row["prompt"], "user"), turns_of(response, "assistant")
+
+
+def _continues(model: ModelFolder, turns: list[dict[str, str]], response: list[dict[str, str]]) -> bool:
+    prompt = model.render(turns, add_generation_prompt=True)
+    return model.render([*turns, *response]).startswith(prompt)
+
+
+def padding(model: ModelFolder | None) -> Iterator[Check]:
+    """Look for a padding token that is the end token too."""
+    if model is None:
+        return
+    end, pad = model.special.get("eos_token"), model.special.get("pad_token")
+    if pad is not None and pad == end:
+        yield check("pad_is_eos", "look", pad=pad)
+    elif pad is None and model.tokenizer is not None:
+        yield check("pad_is_eos", "note")

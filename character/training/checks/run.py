@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from character.constitution import Trait
-from character.training.checks import data as data_checks
-from character.training.checks import model as model_checks
+from character.training.checks import data as look_for
 from character.training.checks.findings import TEXTS
 from character.training.data import TrainingData
 from character.training.methods import METHODS, MethodName
@@ -35,18 +34,17 @@ def check_training(
     Nothing is changed and no model is loaded.
     """
     chosen, folder = METHODS[method], read_model_folder(model)
-    checks = [*data_checks.left_out(left_out or {})]
-    for look in (
-        data_checks.faulty_rows,
-        data_checks.shared_prompts,
-        data_checks.longer_wins,
-        data_checks.languages,
-    ):
-        checks += look(data, chosen)
-    checks += model_checks.chat_template(data, folder, model)
-    checks += model_checks.padding(folder)
-    checks += data_checks.too_long(data, chosen, folder, max_length)
-    checks += other_traits(data, chosen, traits, scorer)
+    checks = [
+        *look_for.left_out(left_out or {}),
+        *look_for.faulty_rows(data, chosen),
+        *look_for.shared_prompts(data),
+        *look_for.longer_wins(data, chosen),
+        *look_for.languages(data),
+        *look_for.chat_template(data, folder, model),
+        *look_for.padding(folder),
+        *look_for.too_long(data, chosen, folder, max_length),
+        *other_traits(data, chosen, traits, scorer),
+    ]
     return tuple(sorted(checks, key=lambda check: get_args(CheckWeight).index(check.weight)))
 
 
