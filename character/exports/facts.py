@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from character.config import is_rehearsal_model
-from character.errors import InputError
 from character.exports.card.audit_summary import AuditSummary
 from character.exports.source import Census
+from character.files import problem
 from character.records import Record, Usage
 
 
@@ -67,12 +67,7 @@ def read_facts(manifest: Mapping[str, Any]) -> RunFacts:
             f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
             for fault in error.errors(include_input=False)
         )
-        raise InputError(
-            f"The run's manifest cannot be read: {faults}.",
-            expected="models as names per stage, seed as an integer, rehearsal as true or false, "
-            "drops as counts per stage and reason",
-            fix="correct the field in the manifest, or leave it out.",
-        ) from None
+        raise problem(__file__, "manifest", faults=faults) from None
 
 
 def made_by_rehearsal(census: Census, facts: RunFacts) -> bool | None:

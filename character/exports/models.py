@@ -14,7 +14,7 @@ from pydantic import Field, SkipValidation, field_validator, model_validator
 
 from character.config import PairsConfig
 from character.constitution.models import Constitution
-from character.errors import InputError
+from character.files import problem
 from character.pairs.balance import Balanced
 from character.records import Message, Record, Rollout
 from character.store.vetoes import Vetoes
@@ -86,11 +86,7 @@ class Split(Record):
             train, validation, test = (number / whole for number in numbers)
             return cls(train=train, validation=validation, test=test)
         except ValueError as error:
-            raise InputError(
-                f"The split {text!r} cannot be used.",
-                expected="three numbers for train/validation/test that add up to 100 (or to 1)",
-                fix="write for example 90/5/5, or 100/0/0 to keep everything in train.",
-            ) from error
+            raise problem(__file__, "split", text=text) from error
 
 
 def split_of(message: Message, split: Split, seed: int) -> SplitName:

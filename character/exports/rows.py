@@ -175,15 +175,6 @@ def recipe_prompt(turns: Iterable[Turn], language: str) -> str:
     return "\n\n".join(speakers[turn.role] + turn.content for turn in turns)
 
 
-def recipe_messages(messages: Iterable[Message]) -> list[Json]:
-    """Return the list of distinct messages, in order; ``type`` is the recipe's Chinese name of the kind."""
-    distinct = {message.id: message for message in messages}
-    return [
-        {"type": KIND_NAMES[message.kind], "prompt": recipe_prompt(message.turns, message.language)}
-        for message in distinct.values()
-    ]
-
-
 def recipe_candidates_and_scores(rollouts: Iterable[Rollout]) -> tuple[list[Json], list[Json]]:
     """Return the candidates rows and the scores rows of the ranked rollouts; rows n belong together."""
     candidates_rows, scores_rows = [], []
@@ -220,14 +211,17 @@ def recipe_preferences(pairs: Iterable[PreferencePair]) -> list[Json]:
 
 
 def recipe_tables(data: Source, skips: Skips) -> dict[str, list[Json]]:
-    """Return the five tables by file name, the preferences first."""
+    """Return the five tables by file name, the preferences first; ``type`` is the recipe's Chinese name of a kind."""
     pairs = [pair for _, pair in usable_pairs(data, skips)]
     candidates_rows, scores_rows = recipe_candidates_and_scores(data.rollouts)
     return {
         "preferences.jsonl": recipe_preferences(pairs),
         "candidates.jsonl": candidates_rows,
         "scores.jsonl": scores_rows,
-        "messages.json": recipe_messages(rollout.message for rollout in data.rollouts),
+        "messages.json": [
+            {"type": KIND_NAMES[message.kind], "prompt": recipe_prompt(message.turns, message.language)}
+            for message in {rollout.message.id: rollout.message for rollout in data.rollouts}.values()
+        ],
         "traits.json": [
             {"trait": trait.name, "description": trait.description} for trait in data.constitution.traits
         ],

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from character._version import __version__
 from character.config import PairsConfig
 from character.constitution import Constitution
-from character.errors import InputError, UnknownNameError
+from character.errors import UnknownNameError
 from character.exports.card.card import dataset_card
 from character.exports.facts import count_drops, made_by_rehearsal, read_facts
 from character.exports.files import staged_folder
@@ -21,7 +21,7 @@ from character.exports.given import Exportable, data_of
 from character.exports.models import ExportReport, Split, requested_splits
 from character.exports.rows import usable_pairs
 from character.exports.source import Source
-from character.files import METADATA_FILE, digest_of, json_text, write_text
+from character.files import METADATA_FILE, digest_of, json_text, problem, write_text
 from character.locale import wording
 from character.pairs.balance import Balanced, BalanceMethod, Contrasts, balance_table
 from character.pairs.table import pair_table
@@ -143,30 +143,14 @@ def _refuse_options(
 ) -> None:
     balances = balancing.threshold is not None
     if not balances and (balancing.ignore or balancing.contrasts or balancing.method != "subset"):
-        raise InputError(
-            "balance_ignore, balance_contrasts or balance_method is given without balance.",
-            expected="balance, the most that a feature may set the sides apart",
-            fix="add balance=0.1 (--balance), or leave the others out.",
-        )
+        raise problem(__file__, "without_balance")
     if without_effects and pairs is None:
-        raise InputError(
-            "without_position_effects is given without pairs.",
-            expected="how to build the pairs of the rankings without them",
-            fix="add pairs=PairsConfig().",
-        )
+        raise problem(__file__, "without_pairs")
     if (balances or pairs is not None) and not chosen.reads_pairs:
-        raise InputError(
-            f"The format {chosen.name!r} is not made of pairs, so they can be neither rebuilt nor balanced.",
-            expected="a format made of pairs",
-            fix="leave out the options for pairs and balance, or choose another format.",
-        )
+        raise problem(__file__, "not_of_pairs", chosen=chosen)
     if balancing.weighs and not chosen.takes_weight:
         takers = ", ".join(name for name, format in EXPORT_FORMATS.items() if format.takes_weight)
-        raise InputError(
-            f"The format {chosen.name!r} has no place for a weight.",
-            expected=f"one of {takers}, or the balance method 'subset'",
-            fix="choose another format, or let balancing leave pairs out.",
-        )
+        raise problem(__file__, "no_weight", chosen=chosen, takers=takers)
 
 
 def _warnings(job: Job, report: ExportReport) -> Iterator[str]:
@@ -220,9 +204,4 @@ def _refuse_nothing(job: Job, written: Written) -> None:
     if job.data.pairs is not None:
         counts += sorted(census.drops.get("pairs", {}).items())
     reasons = ", ".join(f"{count} {reason}" for reason, count in counts) or "none were given"
-    raise InputError(
-        f"There is nothing to export as {job.format.name!r}: {census.num_rollouts} rollouts gave no rows "
-        f"({reasons}).",
-        expected="at least one rollout with what this format needs",
-        fix="run again with more messages, or look at the reasons: they count what was left out.",
-    )
+    raise problem(__file__, "nothing", job=job, census=census, reasons=reasons)

@@ -26,6 +26,7 @@ from typing import Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from character.errors import InputError
+from character.files import problem
 from character.records import Record, Turn
 
 FILE_NAME = "effect_items.json"
@@ -71,10 +72,7 @@ def read_effect_items(folder: Path) -> EffectItems:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise InputError(
-            f"{path} cannot be read{f': {field}' if field else ''}: {first['msg']}.",
-            expected="the items as `character effect` writes them",
-            fix="make the file anew, or take it out of the folder.",
-        ) from None
+        where = f": {field}" if field else ""
+        raise problem(__file__, "effect_items", path=path, where=where, message=first["msg"]) from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from None

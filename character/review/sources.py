@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from character.constitution import Constitution
 from character.errors import StoreError
+from character.files import problem
 from character.records import Rollout
 from character.review.effect_items import FILE_NAME, EffectItems, read_effect_items
 from character.runs.session import reading, stored_constitution
@@ -71,21 +72,14 @@ def open_subject(folder: Path) -> Subject:
     effects = read_effect_items(folder)
     if not any((folder / name).is_file() for name in (RUN_FILE, POINTER)):
         if not effects.items:
-            raise StoreError(
-                f"{folder} holds no run (no {RUN_FILE} in it) and no effect (no {FILE_NAME}).",
-                expected="the folder given to `character run … --out`, or that of an effect",
-                fix="check the path, or make the run first.",
-            )
+            files = {"run_file": RUN_FILE, "file_name": FILE_NAME}
+            raise problem(__file__, "nothing_here", StoreError, folder=folder, **files)
         return Subject(folder, None, None, effects)
     has_report = (folder / _REPORT).is_file()
     with ExitStack() as opened:
         run = opened.enter_context(reading(folder))
         if run.meta("effect") is not None and not has_report:
-            raise StoreError(
-                f"{folder} holds an evaluation that is not finished.",
-                expected=f"a finished one, with {_REPORT}",
-                fix="go on with the same `character effect` command; no finished call is made again.",
-            )
+            raise problem(__file__, "unfinished", StoreError, folder=folder, report=_REPORT)
         subject = Subject(folder, run, stored_constitution(run), effects)
         if has_report:
             from character.evaluation.reading import read_report  # dspy, which a run's review does without

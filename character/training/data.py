@@ -1,5 +1,7 @@
-"""Rows of training data as they lie in files: read back, asked for their texts, and mixed with ordinary ones,
-so that the character is not all that a model remembers."""
+"""Rows of training data as they lie in files: read back, asked for their texts, and mixed with ordinary ones.
+
+Ordinary rows are mixed in so that the character is not all that a model remembers.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from typing import Any, NamedTuple
 
 from character.errors import InputError
 from character.exports.models import SPLIT_NAMES, SplitName
-from character.files import jsonl_sink
+from character.files import jsonl_sink, problem
 from character.text import fingerprint, fold
 from character.training.methods import METHODS, Method, MethodName
 from character.training.reports import Mixed
@@ -52,9 +54,7 @@ def read_data(folder: Path | str, method: MethodName) -> TrainingData:
         if (folder / f"{name}.jsonl").is_file()
     }
     if not splits.get("train"):
-        raise InputError(
-            f"{folder} has no rows to train on.", expected="a file train.jsonl with at least one row"
-        )
+        raise problem(__file__, "no_rows", folder=folder)
     return TrainingData(folder, splits)
 
 
@@ -90,9 +90,7 @@ def _row(line: str, place: str, columns: Sequence[str]) -> dict[str, Any]:
         raise InputError(f"{place}: found a {type(row).__name__}.", expected="one object per line")
     missing = [name for name in columns if row.get(name) is None]
     if missing:
-        raise InputError(
-            f"{place}: the column {missing[0]!r} is missing.", expected=f"the columns {', '.join(columns)}"
-        )
+        raise problem(__file__, "no_column", place=place, missing=missing, columns=", ".join(columns))
     return row
 
 
@@ -138,10 +136,7 @@ class Mix(NamedTuple):
         except ValueError:
             share = -1.0
         if not name or not 0.0 < share < 1.0:
-            raise InputError(
-                f"{text!r} says not what to mix in.",
-                expected="FILE:share, the share between 0 and 1, such as ordinary.jsonl:0.5",
-            )
+            raise problem(__file__, "mix", text=text)
         return cls(Path(name), share)
 
 
@@ -161,9 +156,7 @@ def mixed_rows(
     """
     left = 1.0 - sum(mix.share for mix in mixes)
     if left <= 0.0:
-        raise InputError(
-            f"the shares of what is mixed in add up to {1 - left:g}.", expected="less than 1 together"
-        )
+        raise problem(__file__, "shares", total=1 - left)
     random = Random(seed)
     ours = {prompt_key(row) for row in rows}
     together, mixed = list(rows), []
@@ -190,11 +183,8 @@ def _drawn(
             usable.append(row)
     if len(usable) < wanted:
         reasons = ", ".join(f"{number} {reason}" for reason, number in skipped.items())
-        raise InputError(
-            f"{mix.file} has {len(usable)} usable rows{f' ({reasons} left out)' if reasons else ''}.",
-            expected=f"{wanted} rows, so that they make {mix.share:.0%} of all",
-            fix="name a larger file or a smaller share.",
-        )
+        usable_rows = f"{len(usable)} usable rows{f' ({reasons} left out)' if reasons else ''}"
+        raise problem(__file__, "too_few_rows", mix=mix, usable_rows=usable_rows, wanted=wanted)
     return random.sample(usable, wanted), skipped
 
 

@@ -13,7 +13,7 @@ from character.constitution import Trait
 from character.errors import ConfigError, InputError, UnknownNameError
 from character.exports import EXPORT_FORMATS, ExportData, ExportedFile, ExportReport, Split, export
 from character.exports.source import Source
-from character.files import json_text, write_text
+from character.files import json_text, problem, write_text
 from character.text import fingerprint
 from character.training.checks.run import check_training, report_text
 from character.training.conditioning import (
@@ -179,11 +179,7 @@ def read_training(folder: Path | str) -> TrainingReport:
     try:
         return TrainingReport.model_validate({**json.loads(path.read_text("utf-8")), "folder": folder})
     except (OSError, ValueError, TypeError):
-        raise InputError(
-            f"{path} cannot be read.",
-            expected="a folder that `character train` wrote with this version",
-            fix="write it again.",
-        ) from None
+        raise problem(__file__, "no_training", path=path) from None
 
 
 class _Plan(NamedTuple):
@@ -203,22 +199,14 @@ def _plan(method: str, config: TrainConfig) -> _Plan:
     if method not in METHODS:
         raise UnknownNameError("training method", method, METHODS)
     if not config.model:
-        raise ConfigError(
-            "no base model is named.", expected="train.model (--model): a folder, or a name on a hub"
-        )
+        raise problem(__file__, "no_base_model", ConfigError)
     if config.preset not in PRESETS:
         raise UnknownNameError("preset", config.preset, PRESETS)
     reward = reward_of(config)
     if (method == "grpo") != (reward is not None):
-        raise InputError(
-            f"{method} was given a reward." if reward else "grpo was asked for without a reward.",
-            expected="a reward model or a preference model for grpo, and for nothing else",
-            fix="give grpo --reward-model FOLDER or --preference-model FOLDER.",
-        )
+        raise problem(__file__, "a_reward" if reward else "no_reward", method=method)
     if config.conditioned and method != "reward":
-        raise InputError(
-            f"{method} was asked to say the trait in every row.", expected="that for a reward model alone"
-        )
+        raise problem(__file__, "conditioned", method=method)
     values = checked_values(METHODS[method].name, config.values)
     mixes = [Mix.parse(text) for text in config.mix]
     check_reward(reward)

@@ -12,8 +12,7 @@ import yaml
 
 from character._version import __version__
 from character.config import TrainConfig
-from character.errors import InputError
-from character.files import toml_beside, write_text
+from character.files import problem, toml_beside, write_text
 from character.training.methods import METHODS, PRESETS, Method, Preset
 from character.training.reports import RecipeFacts, TrainingReport
 from character.views.templates import filled_in
@@ -52,11 +51,7 @@ def reward_of(config: TrainConfig) -> Reward | None:
     """Return what a configuration rewards GRPO by, None for nothing; raises InputError where it names two."""
     theirs, ours = config.reward_model, config.preference_model
     if theirs and ours:
-        raise InputError(
-            "--reward-model and --preference-model are both given.",
-            expected="one of them",
-            fix="leave one out.",
-        )
+        raise problem(__file__, "two_rewards")
     folder = theirs or ours
     return Reward(folder, is_ours=bool(ours)) if folder else None
 

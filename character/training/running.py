@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from character.errors import CharacterError, InputError, MissingExtraError
-from character.files import write_text
+from character.files import problem, write_text
 from character.text import fingerprint
 from character.training.preparing import read_training
 from character.training.recipe import MODEL_FOLDER, RECIPE_FILE
@@ -77,9 +77,9 @@ def train(folder: Path | str, *, on_progress: OnProgress | None = None) -> dict[
                 on_progress(state)
         code = process.wait()
     if code:
-        raise TrainingFailedError(
-            f"trl {report.method} ended with exit code {code}: {_last_words(folder / LOG_FILE)}",
-            fix=f"look at {folder / LOG_FILE}; the same command goes on from the last checkpoint.",
+        log_path, words = folder / LOG_FILE, _last_words(folder / LOG_FILE)
+        raise problem(
+            __file__, "failed", TrainingFailedError, report=report, code=code, words=words, log=log_path
         )
     _note(folder, identity, state.figures)
     return state.figures
@@ -115,10 +115,7 @@ def _refuse(report: TrainingReport, recipe: dict[str, Any]) -> None:
     if recipe.get("use_peft") and importlib.util.find_spec("peft") is None:
         raise MissingExtraError("LoRA (use_peft in the recipe)", "train")
     if report.stops:
-        raise InputError(
-            f"a check speaks against starting: {report.stops[0].text}",
-            fix=f"correct it and write {report.folder} again; checks.md there has them all.",
-        )
+        raise problem(__file__, "stopped_by_a_check", text=report.stops[0].text, report=report)
 
 
 def _begin(folder: Path, identity: str) -> dict[str, float] | None:
@@ -128,12 +125,7 @@ def _begin(folder: Path, identity: str) -> dict[str, float] | None:
     if path.is_file():
         note = json.loads(path.read_text(encoding="utf-8"))
     if note["training"] != identity:
-        raise InputError(
-            f"{folder / MODEL_FOLDER} comes from another recipe or other data than are in {folder} now.",
-            expected="a training that goes on as it began",
-            fix=f"remove {folder / MODEL_FOLDER} and {path} to begin again, or write the new recipe "
-            "elsewhere.",
-        )
+        raise problem(__file__, "another_training", model=folder / MODEL_FOLDER, folder=folder, path=path)
     if note.get("figures") is not None:
         return {str(name): float(value) for name, value in note["figures"].items()}
     _note(folder, identity, None)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from character.errors import InputError
-from character.files import toml_beside
+from character.files import problem, toml_beside
 from character.training.methods import MethodName
 
 _TABLES: dict[str, dict[str, str]] = toml_beside(__file__, "trl_settings")
@@ -28,18 +28,11 @@ def checked_values(method: MethodName, values: Mapping[str, Any]) -> dict[str, A
     kinds = {name: kind for table in tables for kind, names in table.items() for name in names.split()}
     for name, value in values.items():
         if name not in kinds and value is not None:
-            raise _unknown(name, method, kinds)
+            near = get_close_matches(name, kinds, n=3)
+            meant = f"did you mean {' or '.join(near)}?" if near else ""
+            meant = meant or "look at the recipe for the names it has."
+            raise problem(__file__, "unknown_setting", name=name, method=method, meant=meant)
     return {name: _checked(name, value, kinds.get(name, "any")) for name, value in values.items()}
-
-
-def _unknown(name: str, method: MethodName, names: Iterable[str]) -> InputError:
-    near = get_close_matches(name, names, n=3)
-    meant = f"did you mean {' or '.join(near)}?" if near else "look at the recipe for the names it has."
-    return InputError(
-        f"the setting {name!r} is not known for {method}.",
-        expected="a setting of TRL's",
-        fix=f"{meant} What a newer TRL has can be written into recipe.yaml by hand.",
-    )
 
 
 def _checked(name: str, value: Any, kind: str) -> Any:

@@ -115,12 +115,11 @@ def _before_and_after(report: OptimizationReport, language: Language) -> Section
         for each in report.metrics
         for group, figure in ((words["before"], each.before), (words["after"], each.after))
     ]
-    chart = dots(
-        words["before_after_chart"], points, names=(words["metric"], words["value"], words["ranker"])
-    )
+    names = (words["metric"], words["value"], words["ranker"])
+    chart = dots(words["before_after_chart"], points, names=names)
     rows = [_row(each, language) for each in report.metrics]
-    words = {**words, "intervals": words["intervals"].format(level=report.level)}
-    figures = table(words, "metric before after gain num_items", rows, note="intervals")
+    filled = {**words, "intervals": words["intervals"].format(level=report.level)}
+    figures = table(filled, "metric before after gain num_items", rows, note="intervals")
     return Section(words["before_after"], words["before_after_text"], (chart, figures) if points else ())
 
 
@@ -164,10 +163,9 @@ def _contenders(report: OptimizationReport, language: Language) -> Section:
         for each in report.contenders
     )
     chosen = called.get(report.chosen, report.chosen)
-    words = {**words, "tried_note": words["tried_note"].format(chosen=chosen)}
-    return Section(
-        words["tried"], "", (table(words, "strategy mean_gain error calls", rows, note="tried_note"),)
-    )
+    filled = {**words, "tried_note": words["tried_note"].format(chosen=chosen)}
+    tried = table(filled, "strategy mean_gain error calls", rows, note="tried_note")
+    return Section(words["tried"], "", (tried,))
 
 
 def _calls(report: OptimizationReport, language: Language) -> Section:

@@ -1,5 +1,7 @@
-"""Checks of the rows, for what would crash a trainer, be dropped in silence or teach other things, and of the base
-model's folder: a chat template is there and does what training takes for granted."""
+"""Checks of the rows, for what would crash a trainer, be dropped in silence or teach other things.
+
+And of the base model's folder: a chat template is there and does what training takes for granted.
+"""
 
 from __future__ import annotations
 
