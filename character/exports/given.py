@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from character.config import PAIR_DESIGNS, PairsConfig, is_rehearsal_model
 from character.constitution import Constitution, Trait
 from character.errors import ConfigError, InputError, UnknownNameError
-from character.exports.card.audit_summary import read_summary
+from character.exports.facts import read_summary
 from character.exports.models import ExportData
 from character.exports.open_run import StoredRun
 from character.exports.source import StoredRollouts

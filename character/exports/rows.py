@@ -211,7 +211,7 @@ def recipe_preferences(pairs: Iterable[PreferencePair]) -> list[Json]:
 
 
 def recipe_tables(data: Source, skips: Skips) -> dict[str, list[Json]]:
-    """Return the five tables by file name, the preferences first; ``type`` is the recipe's Chinese name of a kind."""
+    """Return the five tables by file name, the preferences first; ``type`` is a kind's name in the recipe."""
     pairs = [pair for _, pair in usable_pairs(data, skips)]
     candidates_rows, scores_rows = recipe_candidates_and_scores(data.rollouts)
     return {

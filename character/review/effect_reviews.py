@@ -14,8 +14,7 @@ from character.evaluation.result import EffectResult
 from character.locale import Language
 from character.review.agreement import Unit, alpha_of, ratings_of
 from character.review.answers import EFFECT_PREFIX, CheckAnswer, EffectAnswer, SignAnswer
-from character.review.effect_items import EffectItem
-from character.review.sources import Subject, open_subject
+from character.review.sources import EffectItem, Subject, open_subject
 from character.review.store import ReviewStore, StandingAnswer
 from character.store.vetoes import FILE_NAME
 

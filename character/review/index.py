@@ -1,7 +1,7 @@
 """The queue: what there is to review, least certain first, built once from a run, a few rollouts at a time.
 
-With the second opinion of a preference model, what it and the ranker disagree on comes before that, its surest
-disagreements first.
+With the second opinion of a preference model, what it and the ranker disagree on comes before that, its
+surest disagreements first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from character.errors import CharacterError
 from character.ranking.uncertainty import doubt_of_pair, uncertainty
 from character.records import PreferencePair, Ranking, Rollout
 from character.review.answers import EFFECT_PREFIX, MOST_RANKED, TASKS, Task, target_key
-from character.review.effect_items import EffectItem, EffectItems
+from character.review.sources import EffectItem, EffectItems
 from character.review.store import ReviewStore
 from character.store.run_store import FAILED, RunStore
 from character.text import fingerprint, fold, stable_seed

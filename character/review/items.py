@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from character.locale import Language
 from character.records import Message, PreferencePair, Turn
 from character.review.answers import EFFECT_PREFIX, CheckAnswer, Target, Task, target_key
-from character.review.effect_items import EffectItem
 from character.review.index import facts_of
-from character.review.sources import Subject
+from character.review.sources import EffectItem, Subject
 from character.review.store import ReviewStore
 from character.text import fingerprint, stable_seed
 

@@ -15,7 +15,7 @@ from character.exports import EXPORT_FORMATS, ExportData, ExportedFile, ExportRe
 from character.exports.source import Source
 from character.files import json_text, problem, write_text
 from character.text import fingerprint
-from character.training.checks.run import check_training, report_text
+from character.training.checks import check_training, report_text
 from character.training.conditioning import (
     CONDITIONED_FOLDER,
     check_reward,

@@ -1,6 +1,7 @@
-"""Checks of the rows, for what would crash a trainer, be dropped in silence or teach other things.
+"""What speaks for and against training on some data from some base model, before anything is trained.
 
-And of the base model's folder: a chat template is there and does what training takes for granted.
+The rows are checked for what would crash a trainer, be dropped in silence or teach other things, and the
+model's folder for a chat template that does what training takes for granted.
 """
 
 from __future__ import annotations
@@ -8,17 +9,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, combinations, islice
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
+from character.constitution import Trait
 from character.locale import wording
 from character.statistics.intervals import bootstrap_mean
 from character.store.vetoes import VETO_REASONS
 from character.text import count_tokens
-from character.training.checks.findings import TEXTS, check, rows_of, weight_of, written
 from character.training.data import Row, TrainingData, prompt_key, responses_of, text_of, turns_of
-from character.training.methods import Method
-from character.training.model_folder import ModelFolder
+from character.training.findings import TEXTS, check, rows_of, weight_of, written
+from character.training.methods import METHODS, Method, MethodName
+from character.training.model_folder import ModelFolder, read_model_folder
+from character.training.other_traits import BY_WORDS, TraitScorer, other_traits
 from character.training.reports import Check, CheckWeight
+from character.views.templates import filled_in
 
 _SAMPLE = 20
 LENGTH_BAR = 0.1
@@ -27,7 +32,43 @@ LEAST_LANGUAGE_SHARE = 0.1
 """A language with a smaller share of the rows is learnt less: measured at 8 %, half of the effect."""
 
 
-def left_out(counts: Mapping[str, int]) -> Iterator[Check]:
+def check_training(
+    data: TrainingData,
+    method: MethodName,
+    model: str,
+    *,
+    max_length: int,
+    traits: Sequence[Trait] = (),
+    scorer: TraitScorer = BY_WORDS,
+    left_out: Mapping[str, int] | None = None,
+) -> tuple[Check, ...]:
+    """Return what speaks for and against training on this data from this base model, the gravest first.
+
+    ``traits`` are all that the character has: each is looked for in the pairs of the others, by ``scorer``.
+    ``max_length`` is the recipe's. ``left_out`` counts what of a run did not come into the data, by reason.
+    Nothing is changed and no model is loaded.
+    """
+    chosen, folder = METHODS[method], read_model_folder(model)
+    checks = [
+        *not_trained_on(left_out or {}),
+        *faulty_rows(data, chosen),
+        *shared_prompts(data),
+        *longer_wins(data, chosen),
+        *languages(data),
+        *chat_template(data, folder, model),
+        *padding(folder),
+        *too_long(data, chosen, folder, max_length),
+        *other_traits(data, chosen, traits, scorer),
+    ]
+    return tuple(sorted(checks, key=lambda check: get_args(CheckWeight).index(check.weight)))
+
+
+def report_text(checks: Sequence[Check]) -> str:
+    """Return the checks as Markdown."""
+    return filled_in(Path(__file__).with_name("checks.md.jinja"), checks=checks, heads=TEXTS["heads"])
+
+
+def not_trained_on(counts: Mapping[str, int]) -> Iterator[Check]:
     """Tell what of a run did not come into the data; what reviewers vetoed by what it is."""
     words = wording("drops", "en")
     for code, is_veto in (("vetoed", True), ("left_out", False)):

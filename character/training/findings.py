@@ -1,4 +1,4 @@
-"""What a check found, in the words of ``texts.toml``, and how sure a share of the rows makes it."""
+"""What a check found, in the words of ``findings.toml``, and how sure a share of the rows makes it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from character.files import toml_beside
 from character.statistics.intervals import UNSEEN, Interval
 from character.training.reports import Check, CheckWeight
 
-TEXTS: dict[str, dict[str, str]] = toml_beside(__file__, "texts")
+TEXTS: dict[str, dict[str, str]] = toml_beside(__file__, "findings")
 
 
 def check(
