@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from character.errors import CharacterError, InputError
+
 METADATA_FILE = "export.json"
 """The file in which an export says what it is."""
 _BREAKS = str.maketrans({"\u2028": "\\u2028", "\u2029": "\\u2029", "\x85": "\\u0085"})
@@ -29,6 +31,16 @@ def toml_beside(module: str, name: str) -> dict[str, Any]:
 def texts_beside(module: str, name: str, key: str, values: Mapping[str, object]) -> dict[str, str]:
     """Return the texts that such a file holds under a key, with these values filled in."""
     return {part: text.format(**values) for part, text in toml_beside(module, name)[key].items()}
+
+
+def problem(
+    module: str, what: str, kind: type[CharacterError] = InputError, /, **values: object
+) -> CharacterError:
+    """Return the error for a problem by its name in the ``problems.toml`` beside the file of a module.
+
+    ``values`` fill in its words.
+    """
+    return kind(**texts_beside(module, "problems", what, values))
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:

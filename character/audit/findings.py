@@ -14,8 +14,7 @@ from character.pairs.balance import Balanced
 from character.pairs.confound_classifier import ConfoundClassifier
 from character.pairs.features import feature_word
 from character.report import Number
-from character.report.building import share
-from character.report.parts import Weight
+from character.report.parts import Weight, share
 from character.report.wording import number_text
 
 NUM_CONFOUNDS, NUM_TRAITS = 5, 3

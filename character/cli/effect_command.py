@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @command_of("effect")
 def command(constitution: Path, out: Path, language: Any, as_json: bool, **flags: Any) -> None:
     from character.evaluation.effect import effect
-    from character.review.reporting import is_reviewed, write_reviewed
+    from character.review.effect_reviews import is_reviewed, write_reviewed
 
     _check(flags)
     refuse_unused(flags, "messages_path", "messages that are given are not generated", MESSAGE_FLAGS)

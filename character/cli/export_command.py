@@ -17,7 +17,7 @@ _PAIRS = ("design", "min_margin", "min_probability", "max_per_message")
 @command_of("export")
 def command(run_folder: Path, format_name: str, out: Path, **flags: Any) -> None:
     from character.exports import Split, export, push_to_hub
-    from character.exports.run_data import rebuilt_pairs, run_data
+    from character.exports.given import rebuilt_pairs, run_data
     from character.runs.session import reading
 
     _refuse_without_balance(flags)

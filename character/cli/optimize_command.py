@@ -44,9 +44,8 @@ def command(labelled: Path, out: Path | None, recheck: Path | None, as_json: boo
 
 def _optimize(labelled: LabelledSet, out: Path, config: Config, *, as_json: bool) -> None:
     from character.cli.page_text import print_page
-    from character.tuning.changes import instruction_diff
     from character.tuning.optimize import optimize
-    from character.tuning.page import optimization_page
+    from character.tuning.page import instruction_diff, optimization_page
 
     with live_bar("starting", "calls") as show:
 

@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from character.errors import InputError, MissingExtraError, StoreError
-from character.files import METADATA_FILE, Write
+from character.errors import MissingExtraError, StoreError
+from character.files import METADATA_FILE, Write, problem
 
 STAGING_PREFIX = ".export-"
 PARQUET_BATCH_ROWS = 1000
@@ -76,10 +76,7 @@ def staged_folder(out: Path, *, overwrite: bool) -> Iterator[Path]:
     except StoreError:
         raise
     except OSError as error:
-        raise StoreError(
-            f"The export cannot be written to {out}: {error.strerror or error}.",
-            fix="check the path, its permissions and the free space.",
-        ) from error
+        raise problem(__file__, "not_written", StoreError, out=out, reason=error.strerror or error) from error
     finally:
         if not existed and out.is_dir() and not any(out.iterdir()):
             out.rmdir()
@@ -91,17 +88,9 @@ def read_metadata(folder: Path) -> dict[str, Any]:
     try:
         metadata = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(
-            f"{path} cannot be read, so nobody can tell what {folder} holds.",
-            expected="a folder that an export wrote, with its metadata beside the data",
-            fix="name the export's folder, or export again into a new one.",
-        ) from error
+        raise problem(__file__, "metadata", path=path, folder=folder) from error
     if not isinstance(metadata, dict):
-        raise InputError(
-            f"{path} holds {type(metadata).__name__}.",
-            expected="a JSON object",
-            fix="export again into a new folder.",
-        )
+        raise problem(__file__, "metadata_kind", path=path, kind_found=type(metadata).__name__)
     return metadata
 
 
@@ -114,18 +103,13 @@ def listed_files(metadata: dict[str, Any]) -> list[str]:
 
 def _refuse_if_taken(out: Path, *, overwrite: bool) -> None:
     if out.exists() and not out.is_dir():
-        raise InputError(
-            f"{out} is a file.", expected="a folder to write the export into", fix="give another path."
-        )
+        raise problem(__file__, "out_is_a_file", out=out)
     if overwrite or not out.is_dir():
         return
     names = sorted(path.name for path in out.iterdir() if not path.name.startswith(STAGING_PREFIX))
     if names:
-        raise InputError(
-            f"{out} is not empty: it holds {', '.join(names[:3])}{' …' if len(names) > 3 else ''}.",
-            expected="a new or an empty folder",
-            fix="give another path, or say overwrite=True (--overwrite) to replace an earlier export.",
-        )
+        some = ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
+        raise problem(__file__, "not_empty", out=out, some=some)
 
 
 def _publish(staging: Path, out: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -11,8 +10,7 @@ from pathlib import Path
 
 from character.exports.facts import RunFacts
 from character.exports.files import Sink, parquet_sink
-from character.exports.models import SPLIT_NAMES, ExportedFile, Split, SplitName
-from character.exports.recipe import recipe_tables
+from character.exports.models import SPLIT_NAMES, ExportedFile, Split, SplitName, split_of
 from character.exports.rows import (
     RowSource,
     axolotl_row,
@@ -23,15 +21,15 @@ from character.exports.rows import (
     pair_rows,
     parquet_row,
     prompt_rows,
+    recipe_tables,
     reward_rows,
     sft_rows,
     trl_row,
     usable_pairs,
 )
 from character.exports.source import Source
-from character.exports.splits import split_of
-from character.exports.trainer_files import axolotl_yaml, llamafactory_info
-from character.files import Write, json_text, jsonl_sink, write_text
+from character.files import Write, json_text, jsonl_sink, toml_beside, write_text
+from character.views.templates import filled_in
 
 
 @dataclass(frozen=True)
@@ -137,6 +135,20 @@ def write_recipe(job: Job, folder: Path) -> Written:
     return written
 
 
+def axolotl_yaml(files: Sequence[ExportedFile]) -> dict[str, str]:
+    """Return ``axolotl.yaml``: the lines to put into an axolotl configuration, ``datasets`` first."""
+    paths = {file.split: file.path for file in files}
+    return {"axolotl.yaml": filled_in(Path(__file__).with_name("axolotl.yaml.jinja"), paths=paths)}
+
+
+def llamafactory_info(files: Sequence[ExportedFile]) -> dict[str, str]:
+    """Return ``dataset_info.json``, which LLaMA-Factory reads when ``dataset_dir`` is the export's folder."""
+    columns = {"messages": "conversations", "chosen": "chosen", "rejected": "rejected"}
+    always = {"ranking": True, "formatting": "sharegpt", "columns": columns}
+    entries = {f"character_{file.split}": {"file_name": file.path, **always} for file in files}
+    return {"dataset_info.json": json_text(entries, indent=2) + "\n"}
+
+
 _WRITERS: dict[str, Writer] = {
     "recipe": write_recipe,
     "trl": in_splits(pair_rows(trl_row)),
@@ -150,7 +162,8 @@ _WRITERS: dict[str, Writer] = {
     "openrlhf": in_splits(pair_rows(openrlhf_row)),
     "parquet": in_splits(pair_rows(parquet_row), sink=parquet_sink, suffix="parquet"),
 }
-_ABOUT = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-
-EXPORT_FORMATS = {name: ExportFormat(name, write=_WRITERS[name], **about) for name, about in _ABOUT.items()}
+EXPORT_FORMATS = {
+    name: ExportFormat(name, write=_WRITERS[name], **about)
+    for name, about in toml_beside(__file__, "formats").items()
+}
 """The formats by name, each with what ``formats.toml`` says of it."""

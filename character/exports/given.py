@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from character.config import is_rehearsal_model
+from pydantic import ValidationError
+
+from character.config import PAIR_DESIGNS, PairsConfig, is_rehearsal_model
 from character.constitution import Constitution, Trait
-from character.errors import InputError
+from character.errors import ConfigError, InputError, UnknownNameError
+from character.exports.facts import read_summary
 from character.exports.models import ExportData
 from character.exports.open_run import StoredRun
-from character.exports.run_data import run_data
-from character.records import CharacterResult, Message, PreferencePair, Rollout
-from character.runs.session import reading
-from character.runs.summary import RunSummary
+from character.exports.source import StoredRollouts
+from character.files import problem
+from character.records import CharacterResult, Message, PreferencePair, Rollout, Usage
+from character.runs.session import reading, stored_config, stored_constitution
+from character.runs.summary import RunSummary, summarize
 from character.store.run_store import RunStore
+from character.store.vetoes import read_vetoes
+from character.text import fingerprint
 
 
 @runtime_checkable
@@ -35,6 +42,50 @@ Run = ExportData | RunSummary | RunStore | StoredRun | Path | str
 Exportable = Run | CharacterResult | NamedPairs | Iterable[PreferencePair]
 """A run (its folder, open, what ``run`` returned, its data), a program's result, or pairs."""
 NOT_GIVEN = "not_given"
+_LATER = {"effect", "optimize", "audit", "train"}
+"""The sections of a configuration that say what is done with a run, not how it is made."""
+
+
+def run_data(store: RunStore) -> ExportData:
+    """Return the data of an open run, rollouts read as they are needed, with its audit where there is one."""
+    summary = summarize(store)
+    manifest = {
+        "models": summary.models,
+        "seed": summary.seed,
+        "config_fingerprint": fingerprint(stored_config(store).model_dump(mode="json", exclude=_LATER)),
+        "run_fingerprint": fingerprint(json.loads(store.meta("identity") or "{}")),
+        "created_at": store.meta("created_at") or "",
+        "rehearsal": summary.rehearsal,
+        "usage": sum(summary.usage.values(), Usage()).model_dump(),
+        "drops": summary.dropped,
+        "audit": read_summary(store.folder),
+        "pending": summary.messages.get("pending", 0) + summary.messages.get("failed", 0),
+    }
+    return ExportData(
+        constitution=stored_constitution(store),
+        rollouts=StoredRollouts(store),
+        vetoes=read_vetoes(store.folder),
+        manifest=manifest,
+    )
+
+
+def rebuilt_pairs(store: RunStore, given: Mapping[str, Any], *, always: bool = False) -> PairsConfig | None:
+    """Return how to rebuild a run's pairs: as it made them, but for what is given and not None.
+
+    Where nothing is given, nothing is to be rebuilt (None), unless ``always``. Raises UnknownNameError for
+    a setting or the design, and ConfigError for a value out of its range.
+    """
+    given = {name: value for name, value in given.items() if value is not None}
+    for name in given.keys() - PairsConfig.model_fields:
+        raise UnknownNameError("setting of [pairs]", name, PairsConfig.model_fields)
+    if given.get("design", PAIR_DESIGNS[0]) not in PAIR_DESIGNS:
+        raise UnknownNameError("pair design", given["design"], PAIR_DESIGNS)
+    if not given and not always:
+        return None
+    try:
+        return PairsConfig.model_validate(stored_config(store).pairs.model_dump() | given)
+    except ValidationError as error:
+        raise ConfigError(f"pairs: {error.errors()[0]['msg']}.") from None
 
 
 def data_of(dataset: Exportable, of: Exportable | Constitution | None, stack: ExitStack) -> ExportData:
@@ -44,31 +95,26 @@ def data_of(dataset: Exportable, of: Exportable | Constitution | None, stack: Ex
     ``of``, and where ``of`` says nothing that the dataset does not know itself.
     """
     constitution = of if isinstance(of, Constitution) else None
-    is_result = isinstance(dataset, CharacterResult)
-    whole = _of_result(dataset, constitution) if is_result else _whole(dataset, stack)
+    whole = _whole(dataset, stack, constitution)
     if whole is not None:
-        if of is None or (is_result and constitution):
+        if of is None or (constitution and isinstance(dataset, CharacterResult)):
             return whole
-        raise InputError(
-            "of says what pairs are of, and no pairs were given.",
-            expected="pairs, or a result with of=CONSTITUTION",
-            fix="leave of out: a run knows what it is of.",
-        )
+        raise problem(__file__, "of_without_pairs")
     pairs = _checked(dataset)
     if of is None or constitution:
         return _of_pairs(pairs, constitution)
-    base = _of_result(of, None) if isinstance(of, CharacterResult) else _whole(of, stack)
+    base = _whole(of, stack)
     if base is None:
-        raise InputError(
-            f"of is a {type(of).__name__}.", expected="the run, the result or the constitution of the pairs"
-        )
+        raise problem(__file__, "of_what", name=type(of).__name__)
     return _chosen(base, pairs)
 
 
-def _whole(given: Any, stack: ExitStack) -> ExportData | None:
+def _whole(given: Any, stack: ExitStack, constitution: Constitution | None = None) -> ExportData | None:
     match given:
         case ExportData():
             return given
+        case CharacterResult():
+            return _of_result(given, constitution)
         case RunSummary():
             return run_data(stack.enter_context(reading(given.folder, "run")))
         case NamedPairs():
@@ -89,16 +135,13 @@ def _checked(given: Any) -> tuple[PreferencePair, ...]:
     for pair in pairs:
         if not isinstance(pair, PreferencePair):
             found = type(given if len(pairs) == 1 and pair is given else pair).__name__
-            raise InputError(
-                f"export was given a {found}.",
-                expected="a run (its folder, or open), a CharacterResult, or PreferencePair records",
-            )
+            raise problem(__file__, "not_exportable", found=found)
     if not pairs:
         raise InputError("export was given no pairs.", expected="at least one PreferencePair")
     return pairs
 
 
-def _of_result(result: Any, constitution: Constitution | None) -> ExportData:
+def _of_result(result: CharacterResult, constitution: Constitution | None) -> ExportData:
     rankings = [one.model for ranking in result.rankings for one in ranking.passes]
     models = {
         "messages": [message.model for message in result.messages],
@@ -160,11 +203,7 @@ def _chosen(base: ExportData, pairs: Sequence[PreferencePair]) -> ExportData:
         num_left += sum(pair.id not in ids for pair in rollout.pairs)
     strangers = [message_id for message_id in given if message_id not in known]
     if strangers:
-        raise InputError(
-            f"{len(strangers)} messages of the pairs are not in what ``of`` names, such as {strangers[0]}.",
-            expected="pairs of its messages",
-            fix="name the run or the result that the pairs came from.",
-        )
+        raise problem(__file__, "strangers", number=len(strangers), first=strangers[0])
     left_out = {**base.left_out, **({NOT_GIVEN: num_left} if num_left else {})}
     return base.model_copy(update={"rollouts": _Chosen(base.rollouts, given), "left_out": left_out})
 

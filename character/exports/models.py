@@ -1,4 +1,7 @@
-"""What an export takes and gives back: the data of a run, how to split it, a report of what was written."""
+"""What an export takes and gives back: the data of a run, how to split it, a report of what was written.
+
+Which split a message belongs to follows from its text and the seed alone, so other messages cannot move it.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,11 @@ from pydantic import Field, SkipValidation, field_validator, model_validator
 
 from character.config import PairsConfig
 from character.constitution.models import Constitution
-from character.errors import InputError
+from character.files import problem
 from character.pairs.balance import Balanced
-from character.records import Record, Rollout
+from character.records import Message, Record, Rollout
 from character.store.vetoes import Vetoes
+from character.text import fingerprint, fold
 
 SplitName = Literal["train", "validation", "test"]
 SPLIT_NAMES: tuple[SplitName, ...] = get_args(SplitName)
@@ -82,11 +86,30 @@ class Split(Record):
             train, validation, test = (number / whole for number in numbers)
             return cls(train=train, validation=validation, test=test)
         except ValueError as error:
-            raise InputError(
-                f"The split {text!r} cannot be used.",
-                expected="three numbers for train/validation/test that add up to 100 (or to 1)",
-                fix="write for example 90/5/5, or 100/0/0 to keep everything in train.",
-            ) from error
+            raise problem(__file__, "split", text=text) from error
+
+
+def split_of(message: Message, split: Split, seed: int) -> SplitName:
+    """Return the split of a message.
+
+    The user's last turn, folded (width, case, punctuation and spacing do not count), is hashed with the seed
+    to a point in [0, 1); train, validation and test lie on it in this order. Messages of the same folded text
+    thus always share a split, whatever their trait, and a message keeps its split when others come or go.
+    """
+    # A text of punctuation alone folds to nothing; such texts must not all count as the same.
+    key = fold(message.text) or message.text
+    point = int(fingerprint([seed, key]), 16) / 2**64
+    names, end = requested_splits(split), 0.0
+    for name in names:
+        end += getattr(split, name)
+        if point < end:
+            return name
+    return names[-1]  # the sizes' sum may fall short of 1 by rounding
+
+
+def requested_splits(split: Split) -> tuple[SplitName, ...]:
+    """Return the splits of non-zero size, in order."""
+    return tuple(name for name in SPLIT_NAMES if getattr(split, name) > 0)
 
 
 class ExportedFile(Record):

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from character.config import PairsConfig, is_rehearsal_model
-from character.errors import InputError
 from character.exports.models import ExportData
+from character.files import problem
 from character.pairs.designs import build_pairs
 from character.ranking.combine import Effects
 from character.ranking.rerank import position_effects, rerank
@@ -94,12 +94,8 @@ class Source:
         names = {trait.name for trait in self.constitution.traits}
         strangers = sorted(self.census.traits - names)
         if strangers:
-            raise InputError(
-                f"The rollouts name traits that the constitution {self.constitution.name!r} does not have: "
-                f"{', '.join(strangers)}.",
-                expected=f"traits among {', '.join(sorted(names))}",
-                fix="export with the constitution that the run was made with.",
-            )
+            known, unknown = ", ".join(sorted(names)), ", ".join(strangers)
+            raise problem(__file__, "unknown_traits", of=self.constitution, known=known, unknown=unknown)
 
 
 def _rebuilt(rollout: Rollout, config: PairsConfig, effects: Effects | None) -> Rollout:

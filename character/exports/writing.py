@@ -7,22 +7,21 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from character._version import __version__
 from character.config import PairsConfig
 from character.constitution import Constitution
-from character.errors import InputError, UnknownNameError
-from character.exports.card.card import dataset_card
+from character.errors import UnknownNameError
+from character.exports.card import dataset_card
 from character.exports.facts import count_drops, made_by_rehearsal, read_facts
 from character.exports.files import staged_folder
 from character.exports.formats import EXPORT_FORMATS, ExportFormat, Job, Written
 from character.exports.given import Exportable, data_of
-from character.exports.models import ExportReport, Split
+from character.exports.models import ExportReport, Split, requested_splits
 from character.exports.rows import usable_pairs
 from character.exports.source import Source
-from character.exports.splits import requested_splits
-from character.files import METADATA_FILE, digest_of, json_text, write_text
+from character.files import METADATA_FILE, digest_of, json_text, problem, toml_beside, write_text
 from character.locale import wording
 from character.pairs.balance import Balanced, BalanceMethod, Contrasts, balance_table
 from character.pairs.table import pair_table
@@ -87,9 +86,8 @@ def export(
         with staged_folder(Path(out), overwrite=overwrite) as folder:
             balanced = _balance(source, balancing, seed)
             written = chosen.write(job, folder)
-            _refuse_nothing(job, written)
             report = _report(job, written, balanced, Path(out))
-            _write_card(folder, job, written, report)
+            _describe(folder, job, written, report)
         return report
 
 
@@ -102,12 +100,6 @@ class _Balancing(NamedTuple):
     @property
     def weighs(self) -> bool:
         return self.threshold is not None and self.method == "weights"
-
-
-def _write_card(folder: Path, job: Job, written: Written, report: ExportReport) -> None:
-    digest = digest_of(folder / file.path for file in written.files)
-    write_text(folder / CARD_FILE, dataset_card(job, written, report, digest))
-    write_text(folder / METADATA_FILE, json_text(_metadata(job, report), indent=2) + "\n")
 
 
 def _report(job: Job, written: Written, balanced: Balanced | None, out: Path) -> ExportReport:
@@ -126,7 +118,25 @@ def _report(job: Job, written: Written, balanced: Balanced | None, out: Path) ->
         balance=balanced and balanced.model_copy(update={"kept": (), "weights": {}}),
         rehearsal=made_by_rehearsal(job.data.census, job.facts),
     )
+    _refuse_nothing(job, report)
     return report.model_copy(update={"warnings": tuple(_warnings(job, report))})
+
+
+def _describe(folder: Path, job: Job, written: Written, report: ExportReport) -> None:
+    digest = digest_of(folder / file.path for file in written.files)
+    write_text(folder / CARD_FILE, dataset_card(job, written, report, digest))
+    constitution = job.data.constitution
+    metadata = {
+        "made_by": f"character-framework {__version__}",
+        "constitution": {"name": constitution.name, "fingerprint": constitution.fingerprint},
+        "license": job.license,
+        "split": job.split.model_dump(),
+        "seed": job.seed,
+        "include_margin": job.include_margin,
+        "run": job.facts.model_dump(mode="json", exclude={"rehearsal", "drops"}),
+        **report.model_dump(mode="json", exclude={"out"}),
+    }
+    write_text(folder / METADATA_FILE, json_text(metadata, indent=2) + "\n")
 
 
 def _balance(source: Source, balancing: _Balancing, seed: int) -> Balanced | None:
@@ -148,86 +158,42 @@ def _refuse_options(
 ) -> None:
     balances = balancing.threshold is not None
     if not balances and (balancing.ignore or balancing.contrasts or balancing.method != "subset"):
-        raise InputError(
-            "balance_ignore, balance_contrasts or balance_method is given without balance.",
-            expected="balance, the most that a feature may set the sides apart",
-            fix="add balance=0.1 (--balance), or leave the others out.",
-        )
+        raise problem(__file__, "without_balance")
     if without_effects and pairs is None:
-        raise InputError(
-            "without_position_effects is given without pairs.",
-            expected="how to build the pairs of the rankings without them",
-            fix="add pairs=PairsConfig().",
-        )
+        raise problem(__file__, "without_pairs")
     if (balances or pairs is not None) and not chosen.reads_pairs:
-        raise InputError(
-            f"The format {chosen.name!r} is not made of pairs, so they can be neither rebuilt nor balanced.",
-            expected="a format made of pairs",
-            fix="leave out the options for pairs and balance, or choose another format.",
-        )
+        raise problem(__file__, "not_of_pairs", chosen=chosen)
     if balancing.weighs and not chosen.takes_weight:
         takers = ", ".join(name for name, format in EXPORT_FORMATS.items() if format.takes_weight)
-        raise InputError(
-            f"The format {chosen.name!r} has no place for a weight.",
-            expected=f"one of {takers}, or the balance method 'subset'",
-            fix="choose another format, or let balancing leave pairs out.",
-        )
+        raise problem(__file__, "no_weight", chosen=chosen, takers=takers)
 
 
 def _warnings(job: Job, report: ExportReport) -> Iterator[str]:
     words, chosen, balance = wording("card", "en"), job.format, report.balance
+    texts: dict[str, str] = toml_beside(__file__, "problems")["warnings"]
     if balance:
         yield from balance.warnings
     if job.facts.pending:
         yield words["unfinished"].format(pending=job.facts.pending)
-    for name in report.empty_splits:
-        yield (
-            f"The split {name!r} got no rows, so it has no file: messages are dealt out one by one. With few "
-            "messages set its fraction to 0, or choose another seed."
-        )
+    yield from (texts["empty_split"].format(name=name) for name in report.empty_splits)
     if job.margin_asked and not chosen.takes_margin:
-        yield f"The format {chosen.name!r} has no place for a margin; include_margin changed nothing."
+        yield texts["no_margin"].format(name=chosen.name)
     rows = sum(file.rows for file in report.files if file.split == "train")
     if chosen.is_split and 0 < rows < chosen.min_train_rows:
-        yield f"The split 'train' has {rows} rows; its reader asks for at least {chosen.min_train_rows}."
-    if report.rehearsal:
-        yield "This data was made by the rehearsal backend: for trying and testing, not for training."
-    elif report.rehearsal is None:
-        yield (
-            "The manifest does not say whether the rehearsal backend made this data, so it cannot be pushed "
-            "to a hub as it is."
-        )
+        yield texts["few_rows"].format(rows=rows, least=chosen.min_train_rows)
+    if report.rehearsal is not False:
+        yield texts["rehearsal" if report.rehearsal else "unknown_origin"]
     if balance:
         yield from ((words["weight_ignored"],) if balance.method == "weights" else ())
         yield from balance.notes
 
 
-def _metadata(job: Job, report: ExportReport) -> dict[str, Any]:
-    constitution = job.data.constitution
-    return {
-        "made_by": f"character-framework {__version__}",
-        "constitution": {"name": constitution.name, "fingerprint": constitution.fingerprint},
-        "license": job.license,
-        "split": job.split.model_dump(),
-        "seed": job.seed,
-        "include_margin": job.include_margin,
-        "run": job.facts.model_dump(mode="json", exclude={"rehearsal", "drops"}),
-        **report.model_dump(mode="json", exclude={"out"}),
-    }
-
-
-def _refuse_nothing(job: Job, written: Written) -> None:
+def _refuse_nothing(job: Job, report: ExportReport) -> None:
     # The recipe's traits and messages alone are no export of a run: it takes at least one ranked message.
-    if any(file.table not in ("traits", "messages") for file in written.files):
+    if any(file.table not in ("traits", "messages") for file in report.files):
         return
-    counts = sorted((written.skips + job.data.vetoed + job.data.left_out).items())
-    census = job.data.census
+    counts, census = list(report.skipped.items()), job.data.census
     if job.data.pairs is not None:
         counts += sorted(census.drops.get("pairs", {}).items())
     reasons = ", ".join(f"{count} {reason}" for reason, count in counts) or "none were given"
-    raise InputError(
-        f"There is nothing to export as {job.format.name!r}: {census.num_rollouts} rollouts gave no rows "
-        f"({reasons}).",
-        expected="at least one rollout with what this format needs",
-        fix="run again with more messages, or look at the reasons: they count what was left out.",
-    )
+    raise problem(__file__, "nothing", job=job, census=census, reasons=reasons)

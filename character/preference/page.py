@@ -8,9 +8,8 @@ from character.locale import checked_language, counted, listed, wording
 from character.pairs.second_opinion import AgreementShare, Disagreement
 from character.preference.evaluation_records import EvaluationScope, PreferenceEvaluation, PreferenceMeasure
 from character.report import Example, Examples, Figures, Note, Notes, Number, Page, Section, Table
-from character.report.building import figure, pair_example, share, table
 from character.report.charts import Point, Step, dots, line
-from character.report.parts import Cell, NumberStyle, Part
+from character.report.parts import Cell, NumberStyle, Part, figure, pair_example, share, table
 
 Words = dict[str, str]
 _GROUPS = {"kind": "audit_messages.kinds", "language": "preference.languages", "design": "preference.designs"}

@@ -5,8 +5,6 @@ the HTML and ``write`` a file. A report asks nothing of any network: scripts and
 Content-Security-Policy allows those alone, by their hashes.
 """
 
-from character.report.files import html_path as html_path
-from character.report.files import write_page as write_page
 from character.report.parts import Chart as Chart
 from character.report.parts import Example as Example
 from character.report.parts import Examples as Examples
@@ -19,5 +17,7 @@ from character.report.parts import Page as Page
 from character.report.parts import Section as Section
 from character.report.parts import Table as Table
 from character.report.parts import Text as Text
+from character.report.rendering import html_path as html_path
 from character.report.rendering import render as render
 from character.report.rendering import write as write
+from character.report.rendering import write_page as write_page

@@ -7,31 +7,29 @@ values are shares in 0..1, to be written in per cent.
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from character.report.chart_specs import (
-    CELL_WIDTH,
-    LABEL_WIDTH,
-    ROW_HEIGHT,
-    base_spec,
-    cut,
-    distinct_labels,
-    field,
-    finite,
-    label_angle,
-    number_format,
-    reference_layers,
-    scale_ends,
-    slanted_room,
-    value_axis,
-)
 from character.report.parts import Cell, Chart, Number, NumberStyle, Table
+from character.views.templates import filled_in
 
 MOST_STEPS = 5
 """As many ordered steps as a page has colours for."""
-_LABELS = field("label", "nominal", sort=None, title=None)
+LABEL_LENGTH = 28
+"""Characters after which a label on an axis is cut."""
+FITTING_COLUMNS = 54
+"""Latin letters that fit side by side above the columns of a matrix on a phone."""
+CELL_WIDTH, LABEL_WIDTH = 44, 130
+"""Least width of a matrix's cell, and room for the labels of its rows, in pixels."""
+SLANT, SLANTED_LIMIT = -40, 150
+"""Angle of labels that do not fit level above their columns, in degrees, and the width, in pixels, to which
+they are cut."""
+ROW_HEIGHT = 24
+"""Height of a row of bars, dots or cells, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -72,28 +70,12 @@ class ChartOptions(TypedDict, total=False):
 
 def bars(title: str, points: Sequence[Point], **options: Unpack[ChartOptions]) -> Chart:
     """Return horizontal bars in the order given, with intervals as thin lines; groups share a row."""
-    colour = _colour(points, options)
-    row = {"y": _LABELS, **({"yOffset": field("group", "nominal", sort=None)} if colour else {})}
-    layers = [
-        {"mark": {"type": "bar", "cornerRadius": 2}, "encoding": {**row, **colour}},
-        *_interval_layers(points, row),
-    ]
-    height = max(ROW_HEIGHT, 18 * len({point.group for point in points})) if colour else ROW_HEIGHT
-    return _rows_chart(title, points, layers, height, options)
+    return _rows_chart("bars", title, points, 18, options)
 
 
 def dots(title: str, points: Sequence[Point], **options: Unpack[ChartOptions]) -> Chart:
     """Return a dot plot: the groups' values as dots in a row per label, joined by a line, with intervals."""
-    colour = _colour(points, options)
-    ends = {"x": {"aggregate": "min", "field": "value"}, "x2": {"aggregate": "max", "field": "value"}}
-    join = {"mark": {"type": "rule", "opacity": 0.35}, "encoding": {"y": _LABELS, **ends}}
-    dot = {"type": "point", "filled": True, "size": 70, "opacity": 1}
-    layers = [
-        *([join] if colour else []),
-        *_interval_layers(points, {"y": _LABELS}, colour),
-        {"mark": dot, "encoding": {"y": _LABELS, **colour}},
-    ]
-    return _rows_chart(title, points, layers, ROW_HEIGHT, options)
+    return _rows_chart("dots", title, points, 0, options)
 
 
 def stacked(
@@ -117,16 +99,8 @@ def stacked(
         for label, (_, counts) in zip(labels, rows, strict=True)
         for place, (step, count) in enumerate(zip(steps, counts, strict=True))
     ]
-    spec = base_spec(values, height=ROW_HEIGHT * max(len(set(labels)), 1))
-    spec["mark"] = {"type": "bar", "height": {"band": 0.75}}
-    order = {"sort": list(steps), "scale": {"domain": list(steps)}}
-    legend = {"orient": "top", "title": None, "columns": 3}
-    spec["encoding"] = {
-        "y": _LABELS,
-        "x": {**value_axis(names[2], True, (0.0, 1.0)), "stack": "zero"},
-        "order": field("place"),
-        "color": field("step", "ordinal", **order, title=names[1], legend=legend),
-    }
+    height = ROW_HEIGHT * max(len(set(labels)), 1)
+    spec = _spec("stacked", values, height, names=names, steps=list(steps))
     lines: tuple[tuple[Cell, ...], ...] = tuple((label, *counts) for label, counts in rows)
     return Chart(title, spec, Table((names[0], *steps), lines), description)
 
@@ -162,30 +136,21 @@ def heat_map(
         for column, value in zip(column_labels, line, strict=True)
     ]
     low, high = scale.get("domain") or scale_ends([cell["value"] for cell in cells], middle)
-    colours = {
-        "domain": [low, high] if middle is None else [low, middle, high],
-        "range": "heatmap" if middle is None else "diverging",
-        "interpolate": "rgb",
-    }
-    spec = base_spec(cells, height=(ROW_HEIGHT + 6) * len(rows))
     angle = label_angle(column_labels)
     beside = slanted_room(column_labels) if angle["labelAngle"] else 2
-    spec["padding"] = {"left": 2, "top": 2, "bottom": 2, "right": beside}
-    spec["encoding"] = {
-        "x": _category("column", column_labels, names[1], orient="top", **angle),
-        "y": _category("row", row_labels, None),
-    }
-    spec["layer"] = [
-        {
-            "mark": {"type": "rect", "cornerRadius": 2},
-            "encoding": {"color": field("value", title=names[2], scale=colours, legend=None)},
-        },
-        {
-            "transform": [{"filter": "isValid(datum.value)"}],
-            "mark": {"type": "text", "style": "inside"},
-            "encoding": {"text": field("value", format=number_format(percent, signed=middle == 0))},
-        },
-    ]
+    spec = _spec(
+        "heat_map",
+        cells,
+        (ROW_HEIGHT + 6) * len(rows),
+        names=names,
+        rows=row_labels,
+        columns=column_labels,
+        angle=angle,
+        beside=beside,
+        middle=middle,
+        ends=[low, high] if middle is None else [low, middle, high],
+        percent=percent,
+    )
     style: NumberStyle = "share" if percent else "signed" if middle == 0 else "number"
     lines: tuple[tuple[Cell, ...], ...] = tuple(
         (row, *(Number(finite(cell), style=style) for cell in line))
@@ -198,82 +163,117 @@ def heat_map(
 def line(title: str, steps: Sequence[Step], **options: Unpack[ChartOptions]) -> Chart:
     """Return lines over x with a band around each where the steps carry one."""
     names = options.get("names", ("x", "y", "group"))
-    percent, colour = options.get("percent", False), _colour(steps, options)
     values = [
         {"x": step.x, "value": step.y, "low": step.low, "high": step.high, "group": cut(step.group)}
         for step in steps
     ]
-    spec = base_spec(values, height=240)
-    x = field("x", title=names[0], scale={"zero": False})
-    y = value_axis(names[1], percent, options.get("domain"))
-    band = {
-        "transform": [{"filter": "isValid(datum.low) && isValid(datum.high)"}],
-        "mark": {"type": "area", "opacity": 0.2},
-        "encoding": {"x": x, "y": field("low"), "y2": {"field": "high"}, **colour},
-    }
-    spec["layer"] = [
-        *([band] if any(step.low is not None for step in steps) else []),
-        {"mark": {"type": "line", "point": True, "strokeWidth": 2}, "encoding": {"x": x, "y": y, **colour}},
-        *reference_layers(options.get("reference"), channel="y"),
-    ]
-    style: NumberStyle = "share" if percent else "number"
+    style: NumberStyle = "share" if options.get("percent") else "number"
     rows = ((step.group, step.x, Number(step.y, step.low, step.high, style)) for step in steps)
-    table = _table((names[2], names[0], names[1]), rows, without=None if colour else 0)
+    spec = _spec("line", values, 240, **options | {"names": names}, **_shape(steps))
+    table = _table((names[2], names[0], names[1]), rows, steps)
     return Chart(title, spec, table, options.get("description", ""))
 
 
 def _rows_chart(
-    title: str,
-    points: Sequence[Point],
-    layers: list[dict[str, Any]],
-    row_height: int,
-    options: ChartOptions,
+    chart: str, title: str, points: Sequence[Point], group_height: int, options: ChartOptions
 ) -> Chart:
-    names, percent = options.get("names", ("label", "value", "group")), options.get("percent", False)
-    style: NumberStyle = "share" if percent else "number"
+    names = options.get("names", ("label", "value", "group"))
+    style: NumberStyle = "share" if options.get("percent") else "number"
     numbers = [Number(finite(each.value), finite(each.low), finite(each.high), style) for each in points]
     labels = distinct_labels([point.label for point in points])
     values = [
         {"label": label, "value": each.value, "low": each.low, "high": each.high, "group": cut(point.group)}
         for label, each, point in zip(labels, numbers, points, strict=True)
     ]
-    spec = base_spec(values, height=row_height * max(len(set(labels)), 1))
-    spec["encoding"] = {"x": value_axis(names[1], percent, options.get("domain"))}
-    spec["layer"] = [*layers, *reference_layers(options.get("reference"))]
+    row_height = max(ROW_HEIGHT, group_height * len({point.group for point in points}))
+    height = row_height * max(len(set(labels)), 1)
+    spec = _spec(chart, values, height, **options | {"names": names}, **_shape(points))
     rows = ((point.label, point.group, number) for point, number in zip(points, numbers, strict=True))
-    is_grouped = any(point.group for point in points)
-    table = _table((names[0], names[2], names[1]), rows, without=None if is_grouped else 1)
+    table = _table((names[0], names[2], names[1]), rows, points, group_at=1)
     return Chart(title, spec, table, options.get("description", ""))
 
 
-def _colour(items: Sequence[Point | Step], options: ChartOptions) -> dict[str, Any]:
-    """Return the encoding that colours groups, with a legend; empty where there are none."""
-    if not any(item.group for item in items):
-        return {}
-    title, legend = options.get("names", ("", "", "group"))[2], {"orient": "top", "title": None}
-    return {"color": field("group", "nominal", sort=None, title=title, legend=legend)}
+def _spec(chart: str, values: list[dict[str, Any]], height: int, **facts: object) -> dict[str, Any]:
+    """Return the spec of a kind of chart, as wide as its page, with the data inside; ``height`` in pixels."""
+    facts = {"percent": False, "domain": None, "reference": None, **facts}
+    template = Path(__file__).with_name("assets") / "charts.json.jinja"
+    spec = json.loads(filled_in(template, chart=chart, height=height, **facts))
+    return {**spec, "data": {"values": values}}
 
 
-def _interval_layers(
-    points: Sequence[Point], row: dict[str, Any], colour: dict[str, Any] | None = None
-) -> list[dict[str, Any]]:
-    """Return the layer of intervals as thin lines, none where no point has one."""
-    if not any(point.low is not None and point.high is not None for point in points):
-        return []
-    layer = {
-        "transform": [{"filter": "isValid(datum.low) && isValid(datum.high)"}],
-        "mark": {"type": "rule", "strokeWidth": 2},
-        "encoding": {**row, "x": field("low"), "x2": {"field": "high"}, **(colour or {})},
+def _shape(items: Sequence[Point | Step]) -> dict[str, bool]:
+    """Return whether there are groups, and intervals to draw."""
+    return {
+        "is_grouped": any(item.group for item in items),
+        "has_intervals": any(item.low is not None and item.high is not None for item in items),
     }
-    return [layer]
 
 
-def _table(head: tuple[str, ...], rows: Iterable[tuple[Cell, ...]], *, without: int | None) -> Table:
-    """Return the numbers of a chart; the column at ``without`` is left out."""
-    stay = [place for place in range(len(head)) if place != without]
+def _table(
+    head: tuple[str, ...],
+    rows: Iterable[tuple[Cell, ...]],
+    items: Sequence[Point | Step],
+    *,
+    group_at: int = 0,
+) -> Table:
+    """Return the numbers of a chart; the column of groups is left out where there are none."""
+    is_grouped = _shape(items)["is_grouped"]
+    stay = [place for place in range(len(head)) if is_grouped or place != group_at]
     return Table(tuple(head[i] for i in stay), tuple(tuple(row[i] for i in stay) for row in rows))
 
 
-def _category(name: str, labels: Sequence[str], title: str | None, **axis: object) -> dict[str, Any]:
-    look = {"domain": False, "ticks": False, **axis}
-    return field(name, "nominal", scale={"domain": list(labels)}, title=title, axis=look)
+def cut(label: str) -> str:
+    """Return a label short enough for an axis, on one line."""
+    one_line = " ".join(label.split())
+    return one_line if len(one_line) <= LABEL_LENGTH else f"{one_line[: LABEL_LENGTH - 1]}…"
+
+
+def distinct_labels(labels: Sequence[str]) -> list[str]:
+    """Return the labels cut for an axis; different ones stay different."""
+    seen: dict[str, str] = {}
+    for label in labels:
+        if label not in seen:
+            short = cut(label)
+            while short in seen.values():
+                short += "\u2009·"
+            seen[label] = short
+    return [seen[label] for label in labels]
+
+
+def label_angle(labels: Sequence[str]) -> dict[str, Any]:
+    """Return the axis options of labels above columns: level where they fit beside one another on a phone."""
+    if max(map(_letters, labels), default=0) * len(labels) <= FITTING_COLUMNS:
+        return {"labelAngle": 0}
+    return {"labelAngle": SLANT, "labelOverlap": False, "labelLimit": SLANTED_LIMIT}
+
+
+def slanted_room(labels: Sequence[str]) -> int:
+    """Return the room, in pixels, that slanted labels take to the right of their matrix.
+
+    The last one starts in mid-column.
+    """
+    reach = (
+        math.cos(math.radians(SLANT)) * min(SLANTED_LIMIT, 6.5 * _letters(label)) - CELL_WIDTH * (after + 0.5)
+        for after, label in enumerate(reversed(labels))
+    )
+    return max(2, math.ceil(max(reach, default=0)))
+
+
+def _letters(label: str) -> int:
+    """Return how wide a label is, in Latin letters: a Chinese character counts two."""
+    return sum(2 if ord(char) > 0x2E80 else 1 for char in label)
+
+
+def finite(value: float | None) -> float | None:
+    """Return a number, None for what is none."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def scale_ends(values: Sequence[float | None], middle: float | None) -> tuple[float, float]:
+    """Return the values at the two ends of a colour scale, equally far from the middle where there is one."""
+    numbers = [value for value in values if value is not None] or [0.0, 1.0]
+    low, high = min(numbers), max(numbers)
+    if middle is not None:
+        reach = max(middle - low, high - middle) or 1.0
+        return middle - reach, middle + reach
+    return (low, high) if high > low else (low, low + 1.0)

@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from character.errors import InputError
 from character.files import write_whole
 from character.locale import wording
 from character.report.parts import Cell, Chart, Page, Table
@@ -18,6 +19,7 @@ from character.views.templates import html_environment
 
 if TYPE_CHECKING:
     from jinja2 import Template
+    from pydantic import BaseModel
 
 _LANGUAGE_TAGS = {"en": "en", "zh": "zh-Hans"}
 
@@ -47,6 +49,29 @@ def render(page: Page) -> str:
 def write(page: Page, path: Path | str) -> None:
     """Write a page to a file, whole or not at all: a reader never sees half of it. Raises OSError."""
     write_whole(render(page), path)
+
+
+def html_path(path: Path | str) -> Path:
+    """Return the path of a report; raises InputError where it is not named as HTML, best before the work."""
+    html = Path(path)
+    if html.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"--out names {html}.", expected="a file that ends in .html")
+    return html
+
+
+def write_page(page: Page, record: BaseModel, html: Path) -> None:
+    """Write a page, and its record as JSON beside it, with the folders they lie in.
+
+    Raises InputError where it cannot be done.
+    """
+    try:
+        html.parent.mkdir(parents=True, exist_ok=True)
+        write(page, html)
+        write_whole(record.model_dump_json(indent=2) + "\n", html.with_suffix(".json"))
+    except OSError as error:
+        raise InputError(
+            f"{html} cannot be written: {error.strerror or error}.", fix="name another file with --out."
+        ) from None
 
 
 _SCRIPTS = (("vendor", "vega.js"), ("assets", "report.js"))

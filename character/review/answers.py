@@ -7,7 +7,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
-from character.errors import InputError
+from character.files import problem
 from character.records import Record
 
 Task = Literal["rank", "compare", "effect", "check", "sign"]
@@ -87,11 +87,7 @@ def reviewer_name(text: str) -> str:
     """
     name = " ".join(unicodedata.normalize("NFC", text).split())
     if not 1 <= len(name) <= MOST_NAME or any(unicodedata.category(char)[0] == "C" for char in name):
-        raise InputError(
-            f"{text[:80]!r} cannot be a reviewer's name.",
-            expected=f"1 to {MOST_NAME} characters that can be seen",
-            fix="give another name.",
-        )
+        raise problem(__file__, "reviewer_name", text=text[:80], most_name=MOST_NAME)
     return name
 
 

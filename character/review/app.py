@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import parse_qsl, urlencode
 
 import jinja2
 from starlette.applications import Starlette
@@ -18,16 +18,16 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from character.errors import CharacterError, InputError
+from character.locale import LANGUAGES, Language, wording
 from character.records import KINDS
 from character.review.answers import TASKS, Task, reviewer_name
 from character.review.forms import Form, IncompleteError, answers_of, number_of
 from character.review.guard import MOST_BODY, Secrets
-from character.review.index import Index, forget, languages_of, next_item, progress, tasks_of
+from character.review.index import Filters, Index, forget, languages_of, next_item, progress, tasks_of
 from character.review.items import Shown, show, text_at
 from character.review.sources import Subject
 from character.review.store import ReviewStore
 from character.review.texts import NEXT_PART, part_of
-from character.review.view import View, view_of
 
 if TYPE_CHECKING:
     from character.review.agreement import Agreement
@@ -42,6 +42,32 @@ _CLOCK = slice(11, 16)
 """Hours and minutes in a time as it is stored."""
 _FIRST_PART_S = 10.0
 """How long the first page waits for the first part of the queue."""
+
+
+class View(NamedTuple):
+    """The reviewer (empty: not known yet), the language of the interface, and the filters of an address."""
+
+    reviewer: str
+    lang: Language
+    filters: Filters
+
+    def words(self) -> Mapping[str, str]:
+        """Return every text of the interface in this view's language, by key."""
+        return wording("review", self.lang)
+
+    def query(self, *, reviewer: str | None = None, lang: Language | None = None) -> str:
+        """Return this view, with another reviewer or language where given, as the query of an address."""
+        name = self.reviewer if reviewer is None else reviewer
+        named = {"as": name, "lang": lang or self.lang, **self.filters._asdict()}
+        return urlencode({name: value for name, value in named.items() if value})
+
+
+def view_of(query: Mapping[str, str], start: View) -> View:
+    """Return the view of an address; where it names no reviewer or language, it has those of ``start``."""
+    filters = Filters(*(query.get(name, "")[:500] for name in Filters._fields))
+    reviewer = query.get("as", "" if "who" in query else start.reviewer)
+    lang = next((language for language in LANGUAGES if language == query.get("lang")), start.lang)
+    return View(reviewer, lang, filters)
 
 
 class App:
@@ -234,7 +260,7 @@ def _templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["plain"] = _plain
+    environment.filters |= {"plain": _plain, "part": part_of}
     return environment
 
 

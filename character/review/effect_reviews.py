@@ -1,17 +1,22 @@
-"""What reviewers said of an evaluation, trait by trait, for its cards and its report."""
+"""What reviewers said of an evaluation, trait by trait, and its report and cards written anew with it."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
 
 from character.evaluation.figures import grouped_mean
+from character.evaluation.reading import read_report
 from character.evaluation.records import EffectReport, SignOff, TraitReview, Veto
+from character.evaluation.result import EffectResult
+from character.locale import Language
 from character.review.agreement import Unit, alpha_of, ratings_of
 from character.review.answers import EFFECT_PREFIX, CheckAnswer, EffectAnswer, SignAnswer
-from character.review.effect_items import EffectItem
-from character.review.sources import Subject
+from character.review.sources import EffectItem, Subject, open_subject
 from character.review.store import ReviewStore, StandingAnswer
+from character.store.vetoes import FILE_NAME
 
 
 def with_reviews(report: EffectReport, subject: Subject, reviews: ReviewStore) -> EffectReport:
@@ -84,3 +89,22 @@ def _vetoes(each: StandingAnswer, items: Mapping[str, EffectItem]) -> list[tuple
         return [(item.trait, Veto(what="message", text=item.turns[-1].content, **by))]
     text = item.with_trait if place == "0" else item.without_trait
     return [(item.trait, Veto(what="candidate", text=text, **by))]
+
+
+def is_reviewed(folder: Path) -> bool:
+    """Whether anybody reviewed what a folder holds."""
+    return (folder / FILE_NAME).is_file()
+
+
+def write_reviewed(folder: Path, language: Language | None = None) -> EffectReport:
+    """Write an evaluation's ``effect.html`` and cards anew, with what reviewers said, and return its report.
+
+    No model is called. Raises StoreError where the folder holds no finished evaluation or cannot be written.
+    """
+    report = read_report(folder)
+    if is_reviewed(folder):
+        with closing(open_subject(folder)) as subject, ReviewStore(folder, write=False) as reviews:
+            report = with_reviews(report, subject, reviews)
+    result = EffectResult.in_folder(report, folder)
+    result.write_report(language)
+    return result

@@ -11,10 +11,9 @@ from __future__ import annotations
 import hmac
 import secrets
 from dataclasses import dataclass, field
-from urllib.parse import parse_qs
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import cookie_parser
+from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -64,21 +63,22 @@ class Guard:
         if scope["type"] != "http":
             return
         app = self._app
-        status, refusal = self._refusal(scope, Headers(scope=scope))
+        asked = HTTPConnection(scope)
+        status, refusal = self._refusal(asked)
         if status:
             app = PlainTextResponse(f"{refusal}\n", status)
-        elif _given_token(scope):  # it becomes a cookie, so that it stands in no address afterwards
+        elif _given_token(asked):  # it becomes a cookie, so that it stands in no address afterwards
             cookie = f"{self._cookie}={self._secrets.token}; Path=/; HttpOnly; SameSite=Strict"
             app = RedirectResponse("/", 303, {"set-cookie": cookie})
         await app(scope, receive, _with_headers(send))
 
-    def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str]:
+    def _refusal(self, asked: HTTPConnection) -> tuple[int, str]:
+        headers, method = asked.headers, asked.scope["method"]
         if len(headers.getlist("host")) != 1 or headers["host"].lower() not in self._hosts:
             return 421, "This server answers to 127.0.0.1 and localhost alone."
-        if scope["method"] not in ("GET", "HEAD", "POST"):
+        if method not in ("GET", "HEAD", "POST"):
             return 405, "GET and POST alone."
-        token = _given_token(scope)
-        cookie = cookie_parser(headers.get("cookie", "")).get(self._cookie, "")
+        token, cookie = _given_token(asked), asked.cookies.get(self._cookie, "")
         if not _same(token or cookie, self._secrets.token):
             return (
                 403,
@@ -86,7 +86,7 @@ class Guard:
             )
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and not token:
             return 403, "Another site may not ask here."
-        if scope["method"] != "POST":
+        if method != "POST":
             return 0, ""
         if headers.get("origin", "").lower() != f"http://{headers['host'].lower()}":
             return 403, "The request came from another page."
@@ -95,11 +95,9 @@ class Guard:
         return 0, ""
 
 
-def _given_token(scope: Scope) -> str:
-    if scope["path"] != "/" or scope["method"] != "GET":
-        return ""
-    query: bytes = scope["query_string"]
-    return parse_qs(query.decode("latin-1")).get(TOKEN_FIELD, [""])[0]
+def _given_token(asked: HTTPConnection) -> str:
+    is_start = asked.scope["path"] == "/" and asked.scope["method"] == "GET"
+    return asked.query_params.get(TOKEN_FIELD, "") if is_start else ""
 
 
 def _same(given: str, secret: str) -> bool:

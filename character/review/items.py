@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from character.locale import Language
 from character.records import Message, PreferencePair, Turn
 from character.review.answers import EFFECT_PREFIX, CheckAnswer, Target, Task, target_key
-from character.review.effect_items import EffectItem
 from character.review.index import facts_of
-from character.review.sources import Subject
+from character.review.sources import EffectItem, Subject
 from character.review.store import ReviewStore
-from character.review.texts import TextPart, part_of
 from character.text import fingerprint, stable_seed
 
 if TYPE_CHECKING:
@@ -22,20 +20,20 @@ LETTERS = "ABCDEFGHI"
 
 
 class Option(NamedTuple):
-    """One text to judge: its letter on the page, its number in the item, and the part shown at first."""
+    """One text to judge: its letter on the page and its number in the item."""
 
     letter: str
     number: int
-    part: TextPart
+    text: str
 
 
 class Verdictable(NamedTuple):
-    """Something to approve or veto: its key, what it is called on the page, and the texts that make it up."""
+    """Something to approve or veto: its key, what it is called on the page, and its text where it is one."""
 
     key: str
     what: Target
     letters: str
-    part: TextPart | None
+    text: str | None
     verdict: str
     note: str
 
@@ -46,7 +44,7 @@ class Verdictable(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """An item as one reviewer sees it: whole ``texts`` and ``turns``, and of each what a page shows first.
+    """An item as one reviewer sees it; its texts are whole, a page shows them a part at a time.
 
     ``seen`` is the highest ``seq`` of that reviewer's answers to it, 0 for none.
     """
@@ -57,9 +55,7 @@ class Shown(NamedTuple):
     kind: str
     language: str
     seen: int
-    whole_turns: Sequence[Turn] = ()
-    texts: Sequence[str] = ()
-    turns: Sequence[tuple[str, TextPart]] = ()
+    turns: Sequence[Turn] = ()
     options: Sequence[Option] = ()
     targets: Sequence[Verdictable] = ()
     candidates_id: str = ""
@@ -110,24 +106,13 @@ def show(
         of_models = about.compares == "models"
         if about.trait_description:
             trait = {**trait, "description": about.trait_description}
-    options = [
-        Option(_letter(place), number, part_of(source.texts[number]))
-        for place, number in enumerate(source.order)
-    ]
+    order = enumerate(source.order)
+    options = [Option(_letter(place), number, source.texts[number]) for place, number in order]
     targets = _targets(reviews, reviewer, source, options) if task == "check" else []
+    seen = reviews.newest_seq(reviewer, task, [target.key for target in targets] or [item])
     return Shown(
-        task,
-        item,
-        trait,
-        about.kind,
-        about.language,
-        reviews.newest_seq(reviewer, task, [target.key for target in targets] or [item]),
-        about.turns,
-        source.texts,
-        [(turn.role, part_of(turn.content)) for turn in about.turns],
-        options,
-        targets,
-        source.candidates_id,
+        *(task, item, trait, about.kind, about.language, seen),
+        *(about.turns, options, targets, source.candidates_id),
         of_models=of_models,
     )
 
@@ -139,8 +124,8 @@ def text_at(
     shown = show(subject, reviews, reviewer, task, item)
     if shown is None:
         return None
-    texts = {f"turn-{number}": turn.content for number, turn in enumerate(shown.whole_turns)}
-    texts |= {f"option-{option.letter}": shown.texts[option.number] for option in shown.options}
+    texts = {f"turn-{number}": turn.content for number, turn in enumerate(shown.turns)}
+    texts |= {f"option-{option.letter}": option.text for option in shown.options}
     return texts.get(place)
 
 
@@ -203,16 +188,16 @@ def _targets(
 ) -> list[Verdictable]:
     """Return what of an item can be approved or vetoed, with what this reviewer says of it now."""
 
-    def target(what: Target, key: str, letters: str = "", part: TextPart | None = None) -> Verdictable:
+    def target(what: Target, key: str, letters: str = "", text: str | None = None) -> Verdictable:
         standing = reviews.answer_of(reviewer, "check", key)
         answer = standing.answer if standing else None
         verdict, note = (answer.verdict, answer.note) if isinstance(answer, CheckAnswer) else ("", "")
-        return Verdictable(key, what, letters, part, verdict, note)
+        return Verdictable(key, what, letters, text, verdict, note)
 
     targets = [target("message", target_key("message", source.key))]
     for option in options:
         key = target_key("candidate", source.candidates_key, option.number)
-        targets.append(target("candidate", key, option.letter, option.part))
+        targets.append(target("candidate", key, option.letter, option.text))
     for pair in source.pairs:
         chosen, rejected = (
             _letter(source.texts.index(text)) if text in source.texts else "?"

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from character.config import is_rehearsal_model
 from character.constitution import Constitution
 from character.errors import InputError, UnknownNameError
+from character.files import problem
 from character.ranking.uncertainty import doubt
 from character.records import Rollout
 from character.review.answers import CompareAnswer, RankAnswer, reviewer_name
@@ -132,11 +133,7 @@ def _of_run(item: LabelledItem, rollout: Rollout | None, path: Path | str) -> La
     made = rollout.candidates.items if rollout and rollout.candidates else ()
     levels = {candidate.text: candidate.level or "" for candidate in made}
     if sorted(item.candidates) != sorted(candidate.text for candidate in made):
-        raise InputError(
-            f"{path}: the item {item.id!r} is not of this run, or its candidates were changed.",
-            expected="items as they were written for labelling, with labels filled in",
-            fix="give the run the file was made from, or read the file alone.",
-        )
+        raise problem(__file__, "not_of_this_run", path=path, item=item)
     in_order = tuple(levels[text] for text in item.candidates)
     return item.model_copy(update={"levels": in_order if all(in_order) else ()})
 
@@ -173,12 +170,9 @@ def export_labelled(folder: Path, out: Path, *, reviewers: Iterable[str] = ()) -
         exported = _labelled(subject, chosen)
     if all(label.is_empty for item in exported.labelled.items for label in item.labels):
         counts = {**exported.no_order, **exported.left_out}
-        others = ", ".join(f"{number} {reason}" for reason, number in counts.items())
-        raise InputError(
-            f"{folder} holds no ranking or comparison to write{f' ({others})' if others else ''}.",
-            expected="at least one answer to the tasks rank or compare",
-            fix=f"rank some messages with `character review {folder}`.",
-        )
+        listed = ", ".join(f"{number} {reason}" for reason, number in counts.items())
+        others = f" ({listed})" if listed else ""
+        raise problem(__file__, "no_ranking", folder=folder, others=others)
     write_labelled(out, exported.labelled)
     return exported
 
@@ -193,22 +187,12 @@ def _rankings(folder: Path) -> list[StandingAnswer]:
 def _check_can_be_exported(subject: Subject, raters: set[str], wanted: set[str]) -> None:
     """Raise InputError where the folder has no candidates to rank, or a reviewer ranked none."""
     if not raters and subject.effects.items:
-        raise InputError(
-            f"{subject.folder} holds an effect, whose answers are no rankings.",
-            expected="the folder of a run, whose candidates people ranked or compared",
-            fix="what reviewers said of an effect is written by --report.",
-        )
+        raise problem(__file__, "rankings_of_an_effect", subject=subject)
     if not (subject.folder / FILE_NAME).is_file():
-        raise InputError(
-            f"{subject.folder} holds no reviews (no {FILE_NAME} in it).",
-            fix=f"first run `character review {subject.folder}`.",
-        )
+        raise problem(__file__, "no_reviews", subject=subject, file_name=FILE_NAME)
     if strangers := sorted(wanted - raters):
-        raise InputError(
-            f"{subject.folder} holds no ranking or comparison by {', '.join(strangers)}.",
-            expected=f"one of {', '.join(sorted(raters))}" if raters else "",
-            fix="check the name given with --reviewer, or leave it out to write those of all reviewers.",
-        )
+        names, known = ", ".join(strangers), f"one of {', '.join(sorted(raters))}" if raters else ""
+        raise problem(__file__, "no_ranking_by", subject=subject, names=names, known=known)
 
 
 def _labelled(subject: Subject, standing: Iterable[StandingAnswer]) -> Exported:

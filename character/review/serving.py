@@ -9,7 +9,8 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from character.errors import InputError, MissingExtraError
+from character.errors import MissingExtraError
+from character.files import problem
 from character.locale import Language, report_language
 from character.review.answers import reviewer_name
 
@@ -40,13 +41,11 @@ def serve(
         import uvicorn
     except ImportError:
         raise MissingExtraError("the review app", "review") from None
-    from character.review.app import App, build_app
+    from character.review.app import App, View, build_app
     from character.review.guard import TOKEN_FIELD, Guard, Secrets
-    from character.review.index import Filters, Index
-    from character.review.second import second_of
+    from character.review.index import Filters, Index, second_of
     from character.review.sources import open_subject
     from character.review.store import ReviewStore
-    from character.review.view import View
 
     name = reviewer_name(reviewer) if reviewer else ""
     with closing(open_subject(folder)) as subject:
@@ -82,8 +81,4 @@ def _listening(port: int) -> socket.socket:
     try:
         return socket.create_server((HOST, port), backlog=128)
     except OSError as error:
-        raise InputError(
-            f"the port {port} cannot be used ({os.strerror(error.errno or 0)}).",
-            expected="a free port",
-            fix="name another with --port, or leave it out to get one that is free.",
-        ) from None
+        raise problem(__file__, "port", port=port, reason=os.strerror(error.errno or 0)) from None

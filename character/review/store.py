@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from character.errors import StoreError
+from character.files import problem
 from character.review.answers import ANSWERS, Answer, Task
 from character.store.errors import check_layout
 from character.store.places import hold
@@ -198,11 +199,7 @@ class ReviewStore:
             try:
                 yield
             except sqlite3.Error as error:
-                raise StoreError(
-                    f"{self.path} cannot be used: {error}.",
-                    fix="free space on the disk or check its permissions; "
-                    "every answer that was confirmed is kept.",
-                ) from None
+                raise problem(__file__, "unusable", StoreError, path=self.path, error=error) from None
 
     def _settle(self, reviewer: str, task: Task, item: str) -> None:
         """Make the last answer that was not undone the one that stands."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from character.exports.card.markdown import card_text
+from character.exports.card import card_text
 from character.files import write_text
 from character.training.methods import METHODS
 from character.training.recipe import MODEL_FOLDER

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from character.constitution import Trait
-from character.errors import InputError
+from character.files import problem
 from character.preference import load_preference_model
 from character.preference.folds import text_key
 from character.preference.protocol import asked_about
@@ -67,11 +67,7 @@ def check_reward(reward: Reward | None) -> None:
     if reward is None or reward.is_ours:
         return
     if (Path(reward.model) / FACTS_NAME).is_file():
-        raise InputError(
-            f"{reward.model} is a reward model that must be told the trait, and TRL would not.",
-            expected="a reward model of one trait, trained with --no-conditioned",
-            fix="give it as --preference-model: `character.rewards` tells it the trait of each row.",
-        )
+        raise problem(__file__, "conditioned_reward", reward=reward)
     read_model_folder(reward.model)
 
 
@@ -96,9 +92,5 @@ def _with_trait(row: dict[str, Any], texts: dict[str, str]) -> dict[str, Any]:
     if not name:
         return row
     if name not in texts:
-        raise InputError(
-            f"a row is of the trait {name!r}, which the constitution does not have.",
-            expected=f"one of {', '.join(texts) or 'its traits'}",
-            fix="train with --no-conditioned.",
-        )
+        raise problem(__file__, "unknown_trait", name=name, known=", ".join(texts) or "its traits")
     return {**row, "prompt": conditioned_turns(turns_of(row["prompt"], "user"), texts[name])}

@@ -1,18 +1,24 @@
-"""Rows of training data as they lie in files: read back, and asked for their texts."""
+"""Rows of training data as they lie in files: read back, asked for their texts, and mixed with ordinary ones.
+
+Ordinary rows are mixed in so that the character is not all that a model remembers.
+"""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from random import Random
+from typing import Any, NamedTuple
 
 from character.errors import InputError
 from character.exports.models import SPLIT_NAMES, SplitName
-from character.files import jsonl_sink
+from character.files import jsonl_sink, problem
 from character.text import fingerprint, fold
-from character.training.methods import METHODS, MethodName
+from character.training.methods import METHODS, Method, MethodName
+from character.training.reports import Mixed
 
 Row = Mapping[str, Any]
 
@@ -48,9 +54,7 @@ def read_data(folder: Path | str, method: MethodName) -> TrainingData:
         if (folder / f"{name}.jsonl").is_file()
     }
     if not splits.get("train"):
-        raise InputError(
-            f"{folder} has no rows to train on.", expected="a file train.jsonl with at least one row"
-        )
+        raise problem(__file__, "no_rows", folder=folder)
     return TrainingData(folder, splits)
 
 
@@ -86,9 +90,7 @@ def _row(line: str, place: str, columns: Sequence[str]) -> dict[str, Any]:
         raise InputError(f"{place}: found a {type(row).__name__}.", expected="one object per line")
     missing = [name for name in columns if row.get(name) is None]
     if missing:
-        raise InputError(
-            f"{place}: the column {missing[0]!r} is missing.", expected=f"the columns {', '.join(columns)}"
-        )
+        raise problem(__file__, "no_column", place=place, missing=missing, columns=", ".join(columns))
     return row
 
 
@@ -117,3 +119,76 @@ def prompt_key(row: Row) -> str:
 def responses_of(row: Row) -> list[Any]:
     """Return the responses of a row, as they stand in its columns."""
     return [row[name] for name in ("chosen", "rejected", "completion") if name in row]
+
+
+class Mix(NamedTuple):
+    """A file of ordinary rows in the method's shape, and their share of the rows trained on, in 0..1."""
+
+    file: Path
+    share: float
+
+    @classmethod
+    def parse(cls, text: str) -> Mix:
+        """Return what ``FILE:share`` says; raises InputError for anything else."""
+        name, _, number = text.rpartition(":")
+        try:
+            share = float(number)
+        except ValueError:
+            share = -1.0
+        if not name or not 0.0 < share < 1.0:
+            raise problem(__file__, "mix", text=text)
+        return cls(Path(name), share)
+
+
+def mixed_rows(
+    rows: Sequence[dict[str, Any]],
+    mixes: Sequence[Mix],
+    method: Method,
+    *,
+    held_out: set[str],
+    seed: int,
+) -> tuple[list[dict[str, Any]], tuple[Mixed, ...]]:
+    """Return our rows and the ordinary ones, shuffled, and how many of each file there are.
+
+    All of ours stay; of each file so many rows are drawn that it makes its share of the whole. Ordinary rows
+    have our other columns empty. Those whose prompt is among ``held_out`` or ours are left out and counted.
+    Raises InputError where a file has too few rows, or the shares leave nothing for ours.
+    """
+    left = 1.0 - sum(mix.share for mix in mixes)
+    if left <= 0.0:
+        raise problem(__file__, "shares", total=1 - left)
+    random = Random(seed)
+    ours = {prompt_key(row) for row in rows}
+    together, mixed = list(rows), []
+    for mix in mixes:
+        wanted = round(len(rows) * mix.share / left)
+        drawn, skipped = _drawn(mix, wanted, method, held_out | ours, random)
+        together += [_in_our_columns(row, rows[0], method) for row in drawn]
+        mixed.append(Mixed(file=str(mix.file), share=mix.share, rows=len(drawn), skipped=dict(skipped)))
+    random.shuffle(together)
+    return together, tuple(mixed)
+
+
+def _drawn(
+    mix: Mix, wanted: int, method: Method, taken: set[str], random: Random
+) -> tuple[list[dict[str, Any]], Counter[str]]:
+    skipped: Counter[str] = Counter()
+    usable = []
+    for row in read_rows(mix.file, method.columns):
+        if prompt_key(row) in taken:
+            skipped["prompt_of_ours"] += 1
+        elif any(isinstance(row[name], str) for name in method.columns if name != "label"):
+            skipped["not_conversational"] += 1
+        else:
+            usable.append(row)
+    if len(usable) < wanted:
+        reasons = ", ".join(f"{number} {reason}" for reason, number in skipped.items())
+        usable_rows = f"{len(usable)} usable rows{f' ({reasons} left out)' if reasons else ''}"
+        raise problem(__file__, "too_few_rows", mix=mix, usable_rows=usable_rows, wanted=wanted)
+    return random.sample(usable, wanted), skipped
+
+
+def _in_our_columns(row: dict[str, Any], ours: dict[str, Any], method: Method) -> dict[str, Any]:
+    # Every row needs the same columns of the same types, or the file cannot be loaded as one data set.
+    empty = {name: type(value)() for name, value in ours.items()}
+    return empty | {name: row[name] for name in method.columns}

@@ -1,11 +1,15 @@
-"""The training methods: what each trains, which data it reads and how rows of that data look."""
+"""The training methods and the presets of machines, as ``methods.toml`` lists them."""
 
 from __future__ import annotations
 
 from typing import Literal, NamedTuple, get_args
 
+from character.files import toml_beside
+
 MethodName = Literal["dpo", "reward", "grpo", "sft", "kto"]
 METHOD_NAMES: tuple[MethodName, ...] = get_args(MethodName)
+PresetName = Literal["laptop", "gpu24", "gpu80", "multi-gpu"]
+PRESET_NAMES: tuple[PresetName, ...] = get_args(PresetName)
 
 
 class Method(NamedTuple):
@@ -26,17 +30,26 @@ class Method(NamedTuple):
         return "rejected" in self.columns
 
 
+class Preset(NamedTuple):
+    """What the machine decides.
+
+    ``rows_at_once`` times ``accumulation`` (times the number of GPUs) is the batch. ``lora_rank`` is 0 for
+    full fine-tuning, ``launcher`` the name of one of TRL's accelerate configurations, empty for a single
+    process.
+    """
+
+    name: PresetName
+    machine: str
+    rows_at_once: int
+    accumulation: int
+    lora_rank: int
+    on_cpu: bool = False
+    launcher: str = ""
+
+
+_TABLES = toml_beside(__file__, "methods")
 METHODS: dict[MethodName, Method] = {
-    method.name: method
-    for method in (
-        Method(
-            "dpo", "trl", ("prompt", "chosen", "rejected"), "the policy, on pairs, without a reward model"
-        ),
-        Method("reward", "trl", ("prompt", "chosen", "rejected"), "a reward model, on pairs"),
-        Method("grpo", "trl-prompt", ("prompt",), "the policy, on its own replies, by a reward"),
-        Method("sft", "trl-sft", ("prompt", "completion"), "the policy, on the best responses"),
-        Method(
-            "kto", "trl-kto", ("prompt", "completion", "label"), "the policy, on single labelled responses"
-        ),
-    )
+    name: Method(name, each["format"], tuple(each["columns"].split()), each["trains"])
+    for name, each in _TABLES["methods"].items()
 }
+PRESETS: dict[PresetName, Preset] = {name: Preset(name, **each) for name, each in _TABLES["presets"].items()}

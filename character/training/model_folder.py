@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from character.errors import InputError
+from character.files import problem
 from character.text import fingerprint
 
 if TYPE_CHECKING:
@@ -56,11 +57,7 @@ class ModelFolder:
             )
             return text  # noqa: TRY300 - the try is about the template alone
         except TemplateError as error:
-            raise InputError(
-                f"the chat template of {self.path} cannot write a conversation: {error}.",
-                expected="a template that takes user and assistant turns",
-                fix="give the model another chat template.",
-            ) from None
+            raise problem(__file__, "chat_template", path=self.path, error=error) from None
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Return how many tokens each text is, special tokens counted where the text spells them out."""
@@ -78,16 +75,10 @@ def read_model_folder(model: str | Path) -> ModelFolder | None:
     folder = Path(model)
     if not folder.is_dir():
         if str(model).startswith((".", "/", "~")):
-            raise InputError(
-                f"there is no folder {folder}.", expected="a model's folder, or its name on a hub"
-            )
+            raise problem(__file__, "no_folder", folder=folder)
         return None
     if not any((folder / name).is_file() for name in ("config.json", "adapter_config.json")):
-        raise InputError(
-            f"{folder} has no config.json.",
-            expected="the folder of a transformers model",
-            fix="give the folder that the model was saved into.",
-        )
+        raise problem(__file__, "no_model", folder=folder)
     for name in ("config.json", "adapter_config.json"):
         _json(folder / name)  # what it says is for the trainer; here it must be readable
     config = _json(folder / "tokenizer_config.json")

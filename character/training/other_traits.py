@@ -18,8 +18,8 @@ from character.pairs.feature_words import signs_of_trait
 from character.pairs.features import MeasuredText, trait_words
 from character.records import Candidate, Candidates, Message, PreferencePair
 from character.statistics.intervals import bootstrap_mean
-from character.training.checks.findings import check, weight_of, written
 from character.training.data import Row, TrainingData, prompt_key, text_of, turns_of
+from character.training.findings import check, weight_of, written
 from character.training.methods import Method
 from character.training.reports import Check
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from character._version import __version__
 from character.config import PairsConfig, TrainConfig
@@ -13,9 +13,9 @@ from character.constitution import Trait
 from character.errors import ConfigError, InputError, UnknownNameError
 from character.exports import EXPORT_FORMATS, ExportData, ExportedFile, ExportReport, Split, export
 from character.exports.source import Source
-from character.files import json_text, write_text
+from character.files import json_text, problem, write_text
 from character.text import fingerprint
-from character.training.checks.run import check_training, report_text
+from character.training.checks import check_training, report_text
 from character.training.conditioning import (
     CONDITIONED_FOLDER,
     check_reward,
@@ -23,23 +23,25 @@ from character.training.conditioning import (
     conditioned,
     write_asking,
 )
-from character.training.data import TrainingData, prompt_key, read_data, write_data
-from character.training.methods import METHODS, Method, MethodName
-from character.training.mixing import mixed_rows, mixes_of
-from character.training.model_folder import read_model_folder
+from character.training.data import Mix, TrainingData, mixed_rows, prompt_key, read_data, write_data
+from character.training.methods import METHODS, PRESETS, Method, MethodName, Preset
+from character.training.model_folder import ModelFolder, read_model_folder
 from character.training.other_traits import BY_WORDS, TraitScorer, contrasts_of
-from character.training.presets import PRESETS, Preset
 from character.training.recipe import (
     MAX_LENGTH,
     MODEL_FOLDER,
+    RECIPE_FILE,
     RecipePart,
+    Reward,
     as_mapping,
+    as_seen_from,
     recipe_parts,
+    recipe_text,
     reward_of,
     with_values,
+    write_script,
 )
 from character.training.reports import Mixed, RecipeFacts, TrainingReport
-from character.training.scripts import RECIPE_FILE, as_seen_from, recipe_text, write_script
 from character.training.trl_settings import checked_values
 
 REPORT_FILE, CHECKS_FILE = "training.json", "checks.md"
@@ -64,19 +66,19 @@ def prepare(
     not about, as ``scorer`` finds them. Raises InputError for what cannot be trained on and UnknownNameError
     for the method or the preset.
     """
-    chosen, split = _checked(method, config), Split.parse(config.split)
+    plan, split = _plan(method, config), Split.parse(config.split)
     balances = config.balance is not None or bool(config.balance_ignore)
-    if balances and not EXPORT_FORMATS[chosen.format].reads_pairs:
+    if balances and not EXPORT_FORMATS[plan.method.format].reads_pairs:
         raise InputError(f"{method} trains on messages alone, so there are no pairs to balance.")
     traits = source.constitution.traits
-    reward_warnings = check_reward_traits(reward_of(config), [trait.name for trait in traits])
+    reward_warnings = check_reward_traits(plan.reward, [trait.name for trait in traits])
     contrasts = {}
     if config.balance is not None:
         rollouts = Source(source, pairs).rollouts
         contrasts = contrasts_of((pair for each in rollouts for pair in each.pairs), traits, scorer)
     exported = export(
         source,
-        chosen.format,
+        plan.method.format,
         Path(out) / DATA_FOLDER,
         split=split,
         seed=seed,
@@ -119,15 +121,17 @@ def write_training(
     ``facts`` are fields of RecipeFacts that say where the data came from; ``exported`` tells what was noticed
     when they were written, and what did not come along.
     """
-    chosen, out = _checked(method, config), Path(out)
-    plain, mixed = _mixed(read_data(out / DATA_FOLDER, method), chosen, config, seed, out)
-    is_conditioned = has_conditioned_rows(method, config)
-    data = conditioned(plain, traits, out / CONDITIONED_FOLDER) if is_conditioned else plain
-    recipe_facts = _recipe_facts(chosen, data, config, out, {"seed": seed, **(facts or {})})
-    parts = _recipe(chosen, data, config, out, recipe_facts)
+    plan, out = _plan(method, config), Path(out)
+    plain, mixed = _mixed(read_data(out / DATA_FOLDER, method), plan, seed, out)
+    data = conditioned(plain, traits, out / CONDITIONED_FOLDER) if plan.is_conditioned else plain
+    recipe_facts = _recipe_facts(plan, data, as_seen_from(out, config.model), {"seed": seed, **(facts or {})})
+    reward = plan.reward and plan.reward._replace(model=as_seen_from(out, plan.reward.model))
+    has_validation = "validation" in data.splits
+    parts = recipe_parts(plan.method, plan.preset, recipe_facts, reward=reward, has_validation=has_validation)
+    parts = with_values(parts, plan.values)
     report = TrainingReport(
         method=method,
-        preset=recipe_preset(config).name,
+        preset=plan.preset.name,
         folder=out,
         facts=recipe_facts,
         files=tuple(
@@ -149,7 +153,7 @@ def write_training(
         version=__version__,
     )
     _write(report, parts)
-    if is_conditioned:
+    if plan.is_conditioned:
         write_asking(
             out / MODEL_FOLDER,
             plain.splits["train"],
@@ -160,27 +164,13 @@ def write_training(
     return report
 
 
-def _recipe(
-    method: Method, data: TrainingData, config: TrainConfig, out: Path, facts: RecipeFacts
-) -> list[RecipePart]:
-    reward = reward_of(config)
-    parts = recipe_parts(
-        method,
-        recipe_preset(config),
-        facts,
-        reward=reward and reward._replace(model=as_seen_from(out, reward.model)),
-        has_validation="validation" in data.splits,
-    )
-    return with_values(parts, checked_values(method.name, config.values))
-
-
 def _write(report: TrainingReport, parts: Sequence[RecipePart]) -> None:
     out = report.folder
     write_text(out / RECIPE_FILE, recipe_text(report, parts))
     write_text(out / CHECKS_FILE, report_text(report.checks))
     fields = report.model_dump(mode="json", exclude={"folder"})
     write_text(out / REPORT_FILE, json_text(fields, indent=2) + "\n")
-    write_script(out, METHODS[report.method], PRESETS[report.preset])
+    write_script(report)
 
 
 def read_training(folder: Path | str) -> TrainingReport:
@@ -189,77 +179,65 @@ def read_training(folder: Path | str) -> TrainingReport:
     try:
         return TrainingReport.model_validate({**json.loads(path.read_text("utf-8")), "folder": folder})
     except (OSError, ValueError, TypeError):
-        raise InputError(
-            f"{path} cannot be read.",
-            expected="a folder that `character train` wrote with this version",
-            fix="write it again.",
-        ) from None
+        raise problem(__file__, "no_training", path=path) from None
 
 
-def _checked(method: str, config: TrainConfig) -> Method:
-    """Return a method by its name; raises for what cannot be trained, before anything is written."""
+class _Plan(NamedTuple):
+    """What a method and a configuration ask for; ``base`` is the base model where it is a folder here."""
+
+    method: Method
+    preset: Preset
+    reward: Reward | None
+    values: dict[str, Any]
+    mixes: list[Mix]
+    base: ModelFolder | None
+    is_conditioned: bool
+
+
+def _plan(method: str, config: TrainConfig) -> _Plan:
+    """Return what is asked for; raises for what cannot be trained, before anything is written."""
     if method not in METHODS:
         raise UnknownNameError("training method", method, METHODS)
-    chosen = METHODS[method]
     if not config.model:
-        raise ConfigError(
-            "no base model is named.", expected="train.model (--model): a folder, or a name on a hub"
-        )
-    recipe_preset(config)
-    reward = reward_of(config)
-    if (method == "grpo") != (reward is not None):
-        raise InputError(
-            f"{method} was given a reward." if reward else "grpo was asked for without a reward.",
-            expected="a reward model or a preference model for grpo, and for nothing else",
-            fix="give grpo --reward-model FOLDER or --preference-model FOLDER.",
-        )
-    if config.conditioned and method != "reward":
-        raise InputError(
-            f"{method} was asked to say the trait in every row.", expected="that for a reward model alone"
-        )
-    checked_values(chosen.name, config.values)
-    mixes_of(config)
-    check_reward(reward)
-    read_model_folder(config.model)
-    return chosen
-
-
-def recipe_preset(config: TrainConfig) -> Preset:
-    """Return the preset that a configuration names; raises UnknownNameError for an unknown one."""
+        raise problem(__file__, "no_base_model", ConfigError)
     if config.preset not in PRESETS:
         raise UnknownNameError("preset", config.preset, PRESETS)
-    return PRESETS[config.preset]
+    reward = reward_of(config)
+    if (method == "grpo") != (reward is not None):
+        raise problem(__file__, "a_reward" if reward else "no_reward", method=method)
+    if config.conditioned and method != "reward":
+        raise problem(__file__, "conditioned", method=method)
+    values = checked_values(METHODS[method].name, config.values)
+    mixes = [Mix.parse(text) for text in config.mix]
+    check_reward(reward)
+    return _Plan(
+        METHODS[method],
+        PRESETS[config.preset],
+        reward,
+        values,
+        mixes,
+        base=read_model_folder(config.model),
+        is_conditioned=method == "reward" and config.conditioned is not False,
+    )
 
 
-def has_conditioned_rows(method: str, config: TrainConfig) -> bool:
-    """Whether every row says its trait: for a reward model by default."""
-    return method == "reward" if config.conditioned is None else config.conditioned
-
-
-def _mixed(
-    data: TrainingData, method: Method, config: TrainConfig, seed: int, out: Path
-) -> tuple[TrainingData, tuple[Mixed, ...]]:
-    mixes = mixes_of(config)
-    if not mixes:
+def _mixed(data: TrainingData, plan: _Plan, seed: int, out: Path) -> tuple[TrainingData, tuple[Mixed, ...]]:
+    if not plan.mixes:
         return data, ()
     held_out = {prompt_key(row) for name, rows in data.splits.items() if name != "train" for row in rows}
-    train, mixed = mixed_rows(data.splits["train"], mixes, method, held_out=held_out, seed=seed)
+    train, mixed = mixed_rows(data.splits["train"], plan.mixes, plan.method, held_out=held_out, seed=seed)
     return write_data(out / MIXED_FOLDER, {**data.splits, "train": train}), mixed
 
 
-def _recipe_facts(
-    method: Method, data: TrainingData, config: TrainConfig, out: Path, facts: Mapping[str, Any]
-) -> RecipeFacts:
-    folder = read_model_folder(config.model)
-    template = folder.chat_template if folder else ""
-    labels = [bool(row["label"]) for row in data.splits["train"]] if method.name == "kto" else []
-    values = checked_values(method.name, config.values)
+def _recipe_facts(plan: _Plan, data: TrainingData, model: str, facts: Mapping[str, Any]) -> RecipeFacts:
+    template = plan.base.chat_template if plan.base else ""
+    labels = [bool(row["label"]) for row in data.splits["train"]] if plan.method.name == "kto" else []
     return RecipeFacts.model_validate(
         {
-            "model": as_seen_from(out, config.model),
-            "max_length": int(values.get("max_length") or MAX_LENGTH),
+            "model": model,
+            "max_length": int(plan.values.get("max_length") or MAX_LENGTH),
             "data_folder": data.folder.name,
-            "model_fingerprint": folder.fingerprint if folder else "",
+            "model_fingerprint": plan.base.fingerprint if plan.base else "",
             "chat_template_fingerprint": fingerprint(template) if template else "",
             "data_fingerprint": data.fingerprint(),
             "kto_weight": round(labels.count(False) / labels.count(True), 3) if any(labels) else 1.0,

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import os
+import stat
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
+from character._version import __version__
 from character.config import TrainConfig
-from character.errors import InputError
-from character.training.methods import Method
-from character.training.presets import Preset
-from character.training.reports import RecipeFacts
+from character.files import problem, toml_beside, write_text
+from character.training.methods import METHODS, PRESETS, Method, Preset
+from character.training.reports import RecipeFacts, TrainingReport
+from character.views.templates import filled_in
 
+RECIPE_FILE, SCRIPT_FILE = "recipe.yaml", "run.sh"
 MODEL_FOLDER = "model"
 """Where the trained model goes, below the folder of the recipe."""
 MAX_LENGTH = 1024
@@ -48,11 +51,7 @@ def reward_of(config: TrainConfig) -> Reward | None:
     """Return what a configuration rewards GRPO by, None for nothing; raises InputError where it names two."""
     theirs, ours = config.reward_model, config.preference_model
     if theirs and ours:
-        raise InputError(
-            "--reward-model and --preference-model are both given.",
-            expected="one of them",
-            fix="leave one out.",
-        )
+        raise problem(__file__, "two_rewards")
     folder = theirs or ours
     return Reward(folder, is_ours=bool(ours)) if folder else None
 
@@ -61,7 +60,7 @@ def recipe_parts(
     method: Method, preset: Preset, facts: RecipeFacts, *, reward: Reward | None = None, has_validation: bool
 ) -> list[RecipePart]:
     """Return what the recipe of a method says, before the user's own settings."""
-    tables = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+    tables = toml_beside(__file__, "recipe")
     tuning = "lora" if preset.lora_rank else "full"
     rows = _GENERATIONS if method.name == "grpo" else preset.rows_at_once
     holds = {
@@ -133,3 +132,35 @@ def yaml_line(setting: Setting) -> str:
     line = {setting.key: setting.value}
     text = yaml.safe_dump(line, default_flow_style=flow, allow_unicode=True, sort_keys=False, width=1000)
     return text.rstrip()
+
+
+def as_seen_from(out: Path, name: str) -> str:
+    """Return how a recipe in ``out`` names a folder that is named as seen from here; other names stay."""
+    folder = Path(name)
+    if folder.is_absolute() or not folder.exists():
+        return name
+    return os.path.relpath(folder, out)
+
+
+def recipe_text(report: TrainingReport, parts: Sequence[RecipePart]) -> str:
+    """Return the recipe as commented YAML; its top says what it trains, from what, and how to run it."""
+    return filled_in(
+        Path(__file__).with_name("recipe.yaml.jinja"),
+        report=report,
+        facts=report.facts,
+        method=METHODS[report.method],
+        parts=parts,
+        yaml_line=yaml_line,
+        recipe=RECIPE_FILE,
+        script=SCRIPT_FILE,
+        version=__version__,
+    )
+
+
+def write_script(report: TrainingReport) -> None:
+    """Write the script that runs the recipe beside it."""
+    path, template = report.folder / SCRIPT_FILE, Path(__file__).with_name("run.sh.jinja")
+    on_cpu = PRESETS[report.preset].on_cpu
+    text = filled_in(template, recipe=RECIPE_FILE, model=MODEL_FOLDER, method=report.method, on_cpu=on_cpu)
+    write_text(path, text)
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)

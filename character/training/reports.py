@@ -9,8 +9,7 @@ from pydantic import Field
 
 from character.exports import ExportedFile
 from character.records import Record
-from character.training.methods import MethodName
-from character.training.presets import PresetName
+from character.training.methods import MethodName, PresetName
 
 CheckWeight = Literal["stop", "look", "note", "fine"]
 

@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from character.errors import CharacterError, InputError, MissingExtraError
-from character.files import write_text
+from character.files import problem, write_text
 from character.text import fingerprint
 from character.training.preparing import read_training
-from character.training.recipe import MODEL_FOLDER
+from character.training.recipe import MODEL_FOLDER, RECIPE_FILE
 from character.training.reports import TrainingReport
-from character.training.scripts import RECIPE_FILE
 
 LOG_FILE, DONE_FILE = "train.log", "trained.json"
 _TAIL_LINES = 12
@@ -50,35 +49,37 @@ class TrainingState:
 OnProgress = Callable[[TrainingState], None]
 
 
-def train(
-    folder: Path | str,
-    *,
-    on_progress: OnProgress | None = None,
-    threads: int | None = None,
-    despite_checks: bool = False,
-) -> dict[str, float]:
+def train(folder: Path | str, *, on_progress: OnProgress | None = None) -> dict[str, float]:
     """Run the recipe in a folder to its end and return the figures that TRL reported last.
 
     Everything TRL prints goes to ``train.log``. Called again, it goes on from the last checkpoint; what is
-    finished is not trained again. Ctrl-C stops TRL and raises KeyboardInterrupt. ``threads`` is for the
-    arithmetic on a CPU; by default one where the recipe is for a laptop. Raises MissingExtraError without
-    TRL, InputError where a check speaks against starting (unless ``despite_checks``), and TrainingFailedError
-    where TRL ends with an error.
+    finished is not trained again. Ctrl-C stops TRL and raises KeyboardInterrupt. On a CPU the arithmetic has
+    one thread, or OMP_NUM_THREADS. Raises MissingExtraError without TRL, InputError where a check speaks
+    against starting, and TrainingFailedError where TRL ends with an error.
     """
     folder = Path(folder)
     report, recipe = read_training(folder), _read_recipe(folder)
-    _refuse(report, recipe, despite_checks=despite_checks)
+    _refuse(report, recipe)
     identity = fingerprint([recipe, report.facts.data_fingerprint, report.facts.model_fingerprint])
     finished = _begin(folder, identity)
     if finished is not None:
         return finished
-    state = TrainingState()
-    command = _command(report, recipe)
-    code = _watched(command, folder, _environment(recipe, threads), state, recipe, on_progress)
+    state, epochs = TrainingState(), float(recipe.get("num_train_epochs") or 0.0)
+    with (
+        (folder / LOG_FILE).open("a", encoding="utf-8") as log,
+        _process(_command(report, recipe), folder, _environment(recipe)) as process,
+    ):
+        for figures in _reported(process.stdout or (), log):
+            state.figures |= figures
+            if epochs and "epoch" in figures:
+                state.share = min(1.0, figures["epoch"] / epochs)
+            if on_progress:
+                on_progress(state)
+        code = process.wait()
     if code:
-        raise TrainingFailedError(
-            f"trl {report.method} ended with exit code {code}: {_last_words(folder / LOG_FILE)}",
-            fix=f"look at {folder / LOG_FILE}; the same command goes on from the last checkpoint.",
+        log_path, words = folder / LOG_FILE, _last_words(folder / LOG_FILE)
+        raise problem(
+            __file__, "failed", TrainingFailedError, report=report, code=code, words=words, log=log_path
         )
     _note(folder, identity, state.figures)
     return state.figures
@@ -108,16 +109,13 @@ def _read_recipe(folder: Path) -> dict[str, Any]:
     return recipe
 
 
-def _refuse(report: TrainingReport, recipe: dict[str, Any], *, despite_checks: bool) -> None:
+def _refuse(report: TrainingReport, recipe: dict[str, Any]) -> None:
     if importlib.util.find_spec("trl") is None:
         raise MissingExtraError(f"trl {report.method}", "train")
     if recipe.get("use_peft") and importlib.util.find_spec("peft") is None:
         raise MissingExtraError("LoRA (use_peft in the recipe)", "train")
-    if report.stops and not despite_checks:
-        raise InputError(
-            f"a check speaks against starting: {report.stops[0].text}",
-            fix=f"correct it and write {report.folder} again; checks.md there has them all.",
-        )
+    if report.stops:
+        raise problem(__file__, "stopped_by_a_check", text=report.stops[0].text, report=report)
 
 
 def _begin(folder: Path, identity: str) -> dict[str, float] | None:
@@ -127,12 +125,7 @@ def _begin(folder: Path, identity: str) -> dict[str, float] | None:
     if path.is_file():
         note = json.loads(path.read_text(encoding="utf-8"))
     if note["training"] != identity:
-        raise InputError(
-            f"{folder / MODEL_FOLDER} comes from another recipe or other data than are in {folder} now.",
-            expected="a training that goes on as it began",
-            fix=f"remove {folder / MODEL_FOLDER} and {path} to begin again, or write the new recipe "
-            "elsewhere.",
-        )
+        raise problem(__file__, "another_training", model=folder / MODEL_FOLDER, folder=folder, path=path)
     if note.get("figures") is not None:
         return {str(name): float(value) for name, value in note["figures"].items()}
     _note(folder, identity, None)
@@ -154,37 +147,15 @@ def _command(report: TrainingReport, recipe: dict[str, Any]) -> list[str]:
     return [*command, "--disable_tqdm", "true"]
 
 
-def _environment(recipe: dict[str, Any], threads: int | None) -> dict[str, str]:
+def _environment(recipe: dict[str, Any]) -> dict[str, str]:
     env = dict(os.environ)
     # Numbers may not wait in a buffer, and tokenizers need not fork.
     env |= {"PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"}
-    if threads or recipe.get("use_cpu"):
-        env["OMP_NUM_THREADS"] = str(threads or env.get("OMP_NUM_THREADS", 1))
+    if recipe.get("use_cpu"):
         # glibc would give every large block back and take it anew: a fifth of a small model's step.
-        env = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "2000000000"} | env
+        blocks = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "2000000000"}
+        env = {"OMP_NUM_THREADS": "1", **blocks, **env}
     return env
-
-
-def _watched(
-    command: list[str],
-    folder: Path,
-    env: Mapping[str, str],
-    state: TrainingState,
-    recipe: dict[str, Any],
-    on_progress: OnProgress | None,
-) -> int:
-    epochs = float(recipe.get("num_train_epochs") or 0.0)
-    with (
-        (folder / LOG_FILE).open("a", encoding="utf-8") as log,
-        _process(command, folder, env) as process,
-    ):
-        for figures in _reported(process.stdout or (), log):
-            state.figures |= figures
-            if epochs and "epoch" in figures:
-                state.share = min(1.0, figures["epoch"] / epochs)
-            if on_progress:
-                on_progress(state)
-        return process.wait()
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 from character.errors import InputError, MissingExtraError
+from character.files import problem
 from character.training.model_folder import ModelFolder, Turns, read_model_folder
 
 
@@ -42,9 +43,7 @@ class Sampler:
         if folder is None:
             raise InputError(f"{model} is no folder.", expected="the folder of a transformers model")
         if not folder.chat_template:
-            raise InputError(
-                f"{model} has no chat template.", fix="put a chat_template.jinja into the folder."
-            )
+            raise problem(__file__, "no_chat_template", model=model)
         self.folder: ModelFolder = folder
         self.temperature, self.max_new_tokens, self.batch_size = temperature, max_new_tokens, batch_size
         self._tokenizer, self._model = _loaded(folder.path)

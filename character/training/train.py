@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from character.config import ConfigSource, TrainConfig, as_config, with_section
-from character.exports.run_data import rebuilt_pairs, run_data
+from character.exports.given import rebuilt_pairs, run_data
 from character.inputs import spelled_out
 from character.runs.progress import ProgressCallback, reporting
 from character.runs.session import reading

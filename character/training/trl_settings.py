@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from character.errors import InputError
+from character.files import problem, toml_beside
 from character.training.methods import MethodName
+
+_TABLES: dict[str, dict[str, str]] = toml_beside(__file__, "trl_settings")
+"""Names of settings, apart by blanks, by method (``every`` for those of all) and kind of value.
+
+``words`` says what a value of each kind is, ``bounds`` which numbers have one.
+"""
 
 
 def checked_values(method: MethodName, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -20,40 +24,15 @@ def checked_values(method: MethodName, values: Mapping[str, Any]) -> dict[str, A
     None takes a setting out of the recipe, whatever its name. Raises InputError for a name that TRL does not
     have, and for a value that is not of its kind or out of its range.
     """
-    kinds = _kinds_of_settings(method)
+    tables = (_TABLES["every"], _TABLES[method])
+    kinds = {name: kind for table in tables for kind, names in table.items() for name in names.split()}
     for name, value in values.items():
         if name not in kinds and value is not None:
-            raise _unknown(name, method, kinds)
+            near = get_close_matches(name, kinds, n=3)
+            meant = f"did you mean {' or '.join(near)}?" if near else ""
+            meant = meant or "look at the recipe for the names it has."
+            raise problem(__file__, "unknown_setting", name=name, method=method, meant=meant)
     return {name: _checked(name, value, kinds.get(name, "any")) for name, value in values.items()}
-
-
-def _kinds_of_settings(method: MethodName) -> dict[str, str]:
-    tables = _read()
-    return {
-        name: kind
-        for table in ("every", method)
-        for kind, names in tables[table].items()
-        for name in names.split()
-    }
-
-
-@cache
-def _read() -> dict[str, dict[str, str]]:
-    """Return names of settings, apart by blanks, by method (``every`` for those of all) and kind of value.
-
-    ``words`` says what a value of each kind is, ``bounds`` which numbers have one.
-    """
-    return tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-
-
-def _unknown(name: str, method: MethodName, names: Iterable[str]) -> InputError:
-    near = get_close_matches(name, names, n=3)
-    meant = f"did you mean {' or '.join(near)}?" if near else "look at the recipe for the names it has."
-    return InputError(
-        f"the setting {name!r} is not known for {method}.",
-        expected="a setting of TRL's",
-        fix=f"{meant} What a newer TRL has can be written into recipe.yaml by hand.",
-    )
 
 
 def _checked(name: str, value: Any, kind: str) -> Any:
@@ -69,19 +48,14 @@ def _checked(name: str, value: Any, kind: str) -> Any:
         "str": isinstance(value, str),
         "list": isinstance(value, list | str),
     }[kind]
+    limit = ""
+    if fits and is_number and name in _TABLES["bounds"]["above_zero"].split():
+        fits, limit = value > 0, " above 0"
+    elif fits and is_number and name in _TABLES["bounds"]["not_below_zero"].split():
+        fits, limit = value >= 0, " not below 0"
     if not fits:
-        raise InputError(f"the setting {name} is {value!r}.", expected=_read()["words"][kind])
-    if is_number:
-        _check_bounds(name, value, kind)
+        raise InputError(f"the setting {name} is {value!r}.", expected=_TABLES["words"][kind] + limit)
     return value
-
-
-def _check_bounds(name: str, value: float, kind: str) -> None:
-    bounds = _read()["bounds"]
-    is_above, is_not_below = (name in bounds[each].split() for each in ("above_zero", "not_below_zero"))
-    if (is_above and value <= 0) or (is_not_below and value < 0):
-        bound = "above 0" if is_above else "not below 0"
-        raise InputError(f"the setting {name} is {value!r}.", expected=f"{_read()['words'][kind]} {bound}")
 
 
 def _number(text: str) -> float | str:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from difflib import ndiff
 
-from character.locale import Language, checked_language, counted, report_language, wording
-from character.report import Figure, Figures, Note, Notes, Number, Page, Section, Table
+from character.locale import Language, checked_language, counted, listed, report_language, wording
+from character.report import Example, Examples, Figure, Figures, Note, Notes, Number, Page, Section
 from character.report.charts import Point, Step, dots, line
-from character.report.parts import Weight
+from character.report.parts import Part, Table, Text, Weight, table
 from character.report.wording import number_text
 from character.statistics.intervals import LEAST_GROUPS
-from character.tuning.changes import changes_section
 from optimizers.artifact.records import MetricFigure
+from optimizers.calibration.calibration import Calibration
 from optimizers.metrics import LOWER_IS_BETTER
-from optimizers.validation.report import MetricGain, OptimizationReport
+from optimizers.validation.report import MetricGain, OptimizationReport, Tuned
+
+MOST_LINES = 40
+"""Lines of a diff that are shown; the saved ranker has the whole instruction."""
 
 
 def optimization_page(report: OptimizationReport, language: str | None = None) -> Page:
@@ -24,7 +29,7 @@ def optimization_page(report: OptimizationReport, language: str | None = None) -
     of_labels = report_language(report.languages[0] if report.languages else "")
     spoken = of_labels if language is None else checked_language(language)
     words = wording("tuning.page", spoken)
-    sections = [_verdict(report, spoken), _before_and_after(report, spoken), changes_section(report, spoken)]
+    sections = [_verdict(report, spoken), _before_and_after(report, spoken), _changes(report, spoken)]
     if len(report.curve) > 1:
         sections.append(_curve(report, spoken))
     if report.contenders:
@@ -116,12 +121,10 @@ def _before_and_after(report: OptimizationReport, language: Language) -> Section
     ]
     names = (words["metric"], words["value"], words["ranker"])
     chart = dots(words["before_after_chart"], points, names=names)
-    table = Table(
-        tuple(words[name] for name in ("metric", "before", "after", "gain", "num_items")),
-        tuple(_row(each, language) for each in report.metrics),
-        note=words["intervals"].format(level=report.level),
-    )
-    return Section(words["before_after"], words["before_after_text"], (chart, table) if points else ())
+    rows = [_row(each, language) for each in report.metrics]
+    filled = {**words, "intervals": words["intervals"].format(level=report.level)}
+    figures = table(filled, "metric before after gain num_items", rows, note="intervals")
+    return Section(words["before_after"], words["before_after_text"], (chart, figures) if points else ())
 
 
 def _row(each: MetricGain, language: Language) -> tuple[str | int | Number, ...]:
@@ -154,7 +157,7 @@ def _curve(report: OptimizationReport, language: Language) -> Section:
 
 def _contenders(report: OptimizationReport, language: Language) -> Section:
     words, called = wording("tuning.page", language), wording("tuning.strategies", language)
-    rows = tuple(
+    rows = (
         (
             called.get(each.strategy, each.strategy),
             Number(each.gain, style="signed", digits=3),
@@ -163,12 +166,10 @@ def _contenders(report: OptimizationReport, language: Language) -> Section:
         )
         for each in report.contenders
     )
-    table = Table(
-        tuple(words[name] for name in ("strategy", "mean_gain", "error", "calls")),
-        rows,
-        note=words["tried_note"].format(chosen=called.get(report.chosen, report.chosen)),
-    )
-    return Section(words["tried"], "", (table,))
+    chosen = called.get(report.chosen, report.chosen)
+    filled = {**words, "tried_note": words["tried_note"].format(chosen=chosen)}
+    tried = table(filled, "strategy mean_gain error calls", rows, note="tried_note")
+    return Section(words["tried"], "", (tried,))
 
 
 def _calls(report: OptimizationReport, language: Language) -> Section:
@@ -183,3 +184,59 @@ def _calls(report: OptimizationReport, language: Language) -> Section:
         (words["labels"], report.num_labels),
     )
     return Section(words["took"], "", (Table(("", words["number"]), rows),))
+
+
+def _changes(report: OptimizationReport, language: str) -> Section:
+    """Return what is different from the ranker before, the instruction line by line."""
+    words, lines = wording("tuning.page", language), instruction_diff(report.tuned)
+    rows = tuple(_changed(report.tuned, lines, language))
+    if not rows:
+        return Section(words["changed"], "", (Notes((Note(words["unchanged"]),)),))
+    parts: list[Part] = [table(words, "part before after", rows)]
+    if lines:
+        some = [*lines[:MOST_LINES], *(["…"] if len(lines) > MOST_LINES else [])]
+        text = Text(words["instruction"], "\n".join(some))
+        parts.append(Examples(words["diff"], (Example(words["diff_heading"], (text,)),)))
+    strategy = wording("tuning.strategies", language).get(report.chosen, report.chosen)
+    return Section(words["changed"], words["changed_text"].format(strategy=strategy), tuple(parts))
+
+
+def instruction_diff(tuned: Tuned) -> list[str]:
+    """Return the lines of the instruction that went, after ``− ``, and those that came, after ``+ ``."""
+    lines = ndiff(tuned.instructions_before.split("\n"), tuned.instructions.split("\n"))
+    signs = {"- ": "− ", "+ ": "+ "}
+    return [f"{signs[each[:2]]}{each[2:]}" for each in lines if each[:2] in signs]
+
+
+def _changed(tuned: Tuned, lines: list[str], language: str) -> Iterator[tuple[str, str, str]]:
+    words = wording("tuning.page", language)
+    if lines:
+        removed = sum(each.startswith("−") for each in lines)
+        yield words["instruction"], "", words["lines"].format(removed=removed, added=len(lines) - removed)
+    if tuned.num_demos != tuned.num_demos_before:
+        yield words["demos"], str(tuned.num_demos_before), str(tuned.num_demos)
+    if tuned.temperature != tuned.temperature_before:
+        before, after = (
+            words["model_own"] if each is None else f"{each:g}"
+            for each in (tuned.temperature_before, tuned.temperature)
+        )
+        yield words["temperature"], before, after
+    if tuned.recalibrated:
+        yield words["calibration"], "", _calibration(tuned.calibration, language)
+
+
+def _calibration(calibration: Calibration | None, language: str) -> str:
+    words = wording("tuning.page", language)
+    if calibration is None:
+        return words["no_calibration"]
+    facts = [words["fitted"].format(labels=calibration.num_labels)]
+    if calibration.places:
+        sizes = listed((str(len(row)) for row in calibration.places), language)
+        facts.append(words["places"].format(sizes=sizes))
+    if calibration.length_slope:
+        facts.append(words["length_bias"])
+    if calibration.length_credit:
+        facts.append(words["length_counts"].format(share=calibration.length_share))
+    if any(abs(x - y) > 1e-6 for x, y in calibration.knots):
+        facts.append(words["bends"])
+    return wording("report.marks", language)["semicolon"].join(facts)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from character.views.escaping import escape
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from jinja2 import Environment, Template
 
 
 def filled_in(template: Path, **values: Any) -> str:
@@ -18,13 +19,18 @@ def filled_in(template: Path, **values: Any) -> str:
     description can open a heading, a table or a header; ``cell`` makes it fit into a table too; ``form``
     formats a value.
     """
+    return _template(template).render(values)
+
+
+@cache
+def _template(path: Path) -> Template:
     import jinja2
 
     environment = jinja2.Environment(  # noqa: S701 - Markdown, YAML and scripts, not HTML
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined
     )
     environment.filters |= {"inline": inline, "cell": _cell, "form": format}
-    return environment.from_string(template.read_text(encoding="utf-8")).render(values)
+    return environment.from_string(path.read_text(encoding="utf-8"))
 
 
 def inline(text: object) -> str:

@@ -21,7 +21,7 @@ from character.audit.messages.findings import message_findings
 from character.audit.page.page import audit_page
 from character.audit.records import RunAudit
 from character.errors import InputError, UnknownNameError
-from character.exports.card.audit_summary import read_summary
+from character.exports.facts import read_summary
 from character.locale import LANGUAGES, wording
 from character.pairs.features import FEATURES
 from character.records import LEVELS, Turn

@@ -23,7 +23,7 @@ from character.evaluation.ready_messages import PRESSURES
 from character.evaluation.records import EffectReport, Probed, Shift
 from character.locale import wording
 from character.report import render
-from character.review.effect_items import read_effect_items
+from character.review.sources import read_effect_items
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "constitutions"
 

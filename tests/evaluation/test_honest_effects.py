@@ -29,7 +29,7 @@ from character.evaluation.reading import read_effect, read_report
 from character.messages.files import GivenMessages, MessageFile
 from character.report import render
 from character.review.answers import CheckAnswer, SignAnswer
-from character.review.reporting import write_reviewed
+from character.review.effect_reviews import write_reviewed
 from character.review.store import ReviewStore
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "constitutions"

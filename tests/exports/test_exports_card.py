@@ -12,7 +12,7 @@ from huggingface_hub import DatasetCard
 from character.constitution.models import Constitution, Trait
 from character.errors import InputError
 from character.exports import ExportData, export
-from character.exports.card.card import size_category
+from character.exports.card import size_category
 
 MANIFEST: dict[str, Any] = {
     "models": {"messages": "openai/gpt-test", "ranking": ["anthropic/judge-a", "openai/judge-b"]},

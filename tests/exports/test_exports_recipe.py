@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from character.exports import Split, export
-from character.exports.recipe import recipe_prompt
+from character.exports.rows import recipe_prompt
 from character.records import Candidates, Message, Ranking, Rollout, Turn
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from character.errors import InputError
 from character.exports import Split, export
-from character.exports.splits import split_of
+from character.exports.models import split_of
 from character.records import Message
 
 EVEN = Split(train=0.5, validation=0.25, test=0.25)

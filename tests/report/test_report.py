@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from character.errors import UnknownNameError
 from character.locale import LANGUAGES, wording
 from character.report import Chart, Example, Examples, Number, Page, Section, Table, Text, render, write
-from character.report.chart_specs import cut
-from character.report.charts import Point, bars, stacked
+from character.report.charts import Point, bars, cut, stacked
 from character.report.wording import number_text
 from character.views.escaping import embedded_json, escape
 

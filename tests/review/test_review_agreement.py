@@ -10,9 +10,8 @@ from review_helpers import some_rollouts, write_run
 
 from character.review.agreement import BLOCK, agreement
 from character.review.answers import Answer, CheckAnswer, CompareAnswer, EffectAnswer, RankAnswer, Task
-from character.review.effect_items import EffectItems
 from character.review.index import Index
-from character.review.sources import open_subject
+from character.review.sources import EffectItems, open_subject
 from character.review.store import ReviewStore
 
 

@@ -10,9 +10,8 @@ from review_helpers import some_rollouts, write_run
 from character.errors import ModelFileError
 from character.preference import load_preference_model, preference_model
 from character.records import PreferencePair
-from character.review.effect_items import EffectItems
-from character.review.index import Filters, Index, facts_of, next_item
-from character.review.second import Second, second_of
+from character.review.index import Filters, Index, Second, facts_of, next_item, second_of
+from character.review.sources import EffectItems
 from character.review.store import ReviewStore
 from character.store.run_store import RunStore
 

@@ -280,7 +280,7 @@ def test_an_effect_of_a_trait_that_nobody_described_can_be_reviewed(tmp_path: Pa
 )
 def test_effect_items_that_cannot_be_read_are_refused_by_field(tmp_path: Path, text: str, said: str) -> None:
     from character.errors import InputError
-    from character.review.effect_items import read_effect_items
+    from character.review.sources import read_effect_items
 
     (tmp_path / "effect_items.json").write_text(text, encoding="utf-8")
     with pytest.raises(InputError) as refused:

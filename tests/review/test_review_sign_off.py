@@ -18,8 +18,8 @@ from review_helpers import Reply, ReviewServer
 from character import Constitution
 from character.evaluation.effect import effect
 from character.evaluation.page.cards import effect_card
-from character.review.effect_items import EffectItem, read_effect_items
-from character.review.reporting import write_reviewed
+from character.review.effect_reviews import write_reviewed
+from character.review.sources import EffectItem, read_effect_items
 from character.review.store import ReviewStore
 
 HOSTILE = "<img src=x onerror=alert(1)> [link](javascript:alert(1)) | `code`"

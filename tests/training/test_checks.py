@@ -6,7 +6,7 @@ import pytest
 from training_rows import pair, write_model
 
 from character import Trait
-from character.training.checks.run import check_training, report_text
+from character.training.checks import check_training, report_text
 from character.training.data import read_data
 
 GOOD = [pair(number, chosen="Go slowly.", rejected="Hurry up!!") for number in range(40)]

@@ -19,11 +19,10 @@ from character.exports import ExportData
 from character.pairs.balance import balance
 from character.preference import preference_model
 from character.records import Candidate, Candidates, Message, PreferencePair, Ranking, Rollout
-from character.training.methods import METHOD_NAMES
-from character.training.mixing import Mix
+from character.training.data import Mix
+from character.training.methods import METHOD_NAMES, PRESET_NAMES
 from character.training.model_folder import read_model_folder
 from character.training.preparing import prepare, read_training, write_training
-from character.training.presets import PRESET_NAMES
 
 CONSTITUTION = Constitution(
     name="pair",

@@ -9,7 +9,7 @@ from character.audit.messages.records import MessageScope
 from character.audit.records import AuditFinding, RunAudit
 from character.locale import wording
 from character.report import Number
-from character.report.building import share
+from character.report.parts import share
 from character.report.wording import number_text
 
 NUM_SCOPED = 4

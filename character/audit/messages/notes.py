@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from character.audit.messages.records import MessageNote, MessageScope
 from character.locale import wording
 from character.report import Number
-from character.report.building import share
+from character.report.parts import share
 
 LEAST_MESSAGES = 20
 """A scope with fewer messages gets no remark on shares; only what is missing is remarked on."""

@@ -9,9 +9,8 @@ from character.audit.messages.records import Cluster, MessageScope
 from character.audit.records import RunAudit
 from character.locale import listed, wording
 from character.report import Chart, Example, Examples, Figure, Figures, Number, Section, Table, Text
-from character.report.building import figure, share, table
 from character.report.charts import Point, bars
-from character.report.parts import Part
+from character.report.parts import Part, figure, share, table
 from character.report.wording import number_text
 
 NUM_OPENERS, NUM_ASKED, NUM_CLUSTERS = 14, 12, 5

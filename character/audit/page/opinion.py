@@ -6,8 +6,7 @@ from character.locale import Language, wording
 from character.pairs.second_opinion import SecondOpinion
 from character.preference.page import disagreement_example, measured
 from character.report import Examples, Figures, Section
-from character.report.building import figure, table
-from character.report.parts import Part
+from character.report.parts import Part, figure, table
 
 
 def opinion_section(opinion: SecondOpinion, language: Language) -> Section:

@@ -11,9 +11,8 @@ from character.audit.records import RunAudit
 from character.locale import listed, wording
 from character.pairs.features import feature_word
 from character.report import Example, Examples, Figure, Figures, Note, Notes, Number, Page, Section, Text
-from character.report.building import figure, pair_example, share, table
 from character.report.charts import Point, bars
-from character.report.parts import Part
+from character.report.parts import Part, figure, pair_example, share, table
 from character.report.wording import number_text
 
 

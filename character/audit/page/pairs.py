@@ -8,9 +8,8 @@ from character.locale import wording
 from character.pairs.balance import Balanced
 from character.pairs.features import Scale, feature_word
 from character.report import Chart, Note, Notes, Number, Section, Table
-from character.report.building import share, table
 from character.report.charts import Point, bars, dots, heat_map
-from character.report.parts import Part
+from character.report.parts import Part, share, table
 
 NUM_OPENERS, NUM_TRAITS, NUM_BALANCED = 12, 30, 12
 """How many openers, traits and balanced features are drawn; tables of the data have all."""

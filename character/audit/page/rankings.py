@@ -10,9 +10,8 @@ from character.audit.records import RunAudit
 from character.locale import wording
 from character.records import LEVELS
 from character.report import Chart, Figure, Figures, Number, Section
-from character.report.building import figure, share, table
 from character.report.charts import Point, bars, dots, heat_map
-from character.report.parts import NumberStyle, Part
+from character.report.parts import NumberStyle, Part, figure, share, table
 from character.statistics.intervals import Interval
 
 

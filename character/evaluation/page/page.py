@@ -19,9 +19,8 @@ from character.evaluation.page.writing import (
 from character.evaluation.records import DEGREE_SCORES, EffectReport, Moved, OverdoneShare, Shift, Survival
 from character.locale import Language, listed, report_language, wording
 from character.report import Example, Examples, Figures, Notes, Number, Page, Section, Table, Text
-from character.report.building import figure, table
 from character.report.charts import Point, dots, heat_map, stacked
-from character.report.parts import Part
+from character.report.parts import Part, figure, table
 from character.report.wording import number_text
 
 MOST_MEASURES = 40

@@ -1,18 +1,15 @@
-"""What a check found, in the words of ``texts.toml``, and how sure a share of the rows makes it."""
+"""What a check found, in the words of ``findings.toml``, and how sure a share of the rows makes it."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
 
+from character.files import toml_beside
 from character.statistics.intervals import UNSEEN, Interval
 from character.training.reports import Check, CheckWeight
 
-TEXTS: dict[str, dict[str, str]] = tomllib.loads(
-    Path(__file__).with_name("texts.toml").read_text(encoding="utf-8")
-)
+TEXTS: dict[str, dict[str, str]] = toml_beside(__file__, "findings")
 
 
 def check(

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from character.exports.card.markdown import card_text
 from character.exports.formats import Job, Written
 from character.exports.models import ExportReport
 from character.locale import wording
-from character.views.templates import inline
+from character.views.templates import filled_in, inline
 
 LEAST_OPENER = 0.05
 """The card shows openers that set the sides apart by so much, before or after; export.json has them all."""
-SIZE_BOUNDS = (("1K", 1_000), ("10K", 10_000), ("100K", 100_000), ("1M", 1_000_000), ("10M", 10_000_000))
+SIZE_BOUNDS = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
+SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M")
 """The hub's size categories, as far as it names them for data of this kind."""
 
 
@@ -44,33 +46,33 @@ def dataset_card(job: Job, written: Written, report: ExportReport, fingerprint: 
     )
 
 
+def card_text(template: Path, header: Mapping[str, Any], *, width: int = 80, **values: Any) -> str:
+    """Return a card of a template (see ``filled_in``); the header's long texts are folded at ``width``."""
+    import yaml
+
+    head = yaml.safe_dump(header, sort_keys=False, allow_unicode=True, width=width)
+    return f"---\n{head}---\n\n{filled_in(template, **values)}"
+
+
 def card_header(job: Job, report: ExportReport, fingerprint: str) -> dict[str, Any]:
     """Return the card's metadata in the hub's words; with ``configs``, ``load_dataset`` reads the folder."""
     languages = {job.data.constitution.language, *job.data.census.languages}
     tags = ["character-training", "preference", "synthetic", report.format]
+    main = report.files[0].table
     return {
         "pretty_name": f"{inline(job.data.constitution.name)} ({report.format})",
         "license": job.license or "other",
         "language": sorted({language.lower().partition("-")[0] for language in languages}),
         "task_categories": ["text-generation"],
         "tags": [*tags, "rehearsal"] if report.rehearsal else tags,
-        "size_categories": [size_category(_main_rows(report))],
+        "size_categories": [size_category(sum(file.rows for file in report.files if file.table == main))],
         "configs": _configs(report, fingerprint),
     }
 
 
 def size_category(rows: int) -> str:
     """Return the hub's name for a number of rows, such as ``1K<n<10K``."""
-    below = "n<1K"
-    for (low, bound), (high, _) in zip(SIZE_BOUNDS, [*SIZE_BOUNDS[1:], ("100M", 0)], strict=True):
-        if rows >= bound:
-            below = f"{low}<n<{high}"
-    return below
-
-
-def _main_rows(report: ExportReport) -> int:
-    main = report.files[0].table
-    return sum(file.rows for file in report.files if file.table == main)
+    return SIZES[bisect_right(SIZE_BOUNDS, rows)]
 
 
 def _configs(report: ExportReport, fingerprint: str) -> list[dict[str, Any]]:

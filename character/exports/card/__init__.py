@@ -1,1 +1,0 @@
-"""The data set card of an export."""
