@@ -8,7 +8,7 @@ from typing import Any, Unpack
 
 from character.views.short import short_repr
 from optimizers.calibration.length import length_note
-from optimizers.errors import OptimizerError
+from optimizers.errors import problem
 from optimizers.labelled import LabelledSet
 from optimizers.metrics import metric_named
 from optimizers.strategies.judge_cache import CachedJudge, quiet_context
@@ -98,7 +98,7 @@ def optimize_ranker(
     metric_named(asked.metric)
     budget = usual_budget(len(labelled.items), asked.controls) if asked.budget is None else asked.budget
     if budget < 1:
-        raise OptimizerError(f"found a budget of {budget} calls.", expected="at least 1")
+        raise problem("budget", budget=budget)
     ranker, ledger = find_ranker(program_or_ranker), Ledger(budget)
     with quiet_context():
         own, lm, reflection = metered_models(ranker, ledger, dict(lms or {}))
@@ -123,12 +123,10 @@ def metered_models(ranker: Any, ledger: Ledger, lms: dict[str, Any]) -> tuple[An
 
     unknown = sorted(set(lms) - {RANKING, REFLECTION})
     if unknown:
-        raise OptimizerError(f"found a model for {unknown[0]!r}.", expected=f"{RANKING} and {REFLECTION}")
+        raise problem("role", name=unknown[0])
     judge = lms.get(RANKING) or ranker.rank.lm or dspy.settings.lm
     if judge is None:
-        raise OptimizerError(
-            "no language model is configured.", fix="dspy.configure(lm=…), or pass lms={'ranking': lm}."
-        )
+        raise problem("no_model")
     own = ranker.deepcopy()
     own.rank.lm = None  # it judges with the metered model of the context
     if getattr(own, "jurors", None):

@@ -7,12 +7,13 @@ import math
 import re
 import stat
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, NoReturn
 
 from character.files import read_at_most
-from optimizers.errors import OptimizerError
+from optimizers.errors import ArtifactError, unusable
 
 MOST_BYTES = 2_000_000
 MOST_DEPTH = 20
@@ -30,10 +31,6 @@ _ODD = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters and halves of characters (Unicode's Cc and Cs), but for tab and line ends."""
 
 
-class ArtifactError(OptimizerError):
-    """A saved ranker cannot be used, or a ranker cannot be saved as it is."""
-
-
 def read_bounded(path: Path) -> bytes:
     """Return the bytes of a file of at most ``MOST_BYTES``; raises ArtifactError for anything else."""
     try:
@@ -41,11 +38,11 @@ def read_bounded(path: Path) -> bytes:
         data = read_at_most(path, MOST_BYTES) if is_file else b""
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        raise ArtifactError(f"{path}: cannot be read ({why}).", fix="check the path.") from None
+        raise unusable("unreadable_file", path=path, why=why) from None
     if not is_file:
-        raise ArtifactError(f"{path}: not a file.", expected="a JSON file that `character optimize` wrote")
+        raise unusable("no_file", path=path)
     if data is None:
-        raise ArtifactError(f"{path}: larger than {MOST_BYTES:,} bytes.", expected="a smaller file")
+        raise unusable("large_file", path=path, most=MOST_BYTES)
     return data
 
 
@@ -58,19 +55,21 @@ def parse_plain(data: bytes, where: str) -> Any:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ArtifactError(
-            f"{where}: byte {error.start} is not UTF-8.", expected="plain JSON, never a pickle"
-        ) from None
+        raise unusable("encoding", where=where, byte=error.start) from None
     if _depth(text) > MOST_DEPTH:
-        raise ArtifactError(f"{where}: nested deeper than {MOST_DEPTH} levels.")
+        raise unusable("nesting", where=where, most=MOST_DEPTH)
+    hooks: dict[str, Any] = {
+        "object_pairs_hook": partial(_unique, where),
+        "parse_constant": partial(_no_constant, where),
+    }
     try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
-    except ArtifactError as error:
-        raise ArtifactError(f"{where}: {error.found}", expected=error.expected) from None
+        value = json.loads(text, **hooks)
+    except ArtifactError:
+        raise
     except (ValueError, RecursionError) as error:
-        raise ArtifactError(f"{where}: not plain JSON ({error}).") from None
+        raise unusable("not_plain", where=where, error=error) from None
     if fault := value_fault(value):
-        raise ArtifactError(f"{where}: {fault}.")
+        raise unusable("fault", where=where, fault=fault)
     return value
 
 
@@ -147,17 +146,17 @@ def _depth(text: str) -> int:
     return max(accumulate((1 if char in "[{" else -1 for char in brackets), initial=0))
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(where: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for key, value in pairs:
         if key in fields:
-            raise ArtifactError(f"the key {key[:60]!r} occurs twice.", expected="each key once")
+            raise unusable("repeated_key", where=where, key=key[:60])
         fields[key] = value
     return fields
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ArtifactError(f"the number {name}.", expected="finite numbers")
+def _no_constant(where: str, name: str) -> NoReturn:
+    raise unusable("constant", where=where, name=name)
 
 
 def _faults(value: Any, place: str) -> Iterator[tuple[str, str]]:

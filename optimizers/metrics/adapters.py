@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from optimizers.errors import OptimizerError
+from optimizers.errors import problem
 from optimizers.metrics.feedback import fault_feedback, feedback
 from optimizers.metrics.functions import Metric, Scores, goodness, metric_named
 
@@ -96,10 +96,7 @@ def gepa_metric(metric: str | Metric, ranker: Any, items: Iterable[LabelledItem]
 def _item_of(example: Any, by_id: dict[str, LabelledItem]) -> LabelledItem:
     name = example.get("item_id", "")
     if name not in by_id:
-        raise OptimizerError(
-            f"an example belongs to the item {name!r}, which this metric was not given.",
-            expected="examples of tuning_examples over the metric's own items",
-        )
+        raise problem("another_item", name=name)
     return by_id[name]
 
 

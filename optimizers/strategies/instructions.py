@@ -9,7 +9,7 @@ from typing import Any
 
 import dspy
 
-from optimizers.errors import OptimizerError
+from optimizers.errors import problem
 from optimizers.labelled import LabelledItem
 from optimizers.strategies.judge_cache import CachedJudge
 from optimizers.strategies.metering import CallsSpentError
@@ -70,10 +70,7 @@ def mipro(
     is not installed.
     """
     if find_spec("optuna") is None:
-        raise OptimizerError(
-            "the strategy mipro needs the package optuna, which is not installed.",
-            fix="pip install 'character-framework[optimize]'",
-        )
+        raise problem("no_optuna")
     half = len(items) // 2
     taught = StudentSetup(judge, start, items[:half])
     tried = StudentSetup(judge, start, _dev(judge, items[half:], budget // 6))

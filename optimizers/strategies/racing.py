@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from character.statistics.arrays import Floats
-from optimizers.errors import OptimizerError
+from optimizers.errors import problem
 
 W = TypeVar("W")
 I = TypeVar("I")  # noqa: E741  an item
@@ -124,7 +124,7 @@ def _judged(judge: Callable[[W, I], Verdict], wording: W, item: I) -> Shares:
     verdict = judge(wording, item)
     shares = [] if verdict is None else [verdict] if isinstance(verdict, int | float) else list(verdict)
     if any(not 0 <= share <= 1 for share in shares):
-        raise OptimizerError(f"a judgement is {verdict!r}.", expected="shares in 0..1, or None")
+        raise problem("shares", verdict=verdict)
     return shares or None
 
 
@@ -255,8 +255,6 @@ def _in_turn(questions: Sequence[Callable[[], Shares]]) -> list[Shares]:
 
 def _check(wordings: Sequence[object], items: Sequence[object], costs: Sequence[float]) -> None:
     if not wordings or not items:
-        raise OptimizerError(
-            f"found {len(wordings)} wordings and {len(items)} items.", expected="at least one of each"
-        )
+        raise problem("race", wordings=len(wordings), items=len(items))
     if costs and len(costs) != len(wordings):
-        raise OptimizerError(f"found {len(costs)} costs for {len(wordings)} wordings.", expected="one each")
+        raise problem("costs", costs=len(costs), wordings=len(wordings))

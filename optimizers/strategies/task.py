@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from character.statistics.intervals import clustered_error
-from optimizers.errors import OptimizerError
+from optimizers.errors import problem
 from optimizers.labelled import LabelledItem
 from optimizers.strategies.calibrate import calibrate
 from optimizers.strategies.few_shot import few_shot
@@ -87,9 +87,5 @@ class Trial:
 def known_strategy(name: str) -> str:
     """Return the name; raises OptimizerError, which lists the known ones."""
     if name not in STRATEGIES:
-        raise OptimizerError(
-            f"strategy {name!r} is not known.",
-            expected=f"one of {', '.join(STRATEGIES)}",
-            fix="use one of these names; `auto` spends the budget over several of them.",
-        )
+        raise problem("strategy", name=name, names=", ".join(STRATEGIES))
     return name

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import dspy
 
 from character.text import fingerprint
-from optimizers.errors import OptimizerError
+from optimizers.errors import problem
 
 Demo = Mapping[str, Any]
 
@@ -105,11 +105,7 @@ def find_ranker(program: Any) -> TunableRanker:
         inside = program.named_sub_modules() if isinstance(program, dspy.Module) else ()
         rankers = list({id(each): each for _, each in inside if _is_ranker(each)}.values())
     if len(rankers) != 1:
-        raise OptimizerError(
-            f"{type(program).__name__} holds {len(rankers)} rankers.",
-            expected="a ranker, or a module with one ranker in it (its attribute `ranker`)",
-            fix="pass the ranker that is to be tuned, and put the tuned one back yourself.",
-        )
+        raise problem("rankers", program=type(program).__name__, number=len(rankers))
     ranker: TunableRanker = rankers[0]
     return ranker
 
