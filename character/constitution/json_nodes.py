@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from itertools import takewhile
 from typing import Final
 
-from character.constitution.nodes import Lines, Node, NodeKind, add_member, check_depth
-from character.constitution.problems import problem
+from character.constitution.nodes import Lines, Node, NodeKind, add_member, check_depth, problem
 
 _DECODER: Final = json.JSONDecoder()
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -42,18 +41,18 @@ def _end_of_value(text: str, at: int, lines: Lines, source: str) -> int:
         raise problem(source, lines.at(at), "json_value", error=error) from error
 
 
-def _node(token: str, line: int, rest: Iterator[tuple[str, int]], source: str, depth: int = 1) -> Node:
-    """Return the value that begins with a token, made of valid JSON's further tokens, each with its line."""
+def _node(mark: str, line: int, rest: Iterator[tuple[str, int]], source: str, depth: int = 1) -> Node:
+    """Return the value that begins with a mark, made of valid JSON's further ones, each with its line."""
     check_depth(depth, line, source)
-    if token == "[":
+    if mark == "[":
         inner = takewhile(lambda each: each[0] != "]", rest)
         return Node("list", [_node(*each, rest, source, depth + 1) for each in inner], line)
-    if token == "{":
+    if mark == "{":
         members: dict[str, Node] = {}
         for key, key_line in takewhile(lambda each: each[0] != "}", rest):
             value = _node(*next(rest), rest, source, depth + 1)
             add_member(members, json.loads(key), Node(value.kind, value.value, key_line), source)
         return Node("mapping", members, line)
-    if token[0] == '"':
-        return Node("string", json.loads(token), line)
-    return Node(_WORDS.get(token, "number"), token, line)
+    if mark[0] == '"':
+        return Node("string", json.loads(mark), line)
+    return Node(_WORDS.get(mark, "number"), mark, line)

@@ -6,19 +6,19 @@ import re
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from character.constitution.contrasts import read_contrasts
-from character.constitution.fields import (
+from character.constitution.models import Target, Trait
+from character.constitution.names import derive_names
+from character.constitution.nodes import (
     Members,
+    Node,
     check_keys,
+    problem,
+    quote,
     read_string,
     read_strings,
     string_of,
     wrong_type,
 )
-from character.constitution.models import Target, Trait
-from character.constitution.names import derive_names
-from character.constitution.nodes import Node, quote
-from character.constitution.problems import problem
 from character.text import detect_language, split_named
 
 HEADER_KEYS = ("name", "language", "assistant_name")
@@ -27,6 +27,7 @@ _FOREIGN_KEYS = ("additional_questions", "instruction", "eval_prompt")
 TRAIT_KEYS = ("name", "trait", *_TEXT_KEYS, "examples", "questions", "target", *_FOREIGN_KEYS)
 _TRAIT_MARKS = ("trait", "description", "statement", "instruction")
 _WORDS_OF_A_SENTENCE = {"zh": 8, "en": 4}
+_DEFINITION = re.compile(r"\*\*[^*\n]+\*\*[.:。：]?\s*(.+)", re.DOTALL)
 _UNIT = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+")
 
 
@@ -46,39 +47,27 @@ def interpret(root: Node, source: str) -> tuple[dict[str, str], tuple[Trait, ...
     Raises ConstitutionError where it has none of the known shapes.
     """
     header: dict[str, str] = {}
-    if root.kind == "list":
-        drafts = _read_list(root, source)
-    elif root.kind != "mapping":
-        raise wrong_type("not_document", root, source)
-    elif "traits" in root.value:
-        check_keys(root.value, (*HEADER_KEYS, "traits"), source, "the constitution")
-        header = {key: read_string(root.value, key, source, "the constitution") for key in HEADER_KEYS}
-        drafts = _read_traits(root.value["traits"], source)
-    elif "trait" in root.value and root.value["trait"].kind == "list":
-        raise problem(source, root.value["trait"].line, "trait_for_traits")
-    elif any(key in root.value for key in _TRAIT_MARKS):
-        drafts = [_read_trait(root, source, "trait 1")]
-    else:
-        drafts = _read_definitions(root, source)
+    traits, wrong, members = root, "not_document", root.value if root.kind == "mapping" else {}
+    if "traits" in members:
+        check_keys(members, (*HEADER_KEYS, "traits"), source, "the constitution")
+        header = {key: read_string(members, key, source, "the constitution") for key in HEADER_KEYS}
+        traits, wrong = members["traits"], "not_traits"
+    elif "trait" in members and members["trait"].kind == "list":
+        raise problem(source, members["trait"].line, "trait_for_traits")
+    elif any(key in members for key in _TRAIT_MARKS):
+        traits = Node("list", [root], root.line)
+    drafts = _read_drafts(traits, source, wrong)
     if not drafts:
         raise problem(source, root.line, "no_traits")
     return {key: value for key, value in header.items() if value}, _name_traits(drafts, source)
 
 
-def _read_traits(node: Node, source: str) -> list[_Draft]:
+def _read_drafts(node: Node, source: str, wrong: str) -> list[_Draft]:
+    """Read a list of traits, or an object of name -> definition where it is meant as one."""
     if node.kind == "list":
-        return _read_list(node, source)
-    if node.kind == "mapping":
-        return _read_definitions(node, source)
-    raise wrong_type("not_traits", node, source)
-
-
-def _read_list(node: Node, source: str) -> list[_Draft]:
-    return [_read_trait(item, source, f"trait {i}") for i, item in enumerate(node.value, start=1)]
-
-
-def _read_definitions(node: Node, source: str) -> list[_Draft]:
-    """Read an object of name -> definition, after making sure that it is meant as one."""
+        return [_read_trait(item, source, f"trait {i}") for i, item in enumerate(node.value, start=1)]
+    if node.kind != "mapping":
+        raise wrong_type(wrong, node, source)
     members: Members = node.value
     lists = any(member.kind in ("list", "mapping") for member in members.values())
     if any(key in members for key in HEADER_KEYS) or lists:
@@ -105,7 +94,10 @@ def _read_trait(node: Node, source: str, where: str) -> _Draft:
     check_keys(members, TRAIT_KEYS, source, where)
     name, sentence = _name_and_sentence(members, source, where)
     where = f"{where} ({quote(name or sentence, 30)})"
-    fields = _read_texts(members, source, where)
+    derived = read_contrasts(members, source, where)
+    fields: dict[str, Any] = {
+        key: read_string(members, key, source, where) or derived.get(key, "") for key in _TEXT_KEYS
+    }
     fields["statement"] = fields["statement"] or sentence
     fields["description"] = fields["description"] or sentence
     if not fields["description"]:
@@ -113,7 +105,9 @@ def _read_trait(node: Node, source: str, where: str) -> _Draft:
     questions = (read_strings(members, key, source, where) for key in ("questions", "additional_questions"))
     fields["questions"] = tuple(text for texts in questions for text in texts)
     fields["examples"] = read_strings(members, "examples", source, where)
-    fields["target"] = _read_target(members, source, where)
+    fields["target"] = target = read_string(members, "target", source, where) or "natural"
+    if target not in get_args(Target):
+        raise problem(source, members["target"].line, "target", where=where, target=quote(target))
     return _Draft(name or None, node.line, where, fields)
 
 
@@ -137,19 +131,6 @@ def _name_and_sentence(members: Members, source: str, where: str) -> tuple[str, 
     return ("", trait) if is_sentence and not described else (trait, "")
 
 
-def _read_texts(members: Members, source: str, where: str) -> dict[str, Any]:
-    """Return the trait's text fields, those that are missing taken from its contrasts or empty."""
-    derived = read_contrasts(members, source, where)
-    return {key: read_string(members, key, source, where) or derived.get(key, "") for key in _TEXT_KEYS}
-
-
-def _read_target(members: Members, source: str, where: str) -> str:
-    text = read_string(members, "target", source, where) or "natural"
-    if text not in get_args(Target):
-        raise problem(source, members["target"].line, "target", where=where, target=quote(text))
-    return text
-
-
 def _name_traits(drafts: list[_Draft], source: str) -> tuple[Trait, ...]:
     _refuse_repeats(drafts, source)
     unnamed = [draft.fields["statement"] for draft in drafts if draft.name is None]
@@ -171,3 +152,43 @@ def _refuse_repeats(drafts: list[_Draft], source: str) -> None:
             what = {"what": "name" if named else "sentence", "text": quote(key[1])}
             raise problem(source, draft.line, "repeated_trait", where=draft.where, place=place, **what)
         seen[key] = draft
+
+
+def read_contrasts(members: Members, source: str, where: str) -> dict[str, str]:
+    """Return description, clarification and opposite, as far as the pairs and the judge's prompt give them.
+
+    The positive instructions become the clarification, the negative ones the opposite. The description is
+    the definition that follows the trait's name in bold in ``eval_prompt``, else the first positive
+    instruction; the rest of that prompt is about scoring and is not kept.
+    """
+    positive, negative = _read_pairs(members, source, where)
+    prompt = read_string(members, "eval_prompt", source, where)
+    match = _DEFINITION.search(prompt.split("\n\n")[0])
+    description = match[1].strip() if match else ""
+    if not description and positive:
+        description, *positive = positive
+    return {"description": description, "clarification": _join(positive), "opposite": _join(negative)}
+
+
+def _read_pairs(members: Members, source: str, where: str) -> tuple[list[str], list[str]]:
+    node = members.get("instruction")
+    if node is None or node.kind == "null":
+        return [], []
+    place = f"{where}, field 'instruction'"
+    if node.kind != "list":
+        raise wrong_type("not_contrasts", node, source, place)
+    texts: dict[str, list[str]] = {"pos": [], "neg": []}
+    for number, item in enumerate(node.value, start=1):
+        spot = f"{place}, item {number}"
+        if item.kind != "mapping":
+            raise wrong_type("not_contrast", item, source, spot)
+        check_keys(item.value, tuple(texts), source, spot)
+        for key in texts:
+            if key not in item.value:
+                raise problem(source, item.line, "half_contrast", where=spot, key=key)
+            texts[key].append(string_of(item.value[key], source, f"{spot}, field {key!r}"))
+    return texts["pos"], texts["neg"]
+
+
+def _join(texts: list[str]) -> str:
+    return ("" if detect_language("".join(texts)) == "zh" else " ").join(texts)

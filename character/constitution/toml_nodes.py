@@ -7,8 +7,7 @@ import tomllib
 from datetime import date, datetime, time
 from typing import Any
 
-from character.constitution.nodes import Node, NodeKind, check_depth
-from character.constitution.problems import problem
+from character.constitution.nodes import Node, NodeKind, check_depth, problem
 
 Path = tuple[str | int, ...]
 
