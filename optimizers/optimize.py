@@ -11,11 +11,10 @@ from optimizers.calibration.length import length_note
 from optimizers.errors import problem
 from optimizers.labelled import LabelledSet
 from optimizers.metrics import metric_named
-from optimizers.strategies.judge_cache import CachedJudge, quiet_context
+from optimizers.strategies.judge_cache import CachedJudge, TuningTask, quiet_context
 from optimizers.strategies.metering import RANKING, REFLECTION, Ledger, metered
-from optimizers.strategies.options import TuningKeywords, TuningOptions
-from optimizers.strategies.task import AUTO, STRATEGIES, UNTUNED, TuningTask, known_strategy
-from optimizers.strategies.tuning import Tuning, find_ranker, tune, tuning_of
+from optimizers.strategies.task import AUTO, STRATEGIES, UNTUNED, known_strategy
+from optimizers.strategies.tuning import Tuning, TuningKeywords, TuningOptions, find_ranker, tune, tuning_of
 from optimizers.validation.evaluation import usable
 from optimizers.validation.held_out import HeldOutResult, HeldOutValidation
 from optimizers.validation.report import Calls, Control, OptimizationReport, Tuned

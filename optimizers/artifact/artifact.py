@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from character.files import write_whole
 from character.text import fingerprint
 from optimizers.artifact.checks import check_demo, field_facts, own_signature
-from optimizers.artifact.records import LabelledFacts, MetricRow, SignatureFacts, Versions
+from optimizers.artifact.records import LabelledFacts, MetricRow, RankerSettings, SignatureFacts, Versions
 from optimizers.artifact.records import RankerArtifact as RankerArtifact
 from optimizers.artifact.text import parse_plain, pretty, read_bounded, text_fault
 from optimizers.errors import ArtifactError as ArtifactError
@@ -23,7 +23,7 @@ from optimizers.errors import note, unusable
 if TYPE_CHECKING:
     from optimizers.labelled.records import LabelledSet
 
-_SETTINGS = ("strategy", "passes", "max_passes", "min_gain", "tournament", "method", "max_reasks")
+_SETTINGS = tuple(name for name in RankerSettings.model_fields if name != "temperature")
 
 
 class Provenance(TypedDict):
@@ -166,23 +166,30 @@ def apply_artifact(ranker: Any, artifact: RankerArtifact, *, settings: bool = Tr
     Instructions, examples, calibration and temperature are taken over, and with ``settings`` how it asks
     (passes, method, …). Models stay the ranker's own. Raises ArtifactError where ``refusals`` finds any.
     """
-    import dspy
-
     reasons = refusals(artifact, ranker)
     if reasons:
         raise unusable("misfit", reasons="; ".join(reasons[:5]))
     tuned = ranker.deepcopy()
-    inputs = list(tuned.rank.signature.input_fields)
-    tuned.rank.signature = tuned.rank.signature.with_instructions(artifact.instructions)
-    tuned.rank.demos = [dspy.Example(**demo).with_inputs(*inputs) for demo in deepcopy(artifact.demos)]
-    config = {key: value for key, value in tuned.rank.config.items() if key != "temperature"}
-    chosen = artifact.ranker.temperature
-    tuned.rank.config = config if chosen is None else {**config, "temperature": chosen}
+    instruct(tuned.rank, artifact.instructions, deepcopy(artifact.demos), artifact.ranker.temperature)
     tuned.calibration = _calibration(artifact.calibration)
     if settings:
         for name in _SETTINGS:
             setattr(tuned, name, getattr(artifact.ranker, name))
     return tuned
+
+
+def instruct(
+    predict: Any, instructions: str, demos: Iterable[Mapping[str, Any]], temperature: float | None
+) -> None:
+    """Put an instruction, demos and a temperature (None: the model's own) into a predictor, in place."""
+    import dspy
+
+    if predict.signature.instructions != instructions:
+        predict.signature = predict.signature.with_instructions(instructions)
+    inputs = list(predict.signature.input_fields)
+    predict.demos = [dspy.Example(**demo).with_inputs(*inputs) for demo in demos]
+    config = {name: value for name, value in predict.config.items() if name != "temperature"}
+    predict.config = config if temperature is None else {**config, "temperature": temperature}
 
 
 def model_warning(artifact: RankerArtifact, model: str, path: Path | str = "FILE") -> str:

@@ -6,7 +6,7 @@ import json
 import math
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
@@ -21,6 +21,7 @@ MOST_CHARACTERS = 40_000
 """The longest single text of a file: an instruction, or one text of an example."""
 LARGEST_NUMBER = 1e9
 
+_ONE_LINE = ("fields[]", "demos[].")
 _STRING = re.compile(
     r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL
 )  # also one that never ends: linear time
@@ -108,37 +109,24 @@ def value_fault(value: Any) -> str:
     return next((f"{place or 'the whole'}: {fault}" for place, fault in _faults(value, "")), "")
 
 
-def pretty(value: Any, *, indent: int = 0) -> str:
-    """Return JSON for people and for ``diff``: keys sorted, one to a line; so are an example's fields."""
-    if not isinstance(value, dict | list) or not value:
-        return _on_one_line(value)
-    if isinstance(value, list):
-        return _block("[]", [pretty(item, indent=indent + 1) for item in value], indent)
-    lines = [f"{_on_one_line(key)}: {_inner(key, value[key], indent + 1)}" for key in sorted(value)]
-    return _block("{}", lines, indent)
+def pretty(value: Any, *, indent: int = 0, place: str = "") -> str:
+    """Return JSON for people and for ``diff``: keys sorted, one to a line; so are an example's fields.
 
-
-def _inner(key: str, value: Any, indent: int) -> str:
-    if key == "demos" and value:
-        return _block("[]", [_demo(demo, indent + 1) for demo in value], indent)
-    if key == "fields" and value:
-        return _block("[]", map(_on_one_line, value), indent)
+    ``place`` is the key that the value stands under, with ``[]`` for an item of its list.
+    """
     numbers = isinstance(value, list) and all(isinstance(item, int | float) for item in value)
-    return _on_one_line(value) if numbers else pretty(value, indent=indent)
-
-
-def _demo(demo: dict[str, Any], indent: int) -> str:
-    return _block("{}", [f"{_on_one_line(key)}: {_on_one_line(demo[key])}" for key in sorted(demo)], indent)
-
-
-def _block(brackets: str, lines: Iterable[str], indent: int) -> str:
-    pad = "\n" + "  " * indent
+    one_line = place in _ONE_LINE or (numbers and place and not place.endswith("[]"))
+    if not isinstance(value, dict | list) or not value or one_line:
+        # Keys stay in their order: a trait is shown to the judge as it stands.
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    if isinstance(value, list):
+        lines = [pretty(item, indent=indent + 1, place=f"{place}[]") for item in value]
+    else:
+        within = "demos[]." if place == "demos[]" else ""
+        texts = {key: pretty(value[key], indent=indent + 1, place=within or key) for key in sorted(value)}
+        lines = [f"{json.dumps(key, ensure_ascii=False)}: {text}" for key, text in texts.items()]
+    pad, brackets = "\n" + "  " * indent, "[]" if isinstance(value, list) else "{}"
     return f"{brackets[0]}{pad}  " + f",{pad}  ".join(lines) + f"{pad}{brackets[1]}"
-
-
-def _on_one_line(value: Any) -> str:
-    # Keys stay in their order: a trait is shown to the judge as it stands.
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def _depth(text: str) -> int:

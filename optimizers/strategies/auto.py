@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from optimizers.labelled import LabelledItem, LabelledSet
 from optimizers.labelled.splits import blocks
-from optimizers.strategies.task import UNTUNED, Trial, TuningTask
+from optimizers.strategies.judge_cache import TuningTask
+from optimizers.strategies.task import UNTUNED, Trial, run_strategy
 from optimizers.strategies.tuning import Tuning
 
 FOLDS = 3
@@ -46,7 +47,7 @@ def auto(task: TuningTask, items: Sequence[LabelledItem], budget: int) -> tuple[
             trials += _tried(task, items, _contenders(cost), cost)
         chosen = pick(trials)
         left = max(0, budget - (judge.ledger.spent - start))
-        return chosen, task.run(chosen, items, left), trials
+        return chosen, run_strategy(task, chosen, items, left), trials
 
 
 def pick(trials: Sequence[Trial]) -> str:
@@ -100,7 +101,7 @@ def _tried(task: TuningTask, items: Sequence[LabelledItem], names: Sequence[str]
     for fit, held in LabelledSet(items=tuple(items)).folds(number, judge.options.seed):
         for trial in trials:
             spent = judge.ledger.spent
-            tuned = task.run(trial.strategy, fit.items, int(share * _WEIGHTS[trial.strategy]))
+            tuned = run_strategy(task, trial.strategy, fit.items, int(share * _WEIGHTS[trial.strategy]))
             trial.by_length |= bool(tuned.calibration and tuned.calibration.length_credit)
             after = judge.goodness(tuned, held.items)
             for item, new in zip(held.items, after, strict=True):

@@ -9,14 +9,14 @@ from optimizers.calibration.calibration import Calibration, JudgedItem, JudgedPa
 from optimizers.calibration.length import WEIGHTS, surest
 from optimizers.labelled import LabelledItem
 from optimizers.metrics import LOWER_IS_BETTER, tau_b
-from optimizers.strategies.judge_cache import SPENT, CachedJudge, Judgement, combined
+from optimizers.strategies.judge_cache import SPENT, Judgement, TuningTask, combined
 from optimizers.strategies.tuning import Tuning
 
 PASSES = 2
 """Passes per item, where the calls suffice: a candidate seen in two places tells what place does."""
 
 
-def calibrate(judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem], budget: int) -> Tuning:
+def calibrate(task: TuningTask, items: Sequence[LabelledItem], budget: int) -> Tuning:
     """Return the start with a calibration fitted to the items (see ``fit_calibration``) in place of its own.
 
     It takes the judgements of the items, in two orders where the calls suffice and in one where not, and no
@@ -24,6 +24,7 @@ def calibrate(judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem], 
     items' candidates (see ``surest``); not where the absolute error is to fall, because a blurred order can
     lower that.
     """
+    judge, start = task.judge, task.start
     plain = replace(start, calibration=None)
     with judge.ledger.allowance(budget):
         passes = PASSES if judge.ledger.left >= judge.calls_missing(plain, items, PASSES) else 1

@@ -12,7 +12,7 @@ from typing import Any
 from optimizers.artifact.checks import check_demo
 from optimizers.artifact.text import without_faults
 from optimizers.labelled import LabelledItem
-from optimizers.strategies.judge_cache import CachedJudge
+from optimizers.strategies.judge_cache import CachedJudge, TuningTask
 from optimizers.strategies.tuning import Demo, Tuning
 
 SIZES = (4, 8, 12, 16)
@@ -28,7 +28,7 @@ MOST_DEV = 24
 MOST_SETS = 12
 
 
-def few_shot(judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem], budget: int) -> Tuning:
+def few_shot(task: TuningTask, items: Sequence[LabelledItem], budget: int) -> Tuning:
     """Return the start with the best of several random sets of demos, or itself where none is better.
 
     Each set is tried on items that are not in it (at most ``MOST_DEV``), against the start on the same items.
@@ -36,6 +36,7 @@ def few_shot(judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem], b
     not make a winner of luck. Where responses are long, sets of excerpts compete with fewer demos in full.
     Where the calls pay for no such trial, it is one set, unsearched.
     """
+    judge, start = task.judge, task.start
     rng = Random(judge.options.seed)
     with judge.ledger.allowance(budget):
         if _affordable(judge, start, items) < 1:

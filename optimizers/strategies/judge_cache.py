@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 import dspy
 from dspy.utils.exceptions import AdapterParseError, LMError
 
+from optimizers.artifact.artifact import instruct
 from optimizers.calibration.calibration import text_length
 from optimizers.labelled import LabelledItem
 from optimizers.metrics import goodness, metric_named
 from optimizers.strategies.metering import CallsSpentError, Ledger
-from optimizers.strategies.options import TuningOptions
-from optimizers.strategies.tuning import TunableRanker, Tuning, instruct
+from optimizers.strategies.tuning import TunableRanker, Tuning, TuningOptions
 
 T = TypeVar("T")
 UNREADABLE, SPENT, REFUSED = "unreadable", "calls_spent", "refused"
@@ -85,7 +85,7 @@ class CachedJudge:
     ) -> list[list[Judgement]]:
         """Return the judgements of each item; those already made are not made again."""
         predict = self.ranker.rank.deepcopy()
-        instruct(predict, tuning)
+        instruct(predict, tuning.instructions, tuning.demos, tuning.temperature)
         wanted = [
             (item, example, (tuning.prompt_key, item.id, tuple(example.shown)))
             for item in items
@@ -138,6 +138,15 @@ class CachedJudge:
             return Judgement(shown, fault=fault_of(error))
         scores, fault = self.ranker.read(outputs, shown)
         return Judgement(shown, None if scores is None else tuple(scores), fault, outputs)
+
+
+@dataclass(frozen=True)
+class TuningTask:
+    """What a strategy works with: a judge, the tuning to start from, the model that proposes instructions."""
+
+    judge: CachedJudge
+    start: Tuning
+    reflection: Any
 
 
 def fault_of(error: Exception) -> str:

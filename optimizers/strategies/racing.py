@@ -139,11 +139,11 @@ class _Race:
         budget: int,
     ) -> None:
         self.questions, self.costs, self.ask, self.left = questions, costs, run, budget
-        number = len(questions)
-        self.made: list[list[Shares]] = [[] for _ in range(number)]
-        self.alive = list(range(number))
+        self.shares = np.full((len(questions), len(questions[0])), np.nan)
+        self.agreed = np.zeros_like(self.shares)
+        self.alive = list(range(len(questions)))
         self.standings: dict[int, RaceStanding] = {}
-        self.num_judgements = self.num_left_out = 0
+        self.seen = self.num_judgements = self.num_left_out = 0
 
     def run(self) -> Selection:
         """Judge and drop, round by round, until one is left."""
@@ -170,14 +170,16 @@ class _Race:
     def _judge(self, sizes: Sequence[int]) -> None:
         """Ask every wording about further items, as many as the rounds to come (see ``sizes``) will have."""
         running = [len(self.alive), *(size for size in sizes[:-1] if size < len(self.alive))]
-        seen = len(self.made[self.alive[0]])
-        further = min(self.left // sum(running), len(self.questions[0]) - seen)
-        if not further and not seen:
+        further = min(self.left // sum(running), len(self.questions[0]) - self.seen)
+        if not further and not self.seen:
             further = min(1, self.left // len(self.alive))
-        asked = [(i, place) for i in self.alive for place in range(seen, seen + further)]
+        asked = [(i, place) for i in self.alive for place in range(self.seen, self.seen + further)]
         verdicts = self.ask([self.questions[i][place] for i, place in asked])
-        for (index, _), verdict in zip(asked, verdicts, strict=True):
-            self.made[index].append(verdict)
+        for place, shares in zip(asked, verdicts, strict=True):
+            if shares:  # how alike the orders are, of a single one nothing is known
+                self.shares[place] = sum(shares) / len(shares)
+                self.agreed[place] = 1.0 - (max(shares) - min(shares)) if len(shares) > 1 else 0.0
+        self.seen += further
         self.left -= len(asked)
         self.num_judgements += len(asked)
 
@@ -191,23 +193,16 @@ class _Race:
                 self.standings[index] = RaceStanding(*estimates[index], number, index in worse)
                 self.alive.remove(index)
 
-    def _shared(self) -> list[int]:
-        """Return the places of the items on which all wordings still in have a verdict."""
-        seen = range(len(self.made[self.alive[0]]))
-        shared = [place for place in seen if all(self.made[i][place] is not None for i in self.alive)]
-        self.num_left_out = max(self.num_left_out, len(seen) - len(shared))
-        return shared
-
     def _estimates(self) -> dict[int, tuple[float | None, float | None, int]]:
         """Return (share right, estimate, items) of each wording still in, on the items that they share."""
-        places = self._shared()
-        if not places:
+        told = np.isfinite(self.shares[self.alive, : self.seen]).all(axis=0).nonzero()[0]
+        self.num_left_out = max(self.num_left_out, self.seen - len(told))
+        if not len(told):
             return dict.fromkeys(self.alive, (None, None, 0))
-        shares = np.array([[_share(self.made[i][place]) for place in places] for i in self.alive])
-        agreed = np.array([[_agreement(self.made[i][place]) for place in places] for i in self.alive])
+        shares, agreed = (table[np.ix_(self.alive, told)] for table in (self.shares, self.agreed))
         estimates = shrunk(shares, agreed)
         return {
-            index: (float(mean), round(float(estimate), 9), len(places))
+            index: (float(mean), round(float(estimate), 9), len(told))
             for index, mean, estimate in zip(self.alive, shares.mean(axis=1), estimates, strict=True)
         }
 
@@ -217,27 +212,12 @@ class _Race:
         Half an item that went the other way is added to the variance, so that a few equal items prove
         nothing.
         """
-        pairs = [
-            (a, b)
-            for a, b in zip(self.made[best], self.made[index], strict=True)
-            if a is not None and b is not None
-        ]
-        if len(pairs) < LEAST_RACED:
+        behind = self.shares[best] - self.shares[index]
+        behind = behind[np.isfinite(behind)]
+        if len(behind) < LEAST_RACED:
             return False
-        behind = np.array([_share(a) - _share(b) for a, b in pairs])
         error = math.sqrt(float(behind.var()) / len(behind) + 0.25 / len(behind) ** 2)
         return float(behind.mean()) > CLEARLY_WORSE * error
-
-
-def _share(shares: Shares) -> float:
-    return sum(shares) / len(shares) if shares else 0.0
-
-
-def _agreement(shares: Shares) -> float:
-    """Return in 0..1 how alike the shares of the orders are, 0 for a single one (nothing is known)."""
-    if shares is None or len(shares) < 2:
-        return 0.0
-    return 1.0 - (max(shares) - min(shares))
 
 
 def _sizes(number: int) -> list[int]:

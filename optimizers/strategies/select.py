@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from optimizers.labelled import LabelledItem
-from optimizers.strategies.judge_cache import CachedJudge, as_paid_for
+from optimizers.strategies.judge_cache import CachedJudge, TuningTask, as_paid_for
 from optimizers.strategies.racing import select
 from optimizers.strategies.tuning import Tuning
 
@@ -38,14 +38,14 @@ def _with(instructions: str, pieces: Sequence[str]) -> str:
     return "\n".join([instructions, *(f"- {piece}" for piece in pieces)])
 
 
-def select_wording(judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem], budget: int) -> Tuning:
-    """Return the start with the wording (or temperature) that successive halving finds best
-    (``racing.select``).
+def select_wording(task: TuningTask, items: Sequence[LabelledItem], budget: int) -> Tuning:
+    """Return the start with the wording (or temperature) that ``racing.select`` finds best.
 
     In the race are wordings of our own, those given to the judge, and the start at each temperature given.
     Every item is judged in two orders where a third of all such calls suffices. Of equals the start wins,
     then the shorter.
     """
+    judge, start = task.judge, task.start
     wordings = [*own_wordings(start.instructions), *judge.options.wordings]
     runners = [replace(start, instructions=text) for text in dict.fromkeys(wordings)]
     runners += [replace(start, temperature=value) for value in judge.options.temperatures]

@@ -1,11 +1,10 @@
-"""The strategies by name, and what each is given: a judge, a start, items and a number of calls."""
+"""The strategies by name, and what each is given: a task, items and a number of calls."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
-from typing import Any
 
 from character.statistics.intervals import clustered_error
 from optimizers.errors import problem
@@ -13,43 +12,31 @@ from optimizers.labelled import LabelledItem
 from optimizers.strategies.calibrate import calibrate
 from optimizers.strategies.few_shot import few_shot
 from optimizers.strategies.instructions import copro, gepa, mipro, simba
-from optimizers.strategies.judge_cache import CachedJudge
+from optimizers.strategies.judge_cache import TuningTask
 from optimizers.strategies.select import select_wording
 from optimizers.strategies.tuning import Tuning
 
 UNTUNED, AUTO = "untuned", "auto"
-_JUDGING: dict[str, Callable[[CachedJudge, Tuning, Sequence[LabelledItem], int], Tuning]] = {
+_RUNS: dict[str, Callable[[TuningTask, Sequence[LabelledItem], int], Tuning]] = {
     "calibrate": calibrate,
     "select": select_wording,
     "few_shot": few_shot,
-}
-_PROPOSING: dict[str, Callable[[CachedJudge, Tuning, Sequence[LabelledItem], int, Any], Tuning]] = {
     "copro": copro,
     "mipro": mipro,
     "gepa": gepa,
     "simba": simba,
 }
-STRATEGIES = (*_JUDGING, *_PROPOSING, AUTO)
-"""The strategies by name, and what each is given: a judge, a start, items and a number of calls."""
+STRATEGIES = (*_RUNS, AUTO)
+"""The strategies by name; each is given a task, items and a number of calls."""
 PREJUDGED = frozenset({"calibrate", AUTO})
 """Strategies that need all their items judged before any tuning, which the runs of a nested design share."""
 
 
-@dataclass(frozen=True)
-class TuningTask:
-    """What a strategy works with: a judge, the tuning to start from, the model that proposes instructions."""
-
-    judge: CachedJudge
-    start: Tuning
-    reflection: Any
-
-    def run(self, strategy: str, items: Sequence[LabelledItem], budget: int) -> Tuning:
-        """Return what a strategy (any but ``auto``) makes of labelled items with at most ``budget`` calls."""
-        if strategy == UNTUNED or not items or budget < 0:
-            return self.start
-        if strategy in _JUDGING:
-            return _JUDGING[strategy](self.judge, self.start, items, budget)
-        return _PROPOSING[strategy](self.judge, self.start, items, budget, self.reflection)
+def run_strategy(task: TuningTask, strategy: str, items: Sequence[LabelledItem], budget: int) -> Tuning:
+    """Return what a strategy (any but ``auto``) makes of labelled items with at most ``budget`` calls."""
+    if strategy == UNTUNED or not items or budget < 0:
+        return task.start
+    return _RUNS[strategy](task, items, budget)
 
 
 @dataclass

@@ -15,9 +15,9 @@ from optimizers.labelled.splits import blocks
 from optimizers.strategies.auto import LEAST_ITEMS as AUTO_LEAST
 from optimizers.strategies.auto import auto
 from optimizers.strategies.calibrate import PASSES
-from optimizers.strategies.options import TuningOptions
-from optimizers.strategies.task import AUTO, PREJUDGED, UNTUNED, Trial, TuningTask
-from optimizers.strategies.tuning import Tuning, tune
+from optimizers.strategies.judge_cache import TuningTask
+from optimizers.strategies.task import AUTO, PREJUDGED, UNTUNED, Trial, run_strategy
+from optimizers.strategies.tuning import Tuning, TuningOptions, tune
 from optimizers.validation.evaluation import RankerEvaluation, compare, compare_all, evaluate, usable
 from optimizers.validation.report import Contender, LearningCurvePoint, MetricGain, Verdict
 
@@ -144,7 +144,7 @@ class HeldOutValidation:
         if chosen == AUTO:
             chosen, tuning, trials = auto(self.task, items, budget)
         else:
-            tuning = self.task.run(chosen, items, budget)
+            tuning = run_strategy(self.task, chosen, items, budget)
         return (chosen if tuning != self.task.start else UNTUNED), tuning, trials
 
     def _tuned(
@@ -226,7 +226,7 @@ class HeldOutValidation:
                     break
                 after = RankerEvaluation({}, {})
                 for part, items in zip(result.parts, fewer, strict=True):
-                    tuning = self.task.run(result.chosen, items, allowed)
+                    tuning = run_strategy(self.task, result.chosen, items, allowed)
                     after = _joined(after, self.measure(tuning, part.test))
                 comparison = compare(
                     before, after, held, gain.metric, level=self.options.level, seed=self.options.seed

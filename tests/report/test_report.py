@@ -17,7 +17,7 @@ from character.report import Chart, Example, Examples, Number, Page, Section, Ta
 from character.report.chart_specs import cut
 from character.report.charts import Point, bars, bin_counts, stacked
 from character.report.wording import number_text
-from character.views.escaping import embedded_json, escape
+from character.views.templates import embedded_json, escape
 
 VENDOR = Path(__file__).parent.parent.parent / "character" / "report" / "vendor"
 WORDS = {language: wording("report.page", language) for language in LANGUAGES}

@@ -8,8 +8,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from character.backends.rehearsal.asked import Assignment, last_content
 from character.backends.rehearsal.phrases import read
+from character.backends.rehearsal.prompt import Assignment, last_content
 from character.backends.rehearsal.responses import join
 from character.backends.rehearsal.sense import Sense, sense_of
 from character.backends.rehearsal.words import either_language, sentences, size
