@@ -52,10 +52,6 @@ def _order(item: LabelledItem, tuning: Tuning, made: Sequence[Judgement]) -> flo
 
 
 def _judged(item: LabelledItem, made: Sequence[Judgement]) -> JudgedItem:
-    number = len(item.candidates)
-    passes = [
-        JudgedPass(each.shown, [*each.scores, *[None] * (number - len(each.scores))])
-        for each in made
-        if each.scores is not None and each.fault != SPENT
-    ]
+    usable = [(each.shown, each.scores) for each in made if each.fault != SPENT]
+    passes = [JudgedPass(shown, scores) for shown, scores in usable if scores is not None]
     return JudgedItem(item.consensus(), passes, [text_length(text) for text in item.candidates])

@@ -95,7 +95,7 @@ class CachedJudge:
             {key: (item, example) for item, example, key in wanted if key not in self._made}.items()
         )
         replies = as_paid_for(
-            [partial(self.ask, predict, example) for _key, (_item, example) in missing],
+            [partial(self.ask, predict, example, len(item.candidates)) for _key, (item, example) in missing],
             self.options.num_threads,
             self.ledger,
         )
@@ -129,15 +129,16 @@ class CachedJudge:
         value = metric(item, scores)
         return None if value is None else goodness(self.options.metric, value)
 
-    def ask(self, predict: Any, example: Any) -> Judgement:
-        """Ask one question and read the reply."""
+    def ask(self, predict: Any, example: Any, number: int) -> Judgement:
+        """Ask one question about so many candidates, of which not all may be shown, and read the reply."""
         shown = tuple(example.shown)
         try:
             outputs = dict(predict(**example.inputs(), lm=self.lm).items())
         except (AdapterParseError, LMError) as error:
             return Judgement(shown, fault=fault_of(error))
         scores, fault = self.ranker.read(outputs, shown)
-        return Judgement(shown, None if scores is None else tuple(scores), fault, outputs)
+        padded = None if scores is None else (*scores, *[None] * (number - len(scores)))
+        return Judgement(shown, padded, fault, outputs)
 
 
 @dataclass(frozen=True)
@@ -164,14 +165,11 @@ def combined(item: LabelledItem, tuning: Tuning, made: Sequence[Judgement]) -> l
     number, lengths = len(item.candidates), [text_length(text) for text in item.candidates]
     sums, counts = [0.0] * number, [0] * number
     for each in made:
-        if each.scores is None:
-            continue
-        scores: Sequence[float | None] = [*each.scores, *[None] * (number - len(each.scores))]
-        if tuning.calibration is not None:
+        scores: Sequence[float | None] = each.scores or ()
+        if scores and tuning.calibration is not None:
             scores = tuning.calibration.apply(scores, each.shown, lengths)
-        for index in each.shown:
-            score = scores[index]
-            if score is not None:
+        for index in each.shown if scores else ():
+            if (score := scores[index]) is not None:
                 sums[index] += score
                 counts[index] += 1
     if not any(counts):

@@ -6,20 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
+from character.files import toml_beside
 from optimizers.labelled import LabelledItem
 from optimizers.strategies.judge_cache import CachedJudge, TuningTask, as_paid_for
 from optimizers.strategies.racing import select
 from optimizers.strategies.tuning import Tuning
 
-ADVICE = {
-    "evidence": "Before you judge a response, quote the words in it that show the trait or that miss it.",
-    "order": "Ignore the order in which the responses stand: each would deserve the same in any other place.",
-    "overdone": "A response that keeps repeating the same sign of the trait is no better for it: "
-    "a mannerism lowers its place.",
-    "need": "Ask what this message needs: a trait that gets in the way of it does not fit, "
-    "however clearly it shows.",
-    "spread": "Use the whole scale. Where one response fits visibly better than another, let that show.",
-}
+ADVICE: dict[str, str] = toml_beside(__file__, "advice")
 """Advice to a judge that wordings of our own add to the instruction, alone and together."""
 
 

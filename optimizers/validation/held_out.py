@@ -12,11 +12,10 @@ from character.statistics.intervals import LEAST_GROUPS
 from optimizers.errors import OptimizerError
 from optimizers.labelled import LabelledItem, LabelledSet
 from optimizers.labelled.splits import blocks
-from optimizers.strategies.auto import LEAST_ITEMS as AUTO_LEAST
-from optimizers.strategies.auto import auto
 from optimizers.strategies.calibrate import PASSES
 from optimizers.strategies.judge_cache import TuningTask
-from optimizers.strategies.task import AUTO, PREJUDGED, UNTUNED, Trial, run_strategy
+from optimizers.strategies.task import AUTO, PREJUDGED, UNTUNED, Trial, auto, run_strategy
+from optimizers.strategies.task import LEAST_ITEMS as AUTO_LEAST
 from optimizers.strategies.tuning import Tuning, TuningOptions, tune
 from optimizers.validation.evaluation import RankerEvaluation, compare, compare_all, evaluate, usable
 from optimizers.validation.report import Contender, LearningCurvePoint, MetricGain, Verdict
