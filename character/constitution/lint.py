@@ -13,6 +13,37 @@ from character.locale import LANGUAGES, wording
 from character.records import Record
 from character.text import detect_language, fold, jaccard, shingles
 
+MANY_TRAITS = 12
+"""More traits than this rarely all show; about ten make a persona."""
+_DATA = toml_beside(__file__, "lint")
+_PRESCRIPTIVE = {key: re.compile("|".join(rules), re.I) for key, rules in _DATA["prescriptive"].items()}
+_FIRST_PERSON = {key: re.compile(words, re.I) for key, words in _DATA["first_person"].items()}
+_UNIT = re.compile(r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+")
+_LETTER = re.compile(r"[\u3400-\u9fffA-Za-z]")
+MOST_COMPARED = 300
+"""Constitutions with more traits are not compared pair by pair."""
+SAME_SHINGLES = 0.55
+"""Jaccard of character 3-grams from which two wordings count as the same, if their words agree too."""
+SAME_WORDS = 0.6
+"""Jaccard of content words that has to go with it."""
+REORDERED_WORDS = 0.8
+"""Jaccard of content words that counts as the same wording in another order, from FEWEST_SHARED words on."""
+COVERED = 0.6
+"""Share of the shorter text's content words from which one trait's description is the other's opposite."""
+FEWEST_SHARED = 4
+_HAN_RUN = re.compile(r"[\u3400-\u9fff]+")
+_WORD = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*")
+_HAN_FILLER = re.compile(
+    r"[我你他她它的了地得着过和与在是会也都就很对把被让给从到为以而且或不]|一个|自己|对方|别人"
+)
+_FILLER = frozenset(_DATA["filler"].split())
+_ANTONYMS = [pair for language in LANGUAGES for pair in wording("antonyms", language).items()]
+_POLE = re.compile(
+    "|".join(rf"\b{word}\b" if word.isascii() else word for pair in _ANTONYMS for word in pair), re.I
+)
+_NEGATION = re.compile(r"\b(?:not|never|no|nor|without|than|instead)\b|n['’]t\b|[不非没无别勿]", re.I)
+_CLAUSE_END = re.compile(r"[，。；：！？,.;:!?]")
+
 
 class Finding(Record):
     """One remark on the wording of a constitution.
@@ -34,15 +65,6 @@ def finding(code: str, trait: str = "", **values: object) -> Finding:
     return Finding.model_validate(
         {"code": code, "trait": trait, **texts_beside(__file__, "findings", code, values)}
     )
-
-
-MANY_TRAITS = 12
-"""More traits than this rarely all show; about ten make a persona."""
-_DATA = toml_beside(__file__, "lint")
-_PRESCRIPTIVE = {key: re.compile("|".join(rules), re.I) for key, rules in _DATA["prescriptive"].items()}
-_FIRST_PERSON = {key: re.compile(words, re.I) for key, words in _DATA["first_person"].items()}
-_UNIT = re.compile(r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+")
-_LETTER = re.compile(r"[\u3400-\u9fffA-Za-z]")
 
 
 def lint_constitution(constitution: Constitution) -> list[Finding]:
@@ -114,32 +136,6 @@ def _circular(trait: Trait) -> Iterator[Finding]:
         is_named = bool(re.search(rf"\b{re.escape(trait.name)}\b", trait.description, re.IGNORECASE))
     if is_named:
         yield finding("name-in-description", trait.name, name=trait.name)
-
-
-MOST_COMPARED = 300
-"""Constitutions with more traits are not compared pair by pair."""
-SAME_SHINGLES = 0.55
-"""Jaccard of character 3-grams from which two wordings count as the same, if their words agree too."""
-SAME_WORDS = 0.6
-"""Jaccard of content words that has to go with it."""
-REORDERED_WORDS = 0.8
-"""Jaccard of content words that counts as the same wording in another order, from FEWEST_SHARED words on."""
-COVERED = 0.6
-"""Share of the shorter text's content words from which one trait's description is the other's opposite."""
-FEWEST_SHARED = 4
-
-_HAN_RUN = re.compile(r"[\u3400-\u9fff]+")
-_WORD = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*")
-_HAN_FILLER = re.compile(
-    r"[我你他她它的了地得着过和与在是会也都就很对把被让给从到为以而且或不]|一个|自己|对方|别人"
-)
-_FILLER = frozenset(_DATA["filler"].split())
-_ANTONYMS = [pair for language in LANGUAGES for pair in wording("antonyms", language).items()]
-_POLE = re.compile(
-    "|".join(rf"\b{word}\b" if word.isascii() else word for pair in _ANTONYMS for word in pair), re.I
-)
-_NEGATION = re.compile(r"\b(?:not|never|no|nor|without|than|instead)\b|n['’]t\b|[不非没无别勿]", re.I)
-_CLAUSE_END = re.compile(r"[，。；：！？,.;:!?]")
 
 
 def check_pairs(traits: tuple[Trait, ...]) -> Iterator[Finding]:

@@ -66,6 +66,10 @@ drops = sa.Table(
     _number("number"),
     _text("detail"),
 )
+Rows = list[tuple[str, dict[str, Any]]]
+"""What one job writes: names of statements, each with its values."""
+_Job = tuple[Rows, "Future[None]"]
+_MOST_PER_COMMIT = 1024
 
 
 def statements(dialect: str) -> dict[str, Any]:
@@ -128,12 +132,6 @@ def sqlite_engine(path: Path, *, read_only: bool) -> sa.Engine:
         cursor.close()
 
     return engine
-
-
-Rows = list[tuple[str, dict[str, Any]]]
-"""What one job writes: names of statements, each with its values."""
-_Job = tuple[Rows, "Future[None]"]
-_MOST_PER_COMMIT = 1024
 
 
 class Writer:

@@ -12,7 +12,7 @@ from character.report.wording import number_text
 from character.statistics.intervals import LEAST_GROUPS
 from character.tuning.changes import changes_section
 from optimizers.artifact.records import MetricFigure
-from optimizers.metrics import LOWER_IS_BETTER
+from optimizers.metrics.functions import LOWER_IS_BETTER
 from optimizers.validation.report import MetricGain, OptimizationReport
 
 

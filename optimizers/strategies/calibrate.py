@@ -8,7 +8,7 @@ from dataclasses import replace
 from optimizers.calibration.calibration import Calibration, JudgedItem, JudgedPass, fitter, text_length
 from optimizers.calibration.length import WEIGHTS, surest
 from optimizers.labelled import LabelledItem
-from optimizers.metrics import LOWER_IS_BETTER, tau_b
+from optimizers.metrics.functions import LOWER_IS_BETTER, tau_b
 from optimizers.strategies.judge_cache import SPENT, Judgement, TuningTask, combined
 from optimizers.strategies.tuning import Tuning
 

@@ -41,16 +41,14 @@ def few_shot(task: TuningTask, items: Sequence[LabelledItem], budget: int) -> Tu
     with judge.ledger.allowance(budget):
         if _affordable(judge, start, items) < 1:
             return start.with_demos(_unsearched(judge, items, rng))
-        before = dict(zip([item.id for item in items], judge.goodness(start, items), strict=True))
+        before = judge.goodness(start, items)
         best, best_bound = start, 0.0
         for demos in _sets(judge, start, items, _affordable(judge, start, items), rng):
             rest = [item for item in items if item.id not in demos and before[item.id] is not None]
             dev = sorted(rng.sample(rest, min(MOST_DEV, len(rest))), key=lambda item: item.id)
             tried = start.with_demos(list(demos.values()))
             after = judge.goodness(tried, dev)
-            gains = [
-                b - (before[item.id] or 0.0) for item, b in zip(dev, after, strict=True) if b is not None
-            ]
+            gains = [good - (before[each] or 0.0) for each, good in after.items() if good is not None]
             bound = lower_bound(gains) if len(gains) == len(dev) else -math.inf
             if bound > best_bound:
                 best, best_bound = tried, bound

@@ -19,7 +19,7 @@ from optimizers.artifact.checks import check_demo
 from optimizers.artifact.text import without_faults
 from optimizers.errors import problem
 from optimizers.labelled import LabelledItem
-from optimizers.metrics import dspy_metric, gepa_metric, tuning_examples
+from optimizers.metrics.adapters import dspy_metric, gepa_metric, tuning_examples
 from optimizers.strategies.judge_cache import CachedJudge, TuningTask, fault_of
 from optimizers.strategies.metering import CallsSpentError
 from optimizers.strategies.tuning import Tuning, demos_of

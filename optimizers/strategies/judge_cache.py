@@ -15,7 +15,7 @@ from dspy.utils.exceptions import AdapterParseError, LMError
 from optimizers.artifact.artifact import instruct
 from optimizers.calibration.calibration import text_length
 from optimizers.labelled import LabelledItem
-from optimizers.metrics import goodness, metric_named
+from optimizers.metrics.functions import goodness, metric_named
 from optimizers.strategies.metering import CallsSpentError, Ledger
 from optimizers.strategies.tuning import TunableRanker, Tuning, TuningOptions
 
@@ -91,15 +91,13 @@ class CachedJudge:
             for item in items
             for example in self.examples(item, passes)
         ]
-        missing = list(
-            {key: (item, example) for item, example, key in wanted if key not in self._made}.items()
-        )
-        replies = as_paid_for(
-            [partial(self.ask, predict, example, len(item.candidates)) for _key, (item, example) in missing],
-            self.options.num_threads,
-            self.ledger,
-        )
-        fresh = {key: judgement for (key, _), judgement in zip(missing, replies, strict=True)}
+        missing = {
+            key: partial(self.ask, predict, example, len(item.candidates))
+            for item, example, key in wanted
+            if key not in self._made
+        }
+        replies = as_paid_for(list(missing.values()), self.options.num_threads, self.ledger)
+        fresh = dict(zip(missing, replies, strict=True))
         self._made |= {key: made for key, made in fresh.items() if made.fault != SPENT}
         self.ledger.check()
         by_item: dict[str, list[Judgement]] = {item.id: [] for item in items}
@@ -107,14 +105,14 @@ class CachedJudge:
             by_item[item.id].append(fresh[key] if key in fresh else self._made[key])
         return [by_item[item.id] for item in items]
 
-    def goodness(self, tuning: Tuning, items: Sequence[LabelledItem]) -> list[float | None]:
-        """Return per item how good the scores are, in 0..1 (see ``metrics.goodness``).
+    def goodness(self, tuning: Tuning, items: Sequence[LabelledItem]) -> dict[str, float | None]:
+        """Return by item's id how good the scores are, in 0..1 (see ``metrics.goodness``).
 
         0 where no reply could be used, None where the labels leave nothing to tell or the calls ran out.
         """
         made = self.judgements(tuning, items)
-        grades = [self.grade(item, tuning, each) for item, each in zip(items, made, strict=True)]
-        known = [grade for grade in grades if grade is not None]
+        grades = {item.id: self.grade(item, tuning, each) for item, each in zip(items, made, strict=True)}
+        known = [grade for grade in grades.values() if grade is not None]
         if len(known) >= _LEAST_SHOWN:
             self.best = max(self.best or 0.0, sum(known) / len(known))
         return grades
@@ -178,16 +176,15 @@ def combined(item: LabelledItem, tuning: Tuning, made: Sequence[Judgement]) -> l
 
 
 def in_threads(functions: Sequence[Callable[[], T]], num_threads: int) -> list[T]:
-    """Return the functions' results in order, run in at most so many threads that share this context."""
+    """Return the functions' results in order, run in at most so many threads that share this context.
+
+    Where one raises, what was not begun is never begun.
+    """
     if len(functions) <= 1 or num_threads <= 1:
         return [function() for function in functions]
     with ThreadPoolExecutor(max_workers=min(num_threads, len(functions))) as pool:
-        futures = [pool.submit(contextvars.copy_context().run, function) for function in functions]
-        try:
-            return [future.result() for future in futures]
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)  # what was not begun is never begun
-            raise
+        contexts = [contextvars.copy_context() for _ in functions]
+        return list(pool.map(lambda context, function: context.run(function), contexts, functions))
 
 
 def as_paid_for(

@@ -1,20 +1,25 @@
-"""Selection: which of several given wordings judges best, found with few calls by successive halving.
+"""Selection: which of several wordings judges best, found with few calls by successive halving.
 
-The judge is any function of a wording and an item, so a recorded judge is replayed as a live one is asked.
+To ``select`` a judge is any function of a wording and an item, so a recorded one is replayed as a live one is
+asked; ``select_wording`` is the strategy, which chooses among wordings of our own.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
 import numpy as np
 
+from character.files import toml_beside
 from character.statistics.arrays import Floats
 from optimizers.errors import problem
+from optimizers.labelled import LabelledItem
+from optimizers.strategies.judge_cache import CachedJudge, TuningTask, as_paid_for
+from optimizers.strategies.tuning import Tuning
 
 W = TypeVar("W")
 I = TypeVar("I")  # noqa: E741  an item
@@ -87,7 +92,7 @@ def select(
     race = _Race(
         [[partial(_judged, judge, wording, items[i]) for i in order] for wording in wordings],
         list(costs) or [0.0] * len(wordings),
-        run or _in_turn,
+        run or (lambda questions: [question() for question in questions]),
         len(wordings) * len(items) // 2 if budget is None else budget,
     )
     return race.run()
@@ -229,12 +234,72 @@ def _sizes(number: int) -> list[int]:
     return sizes
 
 
-def _in_turn(questions: Sequence[Callable[[], Shares]]) -> list[Shares]:
-    return [question() for question in questions]
-
-
 def _check(wordings: Sequence[object], items: Sequence[object], costs: Sequence[float]) -> None:
     if not wordings or not items:
         raise problem("race", wordings=len(wordings), items=len(items))
     if costs and len(costs) != len(wordings):
         raise problem("costs", costs=len(costs), wordings=len(wordings))
+
+
+ADVICE: dict[str, str] = toml_beside(__file__, "advice")
+"""Advice to a judge that wordings of our own add to the instruction, alone and together."""
+
+
+def own_wordings(instructions: str) -> list[str]:
+    """Return the instruction as it is, and with advice added: each piece alone, the first three, and all."""
+    pieces = list(ADVICE.values())
+    return [
+        instructions,
+        *(_with(instructions, [piece]) for piece in pieces),
+        _with(instructions, pieces[:3]),
+        _with(instructions, pieces),
+    ]
+
+
+def _with(instructions: str, pieces: Sequence[str]) -> str:
+    return "\n".join([instructions, *(f"- {piece}" for piece in pieces)])
+
+
+def select_wording(task: TuningTask, items: Sequence[LabelledItem], budget: int) -> Tuning:
+    """Return the start with the wording (or temperature) that ``racing.select`` finds best.
+
+    In the race are wordings of our own, those given to the judge, and the start at each temperature given.
+    Every item is judged in two orders where a third of all such calls suffices. Of equals the start wins,
+    then the shorter.
+    """
+    judge, start = task.judge, task.start
+    wordings = [*own_wordings(start.instructions), *judge.options.wordings]
+    runners = [replace(start, instructions=text) for text in dict.fromkeys(wordings)]
+    runners += [replace(start, temperature=value) for value in judge.options.temperatures]
+    per_item = judge.calls_per_item(items)
+    passes = 2 if 3 * budget >= 2 * per_item * len(runners) * len(items) else 1
+    with judge.ledger.allowance(budget):
+        most = int(judge.ledger.left / (per_item * passes))
+        if most < len(runners):
+            return start
+        selection = select(
+            runners,
+            partial(_verdict, judge, passes),
+            items,
+            most,
+            costs=[len(each.instructions) for each in runners],
+            seed=judge.options.seed,
+            run=partial(
+                as_paid_for,
+                num_threads=judge.options.num_threads,
+                ledger=judge.ledger,
+                most_calls=max(len(judge.examples(item, passes)) for item in items),
+            ),
+        )
+    judge.ledger.check()
+    return runners[selection.best]
+
+
+def _verdict(judge: CachedJudge, passes: int, tuning: Tuning, item: LabelledItem) -> list[float] | None:
+    """Return how good the judgement of each order is; None where the calls ran out."""
+    (made,) = judge.judgements(tuning, [item], passes=passes)
+    size = len(made) // passes
+    rounds = [made[i * size : (i + 1) * size] for i in range(passes)]
+    grades = [judge.grade(item, tuning, each) for each in rounds]
+    judged = [grade for grade in grades if grade is not None]
+    return judged if len(judged) == passes else None

@@ -14,7 +14,7 @@ from optimizers.strategies.calibrate import calibrate
 from optimizers.strategies.few_shot import few_shot
 from optimizers.strategies.instructions import copro, gepa, mipro, simba
 from optimizers.strategies.judge_cache import TuningTask
-from optimizers.strategies.select import select_wording
+from optimizers.strategies.racing import select_wording
 from optimizers.strategies.tuning import Tuning
 
 UNTUNED, AUTO = "untuned", "auto"
@@ -31,6 +31,22 @@ STRATEGIES = (*_RUNS, AUTO)
 """The strategies by name; each is given a task, items and a number of calls."""
 PREJUDGED = frozenset({"calibrate", AUTO})
 """Strategies that need all their items judged before any tuning, which the runs of a nested design share."""
+FOLDS = 3
+FINAL_SHARE = 0.35
+"""The share of the calls that is kept for running the winner once more, on all items."""
+_WEIGHTS = {"calibrate": 0.0, "select": 1.0, "few_shot": 1.5, "gepa": 1.5}
+"""What a strategy gets of the calls in each fold, relative to the others; the simpler stand first."""
+_LEAST_PASSES = {"calibrate": 0, "select": 2, "few_shot": 0, "gepa": 4}
+"""The fewest passes over the fold's items with which a strategy can do anything."""
+_BY_WORTH = ("calibrate", "few_shot", "select", "gepa")
+"""Which strategies are tried first where the calls do not suffice for all."""
+LEAST_ITEMS = 6
+LIKELY = 0.5
+"""How many standard errors a strategy must gain to be picked.
+
+Few: what is picked by luck is not adopted later, while what is not picked in some folds has no gain to show
+there.
+"""
 
 
 def run_strategy(task: TuningTask, strategy: str, items: Sequence[LabelledItem], budget: int) -> Tuning:
@@ -77,24 +93,6 @@ def known_strategy(name: str) -> str:
     if name not in STRATEGIES:
         raise problem("strategy", name=name, names=", ".join(STRATEGIES))
     return name
-
-
-FOLDS = 3
-FINAL_SHARE = 0.35
-"""The share of the calls that is kept for running the winner once more, on all items."""
-_WEIGHTS = {"calibrate": 0.0, "select": 1.0, "few_shot": 1.5, "gepa": 1.5}
-"""What a strategy gets of the calls in each fold, relative to the others; the simpler stand first."""
-_LEAST_PASSES = {"calibrate": 0, "select": 2, "few_shot": 0, "gepa": 4}
-"""The fewest passes over the fold's items with which a strategy can do anything."""
-_BY_WORTH = ("calibrate", "few_shot", "select", "gepa")
-"""Which strategies are tried first where the calls do not suffice for all."""
-LEAST_ITEMS = 6
-LIKELY = 0.5
-"""How many standard errors a strategy must gain to be picked.
-
-Few: what is picked by luck is not adopted later, while what is not picked in some folds has no gain to show
-there.
-"""
 
 
 def auto(task: TuningTask, items: Sequence[LabelledItem], budget: int) -> tuple[str, Tuning, list[Trial]]:
@@ -164,7 +162,7 @@ def _tried(task: TuningTask, items: Sequence[LabelledItem], names: Sequence[str]
     judge = task.judge
     trials = [Trial(name) for name in names]
     share = cost.share(names)
-    before = dict(zip([item.id for item in items], judge.goodness(task.start, items), strict=True))
+    before = judge.goodness(task.start, items)
     number = min(FOLDS, len(blocks(items)))
     for fit, held in LabelledSet(items=tuple(items)).folds(number, judge.options.seed):
         for trial in trials:
@@ -172,8 +170,8 @@ def _tried(task: TuningTask, items: Sequence[LabelledItem], names: Sequence[str]
             tuned = run_strategy(task, trial.strategy, fit.items, int(share * _WEIGHTS[trial.strategy]))
             trial.by_length |= bool(tuned.calibration and tuned.calibration.length_credit)
             after = judge.goodness(tuned, held.items)
-            for item, new in zip(held.items, after, strict=True):
-                if new is not None and (old := before[item.id]) is not None:
+            for item in held.items:
+                if (new := after[item.id]) is not None and (old := before[item.id]) is not None:
                     trial.gains.append(new - old)
                     trial.groups.append(item.group)
             trial.calls += judge.ledger.spent - spent

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MODEL = "rehearsal/default"
 PARAMS = frozenset({"temperature", "max_tokens", "seed", "response_format"})
+PROVIDER = MODEL.split("/")[0]
 
 
 class RehearsalReply(NamedTuple):
@@ -163,9 +164,6 @@ def _read(request: lm15.Request) -> tuple[str, list[dict[str, str]]]:
     developer = [message["content"] for message in contents if message["role"] == "developer"]
     messages = [message for message in contents if message["role"] != "developer"]
     return "\n".join(part for part in (system, *developer) if part), messages or contents
-
-
-PROVIDER = MODEL.split("/")[0]
 
 
 def register_with_litellm() -> None:
