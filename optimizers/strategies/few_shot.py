@@ -7,7 +7,6 @@ import math
 from collections.abc import Iterable, Sequence
 from random import Random
 from statistics import fmean, stdev
-from typing import Any
 
 from optimizers.artifact.checks import check_demo
 from optimizers.artifact.text import without_faults
@@ -62,21 +61,24 @@ def lower_bound(gains: Sequence[float]) -> float:
     return fmean(gains) - 0.5 * stdev(gains) / math.sqrt(len(gains))
 
 
-def demos_for(judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem]) -> dict[str, Demo]:
+def _demos(judge: CachedJudge, items: Sequence[LabelledItem], start: Tuning | None = None) -> dict[str, Demo]:
     """Return one demo per item whose labels say what the outputs should be, by item id.
 
-    Where the start judged the item well, its reasoning stands in the demo too; the scores are the raters'.
+    Where a start judged the item well, its reasoning stands in the demo too; the scores are the raters'. One
+    at fault is left out: it could not be saved.
     """
-    names = list(judge.ranker.rank.signature.fields)
-    made = judge.judgements(start, items)
-    demos: dict[str, Demo] = {}
+    signature, demos = judge.ranker.rank.signature, dict[str, Demo]()
+    made = judge.judgements(start, items) if start else [[] for _ in items]
     for item, judgements in zip(items, made, strict=True):
-        right = _answered(judge, item)
-        reasoning = judgements[0].outputs.get("reasoning") if judgements and right else None
-        if reasoning and (judge.grade(item, start, judgements) or 0.0) >= GOOD:
-            right = {**right, "reasoning": without_faults(str(reasoning))}
-        if right and not check_demo(right, judge.ranker):
-            demos[item.id] = {name: right[name] for name in names if name in right}
+        right = dict(judge.answered(item)[0].items())
+        if not any(name in right for name in signature.output_fields):
+            continue
+        reasoning = judgements[0].outputs.get("reasoning") if judgements else None
+        if start and reasoning and (judge.grade(item, start, judgements) or 0.0) >= GOOD:
+            right["reasoning"] = without_faults(str(reasoning))
+        demo = {name: right[name] for name in signature.fields if name in right}
+        if not check_demo(demo, judge.ranker):
+            demos[item.id] = demo
     return demos
 
 
@@ -90,7 +92,7 @@ def _affordable(judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem]
 
 def _unsearched(judge: CachedJudge, items: Sequence[LabelledItem], rng: Random) -> list[Demo]:
     """Return demos of as many items as a set may hold, the traits taking turns, without any reasoning."""
-    demos = {item.id: excerpted(demo) for item in items if (demo := _answered(judge, item))}
+    demos = {each: excerpted(demo) for each, demo in _demos(judge, items).items()}
     usable = [item for item in items if item.id in demos]
     return [demos[each] for each in _spread(usable, min(SIZES[-1], _most(demos.values())), rng)]
 
@@ -101,19 +103,11 @@ def _most(demos: Iterable[Demo]) -> int:
     return max(1, int(MOST_CHARACTERS * len(lengths) / sum(lengths))) if lengths else 1
 
 
-def _answered(judge: CachedJudge, item: LabelledItem) -> dict[str, Any]:
-    """Return the demo that an item's labels make; nothing where they do not say what should come out."""
-    example = dict(judge.answered(item)[0].items())
-    demo = {name: example[name] for name in judge.ranker.rank.signature.fields if name in example}
-    outputs = set(judge.ranker.rank.signature.output_fields) & set(demo)
-    return demo if outputs and not check_demo(demo, judge.ranker) else {}  # one at fault could not be saved
-
-
 def _sets(
     judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem], number: int, rng: Random
 ) -> list[dict[str, Demo]]:
     """Return the sets of demos to try, each by the ids of the items it shows."""
-    demos = demos_for(judge, start, items) if number else {}
+    demos = _demos(judge, items, start) if number else {}
     short = {each: excerpted(demo) for each, demo in demos.items()}
     forms = [short] if short == demos else [short, demos]
     usable = [item for item in items if item.id in demos]
