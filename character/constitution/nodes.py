@@ -57,15 +57,6 @@ def quote(text: str, limit: int = 60) -> str:
     return repr(text if len(text) <= limit else text[: limit - 1] + "…")
 
 
-def describe(node: Node) -> str:
-    """Return what a node is, in words, for an error message."""
-    names = {"mapping": "an object", "list": "a list", "null": "null"}
-    if node.kind in names:
-        return names[node.kind]
-    article = "a string" if node.kind == "string" else f"a {node.kind}"
-    return f"{article} ({quote(str(node.value), 30)})"
-
-
 def add_member(members: dict[str, Node], key: str, node: Node, source: str) -> None:
     """Add a key to a mapping; raises ConstitutionError, naming both lines, where the key is there already."""
     if key in members:
@@ -114,13 +105,18 @@ def read_string(members: Members, key: str, source: str, where: str) -> str:
 
 def read_strings(members: Members, key: str, source: str, where: str) -> tuple[str, ...]:
     """Return the texts of a field that is a list, none where the field is missing or null."""
-    node = members.get(key)
+    items = read_items(members, key, source, where, "not_texts")
+    return tuple(string_of(item, source, spot) for item, spot in items)
+
+
+def read_items(members: Members, key: str, source: str, where: str, wrong: str) -> list[tuple[Node, str]]:
+    """Return the items of such a field, each with where it stands; ``wrong`` names the error for no list."""
+    node, place = members.get(key), f"{where}, field {key!r}"
     if node is None or node.kind == "null":
-        return ()
-    place = f"{where}, field {key!r}"
+        return []
     if node.kind != "list":
-        raise wrong_type("not_texts", node, source, place)
-    return tuple(string_of(item, source, f"{place}, item {i}") for i, item in enumerate(node.value, start=1))
+        raise wrong_type(wrong, node, source, place)
+    return [(item, f"{place}, item {i}") for i, item in enumerate(node.value, start=1)]
 
 
 def string_of(node: Node, source: str, where: str) -> str:
@@ -137,4 +133,6 @@ def string_of(node: Node, source: str, where: str) -> str:
 
 def wrong_type(name: str, node: Node, source: str, where: str = "") -> Exception:
     """Return the error, by its name in ``problems.toml``, for a value of another type than expected."""
-    return problem(source, node.line, name, where=where, what=describe(node))
+    names = {"mapping": "an object", "list": "a list", "null": "null"}
+    what = names.get(node.kind) or f"a {node.kind} ({quote(str(node.value), 30)})"
+    return problem(source, node.line, name, where=where, what=what)

@@ -15,6 +15,7 @@ from character.constitution.nodes import (
     check_keys,
     problem,
     quote,
+    read_items,
     read_string,
     read_strings,
     string_of,
@@ -180,15 +181,8 @@ def read_contrasts(members: Members, source: str, where: str) -> dict[str, str]:
 
 
 def _read_pairs(members: Members, source: str, where: str) -> tuple[list[str], list[str]]:
-    node = members.get("instruction")
-    if node is None or node.kind == "null":
-        return [], []
-    place = f"{where}, field 'instruction'"
-    if node.kind != "list":
-        raise wrong_type("not_contrasts", node, source, place)
     texts: dict[str, list[str]] = {"pos": [], "neg": []}
-    for number, item in enumerate(node.value, start=1):
-        spot = f"{place}, item {number}"
+    for item, spot in read_items(members, "instruction", source, where, "not_contrasts"):
         if item.kind != "mapping":
             raise wrong_type("not_contrast", item, source, spot)
         check_keys(item.value, tuple(texts), source, spot)
