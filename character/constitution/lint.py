@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, product
 from typing import Literal
 
 from character.constitution.models import Constitution, Trait
@@ -173,12 +173,19 @@ class _Wording:
 
     def repeats(self, other: _Wording) -> bool:
         """Say whether a text of one says the same as a text of the other."""
-        return any(_same(left, right) for left in self.own for right in other.own)
+        for (left, left_words), (right, right_words) in product(self.own, other.own):
+            alike = jaccard(left_words, right_words)
+            if alike >= REORDERED_WORDS and len(left_words & right_words) >= FEWEST_SHARED:
+                return True
+            if alike >= SAME_WORDS and jaccard(left, right) >= SAME_SHINGLES:
+                return True
+        return False
 
     def denies(self, other: _Wording) -> str:
         """Return the field of this trait, ``opposite`` or ``not``, that describes the other, or ``""``."""
-        for field, denied in self.denied:
-            if any(_covers(denied, content) for content in other.affirmed):
+        for (field, denied), content in product(self.denied, other.affirmed):
+            shared = len(denied & content)
+            if shared >= FEWEST_SHARED and shared >= COVERED * min(len(denied), len(content)):
                 return field
         return ""
 
@@ -194,18 +201,6 @@ def _content(text: str) -> frozenset[str]:
 def _affirmed_clauses(text: str) -> list[str]:
     """Return the clauses without a negation: "I don't lecture" agrees with another's "not lecturing"."""
     return [clause for clause in _CLAUSE_END.split(text) if not _NEGATION.search(clause)]
-
-
-def _same(left: tuple[frozenset[str], frozenset[str]], right: tuple[frozenset[str], frozenset[str]]) -> bool:
-    alike = jaccard(left[1], right[1])
-    if len(left[1] & right[1]) >= FEWEST_SHARED and alike >= REORDERED_WORDS:
-        return True
-    return alike >= SAME_WORDS and jaccard(left[0], right[0]) >= SAME_SHINGLES
-
-
-def _covers(denied: frozenset[str], content: frozenset[str]) -> bool:
-    shared = len(denied & content)
-    return shared >= FEWEST_SHARED and shared >= COVERED * min(len(denied), len(content))
 
 
 def _antonyms(first: _Wording, second: _Wording) -> tuple[str, str] | None:

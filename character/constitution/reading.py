@@ -57,7 +57,10 @@ def printable(name: str) -> str:
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """Return the text of a constitution file; raises ConstitutionError where it cannot be read as text."""
+    """Return the text of a constitution file; raises ConstitutionError where it cannot be read as text.
+
+    A byte-order mark decides the encoding, UTF-8 is the rule without one.
+    """
     source = printable(os.fspath(path))
     try:
         data = read_at_most(Path(path), MAX_BYTES)  # so that a device or pipe without an end is refused too
@@ -69,15 +72,6 @@ def read_text(path: str | os.PathLike[str]) -> str:
         raise problem(source, None, "unreadable_file", error=error) from error
     if data is None:
         raise _too_large(source)
-    return decode(data, source)
-
-
-def _too_large(source: str) -> Exception:
-    return problem(source, None, "too_large", most=MAX_BYTES // 1024 // 1024)
-
-
-def decode(data: bytes, source: str) -> str:
-    """Return the bytes as text; a byte-order mark decides the encoding, UTF-8 is the rule without one."""
     mark, encoding = next(((m, e) for m, e in _MARKS if data.startswith(m)), (b"", "utf-8"))
     try:
         return data[len(mark) :].decode(encoding)
@@ -86,6 +80,10 @@ def decode(data: bytes, source: str) -> str:
         byte, offset = error.object[error.start], len(mark) + error.start
         values = {"byte": byte, "offset": offset, "encoding": encoding.upper()}
         raise problem(source, line, "encoding", **values) from error
+
+
+def _too_large(source: str) -> Exception:
+    return problem(source, None, "too_large", most=MAX_BYTES // 1024 // 1024)
 
 
 def normalize(text: str, source: str) -> str:

@@ -67,10 +67,7 @@ def artifact_of(ranker: Any, **made: Unpack[Provenance]) -> RankerArtifact:
     }
     dumped = dump_artifact(_validated(data, "this ranker")).encode("utf-8", "surrogatepass")
     artifact = parse_artifact(dumped, "this ranker")
-    faults = [
-        f"demos[{i}]: {fault}" for i, demo in enumerate(artifact.demos) if (fault := check_demo(demo, ranker))
-    ]
-    if faults:
+    if faults := refusals(artifact, ranker):
         raise unusable("demos", faults="; ".join(faults[:3]))
     return artifact
 

@@ -15,6 +15,7 @@ from dspy.utils.exceptions import AdapterParseError, LMError
 from optimizers.artifact.artifact import instruct
 from optimizers.calibration.calibration import text_length
 from optimizers.labelled import LabelledItem
+from optimizers.metrics.adapters import tuning_examples
 from optimizers.metrics.functions import goodness, metric_named
 from optimizers.strategies.metering import CallsSpentError, Ledger
 from optimizers.strategies.tuning import TunableRanker, Tuning, TuningOptions
@@ -63,9 +64,7 @@ class CachedJudge:
 
     def answered(self, item: LabelledItem) -> list[Any]:
         """Return the same examples with the outputs that the raters' scores amount to, where known."""
-        return self.ranker.examples(
-            item.message, list(item.candidates), item.trait, item.consensus(), seed=self.options.seed
-        )
+        return tuning_examples(self.ranker, [item], seed=self.options.seed)
 
     def calls_per_item(self, items: Sequence[LabelledItem]) -> float:
         """Return how many calls one pass over an item takes, on average."""
