@@ -1,4 +1,4 @@
-"""What is tuned of a ranker (instruction, demos, calibration), taken out of one and put into another."""
+"""What is tuned of a ranker (instruction, demos, calibration), how, and putting it into another one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import dspy
 from character.text import fingerprint
 from optimizers.artifact.artifact import instruct
 from optimizers.errors import problem
+
+Demo = Mapping[str, Any]
 
 
 class TuningKeywords(TypedDict, total=False):
@@ -47,9 +49,6 @@ class TuningOptions:
     temperatures: Sequence[float] = ()
     uses_length: bool = True
     num_threads: int = 8
-
-
-Demo = Mapping[str, Any]
 
 
 class TunableRanker(Protocol):
