@@ -134,7 +134,7 @@ if TYPE_CHECKING:
     from character.tuning.optimize import aoptimize as aoptimize
     from character.tuning.optimize import optimize as optimize
     from character.tuning.optimize import optimize_ranker as optimize_ranker
-    from optimizers.artifact.text import ArtifactError as ArtifactError
+    from optimizers.errors import ArtifactError as ArtifactError
     from optimizers.errors import LabelledError as LabelledError
     from optimizers.errors import OptimizerError as OptimizerError
     from optimizers.labelled import LabelledSet as LabelledSet

@@ -8,14 +8,13 @@ from typing import Any, Unpack
 
 from character.views.short import short_repr
 from optimizers.calibration.length import length_note
-from optimizers.errors import OptimizerError
+from optimizers.errors import problem
 from optimizers.labelled import LabelledSet
-from optimizers.metrics import metric_named
-from optimizers.strategies.judge_cache import CachedJudge, quiet_context
+from optimizers.metrics.functions import metric_named
+from optimizers.strategies.judge_cache import CachedJudge, TuningTask, quiet_context
 from optimizers.strategies.metering import RANKING, REFLECTION, Ledger, metered
-from optimizers.strategies.options import TuningKeywords, TuningOptions
-from optimizers.strategies.task import AUTO, STRATEGIES, UNTUNED, TuningTask, known_strategy
-from optimizers.strategies.tuning import Tuning, find_ranker, tune, tuning_of
+from optimizers.strategies.task import AUTO, STRATEGIES, UNTUNED, known_strategy
+from optimizers.strategies.tuning import Tuning, TuningKeywords, TuningOptions, find_ranker, tune, tuning_of
 from optimizers.validation.evaluation import usable
 from optimizers.validation.held_out import HeldOutResult, HeldOutValidation
 from optimizers.validation.report import Calls, Control, OptimizationReport, Tuned
@@ -98,18 +97,17 @@ def optimize_ranker(
     metric_named(asked.metric)
     budget = usual_budget(len(labelled.items), asked.controls) if asked.budget is None else asked.budget
     if budget < 1:
-        raise OptimizerError(f"found a budget of {budget} calls.", expected="at least 1")
+        raise problem("budget", budget=budget)
     ranker, ledger = find_ranker(program_or_ranker), Ledger(budget)
     with quiet_context():
         own, lm, reflection = metered_models(ranker, ledger, dict(lms or {}))
         task = TuningTask(CachedJudge(own, lm, ledger, asked), tuning_of(own), reflection)
-        watch = _Watch(task, budget, on_progress)
-        validation = HeldOutValidation(task, watch.stage)
+        validation = HeldOutValidation(task, _watched(task.judge, budget, on_progress))
         share = budget // (1 + asked.controls)
         result = validation.run(labelled, int(share * (1 - CURVE_SHARE)))
-        watch.stage("learning curve")
+        validation.on_stage("learning curve")
         result.curve = validation.curve(result, share - ledger.spent)
-        control = _control(validation, labelled, watch) if asked.controls else None
+        control = _control(validation, labelled) if asked.controls else None
     report = _report(result, task, labelled, control)
     tuned, untouched = program_or_ranker.deepcopy(), program_or_ranker.deepcopy()
     inner = find_ranker(tuned)
@@ -123,12 +121,10 @@ def metered_models(ranker: Any, ledger: Ledger, lms: dict[str, Any]) -> tuple[An
 
     unknown = sorted(set(lms) - {RANKING, REFLECTION})
     if unknown:
-        raise OptimizerError(f"found a model for {unknown[0]!r}.", expected=f"{RANKING} and {REFLECTION}")
+        raise problem("role", name=unknown[0])
     judge = lms.get(RANKING) or ranker.rank.lm or dspy.settings.lm
     if judge is None:
-        raise OptimizerError(
-            "no language model is configured.", fix="dspy.configure(lm=…), or pass lms={'ranking': lm}."
-        )
+        raise problem("no_model")
     own = ranker.deepcopy()
     own.rank.lm = None  # it judges with the metered model of the context
     if getattr(own, "jurors", None):
@@ -136,36 +132,28 @@ def metered_models(ranker: Any, ledger: Ledger, lms: dict[str, Any]) -> tuple[An
     return own, metered(judge, ledger, RANKING), metered(lms.get(REFLECTION) or judge, ledger, REFLECTION)
 
 
-@dataclass
-class _Watch:
-    """Tells whoever watches how far it is, after every call and at every stage."""
+def _watched(
+    judge: CachedJudge, budget: int, on_progress: Callable[[TuningProgress], None] | None
+) -> Callable[[str], None]:
+    """Return what begins a stage: it tells whoever watches how far it is, and so does every call."""
+    if on_progress is None:
+        return lambda stage: None
+    now = ""
 
-    task: TuningTask
-    budget: int
-    on_progress: Callable[[TuningProgress], None] | None
-    now: str = ""
+    def tell(stage: str = "") -> None:
+        nonlocal now
+        now = stage or now
+        on_progress(TuningProgress(now, judge.ledger.spent, budget, judge.best))
 
-    def __post_init__(self) -> None:
-        if self.on_progress is not None:
-            self.task.judge.ledger.on_call = self.tell
-
-    def stage(self, name: str) -> None:
-        """Begin a stage."""
-        self.now = name
-        self.tell()
-
-    def tell(self) -> None:
-        """Tell how far it is."""
-        if self.on_progress is not None:
-            judge = self.task.judge
-            self.on_progress(TuningProgress(self.now, judge.ledger.spent, self.budget, judge.best))
+    judge.ledger.on_call = tell
+    return tell
 
 
-def _control(validation: HeldOutValidation, labelled: LabelledSet, watch: _Watch) -> Control:
+def _control(validation: HeldOutValidation, labelled: LabelledSet) -> Control:
     """Run the whole again on permuted labels; each run gets the same share of the calls that are left."""
     ledger, options, adopted, gains = validation.task.judge.ledger, validation.options, 0, []
     for number in range(options.controls):
-        watch.stage(f"control {number + 1} of {options.controls}")
+        validation.on_stage(f"control {number + 1} of {options.controls}")
         permuted = labelled.permuted(options.seed + 1 + number)
         result = validation.run(permuted, ledger.left // (options.controls - number))
         adopted += result.adopted

@@ -10,8 +10,7 @@ import pytest
 import character
 from character.errors import CharacterError, UnknownNameError
 from optimizers.artifact.artifact import load_artifact
-from optimizers.artifact.text import ArtifactError
-from optimizers.errors import LabelledError, OptimizerError
+from optimizers.errors import ArtifactError, LabelledError, OptimizerError
 
 
 def test_the_root_of_the_tree_is_a_public_name() -> None:

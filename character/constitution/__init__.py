@@ -2,7 +2,7 @@
 
 from character.constitution.dumping import DumpFormat as DumpFormat
 from character.constitution.dumping import dump_constitution as dump_constitution
-from character.constitution.findings import Finding as Finding
+from character.constitution.lint import Finding as Finding
 from character.constitution.lint import lint_constitution as lint_constitution
 from character.constitution.models import Constitution as Constitution
 from character.constitution.models import Target as Target

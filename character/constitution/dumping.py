@@ -32,40 +32,29 @@ def dump_constitution(constitution: Constitution, format: DumpFormat) -> str:
     ``"recipe"`` is a JSON list of objects with exactly ``trait`` and ``description``. Fields that are empty
     and the usual target are left out. Raises UnknownNameError for any other format.
     """
+    header = constitution.model_dump(exclude={"traits"})
+    traits = [trait.fields() for trait in constitution.traits]
     if format == "recipe":
         pairs = [{"trait": trait.name, "description": trait.description} for trait in constitution.traits]
         return "[\n" + ",\n".join(f"  {_json(pair)}" for pair in pairs) + "\n]\n"
     if format == "jsonl":
-        return "".join(_json(trait.fields()) + "\n" for trait in constitution.traits)
+        return "".join(_json(trait) + "\n" for trait in traits)
     if format == "json":
-        return json.dumps(_fields(constitution), ensure_ascii=False, indent=2) + "\n"
+        return json.dumps({**header, "traits": traits}, ensure_ascii=False, indent=2) + "\n"
     if format == "yaml":
-        return yaml.dump(
-            _fields(constitution), Dumper=_YamlDumper, allow_unicode=True, sort_keys=False, width=110
-        )
+        whole = {**header, "traits": traits}
+        return yaml.dump(whole, Dumper=_YamlDumper, allow_unicode=True, sort_keys=False, width=110)
     if format == "toml":
-        return _toml(constitution)
+        return _toml_table(header) + "".join(f"\n[[traits]]\n{_toml_table(trait)}" for trait in traits)
     raise UnknownNameError("format", format, get_args(DumpFormat))
-
-
-def _fields(constitution: Constitution) -> dict[str, Any]:
-    return {**_header(constitution), "traits": [trait.fields() for trait in constitution.traits]}
-
-
-def _header(constitution: Constitution) -> dict[str, str]:
-    return constitution.model_dump(exclude={"traits"})
 
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _toml(constitution: Constitution) -> str:
-    lines = [f"{key} = {_toml_value(value)}" for key, value in _header(constitution).items()]
-    for trait in constitution.traits:
-        lines += ["", "[[traits]]"]
-        lines += [f"{key} = {_toml_value(value)}" for key, value in trait.fields().items()]
-    return "\n".join(lines) + "\n"
+def _toml_table(fields: dict[str, Any]) -> str:
+    return "".join(f"{key} = {_toml_value(value)}\n" for key, value in fields.items())
 
 
 def _toml_value(value: str | list[str]) -> str:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from itertools import takewhile
 from typing import Final
 
-from character.constitution.nodes import Lines, Node, NodeKind, add_member, check_depth
-from character.constitution.problems import problem
+from character.constitution.nodes import Lines, Node, NodeKind, add_member, check_depth, problem
 
 _DECODER: Final = json.JSONDecoder()
 _SPACE = re.compile(r"[ \t\n\r]*")
-_SPACE_OR_COMMA = re.compile(r"[ \t\n\r,]*")
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]|[^\s"\[\]{},:]+')
+_WORDS: dict[str, NodeKind] = {"null": "null", "true": "boolean", "false": "boolean"}
 
 
 def read_json(text: str, source: str) -> Node:
@@ -20,69 +22,37 @@ def read_json(text: str, source: str) -> Node:
     A ``.jsonl`` file that is one JSON array and objects written over several lines are read alike.
     Raises ConstitutionError with line and column on bad syntax, and with both lines on a repeated key.
     """
-    reader = _Reader(text, source)
-    values: list[Node] = []
-    at = reader.skip(0)
-    while at < len(text):
-        reader.check_syntax(at)
-        node, end = reader.value(at, depth=1)
-        values.append(node)
-        at = reader.skip(end)
+    lines, values, at = Lines(text), list[Node](), 0
+    while (at := _SPACE.match(text, at).end()) < len(text):  # type: ignore[union-attr]  # it always matches
+        start, at = at, _end_of_value(text, at, lines, source)
+        tokens = ((match[0], lines.at(match.start())) for match in _TOKEN.finditer(text, start, at))
+        values.append(_node(*next(tokens), tokens, source))
     return values[0] if len(values) == 1 else Node("list", values, values[0].line)
 
 
-class _Reader:
-    """Walks over JSON that ``check_syntax`` has found valid, and notes where each value stands."""
+def _end_of_value(text: str, at: int, lines: Lines, source: str) -> int:
+    try:
+        return _DECODER.raw_decode(text, at)[1]
+    except json.JSONDecodeError as error:
+        raise problem(source, error.lineno, "json", column=error.colno, reason=error.msg) from error
+    except RecursionError as error:
+        raise problem(source, lines.at(at), "json_nesting") from error
+    except ValueError as error:  # a number with thousands of digits
+        raise problem(source, lines.at(at), "json_value", error=error) from error
 
-    def __init__(self, text: str, source: str) -> None:
-        self.text, self.source, self.lines = text, source, Lines(text)
 
-    def skip(self, at: int, what: re.Pattern[str] = _SPACE) -> int:
-        match = what.match(self.text, at)
-        return match.end() if match else at
-
-    def check_syntax(self, at: int) -> None:
-        try:
-            _DECODER.raw_decode(self.text, at)
-        except json.JSONDecodeError as error:
-            line, reason = error.lineno, error.msg
-            raise problem(self.source, line, "json", column=error.colno, reason=reason) from error
-        except RecursionError as error:
-            raise problem(self.source, self.lines.at(at), "json_nesting") from error
-        except ValueError as error:  # a number with thousands of digits
-            raise problem(self.source, self.lines.at(at), "json_value", error=error) from error
-
-    def value(self, at: int, depth: int) -> tuple[Node, int]:
-        line = self.lines.at(at)
-        check_depth(depth, line, self.source)
-        if self.text[at] == "{":
-            return self.mapping(at, depth)
-        if self.text[at] == "[":
-            return self.list(at, depth)
-        value, end = _DECODER.raw_decode(self.text, at)
-        if isinstance(value, str):
-            return Node("string", value, line), end
-        kind: NodeKind = "null" if value is None else "boolean" if isinstance(value, bool) else "number"
-        return Node(kind, self.text[at:end], line), end
-
-    def list(self, at: int, depth: int) -> tuple[Node, int]:
-        line, items = self.lines.at(at), []
-        at = self.skip(at + 1)
-        while self.text[at] != "]":
-            item, end = self.value(at, depth + 1)
-            items.append(item)
-            at = self.skip(end, _SPACE_OR_COMMA)
-        return Node("list", items, line), at + 1
-
-    def mapping(self, at: int, depth: int) -> tuple[Node, int]:
-        line = self.lines.at(at)
+def _node(mark: str, line: int, rest: Iterator[tuple[str, int]], source: str, depth: int = 1) -> Node:
+    """Return the value that begins with a mark, made of valid JSON's further ones, each with its line."""
+    check_depth(depth, line, source)
+    if mark == "[":
+        inner = takewhile(lambda each: each[0] != "]", rest)
+        return Node("list", [_node(*each, rest, source, depth + 1) for each in inner], line)
+    if mark == "{":
         members: dict[str, Node] = {}
-        at = self.skip(at + 1)
-        while self.text[at] != "}":
-            key_line = self.lines.at(at)
-            key, end = _DECODER.raw_decode(self.text, at)
-            colon = self.skip(end)
-            node, end = self.value(self.skip(colon + 1), depth + 1)
-            add_member(members, key, Node(node.kind, node.value, key_line), self.source)
-            at = self.skip(end, _SPACE_OR_COMMA)
-        return Node("mapping", members, line), at + 1
+        for key, key_line in takewhile(lambda each: each[0] != "}", rest):
+            value = _node(*next(rest), rest, source, depth + 1)
+            add_member(members, json.loads(key), Node(value.kind, value.value, key_line), source)
+        return Node("mapping", members, line)
+    if mark[0] == '"':
+        return Node("string", json.loads(mark), line)
+    return Node(_WORDS.get(mark, "number"), mark, line)

@@ -7,8 +7,7 @@ import tomllib
 from datetime import date, datetime, time
 from typing import Any
 
-from character.constitution.nodes import Node, NodeKind, check_depth
-from character.constitution.problems import problem
+from character.constitution.nodes import Node, NodeKind, check_depth, problem
 
 Path = tuple[str | int, ...]
 
@@ -31,7 +30,10 @@ _KINDS: dict[type, NodeKind] = {str: "string", bool: "boolean", datetime: "date"
 def read_toml(text: str, source: str) -> Node:
     """Return the document; raises ConstitutionError with line and column on bad syntax."""
     masked = _STRING_OR_COMMENT.sub(lambda match: re.sub(r"[^\n]", "_", match[0]), text)
-    _refuse_long_keys(masked, source)
+    # The parser's memory grows with the square of a dotted key's length: 100,000 parts exhaust any machine.
+    for number, line in enumerate(masked.split("\n"), start=1):
+        if line.count(".") > _MAX_DOTS:
+            raise problem(source, number, "toml_dots", most=_MAX_DOTS)
     try:
         data = tomllib.loads(text)
     except RecursionError as error:
@@ -39,13 +41,6 @@ def read_toml(text: str, source: str) -> Node:
     except ValueError as error:  # TOMLDecodeError, and integers with thousands of digits
         raise _syntax_problem(str(error), text, source) from error
     return _node(data, (), _lines_of_keys(masked), 1, source, depth=1)
-
-
-def _refuse_long_keys(masked: str, source: str) -> None:
-    # The parser's memory grows with the square of a dotted key's length: 100,000 parts exhaust any machine.
-    for number, line in enumerate(masked.split("\n"), start=1):
-        if line.count(".") > _MAX_DOTS:
-            raise problem(source, number, "toml_dots", most=_MAX_DOTS)
 
 
 def _syntax_problem(message: str, text: str, source: str) -> Exception:

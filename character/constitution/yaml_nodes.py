@@ -8,8 +8,7 @@ from typing import Any
 
 import yaml
 
-from character.constitution.nodes import Node, NodeKind, add_member, check_depth
-from character.constitution.problems import problem
+from character.constitution.nodes import Node, NodeKind, add_member, check_depth, problem
 from character.errors import ConstitutionError
 
 _KINDS: dict[str, NodeKind] = {

@@ -22,7 +22,8 @@ from character import files
 from character.errors import ModelFileError
 from character.records import Record
 from character.text import fingerprint
-from optimizers.artifact.text import ArtifactError, parse_plain
+from optimizers.artifact.text import parse_plain
+from optimizers.errors import ArtifactError
 
 MOST_BYTES = 256 * 2**20
 MOST_JSON_BYTES = 20_000_000

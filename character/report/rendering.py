@@ -14,8 +14,7 @@ from character.files import write_whole
 from character.locale import wording
 from character.report.parts import Cell, Chart, Page, Table
 from character.report.wording import cell_text
-from character.views.escaping import embedded_json, encodable
-from character.views.templates import html_environment
+from character.views.templates import embedded_json, encodable, html_environment
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -29,7 +28,7 @@ def render(page: Page) -> str:
 
     The Content-Security-Policy allows this page's own scripts and styles by their SHA-256 and nothing else:
     no network, no frames, no forms, no code made from text. The scripts are there only where the page has
-    charts. Every text passes ``views.escaping.escape``.
+    charts. Every text passes ``views.templates.escape``.
     """
     has_charts = any(isinstance(part, Chart) for section in page.sections for part in section.parts)
     style = _asset("assets", "report.css")

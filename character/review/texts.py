@@ -6,7 +6,7 @@ import re
 import unicodedata
 from typing import NamedTuple
 
-from character.views.escaping import encodable
+from character.views.templates import encodable
 
 FIRST_PART, NEXT_PART = 4_000, 20_000
 """How many characters of a text a page shows at first, and with each request for more."""

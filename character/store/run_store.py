@@ -23,7 +23,7 @@ from character.records import Drop, Message, MessageBatch, Record, Rollout, Usag
 from character.store import tables as t
 from character.store.errors import another_version, check_layout, problem, unusable
 from character.store.places import Place, open_place
-from character.store.writer import Rows, Writer
+from character.store.tables import Rows, Writer
 
 _CHUNK = 256
 R = TypeVar("R", bound=Record)

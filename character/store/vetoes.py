@@ -47,10 +47,6 @@ def read_vetoes(folder: Path | str) -> Vetoes:
             items = [str(item) for (item,) in connection.execute("SELECT DISTINCT item FROM standing_vetoes")]
     except sqlite3.Error as error:
         raise problem("reviews", path=path, error=error) from None
-    return _sorted_out(items)
-
-
-def _sorted_out(items: list[str]) -> Vetoes:
     names: dict[str, set[str]] = defaultdict(set)
     for item in items:
         what, _, name = item.partition(":")
@@ -69,13 +65,10 @@ def without_vetoed(rollout: Rollout, vetoes: Vetoes, left_out: Counter[str]) -> 
 
     A vetoed candidate takes its place in the ranking with it, and every pair that has its text on a side.
     """
-    for reason, vetoed in (
-        ("vetoed_trait", rollout.message.trait in vetoes.traits),
-        ("vetoed_message", rollout.message.id in vetoes.messages),
-    ):
-        if vetoed:
-            left_out[reason] += 1
-            return None
+    of_trait = rollout.message.trait in vetoes.traits
+    if of_trait or rollout.message.id in vetoes.messages:
+        left_out["vetoed_trait" if of_trait else "vetoed_message"] += 1
+        return None
     texts = _vetoed_texts(rollout, vetoes)
     pairs = []
     for pair in rollout.pairs:
@@ -92,11 +85,8 @@ def without_vetoed(rollout: Rollout, vetoes: Vetoes, left_out: Counter[str]) -> 
 
 def _vetoed_texts(rollout: Rollout, vetoes: Vetoes) -> set[str]:
     candidates = rollout.candidates
-    if candidates is None or not vetoes.candidates:
-        return set()
-    return {
-        text for place, text in enumerate(candidates.texts) if (candidates.id, place) in vetoes.candidates
-    }
+    places = enumerate(candidates.texts if candidates else ())
+    return {text for place, text in places if candidates and (candidates.id, place) in vetoes.candidates}
 
 
 def _without_candidates(

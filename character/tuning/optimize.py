@@ -48,8 +48,7 @@ from optimizers.artifact.records import MetricRow
 from optimizers.labelled import LabelledSet, read_labelled
 from optimizers.optimize import OptimizationResult, TuningProgress
 from optimizers.strategies.metering import RANKING, Ledger
-from optimizers.strategies.options import TuningKeywords
-from optimizers.strategies.tuning import tuning_of
+from optimizers.strategies.tuning import TuningKeywords, tuning_of
 from optimizers.validation.evaluation import RankerEvaluation, compare_all, evaluate, usable
 from optimizers.validation.report import MetricGain, OptimizationReport
 
@@ -255,7 +254,7 @@ def optimize_ranker(
 ) -> OptimizationResult:
     """Tune a ranker, alone or inside a program, and measure what that gains: see ``optimizers.optimize``.
 
-    The options are those of ``optimizers.strategies.options``; nothing is kept on disk: ``optimize`` does
+    The options are those of ``TuningOptions``; nothing is kept on disk: ``optimize`` does
     that. Raises what ``optimize`` raises.
     """
     with _clear_errors(), dspy.context(**lean_settings()):

@@ -14,7 +14,7 @@ from character.report.wording import number_text
 from character.statistics.intervals import LEAST_GROUPS
 from optimizers.artifact.records import MetricFigure
 from optimizers.calibration.calibration import Calibration
-from optimizers.metrics import LOWER_IS_BETTER
+from optimizers.metrics.functions import LOWER_IS_BETTER
 from optimizers.validation.report import MetricGain, OptimizationReport, Tuned
 
 MOST_LINES = 40

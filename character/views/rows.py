@@ -7,15 +7,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from character.errors import MissingExtraError, UnknownNameError
+from character.files import toml_beside
 
 if TYPE_CHECKING:
-    from character.records import Drop, Message, PreferencePair, Ranking, Rollout, Turn
+    from character.records import Drop, Message, PreferencePair, Rollout, Turn
 
 Json = dict[str, Any]
 Of = Literal["pairs", "messages", "candidates", "rankings", "drops"]
 """The records that can be had as rows."""
 EXTRA = "frames"
 """The extra that brings pandas and Hugging Face's ``datasets``."""
+RECORD_COLUMNS = {kind: tuple(columns) for kind, columns in toml_beside(__file__, "rows").items()}
+"""The columns of each kind of record, in order."""
+PAIR_COLUMNS = RECORD_COLUMNS["pairs"]
+_TURNS = ("prompt", "chosen", "rejected")
 
 
 def chat(turns: Iterable[Turn]) -> list[Json]:
@@ -97,46 +102,6 @@ class PairRows:
         return datasets.Dataset.from_dict(values, features=datasets.Features(columns))
 
 
-_TURNS = ("prompt", "chosen", "rejected")
-PAIR_COLUMNS = (
-    *_TURNS,
-    "score_chosen",
-    "score_rejected",
-    "pair_id",
-    "message_id",
-    "trait",
-    "kind",
-    "language",
-    "design",
-    "chosen_level",
-    "rejected_level",
-)
-"""The columns of a row, in order."""
-
-
-RECORD_COLUMNS: dict[str, tuple[str, ...]] = {
-    "pairs": PAIR_COLUMNS,
-    "messages": ("message_id", "trait", "kind", "language", "text", "turns", "source", "model"),
-    "candidates": (
-        "message_id",
-        "candidates_id",
-        "place",
-        "trait",
-        "text",
-        "level",
-        "model",
-        "seed",
-        "score",
-    ),
-    "rankings": (
-        *("message_id", "candidates_id", "ranking_id", "trait", "status", "reason", "strategy", "method"),
-        *("scores", "order", "consistency"),
-    ),
-    "drops": ("message_id", "stage", "reason", "detail", "recovered"),
-}
-"""The columns of each kind of record, in order."""
-
-
 def known_records(of: str) -> str:
     """Return the name of a kind of record; raises UnknownNameError for any other."""
     if of not in RECORD_COLUMNS:
@@ -150,12 +115,17 @@ def record_rows(
     """Yield the records of a kind as rows, of candidates a row each with its score where it is ranked."""
     match of:
         case "messages":
-            yield from map(_message_row, messages)
+            for message in messages:
+                columns = message.model_dump(include={"trait", "kind", "language", "source", "model"})
+                texts = {"text": message.text, "turns": chat(message.turns)}
+                yield {"message_id": message.id, **columns, **texts}
         case "candidates":
             for rollout in rollouts:
                 yield from _candidate_rows(rollout)
         case "rankings":
-            yield from (_ranking_row(rollout.ranking) for rollout in rollouts if rollout.ranking)
+            names = set(RECORD_COLUMNS["rankings"]) - {"ranking_id"}
+            for ranking in (rollout.ranking for rollout in rollouts if rollout.ranking):
+                yield {"ranking_id": ranking.id, **ranking.model_dump(mode="json", include=names)}
         case "drops":
             for drop in all_drops(message_drops, rollouts):
                 yield drop.model_dump(include=set(RECORD_COLUMNS["drops"]))
@@ -169,29 +139,16 @@ def all_drops(message_drops: Iterable[Drop], rollouts: Iterable[Rollout]) -> Ite
             yield drop.model_copy(update={"message_id": drop.message_id or rollout.message.id})
 
 
-def _message_row(message: Message) -> Json:
-    columns = message.model_dump(include={"trait", "kind", "language", "source", "model"})
-    return {"message_id": message.id, **columns, "text": message.text, "turns": chat(message.turns)}
-
-
 def _candidate_rows(rollout: Rollout) -> Iterator[Json]:
     candidates, ranking = rollout.candidates, rollout.ranking
+    if candidates is None:
+        return
     scores = ranking.scores if ranking else ()
-    for place, item in enumerate(candidates.items if candidates else ()):
-        assert candidates is not None
-        yield {
-            "message_id": candidates.message_id,
-            "candidates_id": candidates.id,
-            "place": place,
-            "trait": candidates.trait,
-            **item.model_dump(include={"text", "level", "model", "seed"}),
-            "score": scores[place] if scores else None,
-        }
-
-
-def _ranking_row(ranking: Ranking) -> Json:
-    names = set(RECORD_COLUMNS["rankings"]) - {"ranking_id"}
-    return {"ranking_id": ranking.id, **ranking.model_dump(mode="json", include=names)}
+    whose = {"message_id": candidates.message_id, "candidates_id": candidates.id}
+    for place, item in enumerate(candidates.items):
+        columns = item.model_dump(include={"text", "level", "model", "seed"})
+        score = scores[place] if scores else None
+        yield {**whose, "place": place, "trait": candidates.trait, **columns, "score": score}
 
 
 def _needed(package: str, feature: str) -> Any:

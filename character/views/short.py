@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import fields, is_dataclass
+from itertools import islice
 from typing import Any
 
 MOST_CHARACTERS = 400
@@ -57,7 +58,7 @@ def _shown(value: Any, depth: int, most: int) -> str:
         name = type(value).__name__
         return f"{name}({_joined(parts, depth, most, {}) if depth else '…'})"
     if isinstance(value, Mapping):
-        shown = [(f"{short_repr(key, 40)}: ", item) for key, item in _first(value.items())]
+        shown = [(f"{short_repr(key, 40)}: ", item) for key, item in islice(value.items(), _MOST_ITEMS)]
         return f"{{{_joined(shown, depth, most, value) if depth else f'… {len(value)}'}}}"
     if isinstance(value, list | tuple | set | frozenset):
         left, right = ("[", "]") if isinstance(value, list) else ("(", ")")
@@ -67,7 +68,7 @@ def _shown(value: Any, depth: int, most: int) -> str:
             return f"{left}{len(value):,} × {type(next(iter(value))).__name__}{right}"
         if not depth and not all(isinstance(item, int | float) for item in value):
             return f"{left}… {len(value):,}{right}" if value else left + right
-        items = [("", item) for item in _first(value)]
+        items = [("", item) for item in islice(value, _MOST_ITEMS)]
         comma = "," if isinstance(value, tuple) and len(value) == 1 else ""
         return f"{left}{_joined(items, depth, most, value)}{comma}{right}"
     text = repr(value)
@@ -87,10 +88,6 @@ def _joined(parts: Iterable[tuple[str, Any]], depth: int, most: int, whole: Coll
     if len(texts) < number:
         texts.append(f"… {number - len(texts):,} more")
     return ", ".join(texts)
-
-
-def _first(items: Iterable[Any]) -> list[Any]:
-    return [item for item, _ in zip(items, range(_MOST_ITEMS), strict=False)]
 
 
 def _says_nothing(name: str, value: Any, defaults: Mapping[str, Any]) -> bool:

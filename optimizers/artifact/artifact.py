@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from importlib.metadata import version
 from pathlib import Path
@@ -14,15 +14,16 @@ from pydantic import ValidationError
 from character.files import write_whole
 from character.text import fingerprint
 from optimizers.artifact.checks import check_demo, field_facts, own_signature
-from optimizers.artifact.records import LabelledFacts, MetricRow, SignatureFacts, Versions
+from optimizers.artifact.records import LabelledFacts, MetricRow, RankerSettings, SignatureFacts, Versions
 from optimizers.artifact.records import RankerArtifact as RankerArtifact
-from optimizers.artifact.text import ArtifactError as ArtifactError
 from optimizers.artifact.text import parse_plain, pretty, read_bounded, text_fault
+from optimizers.errors import ArtifactError as ArtifactError
+from optimizers.errors import note, unusable
 
 if TYPE_CHECKING:
     from optimizers.labelled.records import LabelledSet
 
-_SETTINGS = ("strategy", "passes", "max_passes", "min_gain", "tournament", "method", "max_reasks")
+_SETTINGS = tuple(name for name in RankerSettings.model_fields if name != "temperature")
 
 
 class Provenance(TypedDict):
@@ -66,14 +67,8 @@ def artifact_of(ranker: Any, **made: Unpack[Provenance]) -> RankerArtifact:
     }
     dumped = dump_artifact(_validated(data, "this ranker")).encode("utf-8", "surrogatepass")
     artifact = parse_artifact(dumped, "this ranker")
-    faults = [
-        f"demos[{i}]: {fault}" for i, demo in enumerate(artifact.demos) if (fault := check_demo(demo, ranker))
-    ]
-    if faults:
-        raise ArtifactError(
-            f"this ranker has examples that it could not be loaded with: {'; '.join(faults[:3])}.",
-            expected="examples for which optimizers.artifact.checks.check_demo finds no fault",
-        )
+    if faults := refusals(artifact, ranker):
+        raise unusable("demos", faults="; ".join(faults[:3]))
     return artifact
 
 
@@ -92,9 +87,7 @@ def save_artifact(path: Path | str, artifact: RankerArtifact) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         write_whole(text, target)
     except OSError as error:
-        raise ArtifactError(
-            f"{target}: cannot be written ({error.strerror}).", fix="choose another path."
-        ) from None
+        raise unusable("not_written", path=target, why=error.strerror) from None
 
 
 def load_artifact(path: Path | str) -> RankerArtifact:
@@ -110,17 +103,14 @@ def parse_artifact(data: bytes, where: str = "this ranker") -> RankerArtifact:
     """Return the saved ranker that the bytes of a file hold; ``where`` is what errors call it."""
     value = parse_plain(data, where)
     if not isinstance(value, dict) or value.get("kind") != "character-ranker":
-        raise ArtifactError(
-            f"{where}: no saved ranker (its kind is not character-ranker).",
-            expected="a file that `character optimize` wrote; DSPy's own saved programs are not read",
-        )
+        raise unusable("kind", where=where)
     lines = value.get("instructions")
     if not isinstance(lines, list) or not all(isinstance(line, str) and "\n" not in line for line in lines):
-        raise ArtifactError(f"{where}: instructions: found no list of lines.", expected="one text per line")
+        raise unusable("instructions", where=where)
     instructions = "\n".join(lines)
     fault = text_fault(instructions)  # of the whole: a header may be spread over lines
     if fault:
-        raise ArtifactError(f"{where}: instructions: {fault}.")
+        raise unusable("fault", where=f"{where}: instructions", fault=fault)
     _check_calibration(value.get("calibration"), where)
     return _validated({**value, "instructions": instructions}, where)
 
@@ -173,22 +163,11 @@ def apply_artifact(ranker: Any, artifact: RankerArtifact, *, settings: bool = Tr
     Instructions, examples, calibration and temperature are taken over, and with ``settings`` how it asks
     (passes, method, …). Models stay the ranker's own. Raises ArtifactError where ``refusals`` finds any.
     """
-    import dspy
-
     reasons = refusals(artifact, ranker)
     if reasons:
-        raise ArtifactError(
-            f"the saved ranker does not fit this one: {'; '.join(reasons[:5])}.",
-            expected="a ranker saved with the same fields",
-            fix="tune it again with `character optimize`.",
-        )
+        raise unusable("misfit", reasons="; ".join(reasons[:5]))
     tuned = ranker.deepcopy()
-    inputs = list(tuned.rank.signature.input_fields)
-    tuned.rank.signature = tuned.rank.signature.with_instructions(artifact.instructions)
-    tuned.rank.demos = [dspy.Example(**demo).with_inputs(*inputs) for demo in deepcopy(artifact.demos)]
-    config = {key: value for key, value in tuned.rank.config.items() if key != "temperature"}
-    chosen = artifact.ranker.temperature
-    tuned.rank.config = config if chosen is None else {**config, "temperature": chosen}
+    instruct(tuned.rank, artifact.instructions, deepcopy(artifact.demos), artifact.ranker.temperature)
     tuned.calibration = _calibration(artifact.calibration)
     if settings:
         for name in _SETTINGS:
@@ -196,15 +175,24 @@ def apply_artifact(ranker: Any, artifact: RankerArtifact, *, settings: bool = Tr
     return tuned
 
 
+def instruct(
+    predict: Any, instructions: str, demos: Iterable[Mapping[str, Any]], temperature: float | None
+) -> None:
+    """Put an instruction, demos and a temperature (None: the model's own) into a predictor, in place."""
+    import dspy
+
+    if predict.signature.instructions != instructions:
+        predict.signature = predict.signature.with_instructions(instructions)
+    inputs = list(predict.signature.input_fields)
+    predict.demos = [dspy.Example(**demo).with_inputs(*inputs) for demo in demos]
+    config = {name: value for name, value in predict.config.items() if name != "temperature"}
+    predict.config = config if temperature is None else {**config, "temperature": temperature}
+
+
 def model_warning(artifact: RankerArtifact, model: str, path: Path | str = "FILE") -> str:
     """Return what to know before another model judges than it was tuned on; nothing for the same one."""
-    if artifact.model == model:
-        return ""
-    return (
-        f"this ranker was tuned on {artifact.model}; here {model} judges. Tuned prompts often do not carry "
-        f"over: `character optimize LABELLED --recheck {path}` measures it on the labelled set "
-        "with today's model."
-    )
+    same = artifact.model == model
+    return "" if same else note("another_model", tuned_on=artifact.model, model=model, path=path)
 
 
 def language_warning(artifact: RankerArtifact, language: str, path: Path | str = "FILE") -> str:
@@ -212,11 +200,8 @@ def language_warning(artifact: RankerArtifact, language: str, path: Path | str =
     languages = [name.casefold().split("-")[0] for name in artifact.labelled.languages]
     if not languages or not language or language.casefold().split("-")[0] in languages:
         return ""
-    return (
-        f"this ranker was tuned on labels in {', '.join(artifact.labelled.languages)}; here it judges in "
-        f"{language}. Its prompt, its examples and its calibration may not carry over: "
-        f"`character optimize LABELLED --recheck {path}` measures it on labels in {language}."
-    )
+    labels = ", ".join(artifact.labelled.languages)
+    return note("another_language", languages=labels, language=language, path=path)
 
 
 def calibration_note(artifact: RankerArtifact) -> str:
@@ -236,11 +221,7 @@ def _validated(data: Mapping[str, Any], where: str) -> RankerArtifact:
         if problems[0]["type"] == "extra_forbidden":
             fault = "this key does not belong in a saved ranker"
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise ArtifactError(
-            f"{where}: {place}: {fault}{more}.",
-            expected="the keys and values that `character optimize` writes, and no others",
-            fix="take the file from where it was made, or tune again.",
-        ) from None
+        raise unusable("invalid", where=where, place=place, fault=fault + more) from None
 
 
 def _labelled_facts(labelled: Any) -> LabelledFacts:
@@ -257,9 +238,7 @@ def _plain_demo(demo: Mapping[str, Any], fields: Mapping[str, Any], number: int)
     try:
         return dict(json.loads(json.dumps(values, allow_nan=False)))
     except (TypeError, ValueError) as error:
-        raise ArtifactError(
-            f"demos[{number}]: found what JSON cannot hold ({error}).", expected="JSON-native values"
-        ) from None
+        raise unusable("demo", number=number, error=error) from None
 
 
 def _calibration(data: dict[str, Any] | None) -> Any:
@@ -276,4 +255,4 @@ def _check_calibration(data: Any, where: str) -> None:
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in ("calibration", *problem["loc"]))
-        raise ArtifactError(f"{where}: {place}: {problem['msg']}.") from None
+        raise unusable("fault", where=f"{where}: {place}", fault=problem["msg"]) from None

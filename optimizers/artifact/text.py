@@ -6,13 +6,14 @@ import json
 import math
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, NoReturn
 
 from character.files import read_at_most
-from optimizers.errors import OptimizerError
+from optimizers.errors import ArtifactError, unusable
 
 MOST_BYTES = 2_000_000
 MOST_DEPTH = 20
@@ -20,6 +21,7 @@ MOST_CHARACTERS = 40_000
 """The longest single text of a file: an instruction, or one text of an example."""
 LARGEST_NUMBER = 1e9
 
+_ONE_LINE = ("fields[]", "demos[].")
 _STRING = re.compile(
     r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL
 )  # also one that never ends: linear time
@@ -30,10 +32,6 @@ _ODD = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters and halves of characters (Unicode's Cc and Cs), but for tab and line ends."""
 
 
-class ArtifactError(OptimizerError):
-    """A saved ranker cannot be used, or a ranker cannot be saved as it is."""
-
-
 def read_bounded(path: Path) -> bytes:
     """Return the bytes of a file of at most ``MOST_BYTES``; raises ArtifactError for anything else."""
     try:
@@ -41,11 +39,11 @@ def read_bounded(path: Path) -> bytes:
         data = read_at_most(path, MOST_BYTES) if is_file else b""
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        raise ArtifactError(f"{path}: cannot be read ({why}).", fix="check the path.") from None
+        raise unusable("unreadable_file", path=path, why=why) from None
     if not is_file:
-        raise ArtifactError(f"{path}: not a file.", expected="a JSON file that `character optimize` wrote")
+        raise unusable("no_file", path=path)
     if data is None:
-        raise ArtifactError(f"{path}: larger than {MOST_BYTES:,} bytes.", expected="a smaller file")
+        raise unusable("large_file", path=path, most=MOST_BYTES)
     return data
 
 
@@ -58,19 +56,21 @@ def parse_plain(data: bytes, where: str) -> Any:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ArtifactError(
-            f"{where}: byte {error.start} is not UTF-8.", expected="plain JSON, never a pickle"
-        ) from None
+        raise unusable("encoding", where=where, byte=error.start) from None
     if _depth(text) > MOST_DEPTH:
-        raise ArtifactError(f"{where}: nested deeper than {MOST_DEPTH} levels.")
+        raise unusable("nesting", where=where, most=MOST_DEPTH)
+    hooks: dict[str, Any] = {
+        "object_pairs_hook": partial(_unique, where),
+        "parse_constant": partial(_no_constant, where),
+    }
     try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
-    except ArtifactError as error:
-        raise ArtifactError(f"{where}: {error.found}", expected=error.expected) from None
+        value = json.loads(text, **hooks)
+    except ArtifactError:
+        raise
     except (ValueError, RecursionError) as error:
-        raise ArtifactError(f"{where}: not plain JSON ({error}).") from None
+        raise unusable("not_plain", where=where, error=error) from None
     if fault := value_fault(value):
-        raise ArtifactError(f"{where}: {fault}.")
+        raise unusable("fault", where=where, fault=fault)
     return value
 
 
@@ -109,37 +109,24 @@ def value_fault(value: Any) -> str:
     return next((f"{place or 'the whole'}: {fault}" for place, fault in _faults(value, "")), "")
 
 
-def pretty(value: Any, *, indent: int = 0) -> str:
-    """Return JSON for people and for ``diff``: keys sorted, one to a line; so are an example's fields."""
-    if not isinstance(value, dict | list) or not value:
-        return _on_one_line(value)
-    if isinstance(value, list):
-        return _block("[]", [pretty(item, indent=indent + 1) for item in value], indent)
-    lines = [f"{_on_one_line(key)}: {_inner(key, value[key], indent + 1)}" for key in sorted(value)]
-    return _block("{}", lines, indent)
+def pretty(value: Any, *, indent: int = 0, place: str = "") -> str:
+    """Return JSON for people and for ``diff``: keys sorted, one to a line; so are an example's fields.
 
-
-def _inner(key: str, value: Any, indent: int) -> str:
-    if key == "demos" and value:
-        return _block("[]", [_demo(demo, indent + 1) for demo in value], indent)
-    if key == "fields" and value:
-        return _block("[]", map(_on_one_line, value), indent)
+    ``place`` is the key that the value stands under, with ``[]`` for an item of its list.
+    """
     numbers = isinstance(value, list) and all(isinstance(item, int | float) for item in value)
-    return _on_one_line(value) if numbers else pretty(value, indent=indent)
-
-
-def _demo(demo: dict[str, Any], indent: int) -> str:
-    return _block("{}", [f"{_on_one_line(key)}: {_on_one_line(demo[key])}" for key in sorted(demo)], indent)
-
-
-def _block(brackets: str, lines: Iterable[str], indent: int) -> str:
-    pad = "\n" + "  " * indent
+    one_line = place in _ONE_LINE or (numbers and place and not place.endswith("[]"))
+    if not isinstance(value, dict | list) or not value or one_line:
+        # Keys stay in their order: a trait is shown to the judge as it stands.
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    if isinstance(value, list):
+        lines = [pretty(item, indent=indent + 1, place=f"{place}[]") for item in value]
+    else:
+        within = "demos[]." if place == "demos[]" else ""
+        texts = {key: pretty(value[key], indent=indent + 1, place=within or key) for key in sorted(value)}
+        lines = [f"{json.dumps(key, ensure_ascii=False)}: {text}" for key, text in texts.items()]
+    pad, brackets = "\n" + "  " * indent, "[]" if isinstance(value, list) else "{}"
     return f"{brackets[0]}{pad}  " + f",{pad}  ".join(lines) + f"{pad}{brackets[1]}"
-
-
-def _on_one_line(value: Any) -> str:
-    # Keys stay in their order: a trait is shown to the judge as it stands.
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def _depth(text: str) -> int:
@@ -147,17 +134,17 @@ def _depth(text: str) -> int:
     return max(accumulate((1 if char in "[{" else -1 for char in brackets), initial=0))
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(where: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for key, value in pairs:
         if key in fields:
-            raise ArtifactError(f"the key {key[:60]!r} occurs twice.", expected="each key once")
+            raise unusable("repeated_key", where=where, key=key[:60])
         fields[key] = value
     return fields
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ArtifactError(f"the number {name}.", expected="finite numbers")
+def _no_constant(where: str, name: str) -> NoReturn:
+    raise unusable("constant", where=where, name=name)
 
 
 def _faults(value: Any, place: str) -> Iterator[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,8 +21,7 @@ A needless correction parts candidates that the judge holds equal, which costs m
 """
 
 
-@dataclass(frozen=True)
-class _Rows:
+class _Rows(NamedTuple):
     """One row per score that has a label, everything centred within its pass.
 
     ``design`` has a column per place for each number of candidates shown, then one of log length;

@@ -124,31 +124,28 @@ class Calibration(BaseModel):
         return total
 
 
-def fit_calibration(
-    items: Sequence[JudgedItem],
-    *,
-    length_weight: float = 0.0,
-    corrects_length: bool = True,
-    bends: bool = True,
-) -> Calibration:
+def fit_calibration(items: Sequence[JudgedItem], *, length_weight: float = 0.0) -> Calibration:
     """Return the calibration that brings the judge's scores nearest to the labels; takes no LM call.
 
     First what place and length do to the scores is estimated within each pass, against the labels; an effect
     that is not clear (three standard errors) is left out, because a correction also parts what the judge
-    holds equal. With ``corrects_length`` False that of length is left out in any case. ``length_weight`` is
-    the share of length in the scores, see ``length``. Then the corrected scores, a mean per
-    candidate, are brought to the labels by medians and isotonic regression over at most eight groups, each
-    with imaginary labels that say what the judge says: few labels hardly move the scores. With ``bends``
-    False they stay on the judge's scale: mapped to the labels they are nearer to what the raters say, but
-    where the judge knows little also nearer to each other. Without usable labels it is the identity.
+    holds equal. ``length_weight`` is the share of length in the scores, see ``length``. Then the corrected
+    scores, a mean per candidate, are brought to the labels by medians and isotonic regression over at most
+    eight groups, each with imaginary labels that say what the judge says: few labels hardly move the scores.
+    Without usable labels it is the identity.
     """
-    return fitter(items, corrects_length=corrects_length)(length_weight, bends)
+    return fitter(items)(length_weight, True)
 
 
 def fitter(
     items: Sequence[JudgedItem], *, corrects_length: bool = True
 ) -> Callable[[float, bool], Calibration]:
-    """Return what fits a calibration to the items, given (length_weight, bends)."""
+    """Return what fits a calibration to the items as ``fit_calibration`` does, given (length_weight, bends).
+
+    With ``corrects_length`` False what length does to the scores is left in. With ``bends`` False they stay
+    on the judge's scale: mapped to the labels they are nearer to what the raters say, but where the judge
+    knows little also nearer to each other.
+    """
     places, slope = fit_biases(items)
     biases = Calibration(places=places, length_slope=slope if corrects_length else 0.0)
     plain = [_mean_scores(biases, item) for item in items]

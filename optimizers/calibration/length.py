@@ -14,6 +14,7 @@ import numpy as np
 
 from character.statistics.intervals import clustered_error
 from optimizers.calibration.fit import JudgedItem, centred_logs
+from optimizers.errors import note
 
 if TYPE_CHECKING:
     from optimizers.calibration.calibration import Calibration
@@ -88,12 +89,5 @@ def length_note(calibration: Calibration | None) -> str:
     """Return what to know about a ranker in whose scores length counts; nothing about others."""
     if calibration is None or not calibration.length_credit:
         return ""
-    moved = abs(calibration.length_credit) * math.log(2)
-    shorter = calibration.length_credit < 0
-    return (
-        f"length counts in its scores: a candidate twice as long gets {moved:.2f} "
-        f"{'less' if shorter else 'more'}, whatever the judge says. On the labelled candidates that was "
-        f"{calibration.length_share:.0%} of the variance of its scores. The labels favour "
-        f"{'shorter' if shorter else 'longer'} candidates; where nobody meant that, "
-        "tune again with --no-length."
-    )
+    moved, share = abs(calibration.length_credit) * math.log(2), calibration.length_share
+    return note("shorter" if calibration.length_credit < 0 else "longer", moved=moved, share=share)

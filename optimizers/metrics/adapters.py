@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from optimizers.errors import OptimizerError
+from optimizers.errors import problem
 from optimizers.metrics.feedback import fault_feedback, feedback
 from optimizers.metrics.functions import Metric, Scores, goodness, metric_named
 
@@ -35,23 +35,26 @@ def tuning_examples(
     return examples
 
 
-def judged_scores(
-    ranker: Any, item: LabelledItem, example: Any, prediction: Any
-) -> tuple[list[float | None] | None, str]:
-    """Return (scores per candidate or None, fault) of a prediction: a predictor's outputs, or a ranking."""
-    number = len(item.candidates)
+def _judged(
+    ranker: Any, by_id: dict[str, LabelledItem], example: Any, prediction: Any
+) -> tuple[LabelledItem, list[float | None] | None, str]:
+    """Return (item, scores per candidate or None, fault) of a predictor's outputs, or of a ranking."""
+    name = example.get("item_id", "")
+    if name not in by_id:
+        raise problem("another_item", name=name)
+    item, fields = by_id[name], ranker.rank.signature.output_fields
     if prediction is None:
-        return None, "unreadable"
+        return item, None, "unreadable"
     if hasattr(prediction, "status"):
-        return (list(prediction.scores), "") if prediction.status == "ranked" else (None, prediction.status)
-    outputs = {name: prediction[name] for name in ranker.rank.signature.output_fields if name in prediction}
-    if any(name not in outputs for name in ranker.rank.signature.output_fields if name != "reasoning"):
-        return None, "incomplete"
-    shown = list(example["shown"])
-    scores, fault = ranker.read(outputs, shown)
+        is_ranked = prediction.status == "ranked"
+        return item, list(prediction.scores) if is_ranked else None, "" if is_ranked else prediction.status
+    outputs = {field: prediction[field] for field in fields if field in prediction}
+    if any(field not in outputs for field in fields if field != "reasoning"):
+        return item, None, "incomplete"
+    scores, fault = ranker.read(outputs, list(example["shown"]))
     if scores is None:
-        return None, fault or "unreadable"
-    return [*scores, *[None] * (number - len(scores))], ""
+        return item, None, fault or "unreadable"
+    return item, [*scores, *[None] * (len(item.candidates) - len(scores))], ""
 
 
 def dspy_metric(metric: str | Metric, ranker: Any, items: Iterable[LabelledItem]) -> Callable[..., float]:
@@ -63,8 +66,7 @@ def dspy_metric(metric: str | Metric, ranker: Any, items: Iterable[LabelledItem]
     by_id = {item.id: item for item in items}
 
     def measure(example: Any, prediction: Any, trace: Any = None) -> float:
-        item = _item_of(example, by_id)
-        scores, _ = judged_scores(ranker, item, example, prediction)
+        item, scores, _ = _judged(ranker, by_id, example, prediction)
         return 0.0 if scores is None else _value(metric, item, scores)
 
     return measure
@@ -83,24 +85,13 @@ def gepa_metric(metric: str | Metric, ranker: Any, items: Iterable[LabelledItem]
     ) -> Any:
         import dspy
 
-        item = _item_of(gold, by_id)
+        item, scores, fault = _judged(ranker, by_id, gold, pred)
         shown = None if hasattr(pred, "status") else gold.get("shown")
-        scores, fault = judged_scores(ranker, item, gold, pred)
         if scores is None:
             return dspy.Prediction(score=0.0, feedback=fault_feedback(item, fault, shown))
         return dspy.Prediction(score=_value(metric, item, scores), feedback=feedback(item, scores, shown))
 
     return measure
-
-
-def _item_of(example: Any, by_id: dict[str, LabelledItem]) -> LabelledItem:
-    name = example.get("item_id", "")
-    if name not in by_id:
-        raise OptimizerError(
-            f"an example belongs to the item {name!r}, which this metric was not given.",
-            expected="examples of tuning_examples over the metric's own items",
-        )
-    return by_id[name]
 
 
 def _value(metric: str | Metric, item: LabelledItem, scores: Scores) -> float:

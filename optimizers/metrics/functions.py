@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from character.statistics.agreement import kendall_tau_b
-from optimizers.errors import OptimizerError
+from optimizers.errors import problem
 
 if TYPE_CHECKING:
     from optimizers.labelled.records import LabelledItem
@@ -87,7 +87,7 @@ LOWER_IS_BETTER = frozenset({"mean_absolute_error"})
 def metric_named(name: str) -> Metric:
     """Return the metric of that name; raises OptimizerError, which lists the known ones."""
     if name not in METRICS:
-        raise OptimizerError(f"metric {name!r} is not known.", expected=f"one of {', '.join(METRICS)}")
+        raise problem("metric", name=name, names=", ".join(METRICS))
     return METRICS[name]
 
 
@@ -105,10 +105,7 @@ def goodness(name: str, value: float) -> float:
 def _both(item: LabelledItem, scores: Scores) -> tuple[list[float], list[float]]:
     labels = item.consensus()
     if len(scores) != len(labels):
-        raise OptimizerError(
-            f"{len(scores)} scores for the {len(labels)} candidates of {item.id}.",
-            expected="one score per candidate, None for one that was not judged",
-        )
+        raise problem("scores", scores=len(scores), candidates=len(labels), item=item.id)
     pairs = [(a, b) for a, b in zip(labels, scores, strict=True) if a is not None and b is not None]
     return [a for a, _ in pairs], [b for _, b in pairs]
 

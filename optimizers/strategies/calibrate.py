@@ -8,15 +8,15 @@ from dataclasses import replace
 from optimizers.calibration.calibration import Calibration, JudgedItem, JudgedPass, fitter, text_length
 from optimizers.calibration.length import WEIGHTS, surest
 from optimizers.labelled import LabelledItem
-from optimizers.metrics import LOWER_IS_BETTER, tau_b
-from optimizers.strategies.judge_cache import SPENT, CachedJudge, Judgement, combined
+from optimizers.metrics.functions import LOWER_IS_BETTER, tau_b
+from optimizers.strategies.judge_cache import SPENT, Judgement, TuningTask, combined
 from optimizers.strategies.tuning import Tuning
 
 PASSES = 2
 """Passes per item, where the calls suffice: a candidate seen in two places tells what place does."""
 
 
-def calibrate(judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem], budget: int) -> Tuning:
+def calibrate(task: TuningTask, items: Sequence[LabelledItem], budget: int) -> Tuning:
     """Return the start with a calibration fitted to the items (see ``fit_calibration``) in place of its own.
 
     It takes the judgements of the items, in two orders where the calls suffice and in one where not, and no
@@ -24,6 +24,7 @@ def calibrate(judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem], 
     items' candidates (see ``surest``); not where the absolute error is to fall, because a blurred order can
     lower that.
     """
+    judge, start = task.judge, task.start
     plain = replace(start, calibration=None)
     with judge.ledger.allowance(budget):
         passes = PASSES if judge.ledger.left >= judge.calls_missing(plain, items, PASSES) else 1
@@ -51,10 +52,6 @@ def _order(item: LabelledItem, tuning: Tuning, made: Sequence[Judgement]) -> flo
 
 
 def _judged(item: LabelledItem, made: Sequence[Judgement]) -> JudgedItem:
-    number = len(item.candidates)
-    passes = [
-        JudgedPass(each.shown, [*each.scores, *[None] * (number - len(each.scores))])
-        for each in made
-        if each.scores is not None and each.fault != SPENT
-    ]
+    usable = [(each.shown, each.scores) for each in made if each.fault != SPENT]
+    passes = [JudgedPass(shown, scores) for shown, scores in usable if scores is not None]
     return JudgedItem(item.consensus(), passes, [text_length(text) for text in item.candidates])

@@ -7,12 +7,11 @@ import math
 from collections.abc import Iterable, Sequence
 from random import Random
 from statistics import fmean, stdev
-from typing import Any
 
 from optimizers.artifact.checks import check_demo
 from optimizers.artifact.text import without_faults
 from optimizers.labelled import LabelledItem
-from optimizers.strategies.judge_cache import CachedJudge
+from optimizers.strategies.judge_cache import CachedJudge, TuningTask
 from optimizers.strategies.tuning import Demo, Tuning
 
 SIZES = (4, 8, 12, 16)
@@ -28,7 +27,7 @@ MOST_DEV = 24
 MOST_SETS = 12
 
 
-def few_shot(judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem], budget: int) -> Tuning:
+def few_shot(task: TuningTask, items: Sequence[LabelledItem], budget: int) -> Tuning:
     """Return the start with the best of several random sets of demos, or itself where none is better.
 
     Each set is tried on items that are not in it (at most ``MOST_DEV``), against the start on the same items.
@@ -36,20 +35,19 @@ def few_shot(judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem], b
     not make a winner of luck. Where responses are long, sets of excerpts compete with fewer demos in full.
     Where the calls pay for no such trial, it is one set, unsearched.
     """
+    judge, start = task.judge, task.start
     rng = Random(judge.options.seed)
     with judge.ledger.allowance(budget):
         if _affordable(judge, start, items) < 1:
             return start.with_demos(_unsearched(judge, items, rng))
-        before = dict(zip([item.id for item in items], judge.goodness(start, items), strict=True))
+        before = judge.goodness(start, items)
         best, best_bound = start, 0.0
         for demos in _sets(judge, start, items, _affordable(judge, start, items), rng):
             rest = [item for item in items if item.id not in demos and before[item.id] is not None]
             dev = sorted(rng.sample(rest, min(MOST_DEV, len(rest))), key=lambda item: item.id)
             tried = start.with_demos(list(demos.values()))
             after = judge.goodness(tried, dev)
-            gains = [
-                b - (before[item.id] or 0.0) for item, b in zip(dev, after, strict=True) if b is not None
-            ]
+            gains = [good - (before[each] or 0.0) for each, good in after.items() if good is not None]
             bound = lower_bound(gains) if len(gains) == len(dev) else -math.inf
             if bound > best_bound:
                 best, best_bound = tried, bound
@@ -63,21 +61,24 @@ def lower_bound(gains: Sequence[float]) -> float:
     return fmean(gains) - 0.5 * stdev(gains) / math.sqrt(len(gains))
 
 
-def demos_for(judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem]) -> dict[str, Demo]:
+def _demos(judge: CachedJudge, items: Sequence[LabelledItem], start: Tuning | None = None) -> dict[str, Demo]:
     """Return one demo per item whose labels say what the outputs should be, by item id.
 
-    Where the start judged the item well, its reasoning stands in the demo too; the scores are the raters'.
+    Where a start judged the item well, its reasoning stands in the demo too; the scores are the raters'. One
+    at fault is left out: it could not be saved.
     """
-    names = list(judge.ranker.rank.signature.fields)
-    made = judge.judgements(start, items)
-    demos: dict[str, Demo] = {}
+    signature, demos = judge.ranker.rank.signature, dict[str, Demo]()
+    made = judge.judgements(start, items) if start else [[] for _ in items]
     for item, judgements in zip(items, made, strict=True):
-        right = _answered(judge, item)
-        reasoning = judgements[0].outputs.get("reasoning") if judgements and right else None
-        if reasoning and (judge.grade(item, start, judgements) or 0.0) >= GOOD:
-            right = {**right, "reasoning": without_faults(str(reasoning))}
-        if right and not check_demo(right, judge.ranker):
-            demos[item.id] = {name: right[name] for name in names if name in right}
+        right = dict(judge.answered(item)[0].items())
+        if not any(name in right for name in signature.output_fields):
+            continue
+        reasoning = judgements[0].outputs.get("reasoning") if judgements else None
+        if start and reasoning and (judge.grade(item, start, judgements) or 0.0) >= GOOD:
+            right["reasoning"] = without_faults(str(reasoning))
+        demo = {name: right[name] for name in signature.fields if name in right}
+        if not check_demo(demo, judge.ranker):
+            demos[item.id] = demo
     return demos
 
 
@@ -91,7 +92,7 @@ def _affordable(judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem]
 
 def _unsearched(judge: CachedJudge, items: Sequence[LabelledItem], rng: Random) -> list[Demo]:
     """Return demos of as many items as a set may hold, the traits taking turns, without any reasoning."""
-    demos = {item.id: excerpted(demo) for item in items if (demo := _answered(judge, item))}
+    demos = {each: excerpted(demo) for each, demo in _demos(judge, items).items()}
     usable = [item for item in items if item.id in demos]
     return [demos[each] for each in _spread(usable, min(SIZES[-1], _most(demos.values())), rng)]
 
@@ -102,19 +103,11 @@ def _most(demos: Iterable[Demo]) -> int:
     return max(1, int(MOST_CHARACTERS * len(lengths) / sum(lengths))) if lengths else 1
 
 
-def _answered(judge: CachedJudge, item: LabelledItem) -> dict[str, Any]:
-    """Return the demo that an item's labels make; nothing where they do not say what should come out."""
-    example = dict(judge.answered(item)[0].items())
-    demo = {name: example[name] for name in judge.ranker.rank.signature.fields if name in example}
-    outputs = set(judge.ranker.rank.signature.output_fields) & set(demo)
-    return demo if outputs and not check_demo(demo, judge.ranker) else {}  # one at fault could not be saved
-
-
 def _sets(
     judge: CachedJudge, start: Tuning, items: Sequence[LabelledItem], number: int, rng: Random
 ) -> list[dict[str, Demo]]:
     """Return the sets of demos to try, each by the ids of the items it shows."""
-    demos = demos_for(judge, start, items) if number else {}
+    demos = _demos(judge, items, start) if number else {}
     short = {each: excerpted(demo) for each, demo in demos.items()}
     forms = [short] if short == demos else [short, demos]
     usable = [item for item in items if item.id in demos]

@@ -12,12 +12,13 @@ from typing import Any, TypeVar
 import dspy
 from dspy.utils.exceptions import AdapterParseError, LMError
 
+from optimizers.artifact.artifact import instruct
 from optimizers.calibration.calibration import text_length
 from optimizers.labelled import LabelledItem
-from optimizers.metrics import goodness, metric_named
+from optimizers.metrics.adapters import tuning_examples
+from optimizers.metrics.functions import goodness, metric_named
 from optimizers.strategies.metering import CallsSpentError, Ledger
-from optimizers.strategies.options import TuningOptions
-from optimizers.strategies.tuning import TunableRanker, Tuning, instruct
+from optimizers.strategies.tuning import TunableRanker, Tuning, TuningOptions
 
 T = TypeVar("T")
 UNREADABLE, SPENT, REFUSED = "unreadable", "calls_spent", "refused"
@@ -63,9 +64,7 @@ class CachedJudge:
 
     def answered(self, item: LabelledItem) -> list[Any]:
         """Return the same examples with the outputs that the raters' scores amount to, where known."""
-        return self.ranker.examples(
-            item.message, list(item.candidates), item.trait, item.consensus(), seed=self.options.seed
-        )
+        return tuning_examples(self.ranker, [item], seed=self.options.seed)
 
     def calls_per_item(self, items: Sequence[LabelledItem]) -> float:
         """Return how many calls one pass over an item takes, on average."""
@@ -85,21 +84,19 @@ class CachedJudge:
     ) -> list[list[Judgement]]:
         """Return the judgements of each item; those already made are not made again."""
         predict = self.ranker.rank.deepcopy()
-        instruct(predict, tuning)
+        instruct(predict, tuning.instructions, tuning.demos, tuning.temperature)
         wanted = [
             (item, example, (tuning.prompt_key, item.id, tuple(example.shown)))
             for item in items
             for example in self.examples(item, passes)
         ]
-        missing = list(
-            {key: (item, example) for item, example, key in wanted if key not in self._made}.items()
-        )
-        replies = as_paid_for(
-            [partial(self.ask, predict, example) for _key, (_item, example) in missing],
-            self.options.num_threads,
-            self.ledger,
-        )
-        fresh = {key: judgement for (key, _), judgement in zip(missing, replies, strict=True)}
+        missing = {
+            key: partial(self.ask, predict, example, len(item.candidates))
+            for item, example, key in wanted
+            if key not in self._made
+        }
+        replies = as_paid_for(list(missing.values()), self.options.num_threads, self.ledger)
+        fresh = dict(zip(missing, replies, strict=True))
         self._made |= {key: made for key, made in fresh.items() if made.fault != SPENT}
         self.ledger.check()
         by_item: dict[str, list[Judgement]] = {item.id: [] for item in items}
@@ -107,14 +104,14 @@ class CachedJudge:
             by_item[item.id].append(fresh[key] if key in fresh else self._made[key])
         return [by_item[item.id] for item in items]
 
-    def goodness(self, tuning: Tuning, items: Sequence[LabelledItem]) -> list[float | None]:
-        """Return per item how good the scores are, in 0..1 (see ``metrics.goodness``).
+    def goodness(self, tuning: Tuning, items: Sequence[LabelledItem]) -> dict[str, float | None]:
+        """Return by item's id how good the scores are, in 0..1 (see ``metrics.goodness``).
 
         0 where no reply could be used, None where the labels leave nothing to tell or the calls ran out.
         """
         made = self.judgements(tuning, items)
-        grades = [self.grade(item, tuning, each) for item, each in zip(items, made, strict=True)]
-        known = [grade for grade in grades if grade is not None]
+        grades = {item.id: self.grade(item, tuning, each) for item, each in zip(items, made, strict=True)}
+        known = [grade for grade in grades.values() if grade is not None]
         if len(known) >= _LEAST_SHOWN:
             self.best = max(self.best or 0.0, sum(known) / len(known))
         return grades
@@ -129,15 +126,25 @@ class CachedJudge:
         value = metric(item, scores)
         return None if value is None else goodness(self.options.metric, value)
 
-    def ask(self, predict: Any, example: Any) -> Judgement:
-        """Ask one question and read the reply."""
+    def ask(self, predict: Any, example: Any, number: int) -> Judgement:
+        """Ask one question about so many candidates, of which not all may be shown, and read the reply."""
         shown = tuple(example.shown)
         try:
             outputs = dict(predict(**example.inputs(), lm=self.lm).items())
         except (AdapterParseError, LMError) as error:
             return Judgement(shown, fault=fault_of(error))
         scores, fault = self.ranker.read(outputs, shown)
-        return Judgement(shown, None if scores is None else tuple(scores), fault, outputs)
+        padded = None if scores is None else (*scores, *[None] * (number - len(scores)))
+        return Judgement(shown, padded, fault, outputs)
+
+
+@dataclass(frozen=True)
+class TuningTask:
+    """What a strategy works with: a judge, the tuning to start from, the model that proposes instructions."""
+
+    judge: CachedJudge
+    start: Tuning
+    reflection: Any
 
 
 def fault_of(error: Exception) -> str:
@@ -155,14 +162,11 @@ def combined(item: LabelledItem, tuning: Tuning, made: Sequence[Judgement]) -> l
     number, lengths = len(item.candidates), [text_length(text) for text in item.candidates]
     sums, counts = [0.0] * number, [0] * number
     for each in made:
-        if each.scores is None:
-            continue
-        scores: Sequence[float | None] = [*each.scores, *[None] * (number - len(each.scores))]
-        if tuning.calibration is not None:
+        scores: Sequence[float | None] = each.scores or ()
+        if scores and tuning.calibration is not None:
             scores = tuning.calibration.apply(scores, each.shown, lengths)
-        for index in each.shown:
-            score = scores[index]
-            if score is not None:
+        for index in each.shown if scores else ():
+            if (score := scores[index]) is not None:
                 sums[index] += score
                 counts[index] += 1
     if not any(counts):
@@ -171,16 +175,15 @@ def combined(item: LabelledItem, tuning: Tuning, made: Sequence[Judgement]) -> l
 
 
 def in_threads(functions: Sequence[Callable[[], T]], num_threads: int) -> list[T]:
-    """Return the functions' results in order, run in at most so many threads that share this context."""
+    """Return the functions' results in order, run in at most so many threads that share this context.
+
+    Where one raises, what was not begun is never begun.
+    """
     if len(functions) <= 1 or num_threads <= 1:
         return [function() for function in functions]
     with ThreadPoolExecutor(max_workers=min(num_threads, len(functions))) as pool:
-        futures = [pool.submit(contextvars.copy_context().run, function) for function in functions]
-        try:
-            return [future.result() for future in futures]
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)  # what was not begun is never begun
-            raise
+        contexts = [contextvars.copy_context() for _ in functions]
+        return list(pool.map(lambda context, function: context.run(function), contexts, functions))
 
 
 def as_paid_for(

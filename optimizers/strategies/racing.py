@@ -1,20 +1,25 @@
-"""Selection: which of several given wordings judges best, found with few calls by successive halving.
+"""Selection: which of several wordings judges best, found with few calls by successive halving.
 
-The judge is any function of a wording and an item, so a recorded judge is replayed as a live one is asked.
+To ``select`` a judge is any function of a wording and an item, so a recorded one is replayed as a live one is
+asked; ``select_wording`` is the strategy, which chooses among wordings of our own.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
 import numpy as np
 
+from character.files import toml_beside
 from character.statistics.arrays import Floats
-from optimizers.errors import OptimizerError
+from optimizers.errors import problem
+from optimizers.labelled import LabelledItem
+from optimizers.strategies.judge_cache import CachedJudge, TuningTask, as_paid_for
+from optimizers.strategies.tuning import Tuning
 
 W = TypeVar("W")
 I = TypeVar("I")  # noqa: E741  an item
@@ -87,7 +92,7 @@ def select(
     race = _Race(
         [[partial(_judged, judge, wording, items[i]) for i in order] for wording in wordings],
         list(costs) or [0.0] * len(wordings),
-        run or _in_turn,
+        run or (lambda questions: [question() for question in questions]),
         len(wordings) * len(items) // 2 if budget is None else budget,
     )
     return race.run()
@@ -124,7 +129,7 @@ def _judged(judge: Callable[[W, I], Verdict], wording: W, item: I) -> Shares:
     verdict = judge(wording, item)
     shares = [] if verdict is None else [verdict] if isinstance(verdict, int | float) else list(verdict)
     if any(not 0 <= share <= 1 for share in shares):
-        raise OptimizerError(f"a judgement is {verdict!r}.", expected="shares in 0..1, or None")
+        raise problem("shares", verdict=verdict)
     return shares or None
 
 
@@ -139,11 +144,11 @@ class _Race:
         budget: int,
     ) -> None:
         self.questions, self.costs, self.ask, self.left = questions, costs, run, budget
-        number = len(questions)
-        self.made: list[list[Shares]] = [[] for _ in range(number)]
-        self.alive = list(range(number))
+        self.shares = np.full((len(questions), len(questions[0])), np.nan)
+        self.agreed = np.zeros_like(self.shares)
+        self.alive = list(range(len(questions)))
         self.standings: dict[int, RaceStanding] = {}
-        self.num_judgements = self.num_left_out = 0
+        self.seen = self.num_judgements = self.num_left_out = 0
 
     def run(self) -> Selection:
         """Judge and drop, round by round, until one is left."""
@@ -170,14 +175,16 @@ class _Race:
     def _judge(self, sizes: Sequence[int]) -> None:
         """Ask every wording about further items, as many as the rounds to come (see ``sizes``) will have."""
         running = [len(self.alive), *(size for size in sizes[:-1] if size < len(self.alive))]
-        seen = len(self.made[self.alive[0]])
-        further = min(self.left // sum(running), len(self.questions[0]) - seen)
-        if not further and not seen:
+        further = min(self.left // sum(running), len(self.questions[0]) - self.seen)
+        if not further and not self.seen:
             further = min(1, self.left // len(self.alive))
-        asked = [(i, place) for i in self.alive for place in range(seen, seen + further)]
+        asked = [(i, place) for i in self.alive for place in range(self.seen, self.seen + further)]
         verdicts = self.ask([self.questions[i][place] for i, place in asked])
-        for (index, _), verdict in zip(asked, verdicts, strict=True):
-            self.made[index].append(verdict)
+        for place, shares in zip(asked, verdicts, strict=True):
+            if shares:  # how alike the orders are, of a single one nothing is known
+                self.shares[place] = sum(shares) / len(shares)
+                self.agreed[place] = 1.0 - (max(shares) - min(shares)) if len(shares) > 1 else 0.0
+        self.seen += further
         self.left -= len(asked)
         self.num_judgements += len(asked)
 
@@ -191,23 +198,16 @@ class _Race:
                 self.standings[index] = RaceStanding(*estimates[index], number, index in worse)
                 self.alive.remove(index)
 
-    def _shared(self) -> list[int]:
-        """Return the places of the items on which all wordings still in have a verdict."""
-        seen = range(len(self.made[self.alive[0]]))
-        shared = [place for place in seen if all(self.made[i][place] is not None for i in self.alive)]
-        self.num_left_out = max(self.num_left_out, len(seen) - len(shared))
-        return shared
-
     def _estimates(self) -> dict[int, tuple[float | None, float | None, int]]:
         """Return (share right, estimate, items) of each wording still in, on the items that they share."""
-        places = self._shared()
-        if not places:
+        told = np.isfinite(self.shares[self.alive, : self.seen]).all(axis=0).nonzero()[0]
+        self.num_left_out = max(self.num_left_out, self.seen - len(told))
+        if not len(told):
             return dict.fromkeys(self.alive, (None, None, 0))
-        shares = np.array([[_share(self.made[i][place]) for place in places] for i in self.alive])
-        agreed = np.array([[_agreement(self.made[i][place]) for place in places] for i in self.alive])
+        shares, agreed = (table[np.ix_(self.alive, told)] for table in (self.shares, self.agreed))
         estimates = shrunk(shares, agreed)
         return {
-            index: (float(mean), round(float(estimate), 9), len(places))
+            index: (float(mean), round(float(estimate), 9), len(told))
             for index, mean, estimate in zip(self.alive, shares.mean(axis=1), estimates, strict=True)
         }
 
@@ -217,27 +217,12 @@ class _Race:
         Half an item that went the other way is added to the variance, so that a few equal items prove
         nothing.
         """
-        pairs = [
-            (a, b)
-            for a, b in zip(self.made[best], self.made[index], strict=True)
-            if a is not None and b is not None
-        ]
-        if len(pairs) < LEAST_RACED:
+        behind = self.shares[best] - self.shares[index]
+        behind = behind[np.isfinite(behind)]
+        if len(behind) < LEAST_RACED:
             return False
-        behind = np.array([_share(a) - _share(b) for a, b in pairs])
         error = math.sqrt(float(behind.var()) / len(behind) + 0.25 / len(behind) ** 2)
         return float(behind.mean()) > CLEARLY_WORSE * error
-
-
-def _share(shares: Shares) -> float:
-    return sum(shares) / len(shares) if shares else 0.0
-
-
-def _agreement(shares: Shares) -> float:
-    """Return in 0..1 how alike the shares of the orders are, 0 for a single one (nothing is known)."""
-    if shares is None or len(shares) < 2:
-        return 0.0
-    return 1.0 - (max(shares) - min(shares))
 
 
 def _sizes(number: int) -> list[int]:
@@ -249,14 +234,72 @@ def _sizes(number: int) -> list[int]:
     return sizes
 
 
-def _in_turn(questions: Sequence[Callable[[], Shares]]) -> list[Shares]:
-    return [question() for question in questions]
-
-
 def _check(wordings: Sequence[object], items: Sequence[object], costs: Sequence[float]) -> None:
     if not wordings or not items:
-        raise OptimizerError(
-            f"found {len(wordings)} wordings and {len(items)} items.", expected="at least one of each"
-        )
+        raise problem("race", wordings=len(wordings), items=len(items))
     if costs and len(costs) != len(wordings):
-        raise OptimizerError(f"found {len(costs)} costs for {len(wordings)} wordings.", expected="one each")
+        raise problem("costs", costs=len(costs), wordings=len(wordings))
+
+
+ADVICE: dict[str, str] = toml_beside(__file__, "advice")
+"""Advice to a judge that wordings of our own add to the instruction, alone and together."""
+
+
+def own_wordings(instructions: str) -> list[str]:
+    """Return the instruction as it is, and with advice added: each piece alone, the first three, and all."""
+    pieces = list(ADVICE.values())
+    return [
+        instructions,
+        *(_with(instructions, [piece]) for piece in pieces),
+        _with(instructions, pieces[:3]),
+        _with(instructions, pieces),
+    ]
+
+
+def _with(instructions: str, pieces: Sequence[str]) -> str:
+    return "\n".join([instructions, *(f"- {piece}" for piece in pieces)])
+
+
+def select_wording(task: TuningTask, items: Sequence[LabelledItem], budget: int) -> Tuning:
+    """Return the start with the wording (or temperature) that ``racing.select`` finds best.
+
+    In the race are wordings of our own, those given to the judge, and the start at each temperature given.
+    Every item is judged in two orders where a third of all such calls suffices. Of equals the start wins,
+    then the shorter.
+    """
+    judge, start = task.judge, task.start
+    wordings = [*own_wordings(start.instructions), *judge.options.wordings]
+    runners = [replace(start, instructions=text) for text in dict.fromkeys(wordings)]
+    runners += [replace(start, temperature=value) for value in judge.options.temperatures]
+    per_item = judge.calls_per_item(items)
+    passes = 2 if 3 * budget >= 2 * per_item * len(runners) * len(items) else 1
+    with judge.ledger.allowance(budget):
+        most = int(judge.ledger.left / (per_item * passes))
+        if most < len(runners):
+            return start
+        selection = select(
+            runners,
+            partial(_verdict, judge, passes),
+            items,
+            most,
+            costs=[len(each.instructions) for each in runners],
+            seed=judge.options.seed,
+            run=partial(
+                as_paid_for,
+                num_threads=judge.options.num_threads,
+                ledger=judge.ledger,
+                most_calls=max(len(judge.examples(item, passes)) for item in items),
+            ),
+        )
+    judge.ledger.check()
+    return runners[selection.best]
+
+
+def _verdict(judge: CachedJudge, passes: int, tuning: Tuning, item: LabelledItem) -> list[float] | None:
+    """Return how good the judgement of each order is; None where the calls ran out."""
+    (made,) = judge.judgements(tuning, [item], passes=passes)
+    size = len(made) // passes
+    rounds = [made[i * size : (i + 1) * size] for i in range(passes)]
+    grades = [judge.grade(item, tuning, each) for each in rounds]
+    judged = [grade for grade in grades if grade is not None]
+    return judged if len(judged) == passes else None

@@ -1,17 +1,54 @@
-"""What is tuned of a ranker (instruction, demos, calibration), taken out of one and put into another."""
+"""What is tuned of a ranker (instruction, demos, calibration), how, and putting it into another one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 import dspy
 
 from character.text import fingerprint
-from optimizers.errors import OptimizerError
+from optimizers.artifact.artifact import instruct
+from optimizers.errors import problem
 
 Demo = Mapping[str, Any]
+
+
+class TuningKeywords(TypedDict, total=False):
+    """The options of ``optimize_ranker`` besides its labels and the strategy, see ``TuningOptions``."""
+
+    budget: int | None
+    metric: str
+    seed: int
+    level: float
+    controls: int
+    wordings: Sequence[str]
+    temperatures: Sequence[float]
+    uses_length: bool
+    num_threads: int
+
+
+@dataclass(frozen=True)
+class TuningOptions:
+    """How a ranker is tuned, and how its gain is measured.
+
+    ``budget`` is the most model calls over everything, None the usual number; ``level`` that of the
+    intervals, and ``controls`` the number of runs on permuted labels. ``wordings`` (instructions) and
+    ``temperatures`` are further ones for ``select`` to choose from. With ``uses_length`` False no calibration
+    looks at the length of candidates.
+    """
+
+    strategy: str = "auto"
+    budget: int | None = None
+    metric: str = "pairwise_accuracy"
+    seed: int = 0
+    level: float = 0.95
+    controls: int = 0
+    wordings: Sequence[str] = ()
+    temperatures: Sequence[float] = ()
+    uses_length: bool = True
+    num_threads: int = 8
 
 
 class TunableRanker(Protocol):
@@ -77,19 +114,8 @@ def demos_of(predict: Any) -> tuple[Demo, ...]:
 
 def tune(ranker: TunableRanker, tuning: Tuning) -> None:
     """Put a tuning into a ranker, in place; nothing else of it changes."""
-    instruct(ranker.rank, tuning)
+    instruct(ranker.rank, tuning.instructions, tuning.demos, tuning.temperature)
     ranker.calibration = tuning.calibration
-
-
-def instruct(predict: Any, tuning: Tuning) -> None:
-    """Put the instruction, the demos and the temperature of a tuning into a predictor, in place."""
-    if predict.signature.instructions != tuning.instructions:
-        predict.signature = predict.signature.with_instructions(tuning.instructions)
-    inputs = list(predict.signature.input_fields)
-    predict.demos = [dspy.Example(**demo).with_inputs(*inputs) for demo in tuning.demos]
-    predict.config = {name: value for name, value in predict.config.items() if name != "temperature"}
-    if tuning.temperature is not None:
-        predict.config["temperature"] = tuning.temperature
 
 
 def find_ranker(program: Any) -> TunableRanker:
@@ -105,11 +131,7 @@ def find_ranker(program: Any) -> TunableRanker:
         inside = program.named_sub_modules() if isinstance(program, dspy.Module) else ()
         rankers = list({id(each): each for _, each in inside if _is_ranker(each)}.values())
     if len(rankers) != 1:
-        raise OptimizerError(
-            f"{type(program).__name__} holds {len(rankers)} rankers.",
-            expected="a ranker, or a module with one ranker in it (its attribute `ranker`)",
-            fix="pass the ranker that is to be tuned, and put the tuned one back yourself.",
-        )
+        raise problem("rankers", program=type(program).__name__, number=len(rankers))
     ranker: TunableRanker = rankers[0]
     return ranker
 

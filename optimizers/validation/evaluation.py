@@ -11,7 +11,7 @@ from typing import Any
 from character.statistics.intervals import Interval, mean_interval
 from optimizers.artifact.records import MetricFigure
 from optimizers.labelled import LabelledItem, LabelledSet
-from optimizers.metrics import LOWER_IS_BETTER, METRICS, metric_named
+from optimizers.metrics.functions import LOWER_IS_BETTER, METRICS, metric_named
 from optimizers.strategies.judge_cache import as_paid_for, quiet_context
 from optimizers.strategies.metering import Ledger
 from optimizers.strategies.tuning import TunableRanker

@@ -12,12 +12,11 @@ from character.statistics.intervals import LEAST_GROUPS
 from optimizers.errors import OptimizerError
 from optimizers.labelled import LabelledItem, LabelledSet
 from optimizers.labelled.splits import blocks
-from optimizers.strategies.auto import LEAST_ITEMS as AUTO_LEAST
-from optimizers.strategies.auto import auto
 from optimizers.strategies.calibrate import PASSES
-from optimizers.strategies.options import TuningOptions
-from optimizers.strategies.task import AUTO, PREJUDGED, UNTUNED, Trial, TuningTask
-from optimizers.strategies.tuning import Tuning, tune
+from optimizers.strategies.judge_cache import TuningTask
+from optimizers.strategies.task import AUTO, PREJUDGED, UNTUNED, Trial, auto, run_strategy
+from optimizers.strategies.task import LEAST_ITEMS as AUTO_LEAST
+from optimizers.strategies.tuning import Tuning, TuningOptions, tune
 from optimizers.validation.evaluation import RankerEvaluation, compare, compare_all, evaluate, usable
 from optimizers.validation.report import Contender, LearningCurvePoint, MetricGain, Verdict
 
@@ -149,7 +148,7 @@ class HeldOutValidation:
         if chosen == AUTO:
             chosen, tuning, trials = auto(self.task, items, budget)
         else:
-            tuning = self.task.run(chosen, items, budget)
+            tuning = run_strategy(self.task, chosen, items, budget)
         return (chosen if tuning != self.task.start else UNTUNED), tuning, trials
 
     def _tuned(
@@ -232,7 +231,7 @@ class HeldOutValidation:
                     break
                 after = RankerEvaluation({}, {})
                 for part, items in zip(result.parts, fewer, strict=True):
-                    tuning = self.task.run(result.chosen, items, allowed)
+                    tuning = run_strategy(self.task, result.chosen, items, allowed)
                     after = _joined(after, self.measure(tuning, part.test))
                 comparison = compare(
                     before, after, held, gain.metric, level=self.options.level, seed=self.options.seed

@@ -13,7 +13,7 @@ from character import Ranker, build_lm
 from optimizers.calibration.calibration import Calibration, JudgedItem, JudgedPass, fit_calibration, fitter
 from optimizers.calibration.length import WEIGHTS, length_note, surest
 from optimizers.labelled import Label, LabelledItem, LabelledSet, Turn
-from optimizers.metrics import pairwise_accuracy
+from optimizers.metrics.functions import pairwise_accuracy
 from optimizers.optimize import OptimizationResult, optimize_ranker
 
 WORDS = ("stone", "river", "window", "paper", "garden", "morning", "letter", "table")

@@ -20,8 +20,7 @@ from character.statistics.intervals import Interval, is_real, mean_interval, t_q
 from optimizers.errors import OptimizerError
 from optimizers.labelled import Label, LabelledItem, LabelledSet, Turn, merge_labelled, read_labelled
 from optimizers.optimize import optimize_ranker, usual_budget
-from optimizers.strategies.auto import pick
-from optimizers.strategies.task import Trial
+from optimizers.strategies.task import Trial, pick
 from optimizers.validation.evaluation import SCALES, RankerEvaluation, compare, evaluate, summary
 from optimizers.validation.held_out import LOCKED_FROM, LOCKED_FROM_GROUPS, plan_parts
 

@@ -15,12 +15,10 @@ from character import Ranker
 from character.records import Turn
 from optimizers.errors import OptimizerError
 from optimizers.labelled.records import Label, LabelledItem
-from optimizers.metrics import (
+from optimizers.metrics.adapters import NEUTRAL, dspy_metric, gepa_metric, tuning_examples
+from optimizers.metrics.feedback import feedback
+from optimizers.metrics.functions import (
     METRICS,
-    NEUTRAL,
-    dspy_metric,
-    feedback,
-    gepa_metric,
     goodness,
     mean_absolute_error,
     metric_named,
@@ -28,7 +26,6 @@ from optimizers.metrics import (
     pairwise_accuracy,
     tau_b,
     top1,
-    tuning_examples,
 )
 
 TEXTS = ("No idea.", "Let us go step by step.", "Slowly, slowly, oh so slowly!", "Hurry up.")

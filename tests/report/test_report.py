@@ -16,7 +16,7 @@ from character.locale import LANGUAGES, wording
 from character.report import Chart, Example, Examples, Number, Page, Section, Table, Text, render, write
 from character.report.charts import Point, bars, cut, stacked
 from character.report.wording import number_text
-from character.views.escaping import embedded_json, escape
+from character.views.templates import embedded_json, escape
 
 VENDOR = Path(__file__).parent.parent.parent / "character" / "report" / "vendor"
 WORDS = {language: wording("report.page", language) for language in LANGUAGES}

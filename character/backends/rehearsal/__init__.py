@@ -1,7 +1,6 @@
 """The rehearsal backend: a seeded stand-in for a language model, inside the process, without weights."""
 
-from character.backends.rehearsal.engine import AsyncRehearsalEngine, RehearsalEngine
-from character.backends.rehearsal.litellm_provider import register_with_litellm
+from character.backends.rehearsal.engine import AsyncRehearsalEngine, RehearsalEngine, register_with_litellm
 from character.backends.rehearsal.reply import rehearse
 
 __all__ = ["AsyncRehearsalEngine", "RehearsalEngine", "register_with_litellm", "rehearse"]

@@ -9,9 +9,8 @@ from functools import partial
 from random import Random
 from typing import Any, NamedTuple
 
-from character.backends.rehearsal.asked import Assignment
 from character.backends.rehearsal.phrases import read
-from character.backends.rehearsal.prompt import Field
+from character.backends.rehearsal.prompt import Assignment, Field
 from character.backends.rehearsal.responses import compose
 from character.text import detect_language
 

@@ -8,8 +8,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from character.backends.rehearsal.asked import Assignment, last_content
 from character.backends.rehearsal.phrases import read
+from character.backends.rehearsal.prompt import Assignment, last_content
 from character.backends.rehearsal.responses import join
 from character.backends.rehearsal.sense import Sense, sense_of
 from character.backends.rehearsal.words import either_language, sentences, size
@@ -202,19 +202,11 @@ def tell_trait(asked: Assignment) -> dict[str, Any]:
     text = str(asked.values.get("response", ""))
     readings = [features_of(sense_of(trait, asked.language), text) for trait in asked.pair]
     first, second = (each.strength + asked.slip() for each in readings)
-    return {"reasoning": _noted(readings, asked.language), "shown": _shown(first, second)}
-
-
-def _shown(first: float, second: float) -> str:
+    words, shown = _CHOICES[asked.language], "first" if first > second else "second"
     if max(first, second) < _LEAST_STRENGTH or abs(first - second) < _LEAST_LEAD:
-        return "neither"
-    return "first" if first > second else "second"
-
-
-def _noted(readings: list[Features], language: str) -> str:
-    words = _CHOICES[language]
-    lines = [
+        shown = "neither"
+    notes = [
         words["trait"].format(number=number, words=" · ".join(each.seen[:4]) or words["unseen"])
         for number, each in enumerate(readings, start=1)
     ]
-    return join(lines, language)
+    return {"reasoning": join(notes, asked.language), "shown": shown}

@@ -7,8 +7,8 @@ from functools import lru_cache
 from random import Random
 from typing import Any, NamedTuple
 
-from character.backends.rehearsal.asked import Assignment
 from character.backends.rehearsal.phrases import GRAMMARS, Grammar, Phrases, read
+from character.backends.rehearsal.prompt import Assignment
 from character.backends.rehearsal.responses import compose, join
 from character.backends.rehearsal.words import capitalized, either_language
 from character.text import jaccard, shingles, stable_seed

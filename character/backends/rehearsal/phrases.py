@@ -78,12 +78,10 @@ def _with_tuples(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _bank(language: str) -> dict[str, Phrases]:
-    concepts = {**read("manner")[language], **read("stance")[language]}
-    return {key: Phrases(**part) for key, part in concepts.items()}
-
-
-BANKS: dict[str, dict[str, Phrases]] = {language: _bank(language) for language in LANGUAGES}
+BANKS: dict[str, dict[str, Phrases]] = {
+    language: {key: Phrases(**part) for key, part in (read("manner")[language] | concepts).items()}
+    for language, concepts in read("stance").items()
+}
 """The phrases of every concept, by language."""
 GRAMMARS = {language: Grammar(**parts) for language, parts in read("grammar").items()}
 REPLIES = {language: Replies(**parts) for language, parts in read("replies").items()}

@@ -6,9 +6,13 @@ import ast
 import json
 import re
 import textwrap
+from collections.abc import Mapping
 from functools import lru_cache
 from itertools import pairwise
+from random import Random
 from typing import Any, NamedTuple
+
+from character.backends.rehearsal.sense import Sense, sense_of
 
 _FIELD_LINE = re.compile(r"^\d+\. `(\w+)` \((.+?)\):(?: |$)", re.M)
 _HEADER = re.compile(r"^\[\[ ## (\w+) ## \]\][ \t]*$", re.M)
@@ -159,3 +163,59 @@ def _allowed(type_name: str, note: str) -> tuple[Any, ...]:
             pass  # the note lists the same values as text
     _, marker, values = note.partition("one of: ")
     return tuple(values.split("; ")) if marker else ()
+
+
+class Assignment(NamedTuple):
+    """The values of a prompt, the outputs that it wants, and all that an answer depends on besides.
+
+    ``noise`` is the standard deviation of a score, ``position_bias`` what the response shown first gains and
+    the last one loses, ``overdoing`` what excess costs: all as the instruction leaves them. ``leanings`` are
+    the log-odds by concept of showing a trait rather than another one.
+    """
+
+    values: dict[str, Any]
+    outputs: Mapping[str, Field]
+    demos: tuple[dict[str, Any], ...]
+    language: str
+    rng: Random
+    noise: float
+    position_bias: float
+    overdoing: float
+    leanings: Mapping[str, float]
+
+    def listed(self, name: str) -> list[Any]:
+        """Return what an input lists, nothing where it is no list."""
+        value = self.values.get(name)
+        return value if isinstance(value, list) else []
+
+    @property
+    def sense(self) -> Sense:
+        """What the trait of the prompt means."""
+        return sense_of(self.values.get("trait"), self.language)
+
+    @property
+    def responses(self) -> list[str]:
+        """The responses to judge, as text."""
+        return [str(text) for text in self.listed("responses")]
+
+    @property
+    def pair(self) -> tuple[Any, Any]:
+        """The two traits of which a reply is to show one."""
+        return (*self.listed("traits"), "", "")[:2]
+
+    @property
+    def message(self) -> str:
+        """What the last turn of the conversation says."""
+        return last_content(self.values.get("conversation"))
+
+    def slip(self) -> float:
+        """Return the next error of a score."""
+        return self.rng.gauss(0.0, self.noise)
+
+
+def last_content(turns: Any) -> str:
+    """Return what the last turn of a conversation says, "" for none."""
+    if isinstance(turns, list) and turns:
+        last = turns[-1]
+        return str(last.get("content", "")) if isinstance(last, dict) else str(last)
+    return str(turns or "")

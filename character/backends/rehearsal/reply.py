@@ -8,10 +8,9 @@ from random import Random
 from typing import Any
 
 from character.backends.rehearsal import generic
-from character.backends.rehearsal.asked import Assignment
 from character.backends.rehearsal.judge import care_of, judgement, read_degrees, tell_trait
 from character.backends.rehearsal.messages import check_messages, write_messages
-from character.backends.rehearsal.prompt import read_prompt
+from character.backends.rehearsal.prompt import Assignment, read_prompt
 from character.backends.rehearsal.responses import LEANINGS, choose, compose, respond, respond_at_each
 from character.text import detect_language, stable_seed
 

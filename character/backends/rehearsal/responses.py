@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-from character.backends.rehearsal.asked import Assignment
 from character.backends.rehearsal.phrases import REPLIES, Phrases, read
+from character.backends.rehearsal.prompt import Assignment
 from character.backends.rehearsal.sense import Sense, concepts_of, sense_of
 from character.backends.rehearsal.words import capitalized, gist
 

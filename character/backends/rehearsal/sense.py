@@ -100,12 +100,24 @@ def _sense(trait_json: str, language: str) -> Sense:
 def _phrases(
     trait: dict[str, Any], concepts: tuple[str, ...], language: str, names: tuple[str, ...]
 ) -> Phrases:
+    """Return the phrases of the banks' concepts, else such as are built around the trait's own themes."""
     if concepts:
         first, *others = (BANKS[checked_language(language)][key] for key in concepts)
         return first if not others else first._replace(natural=first.natural + others[0].natural[:2])
-    themes = _themes(_about(trait), language)
-    poles = _themes(_text(trait.get("opposite")), language)
-    return _derived(_unlike(themes, names), _unlike(poles, names), _spoken(trait, names), language)
+    # Without themes the sentences are about the matter itself and show nothing: the trait says too little.
+    templates = _TEMPLATES[language]
+    words = _unlike(_themes(_about(trait), language), names) or (templates["theme"],)
+    poles = _unlike(_themes(_text(trait.get("opposite")), language), names)
+    return Phrases(
+        light=_fill(templates["light"], words),
+        natural=_fill(templates["natural"], words) + _spoken(trait, names),
+        overdone=_fill(templates["overdone"], words[:2]),
+        opposite=_fill(templates["opposite"], poles) if poles else templates["opposite_plain"],
+        calls=_fill(templates["calls"], words),
+        mirrors=_fill(templates["mirrors"], words),
+        cues=(),
+        against=_AGAINST,
+    )
 
 
 def _themes(text: str, language: str) -> tuple[str, ...]:
@@ -148,9 +160,7 @@ def _text(value: Any) -> str:
 
 def _pattern(words: Iterable[str]) -> re.Pattern[str]:
     ordered = sorted({word.casefold() for word in words if word.strip()}, key=lambda word: (-len(word), word))
-    if not ordered:
-        return _NEVER
-    return any_of(ordered)
+    return any_of(ordered) if ordered else _NEVER
 
 
 def find_concepts(name: str, text: str) -> tuple[str, ...]:
@@ -167,28 +177,6 @@ def find_concepts(name: str, text: str) -> tuple[str, ...]:
     ordered = sorted(weights, key=lambda key: -weights[key])
     best = weights[ordered[0]]
     return tuple(key for key in ordered[:2] if weights[key] >= max(_ENOUGH, best / 2))
-
-
-def _derived(
-    themes: tuple[str, ...], poles: tuple[str, ...], spoken: tuple[str, ...], language: str
-) -> Phrases:
-    """Return phrases built around the ``themes`` of a trait and the ``poles`` of its opposite.
-
-    ``spoken`` are sentences in the trait's own examples; they join the natural ones. Without themes the
-    sentences fall back on the details of the matter itself, which show nothing: such a trait says too little.
-    """
-    templates = _TEMPLATES[language]
-    words = themes or (templates["theme"],)
-    return Phrases(
-        light=_fill(templates["light"], words),
-        natural=_fill(templates["natural"], words) + spoken,
-        overdone=_fill(templates["overdone"], words[:2]),
-        opposite=_fill(templates["opposite"], poles) if poles else templates["opposite_plain"],
-        calls=_fill(templates["calls"], words),
-        mirrors=_fill(templates["mirrors"], words),
-        cues=(),
-        against=_AGAINST,
-    )
 
 
 def _fill(templates: tuple[str, ...], words: tuple[str, ...]) -> tuple[str, ...]:
