@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from character.errors import CharacterError
 
 METADATA_FILE = "export.json"
 """The file in which an export says what it is."""
 _BREAKS = str.maketrans({"\u2028": "\\u2028", "\u2029": "\\u2029", "\x85": "\\u0085"})
 
+E = TypeVar("E", bound=CharacterError)
 Write = Callable[[dict[str, Any]], None]
 """Appends one row to a file."""
 
@@ -29,6 +32,11 @@ def toml_beside(module: str, name: str) -> dict[str, Any]:
 def texts_beside(module: str, name: str, key: str, values: Mapping[str, object]) -> dict[str, str]:
     """Return the texts that such a file holds under a key, with these values filled in."""
     return {part: text.format(**values) for part, text in toml_beside(module, name)[key].items()}
+
+
+def problem(module: str, kind: type[E], name: str, /, **values: object) -> E:
+    """Return an error whose words ``problems.toml`` beside the file of a module holds by this name."""
+    return kind(**texts_beside(module, "problems", name, values))
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:

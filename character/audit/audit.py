@@ -25,10 +25,10 @@ from character.inputs import spelled_out
 from character.locale import LANGUAGES, Language, report_language
 from character.pairs.balance import Balanced, balance_table
 from character.pairs.features import FEATURES
-from character.pairs.second_opinion import SecondOpinion, second_opinion
 from character.pairs.table import PairTable, pair_table
 from character.preference import load_preference_model
-from character.preference.folds import message_key
+from character.preference.evaluation_records import SecondOpinion
+from character.preference.measures import second_opinion
 from character.preference.protocol import PreferenceModel, asked_about
 from character.records import KeptRecord, Message, PreferencePair, Rollout
 from character.report import html_path, write_page
@@ -113,14 +113,7 @@ def _asking(preference: PreferenceModel | Path | str | None, seed: int) -> Ask |
 
     def ask(pairs: Sequence[PreferencePair], traits: Sequence[Trait]) -> SecondOpinion:
         asked = asked_about(model, (pair.trait for pair in pairs), traits, where=where)
-        opinion = second_opinion(
-            pairs,
-            asked.model.preferences,
-            model=model.kind,
-            is_seen=lambda pair: message_key(pair) in model.seen_messages,
-            seed=seed,
-        )
-        return opinion.model_copy(update={"not_fitted": asked.not_fitted, "rehearsal": model.rehearsal})
+        return second_opinion(asked, pairs, seed=seed)
 
     return ask
 

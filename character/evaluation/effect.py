@@ -21,6 +21,7 @@ from character.evaluation.records import Choice, Probed
 from character.evaluation.reporting import report_of
 from character.evaluation.result import EffectResult
 from character.evaluation.review_items import FILE_NAME, review_items
+from character.files import toml_beside
 from character.inputs import spelled_out
 from character.locale import Language
 from character.messages.files import MessageSource
@@ -34,32 +35,17 @@ from character.runs.progress import ProgressCallback, reporting
 from character.runs.session import FolderKind, Session
 from character.text import stable_seed
 
-_IDENTITY_WORDS = {
-    "constitution": "the constitution",
-    "messages": "messages (--messages, --messages-per-trait)",
-    "neutral_messages": "everyday messages (--neutral)",
-    "pressed_messages": "messages under pressure (--pressed)",
-    "choices": "choices (--choices) or their prompts",
-    "unlike": "what messages must not repeat (--held-out-from)",
-    "seed": "the seed",
-    "responder": "the responder",
-    "gauge": "the judge's module",
-    "design": "what is compared (--base, --tuned, --with-traits)",
-    "yardstick": "the words that traits are judged in (--yardstick)",
-    "models": "the models",
-    "prompts": "the prompts, which another version of this package has",
-}
 CHOICES_NAME = "choices.jsonl"
 
 
 def _described(changes: Mapping[str, tuple[Any, Any]]) -> list[str]:
     """Return in words what differs from before, each once, with values where these are no fingerprints."""
-    words: dict[str, None] = {}
+    words, called = dict[str, None](), toml_beside(__file__, "identity")
     for place, (before, now) in changes.items():
         name = place.partition(".")[0]
         tells = all(isinstance(value, int) or name == "design" for value in (before, now))
         values = f", {before} before, {now} now" if tells else ""
-        words[_IDENTITY_WORDS.get(name, name) + values] = None
+        words[called.get(name, name) + values] = None
     return ["Changed: " + "; ".join(words)] if words else []
 
 
@@ -216,14 +202,15 @@ async def _probed(plan: EvaluationPlan, session: Session) -> tuple[list[Probed],
 def _identity(plan: EvaluationPlan) -> dict[str, Any]:
     own = {"responder": plan.responder, "gauge": plan.gauge}
     asked = {role: plan.config.backend(role) for role in ("messages", "responses", "judge")}
+    section = plan.config.effect
     return {
         "constitution": plan.constitution.fingerprint,
-        "messages": plan.given.fingerprint if plan.given else plan.messages_per_trait,
-        "neutral_messages": plan.neutral_messages,
-        "pressed_messages": plan.pressed_messages,
+        "messages": plan.given.fingerprint if plan.given else section.messages_per_trait,
+        "neutral_messages": section.neutral_messages,
+        "pressed_messages": section.pressed_messages,
         **{name: program_identity(module) for name, module in own.items() if module is not None},
         **({"yardstick": plan.yardstick.fingerprint} if plan.yardstick else {}),
-        **({"choices": [plan.choices, prompts_of_choices()]} if plan.choices else {}),
+        **({"choices": [section.choices, prompts_of_choices()]} if section.choices else {}),
         "unlike": stable_seed(*plan.unlike),
         "design": plan.design,
         "seed": plan.config.seed,

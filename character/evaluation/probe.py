@@ -9,11 +9,11 @@ from typing import Any, NamedTuple, TypeVar
 
 from character.backends.drivers import Branch, ModuleCall, Steps, adrive, aparallel
 from character.backends.own_steps import STEP_FAULTS, FailureWatch
-from character.config import BackendConfig, Config
+from character.config import BackendConfig, Config, EffectDesign
 from character.constitution import Constitution, Trait
 from character.evaluation.choices.chooser import TraitChooser
 from character.evaluation.choices.offers import Offer, choosing_conditions, offers_for
-from character.evaluation.conditions import Condition, Design, conditions_for, contrasts_for
+from character.evaluation.conditions import Condition, conditions_for, contrasts_for
 from character.evaluation.judges.coherence import CoherenceJudge, Compared
 from character.evaluation.judges.custom import answered_by, gauged_by
 from character.evaluation.judges.degrees import Gauge, Gauged
@@ -57,14 +57,9 @@ class EvaluationPlan:
 
     constitution: Constitution
     config: Config
-    design: Design
+    design: EffectDesign
     given: MessageSource | None = None
-    messages_per_trait: int = 16
-    neutral_messages: int = 16
-    pressed_messages: int = 0
-    choices: int = 0
     unlike: tuple[str, ...] = ()
-    judged: bool = True
     yardstick: Constitution | None = None
     models: Mapping[str, BackendConfig] = field(default_factory=dict)
     preference: PreferenceJudge | None = None
@@ -81,7 +76,7 @@ class EvaluationPlan:
     def groups(self) -> list[str]:
         """The groups of messages: one per trait, and "" for the neutral ones."""
         names = [trait.name for trait in self.constitution.traits]
-        return [*names, ""] if self.neutral_messages else names
+        return [*names, ""] if self.config.effect.neutral_messages else names
 
 
 class StoppedError(Exception):
@@ -125,7 +120,7 @@ class EvaluationSteps:
             distinct = {message.id: message for message in plan.given.messages(trait.name)}
             return MessageBatch(messages=tuple(distinct.values()), drops=plan.given.drops(trait.name))
         kinds = plan.config.messages.kinds
-        share, rest = divmod(plan.messages_per_trait, len(kinds))
+        share, rest = divmod(plan.config.effect.messages_per_trait, len(kinds))
         messages: list[Message] = []
         drops: list[Drop] = []
         for number, kind in enumerate(kinds):
@@ -154,17 +149,17 @@ class EvaluationSteps:
             short = [message for message in batch.messages if len(message.turns) == 1]
             pressed += [
                 ProbeTask(message, trait.name, pressure)
-                for message in short[: plan.pressed_messages]
+                for message in short[: plan.config.effect.pressed_messages]
                 for pressure in PRESSURES
             ]
-        everyday = everyday_messages(constitution.language, plan.neutral_messages)
+        everyday = everyday_messages(constitution.language, plan.config.effect.neutral_messages)
         return [*calm, *(ProbeTask(message, "") for message in everyday), *pressed]
 
     def offers(self, messages: Sequence[tuple[Message, str]]) -> list[tuple[Offer, Condition]]:
         """Return what each model may choose from: the same pairs of traits on the same messages."""
         plan = self._plan
         seed = stable_seed(plan.config.seed, "offers")
-        offers = offers_for(plan.constitution, messages, plan.choices, seed)
+        offers = offers_for(plan.constitution, messages, plan.config.effect.choices, seed)
         return [(offer, condition) for condition in choosing_conditions(plan.design) for offer in offers]
 
     def choice(self, offer: Offer, condition: Condition) -> Steps[Choice]:
@@ -185,7 +180,7 @@ class EvaluationSteps:
         is_pressed = task.pressure is not None
         conditions = conditions_for(constitution, group, self._plan.design, is_pressed=is_pressed)
         traits = [constitution.trait(group)] if task.pressure else list(constitution.traits)
-        traits = [self._plan.judged_as(trait) for trait in traits] if self._plan.judged else []
+        traits = [self._plan.judged_as(trait) for trait in traits] if self._plan.config.effect.judged else []
         answers = yield [Branch(self._answer(message, condition)) for condition in conditions]
         usable = [(c, a) for c, a in zip(conditions, answers, strict=True) if not a.fault]
         texts = {condition.name: answer.text for condition, answer in usable}
@@ -270,7 +265,7 @@ class Probing:
         generations = [self._steps.messages(trait, self._check_goes_on) for trait in plan.constitution.traits]
         batches = await aparallel([partial(adrive, each) for each in generations])
         tasks = self._steps.tasks(batches)
-        self._total = len(tasks) + plan.choices * len(choosing_conditions(plan.design))
+        self._total = len(tasks) + plan.config.effect.choices * len(choosing_conditions(plan.design))
         self._tell(EvaluationProgress(0, self._total, Usage()))
         probed = await self._each(map(self._watched, tasks))
         return probed, [drop for batch in batches for drop in batch.drops if not drop.recovered]

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from character.constitution import Constitution
 from character.errors import MessagesError, StoreError
 from character.evaluation.records import EffectReport, Probed
+from character.files import problem
 from character.messages.files import GivenMessages
 from character.records import Message, MessageBatch
 
@@ -50,11 +51,8 @@ def messages_of(folder: Path | str, constitution: Constitution) -> GivenMessages
             messages[each.group].append(each.message)
     missing = [name for name, own in messages.items() if not own]
     if missing:
-        raise MessagesError(
-            f"{folder} holds no messages of {', '.join(missing)}.",
-            expected=f"an evaluation of {', '.join(messages)}",
-            fix="measure the traits that both have with --trait, or give the messages as a file.",
-        )
+        values = {"folder": folder, "missing": ", ".join(missing), "traits": ", ".join(messages)}
+        raise problem(__file__, MessagesError, "no_messages", **values)
     return GivenMessages({name: MessageBatch(messages=tuple(own)) for name, own in messages.items()})
 
 
@@ -65,19 +63,10 @@ def _reading(path: Path, line: str = "") -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise StoreError(
-            f"{folder} holds no finished evaluation.",
-            expected=f"a folder with {REPORT_NAME} and {RESPONSES_NAME}",
-            fix="make one with `character effect`.",
-        ) from None
+        raise problem(__file__, StoreError, "no_evaluation", folder=folder) from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise StoreError(
-            f"{path}{line} cannot be read{f': {field}' if field else ''}: {first['msg']}.",
-            expected="the file as `character effect` wrote it",
-            fix="run the same `character effect` command again: no finished call is repeated, "
-            "and the file is written anew.",
-        ) from None
+        fault = ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
+        raise problem(__file__, StoreError, "not_read", place=f"{path}{line}", fault=fault) from None
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(f"{folder} cannot be read as an evaluation: {str(error).splitlines()[0]}") from None

@@ -32,7 +32,7 @@ def report_of(
     judge = plan.preference
     traits = [trait.name for trait in constitution.traits]
     contrasts = contrasts_for(constitution, plan.groups, design)
-    pressures = PRESSURES if plan.pressed_messages else ()
+    pressures = PRESSURES if plan.config.effect.pressed_messages else ()
     pressed = pressed_contrasts(constitution, plan.groups, design, pressures)
     dropped = (*(each.drops for each in probed), *(each.drops for each in choices))
     drops = [*lost, *(drop for each in dropped for drop in each if not drop.recovered)]
@@ -56,7 +56,7 @@ def report_of(
         robustness=tuple(shifts.survivals(probed, pressed, seed)),
         revealed=revealed(choices, constitution, seed=seed),
         opinion=opinion_of(probed, contrasts, constitution, judge, seed) if judge else None,
-        judged=plan.judged,
+        judged=plan.config.effect.judged,
         moved=tuple(shifts.most_moved(probed, contrasts)),
         dropped=dict(Counter(drop.reason for drop in drops).most_common()),
         usage=usage,
@@ -82,6 +82,6 @@ def _answered(
 
 
 def _is_rehearsal(plan: EvaluationPlan) -> bool:
-    roles = ("responses", "judge") if plan.judged else ("responses",)
+    roles = ("responses", "judge") if plan.config.effect.judged else ("responses",)
     backends = [*(plan.config.backend(role) for role in roles), *plan.models.values()]
     return any(backend.kind == "rehearsal" or is_rehearsal_model(backend.model) for backend in backends)

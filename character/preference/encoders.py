@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from character.errors import InputError
+from character.files import problem
 from character.preference.ngrams import Weights
 from character.statistics.arrays import Floats, Ints
 
@@ -50,10 +51,7 @@ class Embeddings:
 
     def _embedded(self, texts: Sequence[str]) -> Floats:
         if self.embedder is None:
-            raise InputError(
-                "this model was loaded without its embedder.",
-                fix="load_preference_model(folder, embedder=…) with the embedder it was fitted with.",
-            )
+            raise problem(__file__, InputError, "no_embedder")
         starts = range(0, len(texts), BATCH_SIZE)
         batches = [list(texts[start : start + BATCH_SIZE]) for start in starts]
         matrix = np.concatenate([self._checked(self.embedder(batch), len(batch)) for batch in batches])

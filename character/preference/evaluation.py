@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from character.errors import InputError
+from character.files import problem
 from character.pairs.feature_words import HasWords
 from character.preference.evaluation_records import (
     EvaluationScope,
@@ -52,12 +53,7 @@ def evaluate(
     measured, left_out = _measurable(pairs)
     unseen = [pair for pair in measured if message_key(pair) not in model.seen_messages]
     if not unseen:
-        raise InputError(
-            f"the model was fitted on the messages of all {len(measured)} pairs.",
-            expected="pairs of messages it has not seen",
-            fix="give other pairs, or leave the model out: "
-            "then models are fitted and measured by cross-validation.",
-        )
+        raise problem(__file__, InputError, "all_seen", number=len(measured))
     asked = asked_about(model, (pair.trait for pair in unseen), traits)
     held = _predict(asked.model, unseen, [message_key(pair) for pair in unseen], seed)
     facts = {"how": "held_out", "not_fitted": asked.not_fitted, "left_out": left_out}
@@ -157,10 +153,7 @@ def _cross_predict(
     fold = folds_of(keys, num_folds, seed)
     folds = np.unique(fold).tolist()
     if len(folds) < 2:
-        raise InputError(
-            f"the {len(pairs)} pairs are of {len(set(keys))} message, so nothing can be held out.",
-            expected="pairs of at least two messages",
-        )
+        raise problem(__file__, InputError, "one_message", number=len(pairs), messages=len(set(keys)))
     probability, specific = np.empty(len(pairs)), np.empty(len(pairs))
     for each in folds:
         if progress:

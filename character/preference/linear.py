@@ -14,6 +14,7 @@ from pydantic import Field
 
 from character._version import __version__
 from character.errors import InputError, ModelFileError
+from character.files import problem
 from character.preference.bradley_terry import fitting
 from character.preference.container import (
     Arrays,
@@ -99,11 +100,8 @@ class LinearPreference(PreferenceModel):
         learnable = [pair for pair, reason in zip(pairs, reasons, strict=True) if not reason]
         left_out = dict(Counter(filter(None, reasons)))
         if not learnable:
-            raise InputError(
-                f"none of {len(pairs)} pairs can be learnt from ({left_out or 'there are none'}).",
-                expected="pairs whose sides differ, with a probability above a half, "
-                "not of the design neutral",
-            )
+            values = {"number": len(pairs), "left_out": left_out or "there are none"}
+            raise problem(__file__, InputError, "nothing_to_learn", **values)
         if len({pair.trait for pair in learnable}) > MOST_TRAITS:
             raise InputError(f"the pairs are of more than {MOST_TRAITS:,} traits.", fix="fit several models.")
         texts = list(dict.fromkeys(text for pair in learnable for text in (pair.chosen, pair.rejected)))
@@ -147,8 +145,7 @@ class LinearPreference(PreferenceModel):
 
     def _check_fitted(self) -> None:
         if not self.heads:
-            fix = "call its fit(pairs), or load a saved one."
-            raise InputError("this preference model is not fitted.", fix=fix)
+            raise problem(__file__, InputError, "not_fitted")
 
 
 def _unlearnable(pair: PreferencePair) -> str:
@@ -209,8 +206,8 @@ def _arrays_of(kind: Literal["light", "embedding"], num_lines: int, size: int) -
 def _tfidf(arrays: Arrays, facts: LinearFacts, folder: Path) -> NGramTfidf:
     where = folder / ARRAYS_NAME
     if facts.num_features > MOST_FEATURES:
-        most = f"at most {MOST_FEATURES:,}"
-        raise ModelFileError(f"{where}: {facts.num_features:,} n-grams.", expected=most)
+        number = f"{facts.num_features:,}"
+        raise ModelFileError(f"{where}: {number} n-grams.", expected=f"at most {MOST_FEATURES:,}")
     _check_rising(arrays["hashes"], f"{where}: hashes")
     if (arrays["blocks"] > 1).any():
         raise ModelFileError(f"{where}: blocks: holds other numbers than 0 and 1.")

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from character.locale import checked_language, listed, wording
-from character.pairs.second_opinion import AgreementShare, Disagreement
-from character.preference.evaluation_records import EvaluationScope, PreferenceEvaluation, PreferenceMeasure
+from character.preference.evaluation_records import (
+    Disagreement,
+    EvaluationScope,
+    PreferenceEvaluation,
+    PreferenceMeasure,
+)
 from character.report import Example, Examples, Figures, Note, Notes, Number, Page, Section, Table
 from character.report.building import figure, pair_example, share, table
 from character.report.charts import Point, Step, dots, line
@@ -49,9 +53,7 @@ def evaluation_page(evaluation: PreferenceEvaluation, language: str = "en") -> P
     )
 
 
-def measured(
-    measure: PreferenceMeasure | AgreementShare, style: NumberStyle = "share", digits: int = 2
-) -> Number:
+def measured(measure: PreferenceMeasure, style: NumberStyle = "share", digits: int = 2) -> Number:
     """Return a figure with its interval as a page writes it."""
     return Number(measure.value, measure.low, measure.high, style, digits)
 

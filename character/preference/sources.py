@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from character.constitution import Trait
 from character.errors import InputError, UnknownNameError
-from character.files import METADATA_FILE
+from character.files import METADATA_FILE, problem
 from character.inputs import as_kind
 from character.records import PreferencePair, Record, Turn
 from character.runs.session import reading, stored_constitution
@@ -75,11 +75,7 @@ def read_pairs(path: Path | str, *, trait: str = "", with_test: bool = True) -> 
         return _of_trait(_of_run(path), trait)
     files = [path / name for name in _EXPORTED if (path / name).is_file()] if path.is_dir() else [path]
     if not files:
-        raise InputError(
-            f"{path} holds neither a run nor exported pairs.",
-            expected=f"a run folder, or one of {', '.join(_EXPORTED)} in it",
-            fix="give a run, or what `character export RUN --format trl` wrote.",
-        )
+        raise problem(__file__, InputError, "no_source", path=path, names=", ".join(_EXPORTED))
     dropped: Counter[str] = Counter()
     if not with_test and len(files) > 1 and files[-1].name == _EXPORTED[-1]:
         dropped["test_split"] = sum(1 for _ in _of_file(files.pop(), trait, Counter()))
@@ -119,8 +115,7 @@ def _of_run(folder: Path) -> PairSet:
         rollouts = (without_vetoed(rollout, vetoes, dropped) for rollout in store.rollouts())
         pairs = _distinct((pair for rollout in rollouts if rollout for pair in rollout.pairs), dropped)
     if not pairs:
-        fix = "`character status` says what was dropped and why."
-        raise InputError(f"the run {folder} has no pairs.", fix=fix)
+        raise problem(__file__, InputError, "run_without_pairs", folder=folder)
     return PairSet(
         name=folder.name,
         pairs=pairs,
@@ -208,9 +203,9 @@ def _pair(row: Mapping[str, Any], where: str, trait: str, dropped: Counter[str])
     try:
         return _record(row, turns, name, chosen[-1]["content"], rejected[-1]["content"])
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in problem["loc"]) or "the row"
-        raise _problem(where, f"{place}: {problem['msg'].removeprefix('Value error, ')}.") from None
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the row"
+        raise _problem(where, f"{place}: {first['msg'].removeprefix('Value error, ')}.") from None
 
 
 def _record(

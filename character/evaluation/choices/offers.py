@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import NamedTuple
 
+from character.config import EffectDesign
 from character.constitution import Constitution, Trait
-from character.evaluation.conditions import MODELS, PLAIN, Condition, Design
+from character.evaluation.conditions import MODELS, PLAIN, Condition
 from character.locale import report_language, wording
 from character.records import Message
 
@@ -79,6 +80,6 @@ def offers_for(
     return offers
 
 
-def choosing_conditions(design: Design) -> list[Condition]:
+def choosing_conditions(design: EffectDesign) -> list[Condition]:
     """Return who chooses: the two models that are compared, else the one that answers, without traits."""
     return [Condition(name=PLAIN)] if design == "traits" else list(MODELS)
