@@ -23,7 +23,7 @@ from character.constitution import Constitution, Trait
 from character.errors import UnknownNameError
 from character.inputs import spelled_out
 from character.locale import LANGUAGES, Language, report_language
-from character.pairs.balance import Balanced, balance_table
+from character.pairs.balance import Balanced, balance
 from character.pairs.features import FEATURES
 from character.pairs.table import PairTable, pair_table
 from character.preference import load_preference_model
@@ -205,7 +205,7 @@ def _pairs(kept: _Kept, seed: int) -> tuple[ConfoundAudit | None, tuple[MoreOf, 
     table = pair_table(kept.pairs(), kept.constitution.traits)
     if not table.ids:
         return None, (), None
-    balanced = balance_table(table, seed=seed)
+    balanced = balance(table, seed=seed)
     return audit_confounds(table, seed=seed), _sides(table), balanced.model_copy(update={"kept": ()})
 
 

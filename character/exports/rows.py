@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from character.exports.source import Source
-from character.pairs.distinct import distinct_pairs, why_no_pairs
+from character.pairs.designs import distinct_pairs, why_no_pairs
 from character.records import Message, PreferencePair
 from character.views.rows import Json, chat, reply, sides
 from character.views.rows import trl_row as trl_row

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from itertools import combinations, pairwise
 from typing import NamedTuple
 
 from character.config import PAIR_DESIGNS, PairDesign
 from character.errors import InputError, UnknownNameError
-from character.records import Candidates, Drop, Level, Message, PreferencePair, Ranking
+from character.records import Candidates, Drop, Level, Message, PreferencePair, Ranking, Rollout
 from character.text import stable_seed
 
 IN_CHARACTER: tuple[Level, ...] = ("natural", "subtle")
@@ -207,3 +208,30 @@ def _pair(
         chosen_model=chosen.model,
         rejected_model=rejected.model,
     )
+
+
+def why_no_pairs(rollout: Rollout) -> str:
+    """Return the reason why a rollout without pairs has none."""
+    if rollout.candidates is None or not rollout.candidates.items:
+        return "no_candidates"
+    if rollout.ranking is None:
+        return "not_ranked"
+    return "no_pairs" if rollout.ranking.status == "ranked" else rollout.ranking.status
+
+
+def distinct_pairs(
+    rollouts: Iterable[Rollout], skips: Counter[str]
+) -> Iterator[tuple[Message, PreferencePair]]:
+    """Yield each pair with its message; one that came twice or has equal sides is counted instead."""
+    seen: set[str] = set()
+    for rollout in rollouts:
+        if not rollout.pairs:
+            skips[why_no_pairs(rollout)] += 1
+        for pair in rollout.pairs:
+            if pair.id in seen:
+                skips["duplicate_pair"] += 1
+            elif pair.chosen.strip() == pair.rejected.strip():
+                skips["identical_sides"] += 1
+            else:
+                yield rollout.message, pair
+            seen.add(pair.id)

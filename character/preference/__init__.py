@@ -68,8 +68,8 @@ def load_preference_model(folder: Path | str, *, embedder: Embedder | None = Non
 
 
 def _light(*, length_free: bool = True) -> PreferenceModel:
+    from character.preference.encoders import NGramTfidf
     from character.preference.linear import LinearPreference
-    from character.preference.tfidf import NGramTfidf
 
     return LinearPreference(NGramTfidf(), length_free=length_free)
 

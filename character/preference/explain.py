@@ -9,10 +9,10 @@ import numpy as np
 
 from character.errors import InputError
 from character.files import problem
+from character.preference.encoders import NGramTfidf
 from character.preference.linear import LinearPreference
 from character.preference.ngrams import character_grams, prepared, word_grams, word_spans
 from character.preference.protocol import PreferenceModel, sigmoid
-from character.preference.tfidf import NGramTfidf
 from character.records import Record
 from character.statistics.arrays import Floats
 

@@ -15,7 +15,6 @@ from pydantic import Field
 from character._version import __version__
 from character.errors import InputError, ModelFileError
 from character.files import problem
-from character.preference.bradley_terry import fitting
 from character.preference.container import (
     Arrays,
     ArrayType,
@@ -27,11 +26,10 @@ from character.preference.container import (
     save_facts,
     write_arrays,
 )
-from character.preference.encoders import Embedder, Embeddings
+from character.preference.encoders import MOST_FEATURES, Embedder, Embeddings, NGramTfidf
 from character.preference.folds import message_key
-from character.preference.heads import TraitHead, fit_heads, log_lengths, pair_weight
+from character.preference.heads import TraitHead, fit_heads, fitting, log_lengths, pair_weight
 from character.preference.protocol import Judged, PreferenceModel, written_by_rehearsal
-from character.preference.tfidf import MOST_FEATURES, NGramTfidf
 from character.records import PreferencePair
 from character.statistics.arrays import Floats
 
@@ -53,7 +51,7 @@ class LinearPreference(PreferenceModel):
     mean alone. A pair counts 2p - 1, p being the ranking's probability (1 where it has none). Pairs of the
     design ``neutral`` are left out. Scores are scaled so that probabilities are calibrated on messages held
     out. ``length_free`` keeps length and format from deciding: format is not seen (``ngrams.prepared``), and
-    what grows with length on messages held out is taken off the scores (``bradley_terry.length_slope``).
+    what grows with length on messages held out is taken off the scores (``heads.length_slope``).
 
     A score is ``weights`` (1 + traits, features) times the features, less ``slopes`` (1 + traits) times the
     logarithm of the length in characters, the common line first. ``left_out`` counts the pairs that were not
