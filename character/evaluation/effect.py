@@ -16,11 +16,9 @@ from character.evaluation.conditions import contrasts_for
 from character.evaluation.planning import estimated, plan_of
 from character.evaluation.preference_judge import PreferenceJudge, with_odds
 from character.evaluation.probe import EvaluationPlan, EvaluationProgress, Probing, StoppedError
-from character.evaluation.reading import REPORT_NAME, RESPONSES_NAME
+from character.evaluation.reading import REPORT_NAME, RESPONSES_NAME, EffectResult
 from character.evaluation.records import Choice, Probed
-from character.evaluation.reporting import report_of
-from character.evaluation.result import EffectResult
-from character.evaluation.review_items import FILE_NAME, review_items
+from character.evaluation.reporting import ITEMS_NAME, report_of, review_items
 from character.files import toml_beside
 from character.inputs import spelled_out
 from character.locale import Language
@@ -177,7 +175,7 @@ async def _evaluate(plan: EvaluationPlan, out: Path) -> EffectResult:
         report = report_of(plan, probed, choices, lost, session.spent())
         contrasts = contrasts_for(plan.constitution, plan.groups, plan.design)
         items = review_items(probed, contrasts, plan.constitution)
-        session.write(FILE_NAME, json.dumps(items, ensure_ascii=False, indent=1) + "\n")
+        session.write(ITEMS_NAME, json.dumps(items, ensure_ascii=False, indent=1) + "\n")
         session.write(RESPONSES_NAME, _lines(probed))
         if choices:
             session.write(CHOICES_NAME, _lines(choices))

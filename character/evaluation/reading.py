@@ -1,4 +1,4 @@
-"""An evaluation read back from its folder: the report, and the responses with what was found in them."""
+"""An evaluation in its folder: report and responses read back, and the report written there for people."""
 
 from __future__ import annotations
 
@@ -10,12 +10,37 @@ from pydantic import ValidationError
 
 from character.constitution import Constitution
 from character.errors import MessagesError, StoreError
+from character.evaluation.page.cards import write_cards
+from character.evaluation.page.page import effect_page
 from character.evaluation.records import EffectReport, Probed
 from character.files import problem
+from character.locale import Language
 from character.messages.files import GivenMessages
-from character.records import Message, MessageBatch
+from character.records import KeptRecord, Message, MessageBatch
+from character.report import write
+from character.runs.session import reading, stored_constitution
 
 REPORT_NAME, RESPONSES_NAME = "effect.json", "responses.jsonl"
+PAGE_NAME, CARDS_NAME = "effect.html", "cards"
+
+
+class EffectResult(KeptRecord, EffectReport):
+    """The report of an evaluation in a folder, which can be written there as a page with its cards."""
+
+    def write_report(self, language: Language | None = None) -> Path:
+        """Write ``effect.html`` and the cards in this language, the constitution's where none is given.
+
+        Raises StoreError where they cannot be written.
+        """
+        path = self.folder / PAGE_NAME
+        with reading(self.folder) as store:
+            constitution = stored_constitution(store)
+        try:
+            write(effect_page(self, language), path)
+        except OSError as error:
+            raise StoreError(f"{path} cannot be written: {error.strerror or error}.") from None
+        write_cards(self, constitution, self.folder / CARDS_NAME, language)
+        return path
 
 
 def read_report(folder: Path | str) -> EffectReport:

@@ -35,8 +35,7 @@ def write_reviewed(folder: Path, language: Language | None = None) -> EffectRepo
 
     No model is called. Raises StoreError where the folder holds no finished evaluation or cannot be written.
     """
-    from character.evaluation.reading import read_report
-    from character.evaluation.result import EffectResult
+    from character.evaluation.reading import EffectResult, read_report
 
     result = EffectResult.in_folder(reviewed(read_report(folder), folder), folder)
     result.write_report(language)
