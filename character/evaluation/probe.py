@@ -35,7 +35,7 @@ from character.text import stable_seed
 T = TypeVar("T")
 Respond = Callable[..., Steps[Answered]]
 """Answers a message with these traits and this seed."""
-Judge = Callable[[Message, Sequence[str], Trait, int, Any], Steps[Gauged]]
+Judge = Callable[..., Steps[Gauged]]
 """Says how strongly a trait shows in responses to a message, with a seed and a model."""
 
 
@@ -166,7 +166,7 @@ class EvaluationSteps:
         """Return what a model chose to show."""
         return self._chooser.steps(
             *offer,
-            self._plan.config.seed,
+            seed=self._plan.config.seed,
             condition=condition.name,
             assistant_name=self._plan.constitution.assistant_name,
             lm=self._lm(condition.role),
@@ -184,9 +184,9 @@ class EvaluationSteps:
         answers = yield [Branch(self._answer(message, condition)) for condition in conditions]
         usable = [(c, a) for c, a in zip(conditions, answers, strict=True) if not a.fault]
         texts = {condition.name: answer.text for condition, answer in usable}
-        seed, lm = self._plan.config.seed, self._lm("judge")
+        asking = {"seed": self._plan.config.seed, "lm": self._lm("judge")}
         gauged: list[Gauged] = yield [
-            Branch(self._degrees(message, list(texts.values()), trait, seed, lm)) for trait in traits if texts
+            Branch(self._degrees(message, list(texts.values()), trait, **asking)) for trait in traits if texts
         ]
         compared = {} if task.pressure or not traits else (yield from self._compare(message, group, texts))
         judged: list[Gauged | Compared] = [*gauged, *compared.values()]
@@ -223,9 +223,9 @@ class EvaluationSteps:
             for contrast in contrasts_for(self._plan.constitution, [group], self._plan.design)
             if contrast.question != "within" and {contrast.condition, contrast.reference} <= texts.keys()
         ]
-        seed, lm = self._plan.config.seed, self._lm("judge")
+        asking = {"seed": self._plan.config.seed, "lm": self._lm("judge")}
         compared = yield [
-            Branch(self._coherence.steps(message, texts[each.condition], texts[each.reference], seed, lm))
+            Branch(self._coherence.steps(message, texts[each.condition], texts[each.reference], **asking))
             for each in contrasts
         ]
         return {contrast.condition: each for contrast, each in zip(contrasts, compared, strict=True)}
@@ -233,7 +233,7 @@ class EvaluationSteps:
     def _answer(self, message: Message, condition: Condition) -> Steps[Answered]:
         traits = [self._plan.constitution.trait(name) for name in condition.traits]
         seed = stable_seed(self._plan.config.seed, condition.name)
-        return self._respond(message, traits, seed, lm=self._lm(condition.role))
+        return self._respond(message, traits, seed=seed, lm=self._lm(condition.role))
 
     def _lm(self, role: str) -> Any:
         return self._lms.get(role, self._lms["default"])

@@ -35,28 +35,20 @@ class TraitChooser(RecipeModule):
         self.tell = dspy.Predict(TellTrait)
         self.max_reasks = max_reasks
 
-    def _steps(
-        self, message: Message | str, first: Trait | str, second: Trait | str, *, seed: int = 0
-    ) -> Steps[Choice]:
-        """Return what was chosen; the same seed asks the same way."""
-        return self.steps(as_message(message, None), as_trait(first), as_trait(second), seed)
-
-    forward = by_threads(_steps)
-    aforward = by_tasks(_steps)
-
     def steps(
         self,
-        message: Message,
-        first: Trait,
-        second: Trait,
-        seed: int,
+        message: Message | str,
+        first: Trait | str,
+        second: Trait | str,
         *,
+        seed: int = 0,
         condition: str = "",
         assistant_name: str = "the assistant",
         lm: Any = None,
         judge_lm: Any = None,
     ) -> Steps[Choice]:
-        """Return the logic as a generator of calls, to be run with others."""
+        """Return what was chosen; the same seed asks the same way."""
+        message, first, second = as_message(message, None), as_trait(first), as_trait(second)
         if first.name == second.name:
             raise InputError(f"found the trait {first.name!r} twice.", expected="two traits to choose from")
         seed = stable_seed(seed, condition, message.id, first.name, second.name)
@@ -83,6 +75,9 @@ class TraitChooser(RecipeModule):
         shown = None if verdict.fault else names[verdict.outputs["shown"]]
         update = {"shown": shown, "usage": reply.usage + verdict.usage, "drops": drops + lost}
         return choice.model_copy(update=update)
+
+    forward = by_threads(steps)
+    aforward = by_tasks(steps)
 
     def _ask(
         self, predict: Any, inputs: dict[str, Any], field: str, message: Message, seed: int, lm: Any
