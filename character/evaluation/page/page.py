@@ -12,17 +12,17 @@ from character.evaluation.page.writing import (
     Columns,
     compared_word,
     condition_word,
+    example_of,
     is_sure,
     number,
     shift_parts,
 )
-from character.evaluation.records import DEGREE_SCORES, EffectReport, Moved, OverdoneShare, Shift, Survival
+from character.evaluation.records import DEGREE_SCORES, EffectReport, OverdoneShare, Shift, Survival
 from character.locale import Language, listed, report_language, wording
-from character.report import Example, Examples, Figures, Notes, Number, Page, Section, Table, Text
+from character.report import Examples, Figures, Notes, Number, Page, Section, Table
 from character.report.building import figure, table
 from character.report.charts import Point, dots, heat_map, stacked
 from character.report.parts import Part
-from character.report.wording import number_text
 
 MOST_MEASURES = 40
 """Rows of what changed without a judge; every sure one is shown, however many there are."""
@@ -202,18 +202,3 @@ def _examples(report: EffectReport, language: Language) -> Iterator[Part]:
     items = tuple(example_of(moved, language) for moved in report.moved)
     if items:
         yield Examples(wording("effect.page", language)["examples"], items, num_open=2)
-
-
-def example_of(moved: Moved, language: Language) -> Example:
-    """Return a message with its two responses, to be read side by side."""
-    words, degrees = wording("effect.page", language), wording("effect.degrees", language)
-    before, after = (
-        condition_word(name, language) for name in (moved.contrast.reference, moved.contrast.condition)
-    )
-    heading = f"{moved.trait}: {number_text(Number(moved.odds, style='signed'), language)}"
-    if moved.reference_degree and moved.condition_degree:
-        first, second = degrees[moved.reference_degree], degrees[moved.condition_degree]
-        heading = words["example"].format(trait=moved.trait, before=first, after=second)
-        before, after = f"{before} · {first}", f"{after} · {second}"
-    texts = (moved.message.text, moved.reference_text, moved.condition_text)
-    return Example(heading, tuple(map(Text, (words["message"], before, after), texts)))

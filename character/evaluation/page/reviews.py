@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from character.evaluation.page.card_facts import review_part, sign_off_part
+from character.evaluation.page.cards import review_part, sign_off_part
 from character.evaluation.page.writing import number
 from character.evaluation.records import EffectReport, TraitReview
 from character.locale import Language, wording
