@@ -38,7 +38,7 @@ CHOICES_NAME = "choices.jsonl"
 
 def _described(changes: Mapping[str, tuple[Any, Any]]) -> list[str]:
     """Return in words what differs from before, each once, with values where these are no fingerprints."""
-    words, called = dict[str, None](), toml_beside(__file__, "identity")
+    words, called = dict[str, None](), toml_beside(__file__, "identity")["words"]
     for place, (before, now) in changes.items():
         name = place.partition(".")[0]
         tells = all(isinstance(value, int) or name == "design" for value in (before, now))
@@ -47,14 +47,7 @@ def _described(changes: Mapping[str, tuple[Any, Any]]) -> list[str]:
     return ["Changed: " + "; ".join(words)] if words else []
 
 
-EFFECT = FolderKind(
-    name="effect",
-    identity_key="effect",
-    noun="an evaluation",
-    otherwise="an evaluation that was asked otherwise. ",
-    expected="the same constitution, messages, models and seed as before",
-    describe=_described,
-)
+EFFECT = FolderKind(**toml_beside(__file__, "identity")["folder"], describe=_described)
 
 
 class EffectOptions(TypedDict, total=False):

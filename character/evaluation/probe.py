@@ -184,6 +184,16 @@ class EvaluationSteps:
         answers = yield [Branch(self._answer(message, condition)) for condition in conditions]
         usable = [(c, a) for c, a in zip(conditions, answers, strict=True) if not a.fault]
         texts = {condition.name: answer.text for condition, answer in usable}
+        lost = [
+            Drop(
+                stage="responses",
+                reason=answer.fault,
+                detail=f"{condition.name}: {answer.detail}",
+                message_id=message.id,
+            )
+            for condition, answer in zip(conditions, answers, strict=True)
+            if answer.fault
+        ]
         asking = {"seed": self._plan.config.seed, "lm": self._lm("judge")}
         gauged: list[Gauged] = yield [
             Branch(self._degrees(message, list(texts.values()), trait, **asking)) for trait in traits if texts
@@ -212,7 +222,7 @@ class EvaluationSteps:
                 for place, (condition, answer) in enumerate(usable)
             ),
             coherence={name: each.verdicts for name, each in compared.items() if each.verdicts},
-            drops=(*_lost(message, conditions, answers), *(drop for each in judged for drop in each.drops)),
+            drops=(*lost, *(drop for each in judged for drop in each.drops)),
             usage=sum((each.usage for each in (*answers, *judged)), Usage()),
         )
 
@@ -296,16 +306,3 @@ class Probing:
     def _check_goes_on(self) -> None:
         if self._is_stopping:
             raise StoppedError
-
-
-def _lost(message: Message, conditions: Sequence[Condition], answers: Sequence[Answered]) -> list[Drop]:
-    return [
-        Drop(
-            stage="responses",
-            reason=answer.fault,
-            detail=f"{condition.name}: {answer.detail}",
-            message_id=message.id,
-        )
-        for condition, answer in zip(conditions, answers, strict=True)
-        if answer.fault
-    ]

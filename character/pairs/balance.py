@@ -151,7 +151,7 @@ def balance(
 def _facts(table: PairTable, rows: Sequence[BalanceRow], weights: Floats) -> dict[str, Any]:
     """Return what stays, with what weight, and what it costs, by the fields of ``Balanced``."""
     unreached = [row for row in rows if not (row.reached or row.ignored)]
-    stays = np.flatnonzero(weights > 0)
+    stays, column = np.flatnonzero(weights > 0), np.array(table.traits, dtype=object)
     kept = tuple(table.ids[i] for i in stays)
     return {
         "kept": kept,
@@ -164,15 +164,10 @@ def _facts(table: PairTable, rows: Sequence[BalanceRow], weights: Floats) -> dic
         "effective_pairs": float(weights.sum() ** 2 / (weights**2).sum()),
         "unreached": tuple(row.name for row in unreached),
         "notes": tuple(_note(row) for row in unreached),
-        "traits": _traits(table, weights),
-    }
-
-
-def _traits(table: PairTable, weights: Floats) -> dict[str, tuple[float, float]]:
-    column = np.array(table.traits, dtype=object)
-    return {
-        name: (float((column == name).mean()), float(weights[column == name].sum() / weights.sum()))
-        for name in sorted(set(table.traits))
+        "traits": {
+            name: (float((column == name).mean()), float(weights[column == name].sum() / weights.sum()))
+            for name in sorted(set(table.traits))
+        },
     }
 
 

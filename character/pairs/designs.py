@@ -15,7 +15,13 @@ from character.text import stable_seed
 
 IN_CHARACTER: tuple[Level, ...] = ("natural", "subtle")
 """The levels that show the trait as it should be: the best of them is chosen where a design names levels."""
-LEVEL_DESIGNS: tuple[PairDesign, ...] = ("opposite", "overdone", "anchored", "neutral")
+_NEEDS: dict[PairDesign, str] = {
+    "opposite": "opposite, and natural or subtle",
+    "overdone": "overdone, and natural or subtle",
+    "anchored": "absent and another level",
+    "neutral": "a level twice",
+}
+LEVEL_DESIGNS = tuple(_NEEDS)
 """The designs that pair by the level a candidate was asked for; the others go by the ranking alone."""
 
 
@@ -60,7 +66,9 @@ def build_pairs(
         return (), (_drop(message, ranking.status, ranking.reason),)
     sides = list(_sides(candidates, ranking, design))
     if not sides and design in LEVEL_DESIGNS:
-        return (), (_drop(message, "level_missing", _missing(candidates, design)),)
+        levels = ", ".join(item.level or "none" for item in candidates.items)
+        detail = f"{design} needs {_NEEDS[design]}; there are {levels}"
+        return (), (_drop(message, "level_missing", detail),)
     pairs: list[PreferencePair] = []
     drops: list[Drop] = []
     limits = Limits(min_margin, min_probability)
@@ -123,17 +131,6 @@ def _sides_by_level(
         best = next((index for index in best_first if level[index] in IN_CHARACTER), None)
         if best is not None:
             yield from ((best, index) for index in best_first if level[index] == design)
-
-
-def _missing(candidates: Candidates, design: PairDesign) -> str:
-    needs = {
-        "opposite": "opposite, and natural or subtle",
-        "overdone": "overdone, and natural or subtle",
-        "anchored": "absent and another level",
-        "neutral": "a level twice",
-    }
-    levels = ", ".join(item.level or "none" for item in candidates.items)
-    return f"{design} needs {needs[design]}; there are {levels}"
 
 
 def _left_out(

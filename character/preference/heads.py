@@ -115,18 +115,17 @@ def fit_heads(
     scale = np.array([temperature, *(own.temperature for own in temperatures)])
     weights = np.array([total / len(alone), *(fit.weights for fit in fits)]) / scale[:, None]
     slopes = np.array([slope, *(fit.slope for fit in fits)]) / scale
-    heads = tuple(_head(fit, own) for fit, own in zip(fits, temperatures, strict=True))
-    return heads, weights.astype(np.float32), slopes
-
-
-def _head(fit: _Fit, temperature: _Temperature) -> TraitHead:
-    return TraitHead.model_construct(  # it is checked where it is saved
-        trait=fit.trait.name,
-        num_pairs=len(fit.trait.duels.chosen),
-        num_messages=fit.trait.num_messages,
-        prior_share=fit.share,
-        **temperature._asdict(),
+    heads = tuple(
+        TraitHead.model_construct(  # it is checked where it is saved
+            trait=fit.trait.name,
+            num_pairs=len(fit.trait.duels.chosen),
+            num_messages=fit.trait.num_messages,
+            prior_share=fit.share,
+            **own._asdict(),
+        )
+        for fit, own in zip(fits, temperatures, strict=True)
     )
+    return heads, weights.astype(np.float32), slopes
 
 
 def _fitted(trait: _Trait, alone: Floats, prior: Floats | None, length_free: bool) -> _Fit:

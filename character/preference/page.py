@@ -35,6 +35,7 @@ def evaluation_page(evaluation: PreferenceEvaluation, language: str = "en") -> P
     spoken = checked_language(language)
     words = wording("preference.page", spoken)
     model = wording("preference.models", spoken).get(evaluation.model, evaluation.model)
+    surest = tuple(disagreement_example(words, pair, "disagree") for pair in evaluation.disagreements)
     sections = (
         _first(evaluation, words, spoken),
         _rivals(evaluation, words),
@@ -42,7 +43,7 @@ def evaluation_page(evaluation: PreferenceEvaluation, language: str = "en") -> P
         _groups(evaluation, words, spoken),
         _transfer(evaluation, words) if evaluation.unseen or evaluation.specificity else None,
         _curve(evaluation, words) if evaluation.curve else None,
-        _disagreements(evaluation, words),
+        Section(words["disagreements"], words["disagreements_text"], (Examples(words["surest"], surest),)),
     )
     return Page(
         title=words["title"].format(name=evaluation.name or model),
@@ -184,12 +185,6 @@ def _curve(evaluation: PreferenceEvaluation, words: Words) -> Section:
     ]
     sizes = table(words, "messages pairs accuracy", rows)
     return Section(words["more"], words["more_text"], (chart, sizes))
-
-
-def _disagreements(evaluation: PreferenceEvaluation, words: Words) -> Section:
-    examples = tuple(disagreement_example(words, pair, "disagree") for pair in evaluation.disagreements)
-    part = Examples(words["surest"], examples)
-    return Section(words["disagreements"], words["disagreements_text"], (part,))
 
 
 def disagreement_example(words: Words, one: Disagreement, note: str) -> Example:

@@ -189,9 +189,9 @@ def _traits_beside(path: Path) -> dict[str, str]:
 def _pair(row: Mapping[str, Any], where: str, trait: str, dropped: Counter[str]) -> PreferencePair:
     chosen, rejected = (_turns(row[side], f"{where}: {side}", "assistant") for side in ("chosen", "rejected"))
     prompt = _turns(row["prompt"], f"{where}: prompt", "user") if "prompt" in row else chosen[:-1]
-    if not prompt:
-        raise _problem(where, "prompt: found none, neither in a field of its own nor before the responses.")
     turns = [turn for turn in prompt if turn["role"] != "system"]
+    if not turns:
+        raise _problem(where, "prompt: found none, neither in a field of its own nor before the responses.")
     if len(turns) < len(prompt):
         dropped["system_turn"] += len(prompt) - len(turns)
     name = row.get("trait") or trait
@@ -200,36 +200,29 @@ def _pair(row: Mapping[str, Any], where: str, trait: str, dropped: Counter[str])
     if not isinstance(name, str) or not name:
         wanted = "a trait's name in each row, or one for all (--trait NAME)"
         raise _problem(where, "trait: found none.", wanted)
-    try:
-        return _record(row, turns, name, chosen[-1]["content"], rejected[-1]["content"])
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the row"
-        raise _problem(where, f"{place}: {first['msg'].removeprefix('Value error, ')}.") from None
-
-
-def _record(
-    row: Mapping[str, Any], prompt: list[dict[str, str]], trait: str, chosen: str, rejected: str
-) -> PreferencePair:
     scored = row.get("score_chosen") is not None and row.get("score_rejected") is not None
     high, low = (row["score_chosen"], row["score_rejected"]) if scored else (1.0, 0.0)
-    turns = tuple(Turn.model_validate(turn) for turn in prompt)
-    given = {key: row[key] for key in _PASSED_ON if row.get(key) not in (None, "")}
     values = {
-        "trait": trait,
-        "message_id": fingerprint(["message", trait, [turn.content for turn in turns]]),
+        "trait": name,
+        "message_id": fingerprint(["message", name, [turn["content"] for turn in turns]]),
         "ranking_id": "",
         "kind": as_kind(row.get("kind") or row.get("type") or "question"),
-        "language": row.get("language") or detect_language(turns[-1].content),
-        "prompt": turns,
-        "chosen": chosen,
-        "rejected": rejected,
+        "language": row.get("language") or detect_language(turns[-1]["content"]),
+        "chosen": chosen[-1]["content"],
+        "rejected": rejected[-1]["content"],
         "score_chosen": high,
         "score_rejected": low,
         "margin": _margin(high, low),
         "design": "given",
+        **{key: row[key] for key in _PASSED_ON if row.get(key) not in (None, "")},
     }
-    return PreferencePair.model_validate({**values, **given})
+    try:
+        values["prompt"] = tuple(Turn.model_validate(turn) for turn in turns)
+        return PreferencePair.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the row"
+        raise _problem(where, f"{place}: {first['msg'].removeprefix('Value error, ')}.") from None
 
 
 def _margin(high: Any, low: Any) -> Any:

@@ -40,6 +40,8 @@ def effect_page(report: EffectReport, language: Language | None = None) -> Page:
         words["answered"].format(condition=condition_word(name, spoken), models=" → ".join(served))
         for name, served in report.models.items()
     ]
+    items = tuple(example_of(moved, spoken) for moved in report.moved)
+    examples = [Examples(words["examples"], items, num_open=2)] if items else []
     sections = [
         Section(words["first"], "", tuple(_first(report, spoken))),
         section("matrix", _matrix(report, spoken)),
@@ -50,7 +52,7 @@ def effect_page(report: EffectReport, language: Language | None = None) -> Page:
         revealed_section(report, spoken),
         section("measures", _measures(report, spoken)),
         reviews_section(report, spoken),
-        section("examples", _examples(report, spoken), "" if report.judged else "examples_text_unjudged"),
+        section("examples", examples, "" if report.judged else "examples_text_unjudged"),
     ]
     return Page(
         title=words["title"].format(name=report.constitution),
@@ -196,9 +198,3 @@ def _measures(report: EffectReport, language: Language) -> Iterator[Part]:
     note = words["measures_cut"].format(**counts) if len(rows) < len(report.measures) else ""
     if rows:
         yield Table(tuple(words[name] for name in columns), rows, note=note)
-
-
-def _examples(report: EffectReport, language: Language) -> Iterator[Part]:
-    items = tuple(example_of(moved, language) for moved in report.moved)
-    if items:
-        yield Examples(wording("effect.page", language)["examples"], items, num_open=2)
