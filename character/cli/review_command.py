@@ -43,7 +43,7 @@ def command(folder: Path, reviewer: str, language: Any, as_json: bool, **flags: 
 
 def _report(folder: Path, language: Any, as_json: bool) -> None:
     from character.evaluation.page.cards import sign_off_part
-    from character.evaluation.page.reviews import review_notes
+    from character.evaluation.page.page import review_notes
     from character.review.reporting import write_reviewed
 
     report = write_reviewed(folder, language)

@@ -41,6 +41,8 @@ def report_of(
     pressed = pressed_contrasts(constitution, plan.groups, design, pressures)
     dropped = (*(each.drops for each in probed), *(each.drops for each in choices))
     drops = [*lost, *(drop for each in dropped for drop in each if not drop.recovered)]
+    roles = ("responses", "judge") if plan.config.effect.judged else ("responses",)
+    backends = [*(plan.config.backend(role) for role in roles), *plan.models.values()]
     return EffectReport(
         constitution=constitution.name,
         fingerprint=constitution.fingerprint,
@@ -65,7 +67,7 @@ def report_of(
         moved=tuple(shifts.most_moved(probed, contrasts)),
         dropped=dict(Counter(drop.reason for drop in drops).most_common()),
         usage=usage,
-        rehearsal=_is_rehearsal(plan),
+        rehearsal=any(each.kind == "rehearsal" or is_rehearsal_model(each.model) for each in backends),
     )
 
 
@@ -84,12 +86,6 @@ def _answered(
         others = sorted(name for name in names if name and name.rpartition("/")[2] != bare)
         answered[condition] = (asked, *others)
     return answered
-
-
-def _is_rehearsal(plan: EvaluationPlan) -> bool:
-    roles = ("responses", "judge") if plan.config.effect.judged else ("responses",)
-    backends = [*(plan.config.backend(role) for role in roles), *plan.models.values()]
-    return any(backend.kind == "rehearsal" or is_rehearsal_model(backend.model) for backend in backends)
 
 
 def review_items(

@@ -110,6 +110,7 @@ def describe(
     model: PreferenceModel, held: Held, traits: Sequence[HasWords], seed: int, others: Columns | None = None
 ) -> PreferenceEvaluation:
     """Return the figures of what was predicted; ``others`` are further predictions for the pairs, by name."""
+    compared = ~np.isnan(held.specific)
     return PreferenceEvaluation(
         model=model.kind,
         how="",
@@ -121,7 +122,11 @@ def describe(
         reliability=reliability_of(held.predicted, seed),
         rivals=_rivals(held, traits, seed, others or {}),
         judge=_judge(held, seed),
-        specificity=_specificity(held, seed),
+        specificity={
+            trait: _mean_where(rows & compared, held.specific, held, seed)
+            for trait, rows in rows_by("trait", held.pairs).items()
+            if (rows & compared).any()
+        },
         disagreements=most_certain(held.pairs, held.probability, NUM_DISAGREEMENTS),
     )
 
@@ -219,15 +224,6 @@ def _meant(pair: PreferencePair) -> int:
     if pair.chosen_level is None or pair.rejected_level is None:
         return 0
     return (pair.chosen_level in IN_CHARACTER) - (pair.rejected_level in IN_CHARACTER)
-
-
-def _specificity(held: Held, seed: int) -> dict[str, PreferenceMeasure]:
-    compared = ~np.isnan(held.specific)
-    return {
-        trait: _mean_where(rows & compared, held.specific, held, seed)
-        for trait, rows in rows_by("trait", held.pairs).items()
-        if (rows & compared).any()
-    }
 
 
 def _mean_where(rows: NDArray[np.bool_], values: Floats, held: Held, seed: int) -> PreferenceMeasure:

@@ -140,18 +140,15 @@ def _groups(evaluation: PreferenceEvaluation, words: Words, language: str) -> Se
         called = wording(_GROUPS[field], language) if field in _GROUPS else {}
         scopes = {called.get(name, name): scope for name, scope in groups.items()}
         if len(scopes) > 1 or field == "trait":
-            parts += [_dots(words[field], scopes, words), _table(scopes, words[field], words)]
+            points = [
+                Point(name, measure.value, measure.low, measure.high, group)
+                for name, scope in scopes.items()
+                for group, measure in ((words["all"], scope.accuracy), (words["shorter_side"], scope.shorter))
+            ]
+            names = (words[field], words["accuracy"], words["pairs"])
+            chart = dots(words[field], points, names=names, percent=True, domain=(0.0, 1.0), reference=0.5)
+            parts += [chart, _table(scopes, words[field], words)]
     return Section(words["groups"], "", tuple(parts))
-
-
-def _dots(title: str, scopes: dict[str, EvaluationScope], words: Words) -> Part:
-    points = [
-        Point(name, measure.value, measure.low, measure.high, group)
-        for name, scope in scopes.items()
-        for group, measure in ((words["all"], scope.accuracy), (words["shorter_side"], scope.shorter))
-    ]
-    names = (title, words["accuracy"], words["pairs"])
-    return dots(title, points, names=names, percent=True, domain=(0.0, 1.0), reference=0.5)
 
 
 def _table(scopes: dict[str, EvaluationScope], title: str, words: Words) -> Table:

@@ -202,6 +202,7 @@ def _pair(row: Mapping[str, Any], where: str, trait: str, dropped: Counter[str])
         raise _problem(where, "trait: found none.", wanted)
     scored = row.get("score_chosen") is not None and row.get("score_rejected") is not None
     high, low = (row["score_chosen"], row["score_rejected"]) if scored else (1.0, 0.0)
+    are_numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (high, low))
     values = {
         "trait": name,
         "message_id": fingerprint(["message", name, [turn["content"] for turn in turns]]),
@@ -212,7 +213,7 @@ def _pair(row: Mapping[str, Any], where: str, trait: str, dropped: Counter[str])
         "rejected": rejected[-1]["content"],
         "score_chosen": high,
         "score_rejected": low,
-        "margin": _margin(high, low),
+        "margin": round(high - low, 6) if are_numbers else high,  # what is none the record refuses
         "design": "given",
         **{key: row[key] for key in _PASSED_ON if row.get(key) not in (None, "")},
     }
@@ -223,12 +224,6 @@ def _pair(row: Mapping[str, Any], where: str, trait: str, dropped: Counter[str])
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the row"
         raise _problem(where, f"{place}: {first['msg'].removeprefix('Value error, ')}.") from None
-
-
-def _margin(high: Any, low: Any) -> Any:
-    """Return the difference of two scores; what is no number is for the record to refuse."""
-    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (high, low))
-    return round(high - low, 6) if numbers else high
 
 
 def _turns(given: Any, where: str, last: str) -> list[dict[str, str]]:

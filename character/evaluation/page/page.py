@@ -75,7 +75,7 @@ def _first(report: EffectReport, language: Language) -> Iterator[Part]:
         name: Number(count, style="count") for name, count in counts.items() if count or name != "neutral"
     }
     yield Figures(tuple(figure(words, name, count) for name, count in shown.items()))
-    yield Notes((*_review_notes(report, language), *findings(report, language)))
+    yield Notes((*review_notes(report, language), *findings(report, language)))
 
 
 def _matrix(report: EffectReport, language: Language) -> Iterator[Part]:
@@ -218,7 +218,7 @@ def _reviews_section(report: EffectReport, language: Language) -> Section:
     return Section(words["reviews"], wording("effect.reviews", language)["text"], tuple(parts))
 
 
-def _review_notes(report: EffectReport, language: str) -> Iterator[Note]:
+def review_notes(report: EffectReport, language: str) -> Iterator[Note]:
     """Yield the traits that a reviewer vetoed or refused to sign off."""
     words, refused = wording("effect.reviews", language), wording("effect.card", language)["refused"]
     for each in report.reviews:
