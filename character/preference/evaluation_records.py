@@ -55,7 +55,7 @@ class Rival(Record):
     """Another way of telling chosen from rejected, on the same pairs.
 
     ``name`` is ``longer`` or ``shorter`` (the longer, or shorter, side wins), ``confounds`` (a classifier of
-    surface features alone, see ``audit.confound_classifier``), or ``length_free`` and ``length_used`` (the
+    surface features alone, see ``pairs.confound_classifier``), or ``length_free`` and ``length_used`` (the
     same model with the other setting). ``gain`` is the accuracy of the model minus the rival's, pair by pair.
     """
 
