@@ -11,8 +11,7 @@ from character.backends.drivers import Branch, ModuleCall, Steps, adrive, aparal
 from character.backends.own_steps import STEP_FAULTS, FailureWatch
 from character.config import BackendConfig, Config, EffectDesign
 from character.constitution import Constitution, Trait
-from character.evaluation.choices.chooser import TraitChooser
-from character.evaluation.choices.offers import Offer, choosing_conditions, offers_for
+from character.evaluation.choices.chooser import Offer, TraitChooser, choosing_conditions, offers_for
 from character.evaluation.conditions import Condition, conditions_for, contrasts_for
 from character.evaluation.judges.coherence import CoherenceJudge, Compared
 from character.evaluation.judges.custom import answered_by, gauged_by
