@@ -17,6 +17,10 @@ _COMMON_PAIRS = frozenset(CHINESE["common_pairs"])
 _WORD = re.compile(r"[a-z\u00c0-\u024f]+(?:'[a-z]+)?")
 _HAN_RUN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
 _FUNCTION_RUN = re.compile(f"[{''.join(CHINESE['function_characters'])}]+")
+_SUFFIXES = (
+    "ability", "fulness", "osity", "ously", "iness", "ness", "ments", "ment", "fully", "ingly", "ings", "ous",
+    "ing", "edly", "ied", "ies", "ful", "ily", "ly", "ed", "es", "ce", "cy", "s", "t", "y", "e",
+)  # fmt: skip
 
 
 class HasWords(Protocol):
@@ -51,7 +55,7 @@ def stem(word: str) -> str:
     Rough on purpose: ``patience``, ``patient`` and ``patiently`` must meet, and no more than that.
     """
     for _ in range(2):
-        ending = next((s for s in ENGLISH["endings"] if word.endswith(s) and len(word) - len(s) >= 4), "")
+        ending = next((s for s in _SUFFIXES if word.endswith(s) and len(word) - len(s) >= 4), "")
         word = word.removesuffix(ending)
     return f"{word[:-3]}or" if word.endswith("our") else word
 
