@@ -72,8 +72,8 @@ if TYPE_CHECKING:
     from character.evaluation.judges.degrees import Gauge as Gauge
     from character.evaluation.judges.responder import CharacterResponder as CharacterResponder
     from character.evaluation.preference_judge import PreferenceJudge as PreferenceJudge
+    from character.evaluation.reading import EffectResult as EffectResult
     from character.evaluation.records import EffectReport as EffectReport
-    from character.evaluation.result import EffectResult as EffectResult
     from character.exports import ExportData as ExportData
     from character.exports import ExportReport as ExportReport
     from character.exports import Split as Split

@@ -24,12 +24,12 @@ from character.constitution import Constitution, Trait
 from character.errors import UnknownNameError
 from character.inputs import spelled_out
 from character.locale import LANGUAGES, Language, report_language
-from character.pairs.balance import Balanced, balance_table
+from character.pairs.balance import Balanced, balance
 from character.pairs.features import FEATURES
-from character.pairs.second_opinion import SecondOpinion, second_opinion
 from character.pairs.table import PairTable, pair_table
 from character.preference import load_preference_model
-from character.preference.folds import message_key
+from character.preference.evaluation_records import SecondOpinion
+from character.preference.measures import second_opinion
 from character.preference.protocol import PreferenceModel, asked_about
 from character.records import KeptRecord, Message, PreferencePair, Rollout
 from character.report import html_path, write_page
@@ -114,14 +114,7 @@ def _asking(preference: PreferenceModel | Path | str | None, seed: int) -> Ask |
 
     def ask(pairs: Sequence[PreferencePair], traits: Sequence[Trait]) -> SecondOpinion:
         asked = asked_about(model, (pair.trait for pair in pairs), traits, where=where)
-        opinion = second_opinion(
-            pairs,
-            asked.model.preferences,
-            model=model.kind,
-            is_seen=lambda pair: message_key(pair) in model.seen_messages,
-            seed=seed,
-        )
-        return opinion.model_copy(update={"not_fitted": asked.not_fitted, "rehearsal": model.rehearsal})
+        return second_opinion(asked, pairs, seed=seed)
 
     return ask
 
@@ -217,7 +210,7 @@ def _pairs(kept: _Kept, seed: int) -> tuple[ConfoundAudit | None, tuple[MoreOf, 
     table = pair_table(kept.pairs(), kept.constitution.traits)
     if not table.ids:
         return None, (), None
-    balanced = balance_table(table, seed=seed)
+    balanced = balance(table, seed=seed)
     return audit_confounds(table, seed=seed), _sides(table), balanced.model_copy(update={"kept": ()})
 
 

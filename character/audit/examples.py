@@ -10,7 +10,7 @@ from operator import itemgetter
 from character.audit.confounds import ConfoundAudit, without_twins
 from character.pairs.feature_words import HasWords, TraitWords, WordsByTrait
 from character.pairs.features import FEATURES, MeasuredText, opener
-from character.pairs.second_opinion import shown
+from character.preference.evaluation_records import shown
 from character.records import PreferencePair, Ranking, Record, Rollout
 
 NUM_RANKINGS, NUM_SET_ASIDE, NUM_CONFOUNDS = 5, 3, 3

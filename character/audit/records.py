@@ -14,7 +14,7 @@ from character.audit.messages.records import MessageAudit
 from character.audit.rankings import RankingAudit
 from character.locale import Language
 from character.pairs.balance import Balanced
-from character.pairs.second_opinion import SecondOpinion
+from character.preference.evaluation_records import SecondOpinion
 from character.records import Record
 
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 def fit(pairs: Path, out: Path, trait: str, length_free: bool, seed: int, as_json: bool) -> None:
     from dataclasses import replace
 
+    from character.preference.encoders import NGramTfidf
     from character.preference.linear import LinearPreference
     from character.preference.sources import read_pairs
-    from character.preference.tfidf import NGramTfidf
 
     _check_out(out)
     data = read_pairs(pairs, trait=trait, with_test=False)

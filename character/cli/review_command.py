@@ -42,8 +42,8 @@ def command(folder: Path, reviewer: str, language: Any, as_json: bool, **flags: 
 
 
 def _report(folder: Path, language: Any, as_json: bool) -> None:
-    from character.evaluation.page.card_facts import sign_off_part
-    from character.evaluation.page.reviews import review_notes
+    from character.evaluation.page.cards import sign_off_part
+    from character.evaluation.page.page import review_notes
     from character.review.effect_reviews import write_reviewed
 
     report = write_reviewed(folder, language)

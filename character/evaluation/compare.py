@@ -13,6 +13,7 @@ from character.evaluation.figures import adjusted, figure_of, mean_figure
 from character.evaluation.reading import read_effect
 from character.evaluation.records import EffectFigure, EffectReport, OpinionShift, Probed, Shift
 from character.evaluation.shifts import apart_by_message, degrees_apart, odds_apart
+from character.files import problem
 from character.records import Record
 from character.statistics.intervals import difference_interval
 from character.statistics.significance import permutation_p_value
@@ -70,20 +71,12 @@ def compare(first: Path | str, second: Path | str, *, seed: int = 0) -> EffectCo
     (before, probed_before), (after, probed_after) = read_effect(first), read_effect(second)
     if before.judged != after.judged:
         alone = second if before.judged else first
-        raise StoreError(
-            f"{alone} was measured without a judge and the other one with, "
-            "so that one has log-odds and the other degrees.",
-            expected="two evaluations measured alike",
-            fix=f"measure {alone} again without --no-judge: no response is paid twice.",
-        )
+        raise problem(__file__, "measured_apart", StoreError, folder=alone)
     theirs = {(shift.contrast, shift.trait) for shift in _shifts(after)}
     shared = [shift for shift in _shifts(before) if (shift.contrast, shift.trait) in theirs]
     if not shared:
-        raise StoreError(
-            f"{first} ({', '.join(before.traits)}) and {second} ({', '.join(after.traits)}) "
-            "have no effect in common.",
-            expected="two evaluations of traits with the same names, under the same conditions",
-        )
+        named = [f"{one} ({', '.join(its.traits)})" for one, its in ((first, before), (second, after))]
+        raise problem(__file__, "nothing_in_common", StoreError, first=named[0], second=named[1])
     changes = [_change(shift, probed_before, probed_after, seed) for shift in shared]
     both = [trait for trait in before.traits if trait in after.traits]
     reworded = tuple(trait for trait in both if before.worded.get(trait) != after.worded.get(trait))

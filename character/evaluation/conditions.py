@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
+from character.config import EffectDesign
 from character.constitution import Constitution
 from character.records import Record
 
@@ -13,10 +14,6 @@ QUESTIONS = ("alone", "within", "character", "models")
 """What comparisons answer, where nothing presses; see ``Contrast``."""
 INTENDED = ("alone", "within", "models")
 """Of these, what is asked of one trait and its own messages."""
-Design = Literal["traits", "models", "both"]
-"""Whether traits are put into the prompt, two models are compared without any, or both."""
-
-
 Question = Literal["alone", "within", "character", "models", "pressed"]
 
 
@@ -61,7 +58,7 @@ def without(name: str) -> str:
 
 
 def conditions_for(
-    constitution: Constitution, group: str, design: Design = "traits", *, is_pressed: bool = False
+    constitution: Constitution, group: str, design: EffectDesign = "traits", *, is_pressed: bool = False
 ) -> list[Condition]:
     """Return the conditions that a message is answered under: of a trait's group, or of the neutral one ("").
 
@@ -82,7 +79,7 @@ def conditions_for(
     return [condition for condition in conditions if condition.name in names]
 
 
-def contrasts_for(constitution: Constitution, groups: Sequence[str], design: Design) -> list[Contrast]:
+def contrasts_for(constitution: Constitution, groups: Sequence[str], design: EffectDesign) -> list[Contrast]:
     """Return what is compared with what, over all groups of messages."""
     with_traits, with_models = design != "models", design != "traits"
     has_others = len(constitution.traits) > 1
@@ -108,7 +105,7 @@ def own_effects(contrasts: Iterable[Contrast]) -> Iterator[Contrast]:
 
 
 def pressed_contrasts(
-    constitution: Constitution, groups: Sequence[str], design: Design, pressures: Sequence[str]
+    constitution: Constitution, groups: Sequence[str], design: EffectDesign, pressures: Sequence[str]
 ) -> list[Contrast]:
     """Return the intended effects again, under each pressure."""
     return [

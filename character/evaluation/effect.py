@@ -16,11 +16,10 @@ from character.evaluation.conditions import contrasts_for
 from character.evaluation.planning import estimated, plan_of
 from character.evaluation.preference_judge import PreferenceJudge, with_odds
 from character.evaluation.probe import EvaluationPlan, EvaluationProgress, Probing, StoppedError
-from character.evaluation.reading import REPORT_NAME, RESPONSES_NAME
+from character.evaluation.reading import REPORT_NAME, RESPONSES_NAME, EffectResult
 from character.evaluation.records import Choice, Probed
-from character.evaluation.reporting import report_of
-from character.evaluation.result import EffectResult
-from character.evaluation.review_items import FILE_NAME, review_items
+from character.evaluation.reporting import ITEMS_NAME, report_of, review_items
+from character.files import toml_beside
 from character.inputs import spelled_out
 from character.locale import Language
 from character.messages.files import MessageSource
@@ -34,43 +33,21 @@ from character.runs.progress import ProgressCallback, reporting
 from character.runs.session import FolderKind, Session
 from character.text import stable_seed
 
-_IDENTITY_WORDS = {
-    "constitution": "the constitution",
-    "messages": "messages (--messages, --messages-per-trait)",
-    "neutral_messages": "everyday messages (--neutral)",
-    "pressed_messages": "messages under pressure (--pressed)",
-    "choices": "choices (--choices) or their prompts",
-    "unlike": "what messages must not repeat (--held-out-from)",
-    "seed": "the seed",
-    "responder": "the responder",
-    "gauge": "the judge's module",
-    "design": "what is compared (--base, --tuned, --with-traits)",
-    "yardstick": "the words that traits are judged in (--yardstick)",
-    "models": "the models",
-    "prompts": "the prompts, which another version of this package has",
-}
 CHOICES_NAME = "choices.jsonl"
 
 
 def _described(changes: Mapping[str, tuple[Any, Any]]) -> list[str]:
     """Return in words what differs from before, each once, with values where these are no fingerprints."""
-    words: dict[str, None] = {}
+    words, called = dict[str, None](), toml_beside(__file__, "identity")["words"]
     for place, (before, now) in changes.items():
         name = place.partition(".")[0]
         tells = all(isinstance(value, int) or name == "design" for value in (before, now))
         values = f", {before} before, {now} now" if tells else ""
-        words[_IDENTITY_WORDS.get(name, name) + values] = None
+        words[called.get(name, name) + values] = None
     return ["Changed: " + "; ".join(words)] if words else []
 
 
-EFFECT = FolderKind(
-    name="effect",
-    identity_key="effect",
-    noun="an evaluation",
-    otherwise="an evaluation that was asked otherwise. ",
-    expected="the same constitution, messages, models and seed as before",
-    describe=_described,
-)
+EFFECT = FolderKind(**toml_beside(__file__, "identity")["folder"], describe=_described)
 
 
 class EffectOptions(TypedDict, total=False):
@@ -191,7 +168,7 @@ async def _evaluate(plan: EvaluationPlan, out: Path) -> EffectResult:
         report = report_of(plan, probed, choices, lost, session.spent())
         contrasts = contrasts_for(plan.constitution, plan.groups, plan.design)
         items = review_items(probed, contrasts, plan.constitution)
-        session.write(FILE_NAME, json.dumps(items, ensure_ascii=False, indent=1) + "\n")
+        session.write(ITEMS_NAME, json.dumps(items, ensure_ascii=False, indent=1) + "\n")
         session.write(RESPONSES_NAME, _lines(probed))
         if choices:
             session.write(CHOICES_NAME, _lines(choices))
@@ -216,14 +193,15 @@ async def _probed(plan: EvaluationPlan, session: Session) -> tuple[list[Probed],
 def _identity(plan: EvaluationPlan) -> dict[str, Any]:
     own = {"responder": plan.responder, "gauge": plan.gauge}
     asked = {role: plan.config.backend(role) for role in ("messages", "responses", "judge")}
+    section = plan.config.effect
     return {
         "constitution": plan.constitution.fingerprint,
-        "messages": plan.given.fingerprint if plan.given else plan.messages_per_trait,
-        "neutral_messages": plan.neutral_messages,
-        "pressed_messages": plan.pressed_messages,
+        "messages": plan.given.fingerprint if plan.given else section.messages_per_trait,
+        "neutral_messages": section.neutral_messages,
+        "pressed_messages": section.pressed_messages,
         **{name: program_identity(module) for name, module in own.items() if module is not None},
         **({"yardstick": plan.yardstick.fingerprint} if plan.yardstick else {}),
-        **({"choices": [plan.choices, prompts_of_choices()]} if plan.choices else {}),
+        **({"choices": [section.choices, prompts_of_choices()]} if section.choices else {}),
         "unlike": stable_seed(*plan.unlike),
         "design": plan.design,
         "seed": plan.config.seed,

@@ -10,11 +10,12 @@ from character.backends.measuring import Estimate, Meter, alike, mean_message, u
 from character.backends.own_models import with_configured_lm
 from character.config import COMPARED, ConfigSource, EffectConfig, as_config, with_section
 from character.constitution import Constitution
-from character.errors import ConfigError, InputError
+from character.errors import ConfigError
 from character.evaluation.preference_judge import PreferenceJudge
 from character.evaluation.probe import EvaluationPlan, EvaluationSteps
 from character.evaluation.reading import messages_of
 from character.evaluation.ready_messages import everyday_messages
+from character.files import problem
 from character.inputs import as_constitution
 from character.messages.files import MessageSource, as_source
 from character.preference import load_preference_model
@@ -25,8 +26,6 @@ from character.runs.session import reading, stored_constitution
 _MADE_HERE = {"preference", "yardstick", "held_out_from"}
 """Options that may be more in Python than the text that the configuration holds."""
 _HANDED_ON = ("responder", "gauge", "on_progress")
-_AS_CONFIGURED = {"messages_per_trait", "neutral_messages", "pressed_messages", "choices", "judged"}
-"""What the plan has from the configuration as it stands."""
 
 
 def plan_of(
@@ -53,7 +52,6 @@ def plan_of(
         yardstick=None if yardstick is None else _yardstick(yardstick),
         models=models,
         preference=_preference(options.get("preference") or section.preference, constitution),
-        **section.model_dump(include=_AS_CONFIGURED),
         **{name: options[name] for name in _HANDED_ON if options.get(name) is not None},
     )
     _check(plan)
@@ -73,7 +71,7 @@ def estimated(plan: EvaluationPlan) -> Estimate:
         task = tasks[0]._replace(message=mean_message([each.message for each in tasks]))
         meter.drive(steps.probed(task), times=len(tasks))
     stages = {"messages": "messages", "responses": "responses", "judging": "gauging"}
-    if plan.choices:
+    if plan.config.effect.choices:
         stages["choices"] = "choices"
         neutral = everyday_messages(plan.constitution.language, 1)[0], ""
         offered = steps.offers([neutral])
@@ -84,37 +82,22 @@ def estimated(plan: EvaluationPlan) -> Estimate:
 
 def _check(plan: EvaluationPlan) -> None:
     if (plan.design != "traits") != (set(plan.models) == set(COMPARED)):
-        raise InputError(
-            f"found the models {', '.join(plan.models) or 'none'} for the design {plan.design!r}.",
-            expected="base and tuned for the designs models and both, none for traits",
-        )
-    if plan.choices and not plan.neutral_messages:
-        raise InputError(
-            f"{plan.choices} choices are asked for without neutral messages.",
-            expected="neutral messages, which call for neither of two traits",
-            fix="leave neutral_messages (--neutral) at 1 or more.",
-        )
-    if plan.judged:
-        return
-    if plan.preference is None or plan.choices or plan.pressed_messages:
-        raise InputError(
-            "found no preference model to stand in for the judge."
-            if plan.preference is None
-            else f"found {plan.choices} choices and {plan.pressed_messages} messages under pressure, "
-            "and no judge to look at them.",
-            expected="a preference model (--preference), and neither choices nor pressure, "
-            "where no judge is called",
-        )
+        names = ", ".join(plan.models) or "none"
+        raise problem(__file__, "other_models", models=names, design=plan.design)
+    asked = plan.config.effect
+    if asked.choices and not asked.neutral_messages:
+        raise problem(__file__, "only_called_for", choices=asked.choices)
+    if not asked.judged and plan.preference is None:
+        raise problem(__file__, "no_stand_in")
+    if not asked.judged and (asked.choices or asked.pressed_messages):
+        counts = {"choices": asked.choices, "pressed": asked.pressed_messages}
+        raise problem(__file__, "no_judge", **counts)
 
 
 def _messages(given: Any, constitution: Constitution, *, generated_without: bool) -> MessageSource | None:
     """Return given messages, or those of an evaluation's folder; None where they are to be generated."""
     if given is not None and generated_without:
-        raise ConfigError(
-            "found --held-out-from beside --messages.",
-            expected="one of them: --held-out-from keeps generated messages apart from a run's, "
-            "and given ones are not generated",
-        )
+        raise problem(__file__, "given_and_held_out", ConfigError)
     if isinstance(given, str | Path) and Path(given).is_dir():
         return messages_of(Path(given), constitution)
     return as_source(given, constitution)

@@ -9,11 +9,10 @@ from typing import Any, NamedTuple, TypeVar
 
 from character.backends.drivers import Branch, ModuleCall, Steps, adrive, aparallel
 from character.backends.own_steps import STEP_FAULTS, FailureWatch
-from character.config import BackendConfig, Config
+from character.config import BackendConfig, Config, EffectDesign
 from character.constitution import Constitution, Trait
-from character.evaluation.choices.chooser import TraitChooser
-from character.evaluation.choices.offers import Offer, choosing_conditions, offers_for
-from character.evaluation.conditions import Condition, Design, conditions_for, contrasts_for
+from character.evaluation.choices.chooser import Offer, TraitChooser, choosing_conditions, offers_for
+from character.evaluation.conditions import Condition, conditions_for, contrasts_for
 from character.evaluation.judges.coherence import CoherenceJudge, Compared
 from character.evaluation.judges.custom import answered_by, gauged_by
 from character.evaluation.judges.degrees import Gauge, Gauged
@@ -35,7 +34,7 @@ from character.text import stable_seed
 T = TypeVar("T")
 Respond = Callable[..., Steps[Answered]]
 """Answers a message with these traits and this seed."""
-Judge = Callable[[Message, Sequence[str], Trait, int, Any], Steps[Gauged]]
+Judge = Callable[..., Steps[Gauged]]
 """Says how strongly a trait shows in responses to a message, with a seed and a model."""
 
 
@@ -57,14 +56,9 @@ class EvaluationPlan:
 
     constitution: Constitution
     config: Config
-    design: Design
+    design: EffectDesign
     given: MessageSource | None = None
-    messages_per_trait: int = 16
-    neutral_messages: int = 16
-    pressed_messages: int = 0
-    choices: int = 0
     unlike: tuple[str, ...] = ()
-    judged: bool = True
     yardstick: Constitution | None = None
     models: Mapping[str, BackendConfig] = field(default_factory=dict)
     preference: PreferenceJudge | None = None
@@ -81,7 +75,7 @@ class EvaluationPlan:
     def groups(self) -> list[str]:
         """The groups of messages: one per trait, and "" for the neutral ones."""
         names = [trait.name for trait in self.constitution.traits]
-        return [*names, ""] if self.neutral_messages else names
+        return [*names, ""] if self.config.effect.neutral_messages else names
 
 
 class StoppedError(Exception):
@@ -125,7 +119,7 @@ class EvaluationSteps:
             distinct = {message.id: message for message in plan.given.messages(trait.name)}
             return MessageBatch(messages=tuple(distinct.values()), drops=plan.given.drops(trait.name))
         kinds = plan.config.messages.kinds
-        share, rest = divmod(plan.messages_per_trait, len(kinds))
+        share, rest = divmod(plan.config.effect.messages_per_trait, len(kinds))
         messages: list[Message] = []
         drops: list[Drop] = []
         for number, kind in enumerate(kinds):
@@ -154,24 +148,24 @@ class EvaluationSteps:
             short = [message for message in batch.messages if len(message.turns) == 1]
             pressed += [
                 ProbeTask(message, trait.name, pressure)
-                for message in short[: plan.pressed_messages]
+                for message in short[: plan.config.effect.pressed_messages]
                 for pressure in PRESSURES
             ]
-        everyday = everyday_messages(constitution.language, plan.neutral_messages)
+        everyday = everyday_messages(constitution.language, plan.config.effect.neutral_messages)
         return [*calm, *(ProbeTask(message, "") for message in everyday), *pressed]
 
     def offers(self, messages: Sequence[tuple[Message, str]]) -> list[tuple[Offer, Condition]]:
         """Return what each model may choose from: the same pairs of traits on the same messages."""
         plan = self._plan
         seed = stable_seed(plan.config.seed, "offers")
-        offers = offers_for(plan.constitution, messages, plan.choices, seed)
+        offers = offers_for(plan.constitution, messages, plan.config.effect.choices, seed)
         return [(offer, condition) for condition in choosing_conditions(plan.design) for offer in offers]
 
     def choice(self, offer: Offer, condition: Condition) -> Steps[Choice]:
         """Return what a model chose to show."""
         return self._chooser.steps(
             *offer,
-            self._plan.config.seed,
+            seed=self._plan.config.seed,
             condition=condition.name,
             assistant_name=self._plan.constitution.assistant_name,
             lm=self._lm(condition.role),
@@ -185,13 +179,23 @@ class EvaluationSteps:
         is_pressed = task.pressure is not None
         conditions = conditions_for(constitution, group, self._plan.design, is_pressed=is_pressed)
         traits = [constitution.trait(group)] if task.pressure else list(constitution.traits)
-        traits = [self._plan.judged_as(trait) for trait in traits] if self._plan.judged else []
+        traits = [self._plan.judged_as(trait) for trait in traits] if self._plan.config.effect.judged else []
         answers = yield [Branch(self._answer(message, condition)) for condition in conditions]
         usable = [(c, a) for c, a in zip(conditions, answers, strict=True) if not a.fault]
         texts = {condition.name: answer.text for condition, answer in usable}
-        seed, lm = self._plan.config.seed, self._lm("judge")
+        lost = [
+            Drop(
+                stage="responses",
+                reason=answer.fault,
+                detail=f"{condition.name}: {answer.detail}",
+                message_id=message.id,
+            )
+            for condition, answer in zip(conditions, answers, strict=True)
+            if answer.fault
+        ]
+        asking = {"seed": self._plan.config.seed, "lm": self._lm("judge")}
         gauged: list[Gauged] = yield [
-            Branch(self._degrees(message, list(texts.values()), trait, seed, lm)) for trait in traits if texts
+            Branch(self._degrees(message, list(texts.values()), trait, **asking)) for trait in traits if texts
         ]
         compared = {} if task.pressure or not traits else (yield from self._compare(message, group, texts))
         judged: list[Gauged | Compared] = [*gauged, *compared.values()]
@@ -217,7 +221,7 @@ class EvaluationSteps:
                 for place, (condition, answer) in enumerate(usable)
             ),
             coherence={name: each.verdicts for name, each in compared.items() if each.verdicts},
-            drops=(*_lost(message, conditions, answers), *(drop for each in judged for drop in each.drops)),
+            drops=(*lost, *(drop for each in judged for drop in each.drops)),
             usage=sum((each.usage for each in (*answers, *judged)), Usage()),
         )
 
@@ -228,9 +232,9 @@ class EvaluationSteps:
             for contrast in contrasts_for(self._plan.constitution, [group], self._plan.design)
             if contrast.question != "within" and {contrast.condition, contrast.reference} <= texts.keys()
         ]
-        seed, lm = self._plan.config.seed, self._lm("judge")
+        asking = {"seed": self._plan.config.seed, "lm": self._lm("judge")}
         compared = yield [
-            Branch(self._coherence.steps(message, texts[each.condition], texts[each.reference], seed, lm))
+            Branch(self._coherence.steps(message, texts[each.condition], texts[each.reference], **asking))
             for each in contrasts
         ]
         return {contrast.condition: each for contrast, each in zip(contrasts, compared, strict=True)}
@@ -238,7 +242,7 @@ class EvaluationSteps:
     def _answer(self, message: Message, condition: Condition) -> Steps[Answered]:
         traits = [self._plan.constitution.trait(name) for name in condition.traits]
         seed = stable_seed(self._plan.config.seed, condition.name)
-        return self._respond(message, traits, seed, lm=self._lm(condition.role))
+        return self._respond(message, traits, seed=seed, lm=self._lm(condition.role))
 
     def _lm(self, role: str) -> Any:
         return self._lms.get(role, self._lms["default"])
@@ -270,7 +274,7 @@ class Probing:
         generations = [self._steps.messages(trait, self._check_goes_on) for trait in plan.constitution.traits]
         batches = await aparallel([partial(adrive, each) for each in generations])
         tasks = self._steps.tasks(batches)
-        self._total = len(tasks) + plan.choices * len(choosing_conditions(plan.design))
+        self._total = len(tasks) + plan.config.effect.choices * len(choosing_conditions(plan.design))
         self._tell(EvaluationProgress(0, self._total, Usage()))
         probed = await self._each(map(self._watched, tasks))
         return probed, [drop for batch in batches for drop in batch.drops if not drop.recovered]
@@ -301,16 +305,3 @@ class Probing:
     def _check_goes_on(self) -> None:
         if self._is_stopping:
             raise StoppedError
-
-
-def _lost(message: Message, conditions: Sequence[Condition], answers: Sequence[Answered]) -> list[Drop]:
-    return [
-        Drop(
-            stage="responses",
-            reason=answer.fault,
-            detail=f"{condition.name}: {answer.detail}",
-            message_id=message.id,
-        )
-        for condition, answer in zip(conditions, answers, strict=True)
-        if answer.fault
-    ]

@@ -1,4 +1,4 @@
-"""An evaluation read back from its folder: the report, and the responses with what was found in them."""
+"""An evaluation in its folder: report and responses read back, and the report written there for people."""
 
 from __future__ import annotations
 
@@ -10,11 +10,37 @@ from pydantic import ValidationError
 
 from character.constitution import Constitution
 from character.errors import MessagesError, StoreError
+from character.evaluation.page.cards import write_cards
+from character.evaluation.page.page import effect_page
 from character.evaluation.records import EffectReport, Probed
+from character.files import problem
+from character.locale import Language
 from character.messages.files import GivenMessages
-from character.records import Message, MessageBatch
+from character.records import KeptRecord, Message, MessageBatch
+from character.report import write
+from character.runs.session import reading, stored_constitution
 
 REPORT_NAME, RESPONSES_NAME = "effect.json", "responses.jsonl"
+PAGE_NAME, CARDS_NAME = "effect.html", "cards"
+
+
+class EffectResult(KeptRecord, EffectReport):
+    """The report of an evaluation in a folder, which can be written there as a page with its cards."""
+
+    def write_report(self, language: Language | None = None) -> Path:
+        """Write ``effect.html`` and the cards in this language, the constitution's where none is given.
+
+        Raises StoreError where they cannot be written.
+        """
+        path = self.folder / PAGE_NAME
+        with reading(self.folder) as store:
+            constitution = stored_constitution(store)
+        try:
+            write(effect_page(self, language), path)
+        except OSError as error:
+            raise StoreError(f"{path} cannot be written: {error.strerror or error}.") from None
+        write_cards(self, constitution, self.folder / CARDS_NAME, language)
+        return path
 
 
 def read_report(folder: Path | str) -> EffectReport:
@@ -50,11 +76,8 @@ def messages_of(folder: Path | str, constitution: Constitution) -> GivenMessages
             messages[each.group].append(each.message)
     missing = [name for name, own in messages.items() if not own]
     if missing:
-        raise MessagesError(
-            f"{folder} holds no messages of {', '.join(missing)}.",
-            expected=f"an evaluation of {', '.join(messages)}",
-            fix="measure the traits that both have with --trait, or give the messages as a file.",
-        )
+        values = {"folder": folder, "missing": ", ".join(missing), "traits": ", ".join(messages)}
+        raise problem(__file__, "no_messages", MessagesError, **values)
     return GivenMessages({name: MessageBatch(messages=tuple(own)) for name, own in messages.items()})
 
 
@@ -65,19 +88,10 @@ def _reading(path: Path, line: str = "") -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise StoreError(
-            f"{folder} holds no finished evaluation.",
-            expected=f"a folder with {REPORT_NAME} and {RESPONSES_NAME}",
-            fix="make one with `character effect`.",
-        ) from None
+        raise problem(__file__, "no_evaluation", StoreError, folder=folder) from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise StoreError(
-            f"{path}{line} cannot be read{f': {field}' if field else ''}: {first['msg']}.",
-            expected="the file as `character effect` wrote it",
-            fix="run the same `character effect` command again: no finished call is repeated, "
-            "and the file is written anew.",
-        ) from None
+        fault = ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
+        raise problem(__file__, "not_read", StoreError, place=f"{path}{line}", fault=fault) from None
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(f"{folder} cannot be read as an evaluation: {str(error).splitlines()[0]}") from None

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from character.evaluation.conditions import Contrast, Design
+from character.config import EffectDesign
+from character.evaluation.conditions import Contrast
 from character.records import Drop, Message, Record, Usage
 from character.views import html
 from signatures.gauging import Degree
@@ -284,7 +285,7 @@ class EffectReport(Record):
 
     constitution: str
     fingerprint: str
-    design: Design
+    design: EffectDesign
     traits: tuple[str, ...]
     language: str
     seed: int

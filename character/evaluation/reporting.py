@@ -1,16 +1,19 @@
-"""An evaluation's report: every figure from the responses with what was found in them; no call is made."""
+"""What an evaluation says of its responses: the report, and what reviewers check; no call is made."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import chain
+from typing import Any
 
 from character._version import __version__
 from character.config import is_rehearsal_model
+from character.constitution import Constitution
 from character.evaluation import shifts
 from character.evaluation.choices.ratings import revealed
-from character.evaluation.conditions import contrasts_for, pressed_contrasts
+from character.evaluation.conditions import Contrast, contrasts_for, own_effects, pressed_contrasts
 from character.evaluation.figures import adjusted
 from character.evaluation.preference_judge import opinion_of
 from character.evaluation.probe import EvaluationPlan
@@ -18,6 +21,8 @@ from character.evaluation.ready_messages import PRESSURES
 from character.evaluation.records import Choice, EffectReport, Probed, Response
 from character.records import Drop, Usage
 from character.text import fingerprint
+
+ITEMS_NAME = "effect_items.json"
 
 
 def report_of(
@@ -32,10 +37,12 @@ def report_of(
     judge = plan.preference
     traits = [trait.name for trait in constitution.traits]
     contrasts = contrasts_for(constitution, plan.groups, design)
-    pressures = PRESSURES if plan.pressed_messages else ()
+    pressures = PRESSURES if plan.config.effect.pressed_messages else ()
     pressed = pressed_contrasts(constitution, plan.groups, design, pressures)
     dropped = (*(each.drops for each in probed), *(each.drops for each in choices))
     drops = [*lost, *(drop for each in dropped for drop in each if not drop.recovered)]
+    roles = ("responses", "judge") if plan.config.effect.judged else ("responses",)
+    backends = [*(plan.config.backend(role) for role in roles), *plan.models.values()]
     return EffectReport(
         constitution=constitution.name,
         fingerprint=constitution.fingerprint,
@@ -56,11 +63,11 @@ def report_of(
         robustness=tuple(shifts.survivals(probed, pressed, seed)),
         revealed=revealed(choices, constitution, seed=seed),
         opinion=opinion_of(probed, contrasts, constitution, judge, seed) if judge else None,
-        judged=plan.judged,
+        judged=plan.config.effect.judged,
         moved=tuple(shifts.most_moved(probed, contrasts)),
         dropped=dict(Counter(drop.reason for drop in drops).most_common()),
         usage=usage,
-        rehearsal=_is_rehearsal(plan),
+        rehearsal=any(each.kind == "rehearsal" or is_rehearsal_model(each.model) for each in backends),
     )
 
 
@@ -81,7 +88,41 @@ def _answered(
     return answered
 
 
-def _is_rehearsal(plan: EvaluationPlan) -> bool:
-    roles = ("responses", "judge") if plan.judged else ("responses",)
-    backends = [*(plan.config.backend(role) for role in roles), *plan.models.values()]
-    return any(backend.kind == "rehearsal" or is_rehearsal_model(backend.model) for backend in backends)
+def review_items(
+    probed: Sequence[Probed], contrasts: Iterable[Contrast], constitution: Constitution
+) -> dict[str, Any]:
+    """Return the content of ``effect_items.json``, which ``character review`` reads.
+
+    The responses nearest to each other are the most doubtful.
+    """
+    items = []
+    for contrast in own_effects(contrasts):
+        trait = constitution.trait(contrast.group)
+        for pair in shifts.paired(probed, contrast):
+            message = pair.probed.message
+            items.append(
+                {
+                    "id": fingerprint(["effect", contrast.condition, message.id]),
+                    "trait": trait.name,
+                    "trait_description": trait.description,
+                    "language": message.language,
+                    "kind": message.kind,
+                    "turns": [turn.model_dump() for turn in message.turns],
+                    "with_trait": pair.condition.text,
+                    "without_trait": pair.reference.text,
+                    "compares": "models" if contrast.question == "models" else "trait",
+                    "doubt": _doubt(pair, trait.name),
+                }
+            )
+    return {"items": items}
+
+
+def _doubt(pair: shifts.Paired, trait: str) -> float:
+    """Return 1 where the judge found no difference or did not say, 0 where it found three degrees or more.
+
+    Where a preference model stands in for the judge, it is 1 for even odds and 0 for a sure preference.
+    """
+    odds, degrees = shifts.odds_apart(pair, trait), shifts.degrees_apart(pair, trait)
+    if odds is not None and not pair.condition.degrees:
+        return round(1 - abs(math.tanh(odds / 2)), 3)
+    return 1.0 if degrees is None else round(1 - min(abs(degrees), 3) / 3, 3)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from character.exports.source import Source
 from character.locale import report_language, wording
-from character.pairs.distinct import distinct_pairs, why_no_pairs
+from character.pairs.designs import distinct_pairs, why_no_pairs
 from character.records import RECIPE_KINDS, Message, PreferencePair, Rollout, Turn
 from character.views.rows import Json, chat, reply, sides
 from character.views.rows import trl_row as trl_row

@@ -23,7 +23,7 @@ from character.exports.rows import usable_pairs
 from character.exports.source import Source
 from character.files import METADATA_FILE, digest_of, json_text, problem, toml_beside, write_text
 from character.locale import wording
-from character.pairs.balance import Balanced, BalanceMethod, Contrasts, balance_table
+from character.pairs.balance import Balanced, BalanceMethod, Contrasts, balance
 from character.pairs.table import pair_table
 
 CARD_FILE = "README.md"
@@ -146,7 +146,7 @@ def _balance(source: Source, balancing: _Balancing, seed: int) -> Balanced | Non
         return None
     pairs = (pair for _, pair in usable_pairs(source, Counter()))
     table = pair_table(pairs, source.constitution.traits)
-    balanced = balance_table(
+    balanced = balance(
         table, threshold=threshold, method=method, seed=seed, ignore=ignore, contrasts=contrasts
     )
     source.weights = balanced.weights or dict.fromkeys(balanced.kept, 1.0)

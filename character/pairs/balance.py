@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from types import MappingProxyType
-from typing import Literal, TypedDict, Unpack, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from pydantic import Field
 
 from character.errors import InputError, UnknownNameError
-from character.pairs.balance_search import groups_of, problem, search_subset, search_weights
-from character.pairs.balance_solvers import reachable_share
+from character.files import toml_beside
+from character.pairs.balance_solvers import (
+    groups_of,
+    problem,
+    reachable_share,
+    search_subset,
+    search_weights,
+)
 from character.pairs.feature_words import HasWords
 from character.pairs.features import FEATURES
 from character.pairs.table import PairTable, pair_table
@@ -87,22 +93,16 @@ class Balanced(Record):
     warnings: tuple[str, ...] = ()
 
 
-class BalanceOptions(TypedDict, total=False):
-    """What balancing is told; see ``balance``."""
-
-    threshold: float
-    seed: int
-    method: BalanceMethod
-    min_share: float
-    ignore: Iterable[str]
-    contrasts: Contrasts
-
-
 def balance(
-    pairs: Iterable[PreferencePair],
+    pairs: Iterable[PreferencePair] | PairTable,
     *,
     traits: Iterable[HasWords] | None = None,
-    **options: Unpack[BalanceOptions],
+    threshold: float = BALANCE_THRESHOLD,
+    seed: int = 0,
+    method: BalanceMethod = "subset",
+    min_share: float = MIN_SHARE,
+    ignore: Iterable[str] = (),
+    contrasts: Contrasts = MappingProxyType({}),
 ) -> Balanced:
     """Return which pairs to keep, or how to weigh them, so that no feature tells chosen from rejected.
 
@@ -118,28 +118,17 @@ def balance(
     ``ignore`` names features to leave alone (or ``openers``): those that the trait itself consists of, such
     as ``questions`` for curiosity; to balance them would balance the trait away. ``contrasts`` are evened
     out like features: what a judge says of the other traits, say. A pair they do not name has none of them.
-    ``traits`` give the words that count as a trait's own. Raises InputError for a threshold or share outside
-    0..1 and UnknownNameError for the method or an ignored name.
+    ``traits`` give the words that count as a trait's own; the ``pairs`` may have been counted before (see
+    ``pair_table``). Raises InputError for a threshold or share outside 0..1 and UnknownNameError for the
+    method or an ignored name.
     """
-    return balance_table(pair_table(pairs, traits), **options)
-
-
-def balance_table(
-    table: PairTable,
-    *,
-    threshold: float = BALANCE_THRESHOLD,
-    seed: int = 0,
-    method: BalanceMethod = "subset",
-    min_share: float = MIN_SHARE,
-    ignore: Iterable[str] = (),
-    contrasts: Contrasts = MappingProxyType({}),
-) -> Balanced:
-    """Return the same for pairs that were counted before (see ``pair_table``)."""
     ignored = _refuse(threshold, min_share, method, ignore)
+    table = pairs if isinstance(pairs, PairTable) else pair_table(pairs, traits)
     _, first = np.unique(np.array(table.ids, dtype=object), return_index=True)
     table = table.at(np.sort(first))
+    nothing = Balanced(method=method, threshold=threshold, seed=seed)
     if not table.ids:
-        return Balanced(method=method, threshold=threshold, seed=seed)
+        return nothing
     columns = _columns(table, contrasts)
     values = np.column_stack([each for _, each in columns]) if columns else np.zeros((len(table.ids), 0))
     if "openers" in ignored:
@@ -154,59 +143,47 @@ def balance_table(
     else:
         weights = search_weights(asked, ignored=left_alone, threshold=threshold)
     rows = tuple(_rows(columns, weights, threshold, ignored))
-    unreached = [row for row in rows if not (row.reached or row.ignored)]
-    stays = np.flatnonzero(weights > 0)
-    kept = tuple(table.ids[i] for i in stays)
-    result = Balanced(
-        method=method,
-        threshold=threshold,
-        seed=seed,
-        kept=kept,
-        weights=dict(zip(kept, weights[stays].tolist(), strict=True)) if method == "weights" else {},
-        rows=rows,
-        num_pairs=len(table.ids),
-        num_kept=len(stays),
-        num_messages=table.num_messages,
-        num_messages_kept=len(np.unique(table.message[stays])),
-        share=len(stays) / len(table.ids),
-        effective_pairs=float(weights.sum() ** 2 / (weights**2).sum()),
-        unreached=tuple(row.name for row in unreached),
-        notes=tuple(_note(row) for row in unreached),
-        traits=_traits(table, weights),
-        within=within,
-    )
+    facts = {"rows": rows, "within": within, **_facts(table, rows, weights)}
+    result = nothing.model_copy(update=facts | ({"weights": {}} if method == "subset" else {}))
     return result.model_copy(update={"warnings": tuple(_warnings(result, min_share))})
 
 
-def _traits(table: PairTable, weights: Floats) -> dict[str, tuple[float, float]]:
-    column = np.array(table.traits, dtype=object)
+def _facts(table: PairTable, rows: Sequence[BalanceRow], weights: Floats) -> dict[str, Any]:
+    """Return what stays, with what weight, and what it costs, by the fields of ``Balanced``."""
+    unreached = [row for row in rows if not (row.reached or row.ignored)]
+    stays, column = np.flatnonzero(weights > 0), np.array(table.traits, dtype=object)
+    kept = tuple(table.ids[i] for i in stays)
     return {
-        name: (float((column == name).mean()), float(weights[column == name].sum() / weights.sum()))
-        for name in sorted(set(table.traits))
+        "kept": kept,
+        "weights": dict(zip(kept, weights[stays].tolist(), strict=True)),
+        "num_pairs": len(table.ids),
+        "num_kept": len(stays),
+        "num_messages": table.num_messages,
+        "num_messages_kept": len(np.unique(table.message[stays])),
+        "share": len(stays) / len(table.ids),
+        "effective_pairs": float(weights.sum() ** 2 / (weights**2).sum()),
+        "unreached": tuple(row.name for row in unreached),
+        "notes": tuple(_note(row) for row in unreached),
+        "traits": {
+            name: (float((column == name).mean()), float(weights[column == name].sum() / weights.sum()))
+            for name in sorted(set(table.traits))
+        },
     }
 
 
 def _warnings(result: Balanced, min_share: float) -> Iterator[str]:
+    texts, is_subset = toml_beside(__file__, "balance")["warnings"], result.method == "subset"
     if result.num_pairs < FEW_PAIRS:
-        yield (
-            f"Only {result.num_pairs} pairs: with fewer than {FEW_PAIRS} the effects are mostly chance, "
-            "and so is what balancing does."
-        )
-    if result.method == "subset" and result.share < SMALL_SHARE:
-        yield (
-            f"Balancing keeps only {result.num_kept} of {result.num_pairs} pairs ({result.share:.0%}). "
-            "Make more pairs, leave the trait's own features alone (ignore), or use weights."
-        )
-    if result.method == "weights" and result.effective_pairs < SMALL_SHARE * result.num_pairs:
-        yield f"The {result.num_pairs} weighted pairs are worth only {result.effective_pairs:.0f} equal ones."
-    if result.unreached and result.num_kept == result.num_pairs and result.method == "subset":
-        yield (
-            "Balancing changed nothing: it could even out nothing without moving something else further out "
-            f"or keeping less than {min_share:.0%}. All pairs stay."
-        )
+        yield texts["few"].format(result=result, few=FEW_PAIRS)
+    if is_subset and result.share < SMALL_SHARE:
+        yield texts["small_share"].format(result=result)
+    if not is_subset and result.effective_pairs < SMALL_SHARE * result.num_pairs:
+        yield texts["worth_few"].format(result=result)
+    if is_subset and result.unreached and result.num_kept == result.num_pairs:
+        yield texts["nothing_changed"].format(min_share=min_share)
     for name, (before, after) in result.traits.items():
         if abs(after - before) > MIX_SHIFT:
-            yield f"The share of the trait {name} moves from {before:.0%} to {after:.0%} of the pairs."
+            yield texts["mix_moved"].format(name=name, before=before, after=after)
 
 
 def _refuse(threshold: float, min_share: float, method: str, ignore: Iterable[str]) -> frozenset[str]:
@@ -265,7 +242,6 @@ def _rows(
 
 def _note(row: BalanceRow) -> str:
     """Say what stays confounded, by the net effect, and by the mean difference where that is more."""
-    effects = f"net effect {row.effect_after:+.2f} ({row.effect_before:+.2f} before)"
-    if row.difference_after is not None and abs(row.difference_after) > abs(row.effect_after):
-        effects += f", mean difference {row.difference_after:+.2f} ({row.difference_before:+.2f} before)"
-    return f"{row.name} still sets the sides apart: {effects}. Candidates that differ less in it would help."
+    texts, difference = toml_beside(__file__, "balance")["unreached"], row.difference_after
+    is_more = difference is not None and abs(difference) > abs(row.effect_after)
+    return str(texts["by_difference" if is_more else "by_effect"].format(row=row))

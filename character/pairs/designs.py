@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from itertools import combinations, pairwise
 from typing import NamedTuple
 
 from character.config import PAIR_DESIGNS, PairDesign
 from character.errors import InputError, UnknownNameError
-from character.records import Candidates, Drop, Level, Message, PreferencePair, Ranking
+from character.records import Candidates, Drop, Level, Message, PreferencePair, Ranking, Rollout
 from character.text import stable_seed
 
 IN_CHARACTER: tuple[Level, ...] = ("natural", "subtle")
 """The levels that show the trait as it should be: the best of them is chosen where a design names levels."""
-LEVEL_DESIGNS: tuple[PairDesign, ...] = ("opposite", "overdone", "anchored", "neutral")
+_NEEDS: dict[PairDesign, str] = {
+    "opposite": "opposite, and natural or subtle",
+    "overdone": "overdone, and natural or subtle",
+    "anchored": "absent and another level",
+    "neutral": "a level twice",
+}
+LEVEL_DESIGNS = tuple(_NEEDS)
 """The designs that pair by the level a candidate was asked for; the others go by the ranking alone."""
 
 
@@ -59,7 +66,9 @@ def build_pairs(
         return (), (_drop(message, ranking.status, ranking.reason),)
     sides = list(_sides(candidates, ranking, design))
     if not sides and design in LEVEL_DESIGNS:
-        return (), (_drop(message, "level_missing", _missing(candidates, design)),)
+        levels = ", ".join(item.level or "none" for item in candidates.items)
+        detail = f"{design} needs {_NEEDS[design]}; there are {levels}"
+        return (), (_drop(message, "level_missing", detail),)
     pairs: list[PreferencePair] = []
     drops: list[Drop] = []
     limits = Limits(min_margin, min_probability)
@@ -122,17 +131,6 @@ def _sides_by_level(
         best = next((index for index in best_first if level[index] in IN_CHARACTER), None)
         if best is not None:
             yield from ((best, index) for index in best_first if level[index] == design)
-
-
-def _missing(candidates: Candidates, design: PairDesign) -> str:
-    needs = {
-        "opposite": "opposite, and natural or subtle",
-        "overdone": "overdone, and natural or subtle",
-        "anchored": "absent and another level",
-        "neutral": "a level twice",
-    }
-    levels = ", ".join(item.level or "none" for item in candidates.items)
-    return f"{design} needs {needs[design]}; there are {levels}"
 
 
 def _left_out(
@@ -207,3 +205,30 @@ def _pair(
         chosen_model=chosen.model,
         rejected_model=rejected.model,
     )
+
+
+def why_no_pairs(rollout: Rollout) -> str:
+    """Return the reason why a rollout without pairs has none."""
+    if rollout.candidates is None or not rollout.candidates.items:
+        return "no_candidates"
+    if rollout.ranking is None:
+        return "not_ranked"
+    return "no_pairs" if rollout.ranking.status == "ranked" else rollout.ranking.status
+
+
+def distinct_pairs(
+    rollouts: Iterable[Rollout], skips: Counter[str]
+) -> Iterator[tuple[Message, PreferencePair]]:
+    """Yield each pair with its message; one that came twice or has equal sides is counted instead."""
+    seen: set[str] = set()
+    for rollout in rollouts:
+        if not rollout.pairs:
+            skips[why_no_pairs(rollout)] += 1
+        for pair in rollout.pairs:
+            if pair.id in seen:
+                skips["duplicate_pair"] += 1
+            elif pair.chosen.strip() == pair.rejected.strip():
+                skips["identical_sides"] += 1
+            else:
+                yield rollout.message, pair
+            seen.add(pair.id)

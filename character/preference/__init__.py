@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from character.errors import ModelFileError, UnknownNameError
+from character.files import problem
 
 if TYPE_CHECKING:
     from character.preference.encoders import Embedder
@@ -58,10 +59,7 @@ def load_preference_model(folder: Path | str, *, embedder: Embedder | None = Non
     folder = Path(folder)
     data = read_json(folder / FACTS_NAME)
     if data.get("kind") != "character-preference":
-        raise ModelFileError(
-            f"{folder / FACTS_NAME}: no preference model (its kind is not character-preference).",
-            expected="a folder that a preference model was saved in",
-        )
+        raise problem(__file__, "another_kind", ModelFileError, path=folder / FACTS_NAME)
     if data.get("model") == "transformer":
         from character.preference.transformer import load_transformer
 
@@ -70,8 +68,8 @@ def load_preference_model(folder: Path | str, *, embedder: Embedder | None = Non
 
 
 def _light(*, length_free: bool = True) -> PreferenceModel:
+    from character.preference.encoders import NGramTfidf
     from character.preference.linear import LinearPreference
-    from character.preference.tfidf import NGramTfidf
 
     return LinearPreference(NGramTfidf(), length_free=length_free)
 

@@ -14,6 +14,7 @@ from character.backends.arguments import names_argument
 from character.backends.drivers import ModuleCall, Steps, by_tasks, by_threads
 from character.constitution import Trait
 from character.errors import InputError
+from character.files import problem
 from character.inputs import as_trait
 from character.preference.protocol import Conversation, Judged, PreferenceModel
 from character.records import Candidate, Candidates, Record, Usage
@@ -61,17 +62,12 @@ class BestOfCharacter(dspy.Module):
         temperature: float | None = 1.0,
     ) -> None:
         if not callable(getattr(model, "scores", None)):
-            raise InputError(
-                f"the preference model is a {type(model).__name__}.",
-                expected="a fitted preference model",
-                fix="load a saved one: character.load_preference_model(FOLDER).",
-            )
+            raise problem(__file__, "no_model", kind=type(model).__name__)
         super().__init__()
         if not isinstance(n, int) or not 1 <= n <= MOST_TRIES:
             raise InputError(f"n is {n!r}.", expected=f"a whole number from 1 to {MOST_TRIES}")
         if not callable(program):
-            fault = f"the program is a {type(program).__name__}."
-            raise InputError(fault, expected="a dspy.Module or a callable")
+            raise problem(__file__, "no_program", kind=type(program).__name__)
         self.program = program
         self.n, self.trait, self.temperature = n, trait, temperature
         self.message, self.response = message, response
@@ -86,8 +82,7 @@ class BestOfCharacter(dspy.Module):
         """Return the best of n results of the program for these inputs; another ``seed`` samples anew."""
         trait = inputs.get("trait") or self.trait
         if trait is None:
-            expected = "BestOfCharacter(…, trait=…), or trait=… in the call"
-            raise InputError("no trait is given.", expected=expected)
+            raise problem(__file__, "no_trait")
         takes_seed = names_argument(self.program, "seed")
         calls = []
         for number in range(self.n):
@@ -133,11 +128,7 @@ class BestOfCharacter(dspy.Module):
         kind = f"a {type(result).__name__}"
         if isinstance(result, dspy.Prediction):
             kind = f"a prediction with the fields {', '.join(result.keys())}"
-        raise InputError(
-            f"the program returned {kind}.",
-            expected=f"a text, Candidates, or a dspy.Prediction with a text in {self.response!r}",
-            fix="name the field with response=….",
-        )
+        raise problem(__file__, "no_response", kind=kind, field=self.response)
 
 
 @dataclass(frozen=True)

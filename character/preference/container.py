@@ -20,6 +20,7 @@ from pydantic import ConfigDict, Field, StringConstraints, ValidationError
 
 from character import files
 from character.errors import ModelFileError
+from character.files import problem
 from character.records import Record
 from character.text import fingerprint
 from optimizers.artifact.text import parse_plain
@@ -36,7 +37,6 @@ ArrayType = tuple[str, tuple[int | None, ...]]
 """What an array must be: its type (as ``<f4``) and its shape, None for a length that may be any."""
 _CAREFUL = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
 """How a file is opened, as far as the system can: no link followed, no pipe waited for."""
-_MADE_ELSEWHERE = "take the model from where it was made, or fit it again."
 
 
 class StrictRecord(Record):
@@ -71,8 +71,7 @@ def read_file(path: Path, most_bytes: int = MOST_JSON_BYTES) -> bytes:
         if path.is_symlink():
             raise ModelFileError(f"{path}: is a link.", expected="a file") from None
         cause = error.strerror if isinstance(error, OSError) else error
-        fix = "give the folder of a saved model."
-        raise ModelFileError(f"{path}: cannot be read ({cause}).", fix=fix) from None
+        raise problem(__file__, "not_read", ModelFileError, path=path, cause=cause) from None
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise ModelFileError(f"{path}: is no file.", expected="a file")
@@ -106,22 +105,14 @@ def checked_facts(shape: type[F], data: dict[str, Any], where: Path) -> F:
     try:
         facts = shape.model_validate(data)
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in problem["loc"]) or "the whole"
-        fault = "this key does not belong there" if problem["type"] == "extra_forbidden" else problem["msg"]
-        raise ModelFileError(
-            f"{where}: {place[:80]}: {fault}.",
-            expected="what saving a preference model writes, and nothing else",
-            fix=_MADE_ELSEWHERE,
-        ) from None
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the whole"
+        fault = "this key does not belong there" if first["type"] == "extra_forbidden" else first["msg"]
+        raise problem(__file__, "wrong_fact", ModelFileError, path=where, key=place, fault=fault) from None
     actual = fingerprint(facts.content)
     if actual != facts.fingerprint:
-        raise ModelFileError(
-            f"{where}: was changed since it was saved (its fingerprint is {facts.fingerprint[:12]}…, "
-            f"its content amounts to {actual[:12]}…).",
-            expected="the file as it was saved: a trait renamed by hand is another trait than was learnt",
-            fix=_MADE_ELSEWHERE,
-        )
+        values = {"path": where, "written": facts.fingerprint, "actual": actual}
+        raise problem(__file__, "changed_facts", ModelFileError, **values)
     return facts
 
 
@@ -137,10 +128,7 @@ def read_arrays(path: Path, expected: Mapping[str, ArrayType], sha256: str) -> A
     data = read_file(path, MOST_BYTES)
     digest = hashlib.sha256(data).hexdigest()
     if digest != sha256:
-        raise ModelFileError(
-            f"{path}: its SHA-256 is {digest[:12]}…, not {sha256[:12]}… as its preference.json says.",
-            expected="the two files of one model",
-        )
+        raise problem(__file__, "another_digest", ModelFileError, path=path, actual=digest, written=sha256)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             _check_members(archive, sorted(f"{name}.npy" for name in expected), len(data), path)
@@ -158,11 +146,7 @@ def write_arrays(path: Path, arrays: Arrays) -> str:
     np.savez(buffer, allow_pickle=False, **arrays)
     data = buffer.getvalue()
     if len(data) > MOST_BYTES:
-        raise ModelFileError(
-            f"the model has {len(data):,} bytes, more than could be loaded again.",
-            expected=f"at most {MOST_BYTES:,}",
-            fix="fit several models of fewer traits.",
-        )
+        raise problem(__file__, "too_large", ModelFileError, size=len(data), most=MOST_BYTES)
     _write_whole(path, data)
     return hashlib.sha256(data).hexdigest()
 
@@ -172,8 +156,8 @@ def _write_whole(path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         files.write_whole(data, path)
     except OSError as error:
-        fault = f"{path}: cannot be written ({error.strerror or error})."
-        raise ModelFileError(fault, fix="choose another folder.") from None
+        cause = error.strerror or error
+        raise problem(__file__, "not_written", ModelFileError, path=path, cause=cause) from None
 
 
 def _check_members(archive: zipfile.ZipFile, wanted: list[str], size: int, path: Path) -> None:
@@ -181,11 +165,10 @@ def _check_members(archive: zipfile.ZipFile, wanted: list[str], size: int, path:
     names = sorted(member.filename for member in members)
     if names != wanted:
         odd = sorted({*names} ^ {*wanted}, key=lambda name: (name in wanted, name)) or names
-        fault = f"{path}: its members are not those of such a model ({odd[0][:60]!r})."
-        raise ModelFileError(fault, expected=", ".join(wanted))
+        values = {"path": path, "odd": odd[0][:60], "names": ", ".join(wanted)}
+        raise problem(__file__, "odd_members", ModelFileError, **values)
     if any(member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1 for member in members):
-        fault = f"{path}: a member is compressed or encrypted."
-        raise ModelFileError(fault, expected="members stored as they are")
+        raise problem(__file__, "packed_member", ModelFileError, path=path)
     sizes = [member.file_size for member in members]
     if sizes != [member.compress_size for member in members] or sum(sizes) > size:
         raise ModelFileError(f"{path}: its members claim to be larger than the file.")
@@ -205,10 +188,9 @@ def _array(data: bytes, wanted: ArrayType, where: str) -> NDArray[Any]:
     fits = len(shape) == len(lengths) and all(b in (None, a) for a, b in zip(shape, lengths, strict=True))
     if dtype.str != wanted_type or not fits or by_column:
         any_length = tuple("any" if length is None else length for length in lengths)
-        raise ModelFileError(
-            f"{where}: is {dtype} of shape {shape}{' by column' if by_column else ''}.",
-            expected=f"{np.dtype(wanted_type)} of shape {any_length}",
-        )
+        actual = f"{dtype} of shape {shape}{' by column' if by_column else ''}"
+        expected = f"{np.dtype(wanted_type)} of shape {any_length}"
+        raise ModelFileError(f"{where}: is {actual}.", expected=expected)
     rest = stream.read()
     if len(rest) != dtype.itemsize * int(np.prod(shape, dtype=object)):
         raise ModelFileError(f"{where}: has {len(rest):,} bytes, which is not {dtype} of shape {shape}.")

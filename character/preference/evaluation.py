@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from character.errors import InputError
+from character.files import problem
 from character.pairs.feature_words import HasWords
 from character.preference.evaluation_records import (
     EvaluationScope,
@@ -52,12 +53,7 @@ def evaluate(
     measured, left_out = _measurable(pairs)
     unseen = [pair for pair in measured if message_key(pair) not in model.seen_messages]
     if not unseen:
-        raise InputError(
-            f"the model was fitted on the messages of all {len(measured)} pairs.",
-            expected="pairs of messages it has not seen",
-            fix="give other pairs, or leave the model out: "
-            "then models are fitted and measured by cross-validation.",
-        )
+        raise problem(__file__, "all_seen", number=len(measured))
     asked = asked_about(model, (pair.trait for pair in unseen), traits)
     held = _predict(asked.model, unseen, [message_key(pair) for pair in unseen], seed)
     facts = {"how": "held_out", "not_fitted": asked.not_fitted, "left_out": left_out}
@@ -74,28 +70,25 @@ def cross_validate(
     *,
     traits: Sequence[HasWords] = (),
     seed: int = 0,
-    num_folds: int = NUM_FOLDS,
-    keys: Keys | None = None,
     progress: Progress | None = None,
 ) -> PreferenceEvaluation:
     """Return how well models of this kind do on messages not fitted on: every pair is predicted once.
 
-    Pairs of one message, or of one key where ``keys`` are given, are held out together. A linear model is
-    also measured with the other setting of ``length_free``. ``progress`` is told what is going on. Raises
-    InputError where the pairs are of fewer than two messages.
+    Pairs of one message are held out together. A linear model is also measured with the other setting of
+    ``length_free``. ``progress`` is told what is going on. Raises InputError where the pairs are of fewer
+    than two messages.
     """
     measured, left_out = _measurable(pairs)
-    of_all = [message_key(pair) for pair in pairs] if keys is None else keys
-    keys = [key for key, pair in zip(of_all, pairs, strict=True) if pair.design != "neutral"]
-    held = _cross_predict(model, measured, keys, num_folds, seed, progress)
+    keys = [message_key(pair) for pair in measured]
+    held = _cross_predict(model, measured, keys, seed, progress)
     say = progress or (lambda _step: None)
     others: Columns = {}
     if isinstance(model, LinearPreference):
         say("the other length setting")
         other = replace(model, length_free=not model.length_free)
         name = "length_free" if other.length_free else "length_used"
-        others[name] = _cross_predict(other, measured, keys, num_folds, seed).probability
-    facts = {"how": "cross_validated", "num_folds": num_folds, "left_out": left_out}
+        others[name] = _cross_predict(other, measured, keys, seed).probability
+    facts = {"how": "cross_validated", "num_folds": NUM_FOLDS, "left_out": left_out}
     fits = {"unseen": _unseen(model, held, seed, say), "curve": tuple(_curve(model, held, seed, say))}
     return describe(model, held, traits, seed, others).model_copy(update={**facts, **fits})
 
@@ -146,21 +139,13 @@ def _other_traits(pairs: Pairs, seed: int) -> Ints:
 
 
 def _cross_predict(
-    model: PreferenceModel,
-    pairs: Pairs,
-    keys: Keys,
-    num_folds: int,
-    seed: int,
-    progress: Progress | None = None,
+    model: PreferenceModel, pairs: Pairs, keys: Keys, seed: int, progress: Progress | None = None
 ) -> Held:
     """Return what models fitted on the other folds say of each pair; pairs of one key are in one fold."""
-    fold = folds_of(keys, num_folds, seed)
+    fold = folds_of(keys, NUM_FOLDS, seed)
     folds = np.unique(fold).tolist()
     if len(folds) < 2:
-        raise InputError(
-            f"the {len(pairs)} pairs are of {len(set(keys))} message, so nothing can be held out.",
-            expected="pairs of at least two messages",
-        )
+        raise problem(__file__, "one_message", number=len(pairs), messages=len(set(keys)))
     probability, specific = np.empty(len(pairs)), np.empty(len(pairs))
     for each in folds:
         if progress:

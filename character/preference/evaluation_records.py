@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field
 
-from character.pairs.second_opinion import Disagreement
-from character.records import Record
+from character.records import PreferencePair, Record
 
 
 class PreferenceMeasure(Record):
@@ -54,7 +55,7 @@ class Rival(Record):
     """Another way of telling chosen from rejected, on the same pairs.
 
     ``name`` is ``longer`` or ``shorter`` (the longer, or shorter, side wins), ``confounds`` (a classifier of
-    surface features alone, see ``audit.confound_classifier``), or ``length_free`` and ``length_used`` (the
+    surface features alone, see ``pairs.confound_classifier``), or ``length_free`` and ``length_used`` (the
     same model with the other setting). ``gain`` is the accuracy of the model minus the rival's, pair by pair.
     """
 
@@ -85,6 +86,23 @@ class PreferenceCurvePoint(Record):
     num_messages: int
     num_pairs: float
     accuracy: PreferenceMeasure
+
+
+class Disagreement(Record):
+    """A pair that the model would have the other way round.
+
+    ``probability`` is that of the rejected side being the better one, by the model; ``judge_probability``
+    that of the chosen side, by the ranking (None where it does not say).
+    """
+
+    pair_id: str
+    message_id: str
+    trait: str
+    message: str
+    chosen: str
+    rejected: str
+    probability: float
+    judge_probability: float | None = None
 
 
 class PreferenceEvaluation(Record):
@@ -118,3 +136,28 @@ class PreferenceEvaluation(Record):
     unseen: dict[str, EvaluationScope] = Field(default_factory=dict)
     curve: tuple[PreferenceCurvePoint, ...] = ()
     disagreements: tuple[Disagreement, ...] = ()
+
+
+class SecondOpinion(Record):
+    """How often a preference model agrees with the ranker on a run's pairs, and where it does not.
+
+    ``num_seen`` of the pairs are of messages that the model was fitted on: on these it has the judge's
+    answer, so ``agreement`` is that on the others, None where there are none. ``not_fitted`` are the traits
+    it was not fitted on; ``rehearsal`` says that the rehearsal model had a hand in what it was fitted on.
+    Pairs of the design ``neutral`` are left out.
+    """
+
+    model: str
+    num_pairs: int
+    num_seen: int
+    not_fitted: tuple[str, ...] = ()
+    rehearsal: bool | None = None
+    agreement: PreferenceMeasure | None = None
+    by_trait: dict[str, PreferenceMeasure] = Field(default_factory=dict)
+    disagreements: tuple[Disagreement, ...] = ()
+
+
+def shown(pair: PreferencePair) -> dict[str, Any]:
+    """Return what a reader needs of a pair, by the names of the fields of records that show one."""
+    own = pair.model_dump(include={"message_id", "trait", "chosen", "rejected"})
+    return {**own, "message": pair.prompt[-1].content}

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from character.errors import InputError
+from character.files import problem
+from character.preference.encoders import NGramTfidf
 from character.preference.linear import LinearPreference
 from character.preference.ngrams import character_grams, prepared, word_grams, word_spans
 from character.preference.protocol import PreferenceModel, sigmoid
-from character.preference.tfidf import NGramTfidf
 from character.records import Record
 from character.statistics.arrays import Floats
 
@@ -51,15 +51,8 @@ def why(model: PreferenceModel, a: str, b: str, trait: str, *, num_reasons: int 
     Raises InputError for a model that cannot say: only ``light`` can. Texts are shown as the model sees them,
     in lower case and, where it is length-free, without format.
     """
-    if (
-        not isinstance(model, LinearPreference)
-        or not isinstance(model.encoder, NGramTfidf)
-        or not model.heads
-    ):
-        raise InputError(
-            f"a model of kind {model.kind} cannot say why it prefers a response.",
-            expected="a fitted light model",
-        )
+    if not (isinstance(model, LinearPreference) and isinstance(model.encoder, NGramTfidf) and model.heads):
+        raise problem(__file__, "no_reasons", kind=model.kind)
     line = {name: number for number, name in enumerate(model.traits, 1)}.get(trait, 0)
     weights = model.weights[line].astype(np.float64)
     of_a, of_b = (_phrases(model.encoder, weights, text) for text in (a, b))

@@ -1,26 +1,53 @@
-"""One head per trait over what traits have in common, each scaled to be calibrated."""
+"""One Bradley-Terry head per trait over what traits have in common, each scaled to be calibrated.
+
+A head is the weights that best explain which side of each pair was chosen: P(a better than b) =
+1 / (1 + exp(-(x_a - x_b)·w)), fitted with a ridge by L-BFGS. Bradley & Terry 1952.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from character.preference.bradley_terry import Duels, calibrate, fit_head, length_slope, surely_better
+from character.errors import MissingExtraError
 from character.preference.container import Count, Name, StrictRecord
 from character.preference.folds import NUM_FOLDS, folds_of, message_key
 from character.preference.ngrams import prepared
 from character.records import PreferencePair
-from character.statistics.arrays import Floats
+from character.statistics.arrays import Floats, Ints
 
+STRENGTH = 5.0
+"""The variance expected of a weight: half its inverse times the squared weights is the penalty."""
+SLOPE_DOUBT = 10
+"""How many pairs without any slope over length are added to those there are."""
 LEAST_PAIRS, LEAST_MESSAGES = 30, 5
 """From how many pairs of how many messages on a trait has a temperature of its own; below it has that of all
 traits, which is called calibrated from as many on."""
 PRIOR_MESSAGES = 30
 """At how many messages of its own a trait takes half of what the others have in common, and no more."""
+
+
+class Duels(NamedTuple):
+    """Pairs as places in a matrix of texts: who won, who lost, what each counts, log-length differences."""
+
+    chosen: Ints
+    rejected: Ints
+    weight: Floats
+    longer: Floats
+    fold: Ints
+
+    def at(self, rows: Ints | NDArray[np.bool_]) -> Duels:
+        """Return the pairs of these places, or those that are marked."""
+        return Duels._make(column[rows] for column in self)
+
+    def margins(self, scores: Floats) -> Floats:
+        """Return the score of the chosen minus that of the rejected side."""
+        return np.asarray(scores[self.chosen] - scores[self.rejected])
 
 
 class TraitHead(StrictRecord):
@@ -60,11 +87,11 @@ class _Fit(NamedTuple):
 
 
 class _Temperature(NamedTuple):
-    """What scores are divided by, on how many held-out pairs it was found, and whether these are enough."""
+    """What scores are divided by, and what a head says of it."""
 
-    value: float
-    num_pairs: int
-    is_enough: bool
+    temperature: float
+    num_held_out: int
+    calibrated: bool
 
 
 def fit_heads(
@@ -85,23 +112,20 @@ def fit_heads(
     fits = [_fitted(*each, length_free) for each in zip(traits, alone, priors, strict=True)]
     temperatures = _temperatures(fits)
     slope, temperature = _common(fits, temperatures[0], length_free)
-    scale = np.array([temperature, *(own.value for own in temperatures)])
+    scale = np.array([temperature, *(own.temperature for own in temperatures)])
     weights = np.array([total / len(alone), *(fit.weights for fit in fits)]) / scale[:, None]
     slopes = np.array([slope, *(fit.slope for fit in fits)]) / scale
-    heads = tuple(_head(fit, own) for fit, own in zip(fits, temperatures, strict=True))
-    return heads, weights.astype(np.float32), slopes
-
-
-def _head(fit: _Fit, temperature: _Temperature) -> TraitHead:
-    return TraitHead.model_construct(  # it is checked where it is saved
-        trait=fit.trait.name,
-        num_pairs=len(fit.trait.duels.chosen),
-        num_messages=fit.trait.num_messages,
-        temperature=temperature.value,
-        prior_share=fit.share,
-        num_held_out=temperature.num_pairs,
-        calibrated=temperature.is_enough,
+    heads = tuple(
+        TraitHead.model_construct(  # it is checked where it is saved
+            trait=fit.trait.name,
+            num_pairs=len(fit.trait.duels.chosen),
+            num_messages=fit.trait.num_messages,
+            prior_share=fit.share,
+            **own._asdict(),
+        )
+        for fit, own in zip(fits, temperatures, strict=True)
     )
+    return heads, weights.astype(np.float32), slopes
 
 
 def _fitted(trait: _Trait, alone: Floats, prior: Floats | None, length_free: bool) -> _Fit:
@@ -168,7 +192,7 @@ def _temperatures(fits: list[_Fit]) -> list[_Temperature]:
         return [_Temperature(1.0, 0, False)] * len(fits)
     shared = _temperature(measured)
     own = [_temperature([fit]) if len(fit.margins) else shared for fit in fits]
-    return [each if each.is_enough else shared for each in own]
+    return [each if each.calibrated else shared for each in own]
 
 
 def _temperature(fits: list[_Fit]) -> _Temperature:
@@ -187,9 +211,104 @@ def _common(fits: list[_Fit], of_first: _Temperature, length_free: bool) -> tupl
         if fit.prior is not None
     ]
     if not predicted:
-        return fits[0].slope, of_first.value
+        return fits[0].slope, of_first.temperature
     slope = 0.0
     if length_free:
         slope = float(np.mean([length_slope(margins, duels) for duels, margins in predicted]))
     rest = np.concatenate([margins - slope * duels.longer for duels, margins in predicted])
     return slope, calibrate(rest, np.concatenate([duels.weight for duels, _ in predicted])).temperature
+
+
+def fit_head(matrix: Any, duels: Duels, prior: Floats | None = None) -> Floats:
+    """Return the weights w that explain the duels; ``matrix`` (texts, features) is dense or sparse.
+
+    With a ``prior`` they are drawn towards it instead of towards 0, so that few pairs leave it as it is and
+    many overrule it.
+    """
+    from scipy.optimize import minimize
+
+    num_texts, num_features = matrix.shape
+    transposed = matrix.T.tocsr() if hasattr(matrix, "tocsr") else matrix.T
+    centre = np.zeros(num_features) if prior is None else prior
+    before = duels.margins(matrix @ centre)
+
+    def loss(change: Floats) -> tuple[float, Floats]:
+        margin = before + duels.margins(matrix @ change)
+        pull = -duels.weight / (1 + np.exp(np.clip(margin, -500, 500)))
+        of_text = np.bincount(duels.chosen, pull, num_texts) - np.bincount(duels.rejected, pull, num_texts)
+        value = duels.weight @ np.logaddexp(0, -margin) + change @ change / (2 * STRENGTH)
+        return float(value), transposed @ of_text + change / STRENGTH
+
+    options = {"maxiter": 300, "ftol": 1e-7, "maxcor": 5}
+    least = minimize(loss, np.zeros(num_features), jac=True, method="L-BFGS-B", options=options)
+    return np.asarray(centre + least.x)
+
+
+def length_slope(margins: Floats, duels: Duels) -> float:
+    """Return how much held-out margins grow per unit of log-length difference, beside their average.
+
+    Least squares with an intercept: the intercept is what the chosen sides have besides length, so that a
+    trait whose pairs favour long replies is not blamed for it. Ten pairs' worth of doubt draw it towards 0.
+    """
+    if len(margins) < 2:
+        return 0.0
+    longer = duels.longer - np.average(duels.longer, weights=duels.weight)
+    spread = float(duels.weight @ longer**2)
+    if spread <= 0:
+        return 0.0
+    beside = margins - np.average(margins, weights=duels.weight)
+    shrunk = len(margins) / (len(margins) + SLOPE_DOUBT)
+    return float(duels.weight @ (longer * beside)) / spread * shrunk
+
+
+class OddsCalibration(NamedTuple):
+    """A temperature, and the log loss (nats) of each held-out pair with it."""
+
+    temperature: float
+    losses: Floats
+
+
+def calibrate(margins: Floats, weight: Floats) -> OddsCalibration:
+    """Return the T > 0 under which margins / T are the best calibrated log-odds (temperature scaling).
+
+    The sides are taken to be right with Platt's (n + 1) / (n + 2) instead of 1, so that a few pairs, all of
+    them right, do not make it certain. Platt 1999; Guo et al. 2017.
+    """
+    from scipy.optimize import minimize_scalar
+
+    target = (weight.sum() + 1) / (weight.sum() + 2)
+
+    def losses(log_inverse: float) -> Floats:
+        odds = margins * np.exp(log_inverse)
+        return np.asarray(target * np.logaddexp(0, -odds) + (1 - target) * np.logaddexp(0, odds))
+
+    def penalized(log_inverse: float) -> float:
+        return float(weight @ losses(log_inverse) + log_inverse**2 / 20)
+
+    best = minimize_scalar(penalized, bounds=(-5.0, 5.0), method="bounded").x
+    return OddsCalibration(float(np.exp(-best)), losses(best))
+
+
+def surely_better(one: OddsCalibration, other: OddsCalibration, weight: Floats) -> bool:
+    """Whether the losses of ``one`` are lower, by more than the standard error of the difference."""
+    gain = other.losses - one.losses
+    mean = float(np.average(gain, weights=weight))
+    error = float(np.sqrt(np.average((gain - mean) ** 2, weights=weight) / max(1, len(gain) - 1)))
+    return mean > error
+
+
+@contextmanager
+def fitting() -> Iterator[None]:
+    """Compute what is fitted inside in one thread; raises MissingExtraError where the extra is not installed.
+
+    The vectors are small: on a busy machine BLAS threads that wait for one another made a fit of one second
+    take a minute.
+    """
+    try:
+        import scipy.optimize
+        import scipy.sparse  # noqa: F401
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        raise MissingExtraError("fitting a preference model", "preference") from None
+    with threadpool_limits(limits=1):
+        yield

@@ -14,23 +14,12 @@ from pydantic import Field
 
 from character._version import __version__
 from character.errors import InputError, ModelFileError
-from character.preference.bradley_terry import fitting
-from character.preference.container import (
-    Arrays,
-    ArrayType,
-    Count,
-    ModelFacts,
-    Name,
-    checked_facts,
-    read_arrays,
-    save_facts,
-    write_arrays,
-)
-from character.preference.encoders import Embedder, Embeddings
+from character.files import problem
+from character.preference import container
+from character.preference.encoders import MOST_FEATURES, Embedder, Embeddings, NGramTfidf
 from character.preference.folds import message_key
-from character.preference.heads import TraitHead, fit_heads, log_lengths, pair_weight
+from character.preference.heads import TraitHead, fit_heads, fitting, log_lengths, pair_weight
 from character.preference.protocol import Judged, PreferenceModel, written_by_rehearsal
-from character.preference.tfidf import MOST_FEATURES, NGramTfidf
 from character.records import PreferencePair
 from character.statistics.arrays import Floats
 
@@ -52,7 +41,7 @@ class LinearPreference(PreferenceModel):
     mean alone. A pair counts 2p - 1, p being the ranking's probability (1 where it has none). Pairs of the
     design ``neutral`` are left out. Scores are scaled so that probabilities are calibrated on messages held
     out. ``length_free`` keeps length and format from deciding: format is not seen (``ngrams.prepared``), and
-    what grows with length on messages held out is taken off the scores (``bradley_terry.length_slope``).
+    what grows with length on messages held out is taken off the scores (``heads.length_slope``).
 
     A score is ``weights`` (1 + traits, features) times the features, less ``slopes`` (1 + traits) times the
     logarithm of the length in characters, the common line first. ``left_out`` counts the pairs that were not
@@ -99,11 +88,8 @@ class LinearPreference(PreferenceModel):
         learnable = [pair for pair, reason in zip(pairs, reasons, strict=True) if not reason]
         left_out = dict(Counter(filter(None, reasons)))
         if not learnable:
-            raise InputError(
-                f"none of {len(pairs)} pairs can be learnt from ({left_out or 'there are none'}).",
-                expected="pairs whose sides differ, with a probability above a half, "
-                "not of the design neutral",
-            )
+            values = {"number": len(pairs), "left_out": left_out or "there are none"}
+            raise problem(__file__, "nothing_to_learn", **values)
         if len({pair.trait for pair in learnable}) > MOST_TRAITS:
             raise InputError(f"the pairs are of more than {MOST_TRAITS:,} traits.", fix="fit several models.")
         texts = list(dict.fromkeys(text for pair in learnable for text in (pair.chosen, pair.rejected)))
@@ -140,15 +126,14 @@ class LinearPreference(PreferenceModel):
             num_features=self.encoder.num_features,
             strange_idf=getattr(self.encoder, "strange_idf", None),
             heads=list(self.heads),
-            arrays_sha256=write_arrays(Path(folder) / ARRAYS_NAME, arrays),
+            arrays_sha256=container.write_arrays(Path(folder) / ARRAYS_NAME, arrays),
             **{name: getattr(self, name) for name in _KEPT},
         )
-        save_facts(Path(folder) / FACTS_NAME, facts)
+        container.save_facts(Path(folder) / FACTS_NAME, facts)
 
     def _check_fitted(self) -> None:
         if not self.heads:
-            fix = "call its fit(pairs), or load a saved one."
-            raise InputError("this preference model is not fitted.", fix=fix)
+            raise problem(__file__, "not_fitted")
 
 
 def _unlearnable(pair: PreferencePair) -> str:
@@ -160,7 +145,7 @@ def _unlearnable(pair: PreferencePair) -> str:
     return "coin_flip" if pair_weight(pair) == 0 else ""
 
 
-class LinearFacts(ModelFacts):
+class LinearFacts(container.ModelFacts):
     """What ``preference.json`` holds of a light or an embedding model, and nothing else."""
 
     model: Literal["light", "embedding"]
@@ -168,7 +153,7 @@ class LinearFacts(ModelFacts):
     num_features: int = Field(ge=1, le=MOST_DIMENSIONS)
     strange_idf: float | None = Field(default=None, gt=0, le=100)
     heads: list[TraitHead] = Field(min_length=1, max_length=MOST_TRAITS)
-    left_out: dict[Name, Count] = Field(max_length=20)
+    left_out: dict[container.Name, container.Count] = Field(max_length=20)
     seed: int = Field(ge=0, le=10**9)
     rehearsal: bool | None
     arrays_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
@@ -177,11 +162,11 @@ class LinearFacts(ModelFacts):
 def load_linear(folder: Path, data: dict[str, Any], embedder: Embedder | None) -> LinearPreference:
     """Return the model of a folder whose ``preference.json`` was read as ``data``; raises ModelFileError."""
     where, place = folder / FACTS_NAME, folder / ARRAYS_NAME
-    facts = checked_facts(LinearFacts, data, where)
+    facts = container.checked_facts(LinearFacts, data, where)
     if len({head.trait for head in facts.heads}) < len(facts.heads):
         raise ModelFileError(f"{where}: two heads are of one trait.", expected="one head per trait")
     wanted = _arrays_of(facts.model, 1 + len(facts.heads), facts.num_features)
-    arrays = read_arrays(place, wanted, facts.arrays_sha256)
+    arrays = container.read_arrays(place, wanted, facts.arrays_sha256)
     _check_rising(arrays["messages"], f"{place}: messages")
     light = facts.model == "light"
     return LinearPreference(
@@ -194,9 +179,11 @@ def load_linear(folder: Path, data: dict[str, Any], embedder: Embedder | None) -
     )
 
 
-def _arrays_of(kind: Literal["light", "embedding"], num_lines: int, size: int) -> dict[str, ArrayType]:
+def _arrays_of(
+    kind: Literal["light", "embedding"], num_lines: int, size: int
+) -> dict[str, container.ArrayType]:
     """Return the arrays of a model's file: those of the fields of these names, and those of its encoder's."""
-    common: dict[str, ArrayType] = {
+    common: dict[str, container.ArrayType] = {
         "weights": ("<f4", (num_lines, size)),
         "slopes": ("<f8", (num_lines,)),
         "messages": ("<u8", (None,)),
@@ -206,11 +193,11 @@ def _arrays_of(kind: Literal["light", "embedding"], num_lines: int, size: int) -
     return {**common, "hashes": ("<u8", (size,)), "blocks": ("|u1", (size,)), "idf": ("<f4", (size,))}
 
 
-def _tfidf(arrays: Arrays, facts: LinearFacts, folder: Path) -> NGramTfidf:
+def _tfidf(arrays: container.Arrays, facts: LinearFacts, folder: Path) -> NGramTfidf:
     where = folder / ARRAYS_NAME
     if facts.num_features > MOST_FEATURES:
-        most = f"at most {MOST_FEATURES:,}"
-        raise ModelFileError(f"{where}: {facts.num_features:,} n-grams.", expected=most)
+        number = f"{facts.num_features:,}"
+        raise ModelFileError(f"{where}: {number} n-grams.", expected=f"at most {MOST_FEATURES:,}")
     _check_rising(arrays["hashes"], f"{where}: hashes")
     if (arrays["blocks"] > 1).any():
         raise ModelFileError(f"{where}: blocks: holds other numbers than 0 and 1.")

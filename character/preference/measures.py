@@ -15,23 +15,27 @@ from numpy.typing import NDArray
 from character.pairs.confound_classifier import held_out
 from character.pairs.designs import IN_CHARACTER
 from character.pairs.feature_words import HasWords
-from character.pairs.second_opinion import most_certain
 from character.pairs.table import pair_table
 from character.preference.evaluation_records import (
+    Disagreement,
     EvaluationScope,
     JudgeView,
     PreferenceEvaluation,
     PreferenceMeasure,
     ReliabilityBin,
     Rival,
+    SecondOpinion,
+    shown,
 )
-from character.preference.protocol import PreferenceModel, written_by_rehearsal
+from character.preference.folds import message_key
+from character.preference.protocol import Asked, PreferenceModel, written_by_rehearsal
 from character.records import PreferencePair
 from character.statistics.arrays import Floats, Ints
 from character.statistics.intervals import LEAST_GROUPS, cluster_sums, percentile_interval, resampled_sums
 
 NUM_BINS = 10
-NUM_DISAGREEMENTS = 20
+NUM_DISAGREEMENTS, NUM_OF_SECOND_OPINION = 20, 12
+BATCH_SIZE = 512
 _LEAST = 1e-12
 
 Figures = Callable[[Floats], dict[str, Floats]]
@@ -106,6 +110,7 @@ def describe(
     model: PreferenceModel, held: Held, traits: Sequence[HasWords], seed: int, others: Columns | None = None
 ) -> PreferenceEvaluation:
     """Return the figures of what was predicted; ``others`` are further predictions for the pairs, by name."""
+    compared = ~np.isnan(held.specific)
     return PreferenceEvaluation(
         model=model.kind,
         how="",
@@ -117,8 +122,56 @@ def describe(
         reliability=reliability_of(held.predicted, seed),
         rivals=_rivals(held, traits, seed, others or {}),
         judge=_judge(held, seed),
-        specificity=_specificity(held, seed),
+        specificity={
+            trait: _mean_where(rows & compared, held.specific, held, seed)
+            for trait, rows in rows_by("trait", held.pairs).items()
+            if (rows & compared).any()
+        },
         disagreements=most_certain(held.pairs, held.probability, NUM_DISAGREEMENTS),
+    )
+
+
+def second_opinion(asked: Asked, pairs: Sequence[PreferencePair], *, seed: int = 0) -> SecondOpinion:
+    """Return where a model and the ranker that made these pairs disagree, the surest first."""
+    model, judged = asked.model, [pair for pair in pairs if pair.design != "neutral"]
+    starts = range(0, len(judged), BATCH_SIZE)
+    parts = [model.preferences(judged[start : start + BATCH_SIZE]) for start in starts]
+    chosen = np.concatenate(parts) if parts else np.empty(0)
+    new = np.array([message_key(pair) not in model.seen_messages for pair in judged], dtype=bool)
+    message = np.unique([pair.message_id for pair in judged], return_inverse=True)[1]
+
+    def agreement(rows: NDArray[np.bool_]) -> PreferenceMeasure:
+        cluster = np.unique(message[rows], return_inverse=True)[1]
+        return mean_of(right_of(chosen[rows]), cluster, seed)
+
+    return SecondOpinion(
+        model=model.kind,
+        num_pairs=len(judged),
+        num_seen=int((~new).sum()),
+        not_fitted=asked.not_fitted,
+        rehearsal=model.rehearsal,
+        agreement=agreement(new) if new.any() else None,
+        by_trait={
+            trait: agreement(new & rows)
+            for trait, rows in rows_by("trait", judged).items()
+            if (new & rows).any()
+        },
+        disagreements=most_certain(judged, chosen, NUM_OF_SECOND_OPINION),
+    )
+
+
+def most_certain(pairs: Sequence[PreferencePair], chosen: Floats, number: int) -> tuple[Disagreement, ...]:
+    """Return at most so many pairs that a model would have the other way round, the surest first.
+
+    ``chosen`` is for each pair the model's probability that the chosen side is the better one.
+    """
+    order: list[int] = np.argsort(chosen, kind="stable")[:number].tolist()
+    surest = [(pairs[place], float(1 - chosen[place])) for place in order if chosen[place] < 0.5]
+    return tuple(
+        Disagreement(
+            pair_id=pair.id, probability=probability, judge_probability=pair.probability, **shown(pair)
+        )
+        for pair, probability in surest
     )
 
 
@@ -171,15 +224,6 @@ def _meant(pair: PreferencePair) -> int:
     if pair.chosen_level is None or pair.rejected_level is None:
         return 0
     return (pair.chosen_level in IN_CHARACTER) - (pair.rejected_level in IN_CHARACTER)
-
-
-def _specificity(held: Held, seed: int) -> dict[str, PreferenceMeasure]:
-    compared = ~np.isnan(held.specific)
-    return {
-        trait: _mean_where(rows & compared, held.specific, held, seed)
-        for trait, rows in rows_by("trait", held.pairs).items()
-        if (rows & compared).any()
-    }
 
 
 def _mean_where(rows: NDArray[np.bool_], values: Floats, held: Held, seed: int) -> PreferenceMeasure:

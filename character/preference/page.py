@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from character.locale import checked_language, counted, listed, wording
-from character.pairs.second_opinion import AgreementShare, Disagreement
-from character.preference.evaluation_records import EvaluationScope, PreferenceEvaluation, PreferenceMeasure
+from character.preference.evaluation_records import (
+    Disagreement,
+    EvaluationScope,
+    PreferenceEvaluation,
+    PreferenceMeasure,
+)
 from character.report import Example, Examples, Figures, Note, Notes, Number, Page, Section, Table
 from character.report.charts import Point, Step, dots, line
 from character.report.parts import Cell, NumberStyle, Part, figure, pair_example, share, table
@@ -30,6 +34,7 @@ def evaluation_page(evaluation: PreferenceEvaluation, language: str = "en") -> P
     spoken = checked_language(language)
     words = wording("preference.page", spoken)
     model = wording("preference.models", spoken).get(evaluation.model, evaluation.model)
+    surest = tuple(disagreement_example(words, pair, "disagree") for pair in evaluation.disagreements)
     sections = (
         _first(evaluation, words, spoken),
         _rivals(evaluation, words),
@@ -37,7 +42,7 @@ def evaluation_page(evaluation: PreferenceEvaluation, language: str = "en") -> P
         _groups(evaluation, words, spoken),
         _transfer(evaluation, words) if evaluation.unseen or evaluation.specificity else None,
         _curve(evaluation, words) if evaluation.curve else None,
-        _disagreements(evaluation, words),
+        Section(words["disagreements"], words["disagreements_text"], (Examples(words["surest"], surest),)),
     )
     return Page(
         title=words["title"].format(name=evaluation.name or model),
@@ -48,9 +53,7 @@ def evaluation_page(evaluation: PreferenceEvaluation, language: str = "en") -> P
     )
 
 
-def measured(
-    measure: PreferenceMeasure | AgreementShare, style: NumberStyle = "share", digits: int = 2
-) -> Number:
+def measured(measure: PreferenceMeasure, style: NumberStyle = "share", digits: int = 2) -> Number:
     """Return a figure with its interval as a page writes it."""
     return Number(measure.value, measure.low, measure.high, style, digits)
 
@@ -131,18 +134,15 @@ def _groups(evaluation: PreferenceEvaluation, words: Words, language: str) -> Se
         called = wording(_GROUPS[field], language) if field in _GROUPS else {}
         scopes = {called.get(name, name): scope for name, scope in groups.items()}
         if len(scopes) > 1 or field == "trait":
-            parts += [_dots(words[field], scopes, words), _table(scopes, words[field], words)]
+            points = [
+                Point(name, measure.value, measure.low, measure.high, group)
+                for name, scope in scopes.items()
+                for group, measure in ((words["all"], scope.accuracy), (words["shorter_side"], scope.shorter))
+            ]
+            names = (words[field], words["accuracy"], words["pairs"])
+            chart = dots(words[field], points, names=names, percent=True, domain=(0.0, 1.0), reference=0.5)
+            parts += [chart, _table(scopes, words[field], words)]
     return Section(words["groups"], "", tuple(parts))
-
-
-def _dots(title: str, scopes: dict[str, EvaluationScope], words: Words) -> Part:
-    points = [
-        Point(name, measure.value, measure.low, measure.high, group)
-        for name, scope in scopes.items()
-        for group, measure in ((words["all"], scope.accuracy), (words["shorter_side"], scope.shorter))
-    ]
-    names = (title, words["accuracy"], words["pairs"])
-    return dots(title, points, names=names, percent=True, domain=(0.0, 1.0), reference=0.5)
 
 
 def _table(scopes: dict[str, EvaluationScope], title: str, words: Words) -> Table:
@@ -176,12 +176,6 @@ def _curve(evaluation: PreferenceEvaluation, words: Words) -> Section:
     ]
     sizes = table(words, "messages pairs accuracy", rows)
     return Section(words["more"], words["more_text"], (chart, sizes))
-
-
-def _disagreements(evaluation: PreferenceEvaluation, words: Words) -> Section:
-    examples = tuple(disagreement_example(words, pair, "disagree") for pair in evaluation.disagreements)
-    part = Examples(words["surest"], examples)
-    return Section(words["disagreements"], words["disagreements_text"], (part,))
 
 
 def disagreement_example(words: Words, one: Disagreement, note: str) -> Example:

@@ -10,7 +10,7 @@ import numpy as np
 
 from character.config import is_rehearsal_model
 from character.constitution import Trait
-from character.errors import InputError
+from character.files import problem
 from character.records import Message, PreferencePair, Turn
 from character.statistics.arrays import Floats
 
@@ -140,13 +140,8 @@ def asked_about(
     wanted = tuple(dict.fromkeys(names))
     not_fitted = tuple(name for name in wanted if name not in model.traits) if model.traits else ()
     if wanted and len(not_fitted) == len(wanted) and (by_name or not _reads_traits(model)):
-        raise InputError(
-            f"{where} was fitted on none of the traits {', '.join(wanted)}, "
-            "and cannot tell anything of them.",
-            expected=f"a trait it was fitted on: {', '.join(model.traits)}",
-            fix="fit one on pairs of these traits (`character preference fit RUN --out FOLDER`), "
-            "or give pairs of its own traits.",
-        )
+        values = {"model": where, "traits": ", ".join(wanted), "fitted": ", ".join(model.traits)}
+        raise problem(__file__, "no_such_traits", **values)
     if _reads_traits(model):
         model = model.told([trait for trait in traits if isinstance(trait, Trait)])
     return Asked(model, not_fitted)

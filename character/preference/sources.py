@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from character.constitution import Trait
 from character.errors import InputError, UnknownNameError
-from character.files import METADATA_FILE
+from character.files import METADATA_FILE, problem
 from character.inputs import as_kind
 from character.records import PreferencePair, Record, Turn
 from character.runs.session import reading, stored_constitution
@@ -75,11 +75,7 @@ def read_pairs(path: Path | str, *, trait: str = "", with_test: bool = True) -> 
         return _of_trait(_of_run(path), trait)
     files = [path / name for name in _EXPORTED if (path / name).is_file()] if path.is_dir() else [path]
     if not files:
-        raise InputError(
-            f"{path} holds neither a run nor exported pairs.",
-            expected=f"a run folder, or one of {', '.join(_EXPORTED)} in it",
-            fix="give a run, or what `character export RUN --format trl` wrote.",
-        )
+        raise problem(__file__, "no_source", path=path, names=", ".join(_EXPORTED))
     dropped: Counter[str] = Counter()
     if not with_test and len(files) > 1 and files[-1].name == _EXPORTED[-1]:
         dropped["test_split"] = sum(1 for _ in _of_file(files.pop(), trait, Counter()))
@@ -119,8 +115,7 @@ def _of_run(folder: Path) -> PairSet:
         rollouts = (without_vetoed(rollout, vetoes, dropped) for rollout in store.rollouts())
         pairs = _distinct((pair for rollout in rollouts if rollout for pair in rollout.pairs), dropped)
     if not pairs:
-        fix = "`character status` says what was dropped and why."
-        raise InputError(f"the run {folder} has no pairs.", fix=fix)
+        raise problem(__file__, "run_without_pairs", folder=folder)
     return PairSet(
         name=folder.name,
         pairs=pairs,
@@ -194,9 +189,9 @@ def _traits_beside(path: Path) -> dict[str, str]:
 def _pair(row: Mapping[str, Any], where: str, trait: str, dropped: Counter[str]) -> PreferencePair:
     chosen, rejected = (_turns(row[side], f"{where}: {side}", "assistant") for side in ("chosen", "rejected"))
     prompt = _turns(row["prompt"], f"{where}: prompt", "user") if "prompt" in row else chosen[:-1]
-    if not prompt:
-        raise _problem(where, "prompt: found none, neither in a field of its own nor before the responses.")
     turns = [turn for turn in prompt if turn["role"] != "system"]
+    if not turns:
+        raise _problem(where, "prompt: found none, neither in a field of its own nor before the responses.")
     if len(turns) < len(prompt):
         dropped["system_turn"] += len(prompt) - len(turns)
     name = row.get("trait") or trait
@@ -205,42 +200,30 @@ def _pair(row: Mapping[str, Any], where: str, trait: str, dropped: Counter[str])
     if not isinstance(name, str) or not name:
         wanted = "a trait's name in each row, or one for all (--trait NAME)"
         raise _problem(where, "trait: found none.", wanted)
-    try:
-        return _record(row, turns, name, chosen[-1]["content"], rejected[-1]["content"])
-    except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in problem["loc"]) or "the row"
-        raise _problem(where, f"{place}: {problem['msg'].removeprefix('Value error, ')}.") from None
-
-
-def _record(
-    row: Mapping[str, Any], prompt: list[dict[str, str]], trait: str, chosen: str, rejected: str
-) -> PreferencePair:
     scored = row.get("score_chosen") is not None and row.get("score_rejected") is not None
     high, low = (row["score_chosen"], row["score_rejected"]) if scored else (1.0, 0.0)
-    turns = tuple(Turn.model_validate(turn) for turn in prompt)
-    given = {key: row[key] for key in _PASSED_ON if row.get(key) not in (None, "")}
+    are_numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (high, low))
     values = {
-        "trait": trait,
-        "message_id": fingerprint(["message", trait, [turn.content for turn in turns]]),
+        "trait": name,
+        "message_id": fingerprint(["message", name, [turn["content"] for turn in turns]]),
         "ranking_id": "",
         "kind": as_kind(row.get("kind") or row.get("type") or "question"),
-        "language": row.get("language") or detect_language(turns[-1].content),
-        "prompt": turns,
-        "chosen": chosen,
-        "rejected": rejected,
+        "language": row.get("language") or detect_language(turns[-1]["content"]),
+        "chosen": chosen[-1]["content"],
+        "rejected": rejected[-1]["content"],
         "score_chosen": high,
         "score_rejected": low,
-        "margin": _margin(high, low),
+        "margin": round(high - low, 6) if are_numbers else high,  # what is none the record refuses
         "design": "given",
+        **{key: row[key] for key in _PASSED_ON if row.get(key) not in (None, "")},
     }
-    return PreferencePair.model_validate({**values, **given})
-
-
-def _margin(high: Any, low: Any) -> Any:
-    """Return the difference of two scores; what is no number is for the record to refuse."""
-    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (high, low))
-    return round(high - low, 6) if numbers else high
+    try:
+        values["prompt"] = tuple(Turn.model_validate(turn) for turn in turns)
+        return PreferencePair.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the row"
+        raise _problem(where, f"{place}: {first['msg'].removeprefix('Value error, ')}.") from None
 
 
 def _turns(given: Any, where: str, last: str) -> list[dict[str, str]]:

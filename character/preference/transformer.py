@@ -14,7 +14,8 @@ from pydantic import Field
 
 from character._version import __version__
 from character.constitution import Trait
-from character.errors import InputError, MissingExtraError, ModelFileError
+from character.errors import MissingExtraError, ModelFileError
+from character.files import problem
 from character.preference.container import ModelFacts, checked_facts, json_object, read_file, save_facts
 from character.preference.protocol import Conversation, Judged, PreferenceModel
 from character.records import Message, PreferencePair, Turn
@@ -93,11 +94,7 @@ class TransformerPreference(PreferenceModel):
 
     def fit(self, pairs: Sequence[PreferencePair], *, seed: int = 0) -> TransformerPreference:
         """Refuse: reward models are trained by TRL, with a recipe that can be read, stopped and resumed."""
-        raise InputError(
-            "a reward model is not fitted in this process.",
-            fix="`character train reward RUN --out FOLDER` writes the recipe and runs it; "
-            "then give its output folder.",
-        )
+        raise problem(__file__, "fitted_elsewhere")
 
     def save(self, folder: Path | str) -> None:
         """Write the model, its tokenizer and ``preference.json`` into a folder."""
@@ -107,8 +104,7 @@ class TransformerPreference(PreferenceModel):
             model.save_pretrained(folder, safe_serialization=True)
             tokenizer.save_pretrained(folder)
         except OSError as error:
-            fix = "choose another folder."
-            raise ModelFileError(f"{folder}: cannot be written ({error}).", fix=fix) from None
+            raise problem(__file__, "not_written", ModelFileError, path=folder, cause=error) from None
         write_facts(replace(self, folder=folder))
 
     def _turns(self, item: Judged) -> list[dict[str, str]]:
@@ -156,8 +152,8 @@ class TransformerPreference(PreferenceModel):
             first = " ".join(str(error).split("\n")[:2])
             raise ModelFileError(f"{self.folder}: is no model that can be loaded ({first[:200]}).") from None
         if model.config.num_labels != 1:
-            fault = f"{self.folder}: the model has {model.config.num_labels} outputs."
-            raise ModelFileError(fault, expected="one, the reward")
+            number = model.config.num_labels
+            raise problem(__file__, "not_one_output", ModelFileError, folder=self.folder, number=number)
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token
         model.config.pad_token_id = tokenizer.pad_token_id
@@ -205,19 +201,13 @@ def load_transformer(folder: Path, data: dict[str, Any]) -> TransformerPreferenc
 def check_model_folder(folder: Path) -> None:
     """Refuse a folder without safetensors, with links in it, or whose configuration names code of its own."""
     if not any((folder / name).is_file() for name in _WEIGHTS):
-        raise ModelFileError(
-            f"{folder}: holds no weights as safetensors.",
-            expected=" or ".join(_WEIGHTS),
-            fix="a LoRA adapter must be merged first (peft: merge_and_unload), "
-            "pickled weights be saved again as safetensors.",
-        )
+        raise problem(__file__, "no_weights", ModelFileError, folder=folder, names=" or ".join(_WEIGHTS))
     for path in sorted(folder.iterdir()):
         if path.is_symlink():
             raise ModelFileError(f"{path}: is a link.", expected="files alone")
     for path in (folder / "config.json", folder / "tokenizer_config.json"):
         if path.is_file() and "auto_map" in _settings(path):
-            fault = f"{path}: names code of its own (auto_map)."
-            raise ModelFileError(fault, expected="a model of transformers' own")
+            raise problem(__file__, "own_code", ModelFileError, path=path)
 
 
 def _settings(path: Path) -> dict[str, Any]:
@@ -237,9 +227,5 @@ def _plain_turns(messages: Conversation) -> list[dict[str, str]]:
 
 def _templated(tokenizer: Any, turns: list[dict[str, str]]) -> str:
     if tokenizer.chat_template is None:
-        raise ModelFileError(
-            "the model's tokenizer has no chat template.",
-            expected="the template that it was trained with",
-            fix="set tokenizer.chat_template and save the tokenizer into the model's folder.",
-        )
+        raise problem(__file__, "no_chat_template", ModelFileError)
     return str(tokenizer.apply_chat_template(turns, tokenize=False))

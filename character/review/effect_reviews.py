@@ -8,9 +8,8 @@ from contextlib import closing
 from pathlib import Path
 
 from character.evaluation.figures import grouped_mean
-from character.evaluation.reading import read_report
+from character.evaluation.reading import EffectResult, read_report
 from character.evaluation.records import EffectReport, SignOff, TraitReview, Veto
-from character.evaluation.result import EffectResult
 from character.locale import Language
 from character.review.agreement import Unit, alpha_of, ratings_of
 from character.review.answers import EFFECT_PREFIX, CheckAnswer, EffectAnswer, SignAnswer

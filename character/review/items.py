@@ -15,7 +15,7 @@ from character.review.store import ReviewStore
 from character.text import fingerprint, stable_seed
 
 if TYPE_CHECKING:
-    from character.evaluation.page.card_facts import CardPart
+    from character.evaluation.page.cards import CardPart
 LETTERS = "ABCDEFGHI"
 
 
@@ -169,7 +169,7 @@ def _sign(
     name = item.partition(":")[2]
     if subject.report is None or name not in subject.report.traits:
         return None
-    from character.evaluation.page.card_facts import card_parts, rehearsal_part, review_part, sign_off_part
+    from character.evaluation.page.cards import card_parts, rehearsal_part, review_part, sign_off_part
     from character.review.effect_reviews import with_reviews
 
     report = with_reviews(subject.report, subject, reviews)

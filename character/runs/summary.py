@@ -10,7 +10,7 @@ from typing import Any
 
 from character.config import is_rehearsal_model
 from character.locale import report_language, wording
-from character.pairs.distinct import distinct_pairs
+from character.pairs.designs import distinct_pairs
 from character.records import PreferencePair, Record, Usage
 from character.runs.session import reading, require_kind, stored_config, stored_constitution
 from character.store.run_store import RunStore

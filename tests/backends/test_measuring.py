@@ -111,7 +111,8 @@ def test_what_a_module_of_ones_own_takes_is_not_measured_and_said_so() -> None:
     def answer(message: Message, traits: list[Trait]) -> str:
         raise AssertionError("it is not called")
 
-    plan = EvaluationPlan(ONE, Config(), "traits", given=given("How long does it take?"), neutral_messages=1)
+    config = config_with(effect={"neutral_messages": 1})
+    plan = EvaluationPlan(ONE, config, "traits", given=given("How long does it take?"))
     steps = EvaluationSteps(plan, unsent_lms({"default": BackendConfig()}), responder=answer)
     meter = Meter()
     (task, neutral) = steps.tasks([meter.drive(steps.messages(PATIENCE))])

@@ -15,8 +15,7 @@ from review_helpers import ReviewServer
 
 from character import Config, Constitution, Message, MessageBatch, Trait
 from character.errors import InputError, StoreError
-from character.evaluation.choices.chooser import TraitChooser
-from character.evaluation.choices.offers import other_traits
+from character.evaluation.choices.chooser import TraitChooser, other_traits
 from character.evaluation.compare import compare
 from character.evaluation.conditions import BASE, TUNED
 from character.evaluation.effect import effect

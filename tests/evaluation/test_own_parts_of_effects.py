@@ -12,8 +12,7 @@ from own_parts import QUESTIONS, OwnLM, batches, marked
 
 from character import Constitution, Message, Trait, effect
 from character.errors import BudgetReachedError, StepFailedError, StoreError
-from character.evaluation.reading import read_effect
-from character.evaluation.result import EffectResult
+from character.evaluation.reading import EffectResult, read_effect
 from character.runs.session import reading
 
 ONE = Constitution(name="clerk", traits=(PATIENCE,))

@@ -19,8 +19,7 @@ from fake_server import FakeServer, Reply, as_rehearsal, backend_at
 from character import Config, Constitution, Trait, load_constitution
 from character.backends.rehearsal.responses import LEANINGS
 from character.errors import InputError
-from character.evaluation.choices.chooser import TraitChooser
-from character.evaluation.choices.offers import offers_for, other_traits
+from character.evaluation.choices.chooser import TraitChooser, offers_for, other_traits
 from character.evaluation.choices.ratings import revealed
 from character.evaluation.conditions import BASE, PLAIN, TUNED
 from character.evaluation.effect import effect

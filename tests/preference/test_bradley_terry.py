@@ -7,7 +7,7 @@ import pytest
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
-from character.preference.bradley_terry import STRENGTH, Duels, calibrate, fit_head, length_slope
+from character.preference.heads import STRENGTH, Duels, calibrate, fit_head, length_slope
 
 
 def duels(number: int, *, texts: int, seed: int = 0) -> Duels:

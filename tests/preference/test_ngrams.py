@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from character.preference.encoders import HashIndex, NGramTfidf, runs
 from character.preference.ngrams import Grams, character_grams, prepared, word_grams, word_spans
-from character.preference.tfidf import HashIndex, NGramTfidf, runs
 
 TEXTS = [
     "Take your time, no hurry.",

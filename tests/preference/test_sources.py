@@ -23,6 +23,8 @@ PLAIN = {
     "trait": "patience",
 }
 
+SIDES, SYSTEM = ("chosen", "rejected"), {"role": "system", "content": "Be brief."}
+
 
 def written(path: Path, *rows: object) -> Path:
     path.write_text("".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows), encoding="utf-8")
@@ -142,6 +144,7 @@ def without(field: str) -> dict[str, str]:
         ({**PLAIN, "score_chosen": 0.1, "score_rejected": 0.2}, "must score higher"),
         ({**PLAIN, "score_chosen": "high", "score_rejected": 0.2}, "score_chosen"),
         ({"prompt": "x", "preferred": "y", "less_preferred": "z"}, "less_preferred: found no list"),
+        ({side: [SYSTEM, {"role": "assistant", "content": side}] for side in SIDES}, "prompt: found none"),
         ({"input": {}, "preferred_output": []}, "found an object with the fields"),
         (["a"], "line 1"),
     ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from character.locale import Language, wording
-from character.pairs.second_opinion import SecondOpinion
+from character.preference.evaluation_records import SecondOpinion
 from character.preference.page import disagreement_example, measured
 from character.report import Examples, Figures, Section
 from character.report.parts import Part, figure, table

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from character.constitution import Constitution
-from character.evaluation.choices.offers import other_traits
+from character.evaluation.choices.chooser import other_traits
 from character.evaluation.figures import figure_of, grouped_mean
 from character.evaluation.records import Choice, EffectFigure, Rating, Revealed
 from character.ranking.choice_models import bradley_terry_means

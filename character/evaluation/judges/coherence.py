@@ -47,22 +47,16 @@ class CoherenceJudge(RecipeModule):
         self.compare = dspy.Predict(CompareCoherence)
         self.max_reasks = max_reasks
 
-    def _steps(self, message: Message | str, response: str, other: str, *, seed: int = 0) -> Steps[Compared]:
-        """Return how the response compares with the other one."""
-        return self.steps(as_message(message, None), response, other, seed)
-
-    forward = by_threads(_steps)
-    aforward = by_tasks(_steps)
-
     def steps(
-        self, message: Message, response: str, other: str, seed: int, lm: Any = None
+        self, message: Message | str, response: str, other: str, *, seed: int = 0, lm: Any = None
     ) -> Steps[Compared]:
-        """Return the logic as a generator of calls, to be run with others."""
+        """Return how the response compares with the other one."""
+        about = as_message(message, None)
 
         def verdict(order: int, responses: list[str]) -> Steps[Replied]:
-            call = Call(self.compare, {"responses": responses}, "gauging", message.trait, lm=lm)
-            seed_of = lambda attempt: stable_seed(seed, order, attempt, message.id)  # noqa: E731
-            return asked(call, message, self.max_reasks, about="coherence", seed_of=seed_of)
+            call = Call(self.compare, {"responses": responses}, "gauging", about.trait, lm=lm)
+            seed_of = lambda attempt: stable_seed(seed, order, attempt, about.id)  # noqa: E731
+            return asked(call, about, self.max_reasks, about="coherence", seed_of=seed_of)
 
         (one, lost), (two, lost_too) = yield [
             Branch(verdict(0, [response, other])),
@@ -75,3 +69,6 @@ class CoherenceJudge(RecipeModule):
             drops=tuple(drop for both in zip_longest(lost, lost_too) for drop in both if drop),
             usage=one.usage + two.usage,
         )
+
+    forward = by_threads(steps)
+    aforward = by_tasks(steps)

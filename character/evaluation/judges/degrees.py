@@ -44,20 +44,18 @@ class Gauge(RecipeModule):
         self.gauge = dspy.Predict(GaugeTrait)
         self.max_reasks = max_reasks
 
-    def _steps(
-        self, message: Message | str, responses: Sequence[str], trait: Trait | str, *, seed: int = 0
+    def steps(
+        self,
+        message: Message | str,
+        responses: Sequence[str],
+        trait: Trait | str,
+        *,
+        seed: int = 0,
+        lm: Any = None,
     ) -> Steps[Gauged]:
         """Return the degrees; the same seed shows the responses in the same order."""
         trait = as_trait(trait)
-        return self.steps(as_message(message, trait), responses, trait, seed)
-
-    forward = by_threads(_steps)
-    aforward = by_tasks(_steps)
-
-    def steps(
-        self, message: Message, responses: Sequence[str], trait: Trait, seed: int, lm: Any = None
-    ) -> Steps[Gauged]:
-        """Return the logic as a generator of calls, to be run with others."""
+        message = as_message(message, trait)
         if isinstance(responses, str):
             raise InputError("a list of responses was expected, found a text.", expected="[text, …]")
         if not 1 <= len(responses) <= MOST_RESPONSES:
@@ -77,6 +75,9 @@ class Gauge(RecipeModule):
             return Gauged(drops=(*again, drops[-1]), usage=reply.usage)
         degrees = in_order(reply.outputs["degrees"], order)
         return Gauged(degrees=degrees, reasoning=reply.text("reasoning"), drops=drops, usage=reply.usage)
+
+    forward = by_threads(steps)
+    aforward = by_tasks(steps)
 
 
 def blind_order(seed: int, message: Message, trait: Trait, responses: Sequence[str]) -> tuple[int, list[int]]:

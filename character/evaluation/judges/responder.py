@@ -41,23 +41,16 @@ class CharacterResponder(RecipeModule):
         self.respond_plainly = dspy.Predict(RespondPlainly)
         self.max_reasks = max_reasks
 
-    def _steps(self, message: Message, traits: Sequence[Trait] = (), *, seed: int = 0) -> Steps[Answered]:
-        """Return the response; the same seed asks the same way."""
-        return self.steps(message, traits, seed)
-
-    forward = by_threads(_steps)
-    aforward = by_tasks(_steps)
-
     def steps(
         self,
         message: Message,
-        traits: Sequence[Trait],
-        seed: int,
+        traits: Sequence[Trait] = (),
         *,
+        seed: int = 0,
         assistant_name: str = "the assistant",
         lm: Any = None,
     ) -> Steps[Answered]:
-        """Return the logic as a generator of calls, to be run with others."""
+        """Return the response; the same seed asks the same way."""
         inputs: dict[str, Any] = {"assistant_name": assistant_name}
         if traits:
             inputs["character"] = [trait.brief() for trait in traits]
@@ -70,6 +63,9 @@ class CharacterResponder(RecipeModule):
         text = reply.text("response").strip()
         fault = reply.fault or ("" if text else "empty")
         return Answered(text=text, model=reply.model, fault=fault, detail=reply.detail, usage=reply.usage)
+
+    forward = by_threads(steps)
+    aforward = by_tasks(steps)
 
 
 def _unreadable(reply: Reply) -> Fault:

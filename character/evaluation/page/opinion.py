@@ -43,9 +43,16 @@ def opinion_notes(report: EffectReport, language: str) -> Iterator[Note]:
         return
     if not report.judged:
         yield Note(words["stood_in"], "note")
-        for shift in opinion.shifts:
-            if shift.is_intended and shift.contrast.question in INTENDED:
-                yield _intended(shift, report, language)
+        where = wording("effect.page", language)
+        for shift in filter(_is_own, opinion.shifts):
+            is_better = shift.odds.estimate > 0
+            key = "missing" if not is_sure(shift, report) else "found" if is_better else "backwards"
+            text = words[key].format(
+                trait=shift.trait,
+                where=where[f"{shift.contrast.question}_where"],
+                share=written(shift.preferred, language, "share"),
+            )
+            yield Note(text, "fine" if key == "found" else "look")
     if opinion.agreement is not None:
         share, number_compared = written(opinion.agreement, language, "share"), f"{opinion.num_compared:,}"
         agrees = (opinion.agreement.low or 0.0) > 0.5
@@ -58,34 +65,20 @@ def opinion_notes(report: EffectReport, language: str) -> Iterator[Note]:
         yield Note(words["not_fitted"].format(traits=listed(opinion.not_fitted, language)), "look")
 
 
-def opinion_facts(report: EffectReport, trait: str, language: str) -> list[tuple[str, str]]:
-    """Return what a card says of one trait by the preference model: what was compared, and what was found."""
-    return [
-        (wording("effect.page", language)[shift.contrast.question], _found(shift, language))
-        for shift in (report.opinion.shifts if report.opinion else ())
-        if shift.trait == trait and shift.is_intended and shift.contrast.question in INTENDED
-    ]
-
-
-def _found(shift: OpinionShift, language: str) -> str:
+def opinion_facts(report: EffectReport, trait: str, language: str) -> Iterator[tuple[str, str]]:
+    """Yield what a card says of one trait by the preference model: what was compared, and what was found."""
     words = wording("effect.opinion", language)
-    line = words["line"].format(
-        share=written(shift.preferred, language, "share"),
-        odds=written(shift.odds, language),
-        p=f"{shift.adjusted_p:.4f}",
-    )
-    if shift.judge is None:
-        return line
-    alike = words["nothing"] if shift.agreement is None else written(shift.agreement, language, "share")
-    return line + words["line_judge"].format(nearer=written(shift.judge, language), alike=alike)
+    for shift in report.opinion.shifts if report.opinion else ():
+        if shift.trait != trait or not _is_own(shift):
+            continue
+        share, odds = written(shift.preferred, language, "share"), written(shift.odds, language)
+        line = words["line"].format(share=share, odds=odds, p=f"{shift.adjusted_p:.4f}")
+        if shift.judge is not None:
+            agreement = shift.agreement
+            alike = words["nothing"] if agreement is None else written(agreement, language, "share")
+            line += words["line_judge"].format(nearer=written(shift.judge, language), alike=alike)
+        yield wording("effect.page", language)[shift.contrast.question], line
 
 
-def _intended(shift: OpinionShift, report: EffectReport, language: str) -> Note:
-    is_better = shift.odds.estimate > 0
-    key = "missing" if not is_sure(shift, report) else "found" if is_better else "backwards"
-    text = wording("effect.opinion", language)[key].format(
-        trait=shift.trait,
-        where=wording("effect.page", language)[f"{shift.contrast.question}_where"],
-        share=written(shift.preferred, language, "share"),
-    )
-    return Note(text, "fine" if key == "found" else "look")
+def _is_own(shift: OpinionShift) -> bool:
+    return shift.is_intended and shift.contrast.question in INTENDED

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from character.evaluation.page.cards import review_part, sign_off_part
 from character.evaluation.page.findings import findings
 from character.evaluation.page.opinion import opinion_section
 from character.evaluation.page.revealed import revealed_section
-from character.evaluation.page.reviews import review_notes, reviews_section
 from character.evaluation.page.writing import (
     Columns,
     compared_word,
     condition_word,
+    example_of,
     is_sure,
     number,
     shift_parts,
 )
-from character.evaluation.records import DEGREE_SCORES, EffectReport, Moved, OverdoneShare, Shift, Survival
+from character.evaluation.records import DEGREE_SCORES, EffectReport, Shift, Survival, TraitReview
 from character.locale import Language, listed, report_language, wording
-from character.report import Example, Examples, Figures, Notes, Number, Page, Section, Table, Text
+from character.report import Examples, Figures, Note, Notes, Number, Page, Section, Table
 from character.report.charts import Point, dots, heat_map, stacked
-from character.report.parts import Part, figure, table
-from character.report.wording import number_text
+from character.report.parts import Cell, Part, figure, table
 
 MOST_MEASURES = 40
 """Rows of what changed without a judge; every sure one is shown, however many there are."""
@@ -39,6 +39,8 @@ def effect_page(report: EffectReport, language: Language | None = None) -> Page:
         words["answered"].format(condition=condition_word(name, spoken), models=" → ".join(served))
         for name, served in report.models.items()
     ]
+    items = tuple(example_of(moved, spoken) for moved in report.moved)
+    examples = [Examples(words["examples"], items, num_open=2)] if items else []
     sections = [
         Section(words["first"], "", tuple(_first(report, spoken))),
         section("matrix", _matrix(report, spoken)),
@@ -48,8 +50,8 @@ def effect_page(report: EffectReport, language: Language | None = None) -> Page:
         section("robustness", _robustness(report, spoken)),
         revealed_section(report, spoken),
         section("measures", _measures(report, spoken)),
-        reviews_section(report, spoken),
-        section("examples", _examples(report, spoken), "" if report.judged else "examples_text_unjudged"),
+        _reviews_section(report, spoken),
+        section("examples", examples, "" if report.judged else "examples_text_unjudged"),
     ]
     return Page(
         title=words["title"].format(name=report.constitution),
@@ -107,7 +109,7 @@ def _caricature(report: EffectReport, language: Language) -> Iterator[Part]:
     words, degrees = wording("effect.page", language), wording("effect.degrees", language)
     spread = [
         (
-            f"{share.trait} · {_own_word(share, language)}",
+            f"{share.trait} · {_own_word(share.condition, language)}",
             [share.degrees.get(each, 0) for each in DEGREE_SCORES],
         )
         for share in report.overdone
@@ -119,17 +121,17 @@ def _caricature(report: EffectReport, language: Language) -> Iterator[Part]:
         yield stacked(words["degrees_chart"], spread, steps, names=names)
     if report.overdone:
         rows = (
-            (each.trait, _own_word(each, language), number(each.overdone, "share"), each.num_messages)
-            for each in report.overdone
+            (one.trait, _own_word(one.condition, language), number(one.overdone, "share"), one.num_messages)
+            for one in report.overdone
         )
         yield table(words, "judged condition overdone number", rows, "caricature_chart")
 
 
-def _own_word(share: OverdoneShare, language: Language) -> str:
+def _own_word(condition: str, language: Language) -> str:
     """Return a condition as it is called beside the trait that it is about."""
-    if ": " in share.condition:
+    if ": " in condition:
         return wording("effect.page", language)["alone_short"]
-    return condition_word(share.condition, language)
+    return condition_word(condition, language)
 
 
 def _coherence(report: EffectReport, language: Language) -> Iterator[Part]:
@@ -197,22 +199,48 @@ def _measures(report: EffectReport, language: Language) -> Iterator[Part]:
         yield Table(tuple(words[name] for name in columns), rows, note=note)
 
 
-def _examples(report: EffectReport, language: Language) -> Iterator[Part]:
-    items = tuple(example_of(moved, language) for moved in report.moved)
-    if items:
-        yield Examples(wording("effect.page", language)["examples"], items, num_open=2)
-
-
-def example_of(moved: Moved, language: Language) -> Example:
-    """Return a message with its two responses, to be read side by side."""
-    words, degrees = wording("effect.page", language), wording("effect.degrees", language)
-    before, after = (
-        condition_word(name, language) for name in (moved.contrast.reference, moved.contrast.condition)
+def _reviews_section(report: EffectReport, language: Language) -> Section:
+    """Return the section of reviews; without parts where nobody reviewed."""
+    words = wording("effect.card", language)
+    if not report.reviews:
+        return Section(words["reviews"])
+    columns = tuple(wording("effect.review_columns", language).values())
+    parts: list[Part] = [Table(columns, tuple(_row(each, language) for each in report.reviews))]
+    notes = tuple(
+        Note(f"{each.trait} · {fact.what}: {fact.said}")
+        for each in report.reviews
+        for part in (review_part(report, each.trait, language), sign_off_part(report, each.trait, language))
+        for fact in part.facts
+        if fact.said and fact.what != words["who"]
     )
-    heading = f"{moved.trait}: {number_text(Number(moved.odds, style='signed'), language)}"
-    if moved.reference_degree and moved.condition_degree:
-        first, second = degrees[moved.reference_degree], degrees[moved.condition_degree]
-        heading = words["example"].format(trait=moved.trait, before=first, after=second)
-        before, after = f"{before} · {first}", f"{after} · {second}"
-    texts = (moved.message.text, moved.reference_text, moved.condition_text)
-    return Example(heading, tuple(map(Text, (words["message"], before, after), texts)))
+    parts += [Notes(notes)] if notes else []
+    return Section(words["reviews"], wording("effect.reviews", language)["text"], tuple(parts))
+
+
+def review_notes(report: EffectReport, language: str) -> Iterator[Note]:
+    """Yield the traits that a reviewer vetoed or refused to sign off."""
+    words, refused = wording("effect.reviews", language), wording("effect.card", language)["refused"]
+    for each in report.reviews:
+        for fact in sign_off_part(report, each.trait, language).facts:
+            if fact.what == refused:
+                yield Note(words["refused"].format(trait=each.trait, said=fact.said), "look")
+        for veto in each.vetoes:
+            if veto.what == "trait":
+                text = f"{veto.reviewer}: {veto.note}" if veto.note else veto.reviewer
+                yield Note(words["vetoed"].format(trait=each.trait, said=text), "look")
+
+
+def _row(review: TraitReview, language: Language) -> tuple[Cell, ...]:
+    words = wording("effect.card", language)
+    signed = {each.is_signed for each in review.sign_offs}
+    state = " · ".join(words["signed" if each else "refused"] for each in sorted(signed, reverse=True))
+    return (
+        review.trait,
+        review.num_answers,
+        number(review.right, "share"),
+        review.num_untold,
+        number(review.overdone, "share"),
+        None if review.alpha is None else Number(review.alpha, digits=2),
+        len(review.vetoes),
+        state or wording("effect.page", language)["unsigned"],
+    )

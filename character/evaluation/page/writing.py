@@ -11,14 +11,15 @@ from character.evaluation.records import (
     EffectFigure,
     EffectReport,
     MeasureShift,
+    Moved,
     OpinionShift,
     Shift,
 )
-from character.locale import wording
-from character.report import Number, Table
+from character.locale import Language, wording
+from character.report import Example, Number, Table, Text
 from character.report.charts import HeatScale, heat_map
 from character.report.parts import Cell, NumberStyle, Part
-from character.report.wording import cell_text
+from character.report.wording import cell_text, number_text
 
 AnyShift = TypeVar("AnyShift", bound=Shift | OpinionShift)
 Columns = Mapping[str, Callable[[AnyShift], Cell]]
@@ -119,3 +120,18 @@ def _effect_word(shift: Shift | OpinionShift, everyday: str) -> str:
     """Return what was changed, and the trait that it moves where it is another."""
     changed = shift.contrast.group or everyday
     return changed if changed == shift.trait else f"{changed} → {shift.trait}"
+
+
+def example_of(moved: Moved, language: Language) -> Example:
+    """Return a message with its two responses, to be read side by side."""
+    words, degrees = wording("effect.page", language), wording("effect.degrees", language)
+    before, after = (
+        condition_word(name, language) for name in (moved.contrast.reference, moved.contrast.condition)
+    )
+    heading = f"{moved.trait}: {number_text(Number(moved.odds, style='signed'), language)}"
+    if moved.reference_degree and moved.condition_degree:
+        first, second = degrees[moved.reference_degree], degrees[moved.condition_degree]
+        heading = words["example"].format(trait=moved.trait, before=first, after=second)
+        before, after = f"{before} · {first}", f"{after} · {second}"
+    texts = (moved.message.text, moved.reference_text, moved.condition_text)
+    return Example(heading, tuple(map(Text, (words["message"], before, after), texts)))
