@@ -45,7 +45,9 @@ def find_fields(text: str, wanted: Sequence[str], needed: Set[str], shown: Colle
         if found is not None and needed <= found.fields.keys():
             return found._replace(form=form)
     if len(needed) == 1 and not asked.fields and not _INLINE.search(text) and text.strip():
-        return Sections({next(iter(needed)): text.strip()}, "no header")
+        name = next(iter(needed))  # alone, it may stand over the text as a heading
+        heading = rf"\A\s*{_DECOR}{name}[*_`]*[:：]?[*_` \t]*\n"
+        return Sections({name: re.sub(heading, "", text, count=1, flags=re.IGNORECASE).strip()}, "no header")
     return asked
 
 
