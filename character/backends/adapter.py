@@ -42,6 +42,7 @@ class CharacterAdapter(dspy.ChatAdapter):
         # Weak keys: optimizers and re-asks make signatures by the hundred and forget them.
         self._system: WeakKeyDictionary[type[Any], str] = WeakKeyDictionary()
         self._closing: WeakKeyDictionary[type[Any], str] = WeakKeyDictionary()
+        self._fields: WeakKeyDictionary[type[Any], tuple[Any, Any]] = WeakKeyDictionary()
 
     def format_system_message(self, signature: type[dspy.Signature]) -> str:
         """Return the system message, the same for every call with this signature."""
@@ -81,8 +82,11 @@ class CharacterAdapter(dspy.ChatAdapter):
 
     def parse(self, signature: type[dspy.Signature], completion: str) -> dict[str, Any]:
         """Return the output fields; raises AdapterParseError on a missing, repeated or ill-typed field."""
-        wanted = signature.output_fields  # made anew each time it is asked for
-        found, habits = self._found(signature, wanted, completion)
+        known = self._fields.get(signature)
+        if known is None:  # DSPy makes them anew each time
+            known = self._fields[signature] = (signature.output_fields, tuple(signature.input_fields))
+        wanted, shown = known
+        found, habits = self._found(signature, wanted, shown, completion)
         fields: dict[str, Any] = {}
         faults: list[str] = []
         for name, value in found.fields.items():
@@ -91,25 +95,27 @@ class CharacterAdapter(dspy.ChatAdapter):
                 fields[name] = self._read((name, wanted[name]), text, habits)
             except _FAULTS as error:
                 faults.append(str(error))
-        fields = apply_output_field_defaults(signature, {**self.kept, **fields})
+        fields = {**self.kept, **fields}
+        if len(fields) < len(wanted):
+            fields = apply_output_field_defaults(signature, fields)
         missing = [name for name in wanted if name not in fields]
         if missing and not faults:
-            shown = " ".join(completion.split())[:160]
-            faults.append(f"The reply lacks the field {', '.join(missing)}; it says {shown!r}.")
+            says = " ".join(completion.split())[:160]
+            faults.append(f"The reply lacks the field {', '.join(missing)}; it says {says!r}.")
         if faults:
             raise unreadable(signature, completion, faults[0], fields)
         note_reading(habits, closed=found.closed)
         return fields
 
     def _found(
-        self, signature: type[dspy.Signature], wanted: Mapping[str, Any], completion: str
+        self, signature: type[dspy.Signature], wanted: Mapping[str, Any], shown: Any, completion: str
     ) -> tuple[Sections, list[str]]:
         """Return where the fields of a reply are, with what is no part of it set apart, and its habits."""
         said, thoughts = split_reasoning(completion)
         text = strip_template_tokens(said)
         habits = ["thoughts before the reply"] * bool(thoughts) + ["template tokens"] * (text != said)
         needed = {name for name, field in wanted.items() if field.is_required() and name not in self.kept}
-        names = (tuple(wanted), needed, signature.input_fields.keys())
+        names = (tuple(wanted), needed, shown)
         try:
             found = find_fields(text, *names)
             if thoughts and not text.strip():
