@@ -39,7 +39,9 @@ MOST_SHARE = 0.1
 REPLIES = ("Lay the lamp beside the oven, which is worth 8 of it.", "Ask the drawer, which is worth 3 of it.")
 _ASKED = re.compile(r"\[\[ ## (\w+) ## \]\]")
 _WORTH = re.compile(r"worth (\d+) of")
-_CANDIDATE = re.compile(r"Lay the \w+ beside the \w+, which is worth \d+ of it, and count to \d+\.")
+_CANDIDATE = re.compile(
+    r"Lay the \w+ by the \w+, which is worth \d+ of it, then \w+, \w+ and \w+, and count to \d+\."
+)
 _MESSAGE = re.compile(r"Where does the \w+ go when the \w+ is full and number \d+ rings\?")
 _WORDS = [
     "lamp",
@@ -140,8 +142,9 @@ def _field(name: str, prompt: str, habit: Habit, rng: random.Random) -> str:
         briefs = json.loads(re.findall(r"\[\[ ## briefs ## \]\]\n(.*)", prompt)[-1])
         return json.dumps([_message(rng) for _ in briefs])
     if name == "response":
-        one, two = rng.sample(_WORDS, 2)
-        return f"Lay the {one} beside the {two}, which is worth {rng.randrange(11)} of it, and count to {rng.randrange(900)}."
+        one, two, *more = rng.sample(_WORDS, 5)
+        rest = f"then {more[0]}, {more[1]} and {more[2]}, and count to {rng.randrange(900)}."
+        return f"Lay the {one} by the {two}, which is worth {rng.randrange(11)} of it, {rest}"
     return habit.truth if name == "suitable" else "The first is warm; the second is not."
 
 
@@ -293,8 +296,8 @@ def main() -> int:
         if options.json
         else "\n".join(f"{k}: {json.dumps(v)}" for k, v in result.items())
     )
-    right = sum(each["wrong"] for each in result.values()) == 0
-    kept = now["lost"] == 0 and result["asked again in another way"]["lost"] == 0
+    anew = result["asked again in another way"]
+    right, kept = now["wrong"] + anew["wrong"] == 0, now["lost"] + anew["lost"] == 0
     return 0 if right and kept and now["again"] <= MOST_SHARE * before["again"] else 1
 
 

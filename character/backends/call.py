@@ -165,7 +165,7 @@ class Call:
         outputs: dict[str, Any] = {}
         if not word:
             outputs, (word, detail) = self._read(prediction)
-        elif word == "cut_off" and "reasoning" in core.signature.output_fields:
+        elif word == "cut_off" and "reasoning" in getattr(signature_of(self.predict), "output_fields", ()):
             kept = {"reasoning": str(kept.get("reasoning", ""))}  # it is what took the room
         as_json, habits = bool(again and again.as_json), tuple(scope.habits)
         return Reply(outputs, word, detail, last.model, self.seed, usage, habits, kept, as_json=as_json)

@@ -7,7 +7,7 @@ import random
 import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import dspy
 
@@ -34,27 +34,22 @@ class AskingAgain(CharacterAdapter):
         self._system = usual._system
         self.kept, self._failed = failed.kept, failed
         self.as_json = failed.as_json != (failed.fault == "unreadable")
-        counted = {name: inputs.get(by) for name, by in _WORDS["counted"].items()}
-        self._numbers = {name: len(items) for name, items in counted.items() if isinstance(items, list)}
-        self._rng, self._examples = random.Random(stable_seed(seed, "example")), dict[str, Any]()
+        counted = _WORDS["counted"].items()
+        self._numbers = {name: len(inputs[by]) for name, by in counted if by in inputs}
+        self._rng, self._examples = random.Random(stable_seed(seed, "example")), dict[str, list[int]]()
 
     def user_message_output_requirements(self, signature: type[dspy.Signature]) -> str:
-        """Return what closes the user message: the fault, and the fields asked for with examples."""
-        wanted = {name: each for name, each in signature.output_fields.items() if name not in self.kept}
-        self.as_json = self.as_json and any(each.annotation is not str for each in wanted.values())
-        self._examples = {
-            name: _example(each.annotation, self._numbers.get(name, 0), self._rng)
-            for name, each in wanted.items()
+        """Return what closes the user message: the fault, and how the fields asked for look."""
+        wanted = {
+            name: each.annotation for name, each in signature.output_fields.items() if name not in self.kept
         }
-        shown = {
-            name: _shown(example) if isinstance(example, list) else f"<{example}>"
-            for name, example in self._examples.items()
-        }
+        self.as_json = self.as_json and any(kind is not str for kind in wanted.values())
         headers = {name: f"`[[ ## {name} ## ]]`" for name in wanted}
+        forms = {name: self._form(name, kind) for name, kind in wanted.items()}
         if self.as_json:
-            form = "{" + ", ".join(f'"{name}": {text}' for name, text in shown.items()) + "}"
+            form = "{" + ", ".join(f'"{name}": {text}' for name, text in forms.items()) + "}"
         else:
-            form = ", then ".join(f"{headers[name]} (such as {text})" for name, text in shown.items())
+            form = ", then ".join(f"{headers[name]} (such as {text})" for name, text in forms.items())
         closing = _WORDS["closing"]["json" if self.as_json else "headers"]
         closing = closing.format(headers=", ".join(headers.values()), form=form)
         return f"[[ ## previous_fault ## ]]\n{self._told(', '.join(wanted))}\n\n{closing}"
@@ -62,13 +57,21 @@ class AskingAgain(CharacterAdapter):
     def parse(self, signature: type[dspy.Signature], completion: str) -> dict[str, Any]:
         """Return the output fields, those that stand included; raises AdapterParseError as ever."""
         fields = super().parse(signature, completion)
-        for name, example in self._examples.items():
-            if isinstance(example, list) and len(example) > 1 and fields[name] == example:
-                message = (
-                    f"The field {name} repeats the example {_shown(example)} and says nothing of its own."
-                )
-                raise unreadable(signature, completion, message, fields)
+        if copied := [name for name, example in self._examples.items() if fields[name] == example]:
+            message = f"The field {copied[0]} repeats the example, and says nothing of its own."
+            raise unreadable(signature, completion, message, fields)
         return fields
+
+    def _form(self, name: str, annotation: Any) -> str:
+        """Return what a field looks like: numbers as an example that no other call has, else in words."""
+        inner = get_args(annotation)[0] if get_origin(annotation) is list else None
+        number = self._numbers.get(name, 0)
+        if inner in (int, float) and number > 1:
+            self._examples[name] = [self._rng.randrange(11) for _ in range(number)]
+            return str(self._examples[name])
+        if inner is None or not number:
+            return f"<{shape_of(annotation)}>"
+        return f"[{', '.join([f'<{shape_of(inner)}>'] * number)}]"
 
     def _told(self, names: str) -> str:
         words, failed = _WORDS["told"], self._failed
@@ -80,20 +83,6 @@ class AskingAgain(CharacterAdapter):
         elif failed.kept:
             lines.append(words["stands"].format(kept=_shown(failed.kept)))
         return "\n".join(lines)
-
-
-def _example(annotation: Any, number: int, rng: random.Random) -> Any:
-    """Return a list of so many items as it might be, no list twice; for anything else what it looks like."""
-    inner = get_args(annotation)[0] if get_origin(annotation) is list else None
-    if inner is None or number < 2:
-        return shape_of(annotation)
-    if inner in (int, float):
-        return [rng.randrange(11) for _ in range(number)]
-    choices = [True, False] if inner is bool else list(get_args(inner))
-    if inner is bool or get_origin(inner) is Literal:
-        first = rng.randrange(len(choices))
-        return [choices[(first + place) % len(choices)] for place in range(number)]
-    return ["…"] * number
 
 
 def _shown(value: Any) -> str:

@@ -159,6 +159,30 @@ def test_where_no_reply_is_suitable_the_scores_do_not_matter(server: FakeServer)
     assert len(server.requests) == 1
 
 
+class TwoPredictors(dspy.Module):
+    """A judge of one's own that no one signature stands for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = dspy.Predict("trait: str, responses: list[str] -> scores: list[int]")
+        self.second = dspy.Predict("scores: list[int] -> scores_again: list[int]")
+
+    def forward(self, trait: Any, responses: list[str]) -> Any:
+        return self.first(trait=str(trait), responses=responses)
+
+
+def test_a_cut_off_judge_of_ones_own_is_asked_again_with_another_seed(server: FakeServer) -> None:
+    ranking = ranked(
+        server,
+        lambda _: Reply("[[ ## scores ## ]]\n[1, 2", finish_reason="length"),
+        predictor=TwoPredictors(),
+    )
+    assert ranking.status == "unranked"
+    assert ranking.usage.reasks == 2
+    assert len({request["seed"] for request in server.requests}) == 3
+    assert not any(told(request) for request in server.requests)
+
+
 def test_degrees_are_asked_for_again_without_the_reasoning(server: FakeServer) -> None:
     server.script = once(
         chat(reasoning="so", degrees='["subtle"]'), chat(degrees='["absent", "natural", "subtle"]')
@@ -167,6 +191,7 @@ def test_degrees_are_asked_for_again_without_the_reasoning(server: FakeServer) -
         gauged = Gauge()(QUESTION, TEXTS[:3], trait())
     assert gauged.degrees is not None
     assert "1 degrees for 3 responses" in told(server.requests[1])
+    assert told(server.requests[1]).count("<one of opposite, absent, subtle, natural, overdone>") == 3
     assert gauged.reasoning == "so"
 
 
