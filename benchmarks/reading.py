@@ -42,7 +42,7 @@ _WORTH = re.compile(r"worth (\d+) of")
 _CANDIDATE = re.compile(
     r"Lay the \w+ by the \w+, which is worth \d+ of it, then \w+, \w+ and \w+, and count to \d+\."
 )
-_MESSAGE = re.compile(r"Where does the \w+ go when the \w+ is full and number \d+ rings\?")
+_MESSAGE = re.compile(r"Where does the \w+ go when the \w+ is full and number \d+ rings(?: by \w+)*\?")
 _WORDS = [
     "lamp",
     "ladder",
@@ -140,7 +140,7 @@ def _field(name: str, prompt: str, habit: Habit, rng: random.Random) -> str:
         return SCORES[habit.scores]([int(_WORTH.findall(text)[-1]) for text in shown])
     if name == "messages":
         briefs = json.loads(re.findall(r"\[\[ ## briefs ## \]\]\n(.*)", prompt)[-1])
-        return json.dumps([_message(rng) for _ in briefs])
+        return json.dumps([_message(rng, brief["length"]) for brief in briefs])
     if name == "response":
         one, two, *more = rng.sample(_WORDS, 5)
         rest = f"then {more[0]}, {more[1]} and {more[2]}, and count to {rng.randrange(900)}."
@@ -148,9 +148,12 @@ def _field(name: str, prompt: str, habit: Habit, rng: random.Random) -> str:
     return habit.truth if name == "suitable" else "The first is warm; the second is not."
 
 
-def _message(rng: random.Random) -> str:
+def _message(rng: random.Random, length: str) -> str:
     one, two = rng.sample(_WORDS, 2)
-    return f"Where does the {one} go when the {two} is full and number {rng.randrange(900)} rings?"
+    more = "".join(
+        f" by {word}" for word in rng.choices(_WORDS, k={"shor": 0, "long": 24}.get(length[:4], 8))
+    )
+    return f"Where does the {one} go when the {two} is full and number {rng.randrange(900)} rings{more}?"
 
 
 async def _serve(table: list[Habit], pipe: Any) -> None:

@@ -58,6 +58,7 @@ class AskingAgain(CharacterAdapter):
         """Return the output fields, those that stand included; raises AdapterParseError as ever."""
         fields = super().parse(signature, completion)
         if copied := [name for name, example in self._examples.items() if fields[name] == example]:
+            self.as_json = not self.as_json  # the form was right, and is asked for once more
             message = f"The field {copied[0]} repeats the example, and says nothing of its own."
             raise unreadable(signature, completion, message, fields)
         return fields

@@ -122,6 +122,8 @@ def test_a_reply_that_repeats_the_example_is_not_read(server: FakeServer) -> Non
     assert "repeats the example" in ranking.reason
     examples = [re.findall(r"\[\d+, \d+, \d+, \d+\]", told(request))[-1] for request in server.requests[1:]]
     assert len(set(examples)) == len(examples), "no number is suggested twice"
+    forms = ["JSON object" in told(request) for request in server.requests[1:]]
+    assert forms == [False, False], "the form was right"
 
 
 def test_the_same_call_is_asked_again_in_the_same_words(server: FakeServer) -> None:
