@@ -59,7 +59,8 @@ class AskingAgain(CharacterAdapter):
         fields = super().parse(signature, completion)
         if copied := [name for name, example in self._examples.items() if fields[name] == example]:
             self.as_json = not self.as_json  # the form was right, and is asked for once more
-            message = f"The field {copied[0]} repeats the example, and says nothing of its own."
+            own = shape_of(signature.output_fields[copied[0]].annotation)
+            message = f"The field {copied[0]} repeats the example, expected {own} of your own."
             raise unreadable(signature, completion, message, fields)
         return fields
 
