@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -30,13 +31,18 @@ class CharacterAdapter(dspy.ChatAdapter):
       is unreadable, because a repaired list of scores is a guess.
     - A record is shown as its text, without the level, seed, model and ids that are no judge's business.
     - There is no second call through JSONAdapter: modules re-ask with the fault shown, and count it.
+
+    ``kept`` are output fields that need not be in a reply, by the values that they have without it.
     """
+
+    kept: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self) -> None:
         super().__init__(use_json_adapter_fallback=False)
         # Weak keys: optimizers and re-asks make signatures by the hundred and forget them.
         self._system: WeakKeyDictionary[type[Any], str] = WeakKeyDictionary()
         self._closing: WeakKeyDictionary[type[Any], str] = WeakKeyDictionary()
+        self._fields: WeakKeyDictionary[type[Any], tuple[Any, Any]] = WeakKeyDictionary()
 
     def format_system_message(self, signature: type[dspy.Signature]) -> str:
         """Return the system message, the same for every call with this signature."""
@@ -76,32 +82,40 @@ class CharacterAdapter(dspy.ChatAdapter):
 
     def parse(self, signature: type[dspy.Signature], completion: str) -> dict[str, Any]:
         """Return the output fields; raises AdapterParseError on a missing, repeated or ill-typed field."""
-        wanted = signature.output_fields  # made anew each time it is asked for
-        found, habits = self._found(signature, wanted, completion)
+        known = self._fields.get(signature)
+        if known is None:  # DSPy makes them anew each time
+            known = self._fields[signature] = (signature.output_fields, tuple(signature.input_fields))
+        wanted, shown = known
+        found, habits = self._found(signature, wanted, shown, completion)
         fields: dict[str, Any] = {}
+        faults: list[str] = []
         for name, value in found.fields.items():
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            fields[name] = self._read(signature, completion, (name, wanted[name]), text, habits)
-        fields = apply_output_field_defaults(signature, fields)
+            try:
+                fields[name] = self._read((name, wanted[name]), text, habits)
+            except _FAULTS as error:
+                faults.append(str(error))
+        fields = {**self.kept, **fields}
+        if len(fields) < len(wanted):
+            fields = apply_output_field_defaults(signature, fields)
         missing = [name for name in wanted if name not in fields]
-        if missing:
-            headers = " and ".join(f"[[ ## {name} ## ]]" for name in missing)
-            shown = " ".join(completion.split())[:160]
-            lacking = f"The reply lacks the field {', '.join(missing)}, expected under {headers}"
-            message = f"{lacking}; it says {shown!r}."
-            raise _unreadable(signature, completion, message)
+        if missing and not faults:
+            says = " ".join(completion.split())[:160]
+            faults.append(f"The reply lacks the field {', '.join(missing)}; it says {says!r}.")
+        if faults:
+            raise unreadable(signature, completion, faults[0], fields)
         note_reading(habits, closed=found.closed)
         return fields
 
     def _found(
-        self, signature: type[dspy.Signature], wanted: Mapping[str, Any], completion: str
+        self, signature: type[dspy.Signature], wanted: Mapping[str, Any], shown: Any, completion: str
     ) -> tuple[Sections, list[str]]:
         """Return where the fields of a reply are, with what is no part of it set apart, and its habits."""
         said, thoughts = split_reasoning(completion)
         text = strip_template_tokens(said)
         habits = ["thoughts before the reply"] * bool(thoughts) + ["template tokens"] * (text != said)
-        needed = {name for name, field in wanted.items() if field.is_required()}
-        names = (tuple(wanted), needed, signature.input_fields.keys())
+        needed = {name for name, field in wanted.items() if field.is_required() and name not in self.kept}
+        names = (tuple(wanted), needed, shown)
         try:
             found = find_fields(text, *names)
             if thoughts and not text.strip():
@@ -110,17 +124,10 @@ class CharacterAdapter(dspy.ChatAdapter):
                     found = inside
                     habits.append("the whole reply among the thoughts")
         except TwiceError as error:
-            raise _unreadable(signature, completion, f"The field {error} occurs twice.") from None
+            raise unreadable(signature, completion, f"The field {error} occurs twice.") from None
         return found, [*habits, *([found.form] if found.form else [])]
 
-    def _read(
-        self,
-        signature: type[dspy.Signature],
-        completion: str,
-        named: tuple[str, Any],
-        text: str,
-        habits: list[str],
-    ) -> Any:
+    def _read(self, named: tuple[str, Any], text: str, habits: list[str]) -> Any:
         """Return the value of a field, and note where it was written in another way than asked for."""
         name, field = named
         if field.annotation is str:
@@ -136,11 +143,10 @@ class CharacterAdapter(dspy.ChatAdapter):
             value = read_loosely(text, field.annotation)
         except _FAULTS:
             asked = (field.json_schema_extra or {}).get("desc", "")
-            message = (
+            raise ValueError(
                 f"The field {name} cannot be read: it says {text[:120]!r}, "
                 f"expected {shape_of(field.annotation)}: {asked}."
-            )
-            raise _unreadable(signature, completion, message) from None
+            ) from None
         habits.append(f"{name} written otherwise")
         return value
 
@@ -155,7 +161,8 @@ def _plain_json(field: Any, value: Any) -> str | None:
         return None
 
 
-def _unreadable(signature: type[dspy.Signature], completion: str, message: str) -> AdapterParseError:
-    return AdapterParseError(
-        adapter_name="CharacterAdapter", signature=signature, lm_response=completion, message=message
-    )
+def unreadable(
+    signature: type[dspy.Signature], completion: str, message: str, read: Mapping[str, Any] | None = None
+) -> AdapterParseError:
+    """Return the error of a reply that cannot be read, with those of its fields that can."""
+    return AdapterParseError("CharacterAdapter", signature, completion, message, read)

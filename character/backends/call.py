@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -15,9 +15,10 @@ from character.backends.adapter import CharacterAdapter
 from character.backends.arguments import signature_of
 from character.backends.drivers import ModuleCall
 from character.backends.dspy_compat import routed
-from character.backends.observe import Observation, observing
+from character.backends.observe import Observation, Scope, observing
 from character.backends.plain_errors import plain_error, unavailable
-from character.backends.predictors import core_of, fits
+from character.backends.predictors import MAY_LACK, core_of, fits
+from character.backends.reasking import AskingAgain
 from character.backends.seam import SeamEngine
 from character.backends.secrets import first_line
 from character.backends.step_faults import STEP_ERROR, STEP_INVALID, raise_what_stops, said_of
@@ -60,7 +61,8 @@ _CUT_SHORT = {
 class Reply:
     """What a call gave. ``fault`` is empty for a usable reply, else one countable word, with ``detail``.
 
-    ``habits`` are the forms other than the one asked for in which it was read.
+    ``habits`` are the forms other than the one asked for in which it was read. ``kept`` are those fields of
+    an unusable reply that stand, ``found`` those that do not; ``as_json`` says that one object was asked for.
     """
 
     outputs: dict[str, Any] = field(default_factory=dict)
@@ -70,6 +72,17 @@ class Reply:
     seed: int | None = None
     usage: Usage = field(default_factory=Usage)
     habits: tuple[str, ...] = ()
+    kept: Mapping[str, Any] = field(default_factory=dict)
+    found: Mapping[str, Any] = field(default_factory=dict)
+    as_json: bool = False
+
+    def refused(self, fault: Fault) -> Reply:
+        """Return the reply as unusable for a fault; of its outputs those stand that a step can do without."""
+        if self.fault:
+            return self
+        kept = {name: value for name, value in self.outputs.items() if name in MAY_LACK}
+        found = {name: value for name, value in self.outputs.items() if name not in MAY_LACK}
+        return replace(self, fault=fault.word, detail=fault.detail, kept=kept, found=found)
 
     def text(self, name: str) -> str:
         """Return an output field as text."""
@@ -81,7 +94,7 @@ class Call:
     """One call of a predictor, or of a module of somebody's own in its place. ``seed`` tells apart calls that
     would else be identical.
 
-    ``fault`` is what was wrong with the reply before: it is shown to the model, and the call counts as a
+    ``before`` is the reply before, which could not be used: the model is told why, and the call counts as a
     re-ask. ``lm`` overrides the model of the context. ``stage`` and ``trait`` label the call for accounts.
     """
 
@@ -90,7 +103,7 @@ class Call:
     stage: str
     trait: str = ""
     seed: int = 0
-    fault: str = ""
+    before: Reply | None = None
     lm: LanguageModel | None = None
     needs: Mapping[str, Any] = field(default_factory=dict)
 
@@ -123,16 +136,21 @@ class Call:
         paced = _seam_of(lm) is not None
         # It stands among DSPy's calling modules, to get the history entry that every model writes.
         probe = SimpleNamespace(history=[])
-        prediction, fault = None, Fault()
+        prediction, fault, kept = None, Fault(), dict[str, Any]()
         settings = lean_settings() | around
+        again = None
+        adapter = settings.get("adapter") or dspy.settings.adapter
+        if self.before and adapter is _ADAPTER and not self._asks_by_itself:
+            again = AskingAgain(_ADAPTER, self.before, self.inputs, self.seed)
         if not paced:
             settings["caller_modules"] = [*(dspy.settings.caller_modules or []), probe]
         surroundings = dspy.context(**settings) if settings else nullcontext()
         with surroundings, observing(self.stage, self.trait) as scope:
             try:
-                prediction = await predict(**arguments)
+                prediction = await self._predicted(predict, arguments, again, scope)
             except Exception as error:  # noqa: BLE001 - a predictor of somebody's own raises anything
-                fault = self._fault_of(error, paced)
+                read = getattr(error, "parsed_result", None) or {}
+                fault, kept = self._fault_of(error, paced), {n: read[n] for n in read if n in MAY_LACK}
         if scope.stop is not None:
             raise scope.stop
         observed = scope.seen or [observation_of(entry, lm.model) for entry in probe.history]
@@ -142,11 +160,42 @@ class Call:
         word, detail = _CUT_SHORT.get(cut, fault)
         if cut in _CUT_SHORT and fault.detail:
             detail = f"{detail}. {fault.detail}"
-        usage = sum((taken_by(observation) for observation in observed), Usage(reasks=int(bool(self.fault))))
+        reasks = int(self.before is not None)
+        usage = sum((taken_by(observation) for observation in observed), Usage(reasks=reasks))
         outputs: dict[str, Any] = {}
         if not word:
             outputs, (word, detail) = self._read(prediction)
-        return Reply(outputs, word, detail, last.model, self.seed, usage, tuple(scope.habits))
+        elif word == "cut_off" and "reasoning" in getattr(signature_of(self.predict), "output_fields", ()):
+            kept = {"reasoning": str(kept.get("reasoning", ""))}  # it is what took the room
+        as_json, habits = bool(again and again.as_json), tuple(scope.habits)
+        return Reply(outputs, word, detail, last.model, self.seed, usage, habits, kept, as_json=as_json)
+
+    async def _predicted(
+        self, predict: Callable[..., Awaitable[Any]], arguments: dict[str, Any], again: Any, scope: Scope
+    ) -> Any:
+        """Make the call; a folder may hold the reply to a repeated one in the words of earlier versions."""
+        if self.before is None:
+            return await predict(**arguments)
+        told = self._told_before(self.before)
+        if again is None:
+            return await predict(**self._with_fault(arguments, told[0]))
+        seam = _seam_of(arguments["lm"])
+        scope.only_replayed = seam is not None and seam.backend.journal is not None
+        for fault in told if scope.only_replayed else ():
+            try:
+                return await predict(**self._with_fault(arguments, fault))
+            except dspy_errors.LMError:
+                pass
+        scope.only_replayed = False
+        with dspy.context(adapter=again):
+            return await predict(**arguments)
+
+    def _told_before(self, failed: Reply) -> list[str]:
+        """Return what earlier versions told a model of a reply that could not be used."""
+        said = failed.detail or failed.fault
+        shorter = _CUT_SHORT.get(failed.fault, failed).detail, said.partition("; it says ")[0] + "."
+        told = list(dict.fromkeys([said, *filter(said.startswith, shorter)]))
+        return [f"{failed.fault}: {each}" for each in told] + told if self.stage == "messages" else told
 
     def _fault_of(self, error: Exception, paced: bool) -> Fault:
         is_models = isinstance(error, dspy_errors.LMError | dspy_errors.AdapterParseError)
@@ -177,13 +226,15 @@ class Call:
             trace: Any = [] if dspy.settings.trace is None else dspy.settings.trace
             return self.inputs, {"lm": lm.copy(**sampling), "trace": trace}
         inputs = {name: value for name, value in self.inputs.items() if name in signature.input_fields}
-        arguments = {**inputs, "config": sampling, "lm": lm}
-        if self.fault:
-            # One more input, last: what was wrong with the reply before.
-            fault_field = dspy.InputField(desc=_FAULT_DESCRIPTION)
-            more = signature.append("previous_fault", fault_field, str)
-            arguments |= {"signature": more, "previous_fault": self.fault}
-        return arguments, {}
+        return {**inputs, "config": sampling, "lm": lm}, {}
+
+    def _with_fault(self, arguments: dict[str, Any], fault: str) -> dict[str, Any]:
+        """Return the arguments with one more input, last: what was wrong with the reply before."""
+        signature = signature_of(self.predict)
+        if signature is None:
+            return arguments
+        more = signature.append("previous_fault", dspy.InputField(desc=_FAULT_DESCRIPTION), str)
+        return {**arguments, "signature": more, "previous_fault": fault}
 
 
 def lean_settings() -> dict[str, Any]:

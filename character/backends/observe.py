@@ -32,13 +32,17 @@ class Observation:
 
 @dataclass(slots=True)
 class Scope:
-    """The calls observed inside a ``with observing()`` block, their labels, and what stopped them."""
+    """The calls observed inside a ``with observing()`` block, their labels, and what stopped them.
+
+    ``only_replayed`` has a call fail that no journal holds.
+    """
 
     stage: str = ""
     trait: str = ""
     seen: list[Observation] = field(default_factory=list)
     habits: list[str] = field(default_factory=list)
     closed: bool = False
+    only_replayed: bool = False
     stop: Exception | None = None
 
 

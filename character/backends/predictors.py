@@ -12,7 +12,7 @@ import dspy
 from character.backends.arguments import parameters_of, signature_of
 from character.errors import InputError
 
-_MAY_LACK = frozenset({"reasoning", "suitable"})
+MAY_LACK = frozenset({"reasoning", "suitable"})
 """Outputs that a step can do without."""
 
 
@@ -55,7 +55,7 @@ def as_predictor(given: Any, ours: type[dspy.Signature], step: str) -> Any:
 @cache
 def needed_outputs(ours: Any) -> Mapping[str, Any]:
     """Return the outputs of a signature that a step cannot do without, each with its type."""
-    return {name: field.annotation for name, field in ours.output_fields.items() if name not in _MAY_LACK}
+    return {name: field.annotation for name, field in ours.output_fields.items() if name not in MAY_LACK}
 
 
 def fits(value: Any, kind: Any) -> bool:

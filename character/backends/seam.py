@@ -173,6 +173,8 @@ class _Seam:
             key = unit.key_of(key)
         response = self.backend.replay(key)
         if response is None:
+            if (scope := current_scope()) and scope.only_replayed:
+                raise lm15.InvalidRequestError("the journal does not hold this call")
             try:
                 response, observation = await self._send(request, key)
             except CharacterError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from character.backends.call import Reply
+from character.backends.call import Fault, Reply
 from character.backends.reading.cleaning import clean_messages
 from character.constitution import Trait
 from character.messages.diverse import select_spread
@@ -17,7 +17,7 @@ from character.records import Drop, Kind, Message, MessageBatch, Turn, Usage
 class Collected:
     """The messages of one trait and kind that passed every check, and a Drop for each that did not.
 
-    ``fault`` is what was wrong with the latest reply, for the model to read; ``asked`` are all briefs sent.
+    ``failed`` is the latest reply where something was wrong with it; ``asked`` are all briefs sent.
     """
 
     def __init__(self, trait: Trait, kind: Kind, language: str, turns: int, existing: Sequence[str]) -> None:
@@ -27,7 +27,7 @@ class Collected:
         self.drops: list[Drop] = []
         self.asked: list[dict[str, str]] = []
         self.usage = Usage()
-        self.fault = ""
+        self.failed: Reply | None = None
         self._seen = NearDuplicates(self.existing)
 
     def texts(self) -> list[str]:
@@ -43,9 +43,8 @@ class Collected:
         """Keep the usable messages of a reply to these briefs, count the others."""
         self.usage += reply.usage
         self.asked += wanted
-        self.fault = ""
+        self.failed = reply if reply.fault else None
         if reply.fault:
-            self.fault = f"{reply.fault}: {reply.detail}"
             self.drop(reply.fault, reply.detail)
             return
         messages, taken_off = self._cleaned(reply.outputs["messages"])
@@ -54,7 +53,8 @@ class Collected:
         matched = len(messages) == len(wanted)
         if not matched:
             # Which brief a message answers is not known then, so it carries none.
-            self.fault = f"there were {len(messages)} messages for {len(wanted)} briefs"
+            detail = f"there were {len(messages)} messages for {len(wanted)} briefs"
+            self.failed = reply.refused(Fault("wrong_count", detail))
         for turns, brief in zip(messages, wanted, strict=False):
             texts = [turns] if isinstance(turns, str) else turns
             self._take_one(texts, brief if matched else {}, reply.model)
@@ -100,18 +100,17 @@ class Collected:
         )
         return None
 
-    def judge(self, checked: Sequence[Message], reply: Reply) -> str:
-        """Drop the checked messages that do not reveal; return what is wrong with the check, else ""."""
+    def judge(self, checked: Sequence[Message], reply: Reply) -> Reply | None:
+        """Drop the checked messages that do not reveal; return a reply that is of no use."""
         self.usage += reply.usage
-        if reply.fault:
-            return f"{reply.fault}: {reply.detail}"
-        reveals = reply.outputs["reveals"]
-        if len(reveals) != len(checked):
-            return f"wrong_count: expected {len(checked)} values, one per message, got {len(reveals)}"
+        reveals = reply.outputs.get("reveals", ())
+        if reply.fault or len(reveals) != len(checked):
+            detail = f"expected {len(checked)} values, one per message, got {len(reveals)}"
+            return reply.refused(Fault("wrong_count", detail))
         for message, passes in zip(checked, reveals, strict=True):
             if not passes:
                 self.remove(message, "does_not_reveal")
-        return ""
+        return None
 
     def remove(self, message: Message, reason: str, detail: str = "") -> None:
         """Drop a message that was kept; its text still counts as one not to repeat."""

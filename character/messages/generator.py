@@ -83,12 +83,12 @@ class MessageGenerator(RecipeModule):
         language = language or language_of(trait, constitution)
         collected = Collected(trait, kind, language, self.turns, existing)
         source = briefs(language, stable_seed(seed, trait.name, kind))
-        missing = math.ceil(num_messages * self.oversample)
+        missing, size = math.ceil(num_messages * self.oversample), self.batch_size
         for attempt in range(1 + self.max_refills):
             if missing <= 0:
                 break
             before = len(collected.messages)
-            asked = self._batches(take(source, missing))
+            asked = self._batches(take(source, missing), size)
             calls = [
                 self._call(collected, wanted, stable_seed(seed, trait.name, kind, attempt, number))
                 for number, wanted in enumerate(asked)
@@ -98,6 +98,8 @@ class MessageGenerator(RecipeModule):
                 replies = [*replies, *(yield calls[1:])]
             for wanted, reply in zip(asked, replies, strict=False):
                 collected.take(reply, wanted)
+                if reply.fault == "cut_off":  # so many at once do not go into a reply
+                    size = max(1, len(wanted) // 2)
             if self.check is not None:
                 fresh = collected.messages[before:]
                 yield from self._check_steps(collected, fresh, stable_seed(seed, kind, "check", attempt))
@@ -112,25 +114,25 @@ class MessageGenerator(RecipeModule):
 
     def _check_steps(self, collected: Collected, fresh: list[Message], seed: int) -> Steps[None]:
         """Have the model check new messages; a check that cannot be used is asked again, then they go."""
-        waiting = [(messages, "") for messages in self._batches(fresh)]
+        waiting: list[tuple[list[Message], Reply | None]]
+        waiting = [(messages, None) for messages in self._batches(fresh, self.batch_size)]
         for attempt in range(1 + _CHECK_REASKS):
             calls = [
-                self._check_call(collected, messages, stable_seed(seed, attempt, number), fault)
-                for number, (messages, fault) in enumerate(waiting)
+                self._check_call(collected, messages, stable_seed(seed, attempt, number), failed)
+                for number, (messages, failed) in enumerate(waiting)
             ]
             replies: list[Reply] = (yield calls) if calls else []
-            faults = [
+            judged = [
                 (messages, collected.judge(messages, reply))
-                for (messages, _fault), reply in zip(waiting, replies, strict=True)
+                for (messages, _failed), reply in zip(waiting, replies, strict=True)
             ]
-            waiting = [(messages, fault) for messages, fault in faults if fault]
-        for messages, fault in waiting:
-            reason, _, detail = fault.partition(": ")
+            waiting = [(messages, failed) for messages, failed in judged if failed]
+        for messages, failed in waiting:
             for message in messages:
-                collected.remove(message, reason, f"the check failed ({detail}): ")
+                if failed is not None:
+                    collected.remove(message, failed.fault, f"the check failed ({failed.detail}): ")
 
-    def _batches(self, items: list[T]) -> list[list[T]]:
-        size = self.batch_size
+    def _batches(self, items: list[T], size: int) -> list[list[T]]:
         return [items[start : start + size] for start in range(0, len(items), size)]
 
     def _call(self, collected: Collected, wanted: list[dict[str, str]], seed: int) -> Call:
@@ -141,11 +143,13 @@ class MessageGenerator(RecipeModule):
             "briefs": wanted,
         }
         needs, trait = needed_outputs(GenerateMessages), collected.trait.name
-        return Call(self.generate, inputs, "messages", trait, seed, fault=collected.fault, needs=needs)
+        return Call(self.generate, inputs, "messages", trait, seed, collected.failed, needs=needs)
 
-    def _check_call(self, collected: Collected, messages: list[Message], seed: int, fault: str) -> Call:
+    def _check_call(
+        self, collected: Collected, messages: list[Message], seed: int, failed: Reply | None
+    ) -> Call:
         inputs = {**_aims(collected), "messages": [_as_text(message) for message in messages]}
-        return Call(self.check, inputs, "messages", collected.trait.name, seed, fault=fault)
+        return Call(self.check, inputs, "messages", collected.trait.name, seed, failed)
 
 
 def _aims(collected: Collected) -> dict[str, Any]:

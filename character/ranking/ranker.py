@@ -8,7 +8,7 @@ from typing import Any, TypedDict, Unpack
 
 import dspy
 
-from character.backends.call import Call, Reply
+from character.backends.call import Call, Fault, Reply
 from character.backends.drivers import RecipeModule, Steps, by_tasks, by_threads
 from character.backends.predictors import as_predictor, needed_outputs
 from character.config import MAX_PASSES
@@ -189,9 +189,9 @@ class Ranker(RecipeModule):
     def _call(self, bench: _Bench, number: int, attempt: int) -> Call:
         juror, shown = bench.asked[number]
         seed = stable_seed(bench.seed, *([juror] if juror else []), number, attempt)
-        lm, fault = self.jurors.get(juror), bench.pending[number]
+        lm, before = self.jurors.get(juror), bench.pending[number]
         needs = needed_outputs(bench.strategy.signature)
-        return Call(self.rank, bench.inputs(shown), "ranking", bench.trait.name, seed, fault, lm, needs)
+        return Call(self.rank, bench.inputs(shown), "ranking", bench.trait.name, seed, before, lm, needs)
 
 
 _strategy = strategy  # the module's argument has the same name
@@ -214,7 +214,7 @@ def _read(
 class _Bench:
     """What the judge said so far.
 
-    ``asked`` lists every question in order, ``pending`` those without a usable reply, with the last fault,
+    ``asked`` lists every question in order, ``pending`` those without a usable reply, with the last one,
     ``done`` the replies (None where the message was found unsuitable).
     """
 
@@ -224,7 +224,7 @@ class _Bench:
     trait: Trait
     seed: int
     asked: list[Shown] = field(default_factory=list)
-    pending: dict[int, str] = field(default_factory=dict)
+    pending: dict[int, Reply | None] = field(default_factory=dict)
     done: dict[int, RankingPass | None] = field(default_factory=dict)
     faults: list[tuple[int, str, str]] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
@@ -249,7 +249,7 @@ class _Bench:
     def ask(self, shown: Sequence[Shown]) -> None:
         first = len(self.asked)
         self.asked += shown
-        self.pending |= dict.fromkeys(range(first, len(self.asked)), "")
+        self.pending |= dict.fromkeys(range(first, len(self.asked)))
 
     def take(self, number: int, reply: Reply) -> None:
         """Read a reply: a pass, an unsuitable message, or a fault that is asked about again."""
@@ -258,8 +258,10 @@ class _Bench:
         scores, fault, detail = None, reply.fault, reply.detail
         if not fault:
             scores, fault, detail = _read(self.strategy, reply.outputs, shown, self.number)
+        elif fault == "unreadable" and reply.kept.get("suitable") is False:
+            fault = ""  # the scores do not matter then, as the prompt says
         if fault:
-            self.pending[number] = detail or fault
+            self.pending[number] = reply.refused(Fault(fault, detail))
             self.faults.append((number, fault, detail))
             return
         del self.pending[number]
@@ -309,8 +311,8 @@ class _Bench:
             "drops": tuple(self._drops()),
             "usage": self.usage,
         }
-        if self.pending:
-            return Ranking(status="unranked", reason=next(iter(self.pending.values())), **facts)
+        if last := next(filter(None, self.pending.values()), None):
+            return Ranking(status="unranked", reason=last.detail or last.fault, **facts)
         if self.is_unsuitable():
             return Ranking(status="unsuitable", reason="no reply to this message can show the trait", **facts)
         return Ranking(

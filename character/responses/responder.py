@@ -122,12 +122,12 @@ class Responder(RecipeModule):
         trait = as_trait(trait)
         asking = _Asking(self, as_message(message, trait), trait, constitution, seed)
         made = _Made(asking)
-        asked = dict.fromkeys(range(len(asking.levels)), "")
+        asked: dict[int, Reply | None] = dict.fromkeys(range(len(asking.levels)))
         if self.calls == "per_message":
             groups = alike(asked, lambda place: id(asking.lm(place)))
             asked = made.take_together(groups, (yield [asking.call_for_all(group) for group in groups]))
         while asked:
-            calls = [asking.call(place, made.tries[place], fault) for place, fault in asked.items()]
+            calls = [asking.call(place, made.tries[place], failed) for place, failed in asked.items()]
             asked = made.take(dict(zip(asked, (yield calls), strict=True)))
         return made.candidates()
 
@@ -161,14 +161,14 @@ class _Asking:
         lms = self.responder.lms
         return lms[place % len(lms)] if lms else None
 
-    def call(self, place: int, tries: int, fault: str) -> Call:
-        """Return the call for one candidate, after so many tries, with the fault to show."""
+    def call(self, place: int, tries: int, failed: Reply | None) -> Call:
+        """Return the call for one candidate, after so many tries and the failed reply to tell of, if any."""
         level, traits = self.levels[place], self._traits()
         seed = stable_seed(self.seed, self.message.id, level, place, tries)
         if level == "absent" and len(traits) == 1:
-            return self._call(self.responder.respond_plainly, {}, place, seed, fault)
+            return self._call(self.responder.respond_plainly, {}, place, seed, failed)
         asked = {**self._character(traits), "expression": EXPRESSIONS[level]}
-        return self._call(self.responder.respond, asked, place, seed, fault)
+        return self._call(self.responder.respond, asked, place, seed, failed)
 
     def call_for_all(self, places: list[int]) -> Call:
         """Return the call that asks one model for all its candidates."""
@@ -179,7 +179,7 @@ class _Asking:
         return self._call(self.responder.respond_at_each, asked, places[0], seed)
 
     def _call(
-        self, predict: dspy.Predict, asked: dict[str, Any], place: int, seed: int, fault: str = ""
+        self, predict: Any, asked: dict[str, Any], place: int, seed: int, failed: Reply | None = None
     ) -> Call:
         inputs = {
             "language": language_name(self.message.language),
@@ -188,7 +188,7 @@ class _Asking:
             "conversation": [turn.model_dump() for turn in self.message.turns],
         }
         needs = needed_outputs(RespondAtEachExpression if "expressions" in asked else RespondInCharacter)
-        return Call(predict, inputs, "responses", self.trait.name, seed, fault, self.lm(place), needs)
+        return Call(predict, inputs, "responses", self.trait.name, seed, failed, self.lm(place), needs)
 
     def _traits(self) -> list[Trait]:
         if self.responder.conditioning == "character" and self.constitution:
@@ -211,20 +211,20 @@ class _Made:
         self._lost: dict[int, Drop] = {}
         self._usage = Usage()
 
-    def take(self, replies: dict[int, Reply]) -> dict[int, str]:
-        """Keep the usable replies; return the places to ask again, with the fault to show, "" for none."""
-        again: dict[int, str] = {}
+    def take(self, replies: dict[int, Reply]) -> dict[int, Reply | None]:
+        """Keep the usable replies; return the places to ask again, and the failed replies to tell of."""
+        again: dict[int, Reply | None] = {}
         for place, reply in replies.items():
             self._usage += reply.usage
             self.tries[place] += 1
             reason, detail = (reply.fault, reply.detail) if reply.fault else self._keep(place, reply)
             if reason and self._lose([place], reason, detail, repeated=self._may_repeat(place, reply)):
-                again[place] = reply.detail if reply.fault else ""
+                again[place] = reply if reply.fault else None
         return again
 
-    def take_together(self, groups: list[list[int]], replies: list[Reply]) -> dict[int, str]:
+    def take_together(self, groups: list[list[int]], replies: list[Reply]) -> dict[int, Reply | None]:
         """Keep the usable ones of replies that answer for a group of places each; return as ``take`` does."""
-        again: dict[int, str] = {}
+        again: dict[int, Reply | None] = {}
         for group, reply in zip(groups, replies, strict=True):
             texts = [] if reply.fault else [str(text) for text in reply.outputs["responses"]]
             reason, detail = reply.fault, reply.detail
@@ -233,7 +233,7 @@ class _Made:
             if reason:
                 self._usage += reply.usage
                 if self._lose(group, reason, detail, repeated=reason in _ASKED_APART):
-                    again |= dict.fromkeys(group, "")
+                    again |= dict.fromkeys(group)
                 continue
             spent = [reply.usage] + [Usage()] * (len(group) - 1)
             apart = {

@@ -25,7 +25,7 @@ _CODE = re.compile(
 _SENTENCE = re.compile(r"\w{2,}\W+\w+\W+\w+[^\n]*[.?!]|[\u4e00-\u9fff]{4}[^\n]*[。？！]")
 _QUOTES = {'"': '"', "“": "”", "「": "」", "『": "』", "«": "»"}
 _NOTE = re.compile(
-    rf"\s*(?:^|\n)[ \t]*[(（\[【*_]{{0,2}}\s*(?:{'|'.join(map(re.escape, _DATA['notes']))})\s*[:：](.*)\Z",
+    rf"(?:^|\n)[ \t]*[(（\[【*_]{{0,2}}\s*(?:{'|'.join(map(re.escape, _DATA['notes']))})\s*[:：](.*)\Z",
     re.IGNORECASE | re.DOTALL,
 )
 _NEXT_TURN = re.compile(rf"\n\s*\n[*_ \t]*(?:{'|'.join(_DATA['turns'])})[*_]*\s*[:：]", re.IGNORECASE)
@@ -43,7 +43,7 @@ def clean_reply(text: str, *, trait: str = "", assistant_name: str = "") -> tupl
     return _cleaned(
         text,
         {
-            "control_characters": lambda said: _CONTROL.sub("", said),
+            "control_characters": _without_controls,
             "next_turn": lambda said: _NEXT_TURN.split(said)[0],
             "note": lambda said: _without_note(said, trait),
             "label": lambda said: _label(labels).sub("", said),
@@ -65,7 +65,7 @@ def clean_messages(texts: Sequence[str]) -> tuple[list[str], list[str]]:
         _cleaned(
             text,
             {
-                "control_characters": lambda said: _CONTROL.sub("", said),
+                "control_characters": _without_controls,
                 "numbering": lambda said: _NUMBERED.sub("", said) if is_numbered else said,
                 "label": lambda said: _label(tuple(_DATA["askers"])).sub("", said),
                 "quotes": _without_quotes,
@@ -98,6 +98,10 @@ def _label(names: tuple[str, ...]) -> re.Pattern[str]:
     )
 
 
+def _without_controls(text: str) -> str:
+    return text if text.replace("\n", "").isprintable() else _CONTROL.sub("", text)
+
+
 def _without_fence(text: str) -> str:
     match = _FENCED.fullmatch(text.strip())
     if match is None or "```" in match.group(1) or _CODE.search(match.group(1)):
@@ -115,7 +119,7 @@ def _without_quotes(text: str) -> str:
 
 
 def _without_note(text: str, trait: str) -> str:
-    match = _NOTE.search(text)
+    match = _NOTE.search(text) if ":" in text or "：" in text else None
     if match is None or match.start() == 0 or "\n\n" in match.group(1).strip():
         return text
     said = match.group(1).casefold()

@@ -45,7 +45,9 @@ def find_fields(text: str, wanted: Sequence[str], needed: Set[str], shown: Colle
         if found is not None and needed <= found.fields.keys():
             return found._replace(form=form)
     if len(needed) == 1 and not asked.fields and not _INLINE.search(text) and text.strip():
-        return Sections({next(iter(needed)): text.strip()}, "no header")
+        name = next(iter(needed))  # alone, it may stand over the text as a heading
+        heading = rf"\A\s*{_DECOR}{name}[*_`]*[:：]?[*_` \t]*\n"
+        return Sections({name: re.sub(heading, "", text, count=1, flags=re.IGNORECASE).strip()}, "no header")
     return asked
 
 
@@ -68,11 +70,16 @@ def _under_headers(
         begun = lines[place][match.end() if match else 0 :]
         begun = "" if begun.strip() in (":", "：") else begun
         _put(found, by_name[names[place]], "\n".join([begun, *lines[place + 1 : next_place]]))
-    return Sections(found, "", bool(ends) or bool(_LAST.search(text)))
+    return Sections(found, "", bool(ends) or _without_last(text) != text)
+
+
+def _without_last(text: str) -> str:
+    """Return a text without a closing header at its end; the pattern is slow, and hardly ever needed."""
+    return _LAST.sub("", text) if COMPLETED in text.lower() else text
 
 
 def _put(found: dict[str, str], name: str, text: str) -> None:
-    said = _LAST.sub("", text).strip()
+    said = _without_last(text).strip()
     if found.get(name, said) != said:
         raise TwiceError(name)
     found[name] = said

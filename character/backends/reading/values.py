@@ -35,6 +35,8 @@ def read_value(text: str, annotation: Any) -> Any:
         return text
     fenced = _FENCED.match(text)
     body = fenced.group(1) if fenced else text
+    if annotation is bool and body in ("True", "False"):  # DSPy makes a validator for each
+        return body == "True"
     if get_origin(annotation) not in (list, dict) and not body.startswith(("[", "{")):
         return parse_value(body, annotation)
     value = _literal(body)

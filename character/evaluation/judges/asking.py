@@ -33,14 +33,14 @@ def asked(
     inputs = {**call.inputs, "language": language_name(message.language), "conversation": conversation}
     stage = "responses" if call.stage == "responses" else "ranking"
     drops: list[dict[str, Any]] = []
-    usage, previous = Usage(), ""
+    usage, before = Usage(), None
     for attempt in range(max_reasks + 1):
-        (reply,) = yield [replace(call, inputs=inputs, seed=seed_of(attempt), fault=previous)]
+        (reply,) = yield [replace(call, inputs=inputs, seed=seed_of(attempt), before=before)]
         usage += reply.usage
         fault = fault_of(reply)
         if not fault.word:
             break
-        previous = fault.detail or reply.fault
+        before = reply.refused(fault)
         detail = f"{about}: {fault.detail}"
         drops.append({"stage": stage, "reason": fault.word, "detail": detail, "message_id": message.id})
     lost = tuple(Drop(**drop, recovered=not fault.word) for drop in drops)
