@@ -14,7 +14,7 @@ from dspy import lm15
 from dspy.clients.engines import AsyncLiteLLMEngine, AsyncLM15Engine, LiteLLMEngine, LM15Engine
 from dspy.clients.engines.base import AsyncEngine, Engine
 
-from character.backends.dspy_compat import StdlibAsyncTransport, StdlibTransport, find_route
+from character.backends.dspy_compat import StdlibAsyncTransport, StdlibTransport, find_route, listed_models
 from character.backends.secrets import remember
 from character.config import BackendConfig, is_rehearsal_model
 from character.errors import ConfigError
@@ -26,6 +26,8 @@ class Engines:
 
     sync: Callable[[], Engine]
     asynchronous: Callable[[], AsyncEngine]
+    models: Callable[[], list[str]] = list
+    """Asks the server which models it has; none where it does not say."""
 
 
 def _native(config: BackendConfig) -> Engines:
@@ -33,7 +35,11 @@ def _native(config: BackendConfig) -> Engines:
     return Engines(
         lambda: LM15Engine(_router(config, StdlibTransport)),
         lambda: LeanAsyncLM15Engine(_router(config, StdlibAsyncTransport)),
+        lambda: listed_models(LM15Engine(_router(config, StdlibTransport)), config.model, _LISTING_S),
     )
+
+
+_LISTING_S = 5.0
 
 
 def _router(config: BackendConfig, transport: type[Any]) -> lm15.RouterConfig:

@@ -17,13 +17,16 @@ from character.backends.dspy_compat import request_to_dict, response_from_dict, 
 from character.backends.engines import SOURCES, Engines
 from character.backends.gate import Attempts, Gate, Health, was_sent
 from character.backends.observe import Observation, Scope, current_scope, current_unit, report, stopped_by
+from character.backends.plain_errors import no_such_model
 from character.backends.prices import Price, price_of
+from character.backends.server_words import understood
 from character.backends.waiting import IN_TASKS, IN_THREADS, blocking, run_blocking
 from character.config import BackendConfig
 from character.errors import CharacterError, ConfigError
 from character.text import fingerprint
 
 _PER_MESSAGE_TOKENS = 16  # what chat templates add to a message, at most
+_NOT_THERE = (404, 405)
 _BUDGET_POLL_S = 0.01  # how often a call asks again for room under a cap
 
 
@@ -70,6 +73,11 @@ class Backend:
     def price(self) -> Price | None:
         """The price of the model, looked up once."""
         return price_of(self.config)
+
+    @cached_property
+    def models(self) -> list[str]:
+        """The models that the server lists, asked once; blocks."""
+        return self.source.models()
 
     def key(self, request: lm15.Request) -> str:
         """Return the identity of a call: the backend's and the whole request's."""
@@ -192,8 +200,13 @@ class _Seam:
                 if channel.keep:
                     # Within the gate: what a crash can repeat is never more than what may be in flight.
                     await channel.keep(key, journal_entry(backend.name, response, observation))
-            except lm15.LM15Error as error:
+            except lm15.LM15Error as raised:
+                error = understood(raised)
+                if isinstance(error, lm15.UnsupportedModelError) or error.status in _NOT_THERE:
+                    models = await channel.gate.waiting.done(lambda: backend.models)
+                    raise no_such_model(backend.config.model_name, error.message, models) from None
                 wait = attempts.wait_after(error)
+                attempts.note(error, wait)
             else:
                 return response, observation
             finally:
