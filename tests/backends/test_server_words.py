@@ -126,6 +126,13 @@ TOO_LONG = [
     "Invalid 'messages[1].content': string too long. Expected a string with maximum length 1048576",
     "Request payload size exceeds the limit: 20971520 bytes.",
     "Too much. context_length_exceeded",
+    "prompt length (9000) > max_input_len (4096)",
+    "The input prompt length exceeds session_len",
+    "The total number of tokens in the prompt (9000) is over the limit of 8192",
+    "prompt has 9000 tokens but the model supports at most 8192",
+    "Prompt too large: 9000 tokens, limit 8192",
+    "the prompt does not fit in the context window (9000 > 8192)",
+    "提示词长度超出模型上下文窗口",
 ]
 
 
@@ -204,6 +211,11 @@ def test_what_only_looks_like_it_is_taken_for_nothing(status: int, words: str) -
         (429, "You exceeded your current quota, please check your plan and billing details."),
         (402, "Insufficient Balance"),
         (402, ""),
+        (403, "You don't have enough credits"),
+        (403, "余额已用完"),
+        (429, "You have exceeded your monthly quota"),
+        (429, "You have no credits left"),
+        (403, "The free tier of the model has been exhausted."),
         (400, "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing"),
         (
             400,
