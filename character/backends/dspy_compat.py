@@ -240,10 +240,10 @@ def find_route(engine: Any, request: Any) -> tuple[Any, str]:
     return provider, routed.model
 
 
-def listed_models(engine: Any, model: str, wait_s: float) -> list[str]:
+def listed_models(engine: Any, model: str, wait_s: float = 5.0) -> list[str]:
     """Return the models that a native engine's server lists, asked with the same key, if any.
 
-    Blocks about so many seconds at most, and reads no more than a megabyte.
+    Blocks for about so many seconds at most, and reads no more than a megabyte.
     """
     body, until = b"", monotonic() + wait_s
     try:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import cache
 from typing import Any
 from urllib.request import getproxies
 
@@ -35,11 +36,8 @@ def _native(config: BackendConfig) -> Engines:
     return Engines(
         lambda: LM15Engine(_router(config, StdlibTransport)),
         lambda: LeanAsyncLM15Engine(_router(config, StdlibAsyncTransport)),
-        lambda: listed_models(LM15Engine(_router(config, StdlibTransport)), config.model, _LISTING_S),
+        cache(lambda: listed_models(LM15Engine(_router(config, StdlibTransport)), config.model)),
     )
-
-
-_LISTING_S = 5.0
 
 
 def _router(config: BackendConfig, transport: type[Any]) -> lm15.RouterConfig:

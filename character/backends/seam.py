@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
@@ -20,7 +20,7 @@ from character.backends.observe import Observation, Scope, current_scope, curren
 from character.backends.plain_errors import no_such_model
 from character.backends.prices import Price, price_of
 from character.backends.server_words import understood
-from character.backends.waiting import IN_TASKS, IN_THREADS, blocking, run_blocking
+from character.backends.waiting import IN_TASKS, IN_THREADS, blocking, in_thread, run_blocking
 from character.config import BackendConfig
 from character.errors import CharacterError, ConfigError
 from character.text import fingerprint
@@ -73,11 +73,6 @@ class Backend:
     def price(self) -> Price | None:
         """The price of the model, looked up once."""
         return price_of(self.config)
-
-    @cached_property
-    def models(self) -> list[str]:
-        """The models that the server lists, asked once; blocks."""
-        return self.source.models()
 
     def key(self, request: lm15.Request) -> str:
         """Return the identity of a call: the backend's and the whole request's."""
@@ -142,6 +137,7 @@ class _Channel:
     gate: Gate
     send: Callable[[lm15.Request], Awaitable[lm15.Response]]
     keep: Callable[[str, dict[str, Any]], Awaitable[None]] | None
+    models: Callable[[], Awaitable[list[str]]]
 
 
 class _Seam:
@@ -203,7 +199,7 @@ class _Seam:
             except lm15.LM15Error as raised:
                 error = understood(raised)
                 if isinstance(error, lm15.UnsupportedModelError) or error.status in _NOT_THERE:
-                    models = await channel.gate.waiting.done(lambda: backend.models)
+                    models = await channel.models()
                     raise no_such_model(backend.config.model_name, error.message, models) from None
                 wait = attempts.wait_after(error)
                 attempts.note(error, wait)
@@ -242,7 +238,8 @@ class SeamEngine(_Seam):
         super().__init__(backend)
         engine, gate = backend.source.sync(), Gate(backend.health, IN_THREADS)
         keep = blocking(backend.journal.put) if backend.journal else None
-        self._threads = _Channel(engine, gate, blocking(engine.complete), keep)
+        models = blocking(backend.source.models)
+        self._threads = _Channel(engine, gate, blocking(engine.complete), keep, models)
 
     def _channel(self) -> _Channel:
         return self._threads
@@ -274,7 +271,8 @@ class AsyncSeamEngine(_Seam):
             backend = self.backend
             engine, gate = backend.source.asynchronous(), Gate(backend.health, IN_TASKS)
             keep = backend.journal.aput if backend.journal else None
-            channel = self._loops[loop] = _Channel(engine, gate, engine.complete, keep)
+            models = partial(in_thread, backend.source.models)
+            channel = self._loops[loop] = _Channel(engine, gate, engine.complete, keep, models)
         return channel
 
     async def complete(self, request: lm15.Request) -> lm15.Response:

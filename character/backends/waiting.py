@@ -24,12 +24,11 @@ Turn = concurrent.futures.Future[None] | asyncio.Future[None]
 
 @dataclass(frozen=True)
 class Waiting:
-    """A way to wait: for some seconds, for one's turn (a future that somebody sets), for a function."""
+    """A way to wait: for some seconds, or for one's turn, which is a future that somebody sets."""
 
     sleep: Callable[[float], Awaitable[None]]
     new_turn: Callable[[], Turn]
     until: Callable[[Any], Awaitable[None]]
-    done: Callable[[Callable[[], Any]], Awaitable[Any]]
 
 
 def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -128,11 +127,6 @@ def blocking(function: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
 
 
 IN_THREADS = Waiting(
-    blocking(time.sleep),
-    concurrent.futures.Future,
-    blocking(concurrent.futures.Future.result),
-    blocking(lambda function: function()),
+    blocking(time.sleep), concurrent.futures.Future, blocking(concurrent.futures.Future.result)
 )
-IN_TASKS = Waiting(
-    asyncio.sleep, lambda: asyncio.get_running_loop().create_future(), lambda turn: turn, in_thread
-)
+IN_TASKS = Waiting(asyncio.sleep, lambda: asyncio.get_running_loop().create_future(), lambda turn: turn)

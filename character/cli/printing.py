@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from character.backends.waits import hearing_waits
+from character.backends.waits import Waits, hearing_waits
 from character.runs.progress import ProgressCallback, cost_text, reporting
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from rich.console import Console
     from rich.table import Table
 
@@ -78,7 +76,7 @@ def show_estimate(estimate: Estimate, *, as_json: bool) -> None:
         console.print(f"Not measured: what {', '.join(estimate.unmeasured)} takes.", style="dim")
 
 
-def waits_shown_on(console: Console) -> AbstractContextManager[object]:
+def waits_shown_on(console: Console) -> AbstractContextManager[Waits]:
     """Have a terminal say of every longer wait for a server what is waited for, when it begins."""
     return hearing_waits(lambda wait: console.print(str(wait)) if console.is_terminal else None)
 

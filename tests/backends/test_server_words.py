@@ -13,6 +13,7 @@ from dspy.utils import exceptions as dspy_errors
 from fake_server import FakeServer, Reply, backend_at
 
 from character import Config, Constitution, build_lm, run
+from character.backends import ping
 from character.backends.server_words import meaning_of, plain_text, understood
 from character.errors import BackendUnavailableError, ConfigError
 
@@ -324,3 +325,9 @@ def test_where_the_server_does_not_list_its_models_the_error_is_as_clear_without
     assert "(model openai/fake-model): model 'fake-model' not found" in stopped.found
     assert stopped.exit_code == 2
     assert "api_base" in stopped.fix
+
+
+def test_a_ping_names_the_models_that_there_are(server: FakeServer) -> None:
+    server.models = ["plum-7b"]
+    server.script = _refusing(404, {"error": {"message": "model 'fake-model' not found"}})
+    assert "a model that it has: plum-7b" in ping(backend_at(server))["error"]
