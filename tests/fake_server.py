@@ -37,13 +37,15 @@ def as_rehearsal(request: dict[str, Any]) -> str:
 
 
 class FakeServer:
-    """Runs in a thread of its own. ``requests`` and ``headers`` hold what arrived, in order;
+    """Runs in a thread of its own. ``requests`` and ``headers`` hold what arrived, in order, ``models`` is what it
+    lists (a text: the body as it stands; None: nothing, with 404);
     ``delay_s`` is the time a reply takes, ``peak_in_flight`` the most requests that waited at once."""
 
     def __init__(self, script: Script = as_rehearsal, name: str = "fake-model", port: int = 0) -> None:
         self.script, self.name, self.port = script, name, port
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        self.models: list[str] | str | None = None
         self.url = ""
         self.delay_s, self.in_flight, self.peak_in_flight = 0.0, 0, 0
         self._started = threading.Event()
@@ -63,6 +65,7 @@ class FakeServer:
         asyncio.set_event_loop(self._loop)
         app = web.Application(client_max_size=64 * 2**20)
         app.router.add_post("/v1/chat/completions", self._answer)
+        app.router.add_get("/v1/models", self._list)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         self._loop.run_until_complete(runner.setup())
         site = web.TCPSite(runner, "127.0.0.1", self.port)
@@ -73,6 +76,12 @@ class FakeServer:
         self._loop.run_forever()
         self._loop.run_until_complete(runner.cleanup())
         self._loop.close()
+
+    async def _list(self, request: web.Request) -> web.Response:
+        self.headers.append({**request.headers, "X-Asked": "models"})
+        if not isinstance(self.models, list):
+            return web.Response(status=404 if self.models is None else 200, text=self.models or "")
+        return web.json_response({"object": "list", "data": [{"id": name} for name in self.models]})
 
     async def _answer(self, request: web.Request) -> web.Response:
         data = await request.json()

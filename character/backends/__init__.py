@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NotRequired, TypedDict, Unpack
 from character.backends.plain_errors import plain_error
 from character.config import BackendConfig, Config, describe_validation
 from character.config.backend import BackendFields
-from character.errors import ConfigError
+from character.errors import CharacterError, ConfigError
 
 if TYPE_CHECKING:
     import dspy
@@ -111,6 +111,8 @@ def ping(config: BackendConfig) -> PingResult:
     except (LMError, ConfigError) as error:
         plain = plain_error(redact(str(error)))
         text = " ".join(part for part in (plain.found, plain.fix) if part)
+        if isinstance(error.__cause__, CharacterError):
+            text = redact(" ".join(str(error.__cause__).split()))
         return {"ok": False, "error": text, "seconds": round(time.monotonic() - started, 3)}
     model = scope.seen[-1].model if scope.seen else config.model_name
     return {"ok": True, "model": model, "seconds": round(time.monotonic() - started, 3)}

@@ -16,7 +16,7 @@ from character.backends.arguments import signature_of
 from character.backends.drivers import ModuleCall
 from character.backends.dspy_compat import routed
 from character.backends.observe import Observation, Scope, observing
-from character.backends.plain_errors import plain_error, unavailable
+from character.backends.plain_errors import no_such_model, plain_error, unavailable
 from character.backends.predictors import MAY_LACK, core_of, fits
 from character.backends.reasking import AskingAgain
 from character.backends.seam import SeamEngine
@@ -287,11 +287,7 @@ def _stop_where_misconfigured(error: Exception, detail: str) -> None:
             fix=plain.fix,
         ) from None
     if getattr(error, "status", None) in (404, 405):
-        model = getattr(error, "model", "")
-        raise ConfigError(
-            f"the server does not know the address or the model (model {model}): {detail}",
-            fix="check api_base (it often ends in /v1) and the model's name.",
-        ) from None
+        raise no_such_model(getattr(error, "model", ""), detail) from None
 
 
 def _seam_of(lm: LanguageModel) -> SeamEngine | None:

@@ -10,10 +10,12 @@ from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from dataclasses import replace
 from functools import wraps
+from time import monotonic
 from typing import Any, TypeVar
 
 import dspy
 from dspy import lm15
+from dspy._vendor.lm15.providers.base import BaseProviderLM
 from dspy._vendor.lm15.serde import request_to_dict as request_to_dict
 from dspy._vendor.lm15.serde import response_from_dict as response_from_dict
 from dspy._vendor.lm15.serde import response_to_dict as response_to_dict
@@ -122,6 +124,22 @@ def _show_records_as_texts() -> None:
     dspy.Predict.__call__, dspy.Predict.acall = plain_call, plain_acall
 
 
+def _keep_bodies() -> None:
+    """Have an error of a server keep the body it came of, as ``body``: the client reads one shape alone."""
+    read = BaseProviderLM._http_error
+
+    @wraps(read)
+    def read_and_kept(provider: Any, response: Any) -> Any:
+        error = read(provider, response)
+        error.body = response.text()[:_MOST_BODY]
+        return error
+
+    BaseProviderLM._http_error = read_and_kept
+
+
+_MOST_BODY = 2**20
+
+
 def _plain_inputs(predictor: Any, inputs: dict[str, Any]) -> dict[str, Any]:
     shown = {name: plain(value) for name, value in inputs.items()}
     demos = shown.get("demos", predictor.demos)
@@ -136,6 +154,7 @@ dspy.BaseLM.__init_subclass__ = classmethod(_begin_class)
 _hear_calls()
 follow_threads()
 _show_records_as_texts()
+_keep_bodies()
 
 
 def engine_of(lm: Any) -> Any:
@@ -219,6 +238,26 @@ def find_route(engine: Any, request: Any) -> tuple[Any, str]:
     """Return the provider that a native engine sends a request to, and the model's name there. May block."""
     provider, routed = engine._target(request)
     return provider, routed.model
+
+
+def listed_models(engine: Any, model: str, wait_s: float = 5.0) -> list[str]:
+    """Return the models that a native engine's server lists, asked with the same key, if any.
+
+    Blocks for about so many seconds at most, and reads no more than a megabyte.
+    """
+    body, until = b"", monotonic() + wait_s
+    try:
+        provider, _ = find_route(engine, lm15.Request(model=model, messages=(lm15.Message.user("?"),)))
+        asked = provider._models_request()
+        asked.connect_timeout = asked.read_timeout = wait_s
+        with provider.transport.stream(asked) as reply:
+            for part in reply:
+                body += part
+                if len(body) > _MOST_BODY or monotonic() > until:
+                    return []
+        return [each.id for each in provider._models_from_body(body.decode("utf-8", "replace"))]
+    except Exception:  # noqa: BLE001 - whatever goes wrong here: there is an error to be told already
+        return []
 
 
 def is_preparation(function: object) -> bool:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import cache
 from typing import Any
 from urllib.request import getproxies
 
@@ -14,7 +15,7 @@ from dspy import lm15
 from dspy.clients.engines import AsyncLiteLLMEngine, AsyncLM15Engine, LiteLLMEngine, LM15Engine
 from dspy.clients.engines.base import AsyncEngine, Engine
 
-from character.backends.dspy_compat import StdlibAsyncTransport, StdlibTransport, find_route
+from character.backends.dspy_compat import StdlibAsyncTransport, StdlibTransport, find_route, listed_models
 from character.backends.secrets import remember
 from character.config import BackendConfig, is_rehearsal_model
 from character.errors import ConfigError
@@ -26,6 +27,8 @@ class Engines:
 
     sync: Callable[[], Engine]
     asynchronous: Callable[[], AsyncEngine]
+    models: Callable[[], list[str]] = list
+    """Asks the server which models it has; none where it does not say."""
 
 
 def _native(config: BackendConfig) -> Engines:
@@ -33,6 +36,7 @@ def _native(config: BackendConfig) -> Engines:
     return Engines(
         lambda: LM15Engine(_router(config, StdlibTransport)),
         lambda: LeanAsyncLM15Engine(_router(config, StdlibAsyncTransport)),
+        cache(lambda: listed_models(LM15Engine(_router(config, StdlibTransport)), config.model)),
     )
 
 

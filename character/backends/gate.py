@@ -18,11 +18,18 @@ from dspy import lm15
 from character.backends.plain_errors import unavailable
 from character.backends.secrets import first_line
 from character.backends.waiting import Turn, Waiting, set_turn
+from character.backends.waits import Wait, note_wait
 from character.config import BackendConfig
 from character.errors import BackendUnavailableError
 
 _MOST_BUSY_ANSWERS = 12  # 429 or 503 to one call; each waits as long as the server says, else ever longer
 _MOST_DELAY_S = 60.0
+_WHY = {
+    "busy": "limits calls or is busy",
+    "unreachable": "cannot be reached",
+    "broken": "fails or does not answer",
+    "key": "refuses the key or the account",
+}
 _REFUSALS_IN_A_ROW = 5  # answers 401 or 403 without a single success between them
 
 
@@ -31,10 +38,10 @@ def failure_kind(error: lm15.LM15Error) -> str:
 
     It is "" where the fault is the call's own.
     """
-    if isinstance(error, lm15.RateLimitError) or error.status in (429, 503, 529):
-        return "busy"
     if isinstance(error, lm15.AuthError | lm15.BillingError):
         return "key"
+    if isinstance(error, lm15.RateLimitError) or error.status in (429, 503, 529):
+        return "busy"
     if isinstance(error, lm15.TransportError | lm15.LockTimeoutError):
         return "unreachable"
     # The bare class is a reply that is no answer at all, such as a gateway's HTML page with status 200.
@@ -121,6 +128,13 @@ class Attempts:
             if self.failures <= self.health.config.num_retries:
                 return self._delay(error, self.failures)
         return self._give_up(kind, error)
+
+    def note(self, error: lm15.LM15Error, wait_s: float) -> None:
+        """Tell whoever looks on of the wait after an error, unless others are answered meanwhile."""
+        kind = failure_kind(error)
+        if kind == "busy" or self.health.last_success < self.started:
+            why = f"{_WHY[kind]} ({first_line(str(error))[:160]})"
+            note_wait(Wait(self.health.config.model_name, why, time.time() + wait_s))
 
     def _give_up(self, kind: str, error: lm15.LM15Error) -> NoReturn:
         # A backend that answers others meanwhile is alive: then this call failed, not the backend. More

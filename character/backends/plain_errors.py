@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib.resources import files
 from typing import NamedTuple
 
-from character.errors import BackendUnavailableError
+from character.backends.server_words import plain_text
+from character.errors import BackendUnavailableError, ConfigError
 
 _ERRORS = tomllib.loads(files(__package__).joinpath("plain_errors.toml").read_text("utf-8"))["errors"]
 _REMEDIES = {
@@ -43,3 +45,27 @@ def unavailable(what: str, model: str, detail: str) -> BackendUnavailableError:
         f"the backend {what} (model {model}): {detail}",
         fix=f"{remedy}; the same command then goes on where it stopped.",
     )
+
+
+def no_such_model(model: str, detail: str, models: Sequence[str] = ()) -> ConfigError:
+    """Return the error that stops a run because its server has not got the model, or is not at this address.
+
+    ``models`` are those that the server lists; without any, or with this one, it may be the address.
+    """
+    prefix, _, asked = model.partition("/")
+    names = {plain_text(name)[:80] for name in models}
+    if not names or asked in names:
+        return ConfigError(
+            f"the server does not know the address or the model (model {model}): {detail}",
+            fix="check api_base (it often ends in /v1) and the model's name.",
+        )
+    near = get_close_matches(asked, names, n=_MOST_NAMED, cutoff=0.0)
+    more = f" and {len(names) - len(near):,} more" if len(names) > len(near) else ""
+    return ConfigError(
+        f"the server does not have the model {model}: {detail}",
+        expected=f"a model that it has: {', '.join(near)}{more}",
+        fix=f'set model = "{prefix}/{near[0]}", or another of these, in the backend\'s section (--lm).',
+    )
+
+
+_MOST_NAMED = 12

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
@@ -17,13 +17,16 @@ from character.backends.dspy_compat import request_to_dict, response_from_dict, 
 from character.backends.engines import SOURCES, Engines
 from character.backends.gate import Attempts, Gate, Health, was_sent
 from character.backends.observe import Observation, Scope, current_scope, current_unit, report, stopped_by
+from character.backends.plain_errors import no_such_model
 from character.backends.prices import Price, price_of
-from character.backends.waiting import IN_TASKS, IN_THREADS, blocking, run_blocking
+from character.backends.server_words import understood
+from character.backends.waiting import IN_TASKS, IN_THREADS, blocking, in_thread, run_blocking
 from character.config import BackendConfig
 from character.errors import CharacterError, ConfigError
 from character.text import fingerprint
 
 _PER_MESSAGE_TOKENS = 16  # what chat templates add to a message, at most
+_NOT_THERE = (404, 405)
 _BUDGET_POLL_S = 0.01  # how often a call asks again for room under a cap
 
 
@@ -134,6 +137,7 @@ class _Channel:
     gate: Gate
     send: Callable[[lm15.Request], Awaitable[lm15.Response]]
     keep: Callable[[str, dict[str, Any]], Awaitable[None]] | None
+    models: Callable[[], Awaitable[list[str]]]
 
 
 class _Seam:
@@ -194,8 +198,13 @@ class _Seam:
                 if channel.keep:
                     # Within the gate: what a crash can repeat is never more than what may be in flight.
                     await channel.keep(key, journal_entry(backend.name, response, observation))
-            except lm15.LM15Error as error:
+            except lm15.LM15Error as raised:
+                error = understood(raised)
+                if isinstance(error, lm15.UnsupportedModelError) or error.status in _NOT_THERE:
+                    models = await channel.models()
+                    raise no_such_model(backend.config.model_name, error.message, models) from None
                 wait = attempts.wait_after(error)
+                attempts.note(error, wait)
             else:
                 return response, observation
             finally:
@@ -231,7 +240,8 @@ class SeamEngine(_Seam):
         super().__init__(backend)
         engine, gate = backend.source.sync(), Gate(backend.health, IN_THREADS)
         keep = blocking(backend.journal.put) if backend.journal else None
-        self._threads = _Channel(engine, gate, blocking(engine.complete), keep)
+        models = blocking(backend.source.models)
+        self._threads = _Channel(engine, gate, blocking(engine.complete), keep, models)
 
     def _channel(self) -> _Channel:
         return self._threads
@@ -263,7 +273,8 @@ class AsyncSeamEngine(_Seam):
             backend = self.backend
             engine, gate = backend.source.asynchronous(), Gate(backend.health, IN_TASKS)
             keep = backend.journal.aput if backend.journal else None
-            channel = self._loops[loop] = _Channel(engine, gate, engine.complete, keep)
+            models = partial(in_thread, backend.source.models)
+            channel = self._loops[loop] = _Channel(engine, gate, engine.complete, keep, models)
         return channel
 
     async def complete(self, request: lm15.Request) -> lm15.Response:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from character.backends.waits import Waits, hearing_waits
 from character.runs.progress import ProgressCallback, cost_text, reporting
 
 if TYPE_CHECKING:
@@ -75,6 +76,11 @@ def show_estimate(estimate: Estimate, *, as_json: bool) -> None:
         console.print(f"Not measured: what {', '.join(estimate.unmeasured)} takes.", style="dim")
 
 
+def waits_shown_on(console: Console) -> AbstractContextManager[Waits]:
+    """Have a terminal say of every longer wait for a server what is waited for, when it begins."""
+    return hearing_waits(lambda wait: console.print(str(wait)) if console.is_terminal else None)
+
+
 @contextmanager
 def live_bar(
     description: str, noun: str = "", *, total: float | None = None, shown: bool = True
@@ -104,7 +110,7 @@ def live_bar(
     )
     task = bar.add_task(description, total=total, note="")
     in_log: ProgressCallback[str] = None if shown and bar.disable else False
-    with bar, reporting(in_log, description) as log:
+    with bar, reporting(in_log, description) as log, waits_shown_on(console):
 
         def move(
             completed: float, *, description: str | None = None, total: float | None = None, note: str = ""

@@ -18,6 +18,7 @@ from character.cli.printing import (
     new_console,
     new_table,
     usage_cells,
+    waits_shown_on,
 )
 from character.config import Config
 from character.constitution import Constitution
@@ -67,7 +68,7 @@ def run_display(constitution: Constitution, config: Config) -> Iterator[Callable
         log(state)
 
     in_log: ProgressCallback[RunState] = False if console.is_terminal else None
-    with reporting(in_log, "character run") as log:
+    with reporting(in_log, "character run") as log, waits_shown_on(console):
         try:
             yield show
         finally:

@@ -12,6 +12,7 @@ from functools import partial
 from io import StringIO
 from typing import Any, Literal, TypeVar
 
+from character.backends.waits import Wait, hearing_waits
 from character.records import Usage
 
 S = TypeVar("S")
@@ -75,7 +76,8 @@ def reporting(on_progress: ProgressCallback[S], work: str) -> Iterator[Callable[
     """Yield what to call with each new state of the work: the function given, or what shows it as a line.
 
     The line changes in place in a terminal and in a notebook; elsewhere one is written every half minute, so
-    that short work writes none.
+    that short work writes none. It says what is waited for while a server limits the work or is down; the
+    beginning of a longer wait is said at once.
     """
     if on_progress is None:
         with _shown(work) as show:
@@ -93,19 +95,23 @@ def _shown(work: str) -> Iterator[Callable[[Any], None]]:
         nonlocal state
         state = new
 
+    def say(_wait: Wait | None = None) -> None:
+        with suppress(OSError, ValueError):  # nobody reads it any more: the work goes on
+            write(" · ".join(filter(None, (f"{work}: {state}" if state else work, str(waits)))))
+
     def watch() -> None:
         while not done.wait(_EVERY_S[place]):
-            with suppress(OSError, ValueError):  # nobody reads it any more: the work goes on
-                write(f"{work}: {state}" if state else work)
+            say()
 
     watcher = threading.Thread(target=watch, daemon=True, name="character-progress")
-    watcher.start()
-    try:
-        yield show
-    finally:
-        done.set()
-        watcher.join()
-        close(f"{work}: {state}")
+    with hearing_waits(say) as waits:
+        watcher.start()
+        try:
+            yield show
+        finally:
+            done.set()
+            watcher.join()
+            close(f"{work}: {state}")
 
 
 def _place() -> tuple[str, Callable[[str], object], Callable[[str], object]]:

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ValidationError
 
 from character._version import __version__
 from character.backends.secrets import redact
+from character.backends.waits import Wait, hearing_waits
 from character.config import BackendConfig, Config
 from character.constitution import Constitution
 from character.errors import StoreError
@@ -121,6 +122,7 @@ class Session:
             if store.meta(self.kind.identity_key) is None or store.is_untouched():
                 write_down(store, self.kind, self.identity, self.config, self.constitution)
             self.log = stack.enter_context(contextlib.closing(RunLog(self.folder / "log.jsonl")))
+            stack.enter_context(hearing_waits(self._log_wait, least_s=0.5))
             self._opened = stack.pop_all()
         return self
 
@@ -201,6 +203,10 @@ class Session:
         except OSError as error:
             raise StoreError(f"{path} cannot be written: {error.strerror or error}.") from None
         return path
+
+    def _log_wait(self, wait: Wait) -> None:
+        until = datetime.fromtimestamp(wait.until, UTC).isoformat(timespec="milliseconds")
+        self.log.write("waiting", model=wait.model, why=wait.why, until=until)
 
     def _check(self) -> None:
         kind, store = kind_of(self.store), self.store

@@ -30,6 +30,9 @@ PRIVATE = frozenset(
         "_set_lm_usage",
         "_compiled",
         "_target",
+        "_http_error",
+        "_models_request",
+        "_models_from_body",
     }
 )
 """The names of DSPy's that only ``dspy_compat`` may use."""

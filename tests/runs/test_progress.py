@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pty
 import subprocess
@@ -11,8 +12,12 @@ import time
 from pathlib import Path
 
 import pytest
+from fake_server import FakeServer, Reply, backend_at
+from rich.console import Console
 
-from character import Config, RunState, Trait, Usage, run
+from character import Config, RunState, Trait, Usage, build_lm, run
+from character.backends.waits import Wait, Waits, hearing_waits, note_wait
+from character.cli.printing import waits_shown_on
 from character.constitution import Constitution
 from character.runs import progress
 
@@ -84,3 +89,99 @@ def test_a_function_of_ones_own_is_told_in_place_of_the_line_and_false_tells_nob
     run(CONSTITUTION, tmp_path / "silent", FEW, on_progress=False)
     assert states[-1] == 2
     assert log.getvalue() == ""
+
+
+def _wait(seconds: float, model: str = "openai/x") -> Wait:
+    return Wait(model, "limits calls or is busy (HTTP 429)", time.time() + seconds)
+
+
+def test_a_wait_of_many_calls_is_told_once_and_a_much_longer_one_again() -> None:
+    told: list[Wait] = []
+    waits = Waits(told.append, least_s=5.0)
+    for seconds in (0.5, 90.0, 90.1, 30.0, 300.0):
+        waits.hear(_wait(seconds))
+    assert [round(wait.until - time.time(), -1) for wait in told] == [90, 300]
+    waits.hear(_wait(60.0, "openai/y"))
+    assert str(waits).startswith(
+        "waiting for openai/x, which limits calls or is busy (HTTP 429); next attempt at "
+    )
+    assert "; waiting for openai/y" in str(waits)
+
+
+def test_a_wait_that_is_over_is_said_no_more() -> None:
+    waits = Waits(lambda _wait: None, least_s=0.0)
+    waits.hear(_wait(0.001))
+    time.sleep(0.002)
+    assert str(waits) == ""
+
+
+def test_a_log_says_at_once_what_is_waited_for_and_again_with_each_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "stderr", log := io.StringIO())
+    silent: progress.ProgressCallback[str] = None
+    with progress.reporting(silent, "run here") as tell:
+        tell("3 of 9 messages")
+        note_wait(_wait(1.0))
+        note_wait(_wait(90.0))
+        at_once = log.getvalue()
+    assert at_once.startswith("run here: 3 of 9 messages · waiting for openai/x, which limits calls")
+    assert at_once.count("\n") == 1
+    monkeypatch.setitem(progress._EVERY_S, "log", 0.01)
+    with progress.reporting(silent, "run here"):
+        note_wait(_wait(90.0))
+        while log.getvalue().count("run here · waiting for openai/x") < 3:
+            time.sleep(0.01)
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_terminal_with_bars_says_what_is_waited_for(is_terminal: bool) -> None:
+    console = Console(file=io.StringIO(), force_terminal=is_terminal, width=160)
+    with waits_shown_on(console):
+        note_wait(_wait(90.0))
+    assert ("waiting for openai/x" in console.file.getvalue()) is is_terminal  # type: ignore[attr-defined]
+
+
+def test_the_log_of_a_run_says_what_was_waited_for_until_when_and_why(
+    server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THE_KEY", "secret-of-mine")
+    as_ever, limits = server.script, iter(["Slow down, secret-of-mine"])
+
+    def limited_once(request: dict[str, object]) -> str | Reply:
+        if words := next(limits, ""):
+            body = json.dumps({"error": {"message": words}})
+            return Reply(status=429, body=body, headers={"Retry-After": "1"})
+        return as_ever(request)
+
+    server.script = limited_once
+    backend = backend_at(server, api_key_env="THE_KEY", max_in_flight=1).model_dump(exclude_unset=True)
+    config = Config.model_validate({"messages": {"per_trait": 2}, "backends": {"default": backend}})
+    run(CONSTITUTION, tmp_path / "run", config)
+    events = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text("utf-8").splitlines()]
+    [waited] = [event for event in events if event["event"] == "waiting"]
+    assert waited["model"] == "openai/fake-model"
+    assert waited["why"].startswith("limits calls or is busy (Slow down, [hidden] (openai-chat, HTTP 429")
+    assert waited["until"] > waited["at"]
+
+
+def test_calls_that_wait_tell_nobody_where_others_are_answered(server: FakeServer) -> None:
+    lm, told = build_lm(backend_at(server, num_retries=1)), list[Wait]()
+    faults = iter([500, 200, 500, 200])
+    answered: list[float] = []
+
+    def faulty(request: dict[str, object]) -> str | Reply:
+        status = next(faults)
+        if answered:  # another call was answered meanwhile
+            lm.engine.backend.health.last_success = time.monotonic()
+        answered.append(status)
+        return "Ready." if status == 200 else Reply(status=status, body="{}")
+
+    server.script = faulty
+    with hearing_waits(told.append, least_s=0.0):
+        lm("Alone?")
+        assert [wait.why for wait in told] == [
+            "fails or does not answer (HTTP 500, without a word (openai-chat, HTTP 500))"
+        ]
+        lm("Beside others?")
+    assert len(told) == 1
