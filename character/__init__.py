@@ -120,6 +120,7 @@ if TYPE_CHECKING:
     from character.responses.responder import Responder as Responder
     from character.review.labelling import labelled_from_run as labelled_from_run
     from character.review.serving import serve_review as serve_review
+    from character.runs.calls import StoredCall as StoredCall
     from character.runs.progress import RunState as RunState
     from character.runs.run import arun as arun
     from character.runs.run import run as run

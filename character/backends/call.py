@@ -70,6 +70,12 @@ class Reply:
     seed: int | None = None
     usage: Usage = field(default_factory=Usage)
     habits: tuple[str, ...] = ()
+    note: Callable[..., None] | None = field(default=None, repr=False, compare=False)
+
+    def lost(self, fault: str, detail: str) -> None:
+        """Keep beside the call that what it gave cannot be used, and why."""
+        if self.note:
+            self.note(fault, detail, self.habits)
 
     def text(self, name: str) -> str:
         """Return an output field as text."""
@@ -146,7 +152,9 @@ class Call:
         outputs: dict[str, Any] = {}
         if not word:
             outputs, (word, detail) = self._read(prediction)
-        return Reply(outputs, word, detail, last.model, self.seed, usage, tuple(scope.habits))
+        if scope.note and (word or scope.habits):
+            scope.note(word, detail, scope.habits)
+        return Reply(outputs, word, detail, last.model, self.seed, usage, tuple(scope.habits), scope.note)
 
     def _fault_of(self, error: Exception, paced: bool) -> Fault:
         is_models = isinstance(error, dspy_errors.LMError | dspy_errors.AdapterParseError)

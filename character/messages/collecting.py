@@ -107,7 +107,9 @@ class Collected:
             return f"{reply.fault}: {reply.detail}"
         reveals = reply.outputs["reveals"]
         if len(reveals) != len(checked):
-            return f"wrong_count: expected {len(checked)} values, one per message, got {len(reveals)}"
+            fault = "wrong_count", f"expected {len(checked)} values, one per message, got {len(reveals)}"
+            reply.lost(*fault)
+            return ": ".join(fault)
         for message, passes in zip(checked, reveals, strict=True):
             if not passes:
                 self.remove(message, "does_not_reveal")

@@ -258,6 +258,8 @@ class _Bench:
         scores, fault, detail = None, reply.fault, reply.detail
         if not fault:
             scores, fault, detail = _read(self.strategy, reply.outputs, shown, self.number)
+            if fault:
+                reply.lost(fault, detail)
         if fault:
             self.pending[number] = detail or fault
             self.faults.append((number, fault, detail))

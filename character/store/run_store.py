@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +20,7 @@ from pydantic import ValidationError
 from character.errors import StoreError
 from character.records import Drop, Message, MessageBatch, Record, Rollout, Usage
 from character.store import tables as t
+from character.store.calls import CallRows, now, prompts_of, usage_of
 from character.store.errors import another_version, check_layout, problem, unusable
 from character.store.places import Place, open_place
 from character.store.writer import Rows, Writer
@@ -72,6 +72,8 @@ class RunStore:
         self.kept = Usage()  # what the calls kept in this sitting took
         if not place.writes:
             self._check_schema()
+        self._written = CallRows()
+        self.keeps_prompts = sa.inspect(self._engine).has_table("prompts")
         self._has_calls = self._value(sa.select(t.calls.c.key).limit(1)) is not None
 
     def __enter__(self) -> RunStore:
@@ -98,19 +100,26 @@ class RunStore:
             entry = other.get(key)
             if entry is not None:
                 if self._writer:
-                    self._writer.submit(_call_rows(key, entry, reused=True))
+                    prompt = prompts_of(other._all, [key]).get(key, {}) if other.keeps_prompts else {}
+                    self._writer.submit(self._written.of(key, {**entry, "prompt": prompt}, reused=True))
                 return entry
         return None
 
     def put(self, key: str, entry: dict[str, Any]) -> None:
         """Keep a finished call; returns once it is on disk."""
-        self._write(_call_rows(key, entry)).result()
-        self.kept += _usage_of(entry)
+        self._write(self._written.of(key, entry)).result()
+        self.kept += usage_of(entry)
 
     async def aput(self, key: str, entry: dict[str, Any]) -> None:
         """Keep a finished call without blocking the event loop; returns once it is on disk."""
-        await asyncio.wrap_future(self._write(_call_rows(key, entry)))
-        self.kept += _usage_of(entry)
+        await asyncio.wrap_future(self._write(self._written.of(key, entry)))
+        self.kept += usage_of(entry)
+
+    def note(self, key: str, facts: dict[str, str], prompt: Mapping[str, str]) -> None:
+        """Keep what became of a call, in the place of what was noted of it before; returns at once."""
+        self._write(
+            [("outcome", {"key": key, "finished_at": now(), **facts}), *self._written.prompt(key, prompt)]
+        )
 
     # -- records ----------------------------------------------------------------------------------------
 
@@ -296,6 +305,14 @@ class RunStore:
             models.setdefault(str(stage), []).append(str(model))
         return models
 
+    def stream(self, query: Any) -> Iterator[Any]:
+        """Yield the rows of a query, a few at a time from the disk."""
+        try:
+            with self._engine.connect().execution_options(yield_per=_CHUNK) as connection:
+                yield from connection.execute(query)
+        except sa.exc.DatabaseError as error:
+            raise unusable(self._place.name, error) from None
+
     # -- the database -------------------------------------------------------------------------------------
 
     def _write(self, rows: Rows) -> Any:
@@ -321,24 +338,6 @@ class RunStore:
 
     def _check_schema(self) -> None:
         check_layout(self._place.name, self.meta("schema_version"), t.SCHEMA_VERSION, do="read it")
-
-
-def _call_rows(key: str, entry: dict[str, Any], *, reused: bool = False) -> Rows:
-    facts = {**entry, **entry["observation"]}
-    columns = ("stage", "trait", "backend", "model", "prompt_tokens", "completion_tokens", "cost_usd")
-    values = {
-        "key": key,
-        **{name: facts[name] for name in columns},
-        "reused": reused,
-        "finished_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-    }
-    payload = {"key": key, "payload": json.dumps(entry, ensure_ascii=False)}
-    return [("call", values), ("call_payload", payload)]
-
-
-def _usage_of(entry: dict[str, Any]) -> Usage:
-    names = ("prompt_tokens", "completion_tokens", "cost_usd")
-    return Usage(calls=1, **{name: entry["observation"][name] for name in names})
 
 
 def _message_rows(message: Message, trait: str, ordinal: int) -> Rows:

@@ -34,6 +34,16 @@ calls = sa.Table(
     _text("finished_at"),
 )
 call_payloads = sa.Table("call_payloads", metadata, _text("key", primary_key=True), _text("payload"))
+prompts = sa.Table("prompts", metadata, _text("key", primary_key=True), _text("system"), _text("messages"))
+systems = sa.Table("systems", metadata, _text("id", primary_key=True), _text("text"))
+"""What calls of a step begin with, once each; as JSON, like the messages."""
+outcomes = sa.Table(
+    "outcomes",
+    metadata,
+    _text("key", primary_key=True),
+    *map(_text, ("stage", "trait", "backend", "model", "fault", "detail", "habits", "finished_at")),
+)
+"""What became of calls that were not answered, could not be used, or were read in another form."""
 batches = sa.Table("batches", metadata, _text("trait", primary_key=True), _text("payload"))
 messages = sa.Table(
     "messages",
@@ -74,6 +84,9 @@ def statements(dialect: str) -> dict[str, Any]:
         "meta": _replacing(insert, meta, "key"),
         "call": insert(calls).on_conflict_do_nothing(),
         "call_payload": insert(call_payloads).on_conflict_do_nothing(),
+        "prompt": insert(prompts).on_conflict_do_nothing(),
+        "system": insert(systems).on_conflict_do_nothing(),
+        "outcome": _replacing(insert, outcomes, "key"),
         "batch": _replacing(insert, batches, "trait"),
         "message": insert(messages).on_conflict_do_nothing(),
         "message_payload": insert(message_payloads).on_conflict_do_nothing(),
