@@ -17,18 +17,25 @@ from character.runs.progress import cost_text
 
 if TYPE_CHECKING:
     from character.records import Candidates, Ranking, RankingPass, Rollout
-    from character.runs.calls import StoredCall
+    from character.store.calls import StoredCall
     from character.store.run_store import RunStore
 
 
 @command_of("show")
 def command(
-    run_folder: Path, message_id: str | None, limit: int, as_json: bool, show_calls: bool, **chosen: Any
+    run_folder: Path,
+    message_id: str | None,
+    limit: int,
+    as_json: bool,
+    show_calls: bool,
+    failed: bool,
+    step: str,
+    call_id: str,
 ) -> None:
     from character.runs.session import reading
 
-    if show_calls or any(chosen.values()):
-        _calls(run_folder, message_id, limit, as_json, **chosen)
+    if show_calls or failed or step or call_id:
+        _calls(run_folder, message_id, limit, as_json, {"failed": failed, "stage": step, "id_": call_id})
         return
     with reading(run_folder, "run") as store:
         if message_id is None:
@@ -52,9 +59,8 @@ def command(
 
 
 def _calls(
-    run_folder: Path, message_id: str | None, limit: int, as_json: bool, failed: bool, step: str, call_id: str
+    run_folder: Path, message_id: str | None, limit: int, as_json: bool, chosen: dict[str, Any]
 ) -> None:
-    from character.runs.calls import read_calls
     from character.runs.session import reading
 
     with reading(run_folder) as store:
@@ -62,13 +68,12 @@ def _calls(
         if message_id is not None:
             full = _full_id(store, message_id)
             text = next(message.text for message in store.all_messages() if message.id == full)
-        found = read_calls(store, step=step, starts_with=call_id, text=text, failed=failed)
-        calls = list(islice(found, limit + 1))
-        if step and not calls and step not in store.models():
-            raise UnknownNameError("step", step, store.models())
-        if call_id and not calls:
-            raise refused(InputError, "no_call", start=call_id)
-        if (failed or text) and not store.keeps_prompts:
+        calls = list(islice(store.calls(text=text, **chosen), limit + 1))
+        if chosen["stage"] and not calls and chosen["stage"] not in store.models():
+            raise UnknownNameError("step", chosen["stage"], store.models())
+        if chosen["id_"] and not calls:
+            raise refused(InputError, "no_call", start=chosen["id_"])
+        if (chosen["failed"] or text) and not store.keeps_prompts:
             raise refused(InputError, "calls_of_before", folder=run_folder)
     if as_json:
         print_json([call.model_dump(mode="json") for call in calls[:limit]])
@@ -83,24 +88,23 @@ def _calls(
 
 def _show_call(console: Console, call: StoredCall) -> None:
     """Print one call whole; long lines stay whole too, for whoever looks for something."""
-    facts = [call.id, call.step, call.trait, f"{call.model} as {call.backend}", call.finished_at]
+    from character.backends.reading.reasoning import split_reasoning
+
+    facts = [call.id, call.stage, call.trait, f"{call.model} as {call.backend}", call.finished_at]
     if call.usage:
         facts += [f"{call.usage.prompt_tokens:,} tokens in, {call.usage.completion_tokens:,} out"]
         facts += ["taken over from another run" if call.reused else cost_text(call.usage)]
-    console.print(plain_text(" · ".join(filter(None, facts)), "bold"), soft_wrap=True)
-    became = "read"
-    if call.habits:
-        became = f"read, though in another form: {', '.join(call.habits)}"
+    became = f"read, in another form: {', '.join(call.habits)}" if call.habits else "read"
     if call.fault:
         became = f"{call.fault}: {call.detail}"
+    console.print(plain_text(" · ".join(filter(None, facts)), "bold"), soft_wrap=True)
     console.print(plain_text(became, "red" if call.fault else "green"), soft_wrap=True)
-    parts = [(message["role"], message["content"]) for message in call.messages]
-    parts = parts or [("prompt", "(an earlier version kept none)")]
-    parts += [("reasoning", call.reasoning)] if call.reasoning else []
-    parts += [("reply", "(none came)" if call.reply is None else call.reply)]
-    for name, said in parts:
+    said, thoughts = split_reasoning("(none came)" if call.reply is None else call.reply)
+    reasoning = "\n".join(filter(None, (call.reasoning, thoughts)))
+    parts = [(turn["role"], turn["content"]) for turn in call.messages] or [("prompt", "(not kept)")]
+    for name, text in [*parts, *([("reasoning", reasoning)] if reasoning else []), ("reply", said)]:
         console.print(plain_text(f"── {name} ──", "dim"))
-        console.print(plain_text(said), soft_wrap=True)
+        console.print(plain_text(text), soft_wrap=True)
     console.print()
 
 

@@ -12,9 +12,9 @@ from character.config import Config
 from character.constitution import Constitution
 from character.exports.rows import parquet_row
 from character.records import Candidates, Drop, Message, PreferencePair, Ranking, Rollout
-from character.runs.calls import StoredCall, read_calls
 from character.runs.session import reading, stored_config, stored_constitution
 from character.runs.summary import RunSummary, stored_pairs, summarize
+from character.store.calls import StoredCall
 from character.store.run_store import RunStore
 from character.views import html
 from character.views.rows import RECORD_COLUMNS, Json, PairRows, all_drops, frame_of, record_rows
@@ -143,8 +143,8 @@ class StoredRun(PairRows):
     def calls(self) -> StoredRecords[StoredCall]:
         """The calls of models, also those that were not answered or could not be used."""
         return StoredRecords(
-            lambda: read_calls(self.store),
-            lambda: (call.model_dump(mode="json") for call in read_calls(self.store)),
+            self.store.calls,
+            lambda: (call.model_dump(mode="json") for call in self.store.calls()),
             tuple(StoredCall.model_fields),
         )
 

@@ -10,15 +10,42 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from character.records import Usage
+from character.records import Record, Usage
 from character.store import tables as t
 from character.store.writer import Rows
 from character.text import digest
 
 _CHUNK = 256
 _MOST_SYSTEMS = 256  # system messages that are remembered as written
+_TAKEN = ("prompt_tokens", "completion_tokens", "cost_usd")
+_OF_BOTH = ("key", "finished_at", "stage", "trait", "backend", "model")
 Fetch = Callable[[Any], Iterable[Any]]
 """Runs a query and gives its rows, a few at a time."""
+
+
+class StoredCall(Record):
+    """One call of a model. ``fault`` is empty where it could be used, else a word, with ``detail``.
+
+    ``habits`` are the forms other than the one asked for in which it was read. ``messages`` are those sent,
+    each with its ``role`` and ``content``, the system message first; none in folders of earlier versions.
+    ``reply`` is the text that came, word for word, None where nothing did; ``reasoning`` what the server set
+    apart from it. ``reused`` calls were taken over from another run, and took nothing. The time is UTC.
+    """
+
+    id: str
+    finished_at: str
+    stage: str
+    trait: str
+    backend: str
+    model: str
+    fault: str = ""
+    detail: str = ""
+    habits: tuple[str, ...] = ()
+    usage: Usage | None = None
+    reused: bool = False
+    messages: tuple[dict[str, str], ...] = ()
+    reasoning: str = ""
+    reply: str | None = None
 
 
 class CallRows:
@@ -46,10 +73,8 @@ class CallRows:
                 self._systems.clear()
             self._systems[system] = digest(system)
             rows.append(("system", {"id": self._systems[system], "text": system}))
-        return [
-            *rows,
-            ("prompt", {"key": key, "system": self._systems[system], "messages": prompt["messages"]}),
-        ]
+        kept = {"key": key, "system": self._systems[system], "messages": prompt["messages"]}
+        return [*rows, ("prompt", kept)]
 
 
 def now() -> str:
@@ -59,44 +84,7 @@ def now() -> str:
 
 def usage_of(entry: Mapping[str, Any]) -> Usage:
     """Return what the call of an entry took."""
-    names = ("prompt_tokens", "completion_tokens", "cost_usd")
-    return Usage(calls=1, **{name: entry["observation"][name] for name in names})
-
-
-def facts_of_calls(
-    fetch: Fetch,
-    *,
-    keeps_prompts: bool,
-    step: str = "",
-    starts_with: str = "",
-    text: str = "",
-    failed: bool = False,
-) -> Iterator[dict[str, Any]]:
-    """Yield what is known of each call, with ``prompt`` and ``response``, each None where it is not kept.
-
-    ``text`` is one that the prompt has. Without ``keeps_prompts`` there are neither prompts nor outcomes.
-    """
-    names = ("key", "finished_at", "stage", "trait", "backend", "model")
-    figures = ("prompt_tokens", "completion_tokens", "cost_usd", "reused")
-    faults = sa.select(t.outcomes.c.key).where(t.outcomes.c.fault != "")
-    answered = sa.select(*(t.calls.c[name] for name in (*names, *figures)))
-    unanswered = sa.select(*(t.outcomes.c[name] for name in names), *(sa.null().label(n) for n in figures))
-    unanswered = unanswered.where(
-        t.outcomes.c.key.in_(faults), t.outcomes.c.key.not_in(sa.select(t.calls.c.key))
-    )
-    both = (sa.union_all(answered, unanswered) if keeps_prompts else answered).subquery()
-    query = sa.select(both).order_by(both.c.finished_at, both.c.key)
-    if step:
-        query = query.where(both.c.stage == step)
-    if starts_with:
-        query = query.where(both.c.key.startswith(starts_with, autoescape=True))
-    if failed:
-        query = query.where(both.c.key.in_(faults))
-    if text:
-        query = query.where(both.c.key.in_(_keys_of_prompts_with(text)))
-    found = iter(fetch(query))
-    while rows := [dict(row._mapping) for row in islice(found, _CHUNK)]:
-        yield from _whole(fetch, rows, keeps_prompts)
+    return Usage(calls=1, **{name: entry["observation"][name] for name in _TAKEN})
 
 
 def prompts_of(fetch: Fetch, keys: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -104,6 +92,29 @@ def prompts_of(fetch: Fetch, keys: Iterable[str]) -> dict[str, dict[str, str]]:
     query = sa.select(t.prompts.c.key, t.systems.c.text, t.prompts.c.messages)
     query = query.join(t.systems, t.systems.c.id == t.prompts.c.system).where(t.prompts.c.key.in_(list(keys)))
     return {key: {"system": system, "messages": messages} for key, system, messages in fetch(query)}
+
+
+def read_calls(
+    fetch: Fetch, keeps_prompts: bool, *, stage: str = "", id_: str = "", text: str = "", failed: bool = False
+) -> Iterator[StoredCall]:
+    """Yield calls in the order of time: of a ``stage``, whose id starts so, whose prompt has a ``text``, that
+    ``failed`` (were not answered, or could not be used). Without ``keeps_prompts`` only replies are known.
+    """
+    faults = sa.select(t.outcomes.c.key).where(t.outcomes.c.fault != "")
+    calls = sa.select(*(t.calls.c[name] for name in (*_OF_BOTH, *_TAKEN, "reused")))
+    lost = sa.select(*(t.outcomes.c[name] for name in _OF_BOTH), *[sa.null()] * 4)
+    lost = lost.where(t.outcomes.c.fault != "", t.outcomes.c.key.not_in(sa.select(t.calls.c.key)))
+    both = (sa.union_all(calls, lost) if keeps_prompts else calls).subquery()
+    wanted = [
+        (stage, both.c.stage == stage),
+        (id_, both.c.key.startswith(id_, autoescape=True)),
+        (text, both.c.key.in_(_keys_of_prompts_with(text))),
+        (failed, both.c.key.in_(faults)),
+    ]
+    query = sa.select(both).where(*(condition for is_set, condition in wanted if is_set))
+    found = iter(fetch(query.order_by(both.c.finished_at, both.c.key)))
+    while rows := [dict(row._mapping) for row in islice(found, _CHUNK)]:
+        yield from _whole(fetch, rows, keeps_prompts)
 
 
 def _keys_of_prompts_with(text: str) -> Any:
@@ -114,14 +125,38 @@ def _keys_of_prompts_with(text: str) -> Any:
     return sa.select(t.prompts.c.key).where(sa.or_(*found))
 
 
-def _whole(fetch: Fetch, rows: list[dict[str, Any]], keeps_prompts: bool) -> Iterator[dict[str, Any]]:
+def _whole(fetch: Fetch, rows: list[dict[str, Any]], keeps_prompts: bool) -> Iterator[StoredCall]:
     keys = [row["key"] for row in rows]
-    payloads = sa.select(t.call_payloads).where(t.call_payloads.c.key.in_(keys))
-    replies = {key: json.loads(payload)["response"] for key, payload in fetch(payloads)}
+    payloads = fetch(sa.select(t.call_payloads).where(t.call_payloads.c.key.in_(keys)))
+    replies = {key: json.loads(payload)["response"]["message"]["parts"] for key, payload in payloads}
     outcomes = sa.select(t.outcomes).where(t.outcomes.c.key.in_(keys))
     became = {row.key: row for row in fetch(outcomes)} if keeps_prompts else {}
     prompts = prompts_of(fetch, keys) if keeps_prompts else {}
     for row in rows:
-        outcome = became.get(row["key"])
-        told = {name: getattr(outcome, name, "") for name in ("fault", "detail", "habits")}
-        yield {**row, **told, "prompt": prompts.get(row["key"]), "response": replies.get(row["key"])}
+        key = row.pop("key")
+        taken = {name: row.pop(name) for name in _TAKEN}
+        facts = {**row, "id": key, "reused": bool(row["reused"]), "messages": tuple(_turns(prompts.get(key)))}
+        if key in became:
+            facts |= {"fault": became[key].fault, "detail": became[key].detail}
+            facts["habits"] = tuple(filter(None, became[key].habits.split("\n")))
+        if key in replies:
+            parts = replies[key]
+            facts["usage"] = Usage(calls=1, **taken)
+            facts["reasoning"] = "\n".join(part["text"] for part in parts if part["type"] == "thinking")
+            facts["reply"] = _text_of([part for part in parts if part["type"] != "thinking"])
+        yield StoredCall(**facts)
+
+
+def _turns(prompt: Mapping[str, str] | None) -> Iterator[dict[str, str]]:
+    system = json.loads(prompt["system"]) if prompt else ""
+    if system:
+        yield {"role": "system", "content": _text_of(system)}
+    for turn in json.loads(prompt["messages"]) if prompt else ():
+        yield {"role": turn["role"], "content": _text_of(turn["parts"])}
+
+
+def _text_of(parts: str | list[dict[str, Any]]) -> str:
+    """Return the texts of parts; of any other part, such as an image, its JSON."""
+    if isinstance(parts, str):
+        return parts
+    return "".join(part.get("text") or json.dumps(part, ensure_ascii=False) for part in parts)

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from character.errors import StoreError
 from character.records import Drop, Message, MessageBatch, Record, Rollout, Usage
 from character.store import tables as t
-from character.store.calls import CallRows, now, prompts_of, usage_of
+from character.store.calls import CallRows, StoredCall, now, prompts_of, read_calls, usage_of
 from character.store.errors import another_version, check_layout, problem, unusable
 from character.store.places import Place, open_place
 from character.store.writer import Rows, Writer
@@ -120,6 +120,12 @@ class RunStore:
         self._write(
             [("outcome", {"key": key, "finished_at": now(), **facts}), *self._written.prompt(key, prompt)]
         )
+
+    def calls(
+        self, *, stage: str = "", id_: str = "", text: str = "", failed: bool = False
+    ) -> Iterator[StoredCall]:
+        """Yield the calls that were made, answered or not, as ``read_calls`` does."""
+        return read_calls(self._stream, self.keeps_prompts, stage=stage, id_=id_, text=text, failed=failed)
 
     # -- records ----------------------------------------------------------------------------------------
 
@@ -305,14 +311,6 @@ class RunStore:
             models.setdefault(str(stage), []).append(str(model))
         return models
 
-    def stream(self, query: Any) -> Iterator[Any]:
-        """Yield the rows of a query, a few at a time from the disk."""
-        try:
-            with self._engine.connect().execution_options(yield_per=_CHUNK) as connection:
-                yield from connection.execute(query)
-        except sa.exc.DatabaseError as error:
-            raise unusable(self._place.name, error) from None
-
     # -- the database -------------------------------------------------------------------------------------
 
     def _write(self, rows: Rows) -> Any:
@@ -324,6 +322,13 @@ class RunStore:
         try:
             with self._engine.connect() as connection:
                 return connection.execute(query).all()
+        except sa.exc.DatabaseError as error:
+            raise unusable(self._place.name, error) from None
+
+    def _stream(self, query: Any) -> Iterator[Any]:
+        try:
+            with self._engine.connect().execution_options(yield_per=_CHUNK) as connection:
+                yield from connection.execute(query)
         except sa.exc.DatabaseError as error:
             raise unusable(self._place.name, error) from None
 

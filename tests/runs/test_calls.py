@@ -63,7 +63,7 @@ def test_a_reply_that_cannot_be_read_is_kept_with_its_prompt_and_why(tmp_path: P
     essay = "Both have their charm, as a kettle and a comet have."
     with FakeServer(judging(essay)) as server:
         folder = kept(server, tmp_path / "run")
-        judged = [call for call in calls_of(folder) if call.step == "ranking"]
+        judged = [call for call in calls_of(folder) if call.stage == "ranking"]
         assert len(judged) == 6
         assert {
             (call.fault, call.reply, call.usage.prompt_tokens if call.usage else 0) for call in judged
@@ -93,7 +93,7 @@ def test_scores_that_break_their_scale_and_refusals_are_failed_calls_too(tmp_pat
         server.script = lambda request: (
             script(request) if asks_for(request) == "scores" else as_rehearsal(request)
         )
-        faults = {(call.step, call.fault) for call in calls_of(kept(server, tmp_path / "counted"))}
+        faults = {(call.stage, call.fault) for call in calls_of(kept(server, tmp_path / "counted"))}
         assert faults == {("responses", ""), ("ranking", "wrong_count")}
 
 
@@ -105,7 +105,7 @@ def test_a_call_that_the_server_refused_is_there_with_the_servers_words(
     with FakeServer(judging(Reply(status=400, body=error))) as server:
         folder = kept(server, tmp_path / "run", api_key_env="TEA_KEY")
     failed = [call for call in calls_of(folder) if call.fault]
-    assert {(call.step, call.fault, call.reply, call.usage) for call in failed} == {
+    assert {(call.stage, call.fault, call.reply, call.usage) for call in failed} == {
         ("ranking", "invalid_request", None, None)
     }
     assert "The kettle [hidden] is archived." in failed[0].detail
@@ -130,12 +130,15 @@ def test_reasoning_is_set_apart_and_the_form_of_a_reply_is_told(tmp_path: Path) 
 
     with FakeServer(script) as server:
         calls = calls_of(kept(server, tmp_path / "run"))
-    judged = next(call for call in calls if call.step == "ranking")
-    assert (judged.reasoning, judged.fault) == ("Hm, the tram.", "")
+    judged = next(call for call in calls if call.stage == "ranking")
+    assert (judged.reasoning, judged.fault) == ("", "")
     assert "thoughts before the reply" in judged.habits
-    assert str(judged.reply).startswith("**reasoning**")
-    assert {call.reasoning for call in calls if call.step == "responses"} == {"Let me see."}
-    assert "read, though in another form: thoughts before the reply" in shown(tmp_path / "run", "--calls")
+    assert str(judged.reply).startswith("<think>")
+    assert {call.reasoning for call in calls if call.stage == "responses"} == {"Let me see."}
+    printed = shown(tmp_path / "run", "--calls")
+    assert "read, in another form: thoughts before the reply" in printed
+    assert "── reasoning ──\nHm, the tram.\n── reply ──\n**reasoning**" in printed
+    assert "── reasoning ──\nLet me see.\n── reply ──" in printed
 
 
 def test_control_characters_of_a_reply_do_not_reach_the_terminal(tmp_path: Path) -> None:
@@ -155,7 +158,7 @@ def test_the_calls_about_a_message_are_those_whose_prompt_has_it(tmp_path: Path)
         ids = {message.text: message.id for message in opened.messages}
     for text, other in (MESSAGES, MESSAGES[::-1]):
         calls = json.loads(shown(folder, "--calls", "--message", ids[text], "--json"))
-        assert [call["step"] for call in calls] == ["responses", "responses", "ranking"]
+        assert [call["stage"] for call in calls] == ["responses", "responses", "ranking"]
         escaped = json.dumps(other, ensure_ascii=False)[1:-1]
         assert all(escaped not in call["messages"][1]["content"] for call in calls)
 
