@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
@@ -19,7 +19,6 @@ from character.backends.gate import Attempts, Gate, Health, failure_kind, was_se
 from character.backends.observe import (
     Observation,
     Scope,
-    Unit,
     current_scope,
     current_unit,
     report,
@@ -34,10 +33,6 @@ from character.text import canonical, digest
 
 _PER_MESSAGE_TOKENS = 16  # what chat templates add to a message, at most
 _BUDGET_POLL_S = 0.01  # how often a call asks again for room under a cap
-
-
-_Kept = tuple[str, Mapping[str, str], Scope | Unit]
-"""The key of a call, the parts of its request as JSON, and what it belongs to."""
 
 
 class Journal(Protocol):
@@ -93,13 +88,17 @@ class Backend:
         mark = f",{canonical(self.owner)}" if self.owner else ""
         return digest(f"[{canonical(self.config.identity)},{{{whole}}}{mark}]", size=16), parts
 
-    def note(self, call: _Kept, fault: str, detail: str = "", habits: Sequence[str] = ()) -> None:
-        """Have the journal keep what became of a call, where it can."""
-        if keep := getattr(self.journal, "note", None):
-            key, prompt, scope = call
-            facts = {"stage": scope.stage, "trait": scope.trait, "backend": self.name}
-            became = {"fault": fault, "detail": detail, "habits": "\n".join(dict.fromkeys(habits))}
-            keep(key, {**facts, "model": self.config.model_name, **became}, prompt)
+    def noting(self, key: str, prompt: Mapping[str, str]) -> Callable[..., None]:
+        """Return what has the journal keep what became of a call, where it can."""
+        keep, of = getattr(self.journal, "note", None), current_scope() or current_unit() or Scope()
+
+        def note(fault: str, detail: str = "", habits: Sequence[str] = ()) -> None:
+            if keep:
+                facts = {"stage": of.stage, "trait": of.trait, "backend": self.name}
+                became = {"fault": fault, "detail": detail, "habits": "\n".join(dict.fromkeys(habits))}
+                keep(key, {**facts, "model": self.config.model_name, **became}, prompt)
+
+        return note
 
     def replay(self, key: str) -> lm15.Response | None:
         """Return the reply of a call that finished before, and report it; None where it has not."""
@@ -197,7 +196,7 @@ class _Seam:
         unit, scope = current_unit(), current_scope()
         if unit is not None:
             key = unit.key_of(key)
-        note = partial(self.backend.note, (key, prompt, scope or unit or Scope()))
+        note = self.backend.noting(key, prompt)
         if scope is not None:
             scope.note = note
         response = self.backend.replay(key)
@@ -331,7 +330,10 @@ def _failed(error: Exception, note: Callable[[str, str], None]) -> None:
 
 
 def journal_entry(
-    backend: str, response: lm15.Response, observation: Observation, prompt: Mapping[str, str]
+    backend: str,
+    response: lm15.Response,
+    observation: Observation,
+    prompt: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return what the journal keeps of a call, JSON-native; the ``prompt`` are a request's parts as JSON."""
     scope = current_scope() or current_unit() or Scope()
@@ -341,7 +343,7 @@ def journal_entry(
         "backend": backend,
         "observation": {name: getattr(observation, name) for name in _KEPT},
         "response": response_to_dict(response),
-        "prompt": prompt,
+        "prompt": prompt or {},
     }
 
 

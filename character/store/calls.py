@@ -100,10 +100,12 @@ def read_calls(
     """Yield calls in the order of time: of a ``stage``, whose id starts so, whose prompt has a ``text``, that
     ``failed`` (were not answered, or could not be used). Without ``keeps_prompts`` only replies are known.
     """
-    faults = sa.select(t.outcomes.c.key).where(t.outcomes.c.fault != "")
+    faults = sa.select(t.outcomes.c.key).outerjoin(t.calls, t.calls.c.key == t.outcomes.c.key)
+    is_later = sa.or_(t.calls.c.key.is_(None), t.outcomes.c.finished_at >= t.calls.c.finished_at)
+    faults = faults.where(t.outcomes.c.fault != "", is_later)  # else it was answered when tried again
     calls = sa.select(*(t.calls.c[name] for name in (*_OF_BOTH, *_TAKEN, "reused")))
     lost = sa.select(*(t.outcomes.c[name] for name in _OF_BOTH), *[sa.null()] * 4)
-    lost = lost.where(t.outcomes.c.fault != "", t.outcomes.c.key.not_in(sa.select(t.calls.c.key)))
+    lost = lost.where(t.outcomes.c.key.in_(faults), t.outcomes.c.key.not_in(sa.select(t.calls.c.key)))
     both = (sa.union_all(calls, lost) if keeps_prompts else calls).subquery()
     wanted = [
         (stage, both.c.stage == stage),
@@ -136,7 +138,7 @@ def _whole(fetch: Fetch, rows: list[dict[str, Any]], keeps_prompts: bool) -> Ite
         key = row.pop("key")
         taken = {name: row.pop(name) for name in _TAKEN}
         facts = {**row, "id": key, "reused": bool(row["reused"]), "messages": tuple(_turns(prompts.get(key)))}
-        if key in became:
+        if key in became and became[key].finished_at >= row["finished_at"]:
             facts |= {"fault": became[key].fault, "detail": became[key].detail}
             facts["habits"] = tuple(filter(None, became[key].habits.split("\n")))
         if key in replies:

@@ -112,9 +112,22 @@ def test_a_call_that_the_server_refused_is_there_with_the_servers_words(
     assert failed[0].messages[0]["role"] == "system"
     assert "(none came)" in shown(folder, "--failed")
     assert b"teapot-secret" not in b"".join(path.read_bytes() for path in folder.iterdir())
-    with FakeServer() as server:  # the same command goes on, and what fails no more is no failure
-        again = [call for call in calls_of(kept(server, tmp_path / "later")) if call.fault]
-    assert again == []
+
+
+def test_a_call_that_is_answered_when_it_is_tried_again_has_failed_no_more(tmp_path: Path) -> None:
+    with FakeServer(judging(Reply(status=500, body="{}"))) as server:
+        folder = kept(server, tmp_path / "run")
+        lost = [call for call in calls_of(folder) if call.fault]
+        assert {(call.stage, call.fault) for call in lost} == {("ranking", "server_error")}
+        server.script = as_rehearsal
+        kept(server, tmp_path / "run")
+    answered = {call.id for call in calls_of(folder) if call.reply}
+    failed = json.loads(shown(folder, "--failed", "--json"))
+    again = {call.id for call in lost} & answered
+    assert (
+        len(again) == 2
+    )  # one judgement of each message; that it had failed was told to no model after that
+    assert {call["id"] for call in failed} == {call.id for call in lost} - again
 
 
 def test_reasoning_is_set_apart_and_the_form_of_a_reply_is_told(tmp_path: Path) -> None:
