@@ -71,7 +71,7 @@ def unpack(to: Path) -> None:
         packed.unlink()
 
 
-ADDED_TABLES = ("prompts", "systems", "outcomes")
+ADDED_TABLES = ("systems", "outcomes")
 """Tables that this version adds to such a file: what was asked, and what became of it."""
 
 

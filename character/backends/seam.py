@@ -207,6 +207,7 @@ class _Seam:
                 _failed(error, note)
                 raise
             report(observation)
+        prompt.clear()  # it is kept with the reply, and need not be noted
         return spoken(response)
 
     async def _send(
@@ -343,7 +344,7 @@ def journal_entry(
         "backend": backend,
         "observation": {name: getattr(observation, name) for name in _KEPT},
         "response": response_to_dict(response),
-        "prompt": prompt or {},
+        "prompt": dict(prompt or {}),
     }
 
 

@@ -59,22 +59,23 @@ class CallRows:
         facts = {**entry, **entry["observation"], "key": key, "reused": reused, "finished_at": now()}
         values = {column.name: facts[column.name] for column in t.calls.columns}
         kept = {name: value for name, value in entry.items() if name != "prompt"}
-        payload = {"key": key, "payload": json.dumps(kept, ensure_ascii=False)}
-        return [("call", values), ("call_payload", payload), *self.prompt(key, entry.get("prompt", {}))]
+        prompt, rows = self.prompt(entry.get("prompt", {}))
+        payload = json.dumps(kept, ensure_ascii=False)
+        if prompt:
+            payload = f"{payload[:-1]}, {prompt[1:]}"
+        return [("call", values), ("call_payload", {"key": key, "payload": payload}), *rows]
 
-    def prompt(self, key: str, prompt: Mapping[str, str]) -> Rows:
-        """Return the rows of the parts of a request, which are JSON."""
-        if "messages" not in prompt:
-            return []
-        rows: Rows = []
-        system = prompt.get("system", '""')
+    def prompt(self, parts: Mapping[str, str]) -> tuple[str, Rows]:
+        """Return the prompt of a request whose parts are JSON, as JSON, and the rows that it needs."""
+        if "messages" not in parts:
+            return "", []
+        system, rows = parts.get("system", '""'), []  # type: tuple[str, Rows]
         if system not in self._systems:
             if len(self._systems) >= _MOST_SYSTEMS:
                 self._systems.clear()
             self._systems[system] = digest(system)
-            rows.append(("system", {"id": self._systems[system], "text": system}))
-        kept = {"key": key, "system": self._systems[system], "messages": prompt["messages"]}
-        return [*rows, ("prompt", kept)]
+            rows = [("system", {"id": self._systems[system], "text": system})]
+        return f'{{"system": "{self._systems[system]}", "messages": {parts["messages"]}}}', rows
 
 
 def now() -> str:
@@ -87,17 +88,10 @@ def usage_of(entry: Mapping[str, Any]) -> Usage:
     return Usage(calls=1, **{name: entry["observation"][name] for name in _TAKEN})
 
 
-def prompts_of(fetch: Fetch, keys: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Return the system message and the messages of calls, as JSON, by their keys."""
-    query = sa.select(t.prompts.c.key, t.systems.c.text, t.prompts.c.messages)
-    query = query.join(t.systems, t.systems.c.id == t.prompts.c.system).where(t.prompts.c.key.in_(list(keys)))
-    return {key: {"system": system, "messages": messages} for key, system, messages in fetch(query)}
-
-
 def read_calls(
     fetch: Fetch, keeps_prompts: bool, *, stage: str = "", id_: str = "", text: str = "", failed: bool = False
 ) -> Iterator[StoredCall]:
-    """Yield calls in the order of time: of a ``stage``, whose id starts so, whose prompt has a ``text``, that
+    """Yield calls in the order of time: of a ``stage``, whose id starts so, that have a ``text``, that
     ``failed`` (were not answered, or could not be used). Without ``keeps_prompts`` only replies are known.
     """
     faults = sa.select(t.outcomes.c.key).outerjoin(t.calls, t.calls.c.key == t.outcomes.c.key)
@@ -110,7 +104,7 @@ def read_calls(
     wanted = [
         (stage, both.c.stage == stage),
         (id_, both.c.key.startswith(id_, autoescape=True)),
-        (text, both.c.key.in_(_keys_of_prompts_with(text))),
+        (text, both.c.key.in_(_keys_of_calls_with(text))),
         (failed, both.c.key.in_(faults)),
     ]
     query = sa.select(both).where(*(condition for is_set, condition in wanted if is_set))
@@ -119,41 +113,49 @@ def read_calls(
         yield from _whole(fetch, rows, keeps_prompts)
 
 
-def _keys_of_prompts_with(text: str) -> Any:
+def _keys_of_calls_with(text: str) -> Any:
     # A message stands in a prompt as it is, or as JSON; the prompt is kept as JSON.
     once = json.dumps(text[:2000], ensure_ascii=False)[1:-1]
     twice = json.dumps(once, ensure_ascii=False)[1:-1]
-    found = (t.prompts.c.messages.contains(each, autoescape=True) for each in (once, twice))
-    return sa.select(t.prompts.c.key).where(sa.or_(*found))
+    kept = ((t.call_payloads, "payload"), (t.outcomes, "prompt"))
+    found = (
+        sa.select(table.c.key).where(
+            sa.or_(*(table.c[name].contains(each, autoescape=True) for each in (once, twice)))
+        )
+        for table, name in kept
+    )
+    return sa.union(*found)
 
 
 def _whole(fetch: Fetch, rows: list[dict[str, Any]], keeps_prompts: bool) -> Iterator[StoredCall]:
     keys = [row["key"] for row in rows]
     payloads = fetch(sa.select(t.call_payloads).where(t.call_payloads.c.key.in_(keys)))
-    replies = {key: json.loads(payload)["response"]["message"]["parts"] for key, payload in payloads}
+    kept = {key: json.loads(payload) for key, payload in payloads}
     outcomes = sa.select(t.outcomes).where(t.outcomes.c.key.in_(keys))
     became = {row.key: row for row in fetch(outcomes)} if keeps_prompts else {}
-    prompts = prompts_of(fetch, keys) if keeps_prompts else {}
+    prompts = {key: json.loads(row.prompt) for key, row in became.items() if row.prompt} | kept
+    named = {prompt["system"] for prompt in prompts.values() if "system" in prompt}
+    systems = dict(map(tuple, fetch(sa.select(t.systems).where(t.systems.c.id.in_(named))))) if named else {}
     for row in rows:
-        key = row.pop("key")
-        taken = {name: row.pop(name) for name in _TAKEN}
-        facts = {**row, "id": key, "reused": bool(row["reused"]), "messages": tuple(_turns(prompts.get(key)))}
+        key, taken = row.pop("key"), {name: row.pop(name) for name in _TAKEN}
+        turns = tuple(_turns(prompts.get(key, {}), systems))
+        facts = {**row, "id": key, "reused": bool(row["reused"]), "messages": turns}
         if key in became and became[key].finished_at >= row["finished_at"]:
             facts |= {"fault": became[key].fault, "detail": became[key].detail}
             facts["habits"] = tuple(filter(None, became[key].habits.split("\n")))
-        if key in replies:
-            parts = replies[key]
+        if key in kept:
+            parts = kept[key]["response"]["message"]["parts"]
             facts["usage"] = Usage(calls=1, **taken)
             facts["reasoning"] = "\n".join(part["text"] for part in parts if part["type"] == "thinking")
             facts["reply"] = _text_of([part for part in parts if part["type"] != "thinking"])
         yield StoredCall(**facts)
 
 
-def _turns(prompt: Mapping[str, str] | None) -> Iterator[dict[str, str]]:
-    system = json.loads(prompt["system"]) if prompt else ""
+def _turns(prompt: Mapping[str, Any], systems: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    system = json.loads(systems[prompt["system"]]) if "system" in prompt else ""
     if system:
         yield {"role": "system", "content": _text_of(system)}
-    for turn in json.loads(prompt["messages"]) if prompt else ():
+    for turn in prompt.get("messages", ()):
         yield {"role": turn["role"], "content": _text_of(turn["parts"])}
 
 

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from character.errors import StoreError
 from character.records import Drop, Message, MessageBatch, Record, Rollout, Usage
 from character.store import tables as t
-from character.store.calls import CallRows, StoredCall, now, prompts_of, read_calls, usage_of
+from character.store.calls import CallRows, StoredCall, now, read_calls, usage_of
 from character.store.errors import another_version, check_layout, problem, unusable
 from character.store.places import Place, open_place
 from character.store.writer import Rows, Writer
@@ -73,7 +73,7 @@ class RunStore:
         if not place.writes:
             self._check_schema()
         self._written = CallRows()
-        self.keeps_prompts = sa.inspect(self._engine).has_table("prompts")
+        self.keeps_prompts = sa.inspect(self._engine).has_table("systems")
         self._has_calls = self._value(sa.select(t.calls.c.key).limit(1)) is not None
 
     def __enter__(self) -> RunStore:
@@ -100,8 +100,7 @@ class RunStore:
             entry = other.get(key)
             if entry is not None:
                 if self._writer:
-                    prompt = prompts_of(other._all, [key]).get(key, {}) if other.keeps_prompts else {}
-                    self._writer.submit(self._written.of(key, {**entry, "prompt": prompt}, reused=True))
+                    self._writer.submit(self._written.of(key, entry, reused=True) + other._system_of(entry))
                 return entry
         return None
 
@@ -115,11 +114,19 @@ class RunStore:
         await asyncio.wrap_future(self._write(self._written.of(key, entry)))
         self.kept += usage_of(entry)
 
-    def note(self, key: str, facts: dict[str, str], prompt: Mapping[str, str]) -> None:
-        """Keep what became of a call, in the place of what was noted of it before; returns at once."""
-        self._write(
-            [("outcome", {"key": key, "finished_at": now(), **facts}), *self._written.prompt(key, prompt)]
-        )
+    def note(self, key: str, facts: Mapping[str, str], parts: Mapping[str, str]) -> None:
+        """Keep what became of a call, in the place of what was noted before, and return at once.
+
+        The ``parts`` of its request are JSON; none are given of a call that was answered.
+        """
+        prompt, rows = self._written.prompt(parts)
+        outcome = {"key": key, "finished_at": now(), "prompt": prompt, **facts}
+        self._write([("outcome", outcome), *rows])
+
+    def _system_of(self, entry: Mapping[str, Any]) -> Rows:
+        """Return the row of the system message that an entry from here names."""
+        named = sa.select(t.systems).where(t.systems.c.id == entry.get("system"))
+        return [("system", dict(row._mapping)) for row in self._all(named)] if "system" in entry else []
 
     def calls(
         self, *, stage: str = "", id_: str = "", text: str = "", failed: bool = False
