@@ -73,7 +73,8 @@ class RunStore:
         if not place.writes:
             self._check_schema()
         self._written = CallRows()
-        self.keeps_prompts = sa.inspect(self._engine).has_table("systems")
+        schema = self._engine.get_execution_options().get("schema_translate_map", {}).get(None)
+        self.keeps_prompts = sa.inspect(self._engine).has_table("systems", schema=schema)
         self._has_calls = self._value(sa.select(t.calls.c.key).limit(1)) is not None
 
     def __enter__(self) -> RunStore:

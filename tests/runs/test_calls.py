@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from fake_server import FakeServer, Reply, Script, as_rehearsal, asks_for, backend_at
+from postgres_server import postgres_server
 
 from character import Constitution, StoredCall, Trait, open_run, run
 from character.errors import UnusableModelError
@@ -23,15 +24,16 @@ TRAIT = Constitution(
 MESSAGES = ['Why is "0.999…" one?\nI ask for the third time.', "How do I fold a map?"]
 
 
-def kept(server: FakeServer, folder: Path, messages: list[str] | None = None, **backend: Any) -> Path:
+def kept(server: FakeServer, folder: Path, store: str = "", **backend: Any) -> Path:
     """Return the folder of a run over messages of ours, however it ended."""
     config = {
         "backends": {"default": backend_at(server, **backend)},
         "responses": {"candidates": 2, "max_reasks": 0},
         "ranking": {"passes": 1},
         "concurrency": 1,
+        "store": {"url": store or None},
     }
-    rows = [{"prompt": text, "type": "question"} for text in messages or MESSAGES]
+    rows = [{"prompt": text, "type": "question"} for text in MESSAGES]
     source = folder.with_suffix(".json")
     source.write_text(json.dumps(rows), encoding="utf-8")
     with contextlib.suppress(UnusableModelError):
@@ -101,7 +103,8 @@ def test_a_call_that_the_server_refused_is_there_with_the_servers_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEA_KEY", "teapot-secret-0001")
-    error = json.dumps({"error": {"message": "The kettle teapot-secret-0001 is archived.", "code": "x"}})
+    said = "The kettle teapot-secret-0001 is archived. \ud800\0"
+    error = json.dumps({"error": {"message": said, "code": "x"}})
     with FakeServer(judging(Reply(status=400, body=error))) as server:
         folder = kept(server, tmp_path / "run", api_key_env="TEA_KEY")
     failed = [call for call in calls_of(folder) if call.fault]
@@ -198,3 +201,25 @@ def test_a_system_message_that_calls_share_is_written_once(tmp_path: Path) -> No
     with sqlite3.connect(folder / "run.sqlite") as connection:
         ((systems,),) = connection.execute("SELECT COUNT(*) FROM systems")
     assert systems == len({call.messages[0]["content"] for call in calls_of(folder)}) < len(calls_of(folder))
+
+
+@pytest.mark.postgres
+def test_calls_are_shown_from_a_database_too(tmp_path: Path) -> None:
+    def script(request: dict[str, Any]) -> str | Reply:
+        refused = asks_for(request) == "scores" and "fold a map" in str(request)
+        return (
+            Reply(status=400, body='{"error": {"message": "No kettles."}}')
+            if refused
+            else as_rehearsal(request)
+        )
+
+    with FakeServer(script) as server, postgres_server() as url:
+        folder = kept(server, tmp_path / "run", store=url)
+        calls = calls_of(folder)
+        assert [call.fault for call in calls if call.stage == "ranking" and call.fault] == [
+            "invalid_request"
+        ] * 3
+        assert all(call.messages[0]["role"] == "system" for call in calls)
+        with open_run(folder) as opened:
+            chosen = list(opened.store.calls(text=MESSAGES[1], failed=True, stage="ranking"))
+    assert [call.id for call in chosen] == [call.id for call in calls if call.fault]
