@@ -344,7 +344,7 @@ def journal_entry(
         "backend": backend,
         "observation": {name: getattr(observation, name) for name in _KEPT},
         "response": response_to_dict(response),
-        "prompt": dict(prompt or {}),
+        **({"prompt": dict(prompt)} if prompt else {}),
     }
 
 
