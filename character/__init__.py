@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from character.backends import build_lm as build_lm
     from character.backends import build_lms as build_lms
     from character.backends.measuring import Estimate as Estimate
+    from character.backends.probing import Probe as Probe
+    from character.backends.probing import probe as probe
     from character.config import AuditConfig as AuditConfig
     from character.config import BackendConfig as BackendConfig
     from character.config import BudgetConfig as BudgetConfig
@@ -125,6 +127,7 @@ if TYPE_CHECKING:
     from character.runs.run import run as run
     from character.runs.summary import RunSummary as RunSummary
     from character.runs.summary import summarize as summarize
+    from character.store.calls import StoredCall as StoredCall
     from character.store.run_store import RunStore as RunStore
     from character.training.train import TrainResult as TrainResult
     from character.training.train import train as train

@@ -27,7 +27,17 @@ QUOTED_WORDS, QUOTED_HAN = 8, 14
 
 def fingerprint(value: Any, *, size: int = 8) -> str:
     """Return the hex BLAKE2b digest (``size`` bytes) of a JSON-native value, independent of key order."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return digest(canonical(value), size=size)
+
+
+canonical = json.JSONEncoder(
+    sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+).encode
+"""Return the JSON of a value that is the same whatever the order of its keys."""
+
+
+def digest(text: str, *, size: int = 8) -> str:
+    """Return the hex BLAKE2b digest (``size`` bytes) of a text."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).hexdigest()
 
 

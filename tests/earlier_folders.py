@@ -71,11 +71,18 @@ def unpack(to: Path) -> None:
         packed.unlink()
 
 
+ADDED_TABLES = ("systems", "outcomes")
+"""Tables that this version adds to such a file: what was asked, and what became of it."""
+
+
 def tables(path: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """Return every table of a SQLite file, rows in order, and as ``layout`` how the tables were made."""
+    """Return every table of a SQLite file that an earlier version made, rows in order, and as ``layout`` how
+    these were made.
+    """
     connection = sqlite3.connect(path)
     try:
-        layout = sorted(connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master"), key=repr)
+        made = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master")
+        layout = sorted((row for row in made if row[2] not in ADDED_TABLES), key=repr)
         names = [name for kind, name, *_ in layout if kind == "table" and not name.startswith("sqlite_")]
         found = {"layout": layout}
         for name in names:

@@ -21,7 +21,7 @@ __all__ = ["PingResult", "build_lm", "build_lms", "ping"]
 class PingResult(TypedDict):
     """What one short call to a backend gave: whether it was answered, in how many seconds, by which model.
 
-    Where it was not, there is an ``error`` instead of a ``model``.
+    Where it was not, there is an ``error`` instead of a ``model``; where its reply cannot be read, beside it.
     """
 
     ok: bool
@@ -96,18 +96,22 @@ def build_lms(
 
 
 def ping(config: BackendConfig) -> PingResult:
-    """Make one short call to a backend, without retries, and return what it gave."""
+    """Ask a backend for two fields, in one short call without retries, and return what it gave.
+
+    A reply without them is an ``error`` beside the ``model`` that gave it.
+    """
     import time
 
     from dspy.utils.exceptions import LMError
 
     from character.backends.observe import observing
+    from character.backends.probing import read_fields, request_of
     from character.backends.secrets import redact
 
     started = time.monotonic()
     try:
         with observing() as scope:
-            build_lm(config.model_copy(update={"num_retries": 0}))("Reply with the word: ready")
+            reply = build_lm(config.model_copy(update={"num_retries": 0}))(request_of(config))
     except (LMError, ConfigError) as error:
         plain = plain_error(redact(str(error)))
         text = " ".join(part for part in (plain.found, plain.fix) if part)
@@ -115,4 +119,9 @@ def ping(config: BackendConfig) -> PingResult:
             text = redact(" ".join(str(error.__cause__).split()))
         return {"ok": False, "error": text, "seconds": round(time.monotonic() - started, 3)}
     model = scope.seen[-1].model if scope.seen else config.model_name
-    return {"ok": True, "model": model, "seconds": round(time.monotonic() - started, 3)}
+    took = round(time.monotonic() - started, 3)
+    _fields, fault, said = read_fields(reply.text or "")
+    if fault:
+        text = f"it answers, but its reply cannot be read: {said} (`character backends --probe` tells more)"
+        return {"ok": False, "model": model, "error": text, "seconds": took}
+    return {"ok": True, "model": model, "seconds": took}

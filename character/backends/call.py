@@ -75,11 +75,18 @@ class Reply:
     kept: Mapping[str, Any] = field(default_factory=dict)
     found: Mapping[str, Any] = field(default_factory=dict)
     as_json: bool = False
+    note: Callable[..., None] | None = field(default=None, repr=False, compare=False)
+
+    def lost(self, fault: str, detail: str) -> None:
+        """Keep beside the call that what it gave cannot be used, and why."""
+        if self.note:
+            self.note(fault, detail, self.habits)
 
     def refused(self, fault: Fault) -> Reply:
         """Return the reply as unusable for a fault; of its outputs those stand that a step can do without."""
         if self.fault:
             return self
+        self.lost(fault.word, fault.detail)
         kept = {name: value for name, value in self.outputs.items() if name in MAY_LACK}
         found = {name: value for name, value in self.outputs.items() if name not in MAY_LACK}
         return replace(self, fault=fault.word, detail=fault.detail, kept=kept, found=found)
@@ -168,7 +175,10 @@ class Call:
         elif word == "cut_off" and "reasoning" in getattr(signature_of(self.predict), "output_fields", ()):
             kept = {"reasoning": str(kept.get("reasoning", ""))}  # it is what took the room
         as_json, habits = bool(again and again.as_json), tuple(scope.habits)
-        return Reply(outputs, word, detail, last.model, self.seed, usage, habits, kept, as_json=as_json)
+        if scope.note and (word or habits):
+            scope.note(word, detail, habits)
+        given = Reply(outputs, word, detail, last.model, self.seed, usage, habits, kept, as_json=as_json)
+        return replace(given, note=scope.note)
 
     async def _predicted(
         self, predict: Callable[..., Awaitable[Any]], arguments: dict[str, Any], again: Any, scope: Scope

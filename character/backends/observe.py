@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -44,6 +44,8 @@ class Scope:
     closed: bool = False
     only_replayed: bool = False
     stop: Exception | None = None
+    note: Callable[..., None] | None = None
+    """Keeps what became of the latest call: a fault and its detail, or the habits in which it was read."""
 
 
 _scope: ContextVar[Scope | None] = ContextVar("character_observing", default=None)

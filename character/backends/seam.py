@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property, partial
 from typing import Any, Protocol
@@ -15,15 +15,23 @@ from dspy import lm15
 from character.backends.budget import Amount, Budget
 from character.backends.dspy_compat import request_to_dict, response_from_dict, response_to_dict
 from character.backends.engines import SOURCES, Engines
-from character.backends.gate import Attempts, Gate, Health, was_sent
-from character.backends.observe import Observation, Scope, current_scope, current_unit, report, stopped_by
+from character.backends.gate import Attempts, Gate, Health, failure_kind, was_sent
+from character.backends.observe import (
+    Observation,
+    Scope,
+    current_scope,
+    current_unit,
+    report,
+    stopped_by,
+)
 from character.backends.plain_errors import no_such_model
 from character.backends.prices import Price, price_of
+from character.backends.secrets import first_line
 from character.backends.server_words import understood
 from character.backends.waiting import IN_TASKS, IN_THREADS, blocking, in_thread, run_blocking
 from character.config import BackendConfig
-from character.errors import CharacterError, ConfigError
-from character.text import fingerprint
+from character.errors import BackendUnavailableError, CharacterError, ConfigError
+from character.text import canonical, digest
 
 _PER_MESSAGE_TOKENS = 16  # what chat templates add to a message, at most
 _NOT_THERE = (404, 405)
@@ -74,10 +82,26 @@ class Backend:
         """The price of the model, looked up once."""
         return price_of(self.config)
 
-    def key(self, request: lm15.Request) -> str:
-        """Return the identity of a call: the backend's and the whole request's."""
-        mark = [self.owner] if self.owner else []
-        return fingerprint([self.config.identity, request_to_dict(request), *mark], size=16)
+    def key(self, request: lm15.Request) -> tuple[str, dict[str, str]]:
+        """Return the identity of a call, the backend's and the whole request's; and that request's parts as
+        JSON.
+        """
+        parts = {name: canonical(value) for name, value in sorted(request_to_dict(request).items())}
+        whole = ",".join(f'"{name}":{part}' for name, part in parts.items())
+        mark = f",{canonical(self.owner)}" if self.owner else ""
+        return digest(f"[{canonical(self.config.identity)},{{{whole}}}{mark}]", size=16), parts
+
+    def noting(self, key: str, prompt: Mapping[str, str]) -> Callable[..., None]:
+        """Return what has the journal keep what became of a call, where it can."""
+        keep, of = getattr(self.journal, "note", None), current_scope() or current_unit() or Scope()
+
+        def note(fault: str, detail: str = "", habits: Sequence[str] = ()) -> None:
+            if keep:
+                facts = {"stage": of.stage, "trait": of.trait, "backend": self.name}
+                became = {"fault": fault, "detail": detail, "habits": "\n".join(dict.fromkeys(habits))}
+                keep(key, {**facts, "model": self.config.model_name, **became}, prompt)
+
+        return note
 
     def replay(self, key: str) -> lm15.Response | None:
         """Return the reply of a call that finished before, and report it; None where it has not."""
@@ -172,22 +196,29 @@ class _Seam:
 
     async def _answer(self, request: lm15.Request) -> lm15.Response:
         """Return the reply, from the journal where this very call has finished before."""
-        key, unit = self.backend.key(request) if self.backend.journal else "", current_unit()
+        key, prompt = self.backend.key(request) if self.backend.journal else ("", {})
+        unit, scope = current_unit(), current_scope()
         if unit is not None:
             key = unit.key_of(key)
+        note = self.backend.noting(key, prompt)
+        if scope is not None:
+            scope.note = note
         response = self.backend.replay(key)
         if response is None:
-            if (scope := current_scope()) and scope.only_replayed:
+            if scope is not None and scope.only_replayed:
                 raise lm15.InvalidRequestError("the journal does not hold this call")
             try:
-                response, observation = await self._send(request, key)
-            except CharacterError as error:
-                stopped_by(error)
+                response, observation = await self._send(request, key, prompt)
+            except (CharacterError, lm15.LM15Error) as error:
+                _failed(error, note)
                 raise
             report(observation)
+        prompt.clear()  # it is kept with the reply, and need not be noted
         return spoken(response)
 
-    async def _send(self, request: lm15.Request, key: str) -> tuple[lm15.Response, Observation]:
+    async def _send(
+        self, request: lm15.Request, key: str, prompt: Mapping[str, str]
+    ) -> tuple[lm15.Response, Observation]:
         channel, backend = self._channel(), self.backend
         attempts = Attempts(backend.health)
         tokens = prompt_bytes(request) // 4 if backend.config.tokens_per_minute else 0
@@ -197,7 +228,7 @@ class _Seam:
                 response, observation = await self._attempt(channel, request)
                 if channel.keep:
                     # Within the gate: what a crash can repeat is never more than what may be in flight.
-                    await channel.keep(key, journal_entry(backend.name, response, observation))
+                    await channel.keep(key, journal_entry(backend.name, response, observation, prompt))
             except lm15.LM15Error as raised:
                 error = understood(raised)
                 if isinstance(error, lm15.UnsupportedModelError) or error.status in _NOT_THERE:
@@ -302,8 +333,23 @@ def _was_charged(error: BaseException) -> bool:
     return lost or (isinstance(error, lm15.TransportError) and was_sent(error))
 
 
-def journal_entry(backend: str, response: lm15.Response, observation: Observation) -> dict[str, Any]:
-    """Return what the journal keeps of a call, JSON-native."""
+def _failed(error: Exception, note: Callable[[str, str], None]) -> None:
+    """Tell observers of an error that stops everything, and keep what the server said."""
+    if isinstance(error, CharacterError):
+        stopped_by(error)
+    if isinstance(error, lm15.LM15Error):
+        note(failure_kind(error) or "invalid_request", first_line(str(error)))
+    elif isinstance(error, BackendUnavailableError):
+        note("unreachable", error.found)
+
+
+def journal_entry(
+    backend: str,
+    response: lm15.Response,
+    observation: Observation,
+    prompt: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Return what the journal keeps of a call, JSON-native; the ``prompt`` are a request's parts as JSON."""
     scope = current_scope() or current_unit() or Scope()
     return {
         "stage": scope.stage,
@@ -311,6 +357,7 @@ def journal_entry(backend: str, response: lm15.Response, observation: Observatio
         "backend": backend,
         "observation": {name: getattr(observation, name) for name in _KEPT},
         "response": response_to_dict(response),
+        **({"prompt": dict(prompt)} if prompt else {}),
     }
 
 

@@ -25,5 +25,9 @@ def redact(text: str) -> str:
 
 
 def first_line(text: str) -> str:
-    """Return the first line of a server's message with every secret masked, at most 300 characters of it."""
-    return redact(text).strip().split("\n")[0][:300]
+    """Return the first line of a server's message with every secret masked, at most 300 characters of it.
+
+    Half characters (lone surrogates) become question marks, and NUL goes: nothing can send or store them.
+    """
+    line = redact(text).strip().split("\n")[0][:300]
+    return line.encode("utf-8", "replace").decode().replace("\0", "")

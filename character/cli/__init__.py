@@ -41,7 +41,7 @@ def cli() -> None:
     """Character training as one program: traits in, preference pairs out.
 
     Exit codes: 0 done, 2 bad input or configuration, 3 stopped at the budget, 4 paused because a
-    backend is down or refuses the key, 130 stopped by Ctrl-C.
+    backend is down or refuses the key, 5 a model cannot be read, 130 stopped by Ctrl-C.
     """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -16,14 +17,31 @@ from character.runs.progress import ProgressCallback, cost_text, reporting
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from character.backends.measuring import Estimate
     from character.records import Usage
 
 
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""What a terminal obeys instead of showing it: control characters but tab and line feed, and directions."""
+
+
 def print_json(data: Any) -> None:
     """Print one JSON document on stdout."""
-    click.echo(json.dumps(data, ensure_ascii=False, indent=2))
+    click.echo(harmless(json.dumps(data, ensure_ascii=False, indent=2)))
+
+
+def harmless(text: str) -> str:
+    """Return a text in which what a terminal would obey is written out, as JSON does (``\\u001b``)."""
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def plain_text(text: str, style: str = "") -> Text:
+    """Return somebody's words to print as they stand, and harmless."""
+    from rich.text import Text
+
+    return Text(harmless(text.replace("\r\n", "\n")), style)
 
 
 def new_console(*, stderr: bool = False) -> Console:

@@ -14,6 +14,7 @@ from character.exports.rows import parquet_row
 from character.records import Candidates, Drop, Message, PreferencePair, Ranking, Rollout
 from character.runs.session import reading, stored_config, stored_constitution
 from character.runs.summary import RunSummary, stored_pairs, summarize
+from character.store.calls import StoredCall
 from character.store.run_store import RunStore
 from character.views import html
 from character.views.rows import RECORD_COLUMNS, Json, PairRows, all_drops, frame_of, record_rows
@@ -67,9 +68,9 @@ class StoredRun(PairRows):
 
     ``messages``, ``candidates``, ``rankings``, ``pairs`` and ``drops`` can be gone over any number of times,
     in message order, whatever the size of the run; each has ``to_rows()`` and ``to_pandas()``, whose columns
-    ``message_id``, ``candidates_id`` and ``ranking_id`` join them. ``pairs``, ``to_rows()``, ``to_pandas()``
-    and ``to_dataset()`` of the run itself give the pairs that an export writes: each once, without what
-    reviewers vetoed.
+    ``message_id``, ``candidates_id`` and ``ranking_id`` join them. So can ``calls``, in the order of time.
+    ``pairs``, ``to_rows()``, ``to_pandas()`` and ``to_dataset()`` of the run itself give the pairs that an
+    export writes: each once, without what reviewers vetoed.
     """
 
     def __init__(self, store: RunStore) -> None:
@@ -136,6 +137,15 @@ class StoredRun(PairRows):
             lambda: stored_pairs(self.store),
             lambda: ({**parquet_row(pair), "margin": pair.margin} for pair in stored_pairs(self.store)),
             ("message_id", "ranking_id", "pair_id", "prompt", "chosen", "rejected"),
+        )
+
+    @property
+    def calls(self) -> StoredRecords[StoredCall]:
+        """The calls of models, also those that were not answered or could not be used."""
+        return StoredRecords(
+            self.store.calls,
+            lambda: (call.model_dump(mode="json") for call in self.store.calls()),
+            tuple(StoredCall.model_fields),
         )
 
     @property

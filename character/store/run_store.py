@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +20,7 @@ from pydantic import ValidationError
 from character.errors import StoreError
 from character.records import Drop, Message, MessageBatch, Record, Rollout, Usage
 from character.store import tables as t
+from character.store.calls import CallRows, StoredCall, now, read_calls, usage_of
 from character.store.errors import another_version, check_layout, problem, unusable
 from character.store.places import Place, open_place
 from character.store.tables import Rows, Writer
@@ -72,6 +72,9 @@ class RunStore:
         self.kept = Usage()  # what the calls kept in this sitting took
         if not place.writes:
             self._check_schema()
+        self._written = CallRows()
+        schema = self._engine.get_execution_options().get("schema_translate_map", {}).get(None)
+        self.keeps_prompts = sa.inspect(self._engine).has_table("systems", schema=schema)
         self._has_calls = self._value(sa.select(t.calls.c.key).limit(1)) is not None
 
     def __enter__(self) -> RunStore:
@@ -98,19 +101,39 @@ class RunStore:
             entry = other.get(key)
             if entry is not None:
                 if self._writer:
-                    self._writer.submit(_call_rows(key, entry, reused=True))
+                    self._writer.submit(self._written.of(key, entry, reused=True) + other._system_of(entry))
                 return entry
         return None
 
     def put(self, key: str, entry: dict[str, Any]) -> None:
         """Keep a finished call; returns once it is on disk."""
-        self._write(_call_rows(key, entry)).result()
-        self.kept += _usage_of(entry)
+        self._write(self._written.of(key, entry)).result()
+        self.kept += usage_of(entry)
 
     async def aput(self, key: str, entry: dict[str, Any]) -> None:
         """Keep a finished call without blocking the event loop; returns once it is on disk."""
-        await asyncio.wrap_future(self._write(_call_rows(key, entry)))
-        self.kept += _usage_of(entry)
+        await asyncio.wrap_future(self._write(self._written.of(key, entry)))
+        self.kept += usage_of(entry)
+
+    def note(self, key: str, facts: Mapping[str, str], parts: Mapping[str, str]) -> None:
+        """Keep what became of a call, in the place of what was noted before, and return at once.
+
+        The ``parts`` of its request are JSON; none are given of a call that was answered.
+        """
+        prompt, rows = self._written.prompt(parts)
+        outcome = {"key": key, "finished_at": now(), "prompt": prompt, **facts}
+        self._write([("outcome", outcome), *rows])
+
+    def _system_of(self, entry: Mapping[str, Any]) -> Rows:
+        """Return the row of the system message that an entry from here names."""
+        named = sa.select(t.systems).where(t.systems.c.id == entry.get("system"))
+        return [("system", dict(row._mapping)) for row in self._all(named)] if "system" in entry else []
+
+    def calls(
+        self, *, stage: str = "", id_: str = "", text: str = "", failed: bool = False
+    ) -> Iterator[StoredCall]:
+        """Yield the calls that were made, answered or not, as ``read_calls`` does."""
+        return read_calls(self._stream, self.keeps_prompts, stage=stage, id_=id_, text=text, failed=failed)
 
     # -- records ----------------------------------------------------------------------------------------
 
@@ -310,6 +333,13 @@ class RunStore:
         except sa.exc.DatabaseError as error:
             raise unusable(self._place.name, error) from None
 
+    def _stream(self, query: Any) -> Iterator[Any]:
+        try:
+            with self._engine.connect().execution_options(yield_per=_CHUNK) as connection:
+                yield from connection.execute(query)
+        except sa.exc.DatabaseError as error:
+            raise unusable(self._place.name, error) from None
+
     def _value(self, query: sa.Select[tuple[V]]) -> V | None:
         return next((value for (value,) in self._all(query)), None)
 
@@ -321,24 +351,6 @@ class RunStore:
 
     def _check_schema(self) -> None:
         check_layout(self._place.name, self.meta("schema_version"), t.SCHEMA_VERSION, do="read it")
-
-
-def _call_rows(key: str, entry: dict[str, Any], *, reused: bool = False) -> Rows:
-    facts = {**entry, **entry["observation"]}
-    columns = ("stage", "trait", "backend", "model", "prompt_tokens", "completion_tokens", "cost_usd")
-    values = {
-        "key": key,
-        **{name: facts[name] for name in columns},
-        "reused": reused,
-        "finished_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-    }
-    payload = {"key": key, "payload": json.dumps(entry, ensure_ascii=False)}
-    return [("call", values), ("call_payload", payload)]
-
-
-def _usage_of(entry: dict[str, Any]) -> Usage:
-    names = ("prompt_tokens", "completion_tokens", "cost_usd")
-    return Usage(calls=1, **{name: entry["observation"][name] for name in names})
 
 
 def _message_rows(message: Message, trait: str, ordinal: int) -> Rows:

@@ -40,6 +40,15 @@ calls = sa.Table(
     _text("finished_at"),
 )
 call_payloads = sa.Table("call_payloads", metadata, _text("key", primary_key=True), _text("payload"))
+systems = sa.Table("systems", metadata, _text("id", primary_key=True), _text("text"))
+"""System messages, as JSON, which the prompts of many calls share."""
+outcomes = sa.Table(
+    "outcomes",
+    metadata,
+    _text("key", primary_key=True),
+    *map(_text, ("stage", "trait", "backend", "model", "fault", "detail", "habits", "finished_at", "prompt")),
+)
+"""What became of calls that were not answered (with their prompts), not of use, or read in another form."""
 batches = sa.Table("batches", metadata, _text("trait", primary_key=True), _text("payload"))
 messages = sa.Table(
     "messages",
@@ -84,6 +93,8 @@ def statements(dialect: str) -> dict[str, Any]:
         "meta": _replacing(insert, meta, "key"),
         "call": insert(calls).on_conflict_do_nothing(),
         "call_payload": insert(call_payloads).on_conflict_do_nothing(),
+        "system": insert(systems).on_conflict_do_nothing(),
+        "outcome": _replacing(insert, outcomes, "key"),
         "batch": _replacing(insert, batches, "trait"),
         "message": insert(messages).on_conflict_do_nothing(),
         "message_payload": insert(message_payloads).on_conflict_do_nothing(),
