@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from character.records import Record, Usage
 from character.store import tables as t
-from character.store.writer import Rows
+from character.store.tables import Rows
 from character.text import digest
 
 _CHUNK = 256
