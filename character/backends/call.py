@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 import dspy
 from dspy.utils import exceptions as dspy_errors
 
-from character.backends.adapter import CharacterAdapter
+from character.backends.adapter import CharacterAdapter, SchemaAdapter, schema_of
 from character.backends.arguments import signature_of
 from character.backends.drivers import ModuleCall
 from character.backends.dspy_compat import routed
-from character.backends.observe import Observation, observing
+from character.backends.observe import Observation, Scope, observing
 from character.backends.plain_errors import plain_error, unavailable
 from character.backends.predictors import core_of, fits
-from character.backends.seam import SeamEngine
+from character.backends.seam import Backend, SeamEngine
 from character.backends.secrets import first_line
 from character.backends.step_faults import STEP_ERROR, STEP_INVALID, raise_what_stops, said_of
 from character.backends.waiting import blocking, run_blocking
@@ -26,7 +26,7 @@ from character.errors import CharacterError, ConfigError
 from character.protocols import LanguageModel
 from character.records import Usage
 
-_ADAPTER = CharacterAdapter()
+_ADAPTER, _BY_SCHEMA = CharacterAdapter(), SchemaAdapter()
 _FAULT_DESCRIPTION = "what was wrong with your previous reply; answer again without that fault"
 _UNUSABLE = (
     dspy_errors.LMConfigurationError,
@@ -60,7 +60,7 @@ _CUT_SHORT = {
 class Reply:
     """What a call gave. ``fault`` is empty for a usable reply, else one countable word, with ``detail``.
 
-    ``habits`` are the forms other than the one asked for in which it was read.
+    ``habits`` are the forms other than the one asked for in which it was read, and what it was asked without.
     """
 
     outputs: dict[str, Any] = field(default_factory=dict)
@@ -120,7 +120,8 @@ class Call:
                 fix="dspy.configure(lm=character.build_lm()) for the rehearsal model, or any other dspy.LM.",
             )
         arguments, around = self._arguments(lm)
-        paced = _seam_of(lm) is not None
+        seam = _seam_of(lm)
+        paced = seam is not None
         # It stands among DSPy's calling modules, to get the history entry that every model writes.
         probe = SimpleNamespace(history=[])
         prediction, fault = None, Fault()
@@ -136,6 +137,8 @@ class Call:
         if scope.stop is not None:
             raise scope.stop
         observed = scope.seen or [observation_of(entry, lm.model) for entry in probe.history]
+        if seam and "response_format" in arguments.get("config", ()):
+            _settle_form(seam.backend, scope, fault)
         last = observed[-1] if observed else Observation(model=lm.model)
         is_whole = prediction is not None and scope.closed  # its closing header came before the limit did
         cut = "" if is_whole and last.finish_reason == "length" else last.finish_reason
@@ -146,7 +149,8 @@ class Call:
         outputs: dict[str, Any] = {}
         if not word:
             outputs, (word, detail) = self._read(prediction)
-        return Reply(outputs, word, detail, last.model, self.seed, usage, tuple(scope.habits))
+        habits = (*scope.habits, *(f"sent without {name}" for name in sorted(scope.sent_without)))
+        return Reply(outputs, word, detail, last.model, self.seed, usage, habits)
 
     def _fault_of(self, error: Exception, paced: bool) -> Fault:
         is_models = isinstance(error, dspy_errors.LMError | dspy_errors.AdapterParseError)
@@ -178,12 +182,29 @@ class Call:
             return self.inputs, {"lm": lm.copy(**sampling), "trace": trace}
         inputs = {name: value for name, value in self.inputs.items() if name in signature.input_fields}
         arguments = {**inputs, "config": sampling, "lm": lm}
+        schema = schema_of(signature) if _takes_schema(lm) else None
+        if schema is not None:
+            sampling["response_format"] = schema
         if self.fault:
             # One more input, last: what was wrong with the reply before.
             fault_field = dspy.InputField(desc=_FAULT_DESCRIPTION)
             more = signature.append("previous_fault", fault_field, str)
             arguments |= {"signature": more, "previous_fault": self.fault}
-        return arguments, {}
+        return arguments, {} if schema is None else {"adapter": _BY_SCHEMA}
+
+
+def _takes_schema(lm: LanguageModel) -> bool:
+    """Whether lists and scores are asked of a model by a JSON schema; a user's own adapter goes first."""
+    seam = _seam_of(lm)
+    return seam is not None and seam.backend.form.by_schema and dspy.settings.adapter in (None, _ADAPTER)
+
+
+def _settle_form(backend: Backend, scope: Scope, fault: Fault) -> None:
+    """Settle in which form a backend is asked, by a reply that was to keep to a schema."""
+    is_cut = bool(scope.seen) and scope.seen[-1].finish_reason in _CUT_SHORT
+    if fault.word in ("", "unreadable") and not is_cut and scope.stop is None:
+        kept = not fault.word and scope.as_asked
+        backend.form.settle(kept, f"its first reply kept to {'one' if kept else 'none'}", backend.tell)
 
 
 def lean_settings() -> dict[str, Any]:

@@ -39,6 +39,8 @@ class Scope:
     seen: list[Observation] = field(default_factory=list)
     habits: list[str] = field(default_factory=list)
     closed: bool = False
+    as_asked: bool = False
+    sent_without: frozenset[str] = frozenset()
     stop: Exception | None = None
 
 
@@ -123,11 +125,18 @@ def current_scope() -> Scope | None:
     return _scope.get()
 
 
-def note_reading(habits: Sequence[str], *, closed: bool) -> None:
+def note_reading(habits: Sequence[str], *, closed: bool, as_asked: bool) -> None:
     """Tell the innermost scope in which other forms than asked for a reply came, and if it was whole."""
     scope = _scope.get()
     if scope is not None:
-        scope.habits, scope.closed = list(habits), closed
+        scope.habits, scope.closed, scope.as_asked = list(habits), closed, as_asked
+
+
+def note_sent_without(refused: frozenset[str]) -> None:
+    """Tell the innermost scope which parameters were left out of a call, as the server refuses them."""
+    scope = _scope.get()
+    if scope is not None:
+        scope.sent_without |= refused
 
 
 def is_observed() -> bool:

@@ -57,8 +57,10 @@ class Router:
     that differ in it do not share a place.
     """
 
-    def __init__(self, journal: Journal | None, budget: Budget | None) -> None:
-        self.journal, self.budget = journal, budget
+    def __init__(
+        self, journal: Journal | None, budget: Budget | None, tell: Callable[[str], None] | None = None
+    ) -> None:
+        self.journal, self.budget, self._tell = journal, budget, tell
         self._seats: dict[str, tuple[SeamEngine, AsyncSeamEngine]] = {}
         self._routed: WeakKeyDictionary[Any, tuple[int, Any]] = WeakKeyDictionary()
         self._lock = threading.Lock()
@@ -98,6 +100,7 @@ class Router:
             told = fingerprint(_told(more)) if more else ""
             owner = engine.backend.owner if ours else f"{path_of(type(lm))} {told}".strip()
             backend = Backend(config, self.journal, self.budget, name, source, owner)
+            backend.tell = self._tell or backend.tell
             self._seats[key] = SeamEngine(backend), AsyncSeamEngine(backend)
         threads, asynchronous = self._seats[key]
         settings.pop("rollout_id", None)
@@ -137,8 +140,16 @@ def own_lm(backend: BackendConfig) -> Any:
             f"the model {backend.model} was brought by a program, and DSPy has none configured now.",
             fix=f"dspy.configure(lm=…) with {backend.model}, or name a model under [backends.default].",
         )
-    given = {name: getattr(backend, name) for name in ("temperature", "max_tokens")}
-    changed = {name: value for name, value in given.items() if value is not None}
+    plain = BackendConfig()
+    asked = {name: getattr(backend, name) for name in ("seed", "headers", "headers_env", "structured")}
+    unknown = [name for name, value in asked.items() if value not in (getattr(plain, name), "auto")]
+    if unknown:
+        raise ConfigError(
+            f"{unknown[0]} is set for the model {backend.model}, which a program brought.",
+            expected="such a setting at the model itself, where the program makes it",
+        )
+    names = ("temperature", "max_tokens", "top_p", "stop", "reasoning_effort", "extra_body")
+    changed = {name: value for name in names if (value := getattr(backend, name)) not in (None, (), {})}
     return dspy.settings.lm.copy(**changed) if changed else dspy.settings.lm
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -16,9 +17,19 @@ from character.backends.budget import Amount, Budget
 from character.backends.dspy_compat import request_to_dict, response_from_dict, response_to_dict
 from character.backends.engines import SOURCES, Engines
 from character.backends.gate import Attempts, Gate, Health, was_sent
-from character.backends.observe import Observation, Scope, current_scope, current_unit, report, stopped_by
+from character.backends.observe import (
+    Observation,
+    Scope,
+    current_scope,
+    current_unit,
+    note_sent_without,
+    report,
+    stopped_by,
+)
 from character.backends.prices import Price, price_of
+from character.backends.structured import Form
 from character.backends.waiting import IN_TASKS, IN_THREADS, blocking, run_blocking
+from character.backends.wire import Wire, advice_on
 from character.config import BackendConfig
 from character.errors import CharacterError, ConfigError
 from character.text import fingerprint
@@ -53,7 +64,12 @@ class Backend:
     owner: str = ""
     """The class of such a model, which tells two of one name apart."""
 
+    tell: Callable[[str], None] = logging.getLogger("character.backends").warning
+    """Is told, once each, what was found out about the server that whoever configured it should know."""
+
     def __post_init__(self) -> None:
+        self.wire = Wire(self.config)
+        self.form = Form(self.config, self.journal, self.name)
         self.source = self.own or SOURCES[self.config.kind](self.config)
         self.health = Health(self.config, limit=float(self.config.max_in_flight))
 
@@ -74,7 +90,21 @@ class Backend:
     def key(self, request: lm15.Request) -> str:
         """Return the identity of a call: the backend's and the whole request's."""
         mark = [self.owner] if self.owner else []
-        return fingerprint([self.config.identity, request_to_dict(request), *mark], size=16)
+        return fingerprint([self._identity, request_to_dict(request), *mark], size=16)
+
+    @cached_property
+    def _identity(self) -> str:
+        return self.config.identity
+
+    def learn_refused(self, refused: frozenset[str]) -> None:
+        """Note parameters that the server answers without, after it refused them; tell of each once."""
+        new = refused - self.wire.refused
+        self.wire.refused |= new
+        if "response_format" in new:
+            self.form.settle(False, "its server refuses a schema", self.tell)
+        for name in sorted(new - {"response_format"}):
+            model = f"{self.name} ({self.config.model_name})"
+            self.tell(f"the server of the backend {model} refuses {name}; {advice_on(name)}.")
 
     def replay(self, key: str) -> lm15.Response | None:
         """Return the reply of a call that finished before, and report it; None where it has not."""
@@ -185,29 +215,39 @@ class _Seam:
         channel, backend = self._channel(), self.backend
         attempts = Attempts(backend.health)
         tokens = prompt_bytes(request) // 4 if backend.config.tokens_per_minute else 0
+        refused: frozenset[str] = frozenset()
         while True:
             await channel.gate.enter(tokens)
+            refused |= backend.wire.refused
             try:
-                response, observation = await self._attempt(channel, request)
+                response, observation = await self._attempt(channel, request, refused)
                 if channel.keep:
                     # Within the gate: what a crash can repeat is never more than what may be in flight.
                     await channel.keep(key, journal_entry(backend.name, response, observation))
             except lm15.LM15Error as error:
-                wait = attempts.wait_after(error)
+                if more := backend.wire.refusal(error, request, refused):
+                    refused, wait = refused | {more}, 0.0
+                else:
+                    wait = attempts.wait_after(error)
             else:
+                if refused:
+                    backend.learn_refused(refused)
+                    note_sent_without(refused)
                 return response, observation
             finally:
                 channel.gate.leave()
             await channel.gate.waiting.sleep(wait)
 
-    async def _attempt(self, channel: _Channel, request: lm15.Request) -> tuple[lm15.Response, Observation]:
+    async def _attempt(
+        self, channel: _Channel, request: lm15.Request, refused: frozenset[str]
+    ) -> tuple[lm15.Response, Observation]:
         """Return the reply of one attempt, for which the budget has room."""
         backend, budget = self.backend, self.backend.budget
         need = backend.need(request) if budget else None
         while budget and need and not budget.try_reserve(need):
             await channel.gate.waiting.sleep(_BUDGET_POLL_S)
         try:
-            response = encodable(await channel.send(request))
+            response = encodable(await channel.send(backend.wire.dressed(request, refused)))
         except BaseException as error:
             if budget and need and _was_charged(error):
                 budget.settle(need, need)
