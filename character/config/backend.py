@@ -20,6 +20,8 @@ Structured = Literal["auto", "json_schema", "fields"]
 OF_SERVERS = ("reasoning_effort", "extra_body", "headers", "headers_env")
 """The options that only a server can take."""
 _OPTIONS = {"top_p", "stop", "seed", "reasoning_effort", "extra_body", "headers"}
+ADDED_OPTIONS = frozenset({*_OPTIONS, "headers_env", "structured"})
+"""The options that no backend had at first: where they are not set, a configuration is what it was."""
 _VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _OF_THE_CLIENT = {"host", "content-length", "content-type", "transfer-encoding", "connection"}
 _NEVER_EXTRA = {

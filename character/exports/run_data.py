@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from character.config import PAIR_DESIGNS, PairsConfig
+from character.config import PAIR_DESIGNS, Config, PairsConfig
+from character.config.backend import ADDED_OPTIONS
 from character.errors import ConfigError, UnknownNameError
 from character.exports.card.audit_summary import read_summary
 from character.exports.models import ExportData
@@ -30,7 +31,7 @@ def run_data(store: RunStore) -> ExportData:
     manifest = {
         "models": summary.models,
         "seed": summary.seed,
-        "config_fingerprint": fingerprint(stored_config(store).model_dump(mode="json", exclude=_LATER)),
+        "config_fingerprint": _fingerprint_of(stored_config(store)),
         "run_fingerprint": fingerprint(json.loads(store.meta("identity") or "{}")),
         "created_at": store.meta("created_at") or "",
         "rehearsal": summary.rehearsal,
@@ -45,6 +46,17 @@ def run_data(store: RunStore) -> ExportData:
         vetoes=read_vetoes(store.folder),
         manifest=manifest,
     )
+
+
+def _fingerprint_of(config: Config) -> str:
+    """Return the identity of a configuration, without the options that it leaves as they are by default."""
+    settings = config.model_dump(mode="json", exclude=_LATER)
+    for name, backend in config.backends.items():
+        unset = ADDED_OPTIONS - backend.model_dump(exclude_defaults=True).keys()
+        settings["backends"][name] = {
+            key: value for key, value in settings["backends"][name].items() if key not in unset
+        }
+    return fingerprint(settings)
 
 
 def rebuilt_pairs(store: RunStore, given: Mapping[str, Any], *, always: bool = False) -> PairsConfig | None:
