@@ -201,8 +201,7 @@ def _takes_schema(lm: LanguageModel) -> bool:
 
 def _settle_form(backend: Backend, scope: Scope, fault: Fault) -> None:
     """Settle in which form a backend is asked, by a reply that was to keep to a schema."""
-    is_cut = bool(scope.seen) and scope.seen[-1].finish_reason in _CUT_SHORT
-    if fault.word in ("", "unreadable") and not is_cut and scope.stop is None:
+    if fault.word in ("", "unreadable") and scope.seen and scope.seen[-1].finish_reason not in _CUT_SHORT:
         kept = not fault.word and scope.as_asked
         backend.form.settle(kept, f"its first reply kept to {'one' if kept else 'none'}", backend.tell)
 

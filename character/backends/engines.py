@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 from urllib.request import getproxies
@@ -48,25 +48,20 @@ def _router(config: BackendConfig, transport: type[Any]) -> lm15.RouterConfig:
     return lm15.RouterConfig(
         api_keys={provider: key} if key else None,
         base_urls={provider: config.api_base} if config.api_base else None,
-        transport=WithHeaders(carrier, headers) if headers else carrier,
+        transport=_sending(carrier, headers) if headers else carrier,
     )
 
 
-@dataclass(frozen=True)
-class WithHeaders:
-    """A transport that sends these headers as well, in the place of the client's own of the same name."""
+def _sending(carrier: Any, headers: Mapping[str, str]) -> Any:
+    """Return a transport that sends these headers as well, in the place of the client's own."""
+    own, stream = {name.lower() for name in headers}, carrier.stream
 
-    carrier: Any
-    headers: Mapping[str, str] = field(repr=False)
-
-    def stream(self, request: Any) -> Any:
-        """Send a request."""
-        own = {name.lower() for name in self.headers}
+    def with_headers(request: Any) -> Any:
         kept = [(name, value) for name, value in request.headers if name.lower() not in own]
-        return self.carrier.stream(replace(request, headers=[*kept, *self.headers.items()]))
+        return stream(replace(request, headers=[*kept, *headers.items()]))
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.carrier, name)
+    carrier.stream = with_headers
+    return carrier
 
 
 class LeanAsyncLM15Engine(AsyncLM15Engine):
@@ -95,13 +90,9 @@ def _litellm(config: BackendConfig) -> Engines:
 
             register_with_litellm()
         _check_provider(config)
-        values = {
-            "api_key": api_key(config),
-            "api_base": config.api_base,
-            "timeout": config.timeout_s,
-            "extra_headers": headers_of(config) or None,
-        }
-        return {name: value for name, value in values.items() if value is not None}
+        values = {"api_key": api_key(config), "api_base": config.api_base, "timeout": config.timeout_s}
+        headers = {"extra_headers": headers_of(config)} if config.headers or config.headers_env else {}
+        return {name: value for name, value in values.items() if value is not None} | headers
 
     return Engines(lambda: LiteLLMEngine(**options()), lambda: AsyncLiteLLMEngine(**options()))
 

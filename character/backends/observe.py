@@ -132,13 +132,6 @@ def note_reading(habits: Sequence[str], *, closed: bool, as_asked: bool) -> None
         scope.habits, scope.closed, scope.as_asked = list(habits), closed, as_asked
 
 
-def note_sent_without(refused: frozenset[str]) -> None:
-    """Tell the innermost scope which parameters were left out of a call, as the server refuses them."""
-    scope = _scope.get()
-    if scope is not None:
-        scope.sent_without |= refused
-
-
 def is_observed() -> bool:
     """Whether somebody is told of the calls made here."""
     return _scope.get() is not None or _unit.get() is not None

@@ -140,13 +140,10 @@ def own_lm(backend: BackendConfig) -> Any:
             f"the model {backend.model} was brought by a program, and DSPy has none configured now.",
             fix=f"dspy.configure(lm=…) with {backend.model}, or name a model under [backends.default].",
         )
-    plain = BackendConfig()
-    asked = {name: getattr(backend, name) for name in ("seed", "headers", "headers_env", "structured")}
-    unknown = [name for name, value in asked.items() if value not in (getattr(plain, name), "auto")]
-    if unknown:
+    if not backend.seed or backend.headers or backend.headers_env or backend.structured == "json_schema":
         raise ConfigError(
-            f"{unknown[0]} is set for the model {backend.model}, which a program brought.",
-            expected="such a setting at the model itself, where the program makes it",
+            f"seed, headers or structured are set for {backend.model}, a model that a program brought.",
+            fix="set them where the program makes it, or name a model under [backends.default].",
         )
     names = ("temperature", "max_tokens", "top_p", "stop", "reasoning_effort", "extra_body")
     changed = {name: value for name in names if (value := getattr(backend, name)) not in (None, (), {})}

@@ -17,19 +17,11 @@ from character.backends.budget import Amount, Budget
 from character.backends.dspy_compat import request_to_dict, response_from_dict, response_to_dict
 from character.backends.engines import SOURCES, Engines
 from character.backends.gate import Attempts, Gate, Health, was_sent
-from character.backends.observe import (
-    Observation,
-    Scope,
-    current_scope,
-    current_unit,
-    note_sent_without,
-    report,
-    stopped_by,
-)
+from character.backends.observe import Observation, Scope, current_scope, current_unit, report, stopped_by
 from character.backends.prices import Price, price_of
 from character.backends.structured import Form
 from character.backends.waiting import IN_TASKS, IN_THREADS, blocking, run_blocking
-from character.backends.wire import Wire, advice_on
+from character.backends.wire import Wire
 from character.config import BackendConfig
 from character.errors import CharacterError, ConfigError
 from character.text import fingerprint
@@ -68,7 +60,7 @@ class Backend:
     """Is told, once each, what was found out about the server that whoever configured it should know."""
 
     def __post_init__(self) -> None:
-        self.wire = Wire(self.config)
+        self.wire, self.adapted = Wire(self.config), set[str]()
         self.form = Form(self.config, self.journal, self.name)
         self.source = self.own or SOURCES[self.config.kind](self.config)
         self.health = Health(self.config, limit=float(self.config.max_in_flight))
@@ -97,14 +89,22 @@ class Backend:
         return self.config.identity
 
     def learn_refused(self, refused: frozenset[str]) -> None:
-        """Note parameters that the server answers without, after it refused them; tell of each once."""
-        new = refused - self.wire.refused
-        self.wire.refused |= new
-        if "response_format" in new:
-            self.form.settle(False, "its server refuses a schema", self.tell)
-        for name in sorted(new - {"response_format"}):
-            model = f"{self.name} ({self.config.model_name})"
-            self.tell(f"the server of the backend {model} refuses {name}; {advice_on(name)}.")
+        """Note parameters that the server has answered without, after it refused them; tell of each once."""
+        for name, advice in self.wire.learn(refused):
+            if name == "response_format":
+                self.form.settle(False, advice, self.tell)
+            else:
+                self.tell(f"the server of {self.config.model_name} refuses {name}; {advice}.")
+        if scope := current_scope():
+            scope.sent_without |= refused
+
+    def learn_adapted(self, response: lm15.Response) -> None:
+        """Tell once of each setting that the client changed or left out, as its provider has none such."""
+        for each in response.adaptations:
+            name = each.field.removeprefix("config.")
+            if each.action not in ("satisfied", "defaulted") and name not in ("seed", *self.adapted):
+                self.adapted.add(name)
+                self.tell(f"{name} is {each.action} for {self.config.model_name}: {each.reason}.")
 
     def replay(self, key: str) -> lm15.Response | None:
         """Return the reply of a call that finished before, and report it; None where it has not."""
@@ -232,7 +232,6 @@ class _Seam:
             else:
                 if refused:
                     backend.learn_refused(refused)
-                    note_sent_without(refused)
                 return response, observation
             finally:
                 channel.gate.leave()
@@ -254,6 +253,7 @@ class _Seam:
             elif budget and need:
                 budget.release(need)
             raise
+        backend.learn_adapted(response)
         observation = backend.finished(response)
         if budget and need:
             tokens = observation.prompt_tokens + observation.completion_tokens

@@ -26,16 +26,11 @@ class Wire:
     def __init__(self, config: BackendConfig) -> None:
         self.config = config
         self.refused: frozenset[str] = frozenset()
-        extra: Any = config.extra_body
-        effort = config.reasoning_effort
-        options: dict[str, Any] = {
-            "top_p": config.top_p,
-            "stop": config.stop,
-            "reasoning": effort and lm15.Reasoning(effort),
-            # LiteLLM has an argument for what no provider of its own takes.
-            "extensions": {"extra_body": extra} if extra and config.kind == "litellm" else extra,
-        }
-        self._options = {name: value for name, value in options.items() if value}
+        effort = config.reasoning_effort and lm15.Reasoning(config.reasoning_effort)
+        named = ("top_p", config.top_p), ("stop", config.stop), ("reasoning", effort)
+        self._options: dict[str, Any] = {name: value for name, value in named if value}
+        if config.extra_body:
+            self._options["extensions"] = config.extra_body
 
     def dressed(self, request: lm15.Request, refused: frozenset[str]) -> lm15.Request:
         """Return a request with the options that it does not set itself, without what is refused."""
@@ -74,11 +69,13 @@ class Wire:
         if not found:
             return ""
         _, name, spelled = found[0]
-        if name in self.config.extra_body:
-            raise self._unusable(name, "extra_body", "take it out of extra_body, or correct it.", text)
-        if name == "response_format" and self.config.structured == "json_schema":
-            fix = 'set structured = "auto" or "fields", or use a server that takes a JSON schema.'
-            raise self._unusable(name, 'structured = "json_schema"', fix, text)
+        insists = name == "response_format" and self.config.structured == "json_schema"
+        if insists or name in self.config.extra_body:
+            setting = 'structured = "json_schema" ("auto" would do without)' if insists else "extra_body"
+            raise ConfigError(
+                f"the server of {self.config.model_name} refuses {name}: {first_line(text)}",
+                fix=f"it comes of {setting} in the backend's section: take that out, or change it.",
+            )
         if name != "max_tokens":
             return name
         if any(each.startswith("max_tokens as ") for each in refused):
@@ -92,17 +89,11 @@ class Wire:
                 yield name, "|".join(names)
         yield from ((name, re.escape(name)) for name in self.config.extra_body)
 
-    def _unusable(self, name: str, setting: str, fix: str, text: str) -> ConfigError:
-        return ConfigError(
-            f"the server of {self.config.model_name} refuses {name}: {first_line(text)}",
-            expected=f"what it takes; {name} comes of {setting} in the backend's section",
-            fix=fix,
-        )
-
-
-def advice_on(parameter: str) -> str:
-    """Return what to set where a server refuses a parameter."""
-    return str(_WORDS["advice"][parameter.partition(" as ")[0]])
+    def learn(self, refused: frozenset[str]) -> Iterator[tuple[str, str]]:
+        """Leave these out from now on; yield those that are new, each with what to do about it."""
+        new, self.refused = refused - self.refused, self.refused | refused
+        for name in sorted(new):
+            yield name, _WORDS["advice"][name.partition(" as ")[0]]
 
 
 def _near(name: str) -> tuple[str, str]:

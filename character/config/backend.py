@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, TypedDict, get_args
 
-from pydantic import Field, JsonValue, field_validator, model_validator
+from pydantic import Field, JsonValue, ValidationInfo, field_validator, model_validator
 
-from character.config.secrets import secret_header, secret_setting
+from character.config.secrets import is_secret_header, secret_in
 from character.config.section import ConfigSection
 from character.text import fingerprint
 
@@ -24,16 +24,7 @@ ADDED_OPTIONS = frozenset({*_OPTIONS, "headers_env", "structured"})
 """The options that no backend had at first: where they are not set, a configuration is what it was."""
 _VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _OF_THE_CLIENT = {"host", "content-length", "content-type", "transfer-encoding", "connection"}
-_NEVER_EXTRA = {
-    "messages",
-    "stream",
-    "n",
-    "max_completion_tokens",
-    "prompt_caching",
-    "cache",
-    "compat",
-    "openai_compat",
-}
+_NO_EXTRA = {"messages", "stream", "n", "max_completion_tokens", "prompt_caching", "cache", "compat"}
 
 
 class BackendConfig(ConfigSection):
@@ -122,19 +113,13 @@ class BackendConfig(ConfigSection):
 
     @field_validator("headers", "headers_env")
     @classmethod
-    def _headers_that_can_be_sent(cls, headers: dict[str, str]) -> dict[str, str]:
+    def _headers_to_send(cls, headers: dict[str, str], info: ValidationInfo) -> dict[str, str]:
         for name, value in headers.items():
             if not re.fullmatch(r"[\w!#$%&'*+.^`|~-]+", name, re.ASCII) or name.lower() in _OF_THE_CLIENT:
                 raise ValueError(f"{name!r} is no name of a header that can be set")
             if not (value.isascii() and value.isprintable()):
                 raise ValueError(f"the value of {name} must be printable ASCII, on one line")
-        return headers
-
-    @field_validator("headers")
-    @classmethod
-    def _headers_without_keys(cls, headers: dict[str, str]) -> dict[str, str]:
-        for name, value in headers.items():
-            if secret_header(name, value):
+            if info.field_name == "headers" and is_secret_header(name, value):
                 raise ValueError(
                     f"{name} looks like a key, and keys are never written here; name the variable that "
                     f'holds its whole value: headers_env = {{ "{name}" = "MY_VARIABLE" }}'
@@ -144,12 +129,9 @@ class BackendConfig(ConfigSection):
     @field_validator("extra_body")
     @classmethod
     def _extras_alone(cls, extra: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        for name in extra:
-            if name in cls.model_fields:
-                raise ValueError(f"{name} is a setting of the backend itself; set it beside extra_body")
-            if name in _NEVER_EXTRA:
-                raise ValueError(f"{name} cannot be set by hand: requests are made with it, or without it")
-        if secret := secret_setting(extra):
+        if taken := sorted(extra.keys() & (_NO_EXTRA | cls.model_fields.keys())):
+            raise ValueError(f"{taken[0]} is a setting of the backend, or the client's, and no extra")
+        if secret := secret_in(extra):
             raise ValueError(f"{secret} looks like a key, and keys are never written here; use api_key_env")
         return extra
 

@@ -52,10 +52,8 @@ def _fingerprint_of(config: Config) -> str:
     """Return the identity of a configuration, without the options that it leaves as they are by default."""
     settings = config.model_dump(mode="json", exclude=_LATER)
     for name, backend in config.backends.items():
-        unset = ADDED_OPTIONS - backend.model_dump(exclude_defaults=True).keys()
-        settings["backends"][name] = {
-            key: value for key, value in settings["backends"][name].items() if key not in unset
-        }
+        for unset in ADDED_OPTIONS - backend.model_dump(exclude_defaults=True).keys():
+            del settings["backends"][name][unset]
     return fingerprint(settings)
 
 

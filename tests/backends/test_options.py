@@ -155,8 +155,8 @@ def test_the_variable_of_a_header_that_is_not_set_is_named(server: FakeServer) -
         ("api_key_env", SECRET, "api_key_env"),
         ("extra_body", {"provider": {"api_key": "9d"}}, "api_key"),
         ("extra_body", {"options": [{"key": SECRET}]}, "api_key_env"),
-        ("extra_body", {"top_p": 0.5}, "a setting of the backend itself"),
-        ("extra_body", {"messages": []}, "cannot be set by hand"),
+        ("extra_body", {"top_p": 0.5}, "top_p is a setting of the backend"),
+        ("extra_body", {"messages": []}, "messages is a setting"),
         ("stop", [""], "at least 1 character"),
         ("top_p", 1.5, "less than or equal to 1"),
         ("reasoning_effort", "some", "'low', 'medium'"),
@@ -275,3 +275,16 @@ def test_a_server_that_refuses_both_names_of_a_limit_is_not_asked_without_one(se
     server.script = refusing("max_completion_tokens", "max_tokens")
     assert ask(build_lm(backend_at(server, max_tokens=600))).fault == "invalid_request"
     assert len(server.requests) == 2
+
+
+def test_a_setting_that_its_provider_has_in_another_form_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, server: FakeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    lm = build_lm(backend_at(server, model="ollama_chat/m", reasoning_effort="low"))
+    ask(lm)
+    assert caplog.messages == []
+    lm = build_lm(backend_at(server, model="moonshot/kimi", reasoning_effort="medium"))
+    ask(lm)
+    ask(lm, 2)
+    assert len(caplog.messages) == 1
+    assert "reasoning.effort is clamped for moonshot/kimi" in caplog.text
