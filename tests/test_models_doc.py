@@ -70,7 +70,7 @@ def has_schema(text: str) -> bool:
     return any(name in text for name in ('"json_schema"', '"responseJsonSchema"', '"responseSchema"'))
 
 
-@pytest.mark.parametrize(("block", "sent"), zip(BLOCKS, SENT, strict=True), ids=[each[0] for each in SENT])
+@pytest.mark.parametrize(("block", "sent"), [*zip(BLOCKS, SENT, strict=True)], ids=[each[0] for each in SENT])
 def test_a_block_is_a_configuration_and_makes_the_request_that_is_told(
     block: str, sent: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self, TypedDict, get_args
+from typing import Any, Literal, Self, TypedDict, get_args
 
 from pydantic import Field, JsonValue, ValidationInfo, field_validator, model_validator
 
@@ -63,12 +63,12 @@ class BackendConfig(ConfigSection):
     input_price: float | None = Field(default=None, ge=0.0)
     output_price: float | None = Field(default=None, ge=0.0)
     top_p: float | None = Field(default=None, gt=0.0, le=1.0)
-    stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    stop: tuple[str, ...] = ()
     seed: bool = True
     reasoning_effort: Effort | None = None
     extra_body: dict[str, JsonValue] = Field(default_factory=dict)
     headers: dict[str, str] = Field(default_factory=dict)
-    headers_env: dict[str, Annotated[str, Field(pattern=_VARIABLE)]] = Field(default_factory=dict)
+    headers_env: dict[str, str] = Field(default_factory=dict)
     structured: Structured = "fields"
 
     @model_validator(mode="before")
@@ -79,6 +79,8 @@ class BackendConfig(ConfigSection):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
+        if "" in self.stop:
+            raise ValueError("stop holds an empty text, which would end every reply before its beginning")
         if self.kind == "rehearsal":
             if self.api_base is not None:
                 raise ValueError(
@@ -119,6 +121,8 @@ class BackendConfig(ConfigSection):
                 raise ValueError(f"{name!r} is no name of a header that can be set")
             if not (value.isascii() and value.isprintable()):
                 raise ValueError(f"the value of {name} must be printable ASCII, on one line")
+            if info.field_name == "headers_env" and not re.fullmatch(_VARIABLE, value):
+                raise ValueError(f"{name} must name an environment variable, and not hold the value itself")
             if info.field_name == "headers" and is_secret_header(name, value):
                 raise ValueError(
                     f"{name} looks like a key, and keys are never written here; name the variable that "
