@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -43,9 +43,9 @@ SENT: list[tuple[str, str, dict[str, Any], dict[str, str]]] = [
 
 
 @contextmanager
-def listening() -> Iterator[tuple[str, list[tuple[str, dict[str, Any], Mapping[str, str]]]]]:
+def listening() -> Iterator[tuple[str, list[Any]]]:
     """Yield the address of a server that answers every request with 400, and what it was asked."""
-    asked: list[tuple[str, dict[str, Any], Mapping[str, str]]] = []
+    asked: list[Any] = []
 
     class Listener(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
