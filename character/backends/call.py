@@ -203,7 +203,7 @@ def _settle_form(backend: Backend, scope: Scope, fault: Fault) -> None:
     """Settle in which form a backend is asked, by a reply that was to keep to a schema."""
     if fault.word in ("", "unreadable") and scope.seen and scope.seen[-1].finish_reason not in _CUT_SHORT:
         kept = not fault.word and scope.as_asked
-        backend.form.settle(kept, f"its first reply kept to {'one' if kept else 'none'}", backend.tell)
+        backend.form.settle(kept, f"its first reply kept to {'it' if kept else 'no schema'}", backend.tell)
 
 
 def lean_settings() -> dict[str, Any]:

@@ -140,13 +140,13 @@ def own_lm(backend: BackendConfig) -> Any:
             f"the model {backend.model} was brought by a program, and DSPy has none configured now.",
             fix=f"dspy.configure(lm=…) with {backend.model}, or name a model under [backends.default].",
         )
-    if not backend.seed or backend.headers or backend.headers_env or backend.structured == "json_schema":
+    if not backend.seed or backend.structured == "json_schema":
         raise ConfigError(
-            f"seed, headers or structured are set for {backend.model}, a model that a program brought.",
-            fix="set them where the program makes it, or name a model under [backends.default].",
+            f"seed or structured is set for {backend.model}, a model that a program brought.",
+            fix="set it where the program makes it, or name a model under [backends.default].",
         )
-    names = ("temperature", "max_tokens", "top_p", "stop", "reasoning_effort", "extra_body")
-    changed = {name: value for name in names if (value := getattr(backend, name)) not in (None, (), {})}
+    names = ("temperature", "max_tokens", "top_p", "stop")
+    changed = {name: value for name in names if (value := getattr(backend, name)) not in (None, ())}
     return dspy.settings.lm.copy(**changed) if changed else dspy.settings.lm
 
 

@@ -32,5 +32,5 @@ class Form:
         if hasattr(self._store, "set_meta"):
             found = {"backend": self._of.identity, "by_schema": by_schema}
             self._store.set_meta(self._key, json.dumps(found))
-        form = "by a JSON schema" if by_schema else "under headers, by no schema"
+        form = "by a JSON schema" if by_schema else "under headers"
         tell(f"{self._of.model_name} is asked for lists and scores {form}: {why}.")

@@ -12,7 +12,7 @@ import dspy
 import pytest
 from dspy import lm15
 from fake_server import FakeServer, Reply, as_rehearsal, backend_at
-from own_parts import batches
+from own_parts import OwnLM, batches
 
 from character import BackendConfig, Config, Constitution, Trait, build_lm, load_config, run
 from character.backends.call import Call
@@ -288,3 +288,26 @@ def test_a_setting_that_its_provider_has_in_another_form_is_told_once(
     ask(lm, 2)
     assert len(caplog.messages) == 1
     assert "reasoning.effort is clamped for moonshot/kimi" in caplog.text
+
+
+def test_a_model_that_a_program_brought_takes_what_every_model_takes_and_nothing_is_passed_over(
+    patience: Trait, tmp_path: Path
+) -> None:
+    asked: list[dict[str, Any]] = []
+
+    class Noting(OwnLM):
+        def forward(self, prompt: Any = None, messages: Any = None, **options: Any) -> Any:
+            asked.append(options)
+            return super().forward(prompt, messages, **options)
+
+    constitution = Constitution(name="one", language="en", traits=(patience,))
+
+    def made(folder: str, **section: Any) -> None:
+        config = Config.model_validate({"backends": {"default": section}})
+        run(constitution, tmp_path / folder, config, messages=batches(1), on_progress=False)
+
+    with dspy.context(lm=Noting()):
+        made("a", top_p=0.5, stop=["###"])
+        assert {(options["top_p"], options["stop"][0]) for options in asked} == {(0.5, "###")}
+        with pytest.raises(ConfigError, match="a model that a program brought"):
+            made("b", seed=False)

@@ -87,7 +87,10 @@ def test_by_default_nothing_is_asked_for_by_a_schema(server: FakeServer) -> None
 
 @pytest.mark.parametrize(
     ("script", "requests", "says"),
-    [(refusing, 4, "its server refuses a schema"), (as_fields, 3, "its first reply kept to none")],
+    [
+        (refusing, 4, "under headers: its server refuses a schema"),
+        (as_fields, 3, "under headers: its first reply kept to no schema"),
+    ],
 )
 def test_a_server_without_schemas_is_asked_for_fields_after_one_call_and_told_of_once(
     server: FakeServer, caplog: pytest.LogCaptureFixture, script: Any, requests: int, says: str
