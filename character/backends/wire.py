@@ -16,6 +16,7 @@ from character.files import toml_beside
 
 _WORDS = toml_beside(__file__, "refused")
 _SAYS, _NOT_WHEN = (re.compile("|".join(_WORDS[key]), re.IGNORECASE) for key in ("says", "not_when"))
+_OF_SCHEMAS = re.compile("|".join(_WORDS["names"]["response_format"]), re.IGNORECASE)
 _WITHIN = r"\W+(?:\w+\W+){0,5}?"
 _REFUSES = (lm15.InvalidRequestError, lm15.UnsupportedFeatureError)
 
@@ -54,12 +55,12 @@ class Wire:
         ``max_tokens`` is sent under its other name, once. Raises ConfigError for what only whoever set it can
         take out: a field of ``extra_body``, and the schema that ``structured`` insists on.
         """
-        text = str(error)
+        text, sent = str(error), self.dressed(request, refused).config
         if not isinstance(error, _REFUSES) or isinstance(error, lm15.ContextLengthError):
             return ""
         if not _SAYS.search(text) or _NOT_WHEN.search(text):
-            return ""
-        sent = self.dressed(request, refused).config
+            tried = sent.response_format and self.config.structured == "auto"
+            return "response_format" if tried and _OF_SCHEMAS.search(text) else ""
         found = sorted(
             (len(match.group()), name, match["name"])
             for name, spelled in self._names(sent)

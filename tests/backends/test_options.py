@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 from collections.abc import Callable
@@ -249,6 +250,9 @@ WORDS = {
     "`temperature` is deprecated for this model.": "temperature",
     "create() got an unexpected keyword argument 'top_p'": "top_p",
     "'stop_sequences' is not allowed": "stop",
+    "seed is not a valid parameter for this endpoint": "seed",
+    "Argument not supported on this model: reasoning_effort": "reasoning",
+    "Unknown field `top_p`, expected one of `model`, `messages`, `seed`": "top_p",
     "Unsupported parameter: 'max_tokens' is not supported. Use 'max_completion_tokens' instead.": (
         "max_tokens as max_completion_tokens"
     ),
@@ -259,6 +263,7 @@ WORDS = {
     "Unsupported value: top_p has to be at most 1": "",
     "This model's maximum context length is 4096 tokens, max_tokens of 600 are not available": "",
     "The model is not supported": "",
+    "Invalid parameter: temperature should be at most 1": "",
     "The seed of the matter is a template that speaks of no user": "",
 }
 
@@ -267,6 +272,8 @@ WORDS = {
 def test_servers_name_what_they_refuse_in_words_of_their_own(says: str, refused: str) -> None:
     schema = {"type": "json_schema", "schema": {"type": "object"}}
     sent = asking(seed=1, temperature=0.4, top_p=0.9, stop=("#",), max_tokens=600, response_format=schema)
+    effort = lm15.Reasoning("low")
+    sent = dataclasses.replace(sent, config=dataclasses.replace(sent.config, reasoning=effort))
     error = lm15.InvalidRequestError(says, status=400)
     assert Wire(BackendConfig(model="openai/m")).refusal(error, sent, frozenset()) == refused
 
@@ -311,3 +318,14 @@ def test_a_model_that_a_program_brought_takes_what_every_model_takes_and_nothing
         assert {(options["top_p"], options["stop"][0]) for options in asked} == {(0.5, "###")}
         with pytest.raises(ConfigError, match="a model that a program brought"):
             made("b", seed=False)
+
+
+def test_a_schema_that_is_tried_is_refused_by_whatever_a_server_says_of_schemas() -> None:
+    sent = asking(seed=1, response_format={"type": "json_schema", "schema": {"type": "object"}})
+    error = lm15.InvalidRequestError("Failed to compile the grammar: 'Reply' has no root", status=400)
+    for structured, refused in (("auto", "response_format"), ("json_schema", "")):
+        wire = Wire(BackendConfig.model_validate({"model": "openai/m", "structured": structured}))
+        assert wire.refusal(error, sent, frozenset()) == refused
+    assert (
+        Wire(BackendConfig(model="openai/m", structured="auto")).refusal(error, asking(), frozenset()) == ""
+    )
