@@ -150,8 +150,13 @@ def api_key(config: BackendConfig) -> str | None:
 def headers_of(config: BackendConfig) -> dict[str, str]:
     """Return the headers of a backend; those with keys are read now from their environment variables."""
     keys = {name: _secret(config, variable, "headers_env") for name, variable in config.headers_env.items()}
-    for value in keys.values():
-        remember(value.split()[-1])  # without the word before the key, such as Bearer
+    for name, value in keys.items():
+        remember(value.rpartition(" ")[2])  # without the word before the key, such as Bearer
+        if not (value.isascii() and value.isprintable()):
+            raise ConfigError(
+                f"what {config.headers_env[name]} holds cannot be the header {name}.",
+                expected="printable ASCII on one line",
+            )
     return {**config.headers, **keys}
 
 

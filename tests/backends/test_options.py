@@ -142,6 +142,15 @@ def test_the_variable_of_a_header_that_is_not_set_is_named(server: FakeServer) -
         build_lm(backend_at(server, headers_env={"X-Key": "CHARACTER_NOT_SET"}))
 
 
+def test_a_variable_that_holds_two_lines_is_no_header_and_is_not_shown(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHARACTER_TEST_HEADER", f"{SECRET}\r\nX-Other: b")
+    with pytest.raises(ConfigError, match="CHARACTER_TEST_HEADER holds cannot be the header X-Key") as error:
+        build_lm(backend_at(server, headers_env={"X-Key": "CHARACTER_TEST_HEADER"}))
+    assert SECRET not in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("option", "value", "says"),
     [
