@@ -23,7 +23,8 @@ from character import (
     Responder,
     build_lm,
 )
-from character.backends.seam import AsyncSeamEngine, Backend, SeamEngine
+from character.backends.backend import Backend
+from character.backends.seam import AsyncSeamEngine, SeamEngine
 from character.errors import InputError
 
 KEY = "secret-of-the-house"

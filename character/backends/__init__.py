@@ -12,8 +12,8 @@ from character.errors import CharacterError, ConfigError
 if TYPE_CHECKING:
     import dspy
 
+    from character.backends.backend import Journal
     from character.backends.budget import Budget
-    from character.backends.seam import Journal
 
 __all__ = ["PingResult", "build_lm", "build_lms", "ping"]
 
@@ -49,7 +49,8 @@ def build_lm(
     from dspy.utils.exceptions import LMError
     from pydantic import ValidationError
 
-    from character.backends.seam import AsyncSeamEngine, Backend, SeamEngine
+    from character.backends.backend import Backend
+    from character.backends.seam import AsyncSeamEngine, SeamEngine
 
     if isinstance(config, str):
         raise ConfigError(

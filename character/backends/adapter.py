@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -11,10 +12,11 @@ from weakref import WeakKeyDictionary
 import dspy
 from dspy.adapters.utils import apply_output_field_defaults, format_field_value
 from dspy.utils.exceptions import AdapterParseError
+from pydantic import ConfigDict, create_model
 
 from character.backends.observe import note_reading
 from character.backends.reading.reasoning import split_reasoning, strip_template_tokens
-from character.backends.reading.sections import Sections, TwiceError, find_fields
+from character.backends.reading.sections import HEADERS, ONE_OBJECT, Sections, TwiceError, find_fields
 from character.backends.reading.values import read_loosely, read_value, shape_of
 
 _FAULTS = (ValueError, TypeError, SyntaxError, RecursionError, MemoryError)
@@ -36,9 +38,11 @@ class CharacterAdapter(dspy.ChatAdapter):
     """
 
     kept: Mapping[str, Any] = MappingProxyType({})
+    asks_for: str = HEADERS
+    """The form that a reply is asked for in; another one is noted."""
 
     def __init__(self) -> None:
-        super().__init__(use_json_adapter_fallback=False)
+        dspy.ChatAdapter.__init__(self, use_json_adapter_fallback=False)
         # Weak keys: optimizers and re-asks make signatures by the hundred and forget them.
         self._system: WeakKeyDictionary[type[Any], str] = WeakKeyDictionary()
         self._closing: WeakKeyDictionary[type[Any], str] = WeakKeyDictionary()
@@ -104,7 +108,7 @@ class CharacterAdapter(dspy.ChatAdapter):
             faults.append(f"The reply lacks the field {', '.join(missing)}; it says {says!r}.")
         if faults:
             raise unreadable(signature, completion, faults[0], fields)
-        note_reading(habits, closed=found.closed)
+        note_reading(habits, closed=found.closed, as_asked=found.form == self.asks_for)
         return fields
 
     def _found(
@@ -125,7 +129,7 @@ class CharacterAdapter(dspy.ChatAdapter):
                     habits.append("the whole reply among the thoughts")
         except TwiceError as error:
             raise unreadable(signature, completion, f"The field {error} occurs twice.") from None
-        return found, [*habits, *([found.form] if found.form else [])]
+        return found, [*habits, *([found.form] if found.form != self.asks_for else [])]
 
     def _read(self, named: tuple[str, Any], text: str, habits: list[str]) -> Any:
         """Return the value of a field, and note where it was written in another way than asked for."""
@@ -149,6 +153,23 @@ class CharacterAdapter(dspy.ChatAdapter):
             ) from None
         habits.append(f"{name} written otherwise")
         return value
+
+
+class SchemaAdapter(CharacterAdapter, dspy.JSONAdapter):
+    """Asks for one JSON object, as DSPy's JSONAdapter does, and reads it as all replies are read."""
+
+    asks_for = ONE_OBJECT
+
+
+@lru_cache(maxsize=256)
+def schema_of(signature: type[dspy.Signature]) -> dict[str, Any] | None:
+    """Return the JSON schema of a reply as a request has it; None where all of its fields are texts."""
+    fields = signature.output_fields
+    if all(field.annotation is str for field in fields.values()):
+        return None
+    parts: Any = {name: (field.annotation, ...) for name, field in fields.items()}
+    schema = create_model("Reply", __config__=ConfigDict(extra="forbid"), **parts).model_json_schema()
+    return {"type": "json_schema", "json_schema": {"name": "reply", "schema": schema, "strict": True}}
 
 
 def _plain_json(field: Any, value: Any) -> str | None:

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import dspy
 from dspy.utils import exceptions as dspy_errors
 
-from character.backends.adapter import CharacterAdapter
+from character.backends.adapter import CharacterAdapter, SchemaAdapter, schema_of
 from character.backends.arguments import signature_of
+from character.backends.backend import Backend
 from character.backends.drivers import ModuleCall
 from character.backends.dspy_compat import routed
 from character.backends.observe import Observation, Scope, observing
@@ -27,7 +28,7 @@ from character.errors import CharacterError, ConfigError
 from character.protocols import LanguageModel
 from character.records import Usage
 
-_ADAPTER = CharacterAdapter()
+_ADAPTER, _BY_SCHEMA = CharacterAdapter(), SchemaAdapter()
 _FAULT_DESCRIPTION = "what was wrong with your previous reply; answer again without that fault"
 _UNUSABLE = (
     dspy_errors.LMConfigurationError,
@@ -61,8 +62,9 @@ _CUT_SHORT = {
 class Reply:
     """What a call gave. ``fault`` is empty for a usable reply, else one countable word, with ``detail``.
 
-    ``habits`` are the forms other than the one asked for in which it was read. ``kept`` are those fields of
-    an unusable reply that stand, ``found`` those that do not; ``as_json`` says that one object was asked for.
+    ``habits`` are the forms other than the one asked for in which it was read, and what it was asked without.
+    ``kept`` are those fields of an unusable reply that stand, ``found`` those that do not; ``as_json`` says
+    that one object was asked for.
     """
 
     outputs: dict[str, Any] = field(default_factory=dict)
@@ -140,7 +142,8 @@ class Call:
                 fix="dspy.configure(lm=character.build_lm()) for the rehearsal model, or any other dspy.LM.",
             )
         arguments, around = self._arguments(lm)
-        paced = _seam_of(lm) is not None
+        seam = _seam_of(lm)
+        paced = seam is not None
         # It stands among DSPy's calling modules, to get the history entry that every model writes.
         probe = SimpleNamespace(history=[])
         prediction, fault, kept = None, Fault(), dict[str, Any]()
@@ -161,6 +164,9 @@ class Call:
         if scope.stop is not None:
             raise scope.stop
         observed = scope.seen or [observation_of(entry, lm.model) for entry in probe.history]
+        by_schema = "response_format" in arguments.get("config", ())
+        if seam and by_schema:
+            _settle_form(seam.backend, scope, fault)
         last = observed[-1] if observed else Observation(model=lm.model)
         is_whole = prediction is not None and scope.closed  # its closing header came before the limit did
         cut = "" if is_whole and last.finish_reason == "length" else last.finish_reason
@@ -174,7 +180,8 @@ class Call:
             outputs, (word, detail) = self._read(prediction)
         elif word == "cut_off" and "reasoning" in getattr(signature_of(self.predict), "output_fields", ()):
             kept = {"reasoning": str(kept.get("reasoning", ""))}  # it is what took the room
-        as_json, habits = bool(again and again.as_json), tuple(scope.habits)
+        as_json = again.as_json if again else by_schema
+        habits = (*scope.habits, *(f"sent without {name}" for name in sorted(scope.sent_without)))
         if scope.note and (word or habits):
             scope.note(word, detail, habits)
         given = Reply(outputs, word, detail, last.model, self.seed, usage, habits, kept, as_json=as_json)
@@ -236,7 +243,11 @@ class Call:
             trace: Any = [] if dspy.settings.trace is None else dspy.settings.trace
             return self.inputs, {"lm": lm.copy(**sampling), "trace": trace}
         inputs = {name: value for name, value in self.inputs.items() if name in signature.input_fields}
-        return {**inputs, "config": sampling, "lm": lm}, {}
+        schema = schema_of(signature) if self.before is None and _takes_schema(lm) else None
+        if schema is not None:
+            sampling["response_format"] = schema
+        settings = {} if schema is None else {"adapter": _BY_SCHEMA}
+        return {**inputs, "config": sampling, "lm": lm}, settings
 
     def _with_fault(self, arguments: dict[str, Any], fault: str) -> dict[str, Any]:
         """Return the arguments with one more input, last: what was wrong with the reply before."""
@@ -245,6 +256,19 @@ class Call:
             return arguments
         more = signature.append("previous_fault", dspy.InputField(desc=_FAULT_DESCRIPTION), str)
         return {**arguments, "signature": more, "previous_fault": fault}
+
+
+def _takes_schema(lm: LanguageModel) -> bool:
+    """Whether lists and scores are asked of a model by a JSON schema; a user's own adapter goes first."""
+    seam = _seam_of(lm)
+    return seam is not None and seam.backend.form.by_schema and dspy.settings.adapter in (None, _ADAPTER)
+
+
+def _settle_form(backend: Backend, scope: Scope, fault: Fault) -> None:
+    """Settle in which form a backend is asked, by a reply that was to keep to a schema."""
+    if fault.word in ("", "unreadable") and scope.seen and scope.seen[-1].finish_reason not in _CUT_SHORT:
+        kept = not fault.word and scope.as_asked
+        backend.form.settle(kept, f"its first reply kept to {'it' if kept else 'no schema'}", backend.tell)
 
 
 def lean_settings() -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
@@ -42,17 +42,30 @@ def _native(config: BackendConfig) -> Engines:
 
 def _router(config: BackendConfig, transport: type[Any]) -> lm15.RouterConfig:
     provider = LM15Engine(lm15.RouterConfig(env={})).resolve(config.model).provider
-    key = api_key(config)
+    key, headers = api_key(config), headers_of(config)
+    carrier = transport(
+        read_timeout=config.timeout_s,
+        write_timeout=config.timeout_s,
+        max_connections=max(config.max_in_flight, 100),
+        trust_env=bool(getproxies()),  # else the environment is searched for a proxy on every request
+    )
     return lm15.RouterConfig(
         api_keys={provider: key} if key else None,
         base_urls={provider: config.api_base} if config.api_base else None,
-        transport=transport(
-            read_timeout=config.timeout_s,
-            write_timeout=config.timeout_s,
-            max_connections=max(config.max_in_flight, 100),
-            trust_env=bool(getproxies()),  # else the environment is searched for a proxy on every request
-        ),
+        transport=_sending(carrier, headers) if headers else carrier,
     )
+
+
+def _sending(carrier: Any, headers: Mapping[str, str]) -> Any:
+    """Return a transport that sends these headers as well, in the place of the client's own."""
+    own, stream = {name.lower() for name in headers}, carrier.stream
+
+    def with_headers(request: Any) -> Any:
+        kept = [(name, value) for name, value in request.headers if name.lower() not in own]
+        return stream(replace(request, headers=[*kept, *headers.items()]))
+
+    carrier.stream = with_headers
+    return carrier
 
 
 class LeanAsyncLM15Engine(AsyncLM15Engine):
@@ -82,7 +95,8 @@ def _litellm(config: BackendConfig) -> Engines:
             register_with_litellm()
         _check_provider(config)
         values = {"api_key": api_key(config), "api_base": config.api_base, "timeout": config.timeout_s}
-        return {name: value for name, value in values.items() if value is not None}
+        headers = {"extra_headers": headers_of(config)} if config.headers or config.headers_env else {}
+        return {name: value for name, value in values.items() if value is not None} | headers
 
     return Engines(lambda: LiteLLMEngine(**options()), lambda: AsyncLiteLLMEngine(**options()))
 
@@ -130,16 +144,33 @@ def api_key(config: BackendConfig) -> str | None:
     ``api_key_env`` names a variable that is not set.
     """
     if config.api_key_env:
-        value = os.environ.get(config.api_key_env)
-        if not value:
-            raise ConfigError(
-                f"the environment variable {config.api_key_env} is not set (backend {config.model}).",
-                expected="the key in that variable",
-                fix=f"export {config.api_key_env}=… or change api_key_env in the configuration.",
-            )
-        remember(value)
-        return value
+        return _secret(config, config.api_key_env, "api_key_env")
     if config.api_base:
         return "not-needed"  # the provider's own key is not for a server that somebody named
     remember(os.environ.get(f"{config.model.split('/', 1)[0].upper()}_API_KEY"))
     return None
+
+
+def headers_of(config: BackendConfig) -> dict[str, str]:
+    """Return the headers of a backend; those with keys are read now from their environment variables."""
+    keys = {name: _secret(config, variable, "headers_env") for name, variable in config.headers_env.items()}
+    for name, value in keys.items():
+        remember(value.rpartition(" ")[2])  # without the word before the key, such as Bearer
+        if not (value.isascii() and value.isprintable()):
+            raise ConfigError(
+                f"what {config.headers_env[name]} holds cannot be the header {name}.",
+                expected="printable ASCII on one line",
+            )
+    return {**config.headers, **keys}
+
+
+def _secret(config: BackendConfig, variable: str, setting: str) -> str:
+    value = os.environ.get(variable)
+    if not value:
+        raise ConfigError(
+            f"the environment variable {variable} is not set (backend {config.model}).",
+            expected="the key in that variable",
+            fix=f"export {variable}=… or change {setting} in the configuration.",
+        )
+    remember(value)
+    return value

@@ -43,6 +43,8 @@ class Scope:
     habits: list[str] = field(default_factory=list)
     closed: bool = False
     only_replayed: bool = False
+    as_asked: bool = False
+    sent_without: frozenset[str] = frozenset()
     stop: Exception | None = None
     note: Callable[..., None] | None = None
     """Keeps what became of the latest call: a fault and its detail, or the habits in which it was read."""
@@ -129,11 +131,11 @@ def current_scope() -> Scope | None:
     return _scope.get()
 
 
-def note_reading(habits: Sequence[str], *, closed: bool) -> None:
+def note_reading(habits: Sequence[str], *, closed: bool, as_asked: bool) -> None:
     """Tell the innermost scope in which other forms than asked for a reply came, and if it was whole."""
     scope = _scope.get()
     if scope is not None:
-        scope.habits, scope.closed = list(habits), closed
+        scope.habits, scope.closed, scope.as_asked = list(habits), closed, as_asked
 
 
 def is_observed() -> bool:

@@ -23,6 +23,7 @@ from dspy import lm15
 from dspy.clients.backend_selection import CLIENT_KEYS
 from dspy.utils.exceptions import LMError
 
+from character.backends.backend import Backend, Journal
 from character.backends.budget import Budget
 from character.backends.dspy_compat import (
     HEARD,
@@ -36,7 +37,7 @@ from character.backends.dspy_compat import (
 )
 from character.backends.engines import Engines
 from character.backends.observe import unobserved
-from character.backends.seam import AsyncSeamEngine, Backend, Journal, SeamEngine
+from character.backends.seam import AsyncSeamEngine, SeamEngine
 from character.backends.waiting import blocking, run_blocking
 from character.config import BackendConfig, Config
 from character.errors import ConfigError
@@ -57,8 +58,10 @@ class Router:
     that differ in it do not share a place.
     """
 
-    def __init__(self, journal: Journal | None, budget: Budget | None) -> None:
-        self.journal, self.budget = journal, budget
+    def __init__(
+        self, journal: Journal | None, budget: Budget | None, tell: Callable[[str], None] | None = None
+    ) -> None:
+        self.journal, self.budget, self._tell = journal, budget, tell
         self._seats: dict[str, tuple[SeamEngine, AsyncSeamEngine]] = {}
         self._routed: WeakKeyDictionary[Any, tuple[int, Any]] = WeakKeyDictionary()
         self._lock = threading.Lock()
@@ -98,6 +101,7 @@ class Router:
             told = fingerprint(_told(more)) if more else ""
             owner = engine.backend.owner if ours else f"{path_of(type(lm))} {told}".strip()
             backend = Backend(config, self.journal, self.budget, name, source, owner)
+            backend.tell = self._tell or backend.tell
             self._seats[key] = SeamEngine(backend), AsyncSeamEngine(backend)
         threads, asynchronous = self._seats[key]
         settings.pop("rollout_id", None)
@@ -137,8 +141,13 @@ def own_lm(backend: BackendConfig) -> Any:
             f"the model {backend.model} was brought by a program, and DSPy has none configured now.",
             fix=f"dspy.configure(lm=…) with {backend.model}, or name a model under [backends.default].",
         )
-    given = {name: getattr(backend, name) for name in ("temperature", "max_tokens")}
-    changed = {name: value for name, value in given.items() if value is not None}
+    if not backend.seed or backend.structured == "json_schema":
+        raise ConfigError(
+            f"seed or structured is set for {backend.model}, a model that a program brought.",
+            fix="set it where the program makes it, or name a model under [backends.default].",
+        )
+    names = ("temperature", "max_tokens", "top_p", "stop")
+    changed = {name: value for name in names if (value := getattr(backend, name)) not in (None, ())}
     return dspy.settings.lm.copy(**changed) if changed else dspy.settings.lm
 
 

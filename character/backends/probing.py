@@ -11,10 +11,11 @@ from dspy import lm15
 from dspy.utils.exceptions import AdapterParseError, LMError
 
 from character.backends.adapter import CharacterAdapter
+from character.backends.backend import Backend
 from character.backends.observe import observing
 from character.backends.plain_errors import plain_error
 from character.backends.reading.reasoning import split_reasoning
-from character.backends.seam import Backend, spoken
+from character.backends.seam import spoken
 from character.backends.secrets import first_line
 from character.config import BackendConfig
 from character.errors import ConfigError
@@ -75,7 +76,8 @@ def probe(config: BackendConfig) -> Probe:
         with closing(backend.source.sync()) as engine:
             for name in _DATA["asked"]:
                 try:
-                    response = engine.complete(request_of(config, name))
+                    request = backend.wire.dressed(request_of(config, name), frozenset())
+                    response = engine.complete(request)
                 except _FAILURES as error:
                     checks.append(_failed(name, error))
                     if not usage.calls:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 import dspy
 
 from character.backends.adapter import CharacterAdapter, unreadable
+from character.backends.reading.sections import HEADERS, ONE_OBJECT
 from character.backends.reading.values import shape_of
 from character.text import stable_seed
 
@@ -46,6 +47,7 @@ class AskingAgain(CharacterAdapter):
         self.as_json = self.as_json and any(kind is not str for kind in wanted.values())
         headers = {name: f"`[[ ## {name} ## ]]`" for name in wanted}
         forms = {name: self._form(name, kind) for name, kind in wanted.items()}
+        self.asks_for = ONE_OBJECT if self.as_json else HEADERS
         if self.as_json:
             form = "{" + ", ".join(f'"{name}": {text}' for name, text in forms.items()) + "}"
         else:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from character.backends import build_lm
 from character.backends.secrets import redact
 from character.config import BackendConfig
+from character.config.backend import OF_SERVERS
 from character.errors import CharacterError
 from character.text import path_of
 
@@ -85,7 +86,7 @@ def not_restored(state: Mapping[str, Any]) -> str:
     """
     config = _config(state)
     if config is not None:
-        named = [name for name in ("api_base", "api_key_env") if config.get(name)]
+        named = [name for name in ("api_base", "api_key_env", *OF_SERVERS) if config.get(name)]
     else:
         named = [
             name for name, value in state.items() if name not in _HARMLESS and value and name != "engine"

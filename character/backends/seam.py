@@ -3,154 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from functools import cached_property, partial
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from dspy import lm15
 
-from character.backends.budget import Amount, Budget
-from character.backends.dspy_compat import request_to_dict, response_from_dict, response_to_dict
-from character.backends.engines import SOURCES, Engines
-from character.backends.gate import Attempts, Gate, Health, failure_kind, was_sent
+from character.backends.backend import Backend, encodable, journal_entry, prompt_bytes
+from character.backends.budget import Amount
+from character.backends.gate import Attempts, Gate, failure_kind, was_sent
 from character.backends.observe import (
     Observation,
-    Scope,
     current_scope,
     current_unit,
     report,
     stopped_by,
 )
 from character.backends.plain_errors import no_such_model
-from character.backends.prices import Price, price_of
 from character.backends.secrets import first_line
 from character.backends.server_words import understood
 from character.backends.waiting import IN_TASKS, IN_THREADS, blocking, in_thread, run_blocking
 from character.config import BackendConfig
-from character.errors import BackendUnavailableError, CharacterError, ConfigError
-from character.text import canonical, digest
+from character.errors import BackendUnavailableError, CharacterError
 
-_PER_MESSAGE_TOKENS = 16  # what chat templates add to a message, at most
 _NOT_THERE = (404, 405)
 _BUDGET_POLL_S = 0.01  # how often a call asks again for room under a cap
-
-
-class Journal(Protocol):
-    """Where finished calls are kept, so that none is paid twice. Writing returns when the call is durable."""
-
-    def get(self, key: str) -> dict[str, Any] | None:
-        """Return the entry of a finished call, or None."""
-
-    def put(self, key: str, entry: dict[str, Any]) -> None:
-        """Keep a finished call; returns once it is on disk."""
-
-    async def aput(self, key: str, entry: dict[str, Any]) -> None:
-        """Keep a finished call without blocking the event loop; returns once it is on disk."""
-
-
-@dataclass(eq=False)
-class Backend:
-    """What the engines of one backend share: name in the accounts, configuration, health, journal, budget."""
-
-    config: BackendConfig
-    journal: Journal | None = None
-    budget: Budget | None = None
-    name: str = "default"
-    own: Engines | None = None
-    """Makes the engines of a model that a program brings; those of a configured one are made by its kind."""
-    owner: str = ""
-    """The class of such a model, which tells two of one name apart."""
-
-    def __post_init__(self) -> None:
-        self.source = self.own or SOURCES[self.config.kind](self.config)
-        self.health = Health(self.config, limit=float(self.config.max_in_flight))
-
-    def __reduce__(self) -> Any:
-        """Pickle the configuration and the name: journal and budget are a run's, connections a process's."""
-        if self.own is not None:
-            raise ConfigError(
-                f"the model {self.config.model_name} has a place in a run and cannot be pickled.",
-                expected="a model as the program brought it",
-            )
-        return _unpickled, (self.config, self.name)
-
-    @cached_property
-    def price(self) -> Price | None:
-        """The price of the model, looked up once."""
-        return price_of(self.config)
-
-    def key(self, request: lm15.Request) -> tuple[str, dict[str, str]]:
-        """Return the identity of a call, the backend's and the whole request's; and that request's parts as
-        JSON.
-        """
-        parts = {name: canonical(value) for name, value in sorted(request_to_dict(request).items())}
-        whole = ",".join(f'"{name}":{part}' for name, part in parts.items())
-        mark = f",{canonical(self.owner)}" if self.owner else ""
-        return digest(f"[{canonical(self.config.identity)},{{{whole}}}{mark}]", size=16), parts
-
-    def noting(self, key: str, prompt: Mapping[str, str]) -> Callable[..., None]:
-        """Return what has the journal keep what became of a call, where it can."""
-        keep, of = getattr(self.journal, "note", None), current_scope() or current_unit() or Scope()
-
-        def note(fault: str, detail: str = "", habits: Sequence[str] = ()) -> None:
-            if keep:
-                facts = {"stage": of.stage, "trait": of.trait, "backend": self.name}
-                became = {"fault": fault, "detail": detail, "habits": "\n".join(dict.fromkeys(habits))}
-                keep(key, {**facts, "model": self.config.model_name, **became}, prompt)
-
-        return note
-
-    def replay(self, key: str) -> lm15.Response | None:
-        """Return the reply of a call that finished before, and report it; None where it has not."""
-        entry = self.journal.get(key) if self.journal else None
-        if entry is None:
-            return None
-        report(Observation(**entry["observation"], replayed=True))
-        return response_from_dict(entry["response"])
-
-    def need(self, request: lm15.Request) -> Amount:
-        """Return the most a call can take.
-
-        A token is at least one byte of the prompt, and a reply at most ``max_tokens``.
-        """
-        most = request.config.max_tokens or self.config.max_tokens
-        if most is None and self.budget and self.budget.caps_tokens:
-            raise ConfigError(
-                f"a budget is set, but the model {self.config.model_name} may reply at any length.",
-                expected="max_tokens in the backend's section, so that a cap on tokens or cost can hold",
-                fix="add for example max_tokens = 2000 under [backends.default].",
-            )
-        most = most or 0
-        if self.price is None and self.budget and self.budget.caps_cost:
-            raise ConfigError(
-                f"a cap on cost is set, but the price of {self.config.model_name} is not known.",
-                expected="a model of the price map, or input_price and output_price in the backend's section",
-                fix="add the prices, in USD per million tokens, or cap tokens or calls instead.",
-            )
-        prompt = prompt_bytes(request) + _PER_MESSAGE_TOKENS * (len(request.messages) + 1)
-        if self.price is None:
-            return Amount(prompt + most, 0.0)
-        return Amount(
-            prompt + most, prompt * max(self.price.prompt, self.price.cached) + most * self.price.completion
-        )
-
-    def finished(self, response: lm15.Response) -> Observation:
-        """Return what a call took."""
-        usage = response.usage
-        return Observation(
-            model=served_model(self.config, response.model),
-            finish_reason=response.finish_reason,
-            prompt_tokens=usage.input_tokens or 0,
-            completion_tokens=usage.output_tokens or 0,
-            cost_usd=None if self.price is None else self.price.of(usage),
-        )
-
-
-def _unpickled(config: BackendConfig, name: str) -> Backend:
-    return Backend(config, name=name)
 
 
 @dataclass(frozen=True)
@@ -222,40 +101,50 @@ class _Seam:
         channel, backend = self._channel(), self.backend
         attempts = Attempts(backend.health)
         tokens = prompt_bytes(request) // 4 if backend.config.tokens_per_minute else 0
+        refused: frozenset[str] = frozenset()
         while True:
             await channel.gate.enter(tokens)
+            refused |= backend.wire.refused
             try:
-                response, observation = await self._attempt(channel, request)
+                response, observation = await self._attempt(channel, request, refused)
                 if channel.keep:
                     # Within the gate: what a crash can repeat is never more than what may be in flight.
                     await channel.keep(key, journal_entry(backend.name, response, observation, prompt))
             except lm15.LM15Error as raised:
                 error = understood(raised)
-                if isinstance(error, lm15.UnsupportedModelError) or error.status in _NOT_THERE:
+                if more := backend.wire.refusal(error, request, refused):
+                    refused, wait = refused | {more}, 0.0
+                elif isinstance(error, lm15.UnsupportedModelError) or error.status in _NOT_THERE:
                     models = await channel.models()
                     raise no_such_model(backend.config.model_name, error.message, models) from None
-                wait = attempts.wait_after(error)
-                attempts.note(error, wait)
+                else:
+                    wait = attempts.wait_after(error)
+                    attempts.note(error, wait)
             else:
+                if refused:
+                    backend.learn_refused(refused)
                 return response, observation
             finally:
                 channel.gate.leave()
             await channel.gate.waiting.sleep(wait)
 
-    async def _attempt(self, channel: _Channel, request: lm15.Request) -> tuple[lm15.Response, Observation]:
+    async def _attempt(
+        self, channel: _Channel, request: lm15.Request, refused: frozenset[str]
+    ) -> tuple[lm15.Response, Observation]:
         """Return the reply of one attempt, for which the budget has room."""
         backend, budget = self.backend, self.backend.budget
         need = backend.need(request) if budget else None
         while budget and need and not budget.try_reserve(need):
             await channel.gate.waiting.sleep(_BUDGET_POLL_S)
         try:
-            response = encodable(await channel.send(request))
+            response = encodable(await channel.send(backend.wire.dressed(request, refused)))
         except BaseException as error:
             if budget and need and _was_charged(error):
                 budget.settle(need, need)
             elif budget and need:
                 budget.release(need)
             raise
+        backend.learn_adapted(response)
         observation = backend.finished(response)
         if budget and need:
             tokens = observation.prompt_tokens + observation.completion_tokens
@@ -324,9 +213,6 @@ class AsyncSeamEngine(_Seam):
             await channel.engine.aclose()
 
 
-_KEPT = tuple(field.name for field in fields(Observation) if field.name != "replayed")
-
-
 def _was_charged(error: BaseException) -> bool:
     """Whether the server may have done the work of a call that failed, and charged for it."""
     lost = isinstance(error, lm15.TimeoutError) or not isinstance(error, lm15.LM15Error)
@@ -343,37 +229,6 @@ def _failed(error: Exception, note: Callable[[str, str], None]) -> None:
         note("unreachable", error.found)
 
 
-def journal_entry(
-    backend: str,
-    response: lm15.Response,
-    observation: Observation,
-    prompt: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
-    """Return what the journal keeps of a call, JSON-native; the ``prompt`` are a request's parts as JSON."""
-    scope = current_scope() or current_unit() or Scope()
-    return {
-        "stage": scope.stage,
-        "trait": scope.trait,
-        "backend": backend,
-        "observation": {name: getattr(observation, name) for name in _KEPT},
-        "response": response_to_dict(response),
-        **({"prompt": dict(prompt)} if prompt else {}),
-    }
-
-
-def encodable(response: lm15.Response) -> lm15.Response:
-    """Return the reply with question marks for half characters (lone surrogates), which nothing can store."""
-    text = response.text or ""
-    if text.isascii():
-        return response
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        data = json.dumps(response_to_dict(response), ensure_ascii=False)
-        return response_from_dict(json.loads(data.encode("utf-8", "replace")))
-    return response
-
-
 def spoken(response: lm15.Response) -> lm15.Response:
     """Return the reply; of one that is nothing but thoughts, these are the text, in tags, for its reader.
 
@@ -386,17 +241,3 @@ def spoken(response: lm15.Response) -> lm15.Response:
         return response
     part = lm15.TextPart("<think>" + "\n".join(thoughts))
     return replace(response, message=replace(response.message, parts=(part,)))
-
-
-def prompt_bytes(request: lm15.Request) -> int:
-    """Return the UTF-8 length of everything a request says."""
-    system = (
-        request.system if isinstance(request.system, str) else "".join(p.text for p in request.system or ())
-    )
-    return len(system.encode()) + sum(len((message.text or "").encode()) for message in request.messages)
-
-
-def served_model(config: BackendConfig, answered: str) -> str:
-    """Return the model's name for records: the provider prefix with the name the server answered under."""
-    prefix = config.model_name.split("/", 1)[0]
-    return answered if answered.startswith(f"{prefix}/") else f"{prefix}/{answered or config.model_name}"

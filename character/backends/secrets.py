@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
+from character.config.secrets import LOOKS_LIKE_A_KEY
 
 _secrets: set[str] = set()
-_LOOKS_LIKE_A_KEY = re.compile(
-    r"\b(?:sk|pk|rk|gsk|hf|xai|key)[-_][A-Za-z0-9_\-*.]{8,}|\bAIza[0-9A-Za-z_\-]{20,}|(?<=Bearer )[^\s\"',}]+"
-)
 _MASK = "[hidden]"
 
 
@@ -21,7 +18,7 @@ def redact(text: str) -> str:
     """Return the text with every remembered secret, and everything that looks like a key, masked."""
     for secret in sorted(_secrets, key=len, reverse=True):
         text = text.replace(secret, _MASK)
-    return _LOOKS_LIKE_A_KEY.sub(_MASK, text)
+    return LOOKS_LIKE_A_KEY.sub(_MASK, text)
 
 
 def first_line(text: str) -> str:

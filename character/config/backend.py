@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal, Self, TypedDict, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, JsonValue, ValidationInfo, field_validator, model_validator
 
+from character.config.secrets import is_secret_header, secret_in
 from character.config.section import ConfigSection
 from character.text import fingerprint
 
 BackendKind = Literal["native", "litellm", "rehearsal", "own"]
 BACKEND_KINDS: tuple[BackendKind, ...] = get_args(BackendKind)[:3]
 """The kinds that a configuration can name; ``own`` stands for a model that a program brought."""
+Effort = Literal["off", "minimal", "low", "medium", "high", "xhigh", "max"]
+Structured = Literal["auto", "json_schema", "fields"]
+OF_SERVERS = ("reasoning_effort", "extra_body", "headers", "headers_env")
+"""The options that only a server can take."""
+_OPTIONS = {"top_p", "stop", "seed", "reasoning_effort", "extra_body", "headers"}
+ADDED_OPTIONS = frozenset({*_OPTIONS, "headers_env", "structured"})
+"""The options that no backend had at first: where they are not set, a configuration is what it was."""
+_VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
+_OF_THE_CLIENT = {"host", "content-length", "content-type", "transfer-encoding", "connection"}
+_NO_EXTRA = {"messages", "stream", "n", "max_completion_tokens", "prompt_caching", "cache", "compat"}
 
 
 class BackendConfig(ConfigSection):
@@ -28,12 +40,19 @@ class BackendConfig(ConfigSection):
     ``num_retries`` the further attempts after a failure that is worth repeating. ``requests_per_minute`` and
     ``tokens_per_minute`` hold the pace below what an account allows.
     ``input_price`` and ``output_price`` are USD per million tokens, for models the price map does not know.
+
+    ``top_p`` and ``stop`` (texts that end a reply) are sent where a call says nothing else; ``seed`` False
+    sends no seed. ``reasoning_effort`` says how long a model thinks, ``off`` that it does not; each provider
+    gets it in its own words. ``extra_body`` holds more fields of the request, as its server documents them.
+    ``headers`` go with each request as they stand; for those that hold a key ``headers_env`` names the
+    environment variable. ``structured`` says how lists and scores are asked for: under headers (``fields``),
+    by a JSON schema, or (``auto``) by a schema where the server takes one.
     """
 
     kind: BackendKind = "rehearsal"
     model: str = ""
     api_base: str | None = None
-    api_key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    api_key_env: str | None = Field(default=None, pattern=_VARIABLE)
     temperature: float | None = Field(default=None, ge=0.0, le=2.0)
     max_tokens: int | None = Field(default=None, ge=1)
     max_in_flight: int = Field(default=32, ge=1, le=4096)
@@ -43,6 +62,14 @@ class BackendConfig(ConfigSection):
     tokens_per_minute: float | None = Field(default=None, gt=0.0)
     input_price: float | None = Field(default=None, ge=0.0)
     output_price: float | None = Field(default=None, ge=0.0)
+    top_p: float | None = Field(default=None, gt=0.0, le=1.0)
+    stop: tuple[str, ...] = ()
+    seed: bool = True
+    reasoning_effort: Effort | None = None
+    extra_body: dict[str, JsonValue] = Field(default_factory=dict)
+    headers: dict[str, str] = Field(default_factory=dict)
+    headers_env: dict[str, str] = Field(default_factory=dict)
+    structured: Structured = "fields"
 
     @model_validator(mode="before")
     @classmethod
@@ -52,6 +79,8 @@ class BackendConfig(ConfigSection):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
+        if "" in self.stop:
+            raise ValueError("stop holds an empty text, which would end every reply before its beginning")
         if self.kind == "rehearsal":
             if self.api_base is not None:
                 raise ValueError(
@@ -62,6 +91,8 @@ class BackendConfig(ConfigSection):
                     f"the rehearsal backend has one model, not {self.model!r}; to reach a real model set "
                     'kind to "native" or "litellm"'
                 )
+            if given := [name for name in OF_SERVERS if getattr(self, name)]:
+                raise ValueError(f"the rehearsal backend contacts no server, so {given[0]} needs a model")
         elif not self.model:
             raise ValueError(f"the {self.kind} backend needs a model, such as openai/gpt-4.1-mini")
         elif self.kind != "own" and "/" not in self.model.strip("/"):
@@ -82,6 +113,32 @@ class BackendConfig(ConfigSection):
             raise ValueError("api_base must not hold a user name or password; use api_key_env")
         return value
 
+    @field_validator("headers", "headers_env")
+    @classmethod
+    def _headers_to_send(cls, headers: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        for name, value in headers.items():
+            if not re.fullmatch(r"[\w!#$%&'*+.^`|~-]+", name, re.ASCII) or name.lower() in _OF_THE_CLIENT:
+                raise ValueError(f"{name!r} is no name of a header that can be set")
+            if not (value.isascii() and value.isprintable()):
+                raise ValueError(f"the value of {name} must be printable ASCII, on one line")
+            if info.field_name == "headers_env" and not re.fullmatch(_VARIABLE, value):
+                raise ValueError(f"{name} must name an environment variable, and not hold the value itself")
+            if info.field_name == "headers" and is_secret_header(name, value):
+                raise ValueError(
+                    f"{name} looks like a key, and keys are never written here; name the variable that "
+                    f'holds its whole value: headers_env = {{ "{name}" = "MY_VARIABLE" }}'
+                )
+        return headers
+
+    @field_validator("extra_body")
+    @classmethod
+    def _extras_alone(cls, extra: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        if taken := sorted(extra.keys() & (_NO_EXTRA | cls.model_fields.keys())):
+            raise ValueError(f"{taken[0]} is a setting of the backend, or the client's, and no extra")
+        if secret := secret_in(extra):
+            raise ValueError(f"{secret} looks like a key, and keys are never written here; use api_key_env")
+        return extra
+
     @property
     def model_name(self) -> str:
         """The model string, also for the rehearsal kind."""
@@ -90,7 +147,13 @@ class BackendConfig(ConfigSection):
     @property
     def identity(self) -> str:
         """What tells two backends apart when their answers are kept: kind, model, server and sampling."""
-        return fingerprint([self.kind, self.model_name, self.api_base, self.temperature, self.max_tokens])
+        parts = [self.kind, self.model_name, self.api_base, self.temperature, self.max_tokens]
+        return fingerprint([*parts, self.options] if self.options else parts)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What else is sent and shapes the answers, where it is set; nothing of ``headers_env``."""
+        return self.model_dump(mode="json", include=_OPTIONS, exclude_defaults=True)
 
 
 def is_rehearsal_model(model: str) -> bool:
@@ -114,3 +177,11 @@ class BackendFields(TypedDict, total=False):
     tokens_per_minute: float | None
     input_price: float | None
     output_price: float | None
+    top_p: float | None
+    stop: tuple[str, ...]
+    seed: bool
+    reasoning_effort: Effort | None
+    extra_body: dict[str, JsonValue]
+    headers: dict[str, str]
+    headers_env: dict[str, str]
+    structured: Structured

@@ -6,6 +6,8 @@ from difflib import get_close_matches
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from character.config.secrets import LOOKS_LIKE_A_KEY
+
 
 class ConfigSection(BaseModel):
     """Base of all sections: frozen, and an unknown key is an error."""
@@ -21,7 +23,8 @@ def describe_validation(error: ValidationError) -> str:
     what = first["msg"].removeprefix("Value error, ")
     value = first["input"]
     plain = isinstance(value, str | int | float | bool) and first["type"] != "missing"
-    hint = f" (found {value!r})" if plain and "@" not in str(value) else ""  # a URL may hold a password
+    secret = "@" in str(value) or LOOKS_LIKE_A_KEY.search(str(value))  # a URL may hold a password
+    hint = f" (found {value!r})" if plain and not secret else ""
     if first["type"] == "extra_forbidden":
         near = get_close_matches(str(first["loc"][-1]), _field_names(), n=1)
         what, hint = "this field is not known", f"; did you mean {near[0]}?" if near else ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, dataclass_transform
 
 from pydantic import Field, ValidationError, model_validator
 
-from character.config.backend import BackendConfig, is_rehearsal_model
+from character.config.backend import OF_SERVERS, BackendConfig, is_rehearsal_model
 from character.config.section import ConfigSection, describe_validation
 from character.config.sections import AuditConfig, EffectConfig, OptimizeConfig, TrainConfig
 from character.config.steps import (
@@ -146,7 +146,8 @@ def _plain(backend: Any) -> dict[str, Any]:
 
 def _inherit(default: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     # A backend of another kind is another server: it takes over limits, not where to connect or the key.
-    connection = {"kind", "model", "api_base", "api_key_env", "input_price", "output_price"}
+    connection = {"kind", "model", "api_base", "api_key_env", "input_price", "output_price", "structured"}
+    connection.update(OF_SERVERS)
     other = own.get("kind", default.get("kind")) != default.get("kind")
     base = {key: value for key, value in default.items() if not (other and key in connection)}
     return {**base, **own}

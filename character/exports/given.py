@@ -11,7 +11,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from pydantic import ValidationError
 
-from character.config import PAIR_DESIGNS, PairsConfig, is_rehearsal_model
+from character.config import PAIR_DESIGNS, Config, PairsConfig, is_rehearsal_model
+from character.config.backend import ADDED_OPTIONS
 from character.constitution import Constitution, Trait
 from character.errors import ConfigError, InputError, UnknownNameError
 from character.exports.facts import read_summary
@@ -52,7 +53,7 @@ def run_data(store: RunStore) -> ExportData:
     manifest = {
         "models": summary.models,
         "seed": summary.seed,
-        "config_fingerprint": fingerprint(stored_config(store).model_dump(mode="json", exclude=_LATER)),
+        "config_fingerprint": _fingerprint_of(stored_config(store)),
         "run_fingerprint": fingerprint(json.loads(store.meta("identity") or "{}")),
         "created_at": store.meta("created_at") or "",
         "rehearsal": summary.rehearsal,
@@ -67,6 +68,15 @@ def run_data(store: RunStore) -> ExportData:
         vetoes=read_vetoes(store.folder),
         manifest=manifest,
     )
+
+
+def _fingerprint_of(config: Config) -> str:
+    """Return the identity of a configuration, without the options that it leaves as they are by default."""
+    settings = config.model_dump(mode="json", exclude=_LATER)
+    for name, backend in config.backends.items():
+        for unset in ADDED_OPTIONS - backend.model_dump(exclude_defaults=True).keys():
+            del settings["backends"][name][unset]
+    return fingerprint(settings)
 
 
 def rebuilt_pairs(store: RunStore, given: Mapping[str, Any], *, always: bool = False) -> PairsConfig | None:

@@ -44,7 +44,8 @@ def run_identity(constitution: str, config: Config, messages: str | None) -> dic
     for name in _AFTERWARDS.difference(config.responses.backends, config.ranking.backends):
         settings["backends"].pop(name, None)
     for name, backend in settings["backends"].items():
-        settings["backends"][name] = {part: backend[part] for part in _IDENTITY_OF_BACKEND}
+        parts = {part: backend[part] for part in _IDENTITY_OF_BACKEND}
+        settings["backends"][name] = parts | config.backends[name].options
     settings["ranking"]["ranker"] = ranker_fingerprint(config.ranking)  # what it says, not where it lies
     prompts = prompts_of("messages", "responses", "ranking")
     return flat({"constitution": constitution, "given messages": messages, "prompts": prompts, **settings})

@@ -151,7 +151,7 @@ class Session:
 
         caps = self.config.budget
         is_capped = any(cap is not None for cap in (caps.max_calls, caps.max_tokens, caps.max_cost))
-        return Router(self.store, Budget(caps, self.store.spent()) if is_capped else None)
+        return Router(self.store, Budget(caps, self.store.spent()) if is_capped else None, self._tell)
 
     def lms(self, more: Mapping[str, BackendConfig] | None = None) -> dict[str, Any]:
         """Return one model per configured backend and name of ``more``, journaled here and under the caps.
@@ -167,6 +167,7 @@ class Session:
                 lms[name] = router(own_lm(backend), name)
             else:
                 lms[name] = build_lm(backend, journal=self.store, budget=router.budget, name=name)
+                lms[name].engine.backend.tell = self._tell
                 self._built.append(lms[name])
         return lms
 
@@ -194,6 +195,11 @@ class Session:
             for lm in self._built:
                 await close_async_engine(lm)
             await self.router.aclose()
+
+    def _tell(self, note: str) -> None:
+        """Say what was found out about a backend, in the log and on the screen."""
+        self.log.write("backend", note=note)
+        logging.getLogger("character.backends").warning("%s", redact(note))
 
     def write(self, name: str, text: str) -> Path:
         """Write a file of the folder, whole or not at all; raises StoreError where the disk refuses."""

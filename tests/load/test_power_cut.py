@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from character import RunStore
+from character.backends.backend import journal_entry
 from character.backends.observe import Observation
-from character.backends.seam import journal_entry
 
 
 def entry(number: int) -> dict[str, object]:

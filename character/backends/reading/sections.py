@@ -16,13 +16,15 @@ _INLINE = re.compile(rf"{_OPEN}\s*##\s*(\w+)\s*##\s*{_CLOSE}[:：]?\s?")
 _LAST = re.compile(rf"\s*{_DECOR}{_OPEN}\s*#*\s*completed\s*#*\s*{_CLOSE}[*_`:：]*\s*$", re.IGNORECASE)
 _FENCE = re.compile(r"^```[A-Za-z]*[ \t]*\n(.*?)\n```[ \t]*$", re.DOTALL | re.MULTILINE)
 COMPLETED = "completed"
+HEADERS, ONE_OBJECT = "headers", "one JSON object"
+"""The forms that replies are asked for in."""
 
 
 class Sections(NamedTuple):
     """The fields of a reply: their texts (of JSON their values), in which form, and whether it was closed."""
 
     fields: Mapping[str, Any]
-    form: str = ""
+    form: str = HEADERS
     closed: bool = False
 
 
@@ -34,7 +36,7 @@ def find_fields(text: str, wanted: Sequence[str], needed: Set[str], shown: Colle
     """Return the fields of a reply in the first form in which all that are ``needed`` are there.
 
     ``wanted`` are all output fields, ``shown`` the names of the input fields, which a model may go on with.
-    ``form`` is empty for the one that was asked for. Where no form has them all, what the first one has is
+    ``form`` is the one in which they were found. Where no form has them all, what the first one has is
     returned. Raises TwiceError for a field that occurs twice otherwise.
     """
     asked = _under_headers(text, wanted, shown, _STRICT)
@@ -70,7 +72,7 @@ def _under_headers(
         begun = lines[place][match.end() if match else 0 :]
         begun = "" if begun.strip() in (":", "：") else begun
         _put(found, by_name[names[place]], "\n".join([begun, *lines[place + 1 : next_place]]))
-    return Sections(found, "", bool(ends) or _without_last(text) != text)
+    return Sections(found, HEADERS, bool(ends) or _without_last(text) != text)
 
 
 def _without_last(text: str) -> str:
@@ -96,7 +98,7 @@ def _inline_headers(text: str, wanted: Sequence[str], _shown: Collection[str]) -
     if found is None:
         return None
     closed = found.pop(COMPLETED, None) is not None
-    return Sections(found, "", closed)
+    return Sections(found, HEADERS, closed)
 
 
 def _between(places: list[re.Match[str]], text: str) -> dict[str, str] | None:
@@ -115,7 +117,7 @@ def _json_object(text: str, wanted: Sequence[str], _shown: Collection[str]) -> S
     objects = [each for part in (fences or [text]) for each in _objects(part) if set(wanted) & each.keys()]
     if len(objects) != 1:
         return None
-    return Sections({name: objects[0][name] for name in wanted if name in objects[0]}, "", True)
+    return Sections({name: objects[0][name] for name in wanted if name in objects[0]}, HEADERS, True)
 
 
 def _objects(text: str) -> Iterator[dict[str, Any]]:
@@ -138,7 +140,7 @@ def _tags(text: str, wanted: Sequence[str], _shown: Collection[str]) -> Sections
         parts = re.findall(rf"<{name}>(.*?)</{name}>", text, re.DOTALL | re.IGNORECASE)
         if len(parts) == 1:
             found[name] = parts[0].strip()
-    return Sections(found, "", True) if found else None
+    return Sections(found, HEADERS, True) if found else None
 
 
 def _labels(text: str, wanted: Sequence[str], _shown: Collection[str]) -> Sections | None:
@@ -154,7 +156,7 @@ def _labels(text: str, wanted: Sequence[str], _shown: Collection[str]) -> Sectio
 _FORMS = {
     "other headers": _loose_headers,
     "headers within lines": _inline_headers,
-    "one JSON object": _json_object,
+    ONE_OBJECT: _json_object,
     "XML tags": _tags,
     "labels": _labels,
 }

@@ -1,0 +1,36 @@
+"""In which form a backend is asked for lists and scores, and how that is found out where it is left open."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from character.config import BackendConfig
+
+
+class Form:
+    """Whether a backend is asked by a JSON schema; ``auto`` is settled by the first reply, or refusal.
+
+    What was found out is kept as a fact of the run's store, so that the next sitting does not ask again.
+    """
+
+    def __init__(self, config: BackendConfig, journal: Any, name: str) -> None:
+        self._of, self._key, self._store = config, f"structured/{name}", journal
+        self._is_open = config.structured == "auto" and config.kind != "rehearsal"
+        self.by_schema = self._is_open or config.structured == "json_schema"
+        kept = getattr(journal, "meta", lambda _key: None)(self._key) if self._is_open else None
+        found = json.loads(kept or "{}")
+        if found.get("backend") == config.identity:
+            self._is_open, self.by_schema = False, bool(found["by_schema"])
+
+    def settle(self, by_schema: bool, why: str, tell: Callable[[str], None]) -> None:
+        """Keep to a form from now on, where none is settled yet, and tell why."""
+        if not self._is_open:
+            return
+        self._is_open, self.by_schema = False, by_schema
+        if hasattr(self._store, "set_meta"):
+            found = {"backend": self._of.identity, "by_schema": by_schema}
+            self._store.set_meta(self._key, json.dumps(found))
+        form = "by a JSON schema" if by_schema else "under headers"
+        tell(f"{self._of.model_name} is asked for lists and scores {form}: {why}.")
