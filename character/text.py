@@ -122,6 +122,16 @@ def copied_from(text: str, sources: Iterable[str]) -> str:
     return ""
 
 
+def running_text(text: str) -> str:
+    """Return a text's words, numbers and Han characters alone, case-folded, each between single spaces."""
+    return f" {' '.join(word.casefold() for word in _WORD.findall(text))} "
+
+
+def is_beyond_quotation(running: str) -> bool:
+    """Whether a running text is longer than what is quoted."""
+    return running.count(" ") > (QUOTED_HAN if _HAN.search(running) else QUOTED_WORDS)
+
+
 @lru_cache(maxsize=512)
 def _runs(text: str, size: int) -> frozenset[tuple[str, ...]]:
     words = [word.casefold() for word in _WORD.findall(text)]

@@ -7,7 +7,7 @@ import tomllib
 from importlib.resources import files
 
 from character.constitution import Trait
-from character.text import copied_from
+from character.text import copied_from, is_refusal
 
 _PATTERNS = {
     name: re.compile(pattern, re.IGNORECASE | re.DOTALL)
@@ -19,14 +19,15 @@ def unfit(text: str, trait: Trait) -> tuple[str, str]:
     """Return why a text is no message of a user, as a countable word, and what was found; else two times "".
 
     ``stage_direction``: all of it stands in brackets. ``narration``: it tells of the user, and nobody speaks
-    or asks in it. ``assistant_reply``: it begins and ends as an assistant does. ``copies_trait``: it has a
-    stretch of the trait's own text, longer than a quotation.
+    or asks in it. ``assistant_reply``: it begins and ends as an assistant does, declines, or comforts.
+    ``copies_trait``: it has a stretch of the trait's own text, longer than a quotation.
     """
     if _PATTERNS["stage_direction"].match(text):
         return "stage_direction", text[:80]
     if _PATTERNS["narration"].match(text) and not _PATTERNS["narration_speaks"].search(text):
         return "narration", text[:80]
-    if _PATTERNS["assistant_begins"].match(text) and _PATTERNS["assistant_ends"].search(text):
+    begins_and_ends = _PATTERNS["assistant_begins"].match(text) and _PATTERNS["assistant_ends"].search(text)
+    if begins_and_ends or _PATTERNS["assistant_alone"].match(text) or is_refusal(text):
         return "assistant_reply", text[:80]
     copied = copied_from(text, trait.texts())
     return ("copies_trait", copied) if copied else ("", "")

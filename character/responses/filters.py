@@ -18,14 +18,17 @@ from character.text import (
     NEAR_DUPLICATE_JACCARD,
     copied_from,
     count_tokens,
+    is_beyond_quotation,
     is_refusal,
     jaccard,
+    running_text,
     shingles,
 )
 
 NEAR_IDENTICAL_JACCARD = 0.9
 """Jaccard similarity of character 3-grams from which a candidate repeats another one of its message."""
 _SIMILAR_LENGTH = 0.75  # texts that differ more in length are not compared
+_LONG_MESSAGE = 400  # characters; a longer message may hold a text to be worked on
 
 
 def unusable(
@@ -43,10 +46,10 @@ def unusable(
     ``max_tokens``); ``wrong_language`` (hardly a letter of the message's language, where the message asks
     for no other); ``model_leak`` (claims to be a model that is sold under another name than
     ``assistant_name``, or to be trained by its maker); ``meta`` (talks of its instructions or its assigned
-    character); ``names_trait`` (calls itself by the trait's name, which only messages of the kind
+    character, or tells what the assistant does); ``names_trait`` (calls itself by the trait's name, which only messages of the kind
     ``self_reflection`` invite); ``copies_trait`` (has a stretch of the trait's own text, longer than a
-    quotation); ``copies_message`` (says the message over again); ``identical`` and ``near_identical`` to one
-    of the texts ``kept``. ``detail`` quotes what was found.
+    quotation); ``copies_message`` (says the message over again, opens with all of it, or is a part of it);
+    ``identical`` and ``near_identical`` to one of the texts ``kept``. ``detail`` quotes what was found.
     """
     if not text.strip():
         return "empty", "a reply without text"
@@ -74,9 +77,18 @@ def copied(text: str, message: Message, trait: Trait, others: Sequence[str] = ()
 
 
 def _is_echo(text: str, asked: str) -> bool:
-    """Whether a reply is the message over again, with little besides."""
+    """Whether a reply is the message over again, or opens with the whole of it, or is but a part of it.
+
+    A part of a long message is no echo: it may be what the message asks to have worked on.
+    """
     near = _SIMILAR_LENGTH * len(text) <= len(asked)
-    return near and jaccard(_shingles(text), _shingles(asked)) >= NEAR_DUPLICATE_JACCARD
+    if near and jaccard(_shingles(text), _shingles(asked)) >= NEAR_DUPLICATE_JACCARD:
+        return True
+    reply, message = running_text(text), running_text(asked)
+    part, whole = sorted((reply, message), key=len)
+    if not is_beyond_quotation(part) or part not in whole:
+        return False
+    return reply.startswith(message) or (part == reply and len(asked) <= _LONG_MESSAGE)
 
 
 def is_wrong_language(text: str, message: Message) -> bool:

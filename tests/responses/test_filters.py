@@ -339,3 +339,52 @@ def test_a_limit_on_length_is_kept(patience: Trait) -> None:
     assert short.items
     assert max(len(text) for text in short.texts) <= 240 < longest
     assert "too_long" in {drop.reason for drop in short.drops}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'The assistant says, "Start with one ball."',
+        "The assistant smiled warmly and threw a ball.",
+        "助手耐心地解释了怎么换气。",
+    ],
+)
+def test_a_reply_that_tells_of_the_assistant_is_no_reply(text: str) -> None:
+    assert is_meta(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The assistant manager can sign for it.",
+        "The model railway runs on twelve volts.",
+        "助手席的门打不开。",
+    ],
+)
+def test_a_reply_about_some_assistant_is_one(text: str) -> None:
+    assert not is_meta(text)
+
+
+LONG = Message.of("I learned to juggle in the kitchen, and I dropped all the eggs we had.", trait="patience")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"{LONG.text} Then begin with one ball and a soft floor under it.", "copies_message"),
+        ("I learned to juggle in the kitchen, and I dropped all the eggs.", "copies_message"),
+        ("You dropped all the eggs we had? Then begin with scarves.", ""),
+        ("I learned to juggle in the kitchen too, with tangerines.", ""),
+        ("We had eggs.", ""),
+    ],
+)
+def test_a_reply_that_is_or_opens_with_the_message_is_a_copy(text: str, expected: str) -> None:
+    assert reason(text, LONG) == expected
+
+
+def test_a_part_of_a_long_text_may_be_what_was_asked_for() -> None:
+    text = " ".join(
+        f"Sentence number {number} tells how a ball is thrown and caught." for number in range(12)
+    )
+    asked = Message.of(f"Give me the first two sentences of this: {text}", trait="patience")
+    assert reason(". ".join(text.split(". ")[:2]) + ".", asked) == ""
