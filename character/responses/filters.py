@@ -46,10 +46,11 @@ def unusable(
     ``max_tokens``); ``wrong_language`` (hardly a letter of the message's language, where the message asks
     for no other); ``model_leak`` (claims to be a model that is sold under another name than
     ``assistant_name``, or to be trained by its maker); ``meta`` (talks of its instructions or its assigned
-    character, or tells what the assistant does); ``names_trait`` (calls itself by the trait's name, which only messages of the kind
-    ``self_reflection`` invite); ``copies_trait`` (has a stretch of the trait's own text, longer than a
-    quotation); ``copies_message`` (says the message over again, opens with all of it, or is a part of it);
-    ``identical`` and ``near_identical`` to one of the texts ``kept``. ``detail`` quotes what was found.
+    character, or tells what the assistant does); ``names_trait`` (calls itself by the trait's name, which
+    only messages of the kind ``self_reflection`` invite); ``copies_trait`` (has a stretch of the trait's own
+    text, longer than a quotation); ``copies_message`` (says the message over again, opens with all of it, or
+    is a part of it); ``identical`` and ``near_identical`` to one of the texts ``kept``. ``detail`` quotes
+    what was found.
     """
     if not text.strip():
         return "empty", "a reply without text"

@@ -156,3 +156,24 @@ def test_messages_lose_numbers_only_where_all_are_numbered() -> None:
     chess = ["1. e4 e5 2. Nf3, and already I am lost.", "Where is it?"]
     assert clean_messages(chess) == (chess, [])
     assert clean_messages(['"Where is it?"', "User: Why?"]) == (["Where is it?", "Why?"], ["quotes", "label"])
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        '["Where is the key?"]\n[[ ## completed ## ]]',
+        '```\n["Where is the key?"]\n[[ ## completed ## ]]\n```',
+        '```json\n["Where is the key?"]\n```\n\n[[ ## completed ## ]]',
+        '["Where is the key?"] [[ ## completed ## ]]',
+    ],
+)
+def test_the_only_field_may_lack_its_header_and_have_the_closing_one(reply: str) -> None:
+    assert CharacterAdapter().parse(GenerateMessages, reply) == {"messages": ["Where is the key?"]}
+
+
+def test_a_reply_that_is_a_code_block_keeps_its_fence() -> None:
+    code = "```python\nprint(1)\n```"
+    assert CharacterAdapter().parse(RespondInCharacter, code) == {"response": code}
+    assert CharacterAdapter().parse(RespondInCharacter, f"{code}\n[[ ## completed ## ]]") == {
+        "response": code
+    }

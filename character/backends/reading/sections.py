@@ -46,10 +46,12 @@ def find_fields(text: str, wanted: Sequence[str], needed: Set[str], shown: Colle
         found = look(text, wanted, shown)
         if found is not None and needed <= found.fields.keys():
             return found._replace(form=form)
-    if len(needed) == 1 and not asked.fields and not _INLINE.search(text) and text.strip():
+    whole = _without_end(text)
+    if len(needed) == 1 and not asked.fields and not _INLINE.search(whole) and whole.strip():
         name = next(iter(needed))  # alone, it may stand over the text as a heading
         heading = rf"\A\s*{_DECOR}{name}[*_`]*[:：]?[*_` \t]*\n"
-        return Sections({name: re.sub(heading, "", text, count=1, flags=re.IGNORECASE).strip()}, "no header")
+        said = re.sub(heading, "", whole, count=1, flags=re.IGNORECASE).strip()
+        return Sections({name: said}, "no header", whole != text)
     return asked
 
 
@@ -78,6 +80,13 @@ def _under_headers(
 def _without_last(text: str) -> str:
     """Return a text without a closing header at its end; the pattern is slow, and hardly ever needed."""
     return _LAST.sub("", text) if COMPLETED in text.lower() else text
+
+
+def _without_end(text: str) -> str:
+    """Return a text without a closing header at its end, nor the fence around both, where one is."""
+    fence = _FENCE.fullmatch(text.strip())
+    inside = fence[1] if fence else ""
+    return _without_last(inside) if _without_last(inside) != inside else _without_last(text)
 
 
 def _put(found: dict[str, str], name: str, text: str) -> None:
