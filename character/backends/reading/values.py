@@ -59,7 +59,9 @@ def read_loosely(text: str, annotation: Any) -> Any:
         raise ValueError(text)
     inner = get_args(annotation)[0]
     if inner in (int, float):
-        return [_number(_sole(item)) for item in _listed(_signs(text))]
+        items = _listed(_signs(text))
+        whole = items[0] if len(items) == 1 and isinstance(items[0], list) else items  # a list in a list
+        return [_number(_sole(item)) for item in whole]
     if inner is bool:
         return [item if isinstance(item, bool) else _truth(str(item)) for item in _listed(text)]
     if get_origin(inner) is Literal:
