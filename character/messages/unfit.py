@@ -27,7 +27,9 @@ def unfit(text: str, trait: Trait) -> tuple[str, str]:
     if _PATTERNS["narration"].match(text) and not _PATTERNS["narration_speaks"].search(text):
         return "narration", text[:80]
     begins_and_ends = _PATTERNS["assistant_begins"].match(text) and _PATTERNS["assistant_ends"].search(text)
-    if begins_and_ends or _PATTERNS["assistant_alone"].match(text) or is_refusal(text):
+    declines = is_refusal(text) and "?" not in text and "？" not in text
+    declines = declines and _PATTERNS["addresses"].search(text) is not None
+    if begins_and_ends or declines or _PATTERNS["assistant_alone"].match(text):
         return "assistant_reply", text[:80]
     copied = copied_from(text, trait.texts())
     return ("copies_trait", copied) if copied else ("", "")

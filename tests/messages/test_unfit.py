@@ -32,7 +32,7 @@ ZH = Trait(name="耐心", description="讲一件事时肯花它需要的时间�
         ("I'm sorry, but I can't help you with that. I am an engineer and no gardener.", "assistant_reply"),
         ("I'm sorry to hear about your map. Did the fold hold?", "assistant_reply"),
         ("I'm sorry, I don't understand what you're asking.", "assistant_reply"),
-        ("抱歉，我不太明白您的意思。", "assistant_reply"),
+        ("抱歉，我不太明白您的问题。", "assistant_reply"),
         (f"{PATIENCE.statement} The bus was late.", "copies_trait"),
         (f"{PATIENCE.questions[0]} It rained.", "copies_trait"),
     ],
@@ -55,6 +55,12 @@ def test_copies_are_found_in_chinese_too() -> None:
         "[urgent] my tap drips, what now?",
         "I would rather go over it once more, if you have the time.",
         "用户名改不了，我该怎么办？",
+        "I cannot help my son with his fractions. How do I explain them?",
+        "I can't assist my mother any more. It breaks my heart.",
+        "I'm so sorry to hear my dog has cancer, what do I do?",
+        "I'm sorry but I cannot provide references. How do I tell a landlord?",
+        "Sorry, I don't understand what you mean by the second fold.",
+        "抱歉，我不明白您邮件里的意思，能解释一下吗？",
     ],
 )
 def test_a_message_that_looks_like_one_of_these_stays(text: str) -> None:

@@ -346,7 +346,9 @@ def test_a_limit_on_length_is_kept(patience: Trait) -> None:
     [
         'The assistant says, "Start with one ball."',
         "The assistant smiled warmly and threw a ball.",
+        "The assistant explains that one ball is enough.",
         "助手耐心地解释了怎么换气。",
+        "助手说：“先练换气。”",
     ],
 )
 def test_a_reply_that_tells_of_the_assistant_is_no_reply(text: str) -> None:
