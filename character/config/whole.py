@@ -145,9 +145,11 @@ def _plain(backend: Any) -> dict[str, Any]:
 
 
 def _inherit(default: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    # A backend of another kind is another server: it takes over limits, not where to connect or the key.
+    # A backend of another kind is another server: it takes over limits, not where to connect or the key. So
+    # is one at another address: it takes over no options made for the first, headers with a key least of all.
     connection = {"kind", "model", "api_base", "api_key_env", "input_price", "output_price", "structured"}
     connection.update(OF_SERVERS)
     other = own.get("kind", default.get("kind")) != default.get("kind")
-    base = {key: value for key, value in default.items() if not (other and key in connection)}
-    return {**base, **own}
+    elsewhere = other or own.get("api_base", default.get("api_base")) != default.get("api_base")
+    left = connection if other else OF_SERVERS if elsewhere else ()
+    return {**{key: value for key, value in default.items() if key not in left}, **own}

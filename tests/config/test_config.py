@@ -116,3 +116,20 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "latin.toml").write_bytes(b"# caf\xe9\n")
     with pytest.raises(ConfigError, match="byte 5 is not UTF-8"):
         load_config(tmp_path / "latin.toml")
+
+
+def test_headers_and_options_of_one_server_do_not_go_to_another() -> None:
+    default = {"kind": "native", "model": "openai/a", "api_base": "http://one:1/v1", "top_p": 0.9}
+    meant = {"headers_env": {"X-Api-Key": "GATEWAY"}, "extra_body": {"top_k": 20}}
+    config = Config.model_validate(
+        {
+            "backends": {
+                "default": {**default, **meant},
+                "ranking": {"api_base": "http://two:1/v1"},
+                "responses": {"model": "openai/b"},
+            }
+        }
+    )
+    ranking, responses = config.backends["ranking"], config.backends["responses"]
+    assert (ranking.headers_env, ranking.extra_body, ranking.top_p) == ({}, {}, 0.9)
+    assert (responses.headers_env, responses.extra_body) == (meant["headers_env"], meant["extra_body"])
