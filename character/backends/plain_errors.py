@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from importlib.resources import files
 from typing import NamedTuple
 
-from character.backends.server_words import plain_text
+from character.backends.secrets import on_one_line
 from character.errors import BackendUnavailableError, ConfigError
 
 _ERRORS = tomllib.loads(files(__package__).joinpath("plain_errors.toml").read_text("utf-8"))["errors"]
@@ -53,7 +53,7 @@ def no_such_model(model: str, detail: str, models: Sequence[str] = ()) -> Config
     ``models`` are those that the server lists; without any, or with this one, it may be the address.
     """
     prefix, _, asked = model.partition("/")
-    names = {plain_text(name)[:80] for name in models}
+    names = {on_one_line(name)[:80] for name in models}
     if not names or asked in names:
         return ConfigError(
             f"the server does not know the address or the model (model {model}): {detail}",

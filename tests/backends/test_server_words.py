@@ -14,7 +14,8 @@ from fake_server import FakeServer, Reply, backend_at
 
 from character import Config, Constitution, build_lm, run
 from character.backends import ping
-from character.backends.server_words import meaning_of, plain_text, understood
+from character.backends.secrets import on_one_line
+from character.backends.server_words import meaning_of, understood
 from character.errors import BackendUnavailableError, ConfigError
 
 FLAT = {"object": "error", "type": "BadRequestError", "param": None, "code": 400}
@@ -81,7 +82,7 @@ def test_a_page_of_a_gateway_is_shown_without_its_markup(server: FakeServer, bod
 
 
 def test_words_are_shown_short_on_one_line_and_without_secrets() -> None:
-    text = plain_text("No\x00 such\x1b[31m\n key sk-abcdefgh12345678 " + "and so on " * 90)
+    text = on_one_line("No\x00 such\x1b[31m\n key sk-abcdefgh12345678 " + "and so on " * 90)
     assert text.startswith("No such [31m key [hidden] and so on")
     assert (len(text), text[-1]) == (500, "…")
 
