@@ -256,8 +256,8 @@ def listed_models(engine: Any, model: str, wait_s: float = 5.0) -> list[str]:
                 if len(body) > _MOST_BODY or monotonic() > until:
                     return []
         return [each.id for each in provider._models_from_body(body.decode("utf-8", "replace"))]
-    except Exception:  # noqa: BLE001 - whatever goes wrong here: there is an error to be told already
-        return []
+    except (lm15.LM15Error, OSError, ValueError, LookupError, TypeError, AttributeError):
+        return []  # there is an error to be told already
 
 
 def is_preparation(function: object) -> bool:

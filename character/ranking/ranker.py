@@ -259,7 +259,9 @@ class _Bench:
         if not fault:
             scores, fault, detail = _read(self.strategy, reply.outputs, shown, self.number)
         elif fault == "unreadable" and reply.kept.get("suitable") is False:
+            self.faults.append((number, fault, detail))
             fault = ""  # the scores do not matter then, as the prompt says
+            reply.became()
         if fault:
             self.pending[number] = reply.refused(Fault(fault, detail))
             self.faults.append((number, fault, detail))

@@ -37,6 +37,7 @@ class RunStore:
 
     As a journal it answers ``get`` for calls that finished before and keeps new ones; ``put`` returns when
     the entry is durable. ``reuse`` are stores of other runs whose finished calls count as finished here too.
+    ``keeps_prompts`` says whether calls have their prompts and faults: not in folders of earlier versions.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -107,12 +108,16 @@ class RunStore:
 
     def put(self, key: str, entry: dict[str, Any]) -> None:
         """Keep a finished call; returns once it is on disk."""
-        self._write(self._written.of(key, entry)).result()
-        self.kept += usage_of(entry)
+        self._write(rows := self._written.of(key, entry)).result()
+        self._count(rows, entry)
 
     async def aput(self, key: str, entry: dict[str, Any]) -> None:
         """Keep a finished call without blocking the event loop; returns once it is on disk."""
-        await asyncio.wrap_future(self._write(self._written.of(key, entry)))
+        await asyncio.wrap_future(self._write(rows := self._written.of(key, entry)))
+        self._count(rows, entry)
+
+    def _count(self, rows: Rows, entry: Mapping[str, Any]) -> None:
+        self._written.are_durable(rows)
         self.kept += usage_of(entry)
 
     def note(self, key: str, facts: Mapping[str, str], parts: Mapping[str, str]) -> None:
@@ -132,7 +137,10 @@ class RunStore:
     def calls(
         self, *, stage: str = "", id_: str = "", text: str = "", failed: bool = False
     ) -> Iterator[StoredCall]:
-        """Yield the calls that were made, answered or not, as ``read_calls`` does."""
+        """Yield the calls that were made, answered or not, in the order of time: those of a ``stage``, whose
+        id begins with ``id_``, with a ``text`` in what was sent or came, that ``failed``: were not answered,
+        or could not be used.
+        """
         return read_calls(self._stream, self.keeps_prompts, stage=stage, id_=id_, text=text, failed=failed)
 
     # -- records ----------------------------------------------------------------------------------------
