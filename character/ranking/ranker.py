@@ -329,11 +329,9 @@ class _Bench:
         )
 
     def _drops(self) -> Iterator[Drop]:
+        facts: dict[str, Any] = {"stage": "ranking", "message_id": self.message.id}
         for number, fault, detail in self.faults:
-            message, recovered = self.message.id, number in self.done
-            yield Drop(stage="ranking", reason=fault, detail=detail, message_id=message, recovered=recovered)
+            yield Drop(reason=fault, detail=detail, recovered=number in self.done, **facts)
         for done in self.done.values():
             if done is None and not self.is_unsuitable():
-                yield Drop(
-                    stage="ranking", reason="called_unsuitable", message_id=self.message.id, recovered=True
-                )
+                yield Drop(reason="called_unsuitable", recovered=True, **facts)

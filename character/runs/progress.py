@@ -43,8 +43,8 @@ def usage_texts(usage: Usage) -> tuple[str, str, str]:
 class RunState:
     """What a run has done so far, for whoever shows it; counts are over all its sittings.
 
-    ``finished`` messages have a rollout that did not fail; of ``unsuitable`` ones every pass of the ranking
-    says that no reply can show the trait. ``note`` says so while they are more than a third, else it is "".
+    A failed message is not ``finished``. ``unsuitable`` counts those of which every pass of the ranking says
+    that no reply can show the trait; ``note`` tells of them while they are more than a third, else it is "".
     """
 
     messages_wanted: int = 0

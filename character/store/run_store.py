@@ -158,7 +158,9 @@ class RunStore:
         number = 0
         rows: Rows = []
         for number, message in enumerate(messages, 1):
-            rows += _message_rows(message, trait, first_ordinal + number - 1)
+            row = {"id": message.id, "ordinal": first_ordinal + number - 1, "trait": trait}
+            payload = {"id": message.id, "payload": message.model_dump_json(by_alias=True)}
+            rows += [("message", row), ("message_payload", payload)]
             if len(rows) >= 2 * _CHUNK:
                 self._write(rows).result()
                 rows = []
@@ -359,12 +361,6 @@ class RunStore:
 
     def _check_schema(self) -> None:
         check_layout(self._place.name, self.meta("schema_version"), t.SCHEMA_VERSION, do="read it")
-
-
-def _message_rows(message: Message, trait: str, ordinal: int) -> Rows:
-    row = {"id": message.id, "ordinal": ordinal, "trait": trait}
-    payload = {"id": message.id, "payload": message.model_dump_json(by_alias=True)}
-    return [("message", row), ("message_payload", payload)]
 
 
 def _drop_rows(message_id: str, trait: str, drops: Iterable[Drop]) -> Rows:
