@@ -118,9 +118,14 @@ class Backend:
         """Tell once of each setting that the client changed or left out, as its provider has none such."""
         for each in response.adaptations:
             name = each.field.removeprefix("config.")
-            if each.action not in ("satisfied", "defaulted") and name not in ("seed", *self.adapted):
-                self.adapted.add(name)
-                self.tell(f"{name} is {each.action} for {self.config.model_name}: {each.reason}.")
+            if each.action not in ("satisfied", "defaulted") and name != "seed":
+                self.learn_left_out(name, each.reason, each.action)
+
+    def learn_left_out(self, name: str, why: str, action: str = "left out") -> None:
+        """Tell once that a setting is left out, or changed, and why."""
+        if name not in self.adapted:
+            self.adapted.add(name)
+            self.tell(f"{name} is {action} for {self.config.model_name}: {why}.")
 
     def replay(self, key: str) -> lm15.Response | None:
         """Return the reply of a call that finished before, and report it; None where it has not."""

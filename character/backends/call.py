@@ -64,7 +64,8 @@ class Reply:
 
     ``habits`` are the forms other than the one asked for in which it was read, and what it was asked without.
     ``kept`` are those fields of an unusable reply that stand, ``found`` those that do not; ``as_json`` says
-    that one object was asked for.
+    that one object was asked for. ``note`` keeps (fault, detail, habits) beside the call in the journal, the
+    latest alone; None where no call was seen.
     """
 
     outputs: dict[str, Any] = field(default_factory=dict)
@@ -79,8 +80,8 @@ class Reply:
     as_json: bool = False
     note: Callable[..., None] | None = field(default=None, repr=False, compare=False)
 
-    def lost(self, fault: str, detail: str) -> None:
-        """Keep beside the call that what it gave cannot be used, and why."""
+    def became(self, fault: str = "", detail: str = "") -> None:
+        """Keep beside the call that what it gave is used, or cannot be, and why."""
         if self.note:
             self.note(fault, detail, self.habits)
 
@@ -88,7 +89,7 @@ class Reply:
         """Return the reply as unusable for a fault; of its outputs those stand that a step can do without."""
         if self.fault:
             return self
-        self.lost(fault.word, fault.detail)
+        self.became(fault.word, fault.detail)
         kept = {name: value for name, value in self.outputs.items() if name in MAY_LACK}
         found = {name: value for name, value in self.outputs.items() if name not in MAY_LACK}
         return replace(self, fault=fault.word, detail=fault.detail, kept=kept, found=found)
@@ -260,8 +261,12 @@ class Call:
 
 def _takes_schema(lm: LanguageModel) -> bool:
     """Whether lists and scores are asked of a model by a JSON schema; a user's own adapter goes first."""
-    seam = _seam_of(lm)
-    return seam is not None and seam.backend.form.by_schema and dspy.settings.adapter in (None, _ADAPTER)
+    seam, adapter = _seam_of(lm), dspy.settings.adapter
+    if seam is None or not seam.backend.form.by_schema or adapter in (None, _ADAPTER):
+        return seam is not None and seam.backend.form.by_schema
+    why = f"the adapter {type(adapter).__name__}, which is your own, says how to ask"
+    seam.backend.learn_left_out("structured", why)
+    return False
 
 
 def _settle_form(backend: Backend, scope: Scope, fault: Fault) -> None:

@@ -114,23 +114,23 @@ class MessageGenerator(RecipeModule):
 
     def _check_steps(self, collected: Collected, fresh: list[Message], seed: int) -> Steps[None]:
         """Have the model check new messages; a check that cannot be used is asked again, then they go."""
-        waiting: list[tuple[list[Message], Reply | None]]
+        waiting: Sequence[tuple[list[Message], Reply | None]]
         waiting = [(messages, None) for messages in self._batches(fresh, self.batch_size)]
+        failed: list[tuple[list[Message], Reply]] = []
         for attempt in range(1 + _CHECK_REASKS):
             calls = [
-                self._check_call(collected, messages, stable_seed(seed, attempt, number), failed)
-                for number, (messages, failed) in enumerate(waiting)
+                self._check_call(collected, messages, stable_seed(seed, attempt, number), before)
+                for number, (messages, before) in enumerate(waiting)
             ]
             replies: list[Reply] = (yield calls) if calls else []
-            judged = [
-                (messages, collected.judge(messages, reply))
-                for (messages, _failed), reply in zip(waiting, replies, strict=True)
+            waiting = failed = [
+                (messages, lost)
+                for (messages, _before), reply in zip(waiting, replies, strict=True)
+                if (lost := collected.judge(messages, reply))
             ]
-            waiting = [(messages, failed) for messages, failed in judged if failed]
-        for messages, failed in waiting:
+        for messages, lost in failed:
             for message in messages:
-                if failed is not None:
-                    collected.remove(message, failed.fault, f"the check failed ({failed.detail}): ")
+                collected.remove(message, lost.fault, f"the check failed ({lost.detail}): ")
 
     def _batches(self, items: list[T], size: int) -> list[list[T]]:
         return [items[start : start + size] for start in range(0, len(items), size)]

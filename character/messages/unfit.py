@@ -15,7 +15,7 @@ _PATTERNS = {
 }
 
 
-def unfit(text: str, trait: Trait) -> tuple[str, str]:
+def unfit(text: str, trait: Trait | None) -> tuple[str, str]:
     """Return why a text is no message of a user, as a countable word, and what was found; else two times "".
 
     ``stage_direction``: all of it stands in brackets. ``narration``: it tells of the user, and nobody speaks
@@ -31,5 +31,5 @@ def unfit(text: str, trait: Trait) -> tuple[str, str]:
     declines = declines and _PATTERNS["addresses"].search(text) is not None
     if begins_and_ends or declines or _PATTERNS["assistant_alone"].match(text):
         return "assistant_reply", text[:80]
-    copied = copied_from(text, trait.texts())
+    copied = copied_from(text, trait.texts()) if trait else ""
     return ("copies_trait", copied) if copied else ("", "")

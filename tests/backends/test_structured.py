@@ -122,10 +122,17 @@ def test_a_schema_that_is_insisted_on_and_refused_stops_with_what_to_set(server:
     assert 'structured = "json_schema" ("auto" would do without)' in error.value.fix
 
 
-def test_an_adapter_of_the_users_own_is_asked_as_it_is(server: FakeServer) -> None:
+def test_an_adapter_of_the_users_own_is_asked_as_it_is_and_told_of_once(
+    server: FakeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    lm = build_lm(backend_at(server, structured="json_schema"))
     with dspy.context(adapter=dspy.ChatAdapter()):
-        judge(build_lm(backend_at(server, structured="auto")))
-    assert "response_format" not in server.requests[0]
+        judge(lm)
+        judge(lm, 2)
+    assert not any("response_format" in request for request in server.requests)
+    (told,) = caplog.messages
+    assert told.startswith("structured is left out for ")
+    assert "ChatAdapter" in told
 
 
 @pytest.mark.parametrize("script", [refusing, by_schema])

@@ -359,8 +359,12 @@ def test_a_reply_that_tells_of_the_assistant_is_no_reply(text: str) -> None:
     "text",
     [
         "The assistant manager can sign for it.",
-        "The model railway runs on twelve volts.",
+        "The assistant asked for dates, so give her two.",
+        "The bot answered from a fixed script, so nobody read your mail.",
+        "The model explains only a tenth of the variance.",
         "助手席的门打不开。",
+        "助理说的没错，先交表。",
+        "机器人听起来像是卡住了什么东西。",
     ],
 )
 def test_a_reply_about_some_assistant_is_one(text: str) -> None:
