@@ -15,13 +15,7 @@ from character.backends.budget import Amount, Budget
 from character.backends.dspy_compat import request_to_dict, response_from_dict, response_to_dict
 from character.backends.engines import SOURCES, Engines
 from character.backends.gate import Health
-from character.backends.observe import (
-    Observation,
-    Scope,
-    current_scope,
-    current_unit,
-    report,
-)
+from character.backends.observe import Observation, Scope, current_scope, current_unit, report
 from character.backends.prices import Price, price_of
 from character.backends.structured import Form
 from character.backends.wire import Wire
@@ -181,10 +175,7 @@ _KEPT = tuple(field.name for field in fields(Observation) if field.name != "repl
 
 
 def journal_entry(
-    backend: str,
-    response: lm15.Response,
-    observation: Observation,
-    prompt: Mapping[str, str] | None = None,
+    backend: str, response: lm15.Response, observation: Observation, prompt: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
     """Return what the journal keeps of a call, JSON-native; the ``prompt`` are a request's parts as JSON."""
     scope = current_scope() or current_unit() or Scope()

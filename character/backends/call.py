@@ -16,7 +16,7 @@ from character.backends.arguments import signature_of
 from character.backends.backend import Backend
 from character.backends.drivers import ModuleCall
 from character.backends.dspy_compat import routed
-from character.backends.observe import Observation, Scope, observing
+from character.backends.observe import Observation, Scope, observing, taken_by
 from character.backends.plain_errors import no_such_model, plain_error, unavailable
 from character.backends.predictors import MAY_LACK, core_of, fits
 from character.backends.reasking import AskingAgain
@@ -358,13 +358,4 @@ def observation_of(entry: dict[str, Any], model: str) -> Observation:
         prompt_tokens=usage.get("prompt_tokens") or 0,
         completion_tokens=usage.get("completion_tokens") or 0,
         cost_usd=entry.get("cost"),
-    )
-
-
-def taken_by(observation: Observation) -> Usage:
-    return Usage(
-        calls=1,
-        prompt_tokens=observation.prompt_tokens,
-        completion_tokens=observation.completion_tokens,
-        cost_usd=observation.cost_usd,
     )

@@ -9,8 +9,8 @@ from difflib import get_close_matches
 from importlib.resources import files
 from typing import NamedTuple
 
-from character.backends.secrets import on_one_line
-from character.errors import BackendUnavailableError, ConfigError
+from character.backends.secrets import on_one_line, redact
+from character.errors import BackendUnavailableError, CharacterError, ConfigError
 
 _ERRORS = tomllib.loads(files(__package__).joinpath("plain_errors.toml").read_text("utf-8"))["errors"]
 _REMEDIES = {
@@ -36,6 +36,15 @@ def plain_error(text: str) -> PlainError:
             words["hint"] = f"did you mean {near[0]}? " if near else ""
             return PlainError(*(error.get(part, "").format(**words) for part in PlainError._fields))
     return PlainError(text.strip().split("\n")[0])
+
+
+def told(error: BaseException) -> str:
+    """Return what is wrong and what to do on one line, of an error of ours or of the client's."""
+    ours = error.__cause__ if isinstance(error.__cause__, CharacterError) else error
+    if isinstance(ours, CharacterError):
+        return redact(" ".join(str(ours).split()))
+    plain = plain_error(redact(str(error)))
+    return " ".join(part for part in (plain.found, plain.fix) if part)
 
 
 def unavailable(what: str, model: str, detail: str) -> BackendUnavailableError:

@@ -67,7 +67,7 @@ def _has(patterns: list[str], said: str) -> bool:
 
 def words_of(body: str) -> tuple[str, list[str]]:
     """Return what the body of an error says to a reader, on one line, and the codes that it holds."""
-    value, texts, codes = _parsed(body), list[str](), list[str]()
+    value, texts, codes = parsed(body), list[str](), list[str]()
     _gather(value, texts, codes)
     if value is None or (value and not texts):
         texts = [body]
@@ -84,7 +84,8 @@ def _body_of(error: BaseException | None) -> str:
     return ""
 
 
-def _parsed(text: str) -> Any:
+def parsed(text: str) -> Any:
+    """Return the value of a JSON text; None where it is none."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -97,7 +98,7 @@ def _gather(value: Any, texts: list[str], codes: list[str], depth: int = 0) -> N
         return
     match value:
         case str() if value.strip():
-            inner = _parsed(value) if value.lstrip()[0] in "{[" else None
+            inner = parsed(value) if value.lstrip()[0] in "{[" else None
             texts += [] if inner else [on_one_line(value)]
             _gather(inner, texts, codes, depth + 1)
         case list():

@@ -9,7 +9,7 @@ from typing import Any
 
 import dspy
 import pytest
-from fake_server import FakeServer, Reply, as_rehearsal, backend_at, chat, cut_off
+from fake_server import FakeServer, Reply, as_rehearsal, backend_at, chat, cut_off, refusal
 from own_parts import batches
 
 from character import Config, Constitution, Trait, build_lm, run
@@ -34,8 +34,7 @@ def by_schema(request: dict[str, Any]) -> str | Reply:
 def refusing(request: dict[str, Any]) -> str | Reply:
     """Answer as a server that takes no schema."""
     if "response_format" in request:
-        said = "This response_format type is unavailable now"
-        return Reply(status=400, body=json.dumps({"error": {"message": said}}))
+        return refusal("This response_format type is unavailable now")
     return as_fields(request)
 
 
