@@ -180,6 +180,16 @@ def test_where_nobody_takes_all_that_is_asked_the_seed_goes_after_the_schema(ser
     ]
 
 
+def test_where_nobody_takes_all_that_is_asked_a_schema_that_is_insisted_on_is_never_left_out(
+    server: FakeServer,
+) -> None:
+    server.script = lambda _asked: error(404, "No endpoints found that can handle the requested parameters.")
+    with pytest.raises(ConfigError, match="refuses response_format"):
+        judge(build_lm(backend_at(server, structured="json_schema")))
+    assert ["seed" in asked for asked in server.requests] == [True, False]
+    assert all("response_format" in asked for asked in server.requests)
+
+
 def test_a_schema_that_is_refused_after_another_was_kept_is_told_and_kept_in_mind(
     server: FakeServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
