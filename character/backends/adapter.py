@@ -20,6 +20,7 @@ from character.backends.reading.sections import HEADERS, ONE_OBJECT, Sections, T
 from character.backends.reading.values import read_loosely, read_value, shape_of
 
 _FAULTS = (ValueError, TypeError, SyntaxError, RecursionError, MemoryError)
+_ANSWERS = {"response", "responses"}  # a schema would change what a model says in them
 
 
 class CharacterAdapter(dspy.ChatAdapter):
@@ -163,9 +164,9 @@ class SchemaAdapter(CharacterAdapter, dspy.JSONAdapter):
 
 @lru_cache(maxsize=256)
 def schema_of(signature: type[dspy.Signature]) -> dict[str, Any] | None:
-    """Return the JSON schema of a reply as a request has it; None where all of its fields are texts."""
+    """Return the JSON schema of a reply; None where all of its fields are texts, or one answers a message."""
     fields = signature.output_fields
-    if all(field.annotation is str for field in fields.values()):
+    if fields.keys() & _ANSWERS or all(field.annotation is str for field in fields.values()):
         return None
     parts: Any = {name: (field.annotation, ...) for name, field in fields.items()}
     schema = create_model("Reply", __config__=ConfigDict(extra="forbid"), **parts).model_json_schema()

@@ -102,7 +102,7 @@ class Backend:
         """Note parameters that the server has answered without, after it refused them; tell of each once."""
         for name, advice in self.wire.learn(refused):
             if name == "response_format":
-                self.form.settle(False, advice, self.tell)
+                self.form.settle(False, advice, self.tell, refused=True)
             else:
                 self.tell(f"the server of {self.config.model_name} refuses {name}; {advice}.")
         if scope := current_scope():

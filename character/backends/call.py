@@ -271,9 +271,12 @@ def _takes_schema(lm: LanguageModel) -> bool:
 
 def _settle_form(backend: Backend, scope: Scope, fault: Fault) -> None:
     """Settle in which form a backend is asked, by a reply that was to keep to a schema."""
-    if fault.word in ("", "unreadable") and scope.seen and scope.seen[-1].finish_reason not in _CUT_SHORT:
-        kept = not fault.word and scope.as_asked
-        backend.form.settle(kept, f"its first reply kept to {'it' if kept else 'no schema'}", backend.tell)
+    ended = scope.seen[-1].finish_reason if scope.seen else "content_filter"
+    if fault.word in ("", "unreadable") and ended != "content_filter":
+        is_cut = ended == "length" and not scope.closed
+        kept = not (is_cut or fault.word) and scope.as_asked
+        why = "was cut off" if is_cut else f"kept to {'it' if kept else 'no schema'}"
+        backend.form.settle(kept, f"its first reply {why}", backend.tell)
 
 
 def lean_settings() -> dict[str, Any]:

@@ -106,7 +106,9 @@ class _Seam:
                     await channel.keep(key, journal_entry(backend.name, response, observation, prompt))
             except lm15.LM15Error as raised:
                 error = understood(raised)
-                if more := backend.wire.refusal(error, request, refused):
+                kind, is_last = failure_kind(error), attempts.failures >= backend.config.num_retries
+                tries = (not kind or (kind == "broken" and is_last)) and not backend.form.is_kept
+                if more := backend.wire.refusal(error, request, refused, tries):
                     refused, wait = refused | {more}, 0.0
                 elif isinstance(error, lm15.UnsupportedModelError) or error.status in _NOT_THERE:
                     models = await channel.models()

@@ -17,18 +17,23 @@ class Form:
 
     def __init__(self, config: BackendConfig, journal: Any, name: str) -> None:
         self._of, self._key, self._store = config, f"structured/{name}", journal
-        self._is_open = config.structured == "auto" and config.kind != "rehearsal"
-        self.by_schema = self._is_open or config.structured == "json_schema"
-        kept = getattr(journal, "meta", lambda _key: None)(self._key) if self._is_open else None
+        self.is_open = config.structured == "auto" and config.kind != "rehearsal"
+        self.by_schema = self.is_open or config.structured == "json_schema"
+        kept = getattr(journal, "meta", lambda _key: None)(self._key) if self.is_open else None
         found = json.loads(kept or "{}")
         if found.get("backend") == config.identity:
-            self._is_open, self.by_schema = False, bool(found["by_schema"])
+            self.is_open, self.by_schema = False, bool(found["by_schema"])
 
-    def settle(self, by_schema: bool, why: str, tell: Callable[[str], None]) -> None:
-        """Keep to a form from now on, where none is settled yet, and tell why."""
-        if not self._is_open:
+    @property
+    def is_kept(self) -> bool:
+        """Whether replies have kept to a schema, which is then not at fault for whatever a server says."""
+        return self.by_schema and not self.is_open
+
+    def settle(self, by_schema: bool, why: str, tell: Callable[[str], None], refused: bool = False) -> None:
+        """Keep to a form from now on, where none is settled yet or the server refuses it, and tell why."""
+        if not (self.is_open or (refused and self.by_schema)):
             return
-        self._is_open, self.by_schema = False, by_schema
+        self.is_open, self.by_schema = False, by_schema
         if hasattr(self._store, "set_meta"):
             found = {"backend": self._of.identity, "by_schema": by_schema}
             self._store.set_meta(self._key, json.dumps(found))

@@ -15,10 +15,13 @@ from character.errors import ConfigError
 from character.files import toml_beside
 
 _WORDS = toml_beside(__file__, "refused")
-_SAYS, _NOT_WHEN = (re.compile("|".join(_WORDS[key]), re.IGNORECASE) for key in ("says", "not_when"))
-_OF_SCHEMAS = re.compile("|".join(_WORDS["names"]["response_format"]), re.IGNORECASE)
+_SAYS, _NOT_WHEN, _OF_CONTENT, _OF_ROUTING, _ABOUT_MODEL, _OF_SCHEMAS = (
+    re.compile("|".join(_WORDS.get(key) or _WORDS["names"][key]), re.IGNORECASE)
+    for key in ("says", "not_when", "of_content", "of_routing", "about_model", "response_format")
+)
 _WITHIN = r"\W+(?:\w+\W+){0,5}?"
 _REFUSES = (lm15.InvalidRequestError, lm15.UnsupportedFeatureError)
+_OF_THE_CALL = (lm15.ContextLengthError, lm15.UnsupportedModelError)
 
 
 class Wire:
@@ -49,32 +52,37 @@ class Wire:
                 changes["extensions"] = {**given, other: asked.max_tokens}
         return replace(request, config=replace(asked, **changes))
 
-    def refusal(self, error: Exception, request: lm15.Request, refused: frozenset[str]) -> str:
+    def refusal(
+        self, error: Exception, request: lm15.Request, refused: frozenset[str], tries_schema: bool = False
+    ) -> str:
         """Return the parameter that an error says the server does not take, to be asked without; "" for none.
 
-        ``max_tokens`` is sent under its other name, once. Raises ConfigError for what only whoever set it can
+        ``max_tokens`` is sent under its other name, once. ``tries_schema`` says that no schema was kept yet:
+        then it may be at fault whatever the error says. Raises ConfigError for what only whoever set it can
         take out: a field of ``extra_body``, and the schema that ``structured`` insists on.
         """
-        text, sent = str(error), self.dressed(request, refused).config
-        if not isinstance(error, _REFUSES) or isinstance(error, lm15.ContextLengthError):
+        text, sent = _ABOUT_MODEL.sub("model", str(error)), self.dressed(request, refused).config
+        by_router = _OF_ROUTING.search(text)
+        may_lack_schema = bool(sent.response_format) and self.config.structured == "auto"
+        if (isinstance(error, _OF_THE_CALL) and not by_router) or _OF_CONTENT.search(text):
             return ""
-        if not _SAYS.search(text) or _NOT_WHEN.search(text):
-            tried = sent.response_format and self.config.structured == "auto"
-            return "response_format" if tried and _OF_SCHEMAS.search(text) else ""
-        found = sorted(
-            (len(match.group()), name, match["name"])
-            for name, spelled in self._names(sent)
-            for expression in _near(spelled)
-            for match in re.finditer(expression, text, re.IGNORECASE | re.ASCII)
-        )
+        if not isinstance(error, _REFUSES):
+            return "response_format" if tries_schema and may_lack_schema else ""
+        if getattr(error, "status", None) in (404, 405) and not by_router:
+            return ""
+        found = [] if _NOT_WHEN.search(text) or not _SAYS.search(text) else sorted(self._found(text, sent))
+        if by_router and not found:
+            either = [name for name in ("response_format", "seed") if getattr(sent, name) is not None]
+            found = [(0, True, name, "") for name in (either if may_lack_schema else reversed(either))]
         if not found:
-            return ""
-        _, name, spelled = found[0]
+            at_fault = may_lack_schema and (tries_schema or _OF_SCHEMAS.search(text))
+            return "response_format" if at_fault else ""
+        _, is_option, name, spelled = found[0]
         insists = name == "response_format" and self.config.structured == "json_schema"
-        if insists or name in self.config.extra_body:
+        if insists or not is_option:
             setting = 'structured = "json_schema" ("auto" would do without)' if insists else "extra_body"
             raise ConfigError(
-                f"the server of {self.config.model_name} refuses {name}: {first_line(text)}",
+                f"the server of {self.config.model_name} refuses {name}: {first_line(str(error))}",
                 fix=f"it comes of {setting} in the backend's section: take that out, or change it.",
             )
         if name != "max_tokens":
@@ -83,12 +91,19 @@ class Wire:
             return ""
         return f"max_tokens as {'max_tokens' if 'completion' in spelled.lower() else 'max_completion_tokens'}"
 
-    def _names(self, sent: lm15.Config) -> Iterator[tuple[str, str]]:
+    def _found(self, text: str, sent: lm15.Config) -> Iterator[tuple[int, bool, str, str]]:
+        """Yield what a text may refuse: how far from the words, whether an option of ours, name, spelling."""
+        for name, spelled, is_option in self._names(sent):
+            for expression in _near(spelled):
+                for match in re.finditer(expression, text, re.IGNORECASE | re.ASCII):
+                    yield len(match.group()), is_option, name, match["name"]
+
+    def _names(self, sent: lm15.Config) -> Iterator[tuple[str, str, bool]]:
         """Yield the parameters that were sent, each with an expression for how servers call it."""
         for name, names in _WORDS["names"].items():
             if getattr(sent, name) not in (None, ()) or name in (sent.extensions or {}):
-                yield name, "|".join(names)
-        yield from ((name, re.escape(name)) for name in self.config.extra_body)
+                yield name, "|".join(names), name not in self.config.extra_body
+        yield from ((place, spelled, False) for place, spelled in _fields(self.config.extra_body))
 
     def learn(self, refused: frozenset[str]) -> Iterator[tuple[str, str]]:
         """Leave these out from now on; yield those that are new, each with what to do about it."""
@@ -97,6 +112,15 @@ class Wire:
             yield name, _WORDS["advice"][name.partition(" as ")[0]]
 
 
+def _fields(value: Any, above: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each field in a value by its place, with an expression for its name; a plain word is quoted."""
+    for key, inner in value.items() if isinstance(value, dict) else ():
+        is_plain = above and key.isalpha() and key.islower()
+        yield f"{above}{key}", rf"(?<=[\"'`.]){re.escape(key)}" if is_plain else re.escape(key)
+        for each in inner if isinstance(inner, list) else [inner]:
+            yield from _fields(each, f"{above}{key}.")
+
+
 def _near(name: str) -> tuple[str, str]:
-    says, name = "|".join(_WORDS["says"]), rf"(?<![\w-])(?P<name>{name})(?![\w-])"
+    says, name = "|".join(_WORDS["says"]), rf"(?<![\w-])(?:(?<!\w/)|(?<=body/))(?P<name>{name})(?![\w-])"
     return rf"(?:{says}){_WITHIN}{name}", rf"{name}{_WITHIN}(?:{says})"

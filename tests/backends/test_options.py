@@ -271,6 +271,14 @@ WORDS = {
     "The model is not supported": "",
     "Invalid parameter: temperature should be at most 1": "",
     "The seed of the matter is a template that speaks of no user": "",
+    "This model does not support more than 4 stop sequences": "",
+    "5 stop sequences are not supported": "",
+    "unknown model 'bytedance/seed'": "",
+    "Model openai/seed is not supported": "",
+    "vendor/seed is not available to you": "",
+    "body/seed: additional property is not allowed": "seed",
+    "Not allowed: the grammar of the message was flagged by moderation": "",
+    "Model 'm/seed' does not support parameter 'top_p'": "top_p",
 }
 
 
@@ -282,6 +290,29 @@ def test_servers_name_what_they_refuse_in_words_of_their_own(says: str, refused:
     sent = dataclasses.replace(sent, config=dataclasses.replace(sent.config, reasoning=effort))
     error = lm15.InvalidRequestError(says, status=400)
     assert Wire(BackendConfig(model="openai/m")).refusal(error, sent, frozenset()) == refused
+
+
+@pytest.mark.parametrize("options", [{}, {"reasoning_effort": "low"}])
+@pytest.mark.parametrize(
+    ("says", "field"),
+    [
+        ("Unknown parameter: enable_thinking", "chat_template_kwargs.enable_thinking"),
+        ("Unknown parameter: 'provider.order'", "provider"),
+        ("'order' is not supported", "provider.order"),
+        ("This is not supported, in order to save tokens", ""),
+    ],
+)
+def test_a_field_within_a_field_that_is_refused_stops_the_run_too(
+    options: dict[str, Any], says: str, field: str
+) -> None:
+    extra = {"chat_template_kwargs": {"enable_thinking": False}, "provider": {"order": ["a"]}}
+    wire = Wire(BackendConfig.model_validate({"model": "openai/m", "extra_body": extra, **options}))
+    error = lm15.InvalidRequestError(says, status=400)
+    if not field:
+        assert wire.refusal(error, asking(), frozenset()) == ""
+        return
+    with pytest.raises(ConfigError, match=f"refuses {field}"):
+        wire.refusal(error, asking(), frozenset())
 
 
 def test_a_server_that_refuses_both_names_of_a_limit_is_not_asked_without_one(server: FakeServer) -> None:

@@ -176,6 +176,7 @@ LOOK_ALIKES = [
     (400, "tool name is too long: maximum length is 64"),
     (400, "logit_bias exceeds the limit of 300 tokens"),
     (400, "The grammar is too large for this model"),
+    (400, "request contains a JSON schema with nesting depth 12 greater than the maximum allowed size of 5"),
     (400, "The input temperature must be less than 2"),
     (400, "body.temperature: Input should be less than or equal to 2"),
     (400, "top_logprobs is greater than the model max of 20"),

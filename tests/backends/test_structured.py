@@ -16,12 +16,14 @@ from character import Config, Constitution, Trait, build_lm, run
 from character.backends.adapter import schema_of
 from character.backends.call import Call
 from character.backends.call import Reply as CallReply
+from character.backends.structured import Form
 from character.errors import ConfigError
 from character.runs.summary import summarize
+from character.store.run_store import RunStore
 from signatures.judging import CompareResponses
 from signatures.messages import GenerateMessages
 from signatures.ranking import RankResponses
-from signatures.responses import RespondInCharacter
+from signatures.responses import RespondAtEachExpression, RespondInCharacter
 
 VALUES = {"reasoning": "The first shows it.", "suitable": True, "scores": [9, 2]}
 
@@ -73,8 +75,10 @@ def test_scores_are_asked_for_by_the_schema_of_their_signature(server: FakeServe
     assert "[[ ## scores ## ]]" not in prompt
 
 
-def test_texts_are_never_asked_for_by_a_schema() -> None:
+def test_texts_and_replies_to_a_message_are_never_asked_for_by_a_schema() -> None:
     assert schema_of(RespondInCharacter) is None
+    assert schema_of(RespondAtEachExpression) is None
+    assert schema_of(RespondInCharacter.append("sure", dspy.OutputField(), float)) is None
     assert all(schema_of(each) for each in (GenerateMessages, RankResponses, CompareResponses))
 
 
@@ -105,13 +109,109 @@ def test_a_server_without_schemas_is_asked_for_fields_after_one_call_and_told_of
     assert says in caplog.text
 
 
-def test_a_reply_that_is_cut_off_settles_nothing(server: FakeServer) -> None:
-    lm = build_lm(backend_at(server, structured="auto"))
+@pytest.mark.parametrize("structured", ["auto", "json_schema"])
+def test_a_server_that_cuts_off_the_first_reply_is_asked_for_fields_unless_a_schema_is_insisted_on(
+    server: FakeServer, structured: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    lm = build_lm(backend_at(server, structured=structured))
     server.script = lambda _request: cut_off('{"reasoning": "The fi')
     assert judge(lm).fault == "cut_off"
+    judge(lm, 2)
+    assert ("response_format" in server.requests[-1]) == (structured == "json_schema")
+    assert ("under headers: its first reply was cut off" in caplog.text) == (structured == "auto")
+
+
+def test_a_reply_that_is_cut_off_after_one_was_kept_changes_nothing(server: FakeServer) -> None:
+    lm = build_lm(backend_at(server, structured="auto"))
+    server.script = by_schema
+    judge(lm)
+    server.script = lambda _request: cut_off('{"reasoning": "The fi')
+    assert judge(lm, 2).fault == "cut_off"
+    judge(lm, 3)
+    assert "response_format" in server.requests[-1]
+
+
+def error(status: int, said: str) -> Reply:
+    """Return a server's refusal in these words."""
+    return Reply(status=status, body=json.dumps({"error": {"message": said}}))
+
+
+@pytest.mark.parametrize("kind", ["native", "litellm"])
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (400, "Bad Request"),
+        (422, "Unprocessable Entity"),
+        (500, "Internal Server Error"),
+        (404, "No endpoints found that can handle the requested parameters."),
+        (404, "No endpoints found that support the requested parameters: response_format"),
+    ],
+)
+def test_what_is_answered_without_a_schema_and_never_with_one_is_asked_for_without(
+    server: FakeServer, caplog: pytest.LogCaptureFixture, kind: str, status: int, said: str
+) -> None:
+    server.script = lambda asked: error(status, said) if "response_format" in asked else as_fields(asked)
+    lm = build_lm(backend_at(server, structured="auto", kind=kind, num_retries=0))
+    assert [judge(lm, seed).outputs["scores"] for seed in range(3)] == [[9, 2]] * 3
+    assert len(server.requests) == 4
+    assert len(caplog.messages) == 1
+    assert "under headers: its server refuses a schema" in caplog.text
+
+
+@pytest.mark.parametrize("said", ["Bad Request", "The schema of your message was flagged by moderation"])
+def test_what_is_refused_without_a_schema_too_says_nothing_of_it(server: FakeServer, said: str) -> None:
+    lm = build_lm(backend_at(server, structured="auto"))
+    server.script = lambda _request: error(400, said)
+    assert judge(lm).fault == "invalid_request"
     server.script = by_schema
     assert judge(lm, 2).outputs == VALUES
     assert "response_format" in server.requests[-1]
+
+
+def test_where_nobody_takes_all_that_is_asked_the_seed_goes_after_the_schema(server: FakeServer) -> None:
+    said = "No endpoints found that can handle the requested parameters."
+    server.script = lambda asked: error(404, said) if "seed" in asked else as_fields(asked)
+    assert judge(build_lm(backend_at(server, structured="auto"))).outputs["scores"] == [9, 2]
+    assert [{"response_format", "seed"} & asked.keys() for asked in server.requests] == [
+        {"response_format", "seed"},
+        {"seed"},
+        set(),
+    ]
+
+
+def test_where_nobody_takes_all_that_is_asked_a_schema_that_is_insisted_on_is_never_left_out(
+    server: FakeServer,
+) -> None:
+    server.script = lambda _asked: error(404, "No endpoints found that can handle the requested parameters.")
+    with pytest.raises(ConfigError, match="refuses response_format"):
+        judge(build_lm(backend_at(server, structured="json_schema")))
+    assert ["seed" in asked for asked in server.requests] == [True, False]
+    assert all("response_format" in asked for asked in server.requests)
+
+
+def test_a_schema_that_is_refused_after_another_was_kept_is_told_and_kept_in_mind(
+    server: FakeServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def script(request: dict[str, Any]) -> str | Reply:
+        if "verdict" in str(request.get("response_format")):
+            return error(400, "Invalid schema for response_format 'reply': enum is not supported")
+        return (
+            by_schema(request) if "scores" in str(request.get("response_format")) else as_rehearsal(request)
+        )
+
+    server.script, config = script, backend_at(server, structured="auto")
+    compare = dspy.Predict("text -> verdict: Literal['first', 'second']")
+    with RunStore.create(tmp_path / "run") as store:
+        lm = build_lm(config, journal=store)
+        assert judge(lm).outputs == VALUES
+        Call(compare, {"text": "Which?"}, "ranking", lm=lm).run()
+        Call(compare, {"text": "Which?"}, "ranking", seed=2, lm=lm).run()
+        assert not Form(config, store, "default").by_schema
+    assert ["response_format" in request for request in server.requests] == [True, True, False, False]
+    assert [message.split(": ")[-1] for message in caplog.messages] == [
+        "its first reply kept to it.",
+        "its server refuses a schema.",
+    ]
 
 
 def test_a_schema_that_is_insisted_on_and_refused_stops_with_what_to_set(server: FakeServer) -> None:
