@@ -41,6 +41,21 @@ def digest(text: str, *, size: int = 8) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).hexdigest()
 
 
+def storable(value: Any) -> Any:
+    """Return a value without NUL, and with U+FFFD for half characters: nothing can send or store these."""
+    if isinstance(value, list):
+        return [storable(item) for item in value]
+    if isinstance(value, dict):
+        return {storable(key): storable(item) for key, item in value.items()}
+    if not isinstance(value, str):
+        return value
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # two halves may be one character
+        value = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return value.replace("\0", "")
+
+
 def path_of(thing: object) -> str:
     """Return the dotted path of a class or a function, of anything else that of its class."""
     named: Any = thing if hasattr(thing, "__qualname__") else type(thing)

@@ -16,8 +16,9 @@ from pydantic import ConfigDict, create_model
 
 from character.backends.observe import note_reading
 from character.backends.reading.reasoning import split_reasoning, strip_template_tokens
-from character.backends.reading.sections import HEADERS, ONE_OBJECT, Sections, TwiceError, find_fields
-from character.backends.reading.values import read_loosely, read_value, shape_of
+from character.backends.reading.sections import HEADERS, ONE_OBJECT, Sections, find_fields
+from character.backends.reading.values import TwiceError, read_loosely, read_value, shape_of
+from character.text import storable
 
 _FAULTS = (ValueError, TypeError, SyntaxError, RecursionError, MemoryError)
 _ANSWERS = {"response", "responses"}  # a schema would change what a model says in them
@@ -95,9 +96,9 @@ class CharacterAdapter(dspy.ChatAdapter):
         fields: dict[str, Any] = {}
         faults: list[str] = []
         for name, value in found.fields.items():
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             try:
-                fields[name] = self._read((name, wanted[name]), text, habits)
+                text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+                fields[name] = storable(self._read((name, wanted[name]), text, habits))
             except _FAULTS as error:
                 faults.append(str(error))
         fields = {**self.kept, **fields}

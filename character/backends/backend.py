@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -21,7 +20,7 @@ from character.backends.structured import Form
 from character.backends.wire import Wire
 from character.config import BackendConfig
 from character.errors import ConfigError
-from character.text import canonical, digest
+from character.text import canonical, digest, storable
 
 _PER_MESSAGE_TOKENS = 16  # what chat templates add to a message, at most
 
@@ -190,16 +189,9 @@ def journal_entry(
 
 
 def encodable(response: lm15.Response) -> lm15.Response:
-    """Return the reply with question marks for half characters (lone surrogates), which nothing can store."""
-    text = response.text or ""
-    if text.isascii():
-        return response
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        data = json.dumps(response_to_dict(response), ensure_ascii=False)
-        return response_from_dict(json.loads(data.encode("utf-8", "replace")))
-    return response
+    """Return the reply with U+FFFD for half characters (lone surrogates), without NUL: it can be stored."""
+    text = "".join(getattr(part, "text", None) or "" for part in response.message.parts)
+    return response if storable(text) == text else response_from_dict(storable(response_to_dict(response)))
 
 
 def prompt_bytes(request: lm15.Request) -> int:

@@ -27,6 +27,7 @@ from character.backends.waiting import blocking, run_blocking
 from character.errors import CharacterError, ConfigError
 from character.protocols import LanguageModel
 from character.records import Usage
+from character.text import storable
 
 _ADAPTER, _BY_SCHEMA = CharacterAdapter(), SchemaAdapter()
 _FAULT_DESCRIPTION = "what was wrong with your previous reply; answer again without that fault"
@@ -228,7 +229,7 @@ class Call:
         """Return the outputs of a prediction, none of them where one that is needed cannot be used."""
         if not isinstance(prediction, dspy.Example | Mapping):
             return {}, Fault(STEP_INVALID, f"the predictor returned a {type(prediction).__name__}")
-        outputs = dict(prediction.items())
+        outputs = storable(dict(prediction.items()))
         if missing := [name for name in self.needs if name not in outputs]:
             return outputs, Fault("unreadable", f"the reply lacks the field {', '.join(missing)}")
         for name, kind in self.needs.items():

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from dataclasses import replace
 from functools import wraps
+from importlib import import_module
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -35,6 +36,9 @@ M = TypeVar("M", bound=type)
 Route = Callable[[Any], Any]
 _route: ContextVar[Route | None] = ContextVar("character_route", default=None)
 _CALL, _ACALL = dspy.BaseLM.__call__, dspy.BaseLM.acall
+as_sent: ContextVar[bool] = ContextVar("character_as_sent", default=False)
+"""Whether a reply by a JSON schema stays the text that the server sent: the client makes a value of it, and
+takes it for a fault of the server's where it cannot."""
 HEARD = "character_heard"
 """The setting that holds a list for what DSPy notes of calls, in the place of its histories."""
 
@@ -139,6 +143,13 @@ def _keep_bodies() -> None:
     BaseProviderLM._http_error = read_and_kept
 
 
+def _keep_texts() -> None:
+    """Have a reply by a JSON schema be a text where that is asked for by ``as_sent``."""
+    judgments: Any = import_module("dspy._vendor.lm15.judgments")  # a function has its name
+    made = judgments.data_part_from_text
+    judgments.data_part_from_text = lambda text, found: None if as_sent.get() else made(text, found)
+
+
 _MOST_BODY = 2**20
 
 
@@ -157,6 +168,7 @@ _hear_calls()
 follow_threads()
 _show_records_as_texts()
 _keep_bodies()
+_keep_texts()
 
 
 def engine_of(lm: Any) -> Any:

@@ -13,12 +13,13 @@ from dspy import lm15
 
 from character.backends.backend import Backend, encodable, journal_entry, prompt_bytes
 from character.backends.budget import Amount
+from character.backends.dspy_compat import as_sent
 from character.backends.gate import Attempts, Gate, failure_kind, was_sent
 from character.backends.observe import Observation, current_scope, current_unit, report, stopped_by
 from character.backends.plain_errors import no_such_model
 from character.backends.secrets import first_line
 from character.backends.server_words import understood
-from character.backends.waiting import IN_TASKS, IN_THREADS, blocking, in_thread, run_blocking
+from character.backends.waiting import IN_TASKS, IN_THREADS, blocking, having, in_thread, run_blocking
 from character.config import BackendConfig
 from character.errors import BackendUnavailableError, CharacterError
 
@@ -133,7 +134,8 @@ class _Seam:
         while budget and need and not budget.try_reserve(need):
             await channel.gate.waiting.sleep(_BUDGET_POLL_S)
         try:
-            response = encodable(await channel.send(backend.wire.dressed(request, refused)))
+            with having(as_sent, True):
+                response = encodable(await channel.send(backend.wire.dressed(request, refused)))
         except BaseException as error:
             if budget and need and _was_charged(error):
                 budget.settle(need, need)
@@ -230,8 +232,8 @@ def spoken(response: lm15.Response) -> lm15.Response:
 
     A server whose reasoning parser is set wrongly puts the whole reply there.
     """
-    if response.message.text or response.text:
-        return response
+    if response.message.text or response.text or response.message.first(lm15.DataPart):
+        return response  # folders made before hold replies by a schema as values
     thoughts = [part.text for part in response.message.parts if isinstance(part, lm15.ThinkingPart)]
     if not thoughts:
         return response

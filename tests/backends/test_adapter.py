@@ -67,7 +67,7 @@ def test_two_signatures_with_one_name_do_not_share_a_prompt() -> None:
 
 
 @given(
-    reasoning=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r")),
+    reasoning=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0")),
     scores=st.lists(st.integers(0, 10), max_size=5),
 )
 def test_what_the_stock_adapter_reads_from_plain_replies_ours_reads_too(
@@ -90,6 +90,37 @@ def test_a_response_keeps_lines_that_look_like_headers() -> None:
 def test_a_field_that_occurs_twice_is_unreadable() -> None:
     with pytest.raises(AdapterParseError, match="occurs twice"):
         CharacterAdapter().parse(RespondPlainly, chat(response="one") + "\n" + chat(response="two"))
+
+
+@pytest.mark.parametrize(
+    "form", ['{{"reasoning": "x", "suitable": true, {}}}', "[[ ## reasoning ## ]]\nx\n{{{}}}"]
+)
+@pytest.mark.parametrize("key", ["scores", "Scores"])
+def test_a_key_that_says_two_things_is_unreadable(form: str, key: str) -> None:
+    with pytest.raises(AdapterParseError, match="scores occurs twice"):
+        CharacterAdapter().parse(RankResponses, form.format(f'"scores": [9, 2], "{key}": [1, 7]'))
+    same = '{"reasoning": "x", "suitable": true, "scores": [9, 2], "scores": [9, 2]}'
+    assert CharacterAdapter().parse(RankResponses, same)["scores"] == [9, 2]
+
+
+@pytest.mark.parametrize(
+    "scores", ['{"1": 9, "2": 2, "1": 7}', "{'1': 9, '2': 2, '1': 7}", "[NaN, 2]", "[9, 2" + "0" * 5000]
+)
+def test_scores_that_are_no_numbers_or_twice_there_are_unreadable_in_either_form(scores: str) -> None:
+    fields = chat(reasoning="x", suitable=True, scores=scores)
+    for reply in (fields, f'{{"reasoning": "x", "suitable": true, "scores": {scores}}}'):
+        with pytest.raises(AdapterParseError):
+            CharacterAdapter().parse(RankResponses, reply)
+
+
+@pytest.mark.parametrize("said", ["half \\ud83d", "half \ud83d", "half \\ud83d\\u0000", "half \ud83d\0"])
+def test_what_cannot_be_stored_is_not_in_a_value(said: str) -> None:
+    as_json = f'{{"reasoning": "{said}", "suitable": true, "scores": [9, 2]}}'
+    assert CharacterAdapter().parse(RankResponses, as_json)["reasoning"] == "half \ufffd"
+    messages = CharacterAdapter().parse(GenerateMessages, chat(messages=f'["{said}", ["{said}"]]'))
+    assert messages == {"messages": ["half \ufffd", ["half \ufffd"]]}
+    pair = chat(messages="['half \\ud83d', '\\ud83d\\ude00']")
+    assert CharacterAdapter().parse(GenerateMessages, pair)["messages"] == ["half \ufffd", "\U0001f600"]
 
 
 @pytest.mark.parametrize("scores", ["[5, 5", "[5 5]", "5 or 5", "", "[a]", "{5, 5}", '{"a": 5}', "[5-6, 5]"])

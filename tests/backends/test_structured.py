@@ -9,6 +9,7 @@ from typing import Any
 
 import dspy
 import pytest
+from dspy import lm15
 from fake_server import FakeServer, Reply, as_rehearsal, backend_at, chat, cut_off, refusal
 from own_parts import batches
 
@@ -16,8 +17,10 @@ from character import Config, Constitution, Trait, build_lm, run
 from character.backends.adapter import schema_of
 from character.backends.call import Call
 from character.backends.call import Reply as CallReply
+from character.backends.seam import spoken
 from character.backends.structured import Form
 from character.errors import ConfigError
+from character.exports.open_run import open_run
 from character.runs.summary import summarize
 from character.store.run_store import RunStore
 from signatures.judging import CompareResponses
@@ -212,6 +215,61 @@ def test_a_schema_that_is_refused_after_another_was_kept_is_told_and_kept_in_min
         "its first reply kept to it.",
         "its server refuses a schema.",
     ]
+
+
+def test_what_an_adapter_of_the_users_own_reads_can_be_stored(server: FakeServer) -> None:
+    server.script = lambda _request: json.dumps({**VALUES, "reasoning": "half \ud83d\0"})
+    with dspy.context(adapter=dspy.JSONAdapter()):
+        reply = judge(build_lm(backend_at(server)))
+    assert reply.outputs == {**VALUES, "reasoning": "half \ufffd"}
+
+
+def with_thoughts(content: str, thoughts: str) -> Reply:
+    """Answer as a server that tells a model's thoughts apart."""
+    message = {"role": "assistant", "content": content, "reasoning_content": thoughts}
+    choices = [{"index": 0, "finish_reason": "stop", "message": message}]
+    usage = {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12}
+    body = {"id": "x", "object": "chat.completion", "created": 0, "model": "fake-model"}
+    return Reply(body=json.dumps({**body, "choices": choices, "usage": usage}))
+
+
+@pytest.mark.parametrize("kind", ["native", "litellm"])
+@pytest.mark.parametrize("structured", ["auto", "json_schema"])
+def test_a_model_that_thinks_is_asked_by_a_schema_and_what_it_said_is_kept_as_it_is(
+    server: FakeServer, patience: Trait, tmp_path: Path, kind: str, structured: str
+) -> None:
+    def script(request: dict[str, Any]) -> str | Reply:
+        said = with_thoughts(json.dumps(VALUES), "Scores 1 and \ud83d.")
+        return said if "response_format" in request else as_rehearsal(request)
+
+    server.script = script
+    values = {"responses": {"candidates": 2}, "ranking": {"passes": 1}}
+    backends = {"default": backend_at(server, structured=structured, kind=kind)}
+    config = Config.model_validate({**values, "backends": backends})
+    constitution = Constitution(name="one", language="en", traits=(patience,))
+    for _sitting in range(2):
+        summary = run(constitution, tmp_path / "run", config, messages=batches(3), on_progress=False)
+        assert (summary.pairs, len(server.requests)) == (3, 9)
+    assert sum("response_format" in request for request in server.requests) == 3
+    with open_run(tmp_path / "run") as opened:
+        calls = list(opened.store.calls(stage="ranking"))
+    assert [(call.reply, call.reasoning) for call in calls] == [
+        (json.dumps(VALUES), "Scores 1 and \ufffd.")
+    ] * 3
+
+
+def test_a_folder_that_keeps_a_reply_as_a_value_is_read_with_the_thoughts_beside_it() -> None:
+    parts = [lm15.DataPart(value=VALUES), lm15.ThinkingPart(text="Let me see.")]
+    for order in (parts, parts[::-1]):
+        message = lm15.Message(role="assistant", parts=tuple(order))
+        reply = lm15.Response(id="x", model="m", message=message, finish_reason="stop", usage=lm15.Usage())
+        assert spoken(reply) == reply
+
+
+def test_a_reply_by_a_schema_with_what_is_no_number_is_counted_once(server: FakeServer) -> None:
+    server.script = lambda _request: json.dumps({**VALUES, "scores": [float("nan"), 2]})
+    reply = judge(build_lm(backend_at(server, structured="json_schema", num_retries=2)))
+    assert (reply.fault, reply.usage.calls, len(server.requests)) == ("unreadable", 1, 1)
 
 
 def test_a_schema_that_is_insisted_on_and_refused_stops_with_what_to_set(server: FakeServer) -> None:

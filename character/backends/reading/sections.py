@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from character.backends.reading.values import TwiceError, once
+
 _STRICT = re.compile(r"^\s*\[\[ ## (\w+) ## \]\]\s?")
 _DECOR = r"[ \t>*_`#~-]*"
 _OPEN, _CLOSE = r"(?:\[\[|［［|【【|【)", r"(?:\]\]|］］|】】|】)"
@@ -26,10 +28,6 @@ class Sections(NamedTuple):
     fields: Mapping[str, Any]
     form: str = HEADERS
     closed: bool = False
-
-
-class TwiceError(ValueError):
-    """A field occurs twice, and says two things."""
 
 
 def find_fields(text: str, wanted: Sequence[str], needed: Set[str], shown: Collection[str]) -> Sections:
@@ -131,14 +129,16 @@ def _json_object(text: str, wanted: Sequence[str], _shown: Collection[str]) -> S
 
 def _objects(text: str) -> Iterator[dict[str, Any]]:
     """Yield the outermost JSON objects in a text."""
-    decoder, place = json.JSONDecoder(strict=False), text.find("{")
+    decoder, place = json.JSONDecoder(strict=False, object_pairs_hook=once), text.find("{")
     while place >= 0:
         try:
             value, place_after = decoder.raw_decode(text, place)
-        except (json.JSONDecodeError, RecursionError):
+        except TwiceError:
+            raise
+        except (ValueError, RecursionError):  # a number may have more digits than can be read
             place_after = place + 1
         else:
-            yield {str(key).casefold(): each for key, each in value.items()}
+            yield once((key.casefold(), each) for key, each in value.items())
         place = text.find("{", place_after)
 
 

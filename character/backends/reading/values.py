@@ -10,7 +10,7 @@ import ast
 import json
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal, get_args, get_origin
 
@@ -24,6 +24,19 @@ _MARKUP = "*_`\"'“”‘’「」 \t\n"
 _ITEM = re.compile(r"^[ \t]*(?:[-*•·]|\(?(\d{1,3})[.)、:：）])[ \t]+(.+)$")
 _NUMBER = re.compile(r"^(\d+(?:\.\d+)?)\s*(?:/\s*10|out of 10|分|points?)?$", re.IGNORECASE)
 _FAULTS = (ValueError, TypeError, SyntaxError, RecursionError, MemoryError)
+
+
+class TwiceError(ValueError):
+    """A field, or a key within one, occurs twice, and says two things."""
+
+
+def once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of these keys and values; raises TwiceError for a key that says two things."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if found.setdefault(key, value) != value:
+            raise TwiceError(key)
+    return found
 
 
 def read_value(text: str, annotation: Any) -> Any:
@@ -82,9 +95,15 @@ def shape_of(annotation: Any) -> str:
 
 def _literal(text: str) -> Any:
     try:
-        return json.loads(text, strict=False)  # models put raw line breaks into strings
+        # Models put raw line breaks into strings.
+        return json.loads(text, strict=False, object_pairs_hook=once)
     except json.JSONDecodeError:
-        return ast.literal_eval(text)
+        tree = ast.parse(text.strip(), mode="eval")
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Dict):
+                keys, values = map(ast.unparse, filter(None, node.keys)), map(ast.unparse, node.values)
+                once(zip(keys, values, strict=False))
+        return ast.literal_eval(tree)
 
 
 def _listed(text: str) -> list[Any]:
