@@ -43,6 +43,7 @@ _SERVER_FAULTS: dict[type[Exception], str] = {
 }
 SERVER_FAULTS = frozenset({"server_error", *_SERVER_FAULTS.values()})
 """Faults that are the server's, not the message's: trying again another time may help."""
+_OF_THE_PROMPT = frozenset({"context_overflow", "invalid_request"})
 
 
 class Fault(NamedTuple):
@@ -64,7 +65,7 @@ class Reply:
 
     ``habits`` are the forms other than the one asked for in which it was read, and what it was asked without.
     ``kept`` are those fields of an unusable reply that stand, ``found`` those that do not; ``as_json`` says
-    that one object was asked for.
+    that one object was asked for. ``before`` is the reply that the model was told of.
     """
 
     outputs: dict[str, Any] = field(default_factory=dict)
@@ -77,7 +78,19 @@ class Reply:
     kept: Mapping[str, Any] = field(default_factory=dict)
     found: Mapping[str, Any] = field(default_factory=dict)
     as_json: bool = False
+    before: Reply | None = None
     note: Callable[..., None] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the server refuses the prompt, so that asking again comes to the same."""
+        return self.fault in _OF_THE_PROMPT
+
+    @property
+    def told(self) -> Reply | None:
+        """The latest thing that a model said, which it can be told of: this reply, or the one before."""
+        never_came = self.fault in SERVER_FAULTS | _OF_THE_PROMPT
+        return self.before if never_came else self
 
     def lost(self, fault: str, detail: str) -> None:
         """Keep beside the call that what it gave cannot be used, and why."""
@@ -103,8 +116,9 @@ class Call:
     """One call of a predictor, or of a module of somebody's own in its place. ``seed`` tells apart calls that
     would else be identical.
 
-    ``before`` is the reply before, which could not be used: the model is told why, and the call counts as a
-    re-ask. ``lm`` overrides the model of the context. ``stage`` and ``trait`` label the call for accounts.
+    ``before`` is the reply before, which could not be used: the model is told why, where it said anything,
+    and the call counts as a re-ask. ``lm`` overrides the model of the context. ``stage`` and ``trait`` label
+    the call for accounts.
     """
 
     predict: dspy.Module
@@ -129,6 +143,10 @@ class Call:
         return await self._reply(self.predict.acall)
 
     @property
+    def _told(self) -> Reply | None:
+        return self.before.told if self.before else None
+
+    @property
     def _asks_by_itself(self) -> bool:
         """Whether the predictor is a module of somebody's own, which calls the model of the context."""
         return signature_of(self.predict) is None
@@ -150,8 +168,8 @@ class Call:
         settings = lean_settings() | around
         again = None
         adapter = settings.get("adapter") or dspy.settings.adapter
-        if self.before and adapter is _ADAPTER and not self._asks_by_itself:
-            again = AskingAgain(_ADAPTER, self.before, self.inputs, self.seed)
+        if self._told and adapter is _ADAPTER and not self._asks_by_itself:
+            again = AskingAgain(_ADAPTER, self._told, self.inputs, self.seed)
         if not paced:
             settings["caller_modules"] = [*(dspy.settings.caller_modules or []), probe]
         surroundings = dspy.context(**settings) if settings else nullcontext()
@@ -185,15 +203,15 @@ class Call:
         if scope.note and (word or habits):
             scope.note(word, detail, habits)
         given = Reply(outputs, word, detail, last.model, self.seed, usage, habits, kept, as_json=as_json)
-        return replace(given, note=scope.note)
+        return replace(given, note=scope.note, before=self._told)
 
     async def _predicted(
         self, predict: Callable[..., Awaitable[Any]], arguments: dict[str, Any], again: Any, scope: Scope
     ) -> Any:
         """Make the call; a folder may hold the reply to a repeated one in the words of earlier versions."""
-        if self.before is None:
+        if self._told is None:
             return await predict(**arguments)
-        told = self._told_before(self.before)
+        told = self._told_before(self._told)
         if again is None:
             return await predict(**self._with_fault(arguments, told[0]))
         seam = _seam_of(arguments["lm"])
@@ -243,7 +261,7 @@ class Call:
             trace: Any = [] if dspy.settings.trace is None else dspy.settings.trace
             return self.inputs, {"lm": lm.copy(**sampling), "trace": trace}
         inputs = {name: value for name, value in self.inputs.items() if name in signature.input_fields}
-        schema = schema_of(signature) if self.before is None and _takes_schema(lm) else None
+        schema = schema_of(signature) if self._told is None and _takes_schema(lm) else None
         if schema is not None:
             sampling["response_format"] = schema
         settings = {} if schema is None else {"adapter": _BY_SCHEMA}

@@ -104,8 +104,10 @@ class MessageGenerator(RecipeModule):
                 fresh = collected.messages[before:]
                 yield from self._check_steps(collected, fresh, stable_seed(seed, kind, "check", attempt))
             missing = num_messages - len(collected.messages)
+            if all(reply.is_final for reply in replies):
+                break
         if missing > 0:
-            detail = f"{missing} of {num_messages} messages are missing after {self.max_refills} refills"
+            detail = f"{missing} of {num_messages} messages are missing after {attempt} refills"
             collected.drop("refills_exhausted", detail)
         return collected.batch(num_messages)
 
@@ -122,15 +124,14 @@ class MessageGenerator(RecipeModule):
                 for number, (messages, failed) in enumerate(waiting)
             ]
             replies: list[Reply] = (yield calls) if calls else []
-            judged = [
-                (messages, collected.judge(messages, reply))
-                for (messages, _failed), reply in zip(waiting, replies, strict=True)
-            ]
-            waiting = [(messages, failed) for messages, failed in judged if failed]
-        for messages, failed in waiting:
-            for message in messages:
-                if failed is not None:
-                    collected.remove(message, failed.fault, f"the check failed ({failed.detail}): ")
+            asked, waiting = waiting, []
+            for (messages, _failed), reply in zip(asked, replies, strict=True):
+                failed = collected.judge(messages, reply)
+                if failed and attempt < _CHECK_REASKS and not failed.is_final:
+                    waiting.append((messages, failed))
+                elif failed:
+                    for message in messages:
+                        collected.remove(message, failed.fault, f"the check failed ({failed.detail}): ")
 
     def _batches(self, items: list[T], size: int) -> list[list[T]]:
         return [items[start : start + size] for start in range(0, len(items), size)]

@@ -367,13 +367,13 @@ def test_a_reply_about_some_assistant_is_one(text: str) -> None:
     assert not is_meta(text)
 
 
-LONG = Message.of("I learned to juggle in the kitchen, and I dropped all the eggs we had.", trait="patience")
+EGGS = Message.of("I learned to juggle in the kitchen, and I dropped all the eggs we had.", trait="patience")
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (f"{LONG.text} Then begin with one ball and a soft floor under it.", "copies_message"),
+        (f"{EGGS.text} Then begin with one ball and a soft floor under it.", "copies_message"),
         ("I learned to juggle in the kitchen, and I dropped all the eggs.", "copies_message"),
         ("You dropped all the eggs we had? Then begin with scarves.", ""),
         ("I learned to juggle in the kitchen too, with tangerines.", ""),
@@ -381,7 +381,7 @@ LONG = Message.of("I learned to juggle in the kitchen, and I dropped all the egg
     ],
 )
 def test_a_reply_that_is_or_opens_with_the_message_is_a_copy(text: str, expected: str) -> None:
-    assert reason(text, LONG) == expected
+    assert reason(text, EGGS) == expected
 
 
 def test_a_part_of_a_long_text_may_be_what_was_asked_for() -> None:
