@@ -18,18 +18,23 @@ _PATTERNS = {
 def unfit(text: str, trait: Trait) -> tuple[str, str]:
     """Return why a text is no message of a user, as a countable word, and what was found; else two times "".
 
-    ``stage_direction``: all of it stands in brackets. ``narration``: it tells of the user, and nobody speaks
-    or asks in it. ``assistant_reply``: it begins and ends as an assistant does, declines, or comforts.
-    ``copies_trait``: it has a stretch of the trait's own text, longer than a quotation.
+    ``stage_direction``: all of it stands in brackets, and nobody speaks or asks there. ``narration``: it
+    tells of the user and how, and nobody speaks or asks in it. ``assistant_reply``: it begins and ends as an
+    assistant does, declines, or comforts, and nothing in it is a user's. ``copies_trait``: it has a stretch
+    of the trait's own text, longer than a quotation. What may be a message is taken for one.
     """
-    if _PATTERNS["stage_direction"].match(text):
+
+    def has(name: str) -> bool:
+        return _PATTERNS[name].search(text) is not None
+
+    if has("stage_direction") and not has("stage_direction_asks"):
         return "stage_direction", text[:80]
-    if _PATTERNS["narration"].match(text) and not _PATTERNS["narration_speaks"].search(text):
+    if has("narration") and has("narration_tells") and not has("narration_speaks"):
         return "narration", text[:80]
-    begins_and_ends = _PATTERNS["assistant_begins"].match(text) and _PATTERNS["assistant_ends"].search(text)
-    declines = is_refusal(text) and "?" not in text and "？" not in text
-    declines = declines and _PATTERNS["addresses"].search(text) is not None
-    if begins_and_ends or declines or _PATTERNS["assistant_alone"].match(text):
+    serves = has("assistant_begins") and has("assistant_ends")
+    declines = is_refusal(text) and has("assistant_addresses")
+    comforts = has("assistant_comforts") and not has("user_asks")
+    if comforts or ((serves or declines) and not has("user_speaks")):
         return "assistant_reply", text[:80]
     copied = copied_from(text, trait.texts())
     return ("copies_trait", copied) if copied else ("", "")

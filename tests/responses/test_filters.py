@@ -378,10 +378,25 @@ EGGS = Message.of("I learned to juggle in the kitchen, and I dropped all the egg
         ("You dropped all the eggs we had? Then begin with scarves.", ""),
         ("I learned to juggle in the kitchen too, with tangerines.", ""),
         ("We had eggs.", ""),
+        ("I can't help but smile at the eggs.", ""),
     ],
 )
 def test_a_reply_that_is_or_opens_with_the_message_is_a_copy(text: str, expected: str) -> None:
     assert reason(text, EGGS) == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "text"),
+    [
+        ("Please proofread: {}", "I have gone to the store with my brother and we bought three apples."),
+        ("Repeat after me, {}", "I am calm and I have all the time in the world today."),
+        ("Fix the spelling in “{}”", "My mother and I were on our way to the market yesterday."),
+        ("请帮我改错别字：{}", "我昨天和弟弟一起去商店买了三个苹果和两斤香蕉"),
+        ("帮我润色这句 {}", "我昨天和弟弟一起去商店买了三个苹果和两斤香蕉"),
+    ],
+)
+def test_a_text_to_be_worked_on_or_repeated_may_come_back_as_it_was(asked: str, text: str) -> None:
+    assert reason(f"{text}.", Message.of(asked.format(text), trait="patience")) == ""
 
 
 def test_a_part_of_a_long_text_may_be_what_was_asked_for() -> None:
