@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -130,6 +131,11 @@ def asks_for(request: dict[str, Any]) -> str:
 def cut_off(text: str) -> Reply:
     """Return a reply that reached max_tokens before its closing header."""
     return Reply(text.split("[[ ## completed ## ]]")[0], finish_reason="length")
+
+
+def refusal(said: str, status: int = 400, **more: str) -> Reply:
+    """Return what a server sends that refuses a request."""
+    return Reply(status=status, body=json.dumps({"error": {"message": said, **more}}))
 
 
 def chat(**fields: object) -> str:

@@ -15,14 +15,7 @@ import dspy
 import pytest
 from fake_server import FakeServer, backend_at
 
-from character import (
-    Candidates,
-    CharacterProgram,
-    MessageGenerator,
-    Ranker,
-    Responder,
-    build_lm,
-)
+from character import Candidates, CharacterProgram, MessageGenerator, Ranker, Responder, build_lm
 from character.backends.backend import Backend
 from character.backends.seam import AsyncSeamEngine, SeamEngine
 from character.errors import InputError

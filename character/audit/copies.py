@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import Field
 
 from character.audit.messages.records import MessageAudit
 from character.constitution import Trait
+from character.messages.near_duplicates import clusters
 from character.messages.unfit import unfit
 from character.records import Message, Record, Rollout
 from character.responses.filters import copied
 
 _COPIED = ("copies_trait", "copies_message", "identical", "near_identical")
 _UNFIT = ("stage_direction", "narration", "assistant_reply", "copies_trait", "duplicate", "near_duplicate")
-_UNKNOWN = Trait(name="unknown", description="unknown")
 Drops = Sequence[Mapping[str, Mapping[str, int]]]
 """What a run dropped, by stage and reason: lost, and made up for."""
 
@@ -37,7 +37,7 @@ def copied_candidates(rollouts: Iterable[Rollout], traits: Mapping[str, Trait], 
     """Return the copies among candidates: of their trait, of their message, of another one of it."""
     asked = ((each.message, each.candidates.texts) for each in rollouts if each.candidates)
     found = (
-        copied(text, message, traits.get(message.trait, _UNKNOWN), texts[:place])[0]
+        copied(text, message, traits.get(message.trait), texts[:place])[0]
         for message, texts in asked
         for place, text in enumerate(texts)
     )
@@ -49,13 +49,20 @@ def unfit_messages(
 ) -> Copies:
     """Return the messages that no user would send, and those that repeat their trait or one another.
 
-    The trait's own questions, where they are the messages, are none.
+    The trait's own questions, where they are the messages, are none. Of what is unfit no repeat is counted.
     """
-    generated = (message for message in messages if message.source != "constitution")
-    seen = Counter(unfit(message.text, traits.get(message.trait, _UNKNOWN))[0] for message in generated)
+    seen, fit = Counter[str](), defaultdict[str, list[str]](list)
+    for message in messages:
+        is_own = message.source == "constitution"
+        reason = "" if is_own else unfit(message.text, traits.get(message.trait))[0]
+        seen[reason] += 1
+        if not reason:
+            fit[message.trait].append(message.text)
     repeats = [scope.repeats for scope in audit.by_trait.values()]
-    seen["near_duplicate"] = sum(each.messages - each.clusters for each in repeats)
-    seen[""] = audit.run.num_messages - sum(seen[reason] for reason in _UNFIT)
+    repeated = sum(each.messages - each.clusters for each in repeats)
+    if repeated and seen.keys() != {""}:
+        repeated = sum(len(group) - 1 for texts in fit.values() for group in clusters(texts))
+    seen += Counter({"near_duplicate": repeated, "": -repeated})
     return _copies("messages", _UNFIT, drops, seen)
 
 
@@ -63,6 +70,4 @@ def _copies(stage: str, reasons: Sequence[str], drops: Drops, seen: Counter[str]
     lost = sum((Counter(each.get(stage, {})) for each in drops), Counter[str]())
     dropped, kept = ({name: of[name] for name in reasons if of[name]} for of in (lost, seen))
     number, copies = seen.total() + sum(dropped.values()), sum(dropped.values()) + sum(kept.values())
-    return Copies(
-        number=number, dropped=dropped, kept=kept, share=min(1.0, copies / number) if number else None
-    )
+    return Copies(number=number, dropped=dropped, kept=kept, share=copies / number if number else None)

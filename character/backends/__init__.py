@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NotRequired, TypedDict, Unpack
 
-from character.backends.plain_errors import plain_error
+from character.backends.plain_errors import plain_error, told
 from character.config import BackendConfig, Config, describe_validation
 from character.config.backend import BackendFields
-from character.errors import CharacterError, ConfigError
+from character.errors import ConfigError
 
 if TYPE_CHECKING:
     import dspy
@@ -99,7 +99,8 @@ def build_lms(
 def ping(config: BackendConfig) -> PingResult:
     """Ask a backend for two fields, in one short call without retries, and return what it gave.
 
-    A reply without them is an ``error`` beside the ``model`` that gave it.
+    It is asked as a run asks first: by a schema where ``structured`` is not ``fields``. A reply without them
+    is an ``error`` beside the ``model`` that gave it.
     """
     import time
 
@@ -107,18 +108,15 @@ def ping(config: BackendConfig) -> PingResult:
 
     from character.backends.observe import observing
     from character.backends.probing import read_fields, request_of
-    from character.backends.secrets import redact
+    from character.backends.structured import Form
 
     started = time.monotonic()
     try:
         with observing() as scope:
-            reply = build_lm(config.model_copy(update={"num_retries": 0}))(request_of(config))
+            request = request_of(config, by_schema=Form(config, None, "default").by_schema)
+            reply = build_lm(config.model_copy(update={"num_retries": 0}))(request)
     except (LMError, ConfigError) as error:
-        plain = plain_error(redact(str(error)))
-        text = " ".join(part for part in (plain.found, plain.fix) if part)
-        if isinstance(error.__cause__, CharacterError):
-            text = redact(" ".join(str(error.__cause__).split()))
-        return {"ok": False, "error": text, "seconds": round(time.monotonic() - started, 3)}
+        return {"ok": False, "error": told(error), "seconds": round(time.monotonic() - started, 3)}
     model = scope.seen[-1].model if scope.seen else config.model_name
     took = round(time.monotonic() - started, 3)
     _fields, fault, said = read_fields(reply.text or "")

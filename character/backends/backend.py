@@ -15,13 +15,7 @@ from character.backends.budget import Amount, Budget
 from character.backends.dspy_compat import request_to_dict, response_from_dict, response_to_dict
 from character.backends.engines import SOURCES, Engines
 from character.backends.gate import Health
-from character.backends.observe import (
-    Observation,
-    Scope,
-    current_scope,
-    current_unit,
-    report,
-)
+from character.backends.observe import Observation, Scope, current_scope, current_unit, report
 from character.backends.prices import Price, price_of
 from character.backends.structured import Form
 from character.backends.wire import Wire
@@ -118,9 +112,14 @@ class Backend:
         """Tell once of each setting that the client changed or left out, as its provider has none such."""
         for each in response.adaptations:
             name = each.field.removeprefix("config.")
-            if each.action not in ("satisfied", "defaulted") and name not in ("seed", *self.adapted):
-                self.adapted.add(name)
-                self.tell(f"{name} is {each.action} for {self.config.model_name}: {each.reason}.")
+            if each.action not in ("satisfied", "defaulted") and name != "seed":
+                self.learn_left_out(name, each.reason, each.action)
+
+    def learn_left_out(self, name: str, why: str, action: str = "left out") -> None:
+        """Tell once that a setting is left out, or changed, and why."""
+        if name not in self.adapted:
+            self.adapted.add(name)
+            self.tell(f"{name} is {action} for {self.config.model_name}: {why}.")
 
     def replay(self, key: str) -> lm15.Response | None:
         """Return the reply of a call that finished before, and report it; None where it has not."""
@@ -176,10 +175,7 @@ _KEPT = tuple(field.name for field in fields(Observation) if field.name != "repl
 
 
 def journal_entry(
-    backend: str,
-    response: lm15.Response,
-    observation: Observation,
-    prompt: Mapping[str, str] | None = None,
+    backend: str, response: lm15.Response, observation: Observation, prompt: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
     """Return what the journal keeps of a call, JSON-native; the ``prompt`` are a request's parts as JSON."""
     scope = current_scope() or current_unit() or Scope()

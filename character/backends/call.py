@@ -16,7 +16,7 @@ from character.backends.arguments import signature_of
 from character.backends.backend import Backend
 from character.backends.drivers import ModuleCall
 from character.backends.dspy_compat import routed
-from character.backends.observe import Observation, Scope, observing
+from character.backends.observe import Observation, Scope, observing, taken_by
 from character.backends.plain_errors import no_such_model, plain_error, unavailable
 from character.backends.predictors import MAY_LACK, core_of, fits
 from character.backends.reasking import AskingAgain
@@ -65,7 +65,8 @@ class Reply:
 
     ``habits`` are the forms other than the one asked for in which it was read, and what it was asked without.
     ``kept`` are those fields of an unusable reply that stand, ``found`` those that do not; ``as_json`` says
-    that one object was asked for. ``before`` is the reply that the model was told of.
+    that one object was asked for. ``before`` is the reply that the model was told of. ``note`` keeps (fault,
+    detail, habits) beside the call in the journal, the latest alone; None where no call was seen.
     """
 
     outputs: dict[str, Any] = field(default_factory=dict)
@@ -92,8 +93,8 @@ class Reply:
         never_came = self.fault in SERVER_FAULTS | _OF_THE_PROMPT
         return self.before if never_came else self
 
-    def lost(self, fault: str, detail: str) -> None:
-        """Keep beside the call that what it gave cannot be used, and why."""
+    def became(self, fault: str = "", detail: str = "") -> None:
+        """Keep beside the call that what it gave is used, or cannot be, and why."""
         if self.note:
             self.note(fault, detail, self.habits)
 
@@ -101,7 +102,7 @@ class Reply:
         """Return the reply as unusable for a fault; of its outputs those stand that a step can do without."""
         if self.fault:
             return self
-        self.lost(fault.word, fault.detail)
+        self.became(fault.word, fault.detail)
         kept = {name: value for name, value in self.outputs.items() if name in MAY_LACK}
         found = {name: value for name, value in self.outputs.items() if name not in MAY_LACK}
         return replace(self, fault=fault.word, detail=fault.detail, kept=kept, found=found)
@@ -278,8 +279,12 @@ class Call:
 
 def _takes_schema(lm: LanguageModel) -> bool:
     """Whether lists and scores are asked of a model by a JSON schema; a user's own adapter goes first."""
-    seam = _seam_of(lm)
-    return seam is not None and seam.backend.form.by_schema and dspy.settings.adapter in (None, _ADAPTER)
+    seam, adapter = _seam_of(lm), dspy.settings.adapter
+    if seam is None or not seam.backend.form.by_schema or adapter in (None, _ADAPTER):
+        return seam is not None and seam.backend.form.by_schema
+    why = f"the adapter {type(adapter).__name__}, which is your own, says how to ask"
+    seam.backend.learn_left_out("structured", why)
+    return False
 
 
 def _settle_form(backend: Backend, scope: Scope, fault: Fault) -> None:
@@ -371,13 +376,4 @@ def observation_of(entry: dict[str, Any], model: str) -> Observation:
         prompt_tokens=usage.get("prompt_tokens") or 0,
         completion_tokens=usage.get("completion_tokens") or 0,
         cost_usd=entry.get("cost"),
-    )
-
-
-def taken_by(observation: Observation) -> Usage:
-    return Usage(
-        calls=1,
-        prompt_tokens=observation.prompt_tokens,
-        completion_tokens=observation.completion_tokens,
-        cost_usd=observation.cost_usd,
     )

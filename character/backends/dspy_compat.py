@@ -21,6 +21,7 @@ from dspy._vendor.lm15.serde import response_from_dict as response_from_dict
 from dspy._vendor.lm15.serde import response_to_dict as response_to_dict
 from dspy._vendor.lm15.transports import StdlibAsyncTransport as StdlibAsyncTransport
 from dspy._vendor.lm15.transports import StdlibTransport as StdlibTransport
+from dspy._vendor.lm15.transports import TransportError
 from dspy.clients import execution, lm15_boundary
 from dspy.clients.errors import error_boundary
 
@@ -29,6 +30,7 @@ from character.backends.plain import plain
 from character.backends.threads import follow_threads
 from character.backends.waiting import having, in_thread
 
+_NO_LIST = (lm15.LM15Error, TransportError, OSError, ValueError, LookupError, TypeError, AttributeError)
 M = TypeVar("M", bound=type)
 Route = Callable[[Any], Any]
 _route: ContextVar[Route | None] = ContextVar("character_route", default=None)
@@ -256,8 +258,8 @@ def listed_models(engine: Any, model: str, wait_s: float = 5.0) -> list[str]:
                 if len(body) > _MOST_BODY or monotonic() > until:
                     return []
         return [each.id for each in provider._models_from_body(body.decode("utf-8", "replace"))]
-    except Exception:  # noqa: BLE001 - whatever goes wrong here: there is an error to be told already
-        return []
+    except (*_NO_LIST, RecursionError):  # the last one of a body that is nested too deep
+        return []  # there is an error to be told already
 
 
 def is_preparation(function: object) -> bool:

@@ -30,7 +30,7 @@ _WHY = {
     "broken": "fails or does not answer",
     "key": "refuses the key or the account",
 }
-_REFUSALS_IN_A_ROW = 5  # answers 401 or 403 without a single success between them
+_REFUSALS_IN_A_ROW = 5  # answers that refuse the key or say that the account is empty, without a success
 
 
 def failure_kind(error: lm15.LM15Error) -> str:

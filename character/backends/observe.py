@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from character.backends.waiting import having
+from character.records import Usage
 from character.text import fingerprint
 
 
@@ -28,6 +29,16 @@ class Observation:
     completion_tokens: int = 0
     cost_usd: float | None = None
     replayed: bool = False
+
+
+def taken_by(observation: Observation) -> Usage:
+    """Return what a call took."""
+    return Usage(
+        calls=1,
+        prompt_tokens=observation.prompt_tokens,
+        completion_tokens=observation.completion_tokens,
+        cost_usd=observation.cost_usd,
+    )
 
 
 @dataclass(slots=True)

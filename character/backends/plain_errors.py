@@ -9,8 +9,8 @@ from difflib import get_close_matches
 from importlib.resources import files
 from typing import NamedTuple
 
-from character.backends.server_words import plain_text
-from character.errors import BackendUnavailableError, ConfigError
+from character.backends.secrets import on_one_line, redact
+from character.errors import BackendUnavailableError, CharacterError, ConfigError
 
 _ERRORS = tomllib.loads(files(__package__).joinpath("plain_errors.toml").read_text("utf-8"))["errors"]
 _REMEDIES = {
@@ -38,6 +38,15 @@ def plain_error(text: str) -> PlainError:
     return PlainError(text.strip().split("\n")[0])
 
 
+def told(error: BaseException) -> str:
+    """Return what is wrong and what to do on one line, of an error of ours or of the client's."""
+    ours = error.__cause__ if isinstance(error.__cause__, CharacterError) else error
+    if isinstance(ours, CharacterError):
+        return redact(" ".join(str(ours).split()))
+    plain = plain_error(redact(str(error)))
+    return " ".join(part for part in (plain.found, plain.fix) if part)
+
+
 def unavailable(what: str, model: str, detail: str) -> BackendUnavailableError:
     """Return the error that stops a run because its backend refuses, does not answer or cannot be reached."""
     remedy = _REMEDIES.get(what, "check that the server runs and api_base is right")
@@ -53,7 +62,7 @@ def no_such_model(model: str, detail: str, models: Sequence[str] = ()) -> Config
     ``models`` are those that the server lists; without any, or with this one, it may be the address.
     """
     prefix, _, asked = model.partition("/")
-    names = {plain_text(name)[:80] for name in models}
+    names = {on_one_line(name)[:80] for name in models}
     if not names or asked in names:
         return ConfigError(
             f"the server does not know the address or the model (model {model}): {detail}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import closing
 from typing import Any
 
@@ -10,22 +9,23 @@ import dspy
 from dspy import lm15
 from dspy.utils.exceptions import AdapterParseError, LMError
 
-from character.backends.adapter import CharacterAdapter
+from character.backends.adapter import CharacterAdapter, SchemaAdapter, schema_of
 from character.backends.backend import Backend
-from character.backends.observe import observing
-from character.backends.plain_errors import plain_error
+from character.backends.engines import SOURCES
+from character.backends.observe import observing, taken_by
+from character.backends.plain_errors import told
 from character.backends.reading.reasoning import split_reasoning
 from character.backends.seam import spoken
 from character.backends.secrets import first_line
+from character.backends.server_words import parsed, understood
 from character.config import BackendConfig
-from character.errors import ConfigError
+from character.errors import ConfigError, UnknownNameError
 from character.files import toml_beside
 from character.records import Record, Usage
 
-_ADAPTER = CharacterAdapter()
+_ADAPTER, _BY_SCHEMA = CharacterAdapter(), SchemaAdapter()
 _FAILURES = (lm15.LM15Error, LMError, ConfigError)
 _DATA = toml_beside(__file__, "probing")
-_TAKEN = ("prompt_tokens", "completion_tokens", "cost_usd")
 _LONG_WORD = "copper"
 
 
@@ -33,8 +33,11 @@ class ProbeCheck(Record):
     """One thing that a model was asked for, and whether it gave it.
 
     ``name`` is ``text``, ``fields`` (under our headers), ``list``, ``json_schema``, ``long_prompt``,
-    ``seed``, ``stop`` or ``logprobs``. ``fault`` is "" where it did, else a word; ``said`` has the server's
-    words, what was wrong with the reply, or in which other form it came.
+    ``seed``, ``stop`` or ``logprobs``. ``fault`` is "" where it did, else ``refused`` (no reply came),
+    ``empty``, ``reasoning`` (nothing else came), ``cut_off`` (at max_tokens), ``unreadable``, ``few`` (not
+    three words in the list), ``no_schema``, ``not_found`` (the start of the long prompt), ``goes_on`` (after
+    the stop), ``none`` (no log probabilities) or ``not_sent`` (the seed: ``seed`` is false). ``said`` has the
+    server's words, what was wrong with the reply, or in which other form it came.
     """
 
     name: str
@@ -45,7 +48,10 @@ class ProbeCheck(Record):
 class Probe(Record):
     """What a backend's model can do, what it took to find out, and what to set accordingly.
 
-    Where the server does not answer at all, ``answers`` is false and nothing but a text was asked for.
+    ``answers`` says whether a reply or an HTTP status came. Where it was not the text that was refused, but
+    any call would be (for the key, say), nothing else was asked. ``refused`` are parameters of the backend's
+    section that its server refuses, and was asked without. ``settings`` are for people to read; ``usage`` is
+    what the calls that got a reply took.
     """
 
     model: str
@@ -53,9 +59,12 @@ class Probe(Record):
     checks: tuple[ProbeCheck, ...]
     settings: tuple[str, ...]
     usage: Usage
+    refused: tuple[ProbeCheck, ...] = ()
 
     def can(self, name: str) -> bool:
-        """Whether the model gave what it was asked for under this name."""
+        """Whether the model gave what it is asked for under this name; UnknownNameError for none of those."""
+        if name not in _DATA["asked"]:
+            raise UnknownNameError("probe", name, _DATA["asked"])
         return any(not check.fault for check in self.checks if check.name == name)
 
     @property
@@ -65,47 +74,64 @@ class Probe(Record):
 
 
 def probe(config: BackendConfig) -> Probe:
-    """Ask a backend for all that a run may ask for, in eight calls, one of them long, each made once.
+    """Ask a backend for all that a run may ask for, in eight calls, one of them of some 6,000 tokens.
 
-    Temperature and max_tokens are the backend's. What fails is in the checks; nothing is raised.
+    It blocks until all are made, one after the other, each once; again only without a parameter that the
+    server refuses, and for no seed where ``seed`` is false. Temperature, max_tokens and options are the
+    backend's. What fails is in the checks; ConfigError is raised only for what is no BackendConfig, or one
+    of a model that a program brought.
     """
-    model, usage = config.model_name, Usage()
-    checks: list[ProbeCheck] = []
+    if not isinstance(config, BackendConfig) or config.kind not in SOURCES:
+        expected = f"a BackendConfig of the kind {', '.join(SOURCES)}"
+        raise ConfigError(f"a {type(config).__name__} cannot be probed as it is.", expected=expected)
+    model, usage, answers, settings = config.model_name, Usage(), False, list[str]()
+    checks, refused = list[ProbeCheck](), dict[str, str]()
     try:
         backend = Backend(config)
         with closing(backend.source.sync()) as engine:
             for name in _DATA["asked"]:
-                try:
-                    request = backend.wire.dressed(request_of(config, name), frozenset())
-                    response = engine.complete(request)
-                except _FAILURES as error:
-                    checks.append(_failed(name, error))
-                    if not usage.calls:
-                        break
+                if name == "seed" and not config.seed:
+                    checks.append(_check(name, "not_sent"))
                     continue
+                try:
+                    response = _reply(name, backend, engine, refused)
+                except _FAILURES as error:
+                    checks.append(_check(name, "refused", told(error)))
+                    status = {getattr(each, "status", None) for each in (error, error.__context__)}
+                    answers |= status != {None}
+                    if usage.calls or (type(error) is lm15.InvalidRequestError and status & {400, 422}):
+                        continue
+                    break
                 took = backend.finished(response)
-                taken = {name: getattr(took, name) for name in _TAKEN}
-                model, usage = took.model, usage + Usage(calls=1, **taken)
-                fault, said = _fault_of(name, spoken(response))
-                said = said or _DATA["faults"].get(fault, "")
-                checks.append(ProbeCheck(name=name, fault=fault, said=said))
+                model, usage, answers = took.model, usage + taken_by(took), True
+                checks.append(_check(name, *_fault_of(name, spoken(response))))
+        learnt = backend.wire.learn(frozenset(each for each in refused if " as " not in each))
+        settings += [f"{name}: {advice}" for name, advice in learnt]
     except _FAILURES as error:
-        checks.append(_failed("text", error))
-    advised = usage.calls > 0 and config.kind != "rehearsal"
-    settings = _settings({check.name: check.fault for check in checks}) if advised else ()
-    return Probe(model=model, answers=usage.calls > 0, checks=tuple(checks), settings=settings, usage=usage)
+        checks.append(_check("text", "refused", told(error)))
+    if usage.calls and config.kind != "rehearsal":
+        settings = [*_settings({check.name: check.fault for check in checks}), *settings]
+    return Probe(
+        model=model,
+        answers=answers,
+        checks=tuple(checks),
+        settings=tuple(settings),
+        usage=usage,
+        refused=tuple(_check(name.partition(" as ")[0], "refused", said) for name, said in refused.items()),
+    )
 
 
-def request_of(config: BackendConfig, name: str = "fields") -> lm15.Request:
-    """Return the request of a probe, as the backend is to be asked."""
+def request_of(config: BackendConfig, name: str = "fields", *, by_schema: bool = False) -> lm15.Request:
+    """Return the request of a probe, as the backend is to be asked; its fields also by a schema."""
     asked = _DATA["asked"][name]
-    messages = [{"role": "user", "content": asked.get("ask")}]
+    messages, sent = [{"role": "user", "content": asked.get("ask")}], asked.get("sent", {})
     if "form" in asked:
-        text = asked["text"] + asked.get("more", "") * asked.get("times", 0)
-        inputs = {"text": text, "question": asked["question"]}
-        messages = _ADAPTER.format(dspy.Signature(asked["form"]), [], inputs)
+        signature, more = dspy.Signature(asked["form"]), asked.get("more", "") * asked.get("times", 0)
+        inputs = {"text": asked["text"] + more, "question": asked["question"]}
+        messages = (_BY_SCHEMA if by_schema else _ADAPTER).format(signature, [], inputs)
+        sent = {"response_format": schema_of(signature)} if by_schema else sent
     own = {"temperature": config.temperature, "max_tokens": config.max_tokens}
-    body = {"model": config.model_name, "messages": messages, **asked.get("sent", {})}
+    body = {"model": config.model_name, "messages": messages, **sent}
     return lm15.request_from_openai_chat(body | {key: own[key] for key in own if own[key] is not None})
 
 
@@ -121,10 +147,23 @@ def read_fields(text: str, name: str = "fields") -> tuple[dict[str, Any], str, s
     return fields, "", ", ".join(dict.fromkeys(scope.habits))
 
 
-def _failed(name: str, error: Exception) -> ProbeCheck:
-    plain = plain_error(first_line(str(error)))
-    said = " ".join(part for part in (plain.found, plain.fix) if part)
-    return ProbeCheck(name=name, fault="refused", said=said)
+def _reply(name: str, backend: Backend, engine: Any, refused: dict[str, str]) -> lm15.Response:
+    """Return the reply to a probe, asked as a run would without what is ``refused``, where more goes."""
+    request, probed = request_of(backend.config, name), _DATA["asked"][name].get("sent", {})
+    while True:
+        without = frozenset(refused).difference(probed)
+        try:
+            return engine.complete(backend.wire.dressed(request, without))
+        except lm15.LM15Error as raised:
+            error = understood(raised)
+            more = backend.wire.refusal(error, request, without)
+            if not more or more in probed:
+                raise error from None
+            refused[more] = told(error)
+
+
+def _check(name: str, fault: str, said: str = "") -> ProbeCheck:
+    return ProbeCheck(name=name, fault=fault, said=said or _DATA["faults"].get(fault, ""))
 
 
 def _fault_of(name: str, response: lm15.Response) -> tuple[str, str]:
@@ -154,17 +193,15 @@ def _fault_of(name: str, response: lm15.Response) -> tuple[str, str]:
 
 
 def _keeps_to_schema(text: str) -> bool:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return False
+    value = parsed(text)
     return isinstance(value, dict) and type(value.get("score")) is int and type(value.get("words")) is list
 
 
 def _settings(faults: dict[str, str]) -> tuple[str, ...]:
     """Return what to set by what a model can do."""
-    named = [next((form for form in ("fields", "json_schema") if not faults[form]), "unreadable")]
+    by_schema, under_headers = not faults["json_schema"], not faults["fields"]
+    form = ("unreadable", "fields", "json_schema", "auto")[2 * by_schema + under_headers]
     amiss = {faults[name] for name in ("text", "fields", "json_schema")}
-    named += [fault for fault in ("reasoning", "cut_off") if fault in amiss]
-    named += [name for name in ("seed", "long_prompt") if faults[name]]
+    named = [form, *(fault for fault in ("reasoning", "cut_off") if fault in amiss)]
+    named += [name for name in ("seed", "long_prompt") if faults[name] not in ("", "not_sent")]
     return tuple(_DATA["set"][name] for name in named)

@@ -14,13 +14,7 @@ from dspy import lm15
 from character.backends.backend import Backend, encodable, journal_entry, prompt_bytes
 from character.backends.budget import Amount
 from character.backends.gate import Attempts, Gate, failure_kind, was_sent
-from character.backends.observe import (
-    Observation,
-    current_scope,
-    current_unit,
-    report,
-    stopped_by,
-)
+from character.backends.observe import Observation, current_scope, current_unit, report, stopped_by
 from character.backends.plain_errors import no_such_model
 from character.backends.secrets import first_line
 from character.backends.server_words import understood

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import html
+import re
+
 from character.config.secrets import LOOKS_LIKE_A_KEY
 
 _secrets: set[str] = set()
 _MASK = "[hidden]"
+_MARKUP = re.compile(r"(?is)<(script|style)\b[^<]*(?:<(?!/\1)[^<]*)*</\1>|<[^<>]*>")
+_LOOKS_LIKE_HTML = re.compile(r"(?i)<(?:!doctype|html|head|body|title|h1|center)\b")
+_MOST_CHARACTERS, _MOST_READ = 500, 20_000
 
 
 def remember(value: str | None) -> None:
@@ -28,3 +34,12 @@ def first_line(text: str) -> str:
     """
     line = redact(text).strip().split("\n")[0][:300]
     return line.encode("utf-8", "replace").decode().replace("\0", "")
+
+
+def on_one_line(text: str) -> str:
+    """Return a server's text on one line of at most 500 characters, without markup, controls and secrets."""
+    text = text[:_MOST_READ]
+    if _LOOKS_LIKE_HTML.search(text):
+        text = html.unescape(_MARKUP.sub(" ", text))
+    line = redact(" ".join("".join(c if c.isprintable() else " " for c in text).split()))
+    return line if len(line) <= _MOST_CHARACTERS else line[: _MOST_CHARACTERS - 1] + "…"

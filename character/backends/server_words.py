@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import re
 import tomllib
@@ -11,7 +10,7 @@ from typing import Any
 
 from dspy import lm15
 
-from character.backends.secrets import redact
+from character.backends.secrets import on_one_line
 
 _TABLE = tomllib.loads(files(__package__).joinpath("server_words.toml").read_text("utf-8"))
 _CLASSES: dict[str, type[lm15.ProviderError]] = {
@@ -19,10 +18,8 @@ _CLASSES: dict[str, type[lm15.ProviderError]] = {
     "context_overflow": lm15.ContextLengthError,
     "no_such_model": lm15.UnsupportedModelError,
 }
-_MARKUP = re.compile(r"(?is)<(script|style)\b[^<]*(?:<(?!/\1)[^<]*)*</\1>|<[^<>]*>")
-_LOOKS_LIKE_HTML = re.compile(r"(?i)<(?:!doctype|html|head|body|title|h1|center)\b")
 _LIBRARY = re.compile(r"^(?:(?:litellm\.)?\w+(?:Error|Exception)(?: - |: ))+(?:Error code: \d+ - )?")
-_MOST_CHARACTERS, _MOST_PARTS, _MOST_DEPTH, _MOST_READ = 500, 4, 8, 20_000
+_MOST_PARTS, _MOST_DEPTH = 4, 8
 
 
 def understood(error: lm15.LM15Error) -> lm15.LM15Error:
@@ -33,7 +30,7 @@ def understood(error: lm15.LM15Error) -> lm15.LM15Error:
     if not isinstance(error, lm15.ProviderError):
         return error
     text, codes = words_of(_body_of(error))
-    text = text or plain_text(_LIBRARY.sub("", error.message.split("\n\n")[0]))
+    text = text or on_one_line(_LIBRARY.sub("", error.message.split("\n\n")[0]))
     said = " ".join([text, *(codes or [error.provider_code or ""])])
     meaning = meaning_of(said, error.status, told_when=error.retry_after is not None)
     target = _CLASSES.get(meaning, type(error))
@@ -70,20 +67,11 @@ def _has(patterns: list[str], said: str) -> bool:
 
 def words_of(body: str) -> tuple[str, list[str]]:
     """Return what the body of an error says to a reader, on one line, and the codes that it holds."""
-    value, texts, codes = _parsed(body), list[str](), list[str]()
+    value, texts, codes = parsed(body), list[str](), list[str]()
     _gather(value, texts, codes)
     if value is None or (value and not texts):
         texts = [body]
-    return plain_text(": ".join(dict.fromkeys(texts[:_MOST_PARTS]))), codes
-
-
-def plain_text(text: str) -> str:
-    """Return a server's text on one line of at most 500 characters, without markup, controls and secrets."""
-    text = text[:_MOST_READ]
-    if _LOOKS_LIKE_HTML.search(text):
-        text = html.unescape(_MARKUP.sub(" ", text))
-    line = redact(" ".join("".join(c if c.isprintable() else " " for c in text).split()))
-    return line if len(line) <= _MOST_CHARACTERS else line[: _MOST_CHARACTERS - 1] + "…"
+    return on_one_line(": ".join(dict.fromkeys(texts[:_MOST_PARTS]))), codes
 
 
 def _body_of(error: BaseException | None) -> str:
@@ -96,7 +84,8 @@ def _body_of(error: BaseException | None) -> str:
     return ""
 
 
-def _parsed(text: str) -> Any:
+def parsed(text: str) -> Any:
+    """Return the value of a JSON text; None where it is none."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -109,14 +98,14 @@ def _gather(value: Any, texts: list[str], codes: list[str], depth: int = 0) -> N
         return
     match value:
         case str() if value.strip():
-            inner = _parsed(value) if value.lstrip()[0] in "{[" else None
-            texts += [] if inner else [plain_text(value)]
+            inner = parsed(value) if value.lstrip()[0] in "{[" else None
+            texts += [] if inner else [on_one_line(value)]
             _gather(inner, texts, codes, depth + 1)
         case list():
             for each in value[:_MOST_PARTS]:
                 _gather(each, texts, codes, depth + 1)
         case {"loc": [*place], "msg": str(said)}:
-            texts.append(plain_text(f"{'.'.join(map(str, place))}: {said}"))
+            texts.append(on_one_line(f"{'.'.join(map(str, place))}: {said}"))
         case dict():
             named = {str(name).lower(): each for name, each in value.items()}
             found = (named.get(name) for name in _TABLE["codes"])

@@ -43,7 +43,7 @@ def command(do_ping: bool, do_probe: bool, as_json: bool, **flags: Any) -> None:
         for name, found in probes.items():
             _print_probe(name, found)
     down = [name for name, each in pings.items() if "model" not in each]
-    down += [name for name, found in probes.items() if not found.answers]
+    down += [name for name, found in probes.items() if not found.usage.calls]
     unreadable = judges & {name for name, each in pings.items() if not each["ok"]}
     unreadable |= judges & {name for name, found in probes.items() if not found.is_readable}
     click.get_current_context().exit(4 if down else 5 if unreadable else 0)
@@ -83,9 +83,9 @@ def _print(rows: list[dict[str, Any]], pings: Mapping[str, PingResult]) -> None:
 
 def _print_probe(name: str, found: Probe) -> None:
     table = new_table(f"{name}: {found.model}", ["asked for", "can", "what came"])
-    for check in found.checks:
-        can = "no" if check.fault else "yes"
-        table.add_row(check.name, can, plain_text(check.said, "red" if check.fault else ""))
+    for check in (*found.checks, *found.refused):
+        can = {"": "yes", "not_sent": "–"}.get(check.fault, "no")
+        table.add_row(check.name, can, plain_text(check.said, "red" if can == "no" else ""))
     console, usage = new_console(), found.usage
     console.print(table)
     tokens = f"{usage.prompt_tokens:,} tokens in, {usage.completion_tokens:,} out"

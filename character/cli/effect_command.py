@@ -6,13 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from character.cli.options import MESSAGE_FLAGS, command_of, configuration, refuse_unused, refused
-from character.cli.printing import (
-    live_bar,
-    new_console,
-    new_table,
-    print_json,
-    show_estimate,
-)
+from character.cli.printing import live_bar, new_console, new_table, print_json, show_estimate
 from character.errors import ConfigError
 from character.locale import report_language, wording
 from character.runs.progress import cost_text, count_text

@@ -85,9 +85,9 @@ def _recheck(path: Path, labelled: LabelledSet, config: Config, *, as_json: bool
     same = artifact.labelled.fingerprint == labelled.fingerprint
     note = " It was tuned on these labels, so the figures flatter it." if same else ""
     console.print(f"{outcome}.{note}", style="green" if holds else "yellow")
-    out = len(labelled) - (gains[0].num_items if gains else 0)
-    left_out = f"{out} of {len(labelled)} labelled items are left out: not ranked by both, or equal labels."
-    notes = [left_out] if out else []
+    num_left_out, of = len(labelled) - (gains[0].num_items if gains else 0), len(labelled)
+    left_out = f"{num_left_out} of {of} labelled items are left out: not ranked by both, or equal labels."
+    notes = [left_out] if num_left_out else []
     notes += [language_warning(artifact, language, path) for language in labelled.languages]
     for each in filter(None, [*notes, wording("report.page", "en")["rehearsal"] if rehearsal else ""]):
         console.print(each, style="yellow")

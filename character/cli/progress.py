@@ -62,9 +62,9 @@ def run_display(constitution: Constitution, config: Config) -> Iterator[Callable
         for task, completed in zip(tasks, done, strict=True):
             bars.update(task, completed=completed, total=total)
         line.plain = state.details()
-        if state.note != told and not console.is_terminal:
+        if state.note and not told and not console.is_terminal:
             console.print(state.note, style="yellow")
-        told = state.note
+        told = told or state.note
         log(state)
 
     in_log: ProgressCallback[RunState] = False if console.is_terminal else None

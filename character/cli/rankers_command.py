@@ -48,7 +48,8 @@ def _rankers(folder: Path) -> Iterator[Path]:
 
 
 def _row(path: Path, folder: Path) -> dict[str, Any]:
-    from optimizers.artifact.artifact import ArtifactError, calibration_note, load_artifact
+    from optimizers.artifact.artifact import calibration_note, load_artifact
+    from optimizers.errors import ArtifactError
 
     name = str(path.relative_to(folder))
     try:

@@ -41,12 +41,15 @@ class BackendConfig(ConfigSection):
     ``tokens_per_minute`` hold the pace below what an account allows.
     ``input_price`` and ``output_price`` are USD per million tokens, for models the price map does not know.
 
-    ``top_p`` and ``stop`` (texts that end a reply) are sent where a call says nothing else; ``seed`` False
-    sends no seed. ``reasoning_effort`` says how long a model thinks, ``off`` that it does not; each provider
-    gets it in its own words. ``extra_body`` holds more fields of the request, as its server documents them.
-    ``headers`` go with each request as they stand; for those that hold a key ``headers_env`` names the
-    environment variable. ``structured`` says how lists and scores are asked for: under headers (``fields``),
-    by a JSON schema, or (``auto``) by a schema where the server takes one.
+    ``top_p``, in (0, 1], and ``stop`` (texts that end a reply) are sent where a call says nothing else;
+    ``seed`` False sends no seed. ``reasoning_effort`` says how long a model thinks, ``off`` that it does not;
+    each provider gets it in its own words. ``extra_body`` holds more fields of the request, as its server
+    documents them. ``headers`` go with each request as they stand; ``headers_env`` maps one that holds a key
+    to the environment variable with its whole value. Of a section, ``extra_body`` and the headers take the
+    place of the default's. A refused parameter is left out and told of; a refused field of ``extra_body``
+    stops the run. ``structured`` says how lists and scores are asked for: under headers (``fields``, as by
+    default), by a JSON schema, or (``auto``) by one where the server takes it. Asking again says so in words,
+    without a schema; so does a DSPy adapter of your own, which is told of once.
     """
 
     kind: BackendKind = "rehearsal"

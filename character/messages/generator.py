@@ -120,18 +120,18 @@ class MessageGenerator(RecipeModule):
         waiting = [(messages, None) for messages in self._batches(fresh, self.batch_size)]
         for attempt in range(1 + _CHECK_REASKS):
             calls = [
-                self._check_call(collected, messages, stable_seed(seed, attempt, number), failed)
-                for number, (messages, failed) in enumerate(waiting)
+                self._check_call(collected, messages, stable_seed(seed, attempt, number), before)
+                for number, (messages, before) in enumerate(waiting)
             ]
             replies: list[Reply] = (yield calls) if calls else []
             asked, waiting = waiting, []
-            for (messages, _failed), reply in zip(asked, replies, strict=True):
-                failed = collected.judge(messages, reply)
-                if failed and attempt < _CHECK_REASKS and not failed.is_final:
-                    waiting.append((messages, failed))
-                elif failed:
+            for (messages, _before), reply in zip(asked, replies, strict=True):
+                lost = collected.judge(messages, reply)
+                if lost and attempt < _CHECK_REASKS and not lost.is_final:
+                    waiting.append((messages, lost))
+                elif lost:
                     for message in messages:
-                        collected.remove(message, failed.fault, f"the check failed ({failed.detail}): ")
+                        collected.remove(message, lost.fault, f"the check failed ({lost.detail}): ")
 
     def _batches(self, items: list[T], size: int) -> list[list[T]]:
         return [items[start : start + size] for start in range(0, len(items), size)]

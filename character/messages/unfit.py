@@ -15,7 +15,7 @@ _PATTERNS = {
 }
 
 
-def unfit(text: str, trait: Trait) -> tuple[str, str]:
+def unfit(text: str, trait: Trait | None) -> tuple[str, str]:
     """Return why a text is no message of a user, as a countable word, and what was found; else two times "".
 
     ``stage_direction``: all of it stands in brackets, and nobody speaks or asks there. ``narration``: it
@@ -36,5 +36,5 @@ def unfit(text: str, trait: Trait) -> tuple[str, str]:
     comforts = has("assistant_comforts") and not has("user_asks")
     if comforts or ((serves or declines) and not has("user_speaks")):
         return "assistant_reply", text[:80]
-    copied = copied_from(text, trait.texts())
+    copied = copied_from(text, trait.texts()) if trait else ""
     return ("copies_trait", copied) if copied else ("", "")

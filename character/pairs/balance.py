@@ -13,13 +13,7 @@ from pydantic import Field
 
 from character.errors import InputError, UnknownNameError
 from character.files import toml_beside
-from character.pairs.balance_solvers import (
-    groups_of,
-    problem,
-    reachable_share,
-    search_subset,
-    search_weights,
-)
+from character.pairs.balance_solvers import groups_of, problem, reachable_share, search_subset, search_weights
 from character.pairs.feature_words import HasWords
 from character.pairs.features import FEATURES
 from character.pairs.table import PairTable, pair_table

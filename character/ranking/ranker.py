@@ -259,7 +259,9 @@ class _Bench:
         if not fault:
             scores, fault, detail = _read(self.strategy, reply.outputs, shown, self.number)
         elif fault == "unreadable" and reply.kept.get("suitable") is False:
+            self.faults.append((number, fault, detail))
             fault = ""  # the scores do not matter then, as the prompt says
+            reply.became()
         if fault:
             self.pending[number] = reply.refused(Fault(fault, detail))
             self.faults.append((number, fault, detail))
@@ -327,11 +329,9 @@ class _Bench:
         )
 
     def _drops(self) -> Iterator[Drop]:
+        facts: dict[str, Any] = {"stage": "ranking", "message_id": self.message.id}
         for number, fault, detail in self.faults:
-            message, recovered = self.message.id, number in self.done
-            yield Drop(stage="ranking", reason=fault, detail=detail, message_id=message, recovered=recovered)
+            yield Drop(reason=fault, detail=detail, recovered=number in self.done, **facts)
         for done in self.done.values():
             if done is None and not self.is_unsuitable():
-                yield Drop(
-                    stage="ranking", reason="called_unsuitable", message_id=self.message.id, recovered=True
-                )
+                yield Drop(reason="called_unsuitable", recovered=True, **facts)

@@ -13,7 +13,6 @@ from character.files import write_whole
 from character.locale import wording
 from character.ranking.ranker import Ranker
 from optimizers.artifact.artifact import (
-    ArtifactError,
     RankerArtifact,
     apply_artifact,
     calibration_note,
@@ -24,6 +23,7 @@ from optimizers.artifact.artifact import (
     model_warning,
     refusals,
 )
+from optimizers.errors import ArtifactError
 
 COPY_NAME = "ranker.json"
 """The name under which a run folder keeps the ranker that the run was made with."""

@@ -70,9 +70,9 @@ def unusable(
     return copied(text, message, trait, kept)
 
 
-def copied(text: str, message: Message, trait: Trait, others: Sequence[str] = ()) -> tuple[str, str]:
+def copied(text: str, message: Message, trait: Trait | None, others: Sequence[str] = ()) -> tuple[str, str]:
     """Return (reason, detail) for a reply that copies the trait, its message or other replies, as above."""
-    if found := copied_from(text, trait.texts(questions=False)):
+    if trait and (found := copied_from(text, trait.texts(questions=False))):
         return "copies_trait", found
     return ("copies_message", text[:80]) if _is_echo(text, message.text) else _repeats(text, others)
 

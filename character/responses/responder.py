@@ -232,7 +232,7 @@ class _Made:
                 reason, detail = "wrong_count", f"{len(texts)} responses for {len(group)} expressions"
             if reason:
                 self._usage += reply.usage
-                reply.lost(reason, detail)
+                reply.became(reason, detail)
                 if self._lose(group, reason, detail, repeated=reason in _ASKED_APART):
                     again |= dict.fromkeys(group)
                 continue
@@ -282,7 +282,7 @@ class _Made:
             level = self._asking.levels[place]
             self._items[place] = Candidate(text=text, level=level, seed=reply.seed, model=reply.model)
         else:
-            reply.lost(reason, detail)
+            reply.became(reason, detail)
         return reason, detail
 
     def _may_repeat(self, place: int, reply: Reply) -> bool:

@@ -41,7 +41,11 @@ def usage_texts(usage: Usage) -> tuple[str, str, str]:
 
 @dataclass
 class RunState:
-    """What a run has done so far, for whoever shows it; counts are over all its sittings."""
+    """What a run has done so far, for whoever shows it; counts are over all its sittings.
+
+    A failed message is not ``finished``. ``unsuitable`` counts those of which every pass of the ranking says
+    that no reply can show the trait; ``note`` tells of them while they are more than a third, else it is "".
+    """
 
     messages_wanted: int = 0
     messages: int = 0

@@ -37,7 +37,7 @@ from character.runs.programs import OwnProgram, driven, is_driven_by_steps
 from character.runs.progress import ProgressCallback, RunState, reporting
 from character.runs.session import FolderKind, Session
 from character.runs.slices import StoredSlices
-from character.runs.summary import RunSummary, summarize, unsuitable_note
+from character.runs.summary import RunSummary, num_finished, summarize, unsuitable_note
 from character.store.run_store import FAILED
 
 RUN = FolderKind(
@@ -196,7 +196,7 @@ class _Run:
         self._stopped_by: CharacterError | None = None
         counts = self.store.counts()
         self._watch = FailureWatch(has_succeeded=bool(counts.get("paired")))
-        self._has_failed = FAILED in counts
+        self._has_failed, self._is_noted = FAILED in counts, False
 
     async def sit(self) -> None:
         """Work until everything is finished; raise what stopped it before that."""
@@ -328,12 +328,13 @@ class _Run:
     async def _keep(self, rollout: Rollout) -> None:
         status, reason = outcome(rollout)
         await self.store.add_rollout(rollout, status, reason)
-        self.state.finished += 1
+        self.state.finished += status != FAILED
         self.state.unsuitable += status == "unsuitable"
-        if not self.state.note and self.state.finished >= FailureWatch.FIRST:
+        if self.state.finished >= FailureWatch.FIRST:
             counts = self.state.unsuitable, self.state.finished
             self.state.note = unsuitable_note(*counts, self.constitution.language)
-            if self.state.note:
+            if self.state.note and not self._is_noted:
+                self._is_noted = True
                 self.log.write("unsuitable", note=self.state.note)
         self.state.pairs += len(rollout.pairs)
         self._count_drops(rollout.drops)
@@ -351,10 +352,9 @@ class _Run:
         per_trait = self.config.messages.per_trait
         for trait in self.constitution.traits:
             state.messages_wanted += self.given.count(trait.name) if self.given else per_trait
-        unfinished = counts.get("pending", 0) + counts.get(FAILED, 0)
         state.messages, state.pairs = counts["messages"], counts["pairs"]
         state.unsuitable = counts.get("unsuitable", 0)
-        state.finished = state.ranked = state.answered = counts["messages"] - unfinished
+        state.finished = state.ranked = state.answered = num_finished(counts)
         for reasons in self.store.drops(recovered=False).values():
             state.drops.update(reasons)
         self._spent_before = self.session.spent()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from character.locale import report_language, wording
 from character.pairs.designs import distinct_pairs
 from character.records import PreferencePair, Record, Usage
 from character.runs.session import reading, require_kind, stored_config, stored_constitution
-from character.store.run_store import RunStore
+from character.store.run_store import FAILED, RunStore
 from character.store.vetoes import read_vetoes, without_vetoed
 from character.views import html
 from character.views.rows import PairRows, record_rows
@@ -101,8 +101,7 @@ def summarize(run: RunStore | Path | str) -> RunSummary:
     require_kind(store, "run")
     constitution, config = stored_constitution(store), stored_config(store)
     counts, rehearsal = store.counts(), uses_rehearsal(store)
-    finished = counts["messages"] - counts.get("pending", 0)
-    note = unsuitable_note(counts.get("unsuitable", 0), finished, constitution.language)
+    note = unsuitable_note(counts.get("unsuitable", 0), num_finished(counts), constitution.language)
     return RunSummary(
         folder=str(store.folder),
         constitution=constitution.name,
@@ -140,6 +139,11 @@ def _is_unseen(store: RunStore) -> bool:
     counts = store.counts()
     worked = counts["messages"] - counts.get("pending", 0)
     return program != "as configured" and worked > 0 and not store.models()
+
+
+def num_finished(counts: Mapping[str, int]) -> int:
+    """Return how many of a store's messages are finished: a failed one is not, as it is tried again."""
+    return counts["messages"] - counts.get("pending", 0) - counts.get(FAILED, 0)
 
 
 def unsuitable_note(unsuitable: int, messages: int, language: str) -> str:

@@ -17,6 +17,7 @@ from character.text import digest
 
 _CHUNK = 256
 _MOST_SYSTEMS = 256  # system messages that are remembered as written
+_NOT_KEPT = '"(not kept: the process was ended while it was written)"'
 _TAKEN = ("prompt_tokens", "completion_tokens", "cost_usd")
 _OF_BOTH = ("key", "finished_at", "stage", "trait", "backend", "model")
 Fetch = Callable[[Any], Iterable[Any]]
@@ -29,7 +30,8 @@ class StoredCall(Record):
     ``habits`` are the forms other than the one asked for in which it was read. ``messages`` are those sent,
     each with its ``role`` and ``content``, the system message first; none in folders of earlier versions.
     ``reply`` is the text that came, word for word, None where nothing did; ``reasoning`` what the server set
-    apart from it. ``reused`` calls were taken over from another run, and took nothing. The time is UTC.
+    apart from it. ``usage`` is what the call took, None where nothing came; a ``reused`` one was taken over
+    from another run, and took it there. ``finished_at`` is ISO 8601, UTC.
     """
 
     id: str
@@ -49,7 +51,7 @@ class StoredCall(Record):
 
 
 class CallRows:
-    """Makes the rows that keep a call; a system message, which many calls share, is written once."""
+    """Makes the rows that keep a call; a system message, which many share, is written until it is durable."""
 
     def __init__(self) -> None:
         self._systems: dict[str, str] = {}
@@ -69,13 +71,17 @@ class CallRows:
         """Return the prompt of a request whose parts are JSON, as JSON, and the rows that it needs."""
         if "messages" not in parts:
             return "", []
-        system, rows = parts.get("system", '""'), []  # type: tuple[str, Rows]
-        if system not in self._systems:
+        system = parts.get("system", '""')
+        id_ = self._systems.get(system)
+        rows: Rows = [] if id_ else [("system", {"id": (id_ := digest(system)), "text": system})]
+        return f'{{"system": "{id_}", "messages": {parts["messages"]}}}', rows
+
+    def are_durable(self, rows: Rows) -> None:
+        """Remember the system messages of rows that are on disk, so that they are not written again."""
+        for values in [values for name, values in rows if name == "system"]:
             if len(self._systems) >= _MOST_SYSTEMS:
                 self._systems.clear()
-            self._systems[system] = digest(system)
-            rows = [("system", {"id": self._systems[system], "text": system})]
-        return f'{{"system": "{self._systems[system]}", "messages": {parts["messages"]}}}', rows
+            self._systems[values["text"]] = values["id"]
 
 
 def now() -> str:
@@ -91,9 +97,7 @@ def usage_of(entry: Mapping[str, Any]) -> Usage:
 def read_calls(
     fetch: Fetch, keeps_prompts: bool, *, stage: str = "", id_: str = "", text: str = "", failed: bool = False
 ) -> Iterator[StoredCall]:
-    """Yield calls in the order of time: of a ``stage``, whose id starts so, that have a ``text``, that
-    ``failed`` (were not answered, or could not be used). Without ``keeps_prompts`` only replies are known.
-    """
+    """Yield calls as ``RunStore.calls`` does. Without ``keeps_prompts`` only replies are known."""
     faults = sa.select(t.outcomes.c.key).outerjoin(t.calls, t.calls.c.key == t.outcomes.c.key)
     is_later = sa.or_(t.calls.c.key.is_(None), t.outcomes.c.finished_at >= t.calls.c.finished_at)
     faults = faults.where(t.outcomes.c.fault != "", is_later)  # else it was answered when tried again
@@ -152,7 +156,7 @@ def _whole(fetch: Fetch, rows: list[dict[str, Any]], keeps_prompts: bool) -> Ite
 
 
 def _turns(prompt: Mapping[str, Any], systems: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    system = json.loads(systems[prompt["system"]]) if "system" in prompt else ""
+    system = json.loads(systems.get(prompt["system"], _NOT_KEPT)) if "system" in prompt else ""
     if system:
         yield {"role": "system", "content": _text_of(system)}
     for turn in prompt.get("messages", ()):

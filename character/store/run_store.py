@@ -37,6 +37,7 @@ class RunStore:
 
     As a journal it answers ``get`` for calls that finished before and keeps new ones; ``put`` returns when
     the entry is durable. ``reuse`` are stores of other runs whose finished calls count as finished here too.
+    ``keeps_prompts`` says whether calls have their prompts and faults: not in folders of earlier versions.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -107,12 +108,16 @@ class RunStore:
 
     def put(self, key: str, entry: dict[str, Any]) -> None:
         """Keep a finished call; returns once it is on disk."""
-        self._write(self._written.of(key, entry)).result()
-        self.kept += usage_of(entry)
+        self._write(rows := self._written.of(key, entry)).result()
+        self._count(rows, entry)
 
     async def aput(self, key: str, entry: dict[str, Any]) -> None:
         """Keep a finished call without blocking the event loop; returns once it is on disk."""
-        await asyncio.wrap_future(self._write(self._written.of(key, entry)))
+        await asyncio.wrap_future(self._write(rows := self._written.of(key, entry)))
+        self._count(rows, entry)
+
+    def _count(self, rows: Rows, entry: Mapping[str, Any]) -> None:
+        self._written.are_durable(rows)
         self.kept += usage_of(entry)
 
     def note(self, key: str, facts: Mapping[str, str], parts: Mapping[str, str]) -> None:
@@ -132,7 +137,10 @@ class RunStore:
     def calls(
         self, *, stage: str = "", id_: str = "", text: str = "", failed: bool = False
     ) -> Iterator[StoredCall]:
-        """Yield the calls that were made, answered or not, as ``read_calls`` does."""
+        """Yield the calls that were made, answered or not, in the order of time: those of a ``stage``, whose
+        id begins with ``id_``, with a ``text`` in what was sent or came, that ``failed``: were not answered,
+        or could not be used.
+        """
         return read_calls(self._stream, self.keeps_prompts, stage=stage, id_=id_, text=text, failed=failed)
 
     # -- records ----------------------------------------------------------------------------------------
@@ -150,7 +158,9 @@ class RunStore:
         number = 0
         rows: Rows = []
         for number, message in enumerate(messages, 1):
-            rows += _message_rows(message, trait, first_ordinal + number - 1)
+            row = {"id": message.id, "ordinal": first_ordinal + number - 1, "trait": trait}
+            payload = {"id": message.id, "payload": message.model_dump_json(by_alias=True)}
+            rows += [("message", row), ("message_payload", payload)]
             if len(rows) >= 2 * _CHUNK:
                 self._write(rows).result()
                 rows = []
@@ -351,12 +361,6 @@ class RunStore:
 
     def _check_schema(self) -> None:
         check_layout(self._place.name, self.meta("schema_version"), t.SCHEMA_VERSION, do="read it")
-
-
-def _message_rows(message: Message, trait: str, ordinal: int) -> Rows:
-    row = {"id": message.id, "ordinal": ordinal, "trait": trait}
-    payload = {"id": message.id, "payload": message.model_dump_json(by_alias=True)}
-    return [("message", row), ("message_payload", payload)]
 
 
 def _drop_rows(message_id: str, trait: str, drops: Iterable[Drop]) -> Rows:

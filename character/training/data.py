@@ -141,12 +141,7 @@ class Mix(NamedTuple):
 
 
 def mixed_rows(
-    rows: Sequence[dict[str, Any]],
-    mixes: Sequence[Mix],
-    method: Method,
-    *,
-    held_out: set[str],
-    seed: int,
+    rows: Sequence[dict[str, Any]], mixes: Sequence[Mix], method: Method, *, held_out: set[str], seed: int
 ) -> tuple[list[dict[str, Any]], tuple[Mixed, ...]]:
     """Return our rows and the ordinary ones, shuffled, and how many of each file there are.
 

@@ -32,12 +32,7 @@ class Sampler:
     """
 
     def __init__(
-        self,
-        model: Path | str,
-        *,
-        temperature: float = 1.0,
-        max_new_tokens: int = 256,
-        batch_size: int = 64,
+        self, model: Path | str, *, temperature: float = 1.0, max_new_tokens: int = 256, batch_size: int = 64
     ) -> None:
         folder = read_model_folder(model)
         if folder is None:
@@ -74,11 +69,7 @@ class Sampler:
         import torch
 
         encoded = self._tokenizer(
-            texts,
-            return_tensors="pt",
-            padding=True,
-            add_special_tokens=False,
-            return_token_type_ids=False,
+            texts, return_tensors="pt", padding=True, add_special_tokens=False, return_token_type_ids=False
         ).to(self._model.device)
         chance = {"do_sample": False}
         if self.temperature > 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from character.backends import build_lm
@@ -66,7 +66,7 @@ def evaluate_ranker(
         for path in (None, *rankers)
     ]
     if labels.items and not any(row.ranked for row in rows):
-        lost = "; ".join(f"{row.backend}: {row.left_out}" for row in rows)
+        lost = "; ".join(f"{row.backend}: {_left_out(row.not_ranked, 0, len(labels), 'en')}" for row in rows)
         raise UnusableModelError(lost, fix="try another model, or another `ranking.strategy`.")
     return rows
 
@@ -105,8 +105,6 @@ def _figures(
     measured = measure(ranker, labels, build_lm(backend), seed=config.seed, num_threads=config.concurrency)
     evaluation, ranked = measured.evaluation, len(measured.evaluation.scores)
     language = config.optimize.language or report_language("".join(labels.languages[:1]))
-    words, lost = wording("tuning.measured", language), len(evaluation.faults)
-    facts = {"lost": lost, "items": len(labels), "reasons": counted(evaluation.num_faults, language)}
     figures = summary(evaluation, labels.items, level=level, seed=config.seed)
     return RankerFigures(
         backend=name,
@@ -116,7 +114,13 @@ def _figures(
         metrics={metric: MetricFigure.of(interval).model_dump() for metric, interval in figures.items()},
         ranked=ranked,
         not_ranked=evaluation.num_faults,
-        left_out=words["left_out" if ranked else "nothing"].format(**facts, ranked=ranked) if lost else "",
+        left_out=_left_out(evaluation.num_faults, ranked, len(labels), language),
         calls=measured.calls,
         tokens=measured.tokens,
     )
+
+
+def _left_out(reasons: Mapping[str, int], ranked: int, items: int, language: str) -> str:
+    said = wording("tuning.measured", language)["left_out" if ranked else "nothing"]
+    facts = {"lost": sum(reasons.values()), "items": items, "reasons": counted(reasons, language)}
+    return said.format(**facts, ranked=ranked) if reasons else ""

@@ -37,7 +37,6 @@ from character.views import html
 from character.views.short import short_repr
 from optimizers import optimize as strategies
 from optimizers.artifact.artifact import (
-    ArtifactError,
     RankerArtifact,
     apply_artifact,
     artifact_of,
@@ -45,6 +44,7 @@ from optimizers.artifact.artifact import (
     save_artifact,
 )
 from optimizers.artifact.records import MetricRow
+from optimizers.errors import ArtifactError
 from optimizers.labelled import LabelledSet, read_labelled
 from optimizers.optimize import OptimizationResult, TuningProgress
 from optimizers.strategies.metering import RANKING, Ledger

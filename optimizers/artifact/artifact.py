@@ -17,7 +17,6 @@ from optimizers.artifact.checks import check_demo, field_facts, own_signature
 from optimizers.artifact.records import LabelledFacts, MetricRow, RankerSettings, SignatureFacts, Versions
 from optimizers.artifact.records import RankerArtifact as RankerArtifact
 from optimizers.artifact.text import parse_plain, pretty, read_bounded, text_fault
-from optimizers.errors import ArtifactError as ArtifactError
 from optimizers.errors import note, unusable
 
 if TYPE_CHECKING:

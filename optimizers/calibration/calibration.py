@@ -91,10 +91,7 @@ class Calibration(BaseModel):
         return not corrects and all(x == y for x, y in self.knots)
 
     def apply(
-        self,
-        scores: Sequence[float | None],
-        shown: Sequence[int],
-        lengths: Sequence[float] = (),
+        self, scores: Sequence[float | None], shown: Sequence[int], lengths: Sequence[float] = ()
     ) -> list[float | None]:
         """Return the calibrated scores of one pass, in 0..1 and in the candidates' order as ``scores`` are.
 
@@ -179,10 +176,7 @@ def _mapped(
 
 
 def _credited(
-    biases: Calibration,
-    scores: Sequence[Sequence[float | None]],
-    items: Sequence[JudgedItem],
-    weight: float,
+    biases: Calibration, scores: Sequence[Sequence[float | None]], items: Sequence[JudgedItem], weight: float
 ) -> Calibration:
     credit = float(np.clip(round(length_credit(weight, scores, items), 6), -2.0, 2.0))
     share = round(weight**2 / (weight**2 + (1 - abs(weight)) ** 2), 6) if credit else 0.0

@@ -12,7 +12,9 @@ from own_parts import QUESTIONS, batches
 
 from character import CharacterProgram, Config, Constitution, Message, MessageBatch, Trait, audit_run, run
 from character.audit.page.page import audit_page
+from character.messages.unfit import unfit
 from character.report import render
+from character.responses.filters import copied
 
 PATIENCE = Trait(
     name="patience",
@@ -60,6 +62,22 @@ def test_copies_in_kept_data_are_found_counted_and_told_first(tmp_path: Path) ->
         assert word in told.findings[0].text
         page = render(audit_page(told))
         assert page.index("40 %" if language == "en" else "40%") < page.index(told.findings[0].text)
+
+
+def test_a_message_that_is_unfit_and_repeats_another_one_counts_once(tmp_path: Path) -> None:
+    directions = [f"[The user frowns at the large map and sighs again{end}]" for end in (".", "!", "...")]
+    texts = (*directions, QUESTIONS[0], f"{QUESTIONS[0]}!")
+    messages = MessageBatch(messages=tuple(Message.of(text, trait="patience") for text in texts))
+    found = _audit(tmp_path / "run", messages={"patience": messages})
+    assert found.unfit.kept == {"stage_direction": 3, "near_duplicate": 1}
+    assert (found.unfit.number, found.unfit.share) == (5, 4 / 5)
+
+
+def test_where_the_trait_is_not_known_only_the_message_is_looked_at() -> None:
+    message = Message.of("Where is it?", trait="gone")
+    assert copied("Its whereabouts are unknown: unknown, unknown.", message, None) == ("", "")
+    assert copied("Where is it?", message, None)[0] == "copies_message"
+    assert unfit("It is unknown, unknown and unknown, is it?", None) == ("", "")
 
 
 def test_what_the_filters_dropped_counts_and_a_clean_run_has_no_copies(

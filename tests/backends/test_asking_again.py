@@ -158,6 +158,7 @@ def test_what_was_answered_in_the_words_of_earlier_versions_is_not_asked_anew(
 def test_where_no_reply_is_suitable_the_scores_do_not_matter(server: FakeServer) -> None:
     ranking = ranked(server, lambda _: chat(reasoning="so", suitable="False", scores="n/a"))
     assert ranking.status == "unsuitable"
+    assert [(drop.reason, drop.recovered) for drop in ranking.drops] == [("unreadable", True)]
     assert len(server.requests) == 1
 
 

@@ -10,7 +10,7 @@ from typing import get_type_hints
 
 import dspy
 import pytest
-from fake_server import FakeServer, Reply, as_rehearsal, asks_for, backend_at
+from fake_server import FakeServer, Reply, as_rehearsal, asks_for, backend_at, refusal
 
 from character import BackendConfig, CharacterProgram, Constitution, build_lm, build_lms, load_config, run
 from character.backends import ping
@@ -66,10 +66,8 @@ def test_a_refused_key_pauses_with_a_clear_error_that_does_not_show_it(
     constitution: Constitution, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: FakeServer, kind: str
 ) -> None:
     monkeypatch.setenv("CHARACTER_TEST_KEY", SECRET)
-    body = json.dumps(
-        {"error": {"message": f"Incorrect API key provided: {SECRET}", "code": "invalid_api_key"}}
-    )
-    server.script = lambda _request: Reply(status=401, body=body)
+    said = f"Incorrect API key provided: {SECRET}"
+    server.script = lambda _request: refusal(said, 401, code="invalid_api_key")
     backend = {"kind": kind, "model": "openai/x", "api_base": server.url, "api_key_env": "CHARACTER_TEST_KEY"}
     config = load_config(overrides={"backends": {"default": backend}})
     with pytest.raises(BackendUnavailableError, match="refuses the key") as caught:
@@ -91,7 +89,7 @@ def test_a_server_that_is_down_pauses_and_the_run_goes_on_when_it_is_back(
         nonlocal calls
         calls += 1
         if calls > 5:
-            return Reply(status=401, body='{"error": {"message": "key revoked"}}')
+            return refusal("key revoked", 401)
         return as_rehearsal(request)
 
     server.script = fails_after_five
@@ -101,9 +99,7 @@ def test_a_server_that_is_down_pauses_and_the_run_goes_on_when_it_is_back(
     before = len(server.requests)
     summary = run(constitution, tmp_path / "run", config=config)
     assert summary.messages["paired"] == 4
-    total = (
-        summary.usage["messages"].calls + summary.usage["responses"].calls + summary.usage["ranking"].calls
-    )
+    total = sum(summary.usage[step].calls for step in STEPS)
     assert len(server.requests) - before == total - 5, "the five finished calls were not made again"
 
 
@@ -121,10 +117,8 @@ def test_a_key_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch
 
 def test_a_provider_without_a_key_is_an_error_of_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    with (
-        dspy.context(lm=build_lm(model="openai/gpt-4.1-mini")),
-        pytest.raises(ConfigError, match="OPENAI_API_KEY"),
-    ):
+    lm = build_lm(model="openai/gpt-4.1-mini")
+    with dspy.context(lm=lm), pytest.raises(ConfigError, match="OPENAI_API_KEY"):
         CharacterProgram()(trait="patience")
 
 

@@ -249,24 +249,9 @@ def test_it_is_known_how_a_model_can_be_asked() -> None:
             return None
 
     plain = dspy.LM("openai/x")
-    assert [
-        dspy_compat.only_forwards(each)
-        for each in (plain, Own("x"), OwnAwaitable("x"), Overridden("openai/x"))
-    ] == [
-        False,
-        True,
-        True,
-        True,
-    ]
-    assert [
-        dspy_compat.has_async_calls(each)
-        for each in (plain, Own("x"), OwnAwaitable("x"), Overridden("openai/x"))
-    ] == [
-        True,
-        False,
-        True,
-        False,
-    ]
+    models = plain, Own("x"), OwnAwaitable("x"), Overridden("openai/x")
+    assert list(map(dspy_compat.only_forwards, models)) == [False, True, True, True]
+    assert list(map(dspy_compat.has_async_calls, models)) == [True, False, True, False]
     assert dspy_compat.engine_of(plain) == "auto"
     assert dspy_compat.engine_of(Own("x")) is None
 

@@ -12,7 +12,7 @@ from typing import Any
 import dspy
 import pytest
 from dspy import lm15
-from fake_server import FakeServer, Reply, as_rehearsal, backend_at
+from fake_server import FakeServer, Reply, as_rehearsal, backend_at, refusal
 from own_parts import OwnLM, batches
 
 from character import BackendConfig, Config, Constitution, Trait, build_lm, load_config, run
@@ -40,8 +40,7 @@ def refusing(*parameters: str, status: int = 400) -> Callable[[dict[str, Any]], 
     def script(request: dict[str, Any]) -> str | Reply:
         for name in parameters:
             if name in request:
-                said = f"Unsupported parameter: '{name}' is not supported with this model."
-                return Reply(status=status, body=json.dumps({"error": {"message": said}}))
+                return refusal(f"Unsupported parameter: '{name}' is not supported with this model.", status)
         return as_rehearsal(request)
 
     return script
@@ -131,9 +130,7 @@ def test_a_header_with_a_key_comes_from_its_variable_and_shows_nowhere(
     assert {sent["Authorization"] for sent in server.headers} == {f"Bearer {SECRET}"}
     assert SECRET.encode() not in b"".join(path.read_bytes() for path in (tmp_path / "run").iterdir())
     assert SECRET not in json.dumps(build_lm(config.backend("default")).dump_state())
-    server.script = lambda _request: Reply(
-        status=400, body=json.dumps({"error": {"message": f"no {SECRET} here"}})
-    )
+    server.script = lambda _request: refusal(f"no {SECRET} here")
     assert SECRET not in ask(build_lm(config.backend("default"))).detail
 
 
@@ -335,6 +332,5 @@ def test_a_schema_that_is_tried_is_refused_by_whatever_a_server_says_of_schemas(
     for structured, refused in (("auto", "response_format"), ("json_schema", "")):
         wire = Wire(BackendConfig.model_validate({"model": "openai/m", "structured": structured}))
         assert wire.refusal(error, sent, frozenset()) == refused
-    assert (
-        Wire(BackendConfig(model="openai/m", structured="auto")).refusal(error, asking(), frozenset()) == ""
-    )
+    wire = Wire(BackendConfig(model="openai/m", structured="auto"))
+    assert wire.refusal(error, asking(), frozenset()) == ""

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_server import FakeServer, Reply, backend_at, chat
+from fake_server import FakeServer, Reply, backend_at, chat, refusal
 
 from character import BackendConfig, Probe, probe
 from character.backends import ping
+from character.errors import ConfigError, UnknownNameError
 
 NAMES = ("text", "fields", "list", "json_schema", "long_prompt", "seed", "stop", "logprobs")
 
@@ -32,12 +33,13 @@ def able(request: dict[str, Any]) -> str | Reply:
     if "stop" in request:
         return "1 2 3 4 "
     if "logprobs" in request:
-        return with_message({"role": "assistant", "content": "ready"})
+        return with_message("ready")
     return "ready"
 
 
-def with_message(message: dict[str, Any], finish: str = "stop") -> Reply:
+def with_message(content: str, finish: str = "stop", **more: str) -> Reply:
     """Return a reply with this message, and a log probability."""
+    message = {"role": "assistant", "content": content, **more}
     logprobs = {"content": [{"token": "ready", "logprob": -0.1, "bytes": None, "top_logprobs": []}]}
     choice = {"index": 0, "finish_reason": finish, "message": message, "logprobs": logprobs}
     usage = {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}
@@ -60,7 +62,7 @@ def test_a_model_that_can_do_everything_is_told_so_with_what_it_took() -> None:
         assert [check.name for check in found.checks] == list(NAMES)
         assert (faults(found), found.answers, found.is_readable) == ({}, True, True)
         assert (found.usage.calls, found.usage.prompt_tokens) == (8, 7 * 100 + 9)
-        assert found.settings == ('structured = "fields"',)
+        assert found.settings == ('structured = "auto"',)
         assert len(server.requests) == 8
         assert {(each["max_completion_tokens"], each["temperature"]) for each in server.requests} == {
             (300, 0.5)
@@ -74,14 +76,59 @@ def test_what_a_server_refuses_is_told_in_its_words_and_the_rest_is_asked() -> N
 
     def script(request: dict[str, Any]) -> str | Reply:
         name = next((name for name in refused if name in request), "")
-        error = json.dumps({"error": {"message": f"The gooseberry knows no {name}."}})
-        return Reply(status=400, body=error) if name else able(request)
+        return refusal(f"{'The gooseberry grows. ' * 20}It knows no {name}.") if name else able(request)
 
     found = probed(script)
     assert faults(found) == dict.fromkeys(("json_schema", "seed", "stop", "logprobs"), "refused")
-    assert all("The gooseberry knows no" in check.said for check in found.checks if check.fault)
+    assert all("It knows no" in check.said for check in found.checks if check.fault)
     assert found.settings == ('structured = "fields"', "seed = false")
     assert found.usage.calls == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "sent", "settings"),
+    [
+        ("temperature", "temperature", ["temperature: it is asked without. Take temperature out"]),
+        ("max_tokens", "max_completion_tokens", []),
+    ],
+)
+def test_a_parameter_that_a_server_refuses_is_left_out_and_told_with_what_to_set(
+    server: FakeServer, tmp_path: Path, name: str, sent: str, settings: list[str]
+) -> None:
+    said = f"{sent} is not supported with this model"
+    server.script = lambda request: refusal(said) if sent in request else able(request)
+    found = probe(backend_at(server, **{name: 1}))
+    assert (faults(found), found.answers, len(server.requests)) == ({}, True, 9)
+    (check,) = found.refused
+    assert (check.name, check.fault, said in check.said) == (name, "refused", True)
+    assert [each[: len(settings[0])] for each in found.settings[1:]] == settings
+    (tmp_path / "hot.toml").write_text(f"backends.default.{name} = 1")
+    shown = backends(server, "--probe", "--config", str(tmp_path / "hot.toml"))
+    assert (shown.returncode, said in shown.stdout) == (0, True)
+
+
+def test_a_refused_text_ends_nothing_where_the_refusal_is_of_that_one_call() -> None:
+    once = iter([refusal("We do not say that.")])
+    found = probed(lambda request: next(once, None) or able(request))
+    assert (faults(found), found.answers, found.usage.calls) == ({"text": "refused"}, True, 7)
+
+
+def test_a_seed_that_is_not_sent_is_not_asked_for() -> None:
+    found = probed(able, seed=False)
+    assert (faults(found), found.usage.calls) == ({"seed": "not_sent"}, 7)
+    assert found.settings == ('structured = "auto"',)
+
+
+@pytest.mark.parametrize("structured", ["fields", "json_schema", "auto"])
+def test_a_ping_asks_in_the_form_that_a_run_asks_in_first(server: FakeServer, structured: str) -> None:
+    reply = '{"reasoning": "Lively.", "score": 3}'
+    server.script = lambda request: reply if "response_format" in request else "Lovely."
+    assert ping(backend_at(server, structured=structured))["ok"] == (structured != "fields")
+
+
+def test_what_is_no_backend_is_named() -> None:
+    with pytest.raises(ConfigError, match="a str cannot be probed"):
+        probe("openai/x")  # type: ignore[arg-type]
 
 
 def test_a_model_without_headers_that_keeps_to_a_schema_is_asked_by_one() -> None:
@@ -110,38 +157,27 @@ def test_a_habit_of_a_model_is_told_and_is_no_fault() -> None:
 @pytest.mark.parametrize(
     ("reply", "fault", "setting"),
     [
-        (
-            with_message({"role": "assistant", "content": "", "reasoning_content": "Hm."}),
-            "reasoning",
-            "thinking off",
-        ),
-        (with_message({"role": "assistant", "content": "<think>Hm."}, "length"), "cut_off", "max_tokens"),
+        (with_message("", reasoning_content="Hm."), "reasoning", "thinking off"),
+        (with_message("<think>Hm.", "length"), "cut_off", "max_tokens"),
         ("Lovely weather for a lighthouse.", "unreadable", "another model"),
     ],
 )
 def test_a_model_that_cannot_be_read_at_all_is_told_what_may_help(
-    tmp_path: Path, reply: str | Reply, fault: str, setting: str
+    server: FakeServer, reply: str | Reply, fault: str, setting: str
 ) -> None:
-    with FakeServer(lambda _request: reply) as server:
-        config = backend_at(server)
-        found = probe(config)
-        assert faults(found)["fields"] == fault
-        assert any(setting in each for each in found.settings)
-        assert not found.is_readable
-        pinged = ping(config)
-        assert (pinged["ok"], "cannot be read" in pinged["error"]) == (False, True)
-        for flag in ("--ping", "--probe"):
-            assert backends(server, flag).returncode == 5
-        only_replies = tmp_path / "config.toml"
-        only_replies.write_text(
-            f'[backends.responses]\nmodel = "openai/x"\napi_base = "{server.url}"', encoding="utf-8"
-        )
-        assert backends(server, "--probe", config=only_replies).returncode == 0
+    server.script = lambda _request: reply
+    found = probe(backend_at(server))
+    assert (faults(found)["fields"], found.is_readable) == (fault, False)
+    assert any(setting in each for each in found.settings)
+    pinged = ping(backend_at(server))
+    assert (pinged["ok"], "cannot be read" in pinged["error"]) == (False, True)
+    assert [backends(server, flag).returncode for flag in ("--ping", "--probe")] == [5, 5]
+    assert backends(server, "--probe", of="-responses").returncode == 0
 
 
-def backends(server: FakeServer, *flags: str, config: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run ``character backends`` over a server, or with a configuration."""
-    model = ["--config", str(config)] if config else ["--lm", "openai/x", "--api-base", server.url]
+def backends(server: FakeServer, *flags: str, of: str = "") -> subprocess.CompletedProcess[str]:
+    """Run ``character backends`` with the default backend, or that of a step, at a server."""
+    model = [f"--lm{of}", "openai/x", f"--api-base{of}", server.url]
     return subprocess.run(
         [sys.executable, "-m", "character", "backends", *model, *flags],
         capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "COLUMNS": "150"},
@@ -149,12 +185,8 @@ def backends(server: FakeServer, *flags: str, config: Path | None = None) -> sub
 
 
 def test_a_server_that_cuts_long_prompts_short_is_found_out() -> None:
-    def script(request: dict[str, Any]) -> str | Reply:
-        return (
-            chat(reasoning="Nobody says.", score=1) if "The path goes on" in str(request) else able(request)
-        )
-
-    found = probed(script)
+    lost = chat(reasoning="Nobody says.", score=1)
+    found = probed(lambda request: lost if "The path goes on" in str(request) else able(request))
     assert faults(found) == {"long_prompt": "not_found"}
     assert any("longer context" in each for each in found.settings)
 
@@ -163,15 +195,16 @@ def test_a_server_that_does_not_answer_is_asked_once_and_a_key_stays_hidden(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TEA_KEY", "teapot-secret-0001")
-    error = json.dumps({"error": {"message": "teapot-secret-0001 is no key"}})
-    with FakeServer(lambda _request: Reply(status=401, body=error)) as server:
+    with FakeServer(lambda _request: refusal("teapot-secret-0001 is no key", 401)) as server:
         found = probe(backend_at(server, api_key_env="TEA_KEY"))
         assert len(server.requests) == 1
-        assert (found.answers, faults(found), found.settings) == (False, {"text": "refused"}, ())
+        assert (found.answers, faults(found), found.settings) == (True, {"text": "refused"}, ())
         assert "[hidden] is no key" in found.checks[0].said
         assert backends(server, "--probe").returncode == 4
     missing = probe(BackendConfig(model="openai/x", api_key_env="TEA_KEY_2"))
     assert "TEA_KEY_2 is not set" in missing.checks[0].said
+    away = probe(BackendConfig(model="openai/x", api_base="http://127.0.0.1:9/v1"))
+    assert (missing.answers, away.answers, faults(away)) == (False, False, {"text": "refused"})
 
 
 def test_a_probe_is_a_table_and_one_document_with_its_cost() -> None:
@@ -179,13 +212,15 @@ def test_a_probe_is_a_table_and_one_document_with_its_cost() -> None:
         printed = backends(server, "--probe").stdout
         assert all(name in printed for name in NAMES)
         assert "It took 8 calls, 709 tokens in" in printed
-        assert 'to set: structured = "fields"' in printed
+        assert 'to set: structured = "auto"' in printed
         (document,) = {
             json.dumps(row["probe"]) for row in json.loads(backends(server, "--probe", "--json").stdout)
         }
     assert Probe.model_validate_json(document).usage.calls == 8
 
 
-def test_the_rehearsal_model_can_be_read() -> None:
-    assert probe(BackendConfig()).is_readable
-    assert ping(BackendConfig())["ok"]
+def test_the_rehearsal_model_can_be_read_and_a_check_that_there_is_not_is_no_false() -> None:
+    found = probe(BackendConfig())
+    assert (found.is_readable, ping(BackendConfig())["ok"]) == (True, True)
+    with pytest.raises(UnknownNameError, match="sead"):
+        found.can("sead")

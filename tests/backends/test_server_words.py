@@ -14,7 +14,10 @@ from fake_server import FakeServer, Reply, backend_at
 
 from character import Config, Constitution, build_lm, run
 from character.backends import ping
-from character.backends.server_words import meaning_of, plain_text, understood
+from character.backends.engines import SOURCES
+from character.backends.secrets import on_one_line
+from character.backends.server_words import meaning_of, understood
+from character.config import BackendConfig
 from character.errors import BackendUnavailableError, ConfigError
 
 FLAT = {"object": "error", "type": "BadRequestError", "param": None, "code": 400}
@@ -81,7 +84,7 @@ def test_a_page_of_a_gateway_is_shown_without_its_markup(server: FakeServer, bod
 
 
 def test_words_are_shown_short_on_one_line_and_without_secrets() -> None:
-    text = plain_text("No\x00 such\x1b[31m\n key sk-abcdefgh12345678 " + "and so on " * 90)
+    text = on_one_line("No\x00 such\x1b[31m\n key sk-abcdefgh12345678 " + "and so on " * 90)
     assert text.startswith("No such [31m key [hidden] and so on")
     assert (len(text), text[-1]) == (500, "…")
 
@@ -312,7 +315,7 @@ def test_a_model_that_is_not_there_stops_the_run_with_those_that_are(
     assert all(headers["Authorization"] == "Bearer secret-of-mine" for headers in asked)
 
 
-@pytest.mark.parametrize("listed", [None, "<html>", [], ["x" * 2_000_000]])
+@pytest.mark.parametrize("listed", [None, "<html>", "[" * 100_000, [], ["x" * 2_000_000]])
 def test_where_the_server_does_not_list_its_models_the_error_is_as_clear_without(
     server: FakeServer, listed: Any
 ) -> None:
@@ -325,6 +328,11 @@ def test_where_the_server_does_not_list_its_models_the_error_is_as_clear_without
     assert "(model openai/fake-model): model 'fake-model' not found" in stopped.found
     assert stopped.exit_code == 2
     assert "api_base" in stopped.fix
+
+
+def test_a_server_that_is_gone_lists_no_models() -> None:
+    gone = BackendConfig(model="openai/plum-7b", api_base="http://127.0.0.1:9/v1")
+    assert SOURCES["native"](gone).models() == []
 
 
 def test_a_ping_names_the_models_that_there_are(server: FakeServer) -> None:

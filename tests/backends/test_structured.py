@@ -9,7 +9,7 @@ from typing import Any
 
 import dspy
 import pytest
-from fake_server import FakeServer, Reply, as_rehearsal, backend_at, chat, cut_off
+from fake_server import FakeServer, Reply, as_rehearsal, backend_at, chat, cut_off, refusal
 from own_parts import batches
 
 from character import Config, Constitution, Trait, build_lm, run
@@ -34,8 +34,7 @@ def by_schema(request: dict[str, Any]) -> str | Reply:
 def refusing(request: dict[str, Any]) -> str | Reply:
     """Answer as a server that takes no schema."""
     if "response_format" in request:
-        said = "This response_format type is unavailable now"
-        return Reply(status=400, body=json.dumps({"error": {"message": said}}))
+        return refusal("This response_format type is unavailable now")
     return as_fields(request)
 
 
@@ -122,10 +121,17 @@ def test_a_schema_that_is_insisted_on_and_refused_stops_with_what_to_set(server:
     assert 'structured = "json_schema" ("auto" would do without)' in error.value.fix
 
 
-def test_an_adapter_of_the_users_own_is_asked_as_it_is(server: FakeServer) -> None:
+def test_an_adapter_of_the_users_own_is_asked_as_it_is_and_told_of_once(
+    server: FakeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    lm = build_lm(backend_at(server, structured="json_schema"))
     with dspy.context(adapter=dspy.ChatAdapter()):
-        judge(build_lm(backend_at(server, structured="auto")))
-    assert "response_format" not in server.requests[0]
+        judge(lm)
+        judge(lm, 2)
+    assert not any("response_format" in request for request in server.requests)
+    (told,) = caplog.messages
+    assert told.startswith("structured is left out for ")
+    assert "ChatAdapter" in told
 
 
 @pytest.mark.parametrize("script", [refusing, by_schema])

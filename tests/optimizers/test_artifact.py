@@ -16,7 +16,6 @@ from character import Ranker
 from character.ranking.strategies import STRATEGIES, StrategyName, strategy
 from character.records import Turn
 from optimizers.artifact.artifact import (
-    ArtifactError,
     apply_artifact,
     changes,
     differences,
@@ -28,6 +27,7 @@ from optimizers.artifact.artifact import (
 )
 from optimizers.artifact.checks import check_demo, own_signature
 from optimizers.artifact.text import text_fault, without_faults
+from optimizers.errors import ArtifactError
 from optimizers.labelled.records import Label, LabelledItem, LabelledSet
 
 

@@ -20,12 +20,12 @@ from saved_rankers import artifact
 
 from character import Config, Constitution, Message, MessageBatch, Ranker, Trait, run
 from optimizers.artifact.artifact import (
-    ArtifactError,
     apply_artifact,
     dump_artifact,
     load_artifact,
     parse_artifact,
 )
+from optimizers.errors import ArtifactError
 from signatures.ranking import RankResponses
 
 KEY = "sk-the-key-that-must-not-leave"

@@ -67,12 +67,7 @@ def test_in_a_complete_design_scores_are_plain_means(table: list[list[int]], see
     assert combined.scores == pytest.approx(np.mean(shares, axis=0), abs=0.0051)
 
 
-@given(
-    st.integers(2, 6),
-    st.integers(1, 6),
-    st.sampled_from(METHODS),
-    st.integers(0, 2**31 - 1),
-)
+@given(st.integers(2, 6), st.integers(1, 6), st.sampled_from(METHODS), st.integers(0, 2**31 - 1))
 @settings(max_examples=60, deadline=None)
 def test_probabilities_are_complementary_and_follow_the_candidates_whatever_they_are_called(
     n: int, m: int, method: str, seed: int

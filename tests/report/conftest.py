@@ -24,15 +24,7 @@ from character.report import (
     Table,
     Text,
 )
-from character.report.charts import (
-    Point,
-    Step,
-    bars,
-    dots,
-    heat_map,
-    line,
-    stacked,
-)
+from character.report.charts import Point, Step, bars, dots, heat_map, line, stacked
 
 HOSTILE = (
     "</script><script>window.hacked = 1</script>"

@@ -359,21 +359,27 @@ def test_a_reply_that_tells_of_the_assistant_is_no_reply(text: str) -> None:
     "text",
     [
         "The assistant manager can sign for it.",
-        "The model railway runs on twelve volts.",
+        "The assistant asked for dates, so give her two.",
+        "The bot answered from a fixed script, so nobody read your mail.",
+        "The model explains only a tenth of the variance.",
         "助手席的门打不开。",
+        "助理说的没错，先交表。",
+        "机器人听起来像是卡住了什么东西。",
     ],
 )
 def test_a_reply_about_some_assistant_is_one(text: str) -> None:
     assert not is_meta(text)
 
 
-EGGS = Message.of("I learned to juggle in the kitchen, and I dropped all the eggs we had.", trait="patience")
+JUGGLED = Message.of(
+    "I learned to juggle in the kitchen, and I dropped all the eggs we had.", trait="patience"
+)
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (f"{EGGS.text} Then begin with one ball and a soft floor under it.", "copies_message"),
+        (f"{JUGGLED.text} Then begin with one ball and a soft floor under it.", "copies_message"),
         ("I learned to juggle in the kitchen, and I dropped all the eggs.", "copies_message"),
         ("You dropped all the eggs we had? Then begin with scarves.", ""),
         ("I learned to juggle in the kitchen too, with tangerines.", ""),
@@ -382,7 +388,7 @@ EGGS = Message.of("I learned to juggle in the kitchen, and I dropped all the egg
     ],
 )
 def test_a_reply_that_is_or_opens_with_the_message_is_a_copy(text: str, expected: str) -> None:
-    assert reason(text, EGGS) == expected
+    assert reason(text, JUGGLED) == expected
 
 
 @pytest.mark.parametrize(

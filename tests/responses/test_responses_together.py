@@ -127,11 +127,7 @@ def test_a_run_makes_two_calls_a_message_and_the_estimate_says_so(server: FakeSe
     constitution = Constitution(name="one", traits=(PATIENCE,))
     backend = backend_at(server).model_dump(exclude_unset=True)
     config = Config.model_validate(
-        {
-            "backends": {"default": backend},
-            "responses": {"calls": "per_message"},
-            "ranking": {"passes": 1},
-        }
+        {"backends": {"default": backend}, "responses": {"calls": "per_message"}, "ranking": {"passes": 1}}
     )
     given = {
         "patience": MessageBatch(

@@ -17,6 +17,7 @@ from postgres_server import postgres_server
 
 from character import Constitution, StoredCall, Trait, open_run, run
 from character.errors import UnusableModelError
+from character.store.calls import CallRows
 
 TRAIT = Constitution(
     name="clerk", traits=(Trait(name="patience", description="Takes the time an explanation needs."),)
@@ -223,3 +224,32 @@ def test_calls_are_shown_from_a_database_too(tmp_path: Path) -> None:
         with open_run(folder) as opened:
             chosen = list(opened.store.calls(text=MESSAGES[1], failed=True, stage="ranking"))
     assert [call.id for call in chosen] == [call.id for call in calls if call.fault]
+
+
+def test_a_call_whose_system_message_was_lost_is_shown_without_it(tmp_path: Path) -> None:
+    with FakeServer(as_rehearsal) as server:
+        folder = kept(server, tmp_path / "run")
+    with contextlib.closing(sqlite3.connect(folder / "run.sqlite")) as store:
+        store.execute("delete from systems")
+        store.commit()
+    assert {call.messages[0]["content"] for call in calls_of(folder)} == {
+        "(not kept: the process was ended while it was written)"
+    }
+    assert "(not kept: " in shown(folder, "--calls", "--limit", 1)
+
+
+def test_a_system_message_is_written_until_it_is_on_disk() -> None:
+    written = CallRows()
+    parts = {"system": '"Be brief."', "messages": "[]"}
+    rows = [written.prompt(parts)[1] for _ in range(2)]
+    assert rows[0] == rows[1] != []
+    written.are_durable(rows[0])
+    assert written.prompt(parts)[1] == []
+    assert json.loads(written.prompt(parts)[0])["system"] == rows[0][0][1]["id"]
+
+
+def test_an_unreadable_reply_that_was_of_use_is_no_failed_call(tmp_path: Path) -> None:
+    with FakeServer(judging("[[ ## suitable ## ]]\nFalse\n\n[[ ## scores ## ]]\nn/a")) as server:
+        folder = kept(server, tmp_path / "run")
+    assert {call.fault for call in calls_of(folder) if call.stage == "ranking"} == {""}
+    assert "0 calls" in shown(folder, "--calls", "--failed")

@@ -346,11 +346,7 @@ class Widest(dspy.Module):
         return result.model_copy(update={"rollouts": tuple(kept)})
 
 
-OF_FUNCTIONS: dict[str, Any] = {
-    "responder": three_replies,
-    "ranker": fixed_scores,
-    "messages_per_trait": 3,
-}
+OF_FUNCTIONS: dict[str, Any] = {"responder": three_replies, "ranker": fixed_scores, "messages_per_trait": 3}
 
 
 class PerMessage(CharacterProgram):

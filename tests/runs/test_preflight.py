@@ -19,10 +19,7 @@ PLAIN = Trait(name="candour", description="Says what it thinks.")
 
 @pytest.mark.parametrize(
     ("trait", "candidates", "design", "said"),
-    [
-        (PLAIN, 5, "opposite", "opposite pole"),
-        (POLED, 5, "neutral", "at least 6 candidates|--candidates 6"),
-    ],
+    [(PLAIN, 5, "opposite", "opposite pole"), (POLED, 5, "neutral", "at least 6 candidates|--candidates 6")],
 )
 def test_a_design_that_a_traits_levels_cannot_give_is_refused_before_the_first_call(
     tmp_path: Path, trait: Trait, candidates: int, design: str, said: str

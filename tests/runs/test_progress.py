@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 from fake_server import FakeServer, Reply, backend_at
+from own_parts import QUESTIONS, batches
 from rich.console import Console
 
-from character import Config, RunState, Trait, Usage, build_lm, run
+from character import CharacterProgram, Config, Message, RunState, Trait, Usage, build_lm, run
 from character.backends.waits import Wait, Waits, hearing_waits, note_wait
 from character.cli.printing import waits_shown_on
+from character.cli.progress import run_display
 from character.constitution import Constitution
 from character.runs import progress
 
@@ -185,3 +187,37 @@ def test_calls_that_wait_tell_nobody_where_others_are_answered(server: FakeServe
         ]
         lm("Beside others?")
     assert len(told) == 1
+
+
+def test_a_note_on_the_run_is_printed_once_where_no_terminal_is(capfd: pytest.CaptureFixture[str]) -> None:
+    with run_display(CONSTITUTION, FEW) as show:
+        show(RunState())
+        before = capfd.readouterr().err
+        for note in ("", "2 of 5 plums", "2 of 6 plums", "", "4 of 9 plums"):
+            show(RunState(note=note))
+    assert before.strip()
+    assert capfd.readouterr().err == "2 of 5 plums\n"
+
+
+def test_a_message_whose_step_failed_is_not_finished_now_and_when_the_run_goes_on(tmp_path: Path) -> None:
+    mended = tmp_path / "mended"
+
+    def respond(message: Message) -> list[str]:
+        if message.text == QUESTIONS[0] and not mended.exists():
+            raise ValueError("no plums")
+        return [f"Lay it flat, {message.id}.", f"{message.id} is a matter of taste.", "Ask me tomorrow."]
+
+    def sit() -> list[int]:
+        finished: list[int] = []
+        program = CharacterProgram(responder=respond, ranker=lambda candidates: [0.9, 0.5, 0.1])
+
+        def tell(state: RunState) -> None:
+            finished.append(state.finished)
+
+        run(CONSTITUTION, tmp_path / "run", program=program, messages=batches(3), on_progress=tell)
+        return finished
+
+    assert sit()[-1] == 2
+    mended.touch()
+    again = sit()
+    assert (again[0], again[-1]) == (2, 3)

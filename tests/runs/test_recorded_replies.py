@@ -12,7 +12,6 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-import pytest
 from dspy.utils.exceptions import AdapterParseError
 from fake_server import FakeServer, Reply, backend_at
 
@@ -39,7 +38,7 @@ def recorded(language: str) -> list[Row]:
     return [json.loads(line) for line in lines]
 
 
-ROWS = recorded("en") + recorded("zh")
+ROWS = recorded("en")
 
 
 def reading(row: Row) -> dict[str, Any] | None:
@@ -53,10 +52,9 @@ def reading(row: Row) -> dict[str, Any] | None:
         return None
 
 
-def test_there_are_enough_of_all_steps_in_both_languages() -> None:
-    assert len(ROWS) >= 300
-    for language in ("en", "zh"):
-        assert {row["step"] for row in ROWS if row["language"] == language} == SIGNATURES.keys()
+def test_there_are_replies_of_all_steps() -> None:
+    assert len(ROWS) >= 100
+    assert {row["step"] for row in ROWS} == SIGNATURES.keys()
 
 
 def test_every_reply_is_read_as_somebody_read_it() -> None:
@@ -68,8 +66,8 @@ def test_every_reply_is_read_as_somebody_read_it() -> None:
 
 def test_what_strict_reading_lost_is_read() -> None:
     lost = [row for row in ROWS if row["strictly"] != "read"]
-    assert len(lost) >= 20
-    assert sum(reading(row) is not None for row in lost) >= 0.8 * len(lost)
+    assert len(lost) >= 10
+    assert sum(reading(row) is not None for row in lost) >= len(lost) - 1
 
 
 def replayed(language: str) -> Any:
@@ -97,16 +95,15 @@ def replayed(language: str) -> Any:
     return answer
 
 
-@pytest.mark.parametrize("language", ["en", "zh"])
-def test_a_run_on_them_keeps_nothing_that_is_foreign(language: str, tmp_path: Path) -> None:
-    with FakeServer(replayed(language)) as server:
+def test_a_run_on_them_keeps_nothing_that_is_foreign(tmp_path: Path) -> None:
+    with FakeServer(replayed("en")) as server:
         config = {
             "backends": {"default": backend_at(server).model_dump(exclude_unset=True)},
             "messages": {"per_trait": 4},
             "concurrency": 1,
         }
         run(
-            EXAMPLES / f"patience-and-humour.{language}.toml",
+            EXAMPLES / "patience-and-humour.en.toml",
             tmp_path / "run",
             config=config,
             on_progress=False,

@@ -145,3 +145,28 @@ def test_many_unsuitable_messages_are_said_while_the_run_goes_on_and_at_its_end(
     assert said in summary.advice
     assert "6" in summary.advice
     assert "50%" in summary.advice
+
+
+def test_what_is_said_of_unsuitable_messages_goes_with_their_number(
+    server: FakeServer, constitution: Constitution, tmp_path: Path
+) -> None:
+    votes = iter([True, False, True, False, True])
+    server.script = _replies(
+        lambda: chat(reasoning="r", suitable=next(votes, True), scores="[9, 5, 1]"), _answer
+    )
+    config = _config(server).model_copy(update={"concurrency": 1})
+    states: list[tuple[int, str]] = []
+    batch = {"patience": MessageBatch(messages=MANY["patience"].messages[:12])}
+    asked = constitution.only(["patience"]).model_copy(update={"language": "en"})
+    summary = run(
+        asked,
+        tmp_path / "run",
+        config,
+        messages=batch,
+        on_progress=lambda state: states.append((state.finished, state.note)),
+    )
+    assert any("2 of 5" in note for finished, note in states if finished == 5)
+    assert states[-1] == (12, "")
+    assert summary.advice == ""
+    events = (tmp_path / "run" / "log.jsonl").read_text("utf-8")
+    assert events.count('"event": "unsuitable"') == 1

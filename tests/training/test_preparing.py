@@ -128,12 +128,7 @@ def test_our_preference_model_is_a_reward_by_name_and_environment(sixty, model, 
 
 
 def test_no_message_is_in_two_splits(sixty, model, tmp_path):
-    report = prepare(
-        "dpo",
-        sixty,
-        tmp_path / "out",
-        TrainConfig(model=str(model), split="70/30/0"),
-    )
+    report = prepare("dpo", sixty, tmp_path / "out", TrainConfig(model=str(model), split="70/30/0"))
     assert {file.split for file in report.files} == {"train", "validation"}
     assert next(check for check in report.checks if check.code == "shared_prompts").weight == "fine"
 

@@ -70,7 +70,9 @@ def test_items_that_cannot_be_read_or_are_lost_to_the_server_are_left_out_and_co
 
 def test_where_nothing_can_be_ranked_there_are_no_figures(server: FakeServer) -> None:
     server.script = lambda _request: "They are all lovely."
-    with pytest.raises(UnusableModelError, match="24 条标注都排不出名次（无法解析 24）") as raised:
+    with pytest.raises(
+        UnusableModelError, match=r"none of the 24 items could be ranked \(unreadable 24\)"
+    ) as raised:
         evaluate_ranker(ZH, _config(server))
     assert raised.value.exit_code == 5
     server.script = lambda _request: Reply(status=401, body='{"error": {"message": "no such key"}}')

@@ -102,7 +102,7 @@ class MessageScope(Record):
 class MessageNote(Record):
     """Something a person should look at. ``scope`` is ``all``, ``trait:NAME`` or ``language:TAG``.
 
-    ``code`` is one of the words in ``message_notes``; ``text`` says what was found, with its figures.
+    ``code`` is one of the words in ``audit_messages.toml``; ``text`` says what was found, with its figures.
     """
 
     code: str
