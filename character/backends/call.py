@@ -16,7 +16,7 @@ from character.backends.arguments import signature_of
 from character.backends.backend import Backend
 from character.backends.drivers import ModuleCall
 from character.backends.dspy_compat import routed
-from character.backends.observe import Observation, Scope, observing, taken_by
+from character.backends.observe import Observation, Scope, current_scope, observation_of, observing, taken_by
 from character.backends.plain_errors import no_such_model, plain_error, unavailable
 from character.backends.predictors import MAY_LACK, core_of, fits
 from character.backends.reasking import AskingAgain
@@ -28,7 +28,6 @@ from character.errors import CharacterError, ConfigError
 from character.protocols import LanguageModel
 from character.records import Usage
 
-_ADAPTER, _BY_SCHEMA = CharacterAdapter(), SchemaAdapter()
 _FAULT_DESCRIPTION = "what was wrong with your previous reply; answer again without that fault"
 _UNUSABLE = (
     dspy_errors.LMConfigurationError,
@@ -44,6 +43,7 @@ _SERVER_FAULTS: dict[type[Exception], str] = {
 SERVER_FAULTS = frozenset({"server_error", *_SERVER_FAULTS.values()})
 """Faults that are the server's, not the message's: trying again another time may help."""
 _OF_THE_PROMPT = frozenset({"context_overflow", "invalid_request"})
+_NEVER_CAME = SERVER_FAULTS | _OF_THE_PROMPT
 
 
 class Fault(NamedTuple):
@@ -57,6 +57,27 @@ _CUT_SHORT = {
     "length": Fault("cut_off", "the reply reached max_tokens"),
     "content_filter": Fault("content_filter", "the server's content filter stopped the reply"),
 }
+
+
+class _Adapter(CharacterAdapter):
+    """Has a judge whose calls are counted asked as a run asks it, also where an optimizer calls it."""
+
+    def __call__(self, lm: Any, lm_kwargs: Any, signature: Any, demos: Any, inputs: Any) -> Any:
+        """Ask by a JSON schema, or under headers."""
+        backend = None if current_scope() or _seam_of(lm) else _backend_of(lm)
+        if not (backend and backend.form.by_schema and (schema := schema_of(signature))):
+            return super().__call__(lm, lm_kwargs, signature, demos, inputs)
+        fault = Fault("unreadable")
+        with observing() as scope:
+            try:
+                read = _BY_SCHEMA(lm, {**lm_kwargs, "response_format": schema}, signature, demos, inputs)
+                fault = Fault()
+            finally:
+                _settle_form(backend, scope, fault)
+        return read
+
+
+_ADAPTER, _BY_SCHEMA = _Adapter(), SchemaAdapter()
 
 
 @dataclass(frozen=True)
@@ -89,9 +110,8 @@ class Reply:
 
     @property
     def told(self) -> Reply | None:
-        """The latest thing that a model said, which it can be told of: this reply, or the one before."""
-        never_came = self.fault in SERVER_FAULTS | _OF_THE_PROMPT
-        return self.before if never_came else self
+        """What the model said last, of which it can be told: not a reply that never came."""
+        return self.before if self.fault in _NEVER_CAME else self
 
     def became(self, fault: str = "", detail: str = "") -> None:
         """Keep beside the call that what it gave is used, or cannot be, and why."""
@@ -161,8 +181,7 @@ class Call:
                 fix="dspy.configure(lm=character.build_lm()) for the rehearsal model, or any other dspy.LM.",
             )
         arguments, around = self._arguments(lm)
-        seam = _seam_of(lm)
-        paced = seam is not None
+        paced = _seam_of(lm) is not None
         # It stands among DSPy's calling modules, to get the history entry that every model writes.
         probe = SimpleNamespace(history=[])
         prediction, fault, kept = None, Fault(), dict[str, Any]()
@@ -184,8 +203,8 @@ class Call:
             raise scope.stop
         observed = scope.seen or [observation_of(entry, lm.model) for entry in probe.history]
         by_schema = "response_format" in arguments.get("config", ())
-        if seam and by_schema:
-            _settle_form(seam.backend, scope, fault)
+        if by_schema and (backend := _backend_of(lm)):
+            _settle_form(backend, scope, fault)
         last = observed[-1] if observed else Observation(model=lm.model)
         is_whole = prediction is not None and scope.closed  # its closing header came before the limit did
         cut = "" if is_whole and last.finish_reason == "length" else last.finish_reason
@@ -279,11 +298,11 @@ class Call:
 
 def _takes_schema(lm: LanguageModel) -> bool:
     """Whether lists and scores are asked of a model by a JSON schema; a user's own adapter goes first."""
-    seam, adapter = _seam_of(lm), dspy.settings.adapter
-    if seam is None or not seam.backend.form.by_schema or adapter in (None, _ADAPTER):
-        return seam is not None and seam.backend.form.by_schema
+    backend, adapter = _backend_of(lm), dspy.settings.adapter
+    if backend is None or not backend.form.by_schema or adapter in (None, _ADAPTER):
+        return backend is not None and backend.form.by_schema
     why = f"the adapter {type(adapter).__name__}, which is your own, says how to ask"
-    seam.backend.learn_left_out("structured", why)
+    backend.learn_left_out("structured", why)
     return False
 
 
@@ -353,6 +372,12 @@ def _seam_of(lm: LanguageModel) -> SeamEngine | None:
     return engine if isinstance(engine, SeamEngine) else None
 
 
+def _backend_of(lm: LanguageModel) -> Backend | None:
+    """Return the backend of ours that a model asks, also where its calls are counted on the way."""
+    seam = _seam_of(lm) or _seam_of(getattr(getattr(lm, "engine", None), "judge", None))
+    return seam.backend if seam else None
+
+
 def _sampling(lm: LanguageModel, seed: int) -> dict[str, Any]:
     # rollout_id keeps DSPy's cache from answering two samples with one; seed reaches the server where it may.
     config: dict[str, Any] = {}
@@ -361,19 +386,3 @@ def _sampling(lm: LanguageModel, seed: int) -> dict[str, Any]:
     if "seed" in (_seam_of(lm) or lm).supported_params:
         config["seed"] = seed
     return config
-
-
-def observation_of(entry: dict[str, Any], model: str) -> Observation:
-    response = entry.get("response")
-    reason = getattr(response, "finish_reason", "") or ""
-    choices = getattr(response, "choices", None)
-    if not reason and choices:
-        reason = getattr(choices[0], "finish_reason", "") or ""
-    usage = entry.get("usage") or {}
-    return Observation(
-        model=entry.get("response_model") or model,
-        finish_reason=str(reason),
-        prompt_tokens=usage.get("prompt_tokens") or 0,
-        completion_tokens=usage.get("completion_tokens") or 0,
-        cost_usd=entry.get("cost"),
-    )

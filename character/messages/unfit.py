@@ -23,18 +23,15 @@ def unfit(text: str, trait: Trait | None) -> tuple[str, str]:
     assistant does, declines, or comforts, and nothing in it is a user's. ``copies_trait``: it has a stretch
     of the trait's own text, longer than a quotation. What may be a message is taken for one.
     """
-
-    def has(name: str) -> bool:
-        return _PATTERNS[name].search(text) is not None
-
-    if has("stage_direction") and not has("stage_direction_asks"):
+    has = {name for name, pattern in _PATTERNS.items() if pattern.search(text)}
+    if "stage_direction" in has and "stage_direction_asks" not in has:
         return "stage_direction", text[:80]
-    if has("narration") and has("narration_tells") and not has("narration_speaks"):
+    if {"narration", "narration_tells"} <= has and "narration_speaks" not in has:
         return "narration", text[:80]
-    serves = has("assistant_begins") and has("assistant_ends")
-    declines = is_refusal(text) and has("assistant_addresses")
-    comforts = has("assistant_comforts") and not has("user_asks")
-    if comforts or ((serves or declines) and not has("user_speaks")):
+    serves = {"assistant_begins", "assistant_ends"} <= has
+    declines = "assistant_addresses" in has and is_refusal(text)
+    comforts = "assistant_comforts" in has and "user_asks" not in has
+    if comforts or ((serves or declines) and "user_speaks" not in has):
         return "assistant_reply", text[:80]
     copied = copied_from(text, trait.texts()) if trait else ""
     return ("copies_trait", copied) if copied else ("", "")

@@ -392,17 +392,14 @@ def test_a_reply_that_is_or_opens_with_the_message_is_a_copy(text: str, expected
 
 
 @pytest.mark.parametrize(
-    ("asked", "text"),
-    [
-        ("Please proofread: {}", "I have gone to the store with my brother and we bought three apples."),
-        ("Repeat after me, {}", "I am calm and I have all the time in the world today."),
-        ("Fix the spelling in “{}”", "My mother and I were on our way to the market yesterday."),
-        ("请帮我改错别字：{}", "我昨天和弟弟一起去商店买了三个苹果和两斤香蕉"),
-        ("帮我润色这句 {}", "我昨天和弟弟一起去商店买了三个苹果和两斤香蕉"),
-    ],
+    "asked", ["Please proofread: {}", "Repeat after me, {}", "请帮我改错别字：{}", "帮我润色 {}"]
 )
-def test_a_text_to_be_worked_on_or_repeated_may_come_back_as_it_was(asked: str, text: str) -> None:
-    assert reason(f"{text}.", Message.of(asked.format(text), trait="patience")) == ""
+def test_a_text_to_be_worked_on_or_repeated_may_come_back_as_it_was(asked: str) -> None:
+    for text in (
+        "I have gone to the store with my brother and we bought pears.",
+        "我昨天和弟弟去商店买了三个苹果和两斤梨。",
+    ):
+        assert reason(text, Message.of(asked.format(text), trait="patience")) == ""
 
 
 def test_a_part_of_a_long_text_may_be_what_was_asked_for() -> None:
