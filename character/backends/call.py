@@ -43,7 +43,6 @@ _SERVER_FAULTS: dict[type[Exception], str] = {
 SERVER_FAULTS = frozenset({"server_error", *_SERVER_FAULTS.values()})
 """Faults that are the server's, not the message's: trying again another time may help."""
 _OF_THE_PROMPT = frozenset({"context_overflow", "invalid_request"})
-_NEVER_CAME = SERVER_FAULTS | _OF_THE_PROMPT
 
 
 class Fault(NamedTuple):
@@ -67,14 +66,11 @@ class _Adapter(CharacterAdapter):
         backend = None if current_scope() or _seam_of(lm) else _backend_of(lm)
         if not (backend and backend.form.by_schema and (schema := schema_of(signature))):
             return super().__call__(lm, lm_kwargs, signature, demos, inputs)
-        fault = Fault("unreadable")
         with observing() as scope:
             try:
-                read = _BY_SCHEMA(lm, {**lm_kwargs, "response_format": schema}, signature, demos, inputs)
-                fault = Fault()
+                return _BY_SCHEMA(lm, {**lm_kwargs, "response_format": schema}, signature, demos, inputs)
             finally:
-                _settle_form(backend, scope, fault)
-        return read
+                _settle_form(backend, scope, Fault())
 
 
 _ADAPTER, _BY_SCHEMA = _Adapter(), SchemaAdapter()
@@ -108,11 +104,6 @@ class Reply:
         """Whether the server refuses the prompt, so that asking again comes to the same."""
         return self.fault in _OF_THE_PROMPT
 
-    @property
-    def told(self) -> Reply | None:
-        """What the model said last, of which it can be told: not a reply that never came."""
-        return self.before if self.fault in _NEVER_CAME else self
-
     def became(self, fault: str = "", detail: str = "") -> None:
         """Keep beside the call that what it gave is used, or cannot be, and why."""
         if self.note:
@@ -137,9 +128,8 @@ class Call:
     """One call of a predictor, or of a module of somebody's own in its place. ``seed`` tells apart calls that
     would else be identical.
 
-    ``before`` is the reply before, which could not be used: the model is told why, where it said anything,
-    and the call counts as a re-ask. ``lm`` overrides the model of the context. ``stage`` and ``trait`` label
-    the call for accounts.
+    ``before`` is the reply before, which could not be used: the model is told why, and the call counts as a
+    re-ask. ``lm`` overrides the model of the context. ``stage`` and ``trait`` label the call for accounts.
     """
 
     predict: dspy.Module
@@ -165,7 +155,9 @@ class Call:
 
     @property
     def _told(self) -> Reply | None:
-        return self.before.told if self.before else None
+        """What the model said last, of which it is told: not a reply that never came."""
+        lost = self.before
+        return lost.before if lost and lost.fault in SERVER_FAULTS | _OF_THE_PROMPT else lost
 
     @property
     def _asks_by_itself(self) -> bool:
@@ -366,7 +358,7 @@ def _stop_where_misconfigured(error: Exception, detail: str) -> None:
         raise no_such_model(getattr(error, "model", ""), detail) from None
 
 
-def _seam_of(lm: LanguageModel) -> SeamEngine | None:
+def _seam_of(lm: Any) -> SeamEngine | None:
     """Return the engine of a model that a backend of ours makes the calls of."""
     engine = getattr(lm, "engine", None)
     return engine if isinstance(engine, SeamEngine) else None

@@ -80,8 +80,7 @@ def copied(text: str, message: Message, trait: Trait | None, others: Sequence[st
 def _is_echo(text: str, asked: str) -> bool:
     """Whether a reply is the message over again, or opens with the whole of it, or is but a part of it.
 
-    A part of a long message is no echo, nor one of a message that gives a text: it may be what the message
-    asks to have worked on or repeated.
+    A part of a long message, or of one that gives a text to be worked on or repeated, is no echo.
     """
     given = is_about("given", asked)
     near = not given and _SIMILAR_LENGTH * len(text) <= len(asked)

@@ -95,13 +95,12 @@ class MeteredEngine:
     """A DSPy engine in front of a model: counts its calls, and answers an identical one from memory.
 
     With ``fresh`` an identical call is a new sample instead (what a proposer that asks for several wants):
-    the n-th gets another seed. A seed is passed on only to models that take one. ``judge`` is the model,
-    where it is to be asked in its own form; None for a proposer.
+    the n-th gets another seed. A seed is passed on only to models that take one.
     """
 
     def __init__(self, lm: Any, ledger: Ledger, role: str, *, fresh: bool) -> None:
         self.lm, self.ledger, self.role, self.fresh = lm, ledger, role, fresh
-        self.judge = None if fresh else lm
+        self.judge = None if fresh else lm  # questions are put to a judge in the form that suits its model
         self.supports_function_calling = False
         self.supports_reasoning = False
         self.supports_response_schema = bool(lm.supports_response_schema)
