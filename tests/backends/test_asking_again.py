@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import dspy
@@ -234,7 +234,7 @@ def test_a_prompt_that_the_server_refuses_is_not_sent_again_in_other_words(serve
 
 def test_what_the_server_failed_at_is_asked_again_as_it_was(server: FakeServer) -> None:
     failing, short = Reply(status=500, body="{}"), chat(reasoning="so", suitable="True", scores="[8]")
-    replies = iter([failing, RIGHT, short, failing, RIGHT])
+    replies: Iterator[str | Reply] = iter([failing, RIGHT, short, failing, RIGHT])
     for _ in range(2):
         assert ranked(server, lambda _: next(replies)).status == "ranked"
     says = [told(request) for request in server.requests]
