@@ -16,7 +16,7 @@ from character.backends.arguments import signature_of
 from character.backends.backend import Backend
 from character.backends.drivers import ModuleCall
 from character.backends.dspy_compat import routed
-from character.backends.observe import Observation, Scope, observing, taken_by
+from character.backends.observe import Observation, Scope, current_scope, observation_of, observing, taken_by
 from character.backends.plain_errors import no_such_model, plain_error, unavailable
 from character.backends.predictors import MAY_LACK, core_of, fits
 from character.backends.reasking import AskingAgain
@@ -29,7 +29,6 @@ from character.protocols import LanguageModel
 from character.records import Usage
 from character.text import storable
 
-_ADAPTER, _BY_SCHEMA = CharacterAdapter(), SchemaAdapter()
 _FAULT_DESCRIPTION = "what was wrong with your previous reply; answer again without that fault"
 _UNUSABLE = (
     dspy_errors.LMConfigurationError,
@@ -44,6 +43,7 @@ _SERVER_FAULTS: dict[type[Exception], str] = {
 }
 SERVER_FAULTS = frozenset({"server_error", *_SERVER_FAULTS.values()})
 """Faults that are the server's, not the message's: trying again another time may help."""
+_OF_THE_PROMPT = frozenset({"context_overflow", "invalid_request"})
 
 
 class Fault(NamedTuple):
@@ -59,14 +59,32 @@ _CUT_SHORT = {
 }
 
 
+class _Adapter(CharacterAdapter):
+    """Has a judge whose calls are counted asked as a run asks it, also where an optimizer calls it."""
+
+    def __call__(self, lm: Any, lm_kwargs: Any, signature: Any, demos: Any, inputs: Any) -> Any:
+        """Ask by a JSON schema, or under headers."""
+        backend = None if current_scope() or _seam_of(lm) else _backend_of(lm)
+        if not (backend and backend.form.by_schema and (schema := schema_of(signature))):
+            return super().__call__(lm, lm_kwargs, signature, demos, inputs)
+        with observing() as scope:
+            try:
+                return _BY_SCHEMA(lm, {**lm_kwargs, "response_format": schema}, signature, demos, inputs)
+            finally:
+                _settle_form(backend, scope, Fault())
+
+
+_ADAPTER, _BY_SCHEMA = _Adapter(), SchemaAdapter()
+
+
 @dataclass(frozen=True)
 class Reply:
     """What a call gave. ``fault`` is empty for a usable reply, else one countable word, with ``detail``.
 
     ``habits`` are the forms other than the one asked for in which it was read, and what it was asked without.
     ``kept`` are those fields of an unusable reply that stand, ``found`` those that do not; ``as_json`` says
-    that one object was asked for. ``note`` keeps (fault, detail, habits) beside the call in the journal, the
-    latest alone; None where no call was seen.
+    that one object was asked for. ``before`` is the reply that the model was told of. ``note`` keeps (fault,
+    detail, habits) beside the call in the journal, the latest alone; None where no call was seen.
     """
 
     outputs: dict[str, Any] = field(default_factory=dict)
@@ -79,7 +97,13 @@ class Reply:
     kept: Mapping[str, Any] = field(default_factory=dict)
     found: Mapping[str, Any] = field(default_factory=dict)
     as_json: bool = False
+    before: Reply | None = None
     note: Callable[..., None] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the server refuses the prompt, so that asking again comes to the same."""
+        return self.fault in _OF_THE_PROMPT
 
     def became(self, fault: str = "", detail: str = "") -> None:
         """Keep beside the call that what it gave is used, or cannot be, and why."""
@@ -131,6 +155,12 @@ class Call:
         return await self._reply(self.predict.acall)
 
     @property
+    def _told(self) -> Reply | None:
+        """What the model said last, of which it is told: not a reply that never came."""
+        lost = self.before
+        return lost.before if lost and lost.fault in SERVER_FAULTS | _OF_THE_PROMPT else lost
+
+    @property
     def _asks_by_itself(self) -> bool:
         """Whether the predictor is a module of somebody's own, which calls the model of the context."""
         return signature_of(self.predict) is None
@@ -144,16 +174,15 @@ class Call:
                 fix="dspy.configure(lm=character.build_lm()) for the rehearsal model, or any other dspy.LM.",
             )
         arguments, around = self._arguments(lm)
-        seam = _seam_of(lm)
-        paced = seam is not None
+        paced = _seam_of(lm) is not None
         # It stands among DSPy's calling modules, to get the history entry that every model writes.
         probe = SimpleNamespace(history=[])
         prediction, fault, kept = None, Fault(), dict[str, Any]()
         settings = lean_settings() | around
         again = None
         adapter = settings.get("adapter") or dspy.settings.adapter
-        if self.before and adapter is _ADAPTER and not self._asks_by_itself:
-            again = AskingAgain(_ADAPTER, self.before, self.inputs, self.seed)
+        if self._told and adapter is _ADAPTER and not self._asks_by_itself:
+            again = AskingAgain(_ADAPTER, self._told, self.inputs, self.seed)
         if not paced:
             settings["caller_modules"] = [*(dspy.settings.caller_modules or []), probe]
         surroundings = dspy.context(**settings) if settings else nullcontext()
@@ -167,8 +196,8 @@ class Call:
             raise scope.stop
         observed = scope.seen or [observation_of(entry, lm.model) for entry in probe.history]
         by_schema = "response_format" in arguments.get("config", ())
-        if seam and by_schema:
-            _settle_form(seam.backend, scope, fault)
+        if by_schema and (backend := _backend_of(lm)):
+            _settle_form(backend, scope, fault)
         last = observed[-1] if observed else Observation(model=lm.model)
         is_whole = prediction is not None and scope.closed  # its closing header came before the limit did
         cut = "" if is_whole and last.finish_reason == "length" else last.finish_reason
@@ -187,15 +216,15 @@ class Call:
         if scope.note and (word or habits):
             scope.note(word, detail, habits)
         given = Reply(outputs, word, detail, last.model, self.seed, usage, habits, kept, as_json=as_json)
-        return replace(given, note=scope.note)
+        return replace(given, note=scope.note, before=self._told)
 
     async def _predicted(
         self, predict: Callable[..., Awaitable[Any]], arguments: dict[str, Any], again: Any, scope: Scope
     ) -> Any:
         """Make the call; a folder may hold the reply to a repeated one in the words of earlier versions."""
-        if self.before is None:
+        if self._told is None:
             return await predict(**arguments)
-        told = self._told_before(self.before)
+        told = self._told_before(self._told)
         if again is None:
             return await predict(**self._with_fault(arguments, told[0]))
         seam = _seam_of(arguments["lm"])
@@ -245,7 +274,7 @@ class Call:
             trace: Any = [] if dspy.settings.trace is None else dspy.settings.trace
             return self.inputs, {"lm": lm.copy(**sampling), "trace": trace}
         inputs = {name: value for name, value in self.inputs.items() if name in signature.input_fields}
-        schema = schema_of(signature) if self.before is None and _takes_schema(lm) else None
+        schema = schema_of(signature) if self._told is None and _takes_schema(lm) else None
         if schema is not None:
             sampling["response_format"] = schema
         settings = {} if schema is None else {"adapter": _BY_SCHEMA}
@@ -262,11 +291,11 @@ class Call:
 
 def _takes_schema(lm: LanguageModel) -> bool:
     """Whether lists and scores are asked of a model by a JSON schema; a user's own adapter goes first."""
-    seam, adapter = _seam_of(lm), dspy.settings.adapter
-    if seam is None or not seam.backend.form.by_schema or adapter in (None, _ADAPTER):
-        return seam is not None and seam.backend.form.by_schema
+    backend, adapter = _backend_of(lm), dspy.settings.adapter
+    if backend is None or not backend.form.by_schema or adapter in (None, _ADAPTER):
+        return backend is not None and backend.form.by_schema
     why = f"the adapter {type(adapter).__name__}, which is your own, says how to ask"
-    seam.backend.learn_left_out("structured", why)
+    backend.learn_left_out("structured", why)
     return False
 
 
@@ -333,10 +362,16 @@ def _stop_where_misconfigured(error: Exception, detail: str) -> None:
         raise no_such_model(getattr(error, "model", ""), detail) from None
 
 
-def _seam_of(lm: LanguageModel) -> SeamEngine | None:
+def _seam_of(lm: Any) -> SeamEngine | None:
     """Return the engine of a model that a backend of ours makes the calls of."""
     engine = getattr(lm, "engine", None)
     return engine if isinstance(engine, SeamEngine) else None
+
+
+def _backend_of(lm: LanguageModel) -> Backend | None:
+    """Return the backend of ours that a model asks, also where its calls are counted on the way."""
+    seam = _seam_of(lm) or _seam_of(getattr(getattr(lm, "engine", None), "judge", None))
+    return seam.backend if seam else None
 
 
 def _sampling(lm: LanguageModel, seed: int) -> dict[str, Any]:
@@ -347,19 +382,3 @@ def _sampling(lm: LanguageModel, seed: int) -> dict[str, Any]:
     if "seed" in (_seam_of(lm) or lm).supported_params:
         config["seed"] = seed
     return config
-
-
-def observation_of(entry: dict[str, Any], model: str) -> Observation:
-    response = entry.get("response")
-    reason = getattr(response, "finish_reason", "") or ""
-    choices = getattr(response, "choices", None)
-    if not reason and choices:
-        reason = getattr(choices[0], "finish_reason", "") or ""
-    usage = entry.get("usage") or {}
-    return Observation(
-        model=entry.get("response_model") or model,
-        finish_reason=str(reason),
-        prompt_tokens=usage.get("prompt_tokens") or 0,
-        completion_tokens=usage.get("completion_tokens") or 0,
-        cost_usd=entry.get("cost"),
-    )

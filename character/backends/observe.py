@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import Any
 
 from character.backends.waiting import having
 from character.records import Usage
@@ -169,3 +170,18 @@ def report(observation: Observation) -> None:
     if unit is not None:
         unit.seen.append(observation)
         _attempts.get().have_asked |= not observation.replayed
+
+
+def observation_of(entry: dict[str, Any], model: str) -> Observation:
+    """Return what an entry of a history tells of a call."""
+    response = entry.get("response")
+    choices = getattr(response, "choices", None) or [None]
+    reason = getattr(response, "finish_reason", "") or getattr(choices[0], "finish_reason", "")
+    usage = entry.get("usage") or {}
+    return Observation(
+        model=entry.get("response_model") or model,
+        finish_reason=str(reason or ""),
+        prompt_tokens=usage.get("prompt_tokens") or 0,
+        completion_tokens=usage.get("completion_tokens") or 0,
+        cost_usd=entry.get("cost"),
+    )

@@ -16,9 +16,9 @@ import dspy
 from dspy.utils.exceptions import AdapterParseError, LMError
 
 from character.backends.arguments import parameters_of, signature_of
-from character.backends.call import SERVER_FAULTS, classify, lean_settings, observation_of
+from character.backends.call import SERVER_FAULTS, classify, lean_settings
 from character.backends.drivers import ModuleCall
-from character.backends.observe import Unit, entering, taken_by
+from character.backends.observe import Unit, entering, observation_of, taken_by
 from character.backends.plain import plain, turns_of
 from character.backends.step_faults import STEP_ERROR, STEP_UNREADABLE, raise_what_stops, said_of
 from character.backends.step_faults import STEP_FAULTS as STEP_FAULTS

@@ -104,8 +104,10 @@ class MessageGenerator(RecipeModule):
                 fresh = collected.messages[before:]
                 yield from self._check_steps(collected, fresh, stable_seed(seed, kind, "check", attempt))
             missing = num_messages - len(collected.messages)
+            if all(reply.is_final for reply in replies):
+                break
         if missing > 0:
-            detail = f"{missing} of {num_messages} messages are missing after {self.max_refills} refills"
+            detail = f"{missing} of {num_messages} messages are missing after {attempt} refills"
             collected.drop("refills_exhausted", detail)
         return collected.batch(num_messages)
 
@@ -114,23 +116,22 @@ class MessageGenerator(RecipeModule):
 
     def _check_steps(self, collected: Collected, fresh: list[Message], seed: int) -> Steps[None]:
         """Have the model check new messages; a check that cannot be used is asked again, then they go."""
-        waiting: Sequence[tuple[list[Message], Reply | None]]
+        waiting: list[tuple[list[Message], Reply | None]]
         waiting = [(messages, None) for messages in self._batches(fresh, self.batch_size)]
-        failed: list[tuple[list[Message], Reply]] = []
         for attempt in range(1 + _CHECK_REASKS):
             calls = [
                 self._check_call(collected, messages, stable_seed(seed, attempt, number), before)
                 for number, (messages, before) in enumerate(waiting)
             ]
             replies: list[Reply] = (yield calls) if calls else []
-            waiting = failed = [
-                (messages, lost)
-                for (messages, _before), reply in zip(waiting, replies, strict=True)
-                if (lost := collected.judge(messages, reply))
-            ]
-        for messages, lost in failed:
-            for message in messages:
-                collected.remove(message, lost.fault, f"the check failed ({lost.detail}): ")
+            asked, waiting = waiting, []
+            for (messages, _before), reply in zip(asked, replies, strict=True):
+                lost = collected.judge(messages, reply)
+                if lost and attempt < _CHECK_REASKS and not lost.is_final:
+                    waiting.append((messages, lost))
+                elif lost:
+                    for message in messages:
+                        collected.remove(message, lost.fault, f"the check failed ({lost.detail}): ")
 
     def _batches(self, items: list[T], size: int) -> list[list[T]]:
         return [items[start : start + size] for start in range(0, len(items), size)]

@@ -18,18 +18,19 @@ _PATTERNS = {
 def unfit(text: str, trait: Trait | None) -> tuple[str, str]:
     """Return why a text is no message of a user, as a countable word, and what was found; else two times "".
 
-    ``stage_direction``: all of it stands in brackets. ``narration``: it tells of the user, and nobody speaks
-    or asks in it. ``assistant_reply``: it begins and ends as an assistant does, declines, or comforts.
-    ``copies_trait``: it has a stretch of the trait's own text, longer than a quotation.
+    ``stage_direction``: all of it stands in brackets. ``narration``: it tells of the user, and how.
+    ``assistant_reply``: it begins and ends as an assistant does, declines, or comforts. ``copies_trait``: it
+    has a stretch of the trait's own text, longer than a quotation. A user who speaks is none of these.
     """
-    if _PATTERNS["stage_direction"].match(text):
+    has = {name for name, pattern in _PATTERNS.items() if pattern.search(text)}
+    if "stage_direction" in has and "stage_direction_asks" not in has:
         return "stage_direction", text[:80]
-    if _PATTERNS["narration"].match(text) and not _PATTERNS["narration_speaks"].search(text):
+    if {"narration", "narration_tells"} <= has and "narration_speaks" not in has:
         return "narration", text[:80]
-    begins_and_ends = _PATTERNS["assistant_begins"].match(text) and _PATTERNS["assistant_ends"].search(text)
-    declines = is_refusal(text) and "?" not in text and "？" not in text
-    declines = declines and _PATTERNS["addresses"].search(text) is not None
-    if begins_and_ends or declines or _PATTERNS["assistant_alone"].match(text):
+    serves = {"assistant_begins", "assistant_ends"} <= has
+    declines = "assistant_addresses" in has and is_refusal(text)
+    comforts = "assistant_comforts" in has and "user_asks" not in has
+    if comforts or ((serves or declines) and "user_speaks" not in has):
         return "assistant_reply", text[:80]
     copied = copied_from(text, trait.texts()) if trait else ""
     return ("copies_trait", copied) if copied else ("", "")

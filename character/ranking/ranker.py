@@ -179,7 +179,7 @@ class Ranker(RecipeModule):
         """Ask every juror for everything that is to be shown, and again for what could not be read."""
         bench.ask([(juror, order) for juror in self.jurors or ("",) for order in shown])
         for attempt in range(1 + self.max_reasks):
-            asked = list(bench.pending)
+            asked = [number for number, lost in bench.pending.items() if not (lost and lost.is_final)]
             if not asked:
                 return
             replies = yield [self._call(bench, number, attempt) for number in asked]

@@ -45,7 +45,7 @@ _WORDS = {
 }
 _CLAIMS = {
     kind: tuple(pattern for language in LANGUAGES for pattern in _patterns(kind, language))
-    for kind in ("leak", "meta", "language")
+    for kind in ("leak", "meta", "language", "given")
 }
 
 
@@ -80,9 +80,9 @@ def named_trait(text: str, name: str) -> str:
     return _first_match(text, *_naming(name))
 
 
-def speaks_of_languages(text: str) -> bool:
-    """Whether a message names a language or asks for a translation."""
-    return any(pattern.search(text) for pattern in _CLAIMS["language"])
+def is_about(kind: str, text: str) -> bool:
+    """Whether a message speaks of a ``language``, or of a ``given`` text to be worked on or repeated."""
+    return any(pattern.search(text) for pattern in _CLAIMS[kind])
 
 
 def _first_match(text: str, words: Iterable[str], patterns: Iterable[re.Pattern[str]]) -> str:

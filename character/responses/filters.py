@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from character.constitution import Trait
 from character.records import Message
-from character.responses.filter_patterns import is_meta, leaked_model, named_trait, speaks_of_languages
+from character.responses.filter_patterns import is_about, is_meta, leaked_model, named_trait
 from character.responses.scripts import is_in_script
 from character.text import (
     NEAR_DUPLICATE_JACCARD,
@@ -80,16 +80,17 @@ def copied(text: str, message: Message, trait: Trait | None, others: Sequence[st
 def _is_echo(text: str, asked: str) -> bool:
     """Whether a reply is the message over again, or opens with the whole of it, or is but a part of it.
 
-    A part of a long message is no echo: it may be what the message asks to have worked on.
+    A part of a long message, or of one that gives a text to be worked on or repeated, is no echo.
     """
-    near = _SIMILAR_LENGTH * len(text) <= len(asked)
+    given = is_about("given", asked)
+    near = not given and _SIMILAR_LENGTH * len(text) <= len(asked)
     if near and jaccard(_shingles(text), _shingles(asked)) >= NEAR_DUPLICATE_JACCARD:
         return True
     reply, message = running_text(text), running_text(asked)
     part, whole = sorted((reply, message), key=len)
     if not is_beyond_quotation(part) or part not in whole:
         return False
-    return reply.startswith(message) or (part == reply and len(asked) <= _LONG_MESSAGE)
+    return reply.startswith(message) or (part == reply and not given and len(asked) <= _LONG_MESSAGE)
 
 
 def is_wrong_language(text: str, message: Message) -> bool:
@@ -98,7 +99,7 @@ def is_wrong_language(text: str, message: Message) -> bool:
     Code blocks do not count. Nothing is wrong where the message speaks of another language or of translating,
     or is itself in another script than its language. Languages that share a script cannot be told apart.
     """
-    if is_in_script(text, message.language) or speaks_of_languages(message.text):
+    if is_in_script(text, message.language) or is_about("language", message.text):
         return False
     return is_in_script(message.text, message.language, least_letters=1)
 

@@ -100,6 +100,7 @@ class MeteredEngine:
 
     def __init__(self, lm: Any, ledger: Ledger, role: str, *, fresh: bool) -> None:
         self.lm, self.ledger, self.role, self.fresh = lm, ledger, role, fresh
+        self.judge = None if fresh else lm  # questions are put to a judge in the form that suits its model
         self.supports_function_calling = False
         self.supports_reasoning = False
         self.supports_response_schema = bool(lm.supports_response_schema)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import dspy
@@ -215,3 +215,28 @@ def briefs(request: dict[str, Any]) -> list[Any]:
     """Return the briefs that a request for messages has."""
     found = re.findall(r"\[\[ ## briefs ## \]\]\n(.*)", request["messages"][-1]["content"])
     return list(json.loads(found[-1]))
+
+
+REFUSED = Reply(status=400, body='{"error": {"message": "too long", "code": "context_length_exceeded"}}')
+
+
+def test_a_prompt_that_the_server_refuses_is_not_sent_again_in_other_words(server: FakeServer) -> None:
+    assert ranked(server, lambda _: REFUSED).status == "unranked"
+    with dspy.context(lm=build_lm(backend_at(server))):
+        assert not Gauge()(QUESTION, TEXTS, trait()).degrees
+        made = MessageGenerator()(trait(), "question", 4)
+        server.script = lambda request: REFUSED if asks_for(request) == "reveals" else as_rehearsal(request)
+        checked = MessageGenerator(check=True, max_refills=0)(trait(), "question", 4)
+    assert [asks_for(request) for request in server.requests[2:]] == ["messages", "messages", "reveals"]
+    for batch in (made, checked):
+        assert {drop.reason for drop in batch.drops} == {"context_overflow", "refills_exhausted"}
+
+
+def test_what_the_server_failed_at_is_asked_again_as_it_was(server: FakeServer) -> None:
+    failing, short = Reply(status=500, body="{}"), chat(reasoning="so", suitable="True", scores="[8]")
+    replies: Iterator[str | Reply] = iter([failing, RIGHT, short, failing, RIGHT])
+    for _ in range(2):
+        assert ranked(server, lambda _: next(replies)).status == "ranked"
+    says = [told(request) for request in server.requests]
+    assert says[:3] == ["", "", ""]
+    assert all("expected 4 scores" in each for each in says[3:])

@@ -384,10 +384,22 @@ JUGGLED = Message.of(
         ("You dropped all the eggs we had? Then begin with scarves.", ""),
         ("I learned to juggle in the kitchen too, with tangerines.", ""),
         ("We had eggs.", ""),
+        ("I can't help but smile at the eggs.", ""),
     ],
 )
 def test_a_reply_that_is_or_opens_with_the_message_is_a_copy(text: str, expected: str) -> None:
     assert reason(text, JUGGLED) == expected
+
+
+@pytest.mark.parametrize(
+    "asked", ["Please proofread: {}", "Repeat after me, {}", "请帮我改错别字：{}", "帮我润色 {}"]
+)
+def test_a_text_to_be_worked_on_or_repeated_may_come_back_as_it_was(asked: str) -> None:
+    for text in (
+        "I have gone to the store with my brother and we bought pears.",
+        "我昨天和弟弟去商店买了三个苹果和两斤梨。",
+    ):
+        assert reason(text, Message.of(asked.format(text), trait="patience")) == ""
 
 
 def test_a_part_of_a_long_text_may_be_what_was_asked_for() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from fake_server import FakeServer, Reply, as_rehearsal, backend_at, chat
 from planted_judge import pupil
 
-from character import Config, Ranker, build_lm, evaluate_ranker
+from character import Config, Ranker, build_lm, evaluate_ranker, optimize
 from character.errors import BackendUnavailableError, UnusableModelError
 from character.tuning.page import optimization_page
 from optimizers.errors import OptimizerError
@@ -41,8 +42,8 @@ def _right(labelled: LabelledSet) -> Callable[[dict[str, Any]], str]:
     return script
 
 
-def _config(server: FakeServer) -> Config:
-    backends = {"default": backend_at(server).model_dump(exclude_unset=True)}
+def _config(server: FakeServer, **fields: object) -> Config:
+    backends = {"default": backend_at(server, **fields).model_dump(exclude_unset=True)}
     return Config.model_validate({"backends": backends, "ranking": {"passes": 1, "max_passes": 1}})
 
 
@@ -107,3 +108,27 @@ def test_tuning_begins_only_where_most_items_can_be_ranked(server: FakeServer) -
         pytest.raises(OptimizerError, match=r"could rank \d+ of the \d+ held-out items \(unreadable \d+\)"),
     ):
         optimize_ranker(Ranker(), BOTH, "few_shot", budget=600, num_threads=1)
+
+
+@pytest.mark.parametrize(
+    ("structured", "keeps", "by_schema"),
+    [("json_schema", True, 24), ("auto", True, 24), ("auto", False, 1), ("fields", True, 0)],
+)
+def test_a_judge_is_measured_and_tuned_in_the_form_in_which_a_run_asks_it(
+    server: FakeServer, tmp_path: Path, structured: str, keeps: bool, by_schema: int
+) -> None:
+    right = _right(ZH)
+
+    def script(request: dict[str, Any]) -> str:
+        scores = re.findall(r"\[[\d, ]+\]", right(request))[-1]
+        as_json = f'{{"reasoning": "r", "suitable": true, "scores": {scores}}}'
+        return as_json if keeps and "response_format" in request else right(request)
+
+    server.script = script
+    config = _config(server, structured=structured, max_in_flight=1).model_copy(update={"concurrency": 1})
+    evaluate_ranker(ZH, config)
+    asked = ["response_format" in request for request in server.requests]
+    assert (len(asked), sum(asked)) == (24, by_schema)
+    optimize(ZH, tmp_path / "tuned", config, strategy="few_shot", budget=60)
+    asked = ["response_format" in request for request in server.requests[24:]]
+    assert sum(asked) == {24: len(asked)}.get(by_schema, by_schema)

@@ -43,5 +43,7 @@ def asked(
         before = reply.refused(fault)
         detail = f"{about}: {fault.detail}"
         drops.append({"stage": stage, "reason": fault.word, "detail": detail, "message_id": message.id})
+        if reply.is_final:
+            break
     lost = tuple(Drop(**drop, recovered=not fault.word) for drop in drops)
     return replace(reply, fault=fault.word or reply.fault, usage=usage), lost
