@@ -116,7 +116,8 @@ def shingles(text: str, n: int = 3) -> frozenset[str]:
 
 def ngrams(folded: str, n: int = 3) -> frozenset[str]:
     """Return the set of character n-grams of a folded text, as ``shingles`` does."""
-    return frozenset(folded[i : i + n] for i in range(max(1, len(folded) - n + 1)))
+    found = frozenset(map("".join, zip(*(folded[start:] for start in range(n)), strict=False)))
+    return found or frozenset((folded,))
 
 
 def jaccard(left: frozenset[str], right: frozenset[str]) -> float:
@@ -127,19 +128,20 @@ def jaccard(left: frozenset[str], right: frozenset[str]) -> float:
 
 def copied_from(text: str, sources: Iterable[str]) -> str:
     """Return the first stretch longer than a quotation that a text has in common with a source, else ""."""
-    words = [word.casefold() for word in _WORD.findall(text)]
     for source in sources:
         size = QUOTED_HAN if _HAN.search(source) else QUOTED_WORDS
-        if runs := _runs(source, size):
-            stretches = (tuple(words[i : i + size]) for i in range(len(words) - size + 1))
-            if found := next((each for each in stretches if each in runs), None):
-                return ("" if size == QUOTED_HAN else " ").join(found)
+        if (of_source := _runs(source, size)) and (shared := of_source & _runs(text, size)):
+            words = _words(text)
+            stretches = (words[i : i + size] for i in range(len(words)))
+            first = next(each for each in stretches if each in shared)
+            return ("" if size == QUOTED_HAN else " ").join(first)
     return ""
 
 
+@lru_cache(maxsize=512)
 def running_text(text: str) -> str:
     """Return a text's words, numbers and Han characters alone, case-folded, each between single spaces."""
-    return f" {' '.join(word.casefold() for word in _WORD.findall(text))} "
+    return f" {' '.join(_words(text))} "
 
 
 def is_beyond_quotation(running: str) -> bool:
@@ -147,10 +149,15 @@ def is_beyond_quotation(running: str) -> bool:
     return running.count(" ") > (QUOTED_HAN if _HAN.search(running) else QUOTED_WORDS)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=512)  # the candidates of a message meet the same trait, the same message and each other
 def _runs(text: str, size: int) -> frozenset[tuple[str, ...]]:
-    words = [word.casefold() for word in _WORD.findall(text)]
-    return frozenset(tuple(words[i : i + size]) for i in range(len(words) - size + 1))
+    words = _words(text)
+    return frozenset(zip(*(words[start:] for start in range(size)), strict=False))
+
+
+@lru_cache(maxsize=512)
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(_WORD.findall(text.casefold()))
 
 
 def language_name(tag: str) -> str:

@@ -215,8 +215,8 @@ class Call:
         habits = (*scope.habits, *(f"sent without {name}" for name in sorted(scope.sent_without)))
         if scope.note and (word or habits):
             scope.note(word, detail, habits)
-        given = Reply(outputs, word, detail, last.model, self.seed, usage, habits, kept, as_json=as_json)
-        return replace(given, note=scope.note, before=self._told)
+        taken = (last.model, self.seed, usage, habits, kept)
+        return Reply(outputs, word, detail, *taken, as_json=as_json, note=scope.note, before=self._told)
 
     async def _predicted(
         self, predict: Callable[..., Awaitable[Any]], arguments: dict[str, Any], again: Any, scope: Scope
