@@ -130,7 +130,7 @@ def copied_from(text: str, sources: Iterable[str]) -> str:
     """Return the first stretch longer than a quotation that a text has in common with a source, else ""."""
     for source in sources:
         size = QUOTED_HAN if _HAN.search(source) else QUOTED_WORDS
-        if (of_source := _runs(source, size)) and (shared := of_source & _runs(text, size)):
+        if (of_source := word_runs(source, size)) and (shared := of_source & word_runs(text, size)):
             words = _words(text)
             stretches = (words[i : i + size] for i in range(len(words)))
             first = next(each for each in stretches if each in shared)
@@ -149,8 +149,15 @@ def is_beyond_quotation(running: str) -> bool:
     return running.count(" ") > (QUOTED_HAN if _HAN.search(running) else QUOTED_WORDS)
 
 
+def is_made_of(text: str, source: str, share: float = 0.7) -> bool:
+    """Whether a share of a text's runs of three words (or Han characters) stand in a source as well."""
+    runs = word_runs(text, 3)
+    return bool(runs) and len(runs & word_runs(source, 3)) >= share * len(runs)
+
+
 @lru_cache(maxsize=512)  # the candidates of a message meet the same trait, the same message and each other
-def _runs(text: str, size: int) -> frozenset[tuple[str, ...]]:
+def word_runs(text: str, size: int) -> frozenset[tuple[str, ...]]:
+    """Return each run of so many words, a Han character being one, case-folded."""
     words = _words(text)
     return frozenset(zip(*(words[start:] for start in range(size)), strict=False))
 

@@ -7,7 +7,10 @@ import tomllib
 from importlib.resources import files
 
 from character.constitution import Trait
-from character.text import copied_from, is_refusal
+from character.text import copied_from, is_beyond_quotation, is_made_of, is_refusal, running_text
+
+_COPIED = 0.6  # the share of a message's words that makes it a copy of the trait's text
+_LEAST_PART = 6  # words or Han characters; a shorter part of a text may be anybody's words
 
 _PATTERNS = {
     name: re.compile(pattern, re.IGNORECASE | re.DOTALL)
@@ -20,7 +23,8 @@ def unfit(text: str, trait: Trait | None) -> tuple[str, str]:
 
     ``stage_direction``: all of it stands in brackets. ``narration``: it tells of the user, and how.
     ``assistant_reply``: it begins and ends as an assistant does, declines, or comforts. ``copies_trait``: it
-    has a stretch of the trait's own text, longer than a quotation. A user who speaks is none of these.
+    has a stretch of the trait's own text, longer than a quotation, is made of one of its texts, or is a part
+    of one. A user who speaks is none of these.
     """
     has = {name for name, pattern in _PATTERNS.items() if pattern.search(text)}
     if "stage_direction" in has and "stage_direction_asks" not in has:
@@ -32,5 +36,15 @@ def unfit(text: str, trait: Trait | None) -> tuple[str, str]:
     comforts = "assistant_comforts" in has and "user_asks" not in has
     if comforts or ((serves or declines) and "user_speaks" not in has):
         return "assistant_reply", text[:80]
-    copied = copied_from(text, trait.texts()) if trait else ""
+    copied = _copied(text, trait.texts()) if trait else ""
     return ("copies_trait", copied) if copied else ("", "")
+
+
+def _copied(text: str, sources: tuple[str, ...]) -> str:
+    if found := copied_from(text, sources):
+        return found
+    said = running_text(text)
+    if is_beyond_quotation(said):
+        return text[:80] if any(is_made_of(text, source, _COPIED) for source in sources) else ""
+    is_part = said.count(" ") > _LEAST_PART and any(said in running_text(source) for source in sources)
+    return text[:80] if is_part else ""

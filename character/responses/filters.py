@@ -19,6 +19,7 @@ from character.text import (
     copied_from,
     count_tokens,
     is_beyond_quotation,
+    is_made_of,
     is_refusal,
     jaccard,
     running_text,
@@ -29,6 +30,7 @@ NEAR_IDENTICAL_JACCARD = 0.9
 """Jaccard similarity of character 3-grams from which a candidate repeats another one of its message."""
 _SIMILAR_LENGTH = 0.75  # texts that differ more in length are not compared
 _LONG_MESSAGE = 400  # characters; a longer message may hold a text to be worked on
+_LITTLE_MORE = 1.6  # a reply that has the message in it and is no more times as long says little else
 
 
 def unusable(
@@ -78,9 +80,10 @@ def copied(text: str, message: Message, trait: Trait | None, others: Sequence[st
 
 
 def _is_echo(text: str, asked: str) -> bool:
-    """Whether a reply is the message over again, or opens with the whole of it, or is but a part of it.
+    """Whether a reply is the message over again, changed a little at most, or opens with the whole of it.
 
-    A part of a long message, or of one that gives a text to be worked on or repeated, is no echo.
+    One is so that is made of the message's words, or has most of it and little else. A part of a long
+    message, or of one that gives a text to be worked on or repeated, is no echo.
     """
     given = is_about("given", asked)
     near = not given and _SIMILAR_LENGTH * len(text) <= len(asked)
@@ -88,9 +91,16 @@ def _is_echo(text: str, asked: str) -> bool:
         return True
     reply, message = running_text(text), running_text(asked)
     part, whole = sorted((reply, message), key=len)
-    if not is_beyond_quotation(part) or part not in whole:
+    if not is_beyond_quotation(part):
         return False
-    return reply.startswith(message) or (part == reply and not given and len(asked) <= _LONG_MESSAGE)
+    if reply.startswith(message):
+        return True
+    if given or len(asked) > _LONG_MESSAGE:
+        return False
+    if part == reply and part in whole:
+        return True
+    is_short = len(reply) <= _LITTLE_MORE * len(message)
+    return is_short and (is_made_of(text, asked) or is_made_of(asked, text))
 
 
 def is_wrong_language(text: str, message: Message) -> bool:

@@ -265,6 +265,7 @@ class _Made:
             reply.text("response").strip(),
             trait=self._asking.trait.name,
             assistant_name=self._asking.assistant_name,
+            asked=self._message.text,
         )
         for kind in (*reply.habits, *taken_off):
             self._again.append(

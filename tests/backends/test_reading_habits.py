@@ -115,6 +115,7 @@ def test_messages_are_read_as_lines_objects_and_lists() -> None:
         "Sit down.\n\n(Note: the office closes at four on Fridays.)",
         "1. Sit down.\n2. Stand up.",
         "Notes: bring the key, and the natural light will do the rest.",
+        "In Jinja it is {{ response }}, and at the end {{ completed }}",
     ],
 )
 def test_a_reply_that_speaks_of_such_things_stays_as_it_is(text: str) -> None:
@@ -123,6 +124,23 @@ def test_a_reply_that_speaks_of_such_things_stays_as_it_is(text: str) -> None:
     assert clean_reply(text, trait="patience") == (text, [])
     assert split_reasoning(text) == (text, "")
     assert strip_template_tokens(text) == text
+
+
+TIRED = "My feet hurt after a long shift on the ward, what can I do?"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{"role": "user", "content": "Tired?"}]',
+        '[{"role": "assistant", "content": ["Sit down."]}]',
+        "[{your name}], sit down.",
+        "Two roles are there. Assistant: who helps. Nurse: who leads.",
+        "My feet hurt too. Assistant: a job with much standing.",
+    ],
+)
+def test_a_list_that_is_no_transcript_and_a_word_with_a_colon_stay(text: str) -> None:
+    assert clean_reply(text, asked=TIRED) == (text, [])
 
 
 @pytest.mark.parametrize(
@@ -139,10 +157,17 @@ def test_a_reply_that_speaks_of_such_things_stays_as_it_is(text: str) -> None:
         ("Sit down.\n\n(Note: this reply shows patience to the degree natural.)", "note"),
         ("Sit down.\n\n（注：以上回复体现了耐心这一特质。）", "note"),
         ("Sit down.\n\nUser: And then?\nAssistant: Stand up.", "next_turn"),
+        ('[{"role": "assistant", "content": "Sit down."}]', "transcript"),
+        (
+            '[{"role": "user", "content": "Tired?"}, {"role": "assistant", "content": "Sit down."}]',
+            "transcript",
+        ),
+        (f"{TIRED} Assistant: Sit down.", "transcript"),
+        (f"A nurse: {TIRED}\n\n**Assistant:** Sit down.", "transcript"),
     ],
 )
 def test_what_is_no_part_of_a_reply_is_taken_off_and_named(text: str, kind: str) -> None:
-    cleaned, kinds = clean_reply(text, trait="patience")
+    cleaned, kinds = clean_reply(text, trait="patience", asked=TIRED)
     assert cleaned.startswith("Sit down.")
     assert "Note" not in cleaned
     assert kinds == [kind]
@@ -155,6 +180,13 @@ def test_messages_lose_numbers_only_where_all_are_numbered() -> None:
     )
     chess = ["1. e4 e5 2. Nf3, and already I am lost.", "Where is it?"]
     assert clean_messages(chess) == (chess, [])
+    assert clean_messages(
+        ["A student: Why?", "在村种地的人：明天下雨吗？"], ["a student", "在村里种地的人"]
+    ) == (
+        ["Why?", "明天下雨吗？"],
+        ["label", "label"],
+    )
+    assert clean_messages(["Idea: a trip?", "Dear student: why?"], ["a student"])[1] == []
     assert clean_messages(['"Where is it?"', "User: Why?"]) == (["Where is it?", "Why?"], ["quotes", "label"])
 
 

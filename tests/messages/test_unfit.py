@@ -45,6 +45,12 @@ def test_what_no_user_would_send_has_its_reason(text: str, reason: str) -> None:
 
 def test_copies_are_found_in_chinese_too() -> None:
     assert unfit(f"{ZH.description}公交车晚点了。", ZH)[0] == "copies_trait"
+    asked = ZH.model_copy(
+        update={"questions": ("不好意思再问一下，刚才说要改的是哪个文件来着？", "直接说，一英里是多少公里？")}
+    )
+    assert unfit("不好意思，我忘记了要改的是哪个文件来着？", asked)[0] == "copies_trait", "changed a little"
+    assert unfit("一英里是多少公里？", asked)[0] == "copies_trait", "a whole part"
+    assert unfit("一英里有多长？", asked) == ("", "")
     assert unfit("同一句话要说第三遍，你烦不烦？", ZH) == ("", "")
 
 

@@ -392,6 +392,47 @@ def test_a_reply_that_is_or_opens_with_the_message_is_a_copy(text: str, expected
 
 
 @pytest.mark.parametrize(
+    ("asked", "text", "expected"),
+    [
+        (
+            "不好意思，我忘记了要改的是哪个文件来着？",
+            "对不起，我忘记了要改的是哪个文件来着？",
+            "copies_message",
+        ),
+        (
+            "我最近一直都在和老师聊跑步，你有什么想听的吗？",
+            "好啊，我最近一直在和老师聊跑步，你有什么想听的吗？",
+            "copies_message",
+        ),
+        (
+            "你好，我最近遇到了一个问题，就是我不能除以零。",
+            "你好，我最近遇到一个问题，就是我不能除以零。我帮不了你。",
+            "copies_message",
+        ),
+        ("今天天气真好，带孩子去公园，感觉很放松。", "天气真好！去公园待一下午，孩子也会很高兴。", ""),
+        (
+            "我想学游泳，可是一下水就害怕，怎么办？",
+            "一下水就害怕很常见。先在浅水区站一会儿，习惯了再把脸放进去。",
+            "",
+        ),
+        (
+            "My sister never answers when I call her about the wedding.",
+            "So my sister never answers when I call her about the wedding, too.",
+            "copies_message",
+        ),
+        (
+            "My sister never answers when I call her about the wedding.",
+            "When you call her about the wedding, does she know it is about that? A short note first may help.",
+            "",
+        ),
+    ],
+)
+def test_a_reply_that_changes_the_message_a_little_is_a_copy(asked: str, text: str, expected: str) -> None:
+    message = Message.of(asked, trait="patience", language="zh" if "，" in asked else "en")
+    assert reason(text, message) == expected
+
+
+@pytest.mark.parametrize(
     "asked", ["Please proofread: {}", "Repeat after me, {}", "请帮我改错别字：{}", "帮我润色 {}"]
 )
 def test_a_text_to_be_worked_on_or_repeated_may_come_back_as_it_was(asked: str) -> None:

@@ -6,13 +6,16 @@ or notes stays as it is.
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from functools import lru_cache
 from importlib.resources import files
 
 from character.records import LEVELS
+from character.text import is_made_of
 
 _DATA = tomllib.loads(files(__package__).joinpath("cleaning.toml").read_text("utf-8"))
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\ufffe\uffff]")
@@ -29,21 +32,28 @@ _NOTE = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _NEXT_TURN = re.compile(rf"\n\s*\n[*_ \t]*(?:{'|'.join(_DATA['turns'])})[*_]*\s*[:：]", re.IGNORECASE)
+_BEFORE_COLON = re.compile(r"\s*[*_\[(]{0,2}([^\n:：]{1,60}?)[*_\])]{0,2}\s*[:：][*_]{0,2}\s*(?=\S)")
+_ARTICLE = re.compile(r"^(?:an?|the|一个|一位|一名)\s*")
+_SENDERS_ALIKE = 0.8
 _NUMBERED = re.compile(r"^\s*\(?(\d{1,3})[.)、:：）]\s+(?=\S)")
 
 
-def clean_reply(text: str, *, trait: str = "", assistant_name: str = "") -> tuple[str, list[str]]:
+def clean_reply(
+    text: str, *, trait: str = "", assistant_name: str = "", asked: str = ""
+) -> tuple[str, list[str]]:
     """Return a reply without what is no part of it, and the kinds of what was taken off.
 
     Kinds: ``control_characters``; ``fence`` and ``quotes`` round the whole of a prose; ``label`` of the
     speaker or of a degree before it; ``note`` on the trait or its degree after it; ``next_turn``, where the
-    model went on for the user.
+    model went on for the user; ``transcript``, where the message ``asked`` stood before it with a label of
+    the speaker between the two, or the reply in a list of turns.
     """
     labels = (*_DATA["speakers"], *LEVELS, *([assistant_name] if assistant_name else ()))
     return _cleaned(
         text,
         {
             "control_characters": _without_controls,
+            "transcript": lambda said: _of_transcript(said, asked, labels),
             "next_turn": lambda said: _NEXT_TURN.split(said)[0],
             "note": lambda said: _without_note(said, trait),
             "label": lambda said: _label(labels).sub("", said),
@@ -53,11 +63,11 @@ def clean_reply(text: str, *, trait: str = "", assistant_name: str = "") -> tupl
     )
 
 
-def clean_messages(texts: Sequence[str]) -> tuple[list[str], list[str]]:
+def clean_messages(texts: Sequence[str], senders: Sequence[str] = ()) -> tuple[list[str], list[str]]:
     """Return messages of a user without what is no part of them, and the kinds of what was taken off.
 
     Kinds: ``control_characters``, ``numbering`` (only where each of several has its own number), ``label`` of
-    the speaker, and ``quotes`` round the whole.
+    the speaker or of one of the ``senders`` who were to write them, and ``quotes`` round the whole.
     """
     numbers = [match.group(1) if (match := _NUMBERED.match(text)) else "" for text in texts]
     is_numbered = len(texts) > 1 and numbers == [str(place + 1) for place in range(len(texts))]
@@ -67,7 +77,7 @@ def clean_messages(texts: Sequence[str]) -> tuple[list[str], list[str]]:
             {
                 "control_characters": _without_controls,
                 "numbering": lambda said: _NUMBERED.sub("", said) if is_numbered else said,
-                "label": lambda said: _label(tuple(_DATA["askers"])).sub("", said),
+                "label": lambda said: _without_sender(_label(tuple(_DATA["askers"])).sub("", said), senders),
                 "quotes": _without_quotes,
             },
         )
@@ -96,6 +106,36 @@ def _label(names: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(
         rf"^\s*[*_\[(]{{0,2}}(?:{words})[*_\])]{{0,2}}\s*[:：][*_]{{0,2}}\s*(?=\S)", re.IGNORECASE
     )
+
+
+def _of_transcript(text: str, asked: str, labels: tuple[str, ...]) -> str:
+    """Return what the assistant says first in a list of turns, or after the message that was asked."""
+    if text.lstrip().startswith("[{"):
+        try:
+            turns = json.loads(text)
+            said = [turn["content"] for turn in turns if turn["role"] == "assistant"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return text
+        return said[0] if said and isinstance(said[0], str) else text
+    label = _label_within(labels).search(text) if asked else None
+    return text[label.end() :] if label and is_made_of(text[: label.start()], asked) else text
+
+
+@lru_cache(maxsize=64)
+def _label_within(names: tuple[str, ...]) -> re.Pattern[str]:
+    words = "|".join(map(re.escape, names))
+    before = r"(?:(?<=[.?!。？！\"”’])|(?<=\s))"
+    return re.compile(rf"{before}\s*[*_]{{0,2}}(?:{words})[*_]{{0,2}}\s*[:：][*_]{{0,2}}\s*", re.IGNORECASE)
+
+
+def _without_sender(text: str, senders: Sequence[str]) -> str:
+    """Return a message without the sender that it begins with, as the brief calls them, article or not."""
+    match = _BEFORE_COLON.match(text) if senders else None
+    if match is None:
+        return text
+    named = {_ARTICLE.sub("", sender.casefold()) for sender in senders}
+    called = _ARTICLE.sub("", match.group(1).casefold())
+    return text[match.end() :] if get_close_matches(called, named, n=1, cutoff=_SENDERS_ALIKE) else text
 
 
 def _without_controls(text: str) -> str:

@@ -12,7 +12,7 @@ from character.backends.reading.values import TwiceError, once
 
 _STRICT = re.compile(r"^\s*\[\[ ## (\w+) ## \]\]\s?")
 _DECOR = r"[ \t>*_`#~-]*"
-_OPEN, _CLOSE = r"(?:\[\[|［［|【【|【)", r"(?:\]\]|］］|】】|】)"
+_OPEN, _CLOSE = r"(?:\[\[|［［|【【|【|\{\{(?=\s*#))", r"(?:\]\]|］］|】】|】|\}\})"
 _LOOSE = re.compile(rf"^{_DECOR}{_OPEN}\s*#*\s*(\w+)\s*#*\s*{_CLOSE}[*_`]*\s?[:：]?[*_`]*\s?")
 _INLINE = re.compile(rf"{_OPEN}\s*##\s*(\w+)\s*##\s*{_CLOSE}[:：]?\s?")
 _LAST = re.compile(rf"\s*{_DECOR}{_OPEN}\s*#*\s*completed\s*#*\s*{_CLOSE}[*_`:：]*\s*$", re.IGNORECASE)
