@@ -347,6 +347,7 @@ def test_a_limit_on_length_is_kept(patience: Trait) -> None:
         'The assistant says, "Start with one ball."',
         "The assistant smiled warmly and threw a ball.",
         "The assistant explains that one ball is enough.",
+        "The assistant acknowledges the user's fear, and the response helps to build trust.",
         "助手耐心地解释了怎么换气。",
         "助手说：“先练换气。”",
     ],
