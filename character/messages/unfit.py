@@ -22,9 +22,9 @@ def unfit(text: str, trait: Trait | None) -> tuple[str, str]:
     """Return why a text is no message of a user, as a countable word, and what was found; else two times "".
 
     ``stage_direction``: all of it stands in brackets. ``narration``: it tells of the user, and how.
-    ``assistant_reply``: it begins and ends as an assistant does, offers to help, declines, or comforts. ``copies_trait``: it
-    has a stretch of the trait's own text, longer than a quotation, is made of one of its texts, or is a part
-    of one of its questions. A user who speaks is none of these.
+    ``assistant_reply``: it begins and ends as an assistant does, offers to help, declines, or comforts.
+    ``copies_trait``: it has a stretch of the trait's own text, longer than a quotation, is made of one of its
+    texts, or is a part of one of its questions. A user who speaks is none of these.
     """
     has = {name for name, pattern in _PATTERNS.items() if pattern.search(text)}
     if "stage_direction" in has and "stage_direction_asks" not in has:
