@@ -88,6 +88,35 @@ def test_one_score_is_read(said: str, score: float) -> None:
     assert found["score"] == score
 
 
+JUDGED = "[[ ## reasoning ## ]]\nWell.\n\n[[ ## suitable ## ]]\nFalse\n\n[[ ## scores ## ]]\n[7, 2]\n\n[[ ## completed ## ]]"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"{JUDGED}\n[[ ## language ## ]]\nEnglish (en)\n\n[[ ## trait ## ]]\n{{}}\n\n{JUDGED.replace('Well', 'Ill')}",
+        f'{JUDGED}\n[[ ## language ## ]]\nEnglish (en)\n\n[[ ## trait ## ]]\n{{"name": "pat',
+        "{'reasoning': 'Well.', 'suitable': False, 'scores': [7, 2]}",
+        '```python\n{"reasoning": "Well.", "suitable": False, "scores": [7, 2]}\n```',
+    ],
+)
+def test_the_answer_before_the_prompt_said_again_and_a_python_object_are_read(said: str) -> None:
+    assert _read(RankResponses, said) == {"reasoning": "Well.", "suitable": False, "scores": [7, 2]}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"{JUDGED}\n\n{JUDGED.replace('[7, 2]', '[2, 7]')}",
+        "{'reasoning': 'Well.', 'suitable': False, 'scores': [7, 2], 'scores': [2, 7]}",
+        "{'reasoning': 'Well.', 'suitable': False, 'scores': [n for n in (7, 2)]}",
+        "{**{'reasoning': 'Well.', 'suitable': False}, 'scores': [7, 2]}",
+    ],
+)
+def test_two_answers_and_what_has_to_be_worked_out_are_not_read(said: str) -> None:
+    assert _read(RankResponses, said) is None
+
+
 def test_messages_are_read_as_lines_objects_and_lists() -> None:
     texts = ["Where is the key?", "Why is 1. e4 good?"]
     for said in (

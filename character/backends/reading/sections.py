@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
@@ -60,7 +61,7 @@ def _under_headers(
     matches = [header.match(line) for line in lines]
     names = [match.group(1).casefold() if match else "" for match in matches]
     ends = [place for place, name in enumerate(names) if name == COMPLETED]
-    end = ends[-1] if ends else len(lines)
+    end = _end_of_answer(names, ends, by_name.keys(), shown) if ends else len(lines)
     places = [place for place in range(end) if names[place] in by_name]
     if (
         header is _STRICT and {names[place] for place in places} == by_name.keys()
@@ -73,6 +74,17 @@ def _under_headers(
         begun = "" if begun.strip() in (":", "：") else begun
         _put(found, by_name[names[place]], "\n".join([begun, *lines[place + 1 : next_place]]))
     return Sections(found, HEADERS, bool(ends) or _without_last(text) != text)
+
+
+def _end_of_answer(
+    names: Sequence[str], ends: Sequence[int], wanted: Set[str], shown: Collection[str]
+) -> int:
+    """Return the line of the closing header: the last one, or the first one where a whole answer stood before
+    it and the prompt's own fields after it, with which a model goes on.
+    """
+    first = ends[0]
+    after = next((name for name in names[first + 1 :] if name in wanted or name in shown), "")
+    return first if wanted <= set(names[:first]) and after in shown else ends[-1]
 
 
 def _without_last(text: str) -> str:
@@ -121,10 +133,28 @@ def _between(places: list[re.Match[str]], text: str) -> dict[str, str] | None:
 def _json_object(text: str, wanted: Sequence[str], _shown: Collection[str]) -> Sections | None:
     """One JSON object with the fields as keys, in a fence or with prose round it."""
     fences = _FENCE.findall(text)
-    objects = [each for part in (fences or [text]) for each in _objects(part) if set(wanted) & each.keys()]
+    parts = fences or [text]
+    objects = [
+        each for part in parts for each in [*_objects(part)] or _literal(part) if set(wanted) & each.keys()
+    ]
     if len(objects) != 1:
         return None
     return Sections({name: objects[0][name] for name in wanted if name in objects[0]}, HEADERS, True)
+
+
+def _literal(text: str) -> list[dict[str, Any]]:
+    """Return the one object that a text is, written as Python does (True, 'text'), none where it is not."""
+    try:
+        said = ast.parse(text.strip(), mode="eval").body if text.lstrip().startswith("{") else None
+        if not isinstance(said, ast.Dict):
+            return []
+        keys, values = (list(map(ast.literal_eval, part)) for part in (filter(None, said.keys), said.values))
+        named = zip(map(str, keys), values, strict=True)  # one without a key takes another object in
+        return [once((name.casefold(), value) for name, value in named)]
+    except TwiceError:
+        raise
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return []
 
 
 def _objects(text: str) -> Iterator[dict[str, Any]]:
