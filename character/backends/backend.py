@@ -81,6 +81,11 @@ class Backend:
         mark = f",{canonical(self.owner)}" if self.owner else ""
         return digest(f"[{canonical(self._identity)},{{{whole}}}{mark}]", size=16), parts
 
+    def current(self, key: str) -> str:
+        """Return the key of the latest call like this one: one of no use may be made anew."""
+        latest = getattr(self.journal, "latest", None)
+        return latest(key) if latest else key
+
     def noting(self, key: str, prompt: Mapping[str, str]) -> Callable[..., None]:
         """Return what has the journal keep what became of a call, where it can."""
         keep, of = getattr(self.journal, "note", None), current_scope() or current_unit() or Scope()
@@ -97,7 +102,7 @@ class Backend:
     def _identity(self) -> str:
         return self.config.identity
 
-    def learn_refused(self, refused: frozenset[str]) -> None:
+    def learn_refused(self, refused: frozenset[str], request: lm15.Request) -> None:
         """Note parameters that the server has answered without, after it refused them; tell of each once."""
         for name, advice in self.wire.learn(refused):
             if name == "response_format":
@@ -105,7 +110,8 @@ class Backend:
             else:
                 self.tell(f"the server of {self.config.model_name} refuses {name}; {advice}.")
         if scope := current_scope():
-            scope.sent_without |= refused
+            asks_freely = request.config.response_format is None
+            scope.sent_without |= refused - {"response_format"} if asks_freely else refused
 
     def learn_adapted(self, response: lm15.Response) -> None:
         """Tell once of each setting that the client changed or left out, as its provider has none such."""

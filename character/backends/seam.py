@@ -74,6 +74,7 @@ class _Seam:
         unit, scope = current_unit(), current_scope()
         if unit is not None:
             key = unit.key_of(key)
+        key = self.backend.current(key)
         note = self.backend.noting(key, prompt)
         if scope is not None:
             scope.note = note
@@ -119,7 +120,7 @@ class _Seam:
                     attempts.note(error, wait)
             else:
                 if refused:
-                    backend.learn_refused(refused)
+                    backend.learn_refused(refused, request)
                 return response, observation
             finally:
                 channel.gate.leave()

@@ -113,7 +113,7 @@ def print_closing(summary: RunSummary) -> None:
 def _outcome_table(summary: RunSummary) -> Table:
     table = new_table("kept and dropped", ["stage"], ["kept"])
     table.add_column("dropped, by reason", overflow="fold")
-    table.add_column("asked again, by reason", overflow="fold")
+    table.add_column("made up for, by reason", overflow="fold")
     messages = summary.messages
     total = messages.get("messages", 0)
     answered = total - messages.get("pending", 0) - messages.get("unanswered", 0)

@@ -120,7 +120,7 @@ def _full_id(store: RunStore, start: str, *, answered: bool = False) -> str:
 
 
 def _list(console: Console, rollouts: list[Rollout]) -> None:
-    from character.runs.run import outcome
+    from character.runs.attempts import outcome
 
     table = Table(expand=True)
     table.add_column("message", no_wrap=True)

@@ -17,6 +17,7 @@ from character.runs.progress import cost_text, count_text, usage_texts
 
 if TYPE_CHECKING:
     from character.records import Usage
+    from character.runs.summary import RunSummary
     from character.store.run_store import RunStore
 
 
@@ -41,8 +42,7 @@ def command(run_folder: Path, watch: bool, interval: float, as_json: bool) -> No
         return
     from character.cli.progress import print_closing
 
-    pending, total = summary.messages.get("pending", 0), summary.messages["messages"]
-    click.echo(f"{pending:,} of {total:,} messages to go" if pending else "finished")
+    click.echo(_state(summary))
     print_closing(summary.model_copy(update={"samples": ()}))
 
 
@@ -54,6 +54,17 @@ def _watch(line: Callable[[], tuple[str, bool]], interval: float) -> None:
         click.echo(f"{time.strftime('%H:%M:%S')} · {text}")
         if not is_finished:
             time.sleep(interval)
+
+
+def _state(summary: RunSummary) -> str:
+    """Return how far a run is, and what ended its last sitting before that."""
+    from character.runs.summary import num_finished
+
+    if summary.finished:
+        return "finished"
+    total = summary.messages["messages"]
+    left = f"{total - num_finished(summary.messages):,} of {total:,} messages to go"
+    return f"{left}; it stopped: {summary.stopped}" if summary.stopped else left
 
 
 def _evaluation(store: RunStore, *, as_json: bool) -> None:

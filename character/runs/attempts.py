@@ -7,7 +7,9 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import TypeVar
 
 from character.backends.observe import attempting
-from character.store.run_store import RunStore
+from character.backends.own_steps import STEP_FAULTS, WORTH_ANOTHER_SITTING
+from character.records import Rollout
+from character.store.run_store import FAILED, RunStore
 
 R = TypeVar("R")
 
@@ -39,3 +41,29 @@ async def tried(
             return noted(made)
     with attempting(failed):
         return noted(await make())
+
+
+def failed_stages(rollout: Rollout) -> set[str]:
+    """Return the stages at which steps of somebody's own failed."""
+    return {drop.stage for drop in rollout.drops if drop.reason in STEP_FAULTS}
+
+
+def outcome(rollout: Rollout) -> tuple[str, str]:
+    """Return the state a message reached, and why where it made no pair.
+
+    ``paired``; ``unpaired``, ``unranked``, ``unsuitable``, ``unanswered`` (fewer than two usable candidates);
+    or ``failed`` where that came of a failing server or step, so that trying again may help.
+    """
+    if rollout.pairs:
+        return "paired", ""
+    lost = [drop.reason for drop in rollout.drops if not drop.recovered]
+    ranking = rollout.ranking
+    if ranking is None or ranking.status == "unranked":
+        again = [reason for reason in lost if reason in WORTH_ANOTHER_SITTING]
+        if again:
+            return FAILED, again[0]
+    if ranking is None:
+        return "unanswered", lost[0] if lost else ""
+    if ranking.status == "ranked":
+        return "unpaired", lost[-1] if lost else ""
+    return ranking.status, ranking.reason

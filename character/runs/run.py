@@ -13,7 +13,7 @@ from typing import Any, Literal, TypedDict, Unpack, overload
 from character._version import __version__
 from character.backends.measuring import Estimate
 from character.backends.own_models import with_configured_lm
-from character.backends.own_steps import STEP_FAULTS, WORTH_ANOTHER_SITTING, FailureWatch
+from character.backends.own_steps import FailureWatch
 from character.config import Config, ConfigSource, as_config
 from character.constitution import Constitution, Trait
 from character.errors import (
@@ -28,7 +28,8 @@ from character.messages.files import MessageSource, as_source
 from character.program import CharacterProgram, lending
 from character.ranking.saved import keep_ranker, ranker_notes, with_tuned_ranker
 from character.records import Candidates, Drop, Message, MessageBatch, Ranking, Rollout
-from character.runs.attempts import tried
+from character.runs.attempts import failed_stages, outcome, tried
+from character.runs.endings import set_stopped, try_lost_again
 from character.runs.estimate import check_design, estimate
 from character.runs.event_loop import run_on_own_loop
 from character.runs.identity import run_identity
@@ -194,6 +195,9 @@ class _Run:
         self._tell = tell
         self._slots = asyncio.Semaphore(plan.config.concurrency)
         self._stopped_by: CharacterError | None = None
+        if again := try_lost_again(self.store):
+            self.log.write("trying again", messages=again)
+        set_stopped(self.store)
         counts = self.store.counts()
         self._watch = FailureWatch(has_succeeded=bool(counts.get("paired")))
         self._has_failed, self._is_noted = FAILED in counts, False
@@ -204,7 +208,9 @@ class _Run:
             async with self.session.working(self._stop):
                 await self._all_traits()
         except (CharacterError, KeyboardInterrupt) as error:
-            self.log.write("stopped", error=type(error).__name__, message=str(error) or "Ctrl-C twice")
+            said = str(error) or "Ctrl-C twice"
+            self.log.write("stopped", error=type(error).__name__, message=said)
+            set_stopped(self.store, type(error).__name__, said)
             raise
 
     def _stop(self) -> None:
@@ -319,7 +325,7 @@ class _Run:
         failed = json.loads((self.store.meta(key) if self._has_failed else None) or "{}")
         counted = self._count_step if not failed else (lambda _made: None)
         make = partial(self.program.arollout, message, trait, self.constitution, on_step=counted)
-        rollout = await tried(self.store, key, dict(failed), make, _failed_stages)
+        rollout = await tried(self.store, key, dict(failed), make, failed_stages)
         for made in (rollout.candidates, rollout.ranking) if failed else ():
             if made is not None:
                 self._count_step(made)
@@ -371,28 +377,3 @@ class _Run:
 
     def _count_drops(self, drops: tuple[Drop, ...]) -> None:
         self.state.drops.update(drop.reason for drop in drops if not drop.recovered)
-
-
-def _failed_stages(rollout: Rollout) -> set[str]:
-    return {drop.stage for drop in rollout.drops if drop.reason in STEP_FAULTS}
-
-
-def outcome(rollout: Rollout) -> tuple[str, str]:
-    """Return the state a message reached, and why where it made no pair.
-
-    ``paired``; ``unpaired``, ``unranked``, ``unsuitable``, ``unanswered`` (fewer than two usable candidates);
-    or ``failed`` where that came of a failing server or step, so that trying again may help.
-    """
-    if rollout.pairs:
-        return "paired", ""
-    lost = [drop.reason for drop in rollout.drops if not drop.recovered]
-    ranking = rollout.ranking
-    if ranking is None or ranking.status == "unranked":
-        again = [reason for reason in lost if reason in WORTH_ANOTHER_SITTING]
-        if again:
-            return FAILED, again[0]
-    if ranking is None:
-        return "unanswered", lost[0] if lost else ""
-    if ranking.status == "ranked":
-        return "unpaired", lost[-1] if lost else ""
-    return ranking.status, ranking.reason

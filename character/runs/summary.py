@@ -12,6 +12,7 @@ from character.config import is_rehearsal_model
 from character.locale import report_language, wording
 from character.pairs.designs import distinct_pairs
 from character.records import PreferencePair, Record, Usage
+from character.runs.endings import stopped_by
 from character.runs.session import reading, require_kind, stored_config, stored_constitution
 from character.store.run_store import FAILED, RunStore
 from character.store.vetoes import read_vetoes, without_vetoed
@@ -27,10 +28,11 @@ UNSEEN_NOTE = (
 class RunSummary(PairRows, Record):
     """The closing figures of a run; its pairs as rows are read from its folder.
 
-    ``messages`` counts messages per state (see ``runs.run.outcome``) and in all; ``dropped`` and ``reasked``
-    count per stage and reason what was lost, and what asking again made up for. ``usage`` is per stage.
+    ``messages`` counts messages per state (see ``runs.attempts.outcome``) and in all; ``dropped`` and
+    ``reasked`` count per stage and reason what was lost, and what was made up for. ``usage`` is per stage.
     ``samples`` are up to five pairs, spread over the run. ``advice`` says what to do where nothing, or not
-    everything, came of it.
+    everything, came of it. ``finished`` says that nothing is left to do, ``stopped`` what ended the last
+    sitting before its end.
     """
 
     folder: str
@@ -50,6 +52,8 @@ class RunSummary(PairRows, Record):
     models: dict[str, list[str]]
     samples: tuple[PreferencePair, ...] = ()
     advice: str = ""
+    finished: bool = True
+    stopped: str = ""
 
     def _row_pairs(self) -> list[PreferencePair]:
         with reading(self.folder, "run") as store:
@@ -102,6 +106,8 @@ def summarize(run: RunStore | Path | str) -> RunSummary:
     constitution, config = stored_constitution(store), stored_config(store)
     counts, rehearsal = store.counts(), uses_rehearsal(store)
     note = unsuitable_note(counts.get("unsuitable", 0), num_finished(counts), constitution.language)
+    is_whole = all(store.has_batch(trait.name) for trait in constitution.traits)
+    is_finished = is_whole and num_finished(counts) == counts["messages"]
     return RunSummary(
         folder=str(store.folder),
         constitution=constitution.name,
@@ -119,7 +125,9 @@ def summarize(run: RunStore | Path | str) -> RunSummary:
         usage_by_model={model: usage for (model,), usage in store.usage("model").items()},
         models=store.models(),
         samples=_samples(store),
-        advice=" ".join(filter(None, (_advice(store), note))),
+        advice=" ".join(filter(None, (_advice(store, is_finished), note))),
+        finished=is_finished,
+        stopped=stopped_by(store).get("said", ""),
     )
 
 
@@ -154,7 +162,7 @@ def unsuitable_note(unsuitable: int, messages: int, language: str) -> str:
     return said.format(number=unsuitable, messages=messages, share=unsuitable / messages)
 
 
-def _advice(store: RunStore) -> str:
+def _advice(store: RunStore, is_finished: bool) -> str:
     counts, dropped = store.counts(), store.drops(recovered=False)
     lost = [(number, stage, reason) for stage in dropped for reason, number in dropped[stage].items()]
     example = ""
@@ -163,7 +171,7 @@ def _advice(store: RunStore) -> str:
         example = f" {reason} in {stage}, for example: {store.example_of(stage, reason)}"
     if failed := counts.get("failed"):
         return f"{failed:,} messages failed; the same command tries them again. Most often:{example}"
-    if not counts["pairs"] and not counts.get("pending"):
+    if not counts["pairs"] and is_finished:
         return f"No pair came of this run. Most often lost:{example or ' nothing was dropped.'}"
     return ""
 

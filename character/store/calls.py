@@ -20,6 +20,10 @@ _MOST_SYSTEMS = 256  # system messages that are remembered as written
 _NOT_KEPT = '"(not kept: the process was ended while it was written)"'
 _TAKEN = ("prompt_tokens", "completion_tokens", "cost_usd")
 _OF_BOTH = ("key", "finished_at", "stage", "trait", "backend", "model")
+KEYS_OF_NO_USE = sa.select(t.outcomes.c.key).where(
+    t.outcomes.c.fault != "", sa.select(t.calls.c.key).where(t.calls.c.key == t.outcomes.c.key).exists()
+)
+"""The calls that were answered, and whose replies were of no use."""
 Fetch = Callable[[Any], Iterable[Any]]
 """Runs a query and gives its rows, a few at a time."""
 

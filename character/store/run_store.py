@@ -20,10 +20,11 @@ from pydantic import ValidationError
 from character.errors import StoreError
 from character.records import Drop, Message, MessageBatch, Record, Rollout, Usage
 from character.store import tables as t
-from character.store.calls import CallRows, StoredCall, now, read_calls, usage_of
+from character.store.calls import KEYS_OF_NO_USE, CallRows, StoredCall, now, read_calls, usage_of
 from character.store.errors import another_version, check_layout, problem, unusable
 from character.store.places import Place, open_place
 from character.store.tables import Rows, Writer
+from character.text import digest
 
 _CHUNK = 256
 R = TypeVar("R", bound=Record)
@@ -76,6 +77,7 @@ class RunStore:
         self._written = CallRows()
         schema = self._engine.get_execution_options().get("schema_translate_map", {}).get(None)
         self.keeps_prompts = sa.inspect(self._engine).has_table("systems", schema=schema)
+        self._of_no_use: frozenset[str] = frozenset()
         self._has_calls = self._value(sa.select(t.calls.c.key).limit(1)) is not None
 
     def __enter__(self) -> RunStore:
@@ -99,12 +101,32 @@ class RunStore:
             if payload is not None:
                 return dict(json.loads(payload))
         for other in self._reuse:
-            entry = other.get(key)
+            entry = None if key in other._of_no_use else other.get(key)
             if entry is not None:
                 if self._writer:
                     self._writer.submit(self._written.of(key, entry, reused=True) + other._system_of(entry))
                 return entry
         return None
+
+    def latest(self, key: str) -> str:
+        """Return the key of the latest call like this one, another where it is to be made anew."""
+        while key in self._of_no_use:
+            key = digest(f"{key}, anew", size=16)
+        return key
+
+    def leave_out_of_no_use(self) -> None:
+        """Have calls made anew, here or where this is reused, whose replies were of no use."""
+        if self.keeps_prompts:  # else it says nothing of what became of its calls
+            self._of_no_use = frozenset(row.key for row in self._all(KEYS_OF_NO_USE))
+
+    def try_again(self, *states: str) -> int:
+        """Have messages in these states tried again as ones that failed; return how many there are."""
+        query = sa.select(t.messages.c.id, t.messages.c.reason).where(t.messages.c.status.in_(states))
+        found = list(self._all(query))
+        self._write(
+            [("reach", {"of": row.id, "to": FAILED, "why": row.reason, "pairs": 0}) for row in found]
+        ).result()
+        return len(found)
 
     def put(self, key: str, entry: dict[str, Any]) -> None:
         """Keep a finished call; returns once it is on disk."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -11,11 +12,11 @@ from typing import Any
 
 import dspy
 import pytest
-from fake_server import FakeServer, backend_at, chat, cut_off
+from fake_server import FakeServer, backend_at, chat, cut_off, refusal
 from own_parts import QUESTIONS, batches
 
-from character import Config, Constitution, Message, MessageBatch, Ranker, Trait, build_lm, run
-from character.errors import UnusableModelError
+from character import Config, Constitution, Message, MessageBatch, Ranker, Trait, build_lm, run, summarize
+from character.errors import CharacterError, UnusableModelError
 
 MANY = {
     "patience": MessageBatch(
@@ -88,6 +89,58 @@ def test_a_habit_that_begins_later_stops_the_run_too(
     server.script = _replies(lambda: GOOD if next(ranked) < 8 else "No more of this.", _answer)
     with pytest.raises(UnusableModelError, match="25 messages in a row"):
         run(constitution.only(["patience"]), tmp_path / "run", _config(server), messages=MANY)
+
+
+@pytest.mark.parametrize("lost", ["ranking", "responses"])
+@pytest.mark.parametrize("number", [3, 9], ids=["a run that ended without a pair", "one that was stopped"])
+@pytest.mark.parametrize("goes_on", ["in its folder", "in another one that reuses it"])
+def test_once_the_server_is_mended_what_was_of_no_use_is_asked_for_anew_and_nothing_else(
+    server: FakeServer, constitution: Constitution, tmp_path: Path, lost: str, number: int, goes_on: str
+) -> None:
+    messages = {"patience": MessageBatch(messages=MANY["patience"].messages[:number])}
+    patience, config = constitution.only(["patience"]), _config(server)
+    rank = (lambda: "They are all lovely.") if lost == "ranking" else (lambda: GOOD)
+    refused = "I'm sorry, but I can't help with that."
+    server.script = _replies(rank, _answer if lost == "ranking" else lambda _n: chat(response=refused))
+    with contextlib.suppress(UnusableModelError):
+        run(patience, tmp_path / "run", config, messages=messages)
+    stopped = summarize(tmp_path / "run")
+    assert not stopped.pairs
+    assert ("cannot be used" in stopped.stopped) == (number == 9)
+    assert stopped.finished == (number == 3)
+
+    first = [json.dumps(request, sort_keys=True) for request in server.requests]
+    server.requests.clear()
+    server.script = _replies(lambda: GOOD, _answer)
+    out, reuse = (
+        (tmp_path / "run", []) if goes_on == "in its folder" else (tmp_path / "new", [tmp_path / "run"])
+    )
+    made = run(patience, out, config, messages=messages, reuse=reuse)
+    again = [json.dumps(request, sort_keys=True) for request in server.requests]
+    assert made.messages["paired"] == number
+    assert made.finished
+    assert not made.stopped
+    kept = [request for request in first if not _is_ranking(json.loads(request))]
+    if lost == "ranking":
+        assert not set(again) & set(kept), "responses that were of use are kept"
+    assert len(again) == len(set(again)), "nothing is asked for twice"
+
+    server.requests.clear()
+    assert run(patience, out, config, messages=messages, reuse=reuse).pairs == made.pairs
+    assert not server.requests
+
+
+def test_what_stopped_a_run_is_told_by_its_status(
+    server: FakeServer, constitution: Constitution, tmp_path: Path
+) -> None:
+    server.script = lambda _request: refusal("no such model", 404)
+    with pytest.raises(CharacterError):
+        run(constitution, tmp_path / "run", _config(server))
+    command = [sys.executable, "-m", "character", "status", str(tmp_path / "run")]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said.startswith("0 of 0 messages to go; it stopped: ")
+    assert "no such model" in said
+    assert "No pair came" not in said
 
 
 def test_a_command_whose_run_made_no_pair_does_not_end_well(server: FakeServer, tmp_path: Path) -> None:
