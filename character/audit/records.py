@@ -41,8 +41,8 @@ class RunAudit(Record):
     """What a run is worth, looked at as a whole.
 
     ``copied`` tells the copies among candidates, ``unfit`` those among messages, and what no user would send.
-    ``states`` counts messages per state (see ``runs.attempts.outcome``) and in all; ``dropped`` and ``reasked``
-    count per stage and reason what was lost, and what asking again made up for. ``confounds`` is None
+    ``states`` counts messages per state (see ``runs.attempts.outcome``) and in all; ``dropped`` and
+    ``reasked`` count per stage and reason what was lost, and what was made up for. ``confounds`` is None
     without pairs, ``balanced`` says what an export with ``--balance`` would keep (``kept`` is left empty).
     ``chosen_levels`` counts pairs by the level that the chosen side was asked for, but for those of the
     design ``neutral``. ``vetoed`` counts what reviewers vetoed, by reason; it is left out of all figures but
