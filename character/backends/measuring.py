@@ -91,7 +91,7 @@ class Meter:
         self.usages: dict[tuple[str, str], Usage] = {}
         self.unmeasured: set[str] = set()
         self.longest = 0
-        self._numbers = count()
+        self._numbers = count(1)  # a mean message has the number 0
 
     def drive(self, steps: Steps[T], *, times: int = 1, stage: str = "") -> T:
         """Run a module's logic on stand-in replies, and count its calls, so many times over.

@@ -30,6 +30,7 @@ NEAR_IDENTICAL_JACCARD = 0.9
 """Jaccard similarity of character 3-grams from which a candidate repeats another one of its message."""
 _SIMILAR_LENGTH = 0.75  # texts that differ more in length are not compared
 _LONG_MESSAGE = 400  # characters; a longer message may hold a text to be worked on
+_QUESTION = ("?", "？")
 _LITTLE_MORE = 1.6  # a reply that has the message in it and is no more times as long says little else
 
 
@@ -82,14 +83,17 @@ def copied(text: str, message: Message, trait: Trait | None, others: Sequence[st
 def _is_echo(text: str, asked: str) -> bool:
     """Whether a reply is the message over again, changed a little at most, or opens with the whole of it.
 
-    One is so that is made of the message's words, or has most of it and little else. A part of a long
-    message, or of one that gives a text to be worked on or repeated, is no echo.
+    One is so that is made of the message's words, or has most of it and little else, unless it answers a
+    question with a statement. A part of a long message, or of one that gives a text to be worked on or
+    repeated, is no echo.
     """
+    reply, message = running_text(text), running_text(asked)
+    if not reply.replace(message.rstrip(), "").strip():
+        return True  # once or several times
     given = is_about("given", asked)
     near = not given and _SIMILAR_LENGTH * len(text) <= len(asked)
     if near and jaccard(_shingles(text), _shingles(asked)) >= NEAR_DUPLICATE_JACCARD:
-        return True
-    reply, message = running_text(text), running_text(asked)
+        return not _answers(text, asked)
     part, whole = sorted((reply, message), key=len)
     if not is_beyond_quotation(part):
         return False
@@ -99,8 +103,12 @@ def _is_echo(text: str, asked: str) -> bool:
         return False
     if part == reply and part in whole:
         return True
-    is_short = len(reply) <= _LITTLE_MORE * len(message)
+    is_short = len(reply) <= _LITTLE_MORE * len(message) and not _answers(text, asked)
     return is_short and (is_made_of(text, asked) or is_made_of(asked, text))
+
+
+def _answers(text: str, asked: str) -> bool:
+    return asked.rstrip().endswith(_QUESTION) and not any(mark in text for mark in _QUESTION)
 
 
 def is_wrong_language(text: str, message: Message) -> bool:

@@ -416,6 +416,17 @@ def test_a_reply_that_is_or_opens_with_the_message_is_a_copy(text: str, expected
             "一下水就害怕很常见。先在浅水区站一会儿，习惯了再把脸放进去。",
             "",
         ),
+        ('What does "serendipity" mean?', 'What does "serendipity" mean?', "copies_message"),
+        (
+            "帮我看看这个：怎么学英语？",
+            "帮我看看这个：怎么学英语？帮我看看这个：怎么学英语？",
+            "copies_message",
+        ),
+        (
+            "What is the capital of the country that borders France to the north east?",
+            "The capital of the country that borders France to the north east is Brussels.",
+            "",
+        ),
         (
             "My sister never answers when I call her about the wedding.",
             "So my sister never answers when I call her about the wedding, too.",
@@ -429,7 +440,7 @@ def test_a_reply_that_is_or_opens_with_the_message_is_a_copy(text: str, expected
     ],
 )
 def test_a_reply_that_changes_the_message_a_little_is_a_copy(asked: str, text: str, expected: str) -> None:
-    message = Message.of(asked, trait="patience", language="zh" if "，" in asked else "en")
+    message = Message.of(asked, trait="patience", language="zh" if "？" in asked or "，" in asked else "en")
     assert reason(text, message) == expected
 
 
