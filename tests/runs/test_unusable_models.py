@@ -91,9 +91,14 @@ def test_a_habit_that_begins_later_stops_the_run_too(
         run(constitution.only(["patience"]), tmp_path / "run", _config(server), messages=MANY)
 
 
-@pytest.mark.parametrize("lost", ["ranking", "responses"])
-@pytest.mark.parametrize("number", [3, 9], ids=["a run that ended without a pair", "one that was stopped"])
-@pytest.mark.parametrize("goes_on", ["in its folder", "in another one that reuses it"])
+@pytest.mark.parametrize(
+    ("lost", "number", "goes_on"),
+    [
+        ("ranking", 3, "in its folder"),
+        ("ranking", 9, "in another one that reuses it"),
+        ("responses", 9, "in its folder"),
+    ],
+)
 def test_once_the_server_is_mended_what_was_of_no_use_is_asked_for_anew_and_nothing_else(
     server: FakeServer, constitution: Constitution, tmp_path: Path, lost: str, number: int, goes_on: str
 ) -> None:
