@@ -123,9 +123,10 @@ class FakeServer:
 def asks_for(request: dict[str, Any]) -> str:
     """Return which step a request belongs to: ``messages``, ``reveals``, ``response`` or ``scores``."""
     closing = request["messages"][-1]["content"].rsplit("\n", 1)[-1]
+    fields = ("reveals", "messages", "response", "scores")
     return next(
-        name for name in ("reveals", "messages", "response", "scores") if f"[[ ## {name} ## ]]" in closing
-    )
+        (name for name in fields if f"[[ ## {name} ## ]]" in closing), "response"
+    )  # a chat names none
 
 
 def cut_off(text: str) -> Reply:

@@ -14,6 +14,7 @@ from dspy.utils import exceptions as dspy_errors
 from character.backends.adapter import CharacterAdapter, SchemaAdapter, schema_of
 from character.backends.arguments import signature_of
 from character.backends.backend import Backend
+from character.backends.chat import ConversationAdapter, answers_conversation
 from character.backends.drivers import ModuleCall
 from character.backends.dspy_compat import routed
 from character.backends.observe import Observation, Scope, current_scope, observation_of, observing, taken_by
@@ -24,6 +25,7 @@ from character.backends.seam import SeamEngine
 from character.backends.secrets import first_line
 from character.backends.step_faults import STEP_ERROR, STEP_INVALID, raise_what_stops, said_of
 from character.backends.waiting import blocking, run_blocking
+from character.config import Prompting
 from character.errors import CharacterError, ConfigError
 from character.protocols import LanguageModel
 from character.records import Usage
@@ -74,7 +76,7 @@ class _Adapter(CharacterAdapter):
                 _settle_form(backend, scope, Fault())
 
 
-_ADAPTER, _BY_SCHEMA = _Adapter(), SchemaAdapter()
+_ADAPTER, _BY_SCHEMA, _CHAT = _Adapter(), SchemaAdapter(), ConversationAdapter()
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,7 @@ class Call:
 
     ``before`` is the reply before, which could not be used: the model is told why, and the call counts as a
     re-ask. ``lm`` overrides the model of the context. ``stage`` and ``trait`` label the call for accounts.
+    ``prompting`` is how a conversation is answered (see ``adapter``).
     """
 
     predict: dspy.Module
@@ -141,6 +144,13 @@ class Call:
     before: Reply | None = None
     lm: LanguageModel | None = None
     needs: Mapping[str, Any] = field(default_factory=dict)
+    prompting: Prompting = "fields"
+
+    @property
+    def adapter(self) -> CharacterAdapter:
+        """What renders the prompt, and reads the reply: a chat where one text answers a conversation."""
+        signature = signature_of(self.predict) if self.prompting == "chat" else None
+        return _CHAT if signature is not None and answers_conversation(signature) else _ADAPTER
 
     def run(self) -> Reply:
         """Make the call in this thread."""
@@ -156,8 +166,8 @@ class Call:
 
     @property
     def _told(self) -> Reply | None:
-        """What the model said last, of which it is told: not a reply that never came."""
-        lost = self.before
+        """What the model said last, of which it is told: not a reply that never came, and in no chat."""
+        lost = self.before if self.adapter is _ADAPTER else None
         return lost.before if lost and lost.fault in SERVER_FAULTS | _OF_THE_PROMPT else lost
 
     @property
@@ -181,6 +191,8 @@ class Call:
         settings = lean_settings() | around
         again = None
         adapter = settings.get("adapter") or dspy.settings.adapter
+        if adapter is _ADAPTER and self.adapter is not _ADAPTER:
+            adapter = settings["adapter"] = self.adapter
         if self._told and adapter is _ADAPTER and not self._asks_by_itself:
             again = AskingAgain(_ADAPTER, self._told, self.inputs, self.seed)
         if not paced:

@@ -132,7 +132,7 @@ class Meter:
         lm: Any = call.lm or predict.lm or dspy.settings.lm
         last = list(predict.signature.output_fields)[-1]
         value, length = self._stand_in(last, call.inputs)
-        prompt = prompt_tokens(predict.signature, call.inputs, predict.demos)
+        prompt = prompt_tokens(predict.signature, call.inputs, predict.demos, call.adapter)
         self.longest = max(self.longest, prompt)
         usage = usage_of(lm.backend, times, times * prompt, times * length)
         self.usages[stage, lm.name] = self.usages.get((stage, lm.name), Usage()) + usage
@@ -204,9 +204,14 @@ def mean_message(messages: Sequence[Message]) -> Message:
     return Message(trait=first.trait, kind=first.kind, turns=turns, language=first.language)
 
 
-def prompt_tokens(signature: Any, inputs: Mapping[str, Any], demos: Iterable[Any] = ()) -> int:
+def prompt_tokens(
+    signature: Any,
+    inputs: Mapping[str, Any],
+    demos: Iterable[Any] = (),
+    adapter: CharacterAdapter = _ADAPTER,
+) -> int:
     """Return the tokens of a rendered prompt, by the count that estimates go by."""
-    messages = _ADAPTER.format(signature, list(demos), dict(inputs))
+    messages = adapter.format(signature, list(demos), dict(inputs))
     return sum(count_tokens(message["content"]) for message in messages)
 
 

@@ -21,6 +21,7 @@ from character.config.steps import BudgetConfig as BudgetConfig
 from character.config.steps import MessagesConfig as MessagesConfig
 from character.config.steps import PairDesign as PairDesign
 from character.config.steps import PairsConfig as PairsConfig
+from character.config.steps import Prompting as Prompting
 from character.config.steps import RankingConfig as RankingConfig
 from character.config.steps import ResponsesConfig as ResponsesConfig
 from character.config.steps import StoreConfig as StoreConfig

@@ -18,6 +18,10 @@ LEAST_CANDIDATES: dict[PairDesign, int] = {"overdone": 3, "opposite": 5, "neutra
 trait names its opposite pole, ``neutral`` one later there)."""
 
 
+Prompting = Literal["chat", "fields"]
+"""How a reply to a conversation is asked for: as an ordinary chat, or as a field of a form."""
+
+
 class MessagesConfig(ConfigSection):
     """How messages are made. ``per_trait`` counts the messages of one trait over all kinds.
 
@@ -50,7 +54,8 @@ class ResponsesConfig(ConfigSection):
     ``levels`` overrides the default spread of expression levels (one per candidate; a level may repeat).
     ``conditioning`` shows the model the focus trait alone or the whole character. ``backends`` names
     backends that take turns at answering, instead of the role's own. ``calls`` asks for each candidate in a
-    call of its own, or for all of a message in one (see ``Responder``). ``max_reasks`` bounds how often an
+    call of its own, or for all of a message in one (see ``Responder``). ``prompting`` asks for each as an
+    ordinary chat, or as a field of a form; all in one are always fields. ``max_reasks`` bounds how often an
     unreadable reply is asked for again, ``max_refills`` how often one that a filter stopped is sampled again.
     ``max_response_tokens`` drops longer replies, by estimate.
     """
@@ -59,10 +64,17 @@ class ResponsesConfig(ConfigSection):
     levels: tuple[Level, ...] | None = None
     conditioning: Literal["trait", "character"] = "trait"
     calls: Literal["per_candidate", "per_message"] = "per_candidate"
+    prompting: Prompting = "fields"
     backends: tuple[str, ...] = ()
     max_reasks: int = Field(default=1, ge=0, le=5)
     max_refills: int = Field(default=1, ge=0, le=5)
     max_response_tokens: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _no_chat_for_all(self) -> Self:
+        if self.calls == "per_message" and self.prompting == "chat":
+            raise ValueError('calls = "per_message" asks for all candidates in one form; it is no chat')
+        return self
 
     @model_validator(mode="after")
     def _one_level_each(self) -> Self:

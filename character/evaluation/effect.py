@@ -193,19 +193,20 @@ async def _probed(plan: EvaluationPlan, session: Session) -> tuple[list[Probed],
 def _identity(plan: EvaluationPlan) -> dict[str, Any]:
     own = {"responder": plan.responder, "gauge": plan.gauge}
     asked = {role: plan.config.backend(role) for role in ("messages", "responses", "judge")}
-    section = plan.config.effect
+    section, way = plan.config.effect, plan.config.responses.prompting
     return {
+        **({"prompting": way} if way != "fields" else {}),  # earlier versions knew nothing else
         "constitution": plan.constitution.fingerprint,
         "messages": plan.given.fingerprint if plan.given else section.messages_per_trait,
         "neutral_messages": section.neutral_messages,
         "pressed_messages": section.pressed_messages,
         **{name: program_identity(module) for name, module in own.items() if module is not None},
         **({"yardstick": plan.yardstick.fingerprint} if plan.yardstick else {}),
-        **({"choices": [section.choices, prompts_of_choices()]} if section.choices else {}),
+        **({"choices": [section.choices, prompts_of_choices(way)]} if section.choices else {}),
         "unlike": stable_seed(*plan.unlike),
         "design": plan.design,
         "seed": plan.config.seed,
-        "prompts": prompts_of("messages", "evaluation"),
+        "prompts": prompts_of("messages", "evaluation", prompting=way),
         "models": {name: backend.identity for name, backend in {**asked, **plan.models}.items()},
     }
 

@@ -103,8 +103,11 @@ class EvaluationSteps:
         store: RunStore | None = None,
     ) -> None:
         self._plan, self._lms, self._generator = plan, lms, MessageGenerator()
-        self._coherence, self._chooser = CoherenceJudge(), TraitChooser()
-        ours = partial(CharacterResponder().steps, assistant_name=plan.constitution.assistant_name)
+        way = plan.config.responses.prompting
+        self._coherence, self._chooser = CoherenceJudge(), TraitChooser(prompting=way)
+        ours = partial(
+            CharacterResponder(prompting=way).steps, assistant_name=plan.constitution.assistant_name
+        )
         self._respond: Respond = ours if responder is None else partial(answered_by, responder, store=store)
         self._degrees: Judge = Gauge().steps if gauge is None else partial(gauged_by, gauge, store=store)
 

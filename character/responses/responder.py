@@ -15,12 +15,14 @@ from character.backends.drivers import RecipeModule, Steps, by_tasks, by_threads
 from character.backends.measuring import alike
 from character.backends.predictors import as_predictor, needed_outputs
 from character.backends.reading.cleaning import clean_reply
+from character.config import Prompting
 from character.constitution import Constitution, Trait
 from character.errors import InputError, UnknownNameError
 from character.inputs import as_message, as_trait, spelled_out
 from character.records import LEVELS, Candidate, Candidates, Drop, Level, Message, Usage
 from character.responses.filters import unusable
 from character.text import language_name, stable_seed
+from signatures.chat import ReplyInCharacter, ReplyPlainly
 from signatures.responses import EXPRESSIONS, RespondAtEachExpression, RespondInCharacter, RespondPlainly
 
 Calls = Literal["per_candidate", "per_message"]
@@ -51,6 +53,10 @@ class Repairs(TypedDict, total=False):
     max_response_tokens: int | None
 
 
+_SIGNATURES: dict[Prompting, Any] = {
+    "chat": (ReplyInCharacter, ReplyPlainly),
+    "fields": (RespondInCharacter, RespondPlainly),
+}
 _REPAIRS: Repairs = {"max_reasks": 1, "max_refills": 1, "max_response_tokens": None}
 
 
@@ -66,15 +72,20 @@ class Responder(RecipeModule):
     ``lms``): fewer calls, the prompt is paid once, and the model sets the levels off against each other. What
     such a reply lacks is asked for candidate by candidate.
 
+    ``prompting="chat"`` asks for each as an ordinary chat: who answers in the system message, then the turns
+    as they are, and the reply is taken as it is; the baseline is the bare model. ``"fields"`` asks for one
+    field of a form, as ``per_message`` always does. A ``predictor`` with more than one text to give is asked
+    for its fields.
+
     Replies that cannot be read are asked for again at most ``max_reasks`` times with the fault shown. Those
     that a filter stops (see ``filters.unusable``) are sampled again at another seed at most ``max_refills``
     times, without a word about the fault. What is still unusable then, cut off or stopped by the server is
     dropped and counted. ``max_response_tokens`` is the most tokens a reply may have, by estimate; None sets
     no limit. ``predictor`` asks for a response in character in place of ``dspy.Predict``: a module, or a
-    signature of one's own with the fields that ``RespondInCharacter`` has.
+    signature of one's own with the fields that ``ReplyInCharacter`` has.
     """
 
-    _kept = ("num_candidates", "levels", "conditioning", "calls", *_REPAIRS)
+    _kept = ("num_candidates", "levels", "conditioning", "calls", "prompting", *_REPAIRS)
     _model_places = ("lms",)
 
     @spelled_out(Repairs, _REPAIRS)
@@ -85,6 +96,7 @@ class Responder(RecipeModule):
         levels: Sequence[Level] | None = None,
         conditioning: Literal["trait", "character"] = "trait",
         calls: Calls = "per_candidate",
+        prompting: Prompting = "fields",
         lms: Sequence[Any] = (),
         predictor: dspy.Module | type[dspy.Signature] | None = None,
         **repairs: Unpack[Repairs],
@@ -99,8 +111,16 @@ class Responder(RecipeModule):
             raise UnknownNameError("expression level", str(unknown[0]), LEVELS)
         if calls not in get_args(Calls):
             raise UnknownNameError("way to call", str(calls), get_args(Calls))
-        self.respond = as_predictor(predictor, RespondInCharacter, "responder")
-        self.respond_plainly = dspy.Predict(RespondPlainly)
+        self.prompting = prompting
+        if prompting not in get_args(Prompting):
+            raise UnknownNameError("way to prompt", str(prompting), get_args(Prompting))
+        if (prompting, calls) == ("chat", "per_message"):
+            raise InputError(
+                "found prompting='chat' with calls='per_message'.", expected="prompting='fields'"
+            )
+        in_character, plainly = _SIGNATURES[prompting]
+        self.respond = as_predictor(predictor, in_character, "responder")
+        self.respond_plainly = dspy.Predict(plainly)
         if calls == "per_message":
             self.respond_at_each = dspy.Predict(RespondAtEachExpression)
         self.num_candidates, self.conditioning, self.calls = num_candidates, conditioning, calls
@@ -188,7 +208,8 @@ class _Asking:
             "conversation": [turn.model_dump() for turn in self.message.turns],
         }
         needs = needed_outputs(RespondAtEachExpression if "expressions" in asked else RespondInCharacter)
-        return Call(predict, inputs, "responses", self.trait.name, seed, failed, self.lm(place), needs)
+        way = self.responder.prompting
+        return Call(predict, inputs, "responses", self.trait.name, seed, failed, self.lm(place), needs, way)
 
     def _traits(self) -> list[Trait]:
         if self.responder.conditioning == "character" and self.constitution:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from character.config import Config
+from character.config import Config, Prompting
 from character.text import fingerprint
 
 Stage = Literal["messages", "responses", "ranking", "evaluation"]
@@ -47,12 +47,15 @@ def run_identity(constitution: str, config: Config, messages: str | None) -> dic
         parts = {part: backend[part] for part in _IDENTITY_OF_BACKEND}
         settings["backends"][name] = parts | config.backends[name].options
     settings["ranking"]["ranker"] = ranker_fingerprint(config.ranking)  # what it says, not where it lies
-    prompts = prompts_of("messages", "responses", "ranking")
+    prompts = prompts_of("messages", "responses", "ranking", prompting=config.responses.prompting)
+    if config.responses.prompting == "fields":  # earlier versions knew nothing else
+        del settings["responses"]["prompting"]
     return flat({"constitution": constitution, "given messages": messages, "prompts": prompts, **settings})
 
 
-def prompts_of(*stages: Stage) -> dict[str, str]:
+def prompts_of(*stages: Stage, prompting: Prompting = "fields") -> dict[str, str]:
     """Return the identity of the prompts that this version sends at each of these stages."""
+    from signatures import chat
     from signatures.gauging import GaugeTrait
     from signatures.judging import CompareCoherence, CompareResponses
     from signatures.messages import KIND_DESCRIPTIONS, CheckMessages, GenerateMessages
@@ -71,7 +74,11 @@ def prompts_of(*stages: Stage) -> dict[str, str]:
         "ranking": (RankResponses, OrderResponses, ScoreResponse, CompareResponses),
         "evaluation": (RespondAsCharacter, RespondPlainly, GaugeTrait, CompareCoherence),
     }
-    words = {"messages": KIND_DESCRIPTIONS, "responses": EXPRESSIONS}
+    words: dict[Stage, Any] = {"messages": KIND_DESCRIPTIONS, "responses": EXPRESSIONS}
+    if prompting == "chat":
+        signatures["responses"] = (chat.ReplyInCharacter, chat.ReplyPlainly)
+        signatures["evaluation"] = (chat.ReplyAsCharacter, chat.ReplyPlainly, GaugeTrait, CompareCoherence)
+        words |= dict.fromkeys(("responses", "evaluation"), chat.WORDS)
     return {
         stage: fingerprint(
             [[[each.instructions, list(each.fields)] for each in signatures[stage]], words.get(stage)]

@@ -12,6 +12,7 @@ from typing import Any
 import dspy
 import pytest
 
+from signatures.chat import WORDS, ReplyAsCharacter, ReplyInCharacter, ReplyPlainly, ReplyWithOneTrait
 from signatures.choosing import ChooseTrait, TellTrait
 from signatures.gauging import GaugeTrait
 from signatures.judging import CompareCoherence, CompareResponses
@@ -39,6 +40,10 @@ SIGNATURES: list[Any] = [
     CompareCoherence,
     ChooseTrait,
     TellTrait,
+    ReplyInCharacter,
+    ReplyAsCharacter,
+    ReplyPlainly,
+    ReplyWithOneTrait,
 ]
 
 
@@ -51,11 +56,12 @@ def frozen() -> dict[str, object]:
         }
         for signature in SIGNATURES
     }
-    return {**prompts, "EXPRESSIONS": EXPRESSIONS, "KIND_DESCRIPTIONS": KIND_DESCRIPTIONS}
+    words = {"EXPRESSIONS": EXPRESSIONS, "KIND_DESCRIPTIONS": KIND_DESCRIPTIONS, "WORDS": WORDS}
+    return {**prompts, **words}
 
 
 @pytest.mark.parametrize(
-    "name", [*(signature.__name__ for signature in SIGNATURES), "EXPRESSIONS", "KIND_DESCRIPTIONS"]
+    "name", [*(signature.__name__ for signature in SIGNATURES), "EXPRESSIONS", "KIND_DESCRIPTIONS", "WORDS"]
 )
 def test_prompts_are_as_they_were(name: str) -> None:
     assert frozen()[name] == json.loads(SNAPSHOT.read_text(encoding="utf-8"))[name]

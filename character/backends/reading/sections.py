@@ -19,7 +19,7 @@ _INLINE = re.compile(rf"{_OPEN}\s*##\s*(\w+)\s*##\s*{_CLOSE}[:：]?\s?")
 _LAST = re.compile(rf"\s*{_DECOR}{_OPEN}\s*#*\s*completed\s*#*\s*{_CLOSE}[*_`:：]*\s*$", re.IGNORECASE)
 _FENCE = re.compile(r"^```[A-Za-z]*[ \t]*\n(.*?)\n```[ \t]*$", re.DOTALL | re.MULTILINE)
 COMPLETED = "completed"
-HEADERS, ONE_OBJECT = "headers", "one JSON object"
+HEADERS, ONE_OBJECT, NO_HEADER = "headers", "one JSON object", "no header"
 """The forms that replies are asked for in."""
 
 
@@ -50,7 +50,7 @@ def find_fields(text: str, wanted: Sequence[str], needed: Set[str], shown: Colle
         name = next(iter(needed))  # alone, it may stand over the text as a heading
         heading = rf"\A\s*{_DECOR}{name}[*_`]*[:：]?[*_` \t]*\n"
         said = re.sub(heading, "", whole, count=1, flags=re.IGNORECASE).strip()
-        return Sections({name: said}, "no header", whole != text)
+        return Sections({name: said}, NO_HEADER, whole != text)
     return asked
 
 

@@ -37,12 +37,15 @@ class Field(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """What a system message says: the fields in order, the instruction, and whether the answer is JSON."""
+    """What a system message says: the fields in order, the instruction, whether the answer is JSON or, in a
+    chat, the next turn.
+    """
 
     inputs: tuple[Field, ...]
     outputs: tuple[Field, ...]
     instruction: str
     json: bool
+    chat: bool = False
 
 
 class Prompt(NamedTuple):

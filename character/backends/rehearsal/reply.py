@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 from character.backends.rehearsal import generic
+from character.backends.rehearsal.chat_prompt import read_chat
 from character.backends.rehearsal.judge import care_of, judgement, read_degrees, tell_trait
 from character.backends.rehearsal.messages import check_messages, write_messages
 from character.backends.rehearsal.prompt import Assignment, read_prompt
@@ -47,8 +48,9 @@ def rehearse(
     ``noise`` is the standard deviation of a score, ``position_bias`` what the response shown first gains
     and the last one loses; ``leanings`` the log-odds by concept of showing a trait rather than another one.
     """
-    prompt = read_prompt(system, messages)
-    read = messages if prompt is None else messages[-1:]  # examples change no score, so no noise either
+    prompt = read_prompt(system, messages) or read_chat(system, messages)
+    whole = prompt is None or prompt.layout.chat  # else examples change no score, so no noise either
+    read = messages if whole else messages[-1:]
     parts = [part for message in read for part in (message["role"], message["content"])]
     rng = Random(stable_seed("rehearsal", seed, temperature, system, *parts))
     if prompt is None:
@@ -74,6 +76,8 @@ def rehearse(
         name: outputs[name] if name in outputs else generic.fill(field, asked)
         for name, field in asked.outputs.items()
     }
+    if prompt.layout.chat:
+        return str(answer["response"])
     if as_json or prompt.layout.json:
         return json.dumps(answer, ensure_ascii=False, indent=2)
     sections = [f"[[ ## {name} ## ]]\n{_written(value)}" for name, value in answer.items()]

@@ -12,7 +12,7 @@ import dspy
 
 from character.backends.call import Call, Fault, Reply
 from character.backends.drivers import RecipeModule, Steps, by_tasks, by_threads
-from character.config import EffectDesign
+from character.config import EffectDesign, Prompting
 from character.constitution import Constitution, Trait
 from character.errors import InputError
 from character.evaluation.conditions import MODELS, PLAIN, Condition
@@ -22,6 +22,7 @@ from character.inputs import as_message, as_trait
 from character.locale import report_language, wording
 from character.records import Message
 from character.text import fingerprint, stable_seed
+from signatures.chat import ReplyWithOneTrait
 from signatures.choosing import ChooseTrait, TellTrait
 
 _STEM = 5
@@ -100,16 +101,16 @@ class TraitChooser(RecipeModule):
     """Has a message answered with one of two traits shown, of the model's own choice; a judge says which one.
 
     The judge sees the traits in an order of its own, drawn from the seed, and nothing of who answered. Both
-    prompts show a trait by name and description alone, so that one with more to read has no advantage. A
-    reply that cannot be read is asked for again at most ``max_reasks`` times; then the choice is lost, which
-    a drop explains.
+    prompts show a trait by name and description alone, so that one with more to read has no advantage.
+    ``prompting`` asks for the reply as an ordinary chat, or as a field of a form. A reply that cannot be read
+    is asked for again at most ``max_reasks`` times; then the choice is lost, which a drop explains.
     """
 
-    def __init__(self, max_reasks: int = 1) -> None:
+    def __init__(self, max_reasks: int = 1, prompting: Prompting = "fields") -> None:
         super().__init__()
-        self.choose = dspy.Predict(ChooseTrait)
+        self.choose = dspy.Predict(ReplyWithOneTrait if prompting == "chat" else ChooseTrait)
         self.tell = dspy.Predict(TellTrait)
-        self.max_reasks = max_reasks
+        self.max_reasks, self.prompting = max_reasks, prompting
 
     def steps(
         self,
@@ -164,14 +165,15 @@ class TraitChooser(RecipeModule):
             return Fault(reply.fault or ("" if reply.text(field).strip() else "empty"), reply.detail)
 
         stage = "responses" if field == "response" else "gauging"
-        call = Call(predict, inputs, stage, message.trait, lm=lm)
+        call = Call(predict, inputs, stage, message.trait, lm=lm, prompting=self.prompting)
         seed_of = partial(stable_seed, seed)
         return asked(call, message, self.max_reasks, about="choice", seed_of=seed_of, fault_of=fault_of)
 
 
-def prompts_of_choices() -> str:
+def prompts_of_choices(prompting: Prompting) -> str:
     """Return the identity of the prompts that choices are asked for and judged by."""
-    return fingerprint([[each.instructions, list(each.fields)] for each in (ChooseTrait, TellTrait)])
+    asking = ReplyWithOneTrait if prompting == "chat" else ChooseTrait
+    return fingerprint([[each.instructions, list(each.fields)] for each in (asking, TellTrait)])
 
 
 def _described(traits: list[Trait]) -> list[dict[str, str | list[str]]]:

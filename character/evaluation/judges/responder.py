@@ -10,11 +10,18 @@ import dspy
 
 from character.backends.call import Call, Fault, Reply
 from character.backends.drivers import RecipeModule, Steps, by_tasks, by_threads
+from character.config import Prompting
 from character.constitution import Trait
 from character.evaluation.judges.asking import asked
 from character.records import Message, Record, Usage
 from character.text import stable_seed
+from signatures.chat import ReplyAsCharacter, ReplyPlainly
 from signatures.responses import RespondAsCharacter, RespondPlainly
+
+_SIGNATURES: dict[Prompting, Any] = {
+    "chat": (ReplyAsCharacter, ReplyPlainly),
+    "fields": (RespondAsCharacter, RespondPlainly),
+}
 
 
 class Answered(Record):
@@ -31,15 +38,17 @@ class CharacterResponder(RecipeModule):
     """Answers a message once with traits in the prompt, or as a plain assistant where there are none.
 
     Every condition is asked for by the same prompt with other traits in it, so that a difference between
-    two conditions is that of their traits. A reply that cannot be read is asked for again at most
+    two conditions is that of their traits. ``prompting`` asks as an ordinary chat, in which a plain assistant
+    is the bare model, or for a field of a form. A reply that cannot be read is asked for again at most
     ``max_reasks`` times.
     """
 
-    def __init__(self, max_reasks: int = 1) -> None:
+    def __init__(self, max_reasks: int = 1, prompting: Prompting = "fields") -> None:
         super().__init__()
-        self.respond = dspy.Predict(RespondAsCharacter)
-        self.respond_plainly = dspy.Predict(RespondPlainly)
-        self.max_reasks = max_reasks
+        as_character, plainly = _SIGNATURES[prompting]
+        self.respond = dspy.Predict(as_character)
+        self.respond_plainly = dspy.Predict(plainly)
+        self.max_reasks, self.prompting = max_reasks, prompting
 
     def steps(
         self,
@@ -55,7 +64,7 @@ class CharacterResponder(RecipeModule):
         if traits:
             inputs["character"] = [trait.brief() for trait in traits]
         predict = self.respond if traits else self.respond_plainly
-        call = Call(predict, inputs, "responses", message.trait, lm=lm)
+        call = Call(predict, inputs, "responses", message.trait, lm=lm, prompting=self.prompting)
         seed_of = partial(stable_seed, seed, message.id, *(trait.name for trait in traits))
         reply, _lost = yield from asked(
             call, message, self.max_reasks, about="response", seed_of=seed_of, fault_of=_unreadable

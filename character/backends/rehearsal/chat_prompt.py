@@ -1,0 +1,46 @@
+"""Reads the system message of an ordinary chat back into what it says: the traits and the degree."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from character.backends.rehearsal.prompt import Field, Layout, Prompt
+from signatures.chat import WORDS
+
+_TRAIT = re.compile(r"- ([^:：\n]+)[:：]\s*(.*)")
+_REPLY = (Field("response", "str"),)
+
+
+def read_chat(system: str, messages: list[dict[str, str]]) -> Prompt | None:
+    """Return the prompt, None where the system message tells of no trait."""
+    told = _told(system)
+    if told is None:
+        return None
+    instruction = system.partition("\n\n")[0]
+    return Prompt(
+        Layout((), _REPLY, instruction, json=False, chat=True), {**told, "conversation": messages}, ()
+    )
+
+
+@lru_cache(maxsize=512)
+def _told(system: str) -> dict[str, Any] | None:
+    for language, words in WORDS.items():
+        for name in ("character", "traits"):
+            _, heading, rest = f"\n\n{system}".partition(f"\n\n{words[name]}\n")
+            if heading:
+                lines = rest.partition("\n\n")[0].split("\n")
+                found = [match.groups() for line in lines if (match := _TRAIT.match(line))]
+                traits = [{"name": trait, "description": description} for trait, description in found]
+                return {"language": language, name: traits, **_degree(system, words["expression"])}
+    return None
+
+
+def _degree(system: str, expressions: dict[str, str]) -> dict[str, str]:
+    for level, form in expressions.items():
+        before, _, after = form.partition("{trait}")
+        match = re.search(rf"(?m)^{re.escape(before)}(.+?){re.escape(after)}$", system)
+        if match:
+            return {"expression": level, "focus_trait": match.group(1)}
+    return {}
