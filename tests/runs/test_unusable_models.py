@@ -95,7 +95,7 @@ def test_what_may_help_is_said_for_the_step_that_failed(
     choices = [{"index": 0, "finish_reason": "stop", "message": message}]
     body = json.dumps({"id": "c", "model": "m", "object": "chat.completion", "choices": choices})
     server.script = lambda _request: Reply(body=body)
-    with pytest.raises(UnusableModelError, match="it begins with thoughts: .Hm, and hm") as raised:
+    with pytest.raises(UnusableModelError, match="it begins with thoughts") as raised:
         run(constitution.only(["patience"]), tmp_path / "thinks", _config(server), messages=MANY)
     assert "thinking off" in raised.value.fix
     assert "another model" not in raised.value.fix
