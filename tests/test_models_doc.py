@@ -37,6 +37,7 @@ SENT: list[tuple[str, str, dict[str, Any], dict[str, str]]] = [
     ("deepseek/deepseek-flash", CHAT, {"thinking": {"type": "disabled"}}, BEARER),
     ("openrouter/qwen/qwen3-32b", CHAT, {"provider": {"require_parameters": True}}, {"X-Title": "character"}),
     ("openai/gpt-4.1-mini", CHAT, {"model": "gpt-4.1-mini"}, {"X-Team": "kitchen", "X-Api-Key": KEY}),
+    ("openai/qwen3-8b", CHAT, {"max_completion_tokens": 2000}, {"Authorization": "Bearer not-needed"}),
     ("mistral/mistral-small-latest", CHAT, {"max_tokens": 2000}, BEARER),
 ]
 """What comes of each block, in their order: its model, the path asked for, parts of the body, headers."""

@@ -42,6 +42,7 @@ _SERVER_FAULTS: dict[type[Exception], str] = {
     dspy_errors.LMTimeoutError: "timeout",
     dspy_errors.LMRateLimitError: "rate_limited",
     dspy_errors.LMAuthError: "key_refused",
+    dspy_errors.LMBillingError: "account_empty",
 }
 SERVER_FAULTS = frozenset({"server_error", *_SERVER_FAULTS.values()})
 """Faults that are the server's, not the message's: trying again another time may help."""
@@ -357,7 +358,8 @@ def classify(error: Exception, *, paced: bool = False) -> Fault:
 
 def _stop_where_unavailable(error: Exception, detail: str) -> None:
     if isinstance(error, dspy_errors.LMAuthError | dspy_errors.LMBillingError):
-        raise unavailable("refuses the key", error.model, detail) from None
+        what = "account" if isinstance(error, dspy_errors.LMBillingError) else "key"
+        raise unavailable(f"refuses the {what}", error.model, detail) from None
     if isinstance(error, dspy_errors.LMTransportError):
         raise unavailable("cannot be reached", error.model, detail) from None
 

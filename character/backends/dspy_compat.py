@@ -20,6 +20,7 @@ from dspy._vendor.lm15.providers.base import BaseProviderLM
 from dspy._vendor.lm15.serde import request_to_dict as request_to_dict
 from dspy._vendor.lm15.serde import response_from_dict as response_from_dict
 from dspy._vendor.lm15.serde import response_to_dict as response_to_dict
+from dspy._vendor.lm15.transports import ReadTimeout as ReadTimeout
 from dspy._vendor.lm15.transports import StdlibAsyncTransport as StdlibAsyncTransport
 from dspy._vendor.lm15.transports import StdlibTransport as StdlibTransport
 from dspy._vendor.lm15.transports import TransportError

@@ -28,15 +28,16 @@ _WHY = {
     "busy": "limits calls or is busy",
     "unreachable": "cannot be reached",
     "broken": "fails or does not answer",
+    "late": "does not answer in time",
     "key": "refuses the key or the account",
 }
 _REFUSALS_IN_A_ROW = 5  # answers that refuse the key or say that the account is empty, without a success
 
 
 def failure_kind(error: lm15.LM15Error) -> str:
-    """Return what an error means for the server: ``busy``, ``key``, ``broken`` or ``unreachable``.
+    """Return what an error means for the server: ``busy``, ``key``, ``broken``, ``late`` or ``unreachable``.
 
-    It is "" where the fault is the call's own.
+    It is "" where the fault is the call's own; ``late`` where no reply came within ``timeout_s``.
     """
     if isinstance(error, lm15.AuthError | lm15.BillingError):
         return "key"
@@ -44,6 +45,8 @@ def failure_kind(error: lm15.LM15Error) -> str:
         return "busy"
     if isinstance(error, lm15.TransportError | lm15.LockTimeoutError):
         return "unreachable"
+    if isinstance(error, lm15.TimeoutError) and error.status is None:
+        return "late"
     # The bare class is a reply that is no answer at all, such as a gateway's HTML page with status 200.
     if isinstance(error, lm15.ServerError | lm15.TimeoutError) or type(error) is lm15.ProviderError:
         return "broken"
@@ -143,12 +146,12 @@ class Attempts:
         health.given_up += 1
         refused = kind == "unreachable" and not was_sent(error) and health.last_success < self.started
         if refused or health.given_up > max(3.0, health.limit):
-            raise self._unavailable("cannot be reached" if refused else "does not answer", error) from None
+            how = "cannot be reached" if refused else "does not answer" + " in time" * (kind == "late")
+            raise self._unavailable(how, error) from None
         raise error
 
     def _unavailable(self, what: str, error: lm15.LM15Error) -> BackendUnavailableError:
-        detail = first_line(str(error)).replace("Timeouts(read=...)", "timeout_s in the configuration")
-        return unavailable(what, self.health.config.model_name, detail)
+        return unavailable(what, self.health.config.model_name, first_line(str(error)))
 
     def _delay(self, error: lm15.LM15Error, number: int) -> float:
         hint = error.retry_after

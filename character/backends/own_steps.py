@@ -20,12 +20,14 @@ from character.backends.call import SERVER_FAULTS, classify, lean_settings
 from character.backends.drivers import ModuleCall
 from character.backends.observe import Unit, entering, observation_of, taken_by
 from character.backends.plain import plain, turns_of
+from character.backends.reading.reasoning import split_reasoning
 from character.backends.step_faults import STEP_ERROR, STEP_UNREADABLE, raise_what_stops, said_of
 from character.backends.step_faults import STEP_FAULTS as STEP_FAULTS
 from character.backends.step_faults import STEP_INVALID as STEP_INVALID
 from character.backends.waiting import blocking, run_blocking
 from character.constitution import Trait
 from character.errors import InputError, InvalidReplyError, StepFailedError, UnusableModelError
+from character.files import toml_beside
 from character.records import Candidates, Drop, Message, Ranking, Rollout, Stage, Usage
 from character.text import detect_language, fingerprint, language_name
 
@@ -193,29 +195,25 @@ class FailureWatch:
                 f"a step failed for each of the first {self.number} messages: {lost.detail}",
                 fix="try the step by itself on one message; what was finished is kept.",
             )
-        raise UnusableModelError(
-            f"the model cannot be used: {self.number} messages in a row were lost by {lost.reason} in "
-            f"{lost.stage}: {lost.detail}",
-            fix=remedy(lost.reason),
-        )
+        raise unusable(f"the model cannot be used: at least {self.number} messages in a row were", lost)
 
 
 _OF_ONE_MESSAGE = SERVER_FAULTS | {"content_filter", "context_overflow", "too_few_candidates"}
 """What may befall a message whatever the model: the server's faults stop a run by themselves."""
-_REMEDIES = {
-    "cut_off": "raise max_tokens under [backends.default], or switch the model's thinking off.",
-    "refusal": "choose another model, or see whether the traits ask for what this one declines.",
-    "": "choose another model or ranking strategy, or set the server's chat template and reasoning parser.",
-}
-
-
+_REMEDIES = toml_beside(__file__, "own_steps")["remedies"]
 UNREADABLE = frozenset({"unreadable", "cut_off", "empty", "refusal"})
 """Why a reply cannot be used at all, where it is the model's doing."""
 
 
-def remedy(reason: str) -> str:
-    """Return what may help where a model's replies cannot be used, for one reason."""
-    return _REMEDIES.get(reason, _REMEDIES[""]) + " What was finished is kept."
+def unusable(what: str, lost: Drop) -> UnusableModelError:
+    """Return the error that ends a run in which ``what`` was lost, with what may help where it was."""
+    before, _, says = lost.detail.partition("; it says ")
+    _, thoughts = split_reasoning(says.removesuffix(".")[1:-1])  # as it is quoted
+    said = f"{before}; it begins with thoughts: {thoughts!r}" if thoughts else lost.detail
+    fix = _REMEDIES["thoughts" if thoughts else lost.reason if lost.reason in _REMEDIES else lost.stage]
+    return UnusableModelError(
+        f"{what} lost by {lost.reason} in {lost.stage}: {said}", fix=f"{fix} {_REMEDIES['besides']}"
+    )
 
 
 def _why_lost(rollout: Rollout) -> Drop | None:

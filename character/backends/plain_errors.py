@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Sequence
 from difflib import get_close_matches
-from importlib.resources import files
 from typing import NamedTuple
 
 from character.backends.secrets import on_one_line, redact
 from character.errors import BackendUnavailableError, CharacterError, ConfigError
+from character.files import toml_beside
 
-_ERRORS = tomllib.loads(files(__package__).joinpath("plain_errors.toml").read_text("utf-8"))["errors"]
-_REMEDIES = {
-    "refuses the key": "check the key's variable and the account",
-    "refuses the account": "check billing and quota",
-}
+_DATA = toml_beside(__file__, "plain_errors")
 
 
 class PlainError(NamedTuple):
@@ -29,7 +24,7 @@ class PlainError(NamedTuple):
 
 def plain_error(text: str) -> PlainError:
     """Return an error of the client in our words; one that is not known stays as it is, on one line."""
-    for error in _ERRORS:
+    for error in _DATA["errors"]:
         if match := re.search(error["says"], text):
             words = match.groupdict()
             near = get_close_matches(words.get("wrong", ""), words.get("providers", "").split(", "), n=1)
@@ -42,18 +37,22 @@ def told(error: BaseException) -> str:
     """Return what is wrong and what to do on one line, of an error of ours or of the client's."""
     ours = error.__cause__ if isinstance(error.__cause__, CharacterError) else error
     if isinstance(ours, CharacterError):
-        return redact(" ".join(str(ours).split()))
+        return redact(". ".join(line.strip().rstrip(".") for line in str(ours).splitlines()) + ".")
     plain = plain_error(redact(str(error)))
     return " ".join(part for part in (plain.found, plain.fix) if part)
 
 
 def unavailable(what: str, model: str, detail: str) -> BackendUnavailableError:
     """Return the error that stops a run because its backend refuses, does not answer or cannot be reached."""
-    remedy = _REMEDIES.get(what, "check that the server runs and api_base is right")
     return BackendUnavailableError(
         f"the backend {what} (model {model}): {detail}",
-        fix=f"{remedy}; the same command then goes on where it stopped.",
+        fix=f"{remedy_of(what)}; the same command then goes on where it stopped.",
     )
+
+
+def remedy_of(what: str) -> str:
+    """Return what to do where a backend ``refuses the key``, ``cannot be reached`` and the like."""
+    return str(_DATA["remedies"].get(what) or _DATA["remedies"]["cannot be reached"])
 
 
 def no_such_model(model: str, detail: str, models: Sequence[str] = ()) -> ConfigError:
@@ -66,7 +65,7 @@ def no_such_model(model: str, detail: str, models: Sequence[str] = ()) -> Config
     if not names or asked in names:
         return ConfigError(
             f"the server does not know the address or the model (model {model}): {detail}",
-            fix="check api_base (it often ends in /v1) and the model's name.",
+            fix=_DATA["remedies"]["is not there"],
         )
     near = get_close_matches(asked, names, n=_MOST_NAMED, cutoff=0.0)
     more = f" and {len(names) - len(near):,} more" if len(names) > len(near) else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
@@ -12,14 +13,15 @@ from dspy.utils.exceptions import AdapterParseError, LMError
 from character.backends.adapter import CharacterAdapter, SchemaAdapter, schema_of
 from character.backends.backend import Backend
 from character.backends.engines import SOURCES
+from character.backends.gate import failure_kind
 from character.backends.observe import observing, taken_by
-from character.backends.plain_errors import told
+from character.backends.plain_errors import no_such_model, plain_error, remedy_of, told
 from character.backends.reading.reasoning import split_reasoning
-from character.backends.seam import spoken
-from character.backends.secrets import first_line
+from character.backends.seam import SeamEngine, spoken
+from character.backends.secrets import first_line, redact
 from character.backends.server_words import parsed, understood
 from character.config import BackendConfig
-from character.errors import ConfigError, UnknownNameError
+from character.errors import CharacterError, ConfigError, UnknownNameError
 from character.files import toml_beside
 from character.records import Record, Usage
 
@@ -36,8 +38,9 @@ class ProbeCheck(Record):
     ``seed``, ``stop`` or ``logprobs``. ``fault`` is "" where it did, else ``refused`` (no reply came),
     ``empty``, ``reasoning`` (nothing else came), ``cut_off`` (at max_tokens), ``unreadable``, ``few`` (not
     three words in the list), ``no_schema``, ``not_found`` (the start of the long prompt), ``goes_on`` (after
-    the stop), ``none`` (no log probabilities) or ``not_sent`` (the seed: ``seed`` is false). ``said`` has the
-    server's words, what was wrong with the reply, or in which other form it came.
+    the stop), ``none`` (no log probabilities), ``not_sent`` (the seed: ``seed`` is false) or ``unknown``
+    (the reply was another text, which tells nothing of the stop). ``said`` has the server's words, what was
+    wrong with the reply, or in which other form it came.
     """
 
     name: str
@@ -48,10 +51,10 @@ class ProbeCheck(Record):
 class Probe(Record):
     """What a backend's model can do, what it took to find out, and what to set accordingly.
 
-    ``answers`` says whether a reply or an HTTP status came. Where it was not the text that was refused, but
-    any call would be (for the key, say), nothing else was asked. ``refused`` are parameters of the backend's
-    section that its server refuses, and was asked without. ``settings`` are for people to read; ``usage`` is
-    what the calls that got a reply took.
+    ``answers`` says whether the model replied to anything: not where the server is down, or refuses the key,
+    the account or the model's name; then nothing else was asked, and ``settings`` say what to do about that.
+    ``refused`` are parameters of the backend's section that its server refuses, and was asked without.
+    ``settings`` are for people to read; ``usage`` is what the calls that got a reply took.
     """
 
     model: str
@@ -84,10 +87,12 @@ def probe(config: BackendConfig) -> Probe:
     if not isinstance(config, BackendConfig) or config.kind not in SOURCES:
         expected = f"a BackendConfig of the kind {', '.join(SOURCES)}"
         raise ConfigError(f"a {type(config).__name__} cannot be probed as it is.", expected=expected)
-    model, usage, answers, settings = config.model_name, Usage(), False, list[str]()
+    model, usage, advice = config.model_name, Usage(), list[str]()
     checks, refused = list[ProbeCheck](), dict[str, str]()
     try:
         backend = Backend(config)
+        sampling = {"temperature": config.temperature, "max_tokens": config.max_tokens}
+        dspy.LM(config.model_name, engine=SeamEngine(backend), **sampling)  # where a run would begin
         with closing(backend.source.sync()) as engine:
             for name in _DATA["asked"]:
                 if name == "seed" and not config.seed:
@@ -96,26 +101,29 @@ def probe(config: BackendConfig) -> Probe:
                 try:
                     response = _reply(name, backend, engine, refused)
                 except _FAILURES as error:
-                    checks.append(_check(name, "refused", told(error)))
+                    said, fix = _refusal(error, backend)
+                    checks.append(_check(name, "refused", said))
+                    advice += [fix] if fix else []
                     status = {getattr(each, "status", None) for each in (error, error.__context__)}
-                    answers |= status != {None}
                     if usage.calls or (type(error) is lm15.InvalidRequestError and status & {400, 422}):
                         continue
                     break
                 took = backend.finished(response)
-                model, usage, answers = took.model, usage + taken_by(took), True
+                model, usage = took.model, usage + taken_by(took)
                 checks.append(_check(name, *_fault_of(name, spoken(response))))
         learnt = backend.wire.learn(frozenset(each for each in refused if " as " not in each))
-        settings += [f"{name}: {advice}" for name, advice in learnt]
+        advice += [f"{name}: {what}" for name, what in learnt]
     except _FAILURES as error:
-        checks.append(_check("text", "refused", told(error)))
+        said, fix = _refusal(error)
+        checks.append(_check("text", "refused", said))
+        advice.append(fix)
     if usage.calls and config.kind != "rehearsal":
-        settings = [*_settings({check.name: check.fault for check in checks}), *settings]
+        advice = [*_settings(checks, config), *advice]
     return Probe(
         model=model,
-        answers=answers,
+        answers=usage.calls > 0,
         checks=tuple(checks),
-        settings=tuple(settings),
+        settings=tuple(dict.fromkeys(filter(None, advice))),
         usage=usage,
         refused=tuple(_check(name.partition(" as ")[0], "refused", said) for name, said in refused.items()),
     )
@@ -144,7 +152,27 @@ def read_fields(text: str, name: str = "fields") -> tuple[dict[str, Any], str, s
             said, thoughts = split_reasoning(text)
             fault = "unreadable" if said.strip() else "reasoning" if thoughts else "empty"
             return {}, fault, _DATA["faults"].get(fault) or first_line(error.message)
-    return fields, "", ", ".join(dict.fromkeys(scope.habits))
+    habits = ", ".join(dict.fromkeys(scope.habits))
+    return fields, "", habits and _DATA["notes"]["otherwise"].format(habits=habits)
+
+
+def _refusal(error: Exception, backend: Backend | None = None) -> tuple[str, str]:
+    """Return what is wrong where a call was refused, and what to do; the latter "" where nothing is known.
+
+    A run would be stopped by some of them: with the same words.
+    """
+    if isinstance(error, lm15.LM15Error):
+        kind = failure_kind(error)
+        if isinstance(error, lm15.BillingError):
+            return told(error), remedy_of("refuses the account")
+        if kind in _DATA["stops"]:
+            return told(error), remedy_of(_DATA["stops"][kind])
+        if backend and (isinstance(error, lm15.UnsupportedModelError) or error.status in (404, 405)):
+            error = no_such_model(backend.config.model_name, told(error), backend.source.models())
+    if isinstance(error, CharacterError):
+        return told(type(error)(error.found, expected=error.expected)), error.fix
+    plain = plain_error(redact(str(error)))
+    return " Expected: ".join(filter(None, (plain.found, plain.expected))), plain.fix
 
 
 def _reply(name: str, backend: Backend, engine: Any, refused: dict[str, str]) -> lm15.Response:
@@ -179,11 +207,12 @@ def _fault_of(name: str, response: lm15.Response) -> tuple[str, str]:
     if not text.strip():
         return "reasoning" if thoughts else "empty", ""
     if name == "stop":
-        return "" if "4" in text and "5" not in text else "goes_on", ""
+        return "goes_on" if "5" in text else "" if "4" in text else "unknown", ""
     if name == "json_schema":
         return "" if _keeps_to_schema(text) else "no_schema", ""
     if name == "text":
-        return "", ""
+        thinks = thoughts or any(isinstance(part, lm15.ThinkingPart) for part in response.message.parts)
+        return "", _DATA["notes"]["thinks"] if thinks else ""
     fields, fault, said = read_fields(reply, name)
     if name == "list" and not fault and len(fields["words"]) != 3:
         return "few", ""
@@ -197,11 +226,19 @@ def _keeps_to_schema(text: str) -> bool:
     return isinstance(value, dict) and type(value.get("score")) is int and type(value.get("words")) is list
 
 
-def _settings(faults: dict[str, str]) -> tuple[str, ...]:
-    """Return what to set by what a model can do."""
+def _settings(checks: Sequence[ProbeCheck], config: BackendConfig) -> tuple[str, ...]:
+    """Return what to set by what a model can do, and is not set yet.
+
+    Of a reply that did not come, or ended early, nothing is known of the form that it keeps to.
+    """
+    faults = {check.name: check.fault for check in checks}
     by_schema, under_headers = not faults["json_schema"], not faults["fields"]
     form = ("unreadable", "fields", "json_schema", "auto")[2 * by_schema + under_headers]
     amiss = {faults[name] for name in ("text", "fields", "json_schema")}
-    named = [form, *(fault for fault in ("reasoning", "cut_off") if fault in amiss)]
-    named += [name for name in ("seed", "long_prompt") if faults[name] not in ("", "not_sent")]
+    causes = [fault for fault in ("reasoning", "cut_off") if fault in amiss]
+    is_known = faults["fields"] not in (*causes, "refused") and faults["json_schema"] not in causes
+    named = [form] * (is_known and form != config.structured) + causes
+    named += ["thinks"] * any(check.said == _DATA["notes"]["thinks"] for check in checks)
+    named += ["seed"] * (faults["seed"] not in ("", "not_sent"))
+    named += ["long_prompt"] * (faults["long_prompt"] in ("refused", "not_found"))
     return tuple(_DATA["set"][name] for name in named)

@@ -21,9 +21,16 @@ from character.backends.secrets import first_line
 from character.backends.server_words import understood
 from character.backends.waiting import IN_TASKS, IN_THREADS, blocking, having, in_thread, run_blocking
 from character.config import BackendConfig
-from character.errors import BackendUnavailableError, CharacterError
+from character.errors import CharacterError
 
 _NOT_THERE = (404, 405)
+_WORDS: dict[type[Exception], str] = {
+    lm15.BillingError: "account_empty",
+    lm15.TimeoutError: "timeout",
+    lm15.ContextLengthError: "context_overflow",
+}
+_WORDS_OF_KINDS = {"key": "key_refused", "busy": "rate_limited", "broken": "server_error"}
+"""What a call that failed is called in the accounts, by the error or what it means for the server."""
 _BUDGET_POLL_S = 0.01  # how often a call asks again for room under a cap
 
 
@@ -222,10 +229,13 @@ def _failed(error: Exception, note: Callable[[str, str], None]) -> None:
     """Tell observers of an error that stops everything, and keep what the server said."""
     if isinstance(error, CharacterError):
         stopped_by(error)
-    if isinstance(error, lm15.LM15Error):
-        note(failure_kind(error) or "invalid_request", first_line(str(error)))
-    elif isinstance(error, BackendUnavailableError):
-        note("unreachable", error.found)
+    # What stops a run is raised while the server's own error is looked at.
+    cause = error.__context__ if isinstance(error, CharacterError) else error
+    if isinstance(cause, lm15.LM15Error):
+        cause = understood(cause)
+        kind = failure_kind(cause)
+        word = _WORDS.get(type(cause)) or _WORDS_OF_KINDS.get(kind, kind or "invalid_request")
+        note(word, first_line(str(error)))
 
 
 def spoken(response: lm15.Response) -> lm15.Response:

@@ -10,6 +10,7 @@ from typing import Any
 
 from dspy import lm15
 
+from character.backends.dspy_compat import ReadTimeout
 from character.backends.secrets import on_one_line
 
 _TABLE = tomllib.loads(files(__package__).joinpath("server_words.toml").read_text("utf-8"))
@@ -25,8 +26,12 @@ _MOST_PARTS, _MOST_DEPTH = 4, 8
 def understood(error: lm15.LM15Error) -> lm15.LM15Error:
     """Return an error of a server's in the server's own words, and of the class that they mean.
 
-    DSPy's client reads errors in the shape of OpenAI's alone, and knows few of the words.
+    DSPy's client reads errors in the shape of OpenAI's alone, and knows few of the words. A wait that was
+    longer than ``timeout_s`` is no failure of the connection.
     """
+    if isinstance(error.__cause__, ReadTimeout):
+        waited = re.search(r"\bno bytes for (\S+)s\b", error.message)
+        return lm15.TimeoutError(_TABLE["too_late"].format(waited=waited[1] if waited else "…"))
     if not isinstance(error, lm15.ProviderError):
         return error
     text, codes = words_of(_body_of(error))
@@ -40,7 +45,7 @@ def understood(error: lm15.LM15Error) -> lm15.LM15Error:
     if target is not type(error):
         facts = ("provider", "provider_code", "status", "request_id", "retry_after", "rate_limit_headers")
         error = target(**{name: getattr(error, name) for name in facts})
-    error.message = text or f"HTTP {error.status}, without a word"
+    error.message, error.provider = text or f"HTTP {error.status}, without a word", None
     return error
 
 

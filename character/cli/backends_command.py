@@ -21,11 +21,11 @@ _CHATS = ("responses", "base", "tuned")
 
 
 @command_of("backends")
-def command(do_ping: bool, do_probe: bool, as_json: bool, **flags: Any) -> None:
+def command(do_ping: bool, do_probe: bool, settings: tuple[str, ...], as_json: bool, **flags: Any) -> None:
     from character.backends import ping
     from character.backends.probing import probe
 
-    config = configuration()
+    config = configuration(settings)
     names = dict.fromkeys([*_STEPS, *config.backends])
     rows = [_row(name, config.backend(name), name in config.backends) for name in names]
     pings = {name: ping(backend) for name, backend in config.backends.items() if do_ping}
@@ -43,19 +43,18 @@ def command(do_ping: bool, do_probe: bool, as_json: bool, **flags: Any) -> None:
         for name, found in probes.items():
             _print_probe(name, found)
     down = [name for name, each in pings.items() if "model" not in each]
-    down += [name for name, found in probes.items() if not found.usage.calls]
+    down += [name for name, found in probes.items() if not found.answers]
     unreadable = judges & {name for name, each in pings.items() if not each["ok"]}
     unreadable |= judges & {name for name, found in probes.items() if not found.is_readable}
     click.get_current_context().exit(4 if down else 5 if unreadable else 0)
 
 
 def _row(name: str, backend: BackendConfig, configured: bool) -> dict[str, Any]:
-    variable = backend.api_key_env
     key = "none needed" if backend.kind == "rehearsal" else "the provider's own variable"
     if backend.api_base:
-        key = "none is sent (no api_key_env)"
-    if variable:
-        key = f"{variable} ({'set' if os.environ.get(variable) else 'not set'})"
+        key = "a placeholder is sent (no api_key_env)"
+    if variables := [each for each in (backend.api_key_env, *backend.headers_env.values()) if each]:
+        key = ", ".join(f"{each} ({'set' if os.environ.get(each) else 'not set'})" for each in variables)
     return {
         "name": name,
         "configured": configured,
@@ -84,11 +83,11 @@ def _print(rows: list[dict[str, Any]], pings: Mapping[str, PingResult]) -> None:
 def _print_probe(name: str, found: Probe) -> None:
     table = new_table(f"{name}: {found.model}", ["asked for", "can", "what came"])
     for check in (*found.checks, *found.refused):
-        can = {"": "yes", "not_sent": "–"}.get(check.fault, "no")
+        can = {"": "yes", "not_sent": "–", "unknown": "–"}.get(check.fault, "no")
         table.add_row(check.name, can, plain_text(check.said, "red" if can == "no" else ""))
     console, usage = new_console(), found.usage
     console.print(table)
     tokens = f"{usage.prompt_tokens:,} tokens in, {usage.completion_tokens:,} out"
     console.print(f"It took {usage.calls} calls, {tokens}, {cost_text(usage)}.")
     for setting in found.settings:
-        console.print(plain_text(f"to set: {setting}"))
+        console.print(plain_text(f"{'to set' if found.answers else 'To fix it'}: {setting}"))

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from character.cli.options import MESSAGE_FLAGS, command_of, configuration, refuse_unused
+from character.cli.options import MESSAGE_FLAGS, command_of, configuration, refuse_unused, refused
 from character.cli.printing import print_json, show_estimate
 from character.errors import UnusableModelError
 
@@ -35,4 +35,5 @@ def command(constitution: Path, out: Path, **flags: Any) -> None:
     else:
         print_closing(summary)
     if not summary.pairs:
-        raise UnusableModelError(summary.advice or "no pair came of this run.")
+        advice = summary.advice or "No pair came of this run."
+        raise refused(UnusableModelError, "no_pair", advice=advice, folder=out)

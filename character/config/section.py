@@ -22,6 +22,8 @@ def describe_validation(error: ValidationError) -> str:
     where = ".".join(str(part) for part in first["loc"]) or "the whole"
     what = first["msg"].removeprefix("Value error, ")
     value = first["input"]
+    if first["type"] in ("tuple_type", "list_type") and isinstance(value, str):
+        what = 'a list is expected, such as ["…"]'
     plain = isinstance(value, str | int | float | bool) and first["type"] != "missing"
     secret = "@" in str(value) or LOOKS_LIKE_A_KEY.search(str(value))  # a URL may hold a password
     hint = f" (found {value!r})" if plain and not secret else ""

@@ -14,10 +14,10 @@ from character.backends.own_steps import (
     WORTH_ANOTHER_SITTING,
     Outcome,
     StepCall,
-    remedy,
+    unusable,
 )
 from character.constitution import Constitution, Trait
-from character.errors import InvalidReplyError, StepFailedError, UnusableModelError
+from character.errors import InvalidReplyError, StepFailedError
 from character.inputs import as_batch
 from character.messages.generator import NUM_SHOWN, language_of
 from character.messages.near_duplicates import NearDuplicates
@@ -159,10 +159,7 @@ class MessageSlices:
             return
         drop = next(drop for drop in lost if drop.reason in reasons)
         if drop.reason in UNREADABLE:
-            raise UnusableModelError(
-                f"the model wrote no message of {self._trait.name}, by {drop.reason}: {drop.detail}",
-                fix=remedy(drop.reason),
-            )
+            raise unusable(f"the model wrote no message of {self._trait.name}: all were", drop)
 
     def generated(self, kind: Kind, count: int, shown: Iterable[str]) -> Steps[MessageBatch]:
         """Make so many messages of a kind where these were made before, and keep none in mind."""

@@ -23,6 +23,8 @@ from optimizers.artifact.records import MetricFigure
 from optimizers.labelled import LabelledSet, read_labelled
 from optimizers.validation.evaluation import summary
 
+_FIX = "try another model or `ranking.strategy`; `character backends --probe` says what a model can do."
+
 
 class RankerFigures(Record):
     """One ranker on one backend: its metrics, what it could not rank by reason, and what it took.
@@ -67,7 +69,7 @@ def evaluate_ranker(
     ]
     if labels.items and not any(row.ranked for row in rows):
         lost = "; ".join(f"{row.backend}: {_left_out(row.not_ranked, 0, len(labels), 'en')}" for row in rows)
-        raise UnusableModelError(lost, fix="try another model, or another `ranking.strategy`.")
+        raise UnusableModelError(lost, fix=_FIX)
     return rows
 
 

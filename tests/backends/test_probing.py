@@ -81,7 +81,8 @@ def test_what_a_server_refuses_is_told_in_its_words_and_the_rest_is_asked() -> N
     found = probed(script)
     assert faults(found) == dict.fromkeys(("json_schema", "seed", "stop", "logprobs"), "refused")
     assert all("It knows no" in check.said for check in found.checks if check.fault)
-    assert found.settings == ('structured = "fields"', "seed = false")
+    assert found.settings == ("seed = false",)
+    assert probed(script, structured="auto").settings == ('structured = "fields"', "seed = false")
     assert found.usage.calls == 4
 
 
@@ -151,14 +152,74 @@ def test_a_habit_of_a_model_is_told_and_is_no_fault() -> None:
 
     found = probed(script)
     assert faults(found) == {}
-    assert found.checks[1].said
+    assert found.checks[1].said.startswith("read, in another form: ")
+
+
+def test_a_model_that_thinks_before_it_replies_is_told_to_do_without() -> None:
+    def script(request: dict[str, Any]) -> str | Reply:
+        said = able(request)
+        return f"<think>\nHm.\n</think>\n\n{said}" if isinstance(said, str) else said
+
+    found = probed(script, structured="auto")
+    assert (faults(found), "thinks" in found.checks[0].said) == ({}, True)
+    assert [each[:12] for each in found.settings] == ["thinking off"]
+
+
+def test_a_text_of_another_kind_tells_nothing_of_the_stop_or_the_context(server: FakeServer) -> None:
+    server.script = lambda _request: "The word is copper, I believe."
+    found = probe(backend_at(server))
+    assert faults(found)["stop"] == "unknown"
+    assert not [each for each in found.settings if "longer context" in each]
+    shown = backends(server, "--probe").stdout
+    assert re.search(r"stop\W+–", shown)
+
+
+@pytest.mark.parametrize(
+    ("reply", "found", "fix"),
+    [
+        (refusal("No such key.", 401), "No such key", "check the key's variable"),
+        (refusal("Pay first.", 402), "Pay first", "check billing and quota"),
+        (refusal("The model x does not exist.", 404), "oolong", 'set model = "openai/oolong"'),
+    ],
+)
+def test_a_backend_that_no_call_gets_through_to_does_not_answer_and_is_told_what_to_do(
+    server: FakeServer, reply: Reply, found: str, fix: str
+) -> None:
+    server.script, server.models = lambda _request: reply, ["oolong"]
+    probed = probe(backend_at(server))
+    assert (probed.answers, found in probed.checks[0].said) == (False, True)
+    assert [each[: len(fix)] for each in probed.settings] == [fix]
+    shown = backends(server, "--probe")
+    assert (shown.returncode, f"To fix it: {fix}" in shown.stdout) == (4, True)
+
+
+def test_what_is_wrong_before_the_first_call_is_found_by_a_probe_too(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = backend_at(server, timeout_s=0.05)
+    server.delay_s = 0.5
+    found = probe(late)
+    assert (found.checks[0].said, "timeout_s" in found.settings[0]) == (
+        "no reply came within timeout_s = 0.05",
+        True,
+    )
+    away = probe(backend_at(server).model_copy(update={"api_base": f"{server.url}/chat/completions"}))
+    assert "never in /chat/completions" in away.settings[0]
+    hot = probe(backend_at(server, model="openai/gpt-5-mini", temperature=0.5))
+    assert (hot.answers, "takes no temperature" in hot.checks[0].said) == (False, True)
+    assert "take temperature out" in hot.settings[0]
+    monkeypatch.delenv("TEA_KEY", raising=False)
+    said = backends(server, "--ping", "--set", 'backends.default.headers_env={"X-Key"="TEA_KEY"}').stdout
+    said = " ".join(said.split())
+    assert "TEA_KEY (not set)" in said
+    assert "Expected: the key in that variable. To fix it: export" in said
 
 
 @pytest.mark.parametrize(
     ("reply", "fault", "setting"),
     [
-        (with_message("", reasoning_content="Hm."), "reasoning", "thinking off"),
-        (with_message("<think>Hm.", "length"), "cut_off", "max_tokens"),
+        (with_message("", reasoning_content="Hm."), "reasoning", "thinking off, a higher max_tokens"),
+        (with_message("<think>Hm.", "length"), "cut_off", "a higher max_tokens"),
         ("Lovely weather for a lighthouse.", "unreadable", "another model"),
     ],
 )
@@ -168,7 +229,7 @@ def test_a_model_that_cannot_be_read_at_all_is_told_what_may_help(
     server.script = lambda _request: reply
     found = probe(backend_at(server))
     assert (faults(found)["fields"], found.is_readable) == (fault, False)
-    assert any(setting in each for each in found.settings)
+    assert [each[: len(setting)] for each in found.settings] == [setting]
     pinged = ping(backend_at(server))
     assert (pinged["ok"], "cannot be read" in pinged["error"]) == (False, True)
     assert [backends(server, flag).returncode for flag in ("--ping", "--probe")] == [5, 5]
@@ -198,7 +259,8 @@ def test_a_server_that_does_not_answer_is_asked_once_and_a_key_stays_hidden(
     with FakeServer(lambda _request: refusal("teapot-secret-0001 is no key", 401)) as server:
         found = probe(backend_at(server, api_key_env="TEA_KEY"))
         assert len(server.requests) == 1
-        assert (found.answers, faults(found), found.settings) == (True, {"text": "refused"}, ())
+        assert (found.answers, faults(found)) == (False, {"text": "refused"})
+        assert found.settings == ("check the key's variable and the account",)
         assert "[hidden] is no key" in found.checks[0].said
         assert backends(server, "--probe").returncode == 4
     missing = probe(BackendConfig(model="openai/x", api_key_env="TEA_KEY_2"))

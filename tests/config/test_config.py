@@ -133,3 +133,8 @@ def test_headers_and_options_of_one_server_do_not_go_to_another() -> None:
     ranking, responses = config.backends["ranking"], config.backends["responses"]
     assert (ranking.headers_env, ranking.extra_body, ranking.top_p) == ({}, {}, 0.9)
     assert (responses.headers_env, responses.extra_body) == (meant["headers_env"], meant["extra_body"])
+
+
+def test_a_text_where_a_list_is_expected_is_told_as_it_is_written() -> None:
+    with pytest.raises(ConfigError, match=r'stop: a list is expected, such as \["…"\] \(found \'###\'\)'):
+        load_config(overrides={"backends": {"default": {"model": "openai/x", "stop": "###"}}})

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_server import FakeServer, Reply, Script, as_rehearsal, asks_for, backend_at
+from fake_server import FakeServer, Reply, Script, as_rehearsal, asks_for, backend_at, refusal
 from postgres_server import postgres_server
 
 from character import Constitution, StoredCall, Trait, open_run, run
-from character.errors import UnusableModelError
+from character.errors import BackendUnavailableError, UnusableModelError
 from character.store.calls import CallRows
 
 TRAIT = Constitution(
@@ -116,6 +116,26 @@ def test_a_call_that_the_server_refused_is_there_with_the_servers_words(
     assert failed[0].messages[0]["role"] == "system"
     assert "(none came)" in shown(folder, "--failed")
     assert b"teapot-secret" not in b"".join(path.read_bytes() for path in folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("reply", "word", "said"),
+    [
+        (refusal("No such key.", 401), "key_refused", "refuses the key"),
+        (refusal("Pay first.", 402), "account_empty", "refuses the account"),
+        (None, "timeout", "no reply came within timeout_s = 0.3"),
+    ],
+)
+def test_a_call_that_stopped_a_run_is_kept_by_what_was_wrong(
+    tmp_path: Path, reply: Reply | None, word: str, said: str
+) -> None:
+    with FakeServer(lambda _request: reply or "Hello.") as server:
+        server.delay_s = 0.0 if reply else 1.0
+        with contextlib.suppress(BackendUnavailableError):
+            kept(server, tmp_path / "run", timeout_s=0.3)
+    failed = [call for call in calls_of(tmp_path / "run") if call.fault]
+    assert {call.fault for call in failed} == {word}
+    assert any(said in call.detail for call in failed)
 
 
 def test_a_call_that_is_answered_when_it_is_tried_again_has_failed_no_more(tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def test_the_log_of_a_run_says_what_was_waited_for_until_when_and_why(
     events = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text("utf-8").splitlines()]
     [waited] = [event for event in events if event["event"] == "waiting"]
     assert waited["model"] == "openai/fake-model"
-    assert waited["why"].startswith("limits calls or is busy (Slow down, [hidden] (openai-chat, HTTP 429")
+    assert waited["why"].startswith("limits calls or is busy (Slow down, [hidden] (HTTP 429")
     assert waited["until"] > waited["at"]
 
 
@@ -183,7 +183,7 @@ def test_calls_that_wait_tell_nobody_where_others_are_answered(server: FakeServe
     with hearing_waits(told.append, least_s=0.0):
         lm("Alone?")
         assert [wait.why for wait in told] == [
-            "fails or does not answer (HTTP 500, without a word (openai-chat, HTTP 500))"
+            "fails or does not answer (HTTP 500, without a word (HTTP 500))"
         ]
         lm("Beside others?")
     assert len(told) == 1

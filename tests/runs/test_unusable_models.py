@@ -12,7 +12,7 @@ from typing import Any
 
 import dspy
 import pytest
-from fake_server import FakeServer, backend_at, chat, cut_off, refusal
+from fake_server import FakeServer, Reply, backend_at, chat, cut_off, refusal
 from own_parts import QUESTIONS, batches
 
 from character import Config, Constitution, Message, MessageBatch, Ranker, Trait, build_lm, run, summarize
@@ -78,8 +78,28 @@ def test_a_model_that_cannot_be_used_stops_the_run_early_with_its_words_and_what
     with pytest.raises(UnusableModelError, match=said) as raised:
         run(constitution.only(["patience"]), tmp_path / "run", _config(server), messages=MANY)
     assert advice in raised.value.fix
+    assert "`character backends --probe`" in raised.value.fix
+    assert "`character show RUN --calls --failed`" in raised.value.fix
     assert raised.value.exit_code == 5
     assert len(server.requests) < 150
+
+
+def test_what_may_help_is_said_for_the_step_that_failed(
+    server: FakeServer, constitution: Constitution, tmp_path: Path
+) -> None:
+    server.script = lambda _request: "They are all lovely."
+    with pytest.raises(UnusableModelError, match="wrote no message of patience") as raised:
+        run(constitution.only(["patience"]), tmp_path / "prose", _config(server))
+    assert "[backends.messages]" in raised.value.fix
+    assert "ranking" not in raised.value.fix
+    message = {"role": "assistant", "content": None, "reasoning_content": "Hm, and hm."}
+    choices = [{"index": 0, "finish_reason": "stop", "message": message}]
+    body = json.dumps({"id": "c", "model": "m", "object": "chat.completion", "choices": choices})
+    server.script = lambda _request: Reply(body=body)
+    with pytest.raises(UnusableModelError, match="it begins with thoughts") as raised:
+        run(constitution.only(["patience"]), tmp_path / "thinks", _config(server), messages=MANY)
+    assert "thinking off" in raised.value.fix
+    assert "another model" not in raised.value.fix
 
 
 def test_a_habit_that_begins_later_stops_the_run_too(
@@ -87,7 +107,7 @@ def test_a_habit_that_begins_later_stops_the_run_too(
 ) -> None:
     ranked = iter(range(10_000))
     server.script = _replies(lambda: GOOD if next(ranked) < 8 else "No more of this.", _answer)
-    with pytest.raises(UnusableModelError, match="25 messages in a row"):
+    with pytest.raises(UnusableModelError, match="at least 25 messages in a row"):
         run(constitution.only(["patience"]), tmp_path / "run", _config(server), messages=MANY)
 
 
@@ -160,6 +180,7 @@ def test_a_command_whose_run_made_no_pair_does_not_end_well(server: FakeServer, 
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 5
     assert "No pair came of this run. Most often lost: tie in pairs" in done.stderr
+    assert "To fix it: `character show run --calls --failed`" in done.stderr
 
 
 def test_unsuitable_is_no_single_vote(server: FakeServer) -> None:
