@@ -1,15 +1,17 @@
-"""What is no part of a reply: thoughts before it, and the tokens by which a chat template ends a turn."""
+"""What is no part of a reply: thoughts before it, and the tokens by which a chat template parts turns."""
 
 from __future__ import annotations
 
 import re
 
-from character.backends.reading.words import ENDING, SPEAKERS, THINKING
+from character.backends.reading.words import ENDING, OPENING, SPEAKERS, THINKING
 
 _ENDING, _SPEAKERS = "|".join(map(re.escape, ENDING)), "|".join(SPEAKERS)
+_OPENED = re.compile(rf"\s*(?:{'|'.join(OPENING)})\s*", re.IGNORECASE)
 _ENDED = re.compile(
-    rf"\s*(?:{_ENDING})(?=\s*$|\s*\n|\s*(?:{_ENDING})|\s*(?:{_SPEAKERS})\s*[:：\n])", re.IGNORECASE
+    rf"(?:{_ENDING})(?=\s*$|\s*\n|\s*(?:{_ENDING})|\s*(?:{_SPEAKERS})\s*[:：\n])", re.IGNORECASE
 )
+_MOST_THOUGHTS = 32  # each is looked for anew
 _CODE = re.compile(r"```.*?(?:```|$)|`[^`\n]*`", re.DOTALL)
 
 
@@ -24,20 +26,25 @@ def split_reasoning(text: str) -> tuple[str, str]:
         return text, ""
     thoughts: list[str] = []
     said = text
-    while (found := _first_thoughts(said)) is not None:
+    while len(thoughts) < _MOST_THOUGHTS and (found := _first_thoughts(said)) is not None:
         thought, said = found
         thoughts.append(thought.strip())
     return (said if thoughts else text), "\n\n".join(thoughts)
 
 
 def strip_template_tokens(text: str) -> str:
-    """Return a text up to the token that ends the turn; one that is quoted in code, or spoken of, is none."""
+    """Return a text from the token that opens the turn to the one that ends it.
+
+    One that is quoted in code, or spoken of, is none.
+    """
     if not _has_signs(text):
         return text
+    if opened := _OPENED.match(text):
+        return strip_template_tokens(text[opened.end() :])
     code = [match.span() for match in _CODE.finditer(text)]
     for match in _ENDED.finditer(text):
         if not any(start <= match.start() < end for start, end in code):
-            return text[: match.start()]
+            return text[: match.start()].rstrip()
     return text
 
 
