@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 
 from character.backends.reading.words import ENDING, OPENING, SPEAKERS, THINKING
 
 _ENDING, _SPEAKERS = "|".join(map(re.escape, ENDING)), "|".join(SPEAKERS)
-_OPENED = re.compile(rf"\s*(?:{'|'.join(OPENING)})\s*", re.IGNORECASE)
+_OPENED = re.compile(rf"(?:\s*(?:{'|'.join(OPENING)}))+\s*", re.IGNORECASE)
+_HEADED = ("]]", "】", "*", ":", "：", "`")
 _ENDED = re.compile(
     rf"(?:{_ENDING})(?=\s*$|\s*\n|\s*(?:{_ENDING})|\s*(?:{_SPEAKERS})\s*[:：\n])", re.IGNORECASE
 )
@@ -39,11 +41,16 @@ def strip_template_tokens(text: str) -> str:
     """
     if not _has_signs(text):
         return text
-    if opened := _OPENED.match(text):
-        return strip_template_tokens(text[opened.end() :])
+    opened = _OPENED.match(text)
+    text = text[opened.end() :] if opened else text
     code = [match.span() for match in _CODE.finditer(text)]
     for match in _ENDED.finditer(text):
-        if not any(start <= match.start() < end for start, end in code):
+        place = match.start()
+        is_below_header = text[max(0, place - 40) : place].rstrip().endswith(_HEADED)
+        if is_below_header and _OPENED.match(text, place):
+            continue
+        before = bisect_right(code, (place, len(text)))
+        if not before or place >= code[before - 1][1]:
             return text[: match.start()].rstrip()
     return text
 

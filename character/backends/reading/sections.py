@@ -6,8 +6,8 @@ import ast
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
-from itertools import islice, pairwise
 from functools import lru_cache
+from itertools import islice, pairwise
 from typing import Any, NamedTuple
 
 from character.backends.reading.values import TwiceError, fences, may_change, once
@@ -64,9 +64,11 @@ def _under_headers(
     text: str, wanted: Collection[str], shown: Collection[str], header: re.Pattern[str]
 ) -> Sections:
     lines = text.split("\n")
-    by_name = {name.casefold(): name for name in wanted} if header is _STRICT else _named(tuple(wanted))
+    by_name = {name.casefold(): name for name in wanted}
+    called = {} if header is _STRICT else _named(tuple(wanted))
     matches = [header.match(line) for line in lines]
     names = [match.group(1).casefold() if match else "" for match in matches]
+    names = [called[name].casefold() if name in called else name for name in names] if called else names
     ends = [place for place, name in enumerate(names) if name == COMPLETED]
     end = _end_of_answer(names, ends, by_name.keys(), shown) if ends else len(lines)
     places = [place for place in range(end) if names[place] in by_name]
@@ -228,15 +230,17 @@ def _labels(text: str, wanted: Sequence[str], _shown: Collection[str]) -> Sectio
     """Lines that begin with a field's name and a colon, or are headings of it, each once; for two or more."""
     if len(wanted) < 2:
         return None
-    named = _named(tuple(wanted))
+    named = {**_named(tuple(wanted)), COMPLETED: COMPLETED}
     name = "|".join(map(re.escape, sorted(named, key=len, reverse=True)))
-    label = (
-        rf"^{_DECOR}(?:\d{{1,2}}[.)、][ \t*_`]*)?({name})[*_`]*(?:[ \t]*[:：][*_`]*|[ \t]*#*[ \t]*$)[ \t]*"
-    )
+    begun = rf"^{_DECOR}(?:\d{{1,2}}[.)、][ \t*_`]*)?({name})[*_`]*"
+    label = rf"{begun}(?:[ \t]*[:：][*_`]*|[ \t]*#*[ \t]*$)[ \t]*"
     found = _between(list(re.finditer(label, text, re.IGNORECASE | re.MULTILINE)), text)
-    if found is None or len({named[said] for said in found}) < len(found):
+    names = [named[said] for said in found or ()]
+    if found is None or len({*names}) < len(names) or COMPLETED in names[:-1]:
         return None
-    return Sections({named[said]: value for said, value in found.items()})
+    fields = dict(zip(names, found.values(), strict=True))
+    closed = fields.pop(COMPLETED, None) is not None
+    return Sections(fields, HEADERS, closed)
 
 
 _FORMS = {

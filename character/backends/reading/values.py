@@ -122,8 +122,8 @@ def _literal(text: str) -> Any:
         # Models put raw line breaks into strings.
         return json.loads(text, strict=False, object_pairs_hook=once)
     except json.JSONDecodeError:
-        _check_tokens(text.strip())
         tree = ast.parse(text.strip(), mode="eval")
+        _check_tokens(text.strip())
         for node in ast.walk(tree):
             if isinstance(node, ast.Dict):
                 keys, values = map(ast.unparse, filter(None, node.keys)), map(ast.unparse, node.values)
@@ -132,7 +132,7 @@ def _literal(text: str) -> Any:
 
 
 def _check_tokens(text: str) -> None:
-    """Raise ValueError for a comment, which may take a value back, and for texts that lack a comma between."""
+    """Raise ValueError for a comment, which may take a value back, and for texts without a comma between."""
     before = 0
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
