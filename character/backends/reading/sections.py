@@ -18,7 +18,10 @@ _DECOR = r"[ \t>*_`#~-]*"
 _OPEN, _CLOSE = r"(?:\[\[|［［|【【|【|\{\{(?=\s*#))", r"(?:\]\]|］］|】】|】|\}\})"
 _LOOSE = re.compile(rf"^{_DECOR}{_OPEN}\s*(?:#+\s*)?(\w+)\s*(?:#+\s*)?{_CLOSE}[*_`]*\s?[:：]?[*_`]*\s?")
 _INLINE = re.compile(rf"{_OPEN}\s*##\s*(\w+)\s*##\s*{_CLOSE}[:：]?\s?")
-_LAST = re.compile(rf"{_OPEN}\s*(?:#+\s*)?completed\s*(?:#+\s*)?{_CLOSE}[*_`:：]*$", re.IGNORECASE)
+_LAST = re.compile(
+    rf"(?:{_OPEN}\s*(?:#+\s*)?completed\s*(?:#+\s*)?{_CLOSE}|(?<=\n)#+ *completed *#+)[*_`:：]*$",
+    re.IGNORECASE,
+)
 _LONGEST_LAST = 80  # characters
 _COMMAS = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\Z)|,(?=\s*[}\]])', re.DOTALL)
 _OBJECT = re.compile(r'\{\s*(?:"[^"\n]{0,80}"\s*:|\})')
