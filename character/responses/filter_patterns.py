@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
+from character.backends.reading.remarks import named
 from character.locale import LANGUAGES, Language, word_lists, wording
 
 _EN, _ZH = (word_lists("filters.names", language) for language in LANGUAGES)
@@ -22,11 +23,6 @@ _SHARED = {
     "not_quoted": r"(?<![\"“‘'「『《\w])",
 }
 _PARTS = {language: {**_SHARED, **wording("filters.parts", language)} for language in LANGUAGES}
-_ENDINGS = (
-    ("iness", ""), ("ness", ""), ("osity", "o"), ("ity", ""), ("ency", "en"), ("ancy", "an"), ("ence", "en"),
-    ("ance", "an"), ("mth", "m"), ("ism", "is"), ("our", "o"), ("or", "o"), ("cy", ""), ("y", ""), ("e", ""),
-)  # fmt: skip
-_LEAST_STEM = 4
 
 
 def _patterns(kind: str, language: Language, **more: str) -> tuple[re.Pattern[str], ...]:
@@ -96,28 +92,9 @@ def _holds(text: str, words: Iterable[str]) -> bool:
     return any(word in folded for word in words)
 
 
-def _stem(word: str) -> str:
-    """Return what a trait's noun and adjective have in common: patience -> patien, warmth -> warm."""
-    for ending, left in _ENDINGS:
-        stem = word[: -len(ending)] + left
-        if word.endswith(ending) and len(stem) >= _LEAST_STEM:
-            return stem
-    return word
-
-
 @lru_cache(maxsize=1024)
 def _naming(name: str) -> tuple[tuple[str, ...], tuple[re.Pattern[str], ...]]:
     """Return how a trait would be named: words of which each match holds one, and the patterns."""
-    if re.search(r"[\u3400-\u9fff]", name):
-        core = re.sub(r"[的地]$", "", name.strip())
-        if len(core) > 6:
-            return (), ()
-        if len(core) > 2:
-            core = re.sub(r"[心感性力]$", "", core)
-        return (core.casefold(),), _patterns("naming", "zh", named=rf"{re.escape(core)}[心感性力]?")
-    words = re.findall(r"[\w'’]+", name.casefold())
-    if not words or len(words) > 3 or len(words[-1]) < _LEAST_STEM:
-        return (), ()
-    stem = _stem(words[-1])
-    named = r"[\s-]+".join([*map(re.escape, words[:-1]), rf"{re.escape(stem)}\w*"])
-    return (stem,), _patterns("naming", "en", named=named)
+    sign, pattern = named(name)
+    language: Language = "zh" if re.search(r"[\u3400-\u9fff]", name) else "en"
+    return ((sign,), _patterns("naming", language, named=pattern)) if sign else ((), ())

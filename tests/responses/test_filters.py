@@ -461,3 +461,16 @@ def test_a_part_of_a_long_text_may_be_what_was_asked_for() -> None:
     )
     asked = Message.of(f"Give me the first two sentences of this: {text}", trait="patience")
     assert reason(". ".join(text.split(". ")[:2]) + ".", asked) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "is_told"),
+    [
+        ("This response shows patience at a natural level by:\n\n- waiting", True),
+        ("本回复以自然的程度体现了耐心。", True),
+        ("This answer is at the level of a beginner.", False),
+        ("My answer depends on the level.", False),
+    ],
+)
+def test_a_reply_that_tells_its_own_degree_is_meta(text: str, is_told: bool) -> None:
+    assert bool(is_meta(text)) == is_told

@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from importlib.resources import files
 
+from character.backends.reading.remarks import is_one_of_many, without_note, without_opening
 from character.records import LEVELS
 from character.text import is_made_of
 
@@ -23,19 +24,20 @@ _FENCED = re.compile(
     r"```(?:text|txt|plain|plaintext|markdown|md)?[ \t]*\n(.*)\n```", re.DOTALL | re.IGNORECASE
 )
 _CODE = re.compile(
-    r"^\s*(?:import |from \w+ import|def |class |#!|\$ |//|<\w|[{}\[\]]|\w+\s*=|.*;$)", re.MULTILINE
+    r"^[ \t]*(?:import |from \w+ import|def |class |#!|\$ |//|<\w|[{}\[\]]|\w+[ \t]*=|.*;$)", re.MULTILINE
 )
-_SENTENCE = re.compile(r"\w{2,}\W+\w+\W+\w+[^\n]*[.?!]|[\u4e00-\u9fff]{4}[^\n]*[。？！]")
+_SENTENCE = re.compile(r"^[ \t]*(?=(?:\S+[ \t]+){2}\S|\S{5}).*[.?!。？！]", re.MULTILINE)
 _QUOTES = {'"': '"', "“": "”", "「": "」", "『": "』", "«": "»"}
-_NOTE = re.compile(
-    rf"(?:^|\n)[ \t]*[(（\[【*_]{{0,2}}\s*(?:{'|'.join(map(re.escape, _DATA['notes']))})\s*[:：](.*)\Z",
-    re.IGNORECASE | re.DOTALL,
+_NEXT_TURN = re.compile(
+    rf"\n(?<![:：]\n)[ \t]*\n(?:[*_ \t]*|#+ ?)(?:{'|'.join(_DATA['turns'])})[*_]*\s*[:：]", re.IGNORECASE
 )
-_NEXT_TURN = re.compile(rf"\n\s*\n[*_ \t]*(?:{'|'.join(_DATA['turns'])})[*_]*\s*[:：]", re.IGNORECASE)
-_BEFORE_COLON = re.compile(r"\s*[*_\[(]{0,2}([^\n:：]{1,60}?)[*_\])]{0,2}\s*[:：][*_]{0,2}\s*(?=\S)")
+_DIALOGUE = re.compile("|".join(_DATA["dialogues"]), re.IGNORECASE)
+_TAGGED = re.compile(r"<([\w-]+)>\s*(.*\S)\s*</\1>", re.DOTALL | re.IGNORECASE)
+_BEFORE_COLON = re.compile(r"[*_\[(]{0,2}([^\s:：][^\n:：]{0,59}?)[*_\])]{0,2}[ \t]*[:：][*_]{0,2}\s*(?=\S)")
 _ARTICLE = re.compile(r"^(?:an?|the|一个|一位|一名)\s*")
 _SENDERS_ALIKE = 0.8
-_NUMBERED = re.compile(r"^\s*\(?(\d{1,3})[.)、:：）]\s+(?=\S)")
+_MOST_PASSES = 12
+_NUMBERED = re.compile(r"\s*\(?(\d{1,3})[.)、:：）]\s+(?=\S)")
 
 
 def clean_reply(
@@ -43,10 +45,11 @@ def clean_reply(
 ) -> tuple[str, list[str]]:
     """Return a reply without what is no part of it, and the kinds of what was taken off.
 
-    Kinds: ``control_characters``; ``fence`` and ``quotes`` round the whole of a prose; ``label`` of the
-    speaker or of a degree before it; ``note`` on the trait or its degree after it; ``next_turn``, where the
-    model went on for the user; ``transcript``, where the message ``asked`` stood before it with a label of
-    the speaker between the two, or the reply in a list of turns.
+    Kinds: ``control_characters``; ``fence``, ``quotes`` and ``tags`` of the field round the whole of a prose;
+    ``label`` or heading of the speaker or of a degree before it, an ``opening`` that announces it, a ``note``
+    on the trait or its degree after it; ``next_turn``, where the model went on for the user; ``transcript``,
+    where the message ``asked`` stood before it with a label of the speaker between the two, or the reply in a
+    list of turns. What the message asks for, such as a dialogue or a reply to somebody, stays.
     """
     labels = (*_DATA["speakers"], *LEVELS, *([assistant_name] if assistant_name else ()))
     return _cleaned(
@@ -54,9 +57,11 @@ def clean_reply(
         {
             "control_characters": _without_controls,
             "transcript": lambda said: _of_transcript(said, asked, labels),
-            "next_turn": lambda said: _NEXT_TURN.split(said)[0],
-            "note": lambda said: _without_note(said, trait),
-            "label": lambda said: _label(labels).sub("", said),
+            "next_turn": lambda said: _without_next_turn(said, asked),
+            "note": lambda said: without_note(said, trait, asked),
+            "opening": lambda said: without_opening(said, trait, asked),
+            "tags": _without_tags,
+            "label": lambda said: _without_label(said, labels, asked),
             "fence": _without_fence,
             "quotes": _without_quotes,
         },
@@ -77,7 +82,7 @@ def clean_messages(texts: Sequence[str], senders: Sequence[str] = ()) -> tuple[l
             {
                 "control_characters": _without_controls,
                 "numbering": lambda said: _NUMBERED.sub("", said) if is_numbered else said,
-                "label": lambda said: _without_sender(_label(tuple(_DATA["askers"])).sub("", said), senders),
+                "label": lambda said: _without_sender(_without_label(said, tuple(_DATA["askers"])), senders),
                 "quotes": _without_quotes,
             },
         )
@@ -89,23 +94,45 @@ def clean_messages(texts: Sequence[str], senders: Sequence[str] = ()) -> tuple[l
 def _cleaned(text: str, steps: dict[str, Callable[[str], str]]) -> tuple[str, list[str]]:
     """Take off what each step finds, again where one laid open what another takes off; never everything."""
     kinds: list[str] = []
-    changed = True
-    while changed:
-        changed = False
+    for _ in range(_MOST_PASSES):
+        before = text
         for kind, step in steps.items():
             left = step(text).strip()
             if left and left != text.strip():
-                text, changed = left, True
+                text = left
                 kinds.append(kind)
+        if text == before:
+            break
     return (text.strip() if kinds else text), kinds
 
 
 @lru_cache(maxsize=64)
 def _label(names: tuple[str, ...]) -> re.Pattern[str]:
     words = "|".join(map(re.escape, names))
+    before, after = r"[*_\[(]{0,2}", r"[*_\])]{0,2}"
+    heading = rf"#{{1,6}}[ ]*{before}(?:{words}){after}[ ]*[:：]?[ ]*\n|[【\[](?:{words})[】\]][:：]?"
     return re.compile(
-        rf"^\s*[*_\[(]{{0,2}}(?:{words})[*_\])]{{0,2}}\s*[:：][*_]{{0,2}}\s*(?=\S)", re.IGNORECASE
+        rf"\s*(?:{before}(?:{words}){after}\s*[:：][*_]{{0,2}}|{heading}|\*\*(?:{words})\*\*[ ]*\n)\s*(?=\S)",
+        re.IGNORECASE,
     )
+
+
+def _without_label(text: str, names: tuple[str, ...], asked: str = "") -> str:
+    """Return a text without a label or a heading before it; one of a word that was asked about stays."""
+    match = _label(names).match(text)
+    if match is None:
+        return text
+    word = re.escape(match[0].strip(" \t\n#*_[](【】:："))
+    if re.search(rf"(?<![a-z]){word}(?![a-z])", asked, re.IGNORECASE):
+        return text
+    rest = text[match.end() :]
+    is_in_list = any(_label(names).match(line) for line in rest.split("\n"))
+    return text if is_in_list or is_one_of_many(match[0], rest) else rest
+
+
+def _without_next_turn(text: str, asked: str) -> str:
+    match = _NEXT_TURN.search(text)
+    return text if match is None or _DIALOGUE.search(asked) else text[: match.start()]
 
 
 def _of_transcript(text: str, asked: str, labels: tuple[str, ...]) -> str:
@@ -118,18 +145,22 @@ def _of_transcript(text: str, asked: str, labels: tuple[str, ...]) -> str:
             return text
         return said[0] if said and isinstance(said[0], str) else text
     label = _label_within(labels).search(text) if asked else None
-    return text[label.end() :] if label and is_made_of(text[: label.start()], asked) else text
+    if not label or not is_made_of(text[: label.start()], asked):
+        return text
+    is_asked = _DIALOGUE.search(asked) or _label_within(labels).search(f" {asked}")
+    return text if is_asked else text[label.end() :]
 
 
 @lru_cache(maxsize=64)
 def _label_within(names: tuple[str, ...]) -> re.Pattern[str]:
     words = "|".join(map(re.escape, names))
-    before = r"(?:(?<=[.?!。？！\"”’])|(?<=\s))"
-    return re.compile(rf"{before}\s*[*_]{{0,2}}(?:{words})[*_]{{0,2}}\s*[:：][*_]{{0,2}}\s*", re.IGNORECASE)
+    before = r"(?<=[\s.?!。？！\"”’])"
+    return re.compile(rf"{before}[*_]{{0,2}}(?:{words})[*_]{{0,2}}\s*[:：][*_]{{0,2}}\s*", re.IGNORECASE)
 
 
 def _without_sender(text: str, senders: Sequence[str]) -> str:
     """Return a message without the sender that it begins with, as the brief calls them, article or not."""
+    text = text.lstrip()
     match = _BEFORE_COLON.match(text) if senders else None
     if match is None:
         return text
@@ -158,10 +189,8 @@ def _without_quotes(text: str) -> str:
     return inner
 
 
-def _without_note(text: str, trait: str) -> str:
-    match = _NOTE.search(text) if ":" in text or "：" in text else None
-    if match is None or match.start() == 0 or "\n\n" in match.group(1).strip():
+def _without_tags(text: str) -> str:
+    match = _TAGGED.fullmatch(text.strip())
+    if match is None or match[1].casefold() not in _DATA["speakers"] or match[2].startswith("<"):
         return text
-    said = match.group(1).casefold()
-    names = [*_DATA["about"], *LEVELS, *([trait.casefold()] if trait else ())]
-    return text[: match.start()] if any(name in said for name in names) else text
+    return text if f"<{match[1]}>" in match[2] else match[2]

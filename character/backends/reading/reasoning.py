@@ -1,15 +1,19 @@
-"""What is no part of a reply: thoughts before it, and the tokens by which a chat template ends a turn."""
+"""What is no part of a reply: thoughts before it, and the tokens by which a chat template parts turns."""
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 
-from character.backends.reading.words import ENDING, SPEAKERS, THINKING
+from character.backends.reading.words import ENDING, OPENING, SPEAKERS, THINKING
 
 _ENDING, _SPEAKERS = "|".join(map(re.escape, ENDING)), "|".join(SPEAKERS)
+_OPENED = re.compile(rf"(?:\s*(?:{'|'.join(OPENING)}))+\s*", re.IGNORECASE)
+_HEADED = ("]]", "】", "*", ":", "：", "`")
 _ENDED = re.compile(
-    rf"\s*(?:{_ENDING})(?=\s*$|\s*\n|\s*(?:{_ENDING})|\s*(?:{_SPEAKERS})\s*[:：\n])", re.IGNORECASE
+    rf"(?:{_ENDING})(?=\s*$|\s*\n|\s*(?:{_ENDING})|\s*(?:{_SPEAKERS})\s*[:：\n])", re.IGNORECASE
 )
+_MOST_THOUGHTS = 32  # each is looked for anew
 _CODE = re.compile(r"```.*?(?:```|$)|`[^`\n]*`", re.DOTALL)
 
 
@@ -24,20 +28,30 @@ def split_reasoning(text: str) -> tuple[str, str]:
         return text, ""
     thoughts: list[str] = []
     said = text
-    while (found := _first_thoughts(said)) is not None:
+    while len(thoughts) < _MOST_THOUGHTS and (found := _first_thoughts(said)) is not None:
         thought, said = found
         thoughts.append(thought.strip())
     return (said if thoughts else text), "\n\n".join(thoughts)
 
 
 def strip_template_tokens(text: str) -> str:
-    """Return a text up to the token that ends the turn; one that is quoted in code, or spoken of, is none."""
+    """Return a text from the token that opens the turn to the one that ends it.
+
+    One that is quoted in code, or spoken of, is none.
+    """
     if not _has_signs(text):
         return text
+    opened = _OPENED.match(text)
+    text = text[opened.end() :] if opened else text
     code = [match.span() for match in _CODE.finditer(text)]
     for match in _ENDED.finditer(text):
-        if not any(start <= match.start() < end for start, end in code):
-            return text[: match.start()]
+        place = match.start()
+        is_below_header = text[max(0, place - 40) : place].rstrip().endswith(_HEADED)
+        if is_below_header and _OPENED.match(text, place):
+            continue
+        before = bisect_right(code, (place, len(text)))
+        if not before or place >= code[before - 1][1]:
+            return text[: match.start()].rstrip()
     return text
 
 

@@ -6,18 +6,26 @@ import ast
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
-from itertools import pairwise
+from functools import lru_cache
+from itertools import islice, pairwise
 from typing import Any, NamedTuple
 
-from character.backends.reading.values import TwiceError, once
+from character.backends.reading.values import TwiceError, fences, may_change, once
+from character.backends.reading.words import FIELDS
 
 _STRICT = re.compile(r"^\s*\[\[ ## (\w+) ## \]\]\s?")
 _DECOR = r"[ \t>*_`#~-]*"
 _OPEN, _CLOSE = r"(?:\[\[|［［|【【|【|\{\{(?=\s*#))", r"(?:\]\]|］］|】】|】|\}\})"
-_LOOSE = re.compile(rf"^{_DECOR}{_OPEN}\s*#*\s*(\w+)\s*#*\s*{_CLOSE}[*_`]*\s?[:：]?[*_`]*\s?")
+_LOOSE = re.compile(rf"^{_DECOR}{_OPEN}\s*(?:#+\s*)?(\w+)\s*(?:#+\s*)?{_CLOSE}[*_`]*\s?[:：]?[*_`]*\s?")
 _INLINE = re.compile(rf"{_OPEN}\s*##\s*(\w+)\s*##\s*{_CLOSE}[:：]?\s?")
-_LAST = re.compile(rf"\s*{_DECOR}{_OPEN}\s*#*\s*completed\s*#*\s*{_CLOSE}[*_`:：]*\s*$", re.IGNORECASE)
-_FENCE = re.compile(r"^```[A-Za-z]*[ \t]*\n(.*?)\n```[ \t]*$", re.DOTALL | re.MULTILINE)
+_LAST = re.compile(
+    rf"(?:{_OPEN}\s*(?:#+\s*)?completed\s*(?:#+\s*)?{_CLOSE}|(?<=\n)#+ *completed *#+)[*_`:：]*$",
+    re.IGNORECASE,
+)
+_LONGEST_LAST = 80  # characters
+_COMMAS = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\Z)|,(?=\s*[}\]])', re.DOTALL)
+_OBJECT = re.compile(r'\{\s*(?:"[^"\n]{0,80}"\s*:|\})')
+_MOST_OBJECTS = 1_000
 COMPLETED = "completed"
 HEADERS, ONE_OBJECT, NO_HEADER = "headers", "one JSON object", "no header"
 """The forms that replies are asked for in."""
@@ -48,8 +56,9 @@ def find_fields(text: str, wanted: Sequence[str], needed: Set[str], shown: Colle
     whole = _without_end(text)
     if len(needed) == 1 and not asked.fields and not _INLINE.search(whole) and whole.strip():
         name = next(iter(needed))  # alone, it may stand over the text as a heading
-        heading = rf"\A\s*{_DECOR}{name}[*_`]*[:：]?[*_` \t]*\n"
-        said = re.sub(heading, "", whole, count=1, flags=re.IGNORECASE).strip()
+        names = "|".join(map(re.escape, (name, *FIELDS.get(name, ()))))
+        heading = rf"\A{_DECOR}(?:{names})[*_`]*[ \t]*(?:#+[ \t]*)?[:：]?[*_` \t]*\n"
+        said = re.sub(heading, "", whole.lstrip(), count=1, flags=re.IGNORECASE).strip()
         return Sections({name: said}, NO_HEADER, whole != text)
     return asked
 
@@ -57,9 +66,12 @@ def find_fields(text: str, wanted: Sequence[str], needed: Set[str], shown: Colle
 def _under_headers(
     text: str, wanted: Collection[str], shown: Collection[str], header: re.Pattern[str]
 ) -> Sections:
-    lines, by_name = text.split("\n"), {name.casefold(): name for name in wanted}
+    lines = text.split("\n")
+    by_name = {name.casefold(): name for name in wanted}
+    called = {} if header is _STRICT else _named(tuple(wanted))
     matches = [header.match(line) for line in lines]
     names = [match.group(1).casefold() if match else "" for match in matches]
+    names = [called[name].casefold() if name in called else name for name in names] if called else names
     ends = [place for place, name in enumerate(names) if name == COMPLETED]
     end = _end_of_answer(names, ends, by_name.keys(), shown) if ends else len(lines)
     places = [place for place in range(end) if names[place] in by_name]
@@ -88,19 +100,26 @@ def _end_of_answer(
 
 
 def _without_last(text: str) -> str:
-    """Return a text without a closing header at its end; the pattern is slow, and hardly ever needed."""
-    return _LAST.sub("", text) if COMPLETED in text.lower() else text
+    """Return a text without a closing header at its end, and what stands round that."""
+    said = text.rstrip()
+    end = said[-_LONGEST_LAST:]
+    match = _LAST.search(end) if COMPLETED in end.lower() else None
+    if match is None:
+        return text
+    return said[: len(said) - len(end) + match.start()].rstrip(" \t>*_`#~-").rstrip()
 
 
 def _without_end(text: str) -> str:
     """Return a text without a closing header at its end, nor the fence around both, where one is."""
-    fence = _FENCE.fullmatch(text.strip())
-    inside = fence[1] if fence else ""
+    said = text.strip()
+    inside = next((inner for start, end, inner in fences(said) if end - start == len(said)), "")
     return _without_last(inside) if _without_last(inside) != inside else _without_last(text)
 
 
 def _put(found: dict[str, str], name: str, text: str) -> None:
     said = _without_last(text).strip()
+    if said == f"{{{name}}}":  # the prompt's own place for it
+        return
     if found.get(name, said) != said:
         raise TwiceError(name)
     found[name] = said
@@ -132,14 +151,35 @@ def _between(places: list[re.Match[str]], text: str) -> dict[str, str] | None:
 
 def _json_object(text: str, wanted: Sequence[str], _shown: Collection[str]) -> Sections | None:
     """One JSON object with the fields as keys, in a fence or with prose round it."""
-    fences = _FENCE.findall(text)
-    parts = fences or [text]
-    objects = [
-        each for part in parts for each in [*_objects(part)] or _literal(part) if set(wanted) & each.keys()
-    ]
+    names = _named(tuple(wanted))
+    for said in dict.fromkeys((text, _COMMAS.sub(_no_comma, text))):
+        objects = [found for found in _objects(said) if names.keys() & found[2].keys()]
+        if objects:
+            break
+    else:
+        inside = [inner for _, _, inner in fences(text)] or [text]
+        objects = [(0, len(text), each) for part in inside for each in _literal(part)]
     if len(objects) != 1:
         return None
-    return Sections({name: objects[0][name] for name in wanted if name in objects[0]}, HEADERS, True)
+    start, end, keys = objects[0]
+    found = once((names[key], value) for key, value in keys.items() if key in names)
+    before, after = said[:start].rpartition("\n")[2], said[end:]
+    is_second = any(name in key for key in keys.keys() - names.keys() for name in found)  # final_scores
+    is_foreign = len(wanted) == 1 and len(keys) > 1 and bool((said[:start] + after).strip("` \t\njson"))
+    if is_second or is_foreign or may_change(before, figures=False) or may_change(after):
+        return None
+    return Sections(found, HEADERS, True)
+
+
+def _no_comma(match: re.Match[str]) -> str:
+    return match[0] if match[0] != "," else ""
+
+
+@lru_cache(maxsize=256)
+def _named(wanted: tuple[str, ...]) -> dict[str, str]:
+    """Return the fields by what they are called in either language."""
+    others = {word: name for name in (*wanted, COMPLETED) for word in FIELDS.get(name, ())}
+    return {**others, **{name.casefold(): name for name in wanted}}
 
 
 def _literal(text: str) -> list[dict[str, Any]]:
@@ -157,39 +197,53 @@ def _literal(text: str) -> list[dict[str, Any]]:
         return []
 
 
-def _objects(text: str) -> Iterator[dict[str, Any]]:
-    """Yield the outermost JSON objects in a text."""
-    decoder, place = json.JSONDecoder(strict=False, object_pairs_hook=once), text.find("{")
-    while place >= 0:
+def _objects(text: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """Yield the outermost JSON objects in a text and where they are; none after one that breaks off."""
+    decoder, end = json.JSONDecoder(strict=False, object_pairs_hook=once), 0
+    for match in islice(_OBJECT.finditer(text), _MOST_OBJECTS):
+        if match.start() < end:
+            continue
         try:
-            value, place_after = decoder.raw_decode(text, place)
+            value, end = decoder.raw_decode(text, match.start())
         except TwiceError:
             raise
         except (ValueError, RecursionError):  # a number may have more digits than can be read
-            place_after = place + 1
-        else:
-            yield once((key.casefold(), each) for key, each in value.items())
-        place = text.find("{", place_after)
+            return  # what is within it is none of its own
+        yield match.start(), end, once((key.casefold(), each) for key, each in value.items())
 
 
 def _tags(text: str, wanted: Sequence[str], _shown: Collection[str]) -> Sections | None:
     """XML tags, each once."""
     found: dict[str, str] = {}
-    for name in wanted:
-        parts = re.findall(rf"<{name}>(.*?)</{name}>", text, re.DOTALL | re.IGNORECASE)
-        if len(parts) == 1:
-            found[name] = parts[0].strip()
-    return Sections(found, HEADERS, True) if found else None
+    folded, end = text.lower(), 0
+    if len(folded) != len(text):  # a letter that is two in lower case
+        return None
+    for called, name in _named(tuple(wanted)).items():
+        opening, closing = f"<{called}>", f"</{called}>"
+        if folded.count(opening) == 1 == folded.count(closing):
+            start, stop = folded.find(opening), folded.find(closing)
+            line = text[:start].rpartition("\n")[2]
+            if start > stop or name in found or (line.strip() and len(wanted) == 1):
+                continue
+            found[name], end = text[start + len(opening) : stop].strip(), max(end, stop + len(closing))
+    return None if not found or may_change(text[end:]) else Sections(found, HEADERS, True)
 
 
 def _labels(text: str, wanted: Sequence[str], _shown: Collection[str]) -> Sections | None:
     """Lines that begin with a field's name and a colon, or are headings of it, each once; for two or more."""
     if len(wanted) < 2:
         return None
-    name = "|".join(map(re.escape, wanted))
-    label = rf"^{_DECOR}({name})[*_`]*(?:[ \t]*[:：][*_`]*|[ \t]*$)[ \t]*"
+    named = {**_named(tuple(wanted)), COMPLETED: COMPLETED}
+    name = "|".join(map(re.escape, sorted(named, key=len, reverse=True)))
+    begun = rf"^{_DECOR}(?:\d{{1,2}}[.)、][ \t*_`]*)?({name})[*_`]*"
+    label = rf"{begun}(?:[ \t]*[:：][*_`]*|[ \t]*#*[ \t]*$)[ \t]*"
     found = _between(list(re.finditer(label, text, re.IGNORECASE | re.MULTILINE)), text)
-    return None if found is None else Sections(found)
+    names = [named[said] for said in found or ()]
+    if found is None or len({*names}) < len(names) or COMPLETED in names[:-1]:
+        return None
+    fields = dict(zip(names, found.values(), strict=True))
+    closed = fields.pop(COMPLETED, None) is not None
+    return Sections(fields, HEADERS, closed)
 
 
 _FORMS = {

@@ -7,8 +7,10 @@ that does not go through: each makes the text unreadable, and the model is asked
 from __future__ import annotations
 
 import ast
+import io
 import json
 import re
+import tokenize
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -16,14 +18,22 @@ from typing import Any, Literal, get_args, get_origin
 
 from dspy.adapters.utils import parse_value
 
-from character.backends.reading.words import AGAINST, AGAINST_ZH, CHOICES, NO, YES
+from character.backends.reading.words import AGAINST, AGAINST_ZH, CHOICES, NO, PLACES, YES
 
 _FENCED = re.compile(r"^```[A-Za-z]*\n(.*)\n```$", re.DOTALL)
-_FENCE = re.compile(r"^```[A-Za-z]*[ \t]*\n(.*?)\n```[ \t]*$", re.DOTALL | re.MULTILINE)
+_FENCE_LINE = re.compile(r"^```([A-Za-z]*)[ \t]*$", re.MULTILINE)
+_DIGITS = re.compile(r"[-+]?\d+(?:\.\d+)?")
 _MARKUP = "*_`\"'“”‘’「」 \t\n"
 _ITEM = re.compile(r"^[ \t]*(?:[-*•·]|\(?(\d{1,3})[.)、:：）])[ \t]+(.+)$")
 _NUMBER = re.compile(r"^(\d+(?:\.\d+)?)\s*(?:/\s*10|out of 10|分|points?)?$", re.IGNORECASE)
 _FAULTS = (ValueError, TypeError, SyntaxError, RecursionError, MemoryError)
+
+
+_SAID = re.compile(r"([a-z]+|[\u4e00-\u9fff]+)(?:\s*(?:[.,;:!—(。，；：！（]|\s-\s)(?!\.)(.*))?", re.DOTALL)
+_NEGATED = re.compile(r"\b(?:not|never|hardly|cannot)\b|n['’]t\b|\bun(?=suit|like|fit)|[不没未非]")
+_PLACED = re.compile(
+    rf"[ \t*_`•-]*(?:{'|'.join(PLACES)})[ ]*(\d{{1,2}})[*_`]*[ ]*:[ *_`]*(.+)", re.IGNORECASE
+)
 
 
 class TwiceError(ValueError):
@@ -39,6 +49,18 @@ def once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def fences(text: str) -> list[tuple[int, int, str]]:
+    """Return the code fences of a text: where each begins and ends, and what is in it."""
+    found, opened = [], None
+    for match in _FENCE_LINE.finditer(text):
+        if opened is None:
+            opened = match
+        elif not match[1] and match.start() > opened.end() + 1:
+            found.append((opened.start(), match.end(), text[opened.end() + 1 : match.start() - 1]))
+            opened = None
+    return found
+
+
 def read_value(text: str, annotation: Any) -> Any:
     """Return a field's text as a value of the annotated type; raises ValueError where it is not well formed.
 
@@ -50,6 +72,8 @@ def read_value(text: str, annotation: Any) -> Any:
     body = fenced.group(1) if fenced else text
     if annotation is bool and body in ("True", "False"):  # DSPy makes a validator for each
         return body == "True"
+    if annotation in (int, float) and not _DIGITS.fullmatch(body):
+        raise ValueError(f"{body[:60]!r} is no number")
     if get_origin(annotation) not in (list, dict) and not body.startswith(("[", "{")):
         return parse_value(body, annotation)
     value = _literal(body)
@@ -99,6 +123,7 @@ def _literal(text: str) -> Any:
         return json.loads(text, strict=False, object_pairs_hook=once)
     except json.JSONDecodeError:
         tree = ast.parse(text.strip(), mode="eval")
+        _check_tokens(text.strip())
         for node in ast.walk(tree):
             if isinstance(node, ast.Dict):
                 keys, values = map(ast.unparse, filter(None, node.keys)), map(ast.unparse, node.values)
@@ -106,13 +131,29 @@ def _literal(text: str) -> Any:
         return ast.literal_eval(tree)
 
 
+def _check_tokens(text: str) -> None:
+    """Raise ValueError for a comment, which may take a value back, and for texts without a comma between."""
+    before = 0
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type == tokenize.COMMENT or token.type == before == tokenize.STRING:
+                raise ValueError("it is no plain list")
+            before = token.type if token.type != tokenize.NL else before
+    except (tokenize.TokenError, IndentationError) as error:
+        raise ValueError("it is no plain list") from error
+
+
 def _listed(text: str) -> list[Any]:
     """Return the items of a list in whichever way it is written, with what stands round it harmless."""
-    fences = _FENCE.findall(text)
-    if len(fences) == 1:
-        _check_remark(_FENCE.sub("", text))
-        text = fences[0]
-    body = re.sub(r"^\s*[*_`]*\w+[*_`]*\s*[=:：]\s*(?=[\[{])", "", text.strip()).strip(_MARKUP)
+    fenced = fences(text)
+    if len(fenced) == 1:
+        start, end, inside = fenced[0]
+        _check_remark(text[:start] + text[end:])
+        text = inside
+    label = re.match(r"[*`]*\w+[*`]*\s*[=:：]\s*(?=[\[{])", text.strip())
+    if label:
+        _check_remark(label[0])
+    body = text.strip()[label.end() if label else 0 :].strip(_MARKUP)
     start = min((place for sign in "[{" if (place := body.find(sign)) >= 0), default=-1)
     if start < 0:
         return _lines(body)
@@ -137,7 +178,13 @@ def _lines(text: str) -> list[Any]:
         if numbers and numbers != [str(place + 1) for place in range(len(found))]:
             raise ValueError("the lines are not numbered in order")
         return [match.group(2).strip() for match in found]
+    placed = [_PLACED.fullmatch(part.strip()) for part in re.split(r"[,;\n]", text) if part.strip()]
+    if placed and all(placed):
+        named = [(int(match[1]), match[2]) for match in placed if match]
+        return _sorted_by([place for place, _ in named], [said for _, said in named])
     parts = [part.strip() for part in re.split(r"[,\s]+", text.strip()) if part.strip()]
+    if len(lines) > 1 and re.search(r",\d", text):
+        raise ValueError("a comma in a line may be a decimal one")
     if parts and all(_NUMBER.match(part) for part in parts):
         return parts
     raise ValueError("no list is there")
@@ -145,6 +192,8 @@ def _lines(text: str) -> list[Any]:
 
 def _by_place(value: Mapping[str, Any]) -> list[Any]:
     """Return the items of an object whose keys are places: 1 to n, 0 to n-1, or words that end in these."""
+    for key in value:
+        _check_remark(re.sub(r"\d+$", "", str(key)))
     if len(value) == 1 and isinstance(next(iter(value.values())), list):
         return _in_order(list(next(iter(value.values()))))
     places = [re.search(r"(\d+)$", str(key)) for key in value]
@@ -165,16 +214,20 @@ def _in_order(items: list[Any]) -> list[Any]:
         return items
     keys = list(items[0])
     places = [key for key in keys if all(type(item.get(key)) is int for item in items)]
-    named = [key for key in places if re.search(r"(?i)response|index|id|number|place|candidate", key)]
+    named = [key for key in places if re.search(r"(?i)response|index|id|number|candidate", key)]
     if len(named) != 1 or any(list(item) != keys for item in items):
         return items
     other = next(key for key in keys if key != named[0])
+    _check_remark(other)
     return _sorted_by([item[named[0]] for item in items], [item[other] for item in items])
 
 
 def _sole(item: Any) -> Any:
     """Return the only value of an object, anything else as it is."""
-    return next(iter(item.values())) if isinstance(item, Mapping) and len(item) == 1 else item
+    if not isinstance(item, Mapping) or len(item) != 1:
+        return item
+    _check_remark(next(iter(item)))
+    return next(iter(item.values()))
 
 
 def _number(value: Any) -> float:
@@ -187,13 +240,17 @@ def _number(value: Any) -> float:
 
 
 def _truth(text: str) -> bool:
-    words = re.findall(r"[a-z]+|[\u4e00-\u9fff]+", _plain(text).casefold())
-    if len(words) > 8 or not words:
+    match = _SAID.fullmatch(_plain(text).strip("<>[]").casefold()) if len(text) < 200 else None
+    if match is None or match[1] not in YES | NO:
         raise ValueError("no yes or no is there")
-    said = {word in YES for word in words if word in YES or word in NO}
-    if len(said) != 1 or words[0] not in YES | NO:
+    said, remark = match[1] in YES, match[2] or ""
+    words = re.findall(r"[a-z]+|[\u4e00-\u9fff]+", remark)
+    is_negated = bool(_NEGATED.search(remark))
+    against = AGAINST if said else AGAINST - {"not", "never", "hardly", "unlikely"}
+    others = NO if said else YES - {"suitable", "可以", "能", "合适", "适合"} if is_negated else YES
+    if len(words) > 7 or "?" in remark or (said and is_negated) or (against | others).intersection(words):
         raise ValueError("no yes or no is there")
-    return said.pop()
+    return said
 
 
 def _choice(text: str, choices: Sequence[Any]) -> Any:
@@ -218,18 +275,25 @@ def _text_of(item: Any) -> Any:
     return item
 
 
-def _check_remark(text: str) -> None:
-    """Raise ValueError for what stands beside a value and has a figure, or may take the value back."""
+def may_change(text: str, *, figures: bool = True) -> bool:
+    """Whether what stands beside a value may take it back: by a word of the kind, a figure, or its length."""
+    if len(text) > 2_000:
+        return True
     said = unicodedata.normalize("NFKC", text).casefold().strip(_MARKUP)
-    words = re.findall(r"[a-z]+", said)
-    if re.search(r"\d", said) or len(said) > 300 or AGAINST.intersection(words):
-        raise ValueError("a remark beside the value may change it")
-    if any(sign in said for sign in AGAINST_ZH):
+    if figures and (re.search(r"\d", said) or len(said) > 300):
+        return True
+    return bool(AGAINST.intersection(re.findall(r"[a-z]+", said))) or any(sign in said for sign in AGAINST_ZH)
+
+
+def _check_remark(text: str) -> None:
+    if may_change(text):
         raise ValueError("a remark beside the value may change it")
 
 
 def _signs(text: str) -> str:
-    """Return a text with full-width digits, commas and brackets as plain ones."""
+    """Return a text with full-width digits, commas and brackets as plain ones; ValueError for raised ones."""
+    if not text.isascii() and any(unicodedata.category(sign) == "No" for sign in text):
+        raise ValueError("a raised or circled figure may be read in two ways")
     return unicodedata.normalize("NFKC", text).translate(str.maketrans("【】、〔〕", "[],[]"))
 
 
