@@ -1,4 +1,4 @@
-"""The backends' engines (DSPy's native client, LiteLLM, the rehearsal model) and where keys come from."""
+"""The backends' engines (DSPy's client, LiteLLM, local and rehearsal models) and where keys come from."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from dspy.clients.engines.base import AsyncEngine, Engine
 
 from character.backends.dspy_compat import StdlibAsyncTransport, StdlibTransport, find_route, listed_models
 from character.backends.secrets import remember
+from character.backends.waiting import in_thread
 from character.config import BackendConfig, is_rehearsal_model
 from character.errors import ConfigError
 
@@ -40,14 +41,16 @@ def _native(config: BackendConfig) -> Engines:
     )
 
 
-def _router(config: BackendConfig, transport: type[Any]) -> lm15.RouterConfig:
+def _router(config: BackendConfig, transport: type[Any], token: str = "") -> lm15.RouterConfig:
+    """Return how the client connects; ``token`` is that of a server in this process: no proxy is asked."""
     provider = LM15Engine(lm15.RouterConfig(env={})).resolve(config.model).provider
-    key, headers = api_key(config), headers_of(config)
+    key, headers = token or api_key(config), headers_of(config)
     carrier = transport(
         read_timeout=config.timeout_s,
         write_timeout=config.timeout_s,
         max_connections=max(config.max_in_flight, 100),
-        trust_env=bool(getproxies()),  # else the environment is searched for a proxy on every request
+        trust_env=not token
+        and bool(getproxies()),  # else the environment is searched for a proxy on every request
     )
     return lm15.RouterConfig(
         api_keys={provider: key} if key else None,
@@ -83,6 +86,56 @@ class LeanAsyncLM15Engine(AsyncLM15Engine):
     async def aclose(self) -> None:
         """Close the connections, which this engine owns."""
         await self.config.transport.aclose()
+
+
+def _local(config: BackendConfig) -> Engines:
+    """Return DSPy's own client for llama.cpp's server in this process, which the first call starts."""
+    from character.backends.local import check, serve
+
+    check(config)
+    name = f"openai/{config.model_name.removeprefix('local/')}"
+    at = config.model_copy(update={"model": name})
+
+    def connected(engine: Callable[[lm15.RouterConfig], Any], transport: type[Any]) -> Any:
+        served = serve(config)
+        return engine(_router(at.model_copy(update={"api_base": served.address}), transport, served.token))
+
+    return Engines(
+        lambda: _LocalEngine(name, cache(lambda: connected(LM15Engine, StdlibTransport))),
+        lambda: _AsyncLocalEngine(name, cache(lambda: connected(LeanAsyncLM15Engine, StdlibAsyncTransport))),
+    )
+
+
+class _LocalEngine:
+    """The engine of a local model, in threads; ``connect`` makes the client, and starts the server."""
+
+    def __init__(self, name: str, connect: Any) -> None:
+        self._name, self._connect = name, connect
+
+    def _is_connected(self) -> bool:
+        return bool(self._connect.cache_info().currsize)
+
+    def complete(self, request: lm15.Request) -> Any:
+        return self._connect().complete(replace(request, model=self._name))
+
+    def stream(self, request: lm15.Request) -> Any:
+        return lm15.response_to_events(self.complete(request))
+
+    def close(self) -> None:
+        if self._is_connected():
+            self._connect().close()
+
+
+class _AsyncLocalEngine(_LocalEngine):
+    """The same for one event loop."""
+
+    async def complete(self, request: lm15.Request) -> Any:
+        engine = self._connect() if self._is_connected() else await in_thread(self._connect)
+        return await engine.complete(replace(request, model=self._name))
+
+    async def aclose(self) -> None:
+        if self._is_connected():
+            await self._connect().aclose()
 
 
 def _litellm(config: BackendConfig) -> Engines:
@@ -133,6 +186,7 @@ SOURCES: dict[str, Callable[[BackendConfig], Engines]] = {
     "native": _native,
     "litellm": _litellm,
     "rehearsal": _rehearsal,
+    "local": _local,
 }
 """The one registry of backend kinds."""
 

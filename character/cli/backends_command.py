@@ -51,7 +51,7 @@ def command(do_ping: bool, do_probe: bool, as_json: bool, **flags: Any) -> None:
 
 def _row(name: str, backend: BackendConfig, configured: bool) -> dict[str, Any]:
     variable = backend.api_key_env
-    key = "none needed" if backend.kind == "rehearsal" else "the provider's own variable"
+    key = "none needed" if backend.kind in ("rehearsal", "local") else "the provider's own variable"
     if backend.api_base:
         key = "none is sent (no api_key_env)"
     if variable:
