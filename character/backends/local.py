@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import threading
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from pathlib import Path
@@ -92,16 +93,28 @@ def _loaded(server: Any, params: Any) -> Any:
 
 def fetched(repo: str, file: str) -> Path:
     """Return a file of the Hub, as it lies in the Hub's cache on this disk, or downloaded into it."""
-    from huggingface_hub import HfApi, hf_hub_download, try_to_load_from_cache
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError
+    import huggingface_hub as hub
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
+
+    def matching(names: Iterable[str]) -> list[str]:
+        return [name for name in names if fnmatchcase(name.lower(), file.lower())]
 
     try:
-        if isinstance(kept := try_to_load_from_cache(repo, file), str):
-            return Path(kept)
-        names = [name for name in HfApi().list_repo_files(repo) if name.lower().endswith(SUFFIX)]
-        found = [name for name in names if fnmatchcase(name.lower(), file.lower())]
+        with contextlib.suppress(LocalEntryNotFoundError):
+            folder = Path(hub.snapshot_download(repo, local_files_only=True))
+            kept = matching(each.relative_to(folder).as_posix() for each in folder.rglob("*"))
+            if len(kept) == 1:
+                return folder / kept[0]
+        there = [each.rfilename for each in hub.model_info(repo).siblings or ()]
+        names = [name for name in there if name.lower().endswith(SUFFIX)]
+        found = matching(names)
         if len(found) == 1:
-            return Path(hf_hub_download(repo, found[0]))
+            return Path(hub.hf_hub_download(repo, found[0]))
     except (RepositoryNotFoundError, HFValidationError) as error:
         raise ConfigError(
             f"the Hugging Face Hub has no repository {repo}, or none for you: {first_line(str(error))}",
@@ -110,8 +123,7 @@ def fetched(repo: str, file: str) -> Path:
     except HfHubHTTPError.__bases__ as error:  # its HTTP client's errors, and OSError
         raise BackendUnavailableError(
             f"{file} of {repo} cannot be had from the Hugging Face Hub: {first_line(str(error))}",
-            fix="try again later, or set model to the path of a file; one that was downloaded before needs "
-            "no network where its whole name is given.",
+            fix="try again later, or set model to the path of a file.",
         ) from None
     raise ConfigError(
         f"{len(found) or 'no'} files are called {file} in {repo} on the Hugging Face Hub.",
