@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from urllib.request import getproxies
 
@@ -16,6 +16,7 @@ from dspy.clients.engines import AsyncLiteLLMEngine, AsyncLM15Engine, LiteLLMEng
 from dspy.clients.engines.base import AsyncEngine, Engine
 
 from character.backends.dspy_compat import StdlibAsyncTransport, StdlibTransport, find_route, listed_models
+from character.backends.local import Served, check, serve
 from character.backends.secrets import remember
 from character.backends.waiting import in_thread
 from character.config import BackendConfig, is_rehearsal_model
@@ -90,52 +91,60 @@ class LeanAsyncLM15Engine(AsyncLM15Engine):
 
 def _local(config: BackendConfig) -> Engines:
     """Return DSPy's own client for llama.cpp's server in this process, which the first call starts."""
-    from character.backends.local import check, serve
-
     check(config)
     name = f"openai/{config.model_name.removeprefix('local/')}"
-    at = config.model_copy(update={"model": name})
 
-    def connected(engine: Callable[[lm15.RouterConfig], Any], transport: type[Any]) -> Any:
-        served = serve(config)
-        return engine(_router(at.model_copy(update={"api_base": served.address}), transport, served.token))
+    def router(served: Served, transport: type[Any]) -> lm15.RouterConfig:
+        at = config.model_copy(update={"model": name, "api_base": served.address})
+        return _router(at, transport, served.token)
+
+    def connect(served: Served) -> Any:
+        return LM15Engine(router(served, StdlibTransport))
+
+    def aconnect(served: Served) -> Any:
+        return LeanAsyncLM15Engine(router(served, StdlibAsyncTransport))
 
     return Engines(
-        lambda: _LocalEngine(name, cache(lambda: connected(LM15Engine, StdlibTransport))),
-        lambda: _AsyncLocalEngine(name, cache(lambda: connected(LeanAsyncLM15Engine, StdlibAsyncTransport))),
+        lambda: _LocalEngine(name, partial(serve, config), connect),
+        lambda: _AsyncLocalEngine(name, partial(serve, config), aconnect),
     )
 
 
+@dataclass
 class _LocalEngine:
-    """The engine of a local model, in threads; ``connect`` makes the client, and starts the server."""
+    """The engine of a local model, in threads: its first call starts the server and connects to it."""
 
-    def __init__(self, name: str, connect: Any) -> None:
-        self._name, self._connect = name, connect
+    name: str
+    serve: Callable[[], Served]
+    connect: Callable[[Served], Any]
+    engine: Any = None
 
-    def _is_connected(self) -> bool:
-        return bool(self._connect.cache_info().currsize)
+    def _to(self, served: Served) -> Any:
+        self.engine = self.engine or self.connect(served)
+        return self.engine
 
     def complete(self, request: lm15.Request) -> Any:
-        return self._connect().complete(replace(request, model=self._name))
+        engine = self.engine or self._to(self.serve())
+        return engine.complete(replace(request, model=self.name))
 
     def stream(self, request: lm15.Request) -> Any:
         return lm15.response_to_events(self.complete(request))
 
     def close(self) -> None:
-        if self._is_connected():
-            self._connect().close()
+        if self.engine:
+            self.engine.close()
 
 
 class _AsyncLocalEngine(_LocalEngine):
     """The same for one event loop."""
 
     async def complete(self, request: lm15.Request) -> Any:
-        engine = self._connect() if self._is_connected() else await in_thread(self._connect)
-        return await engine.complete(replace(request, model=self._name))
+        engine = self.engine or self._to(await in_thread(self.serve))
+        return await engine.complete(replace(request, model=self.name))
 
     async def aclose(self) -> None:
-        if self._is_connected():
-            await self._connect().aclose()
+        if self.engine:
+            await self.engine.aclose()
 
 
 def _litellm(config: BackendConfig) -> Engines:
