@@ -29,6 +29,7 @@ SENT: list[tuple[str, str, dict[str, Any], dict[str, str]]] = [
     ("hosted_vllm/Qwen/Qwen3-8B", CHAT, {**OFF, "max_tokens": 2000}, {}),
     ("openai/Qwen/Qwen3-8B", CHAT, {**OFF, "model": "Qwen/Qwen3-8B"}, {}),
     ("openai/qwen3-8b", CHAT, OFF, {}),
+    ("Qwen/Qwen2.5-1.5B-Instruct-GGUF:*q4_k_m.gguf", CHAT, {"max_completion_tokens": 2000, "seed": 7}, {}),
     ("ollama_chat/qwen3:8b", CHAT, {"model": "qwen3:8b", "reasoning_effort": "none"}, {}),
     ("openai/gpt-4.1-mini", CHAT, {"max_completion_tokens": 2000, "seed": 7}, BEARER),
     ("openai/gpt-5-mini", CHAT, {"max_completion_tokens": 16000, "reasoning_effort": "low"}, BEARER),
@@ -85,6 +86,8 @@ def test_a_block_is_a_configuration_and_makes_the_request_that_is_told(
     with listening() as (address, asked):
         prefix = urlsplit(config.api_base or f"{address}/v1").path
         changed = {**config.model_dump(exclude_unset=True), "api_base": address + prefix, "num_retries": 0}
+        if config.kind == "local":  # llama.cpp's server is asked the same
+            changed |= {"kind": "native", "model": f"openai/{model}", "context": None}
         lm = build_lm(BackendConfig.model_validate(changed))
         inputs = {"language": "English", "trait": {}, "conversation": [], "responses": ["A", "B"]}
         Call(dspy.Predict(RankResponses), inputs, "ranking", seed=7, lm=lm).run()

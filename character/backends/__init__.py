@@ -63,7 +63,7 @@ def build_lm(
     if settings.kind == "own":
         raise ConfigError(
             f"the model {settings.model} was brought by a program; a configuration cannot make it.",
-            expected='the kind "native", "litellm" or "rehearsal"',
+            expected='the kind "native", "litellm", "local" or "rehearsal"',
         )
     try:
         backend = Backend(settings, journal, budget, name)

@@ -1,4 +1,4 @@
-"""The backends' engines (DSPy's native client, LiteLLM, the rehearsal model) and where keys come from."""
+"""The backends' engines (DSPy's client, LiteLLM, local and rehearsal models) and where keys come from."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from urllib.request import getproxies
 
@@ -16,7 +16,9 @@ from dspy.clients.engines import AsyncLiteLLMEngine, AsyncLM15Engine, LiteLLMEng
 from dspy.clients.engines.base import AsyncEngine, Engine
 
 from character.backends.dspy_compat import StdlibAsyncTransport, StdlibTransport, find_route, listed_models
+from character.backends.local import Served, check, serve
 from character.backends.secrets import remember
+from character.backends.waiting import in_thread
 from character.config import BackendConfig, is_rehearsal_model
 from character.errors import ConfigError
 
@@ -40,14 +42,16 @@ def _native(config: BackendConfig) -> Engines:
     )
 
 
-def _router(config: BackendConfig, transport: type[Any]) -> lm15.RouterConfig:
+def _router(config: BackendConfig, transport: type[Any], token: str = "") -> lm15.RouterConfig:
+    """Return how the client connects; ``token`` is that of a server in this process: no proxy is asked."""
     provider = LM15Engine(lm15.RouterConfig(env={})).resolve(config.model).provider
-    key, headers = api_key(config), headers_of(config)
+    key, headers = token or api_key(config), headers_of(config)
     carrier = transport(
         read_timeout=config.timeout_s,
         write_timeout=config.timeout_s,
         max_connections=max(config.max_in_flight, 100),
-        trust_env=bool(getproxies()),  # else the environment is searched for a proxy on every request
+        trust_env=not token
+        and bool(getproxies()),  # else the environment is searched for a proxy on every request
     )
     return lm15.RouterConfig(
         api_keys={provider: key} if key else None,
@@ -83,6 +87,64 @@ class LeanAsyncLM15Engine(AsyncLM15Engine):
     async def aclose(self) -> None:
         """Close the connections, which this engine owns."""
         await self.config.transport.aclose()
+
+
+def _local(config: BackendConfig) -> Engines:
+    """Return DSPy's own client for llama.cpp's server in this process, which the first call starts."""
+    check(config)
+    name = f"openai/{config.model_name.removeprefix('local/')}"
+
+    def router(served: Served, transport: type[Any]) -> lm15.RouterConfig:
+        at = config.model_copy(update={"model": name, "api_base": served.address})
+        return _router(at, transport, served.token)
+
+    def connect(served: Served) -> Any:
+        return LM15Engine(router(served, StdlibTransport))
+
+    def aconnect(served: Served) -> Any:
+        return LeanAsyncLM15Engine(router(served, StdlibAsyncTransport))
+
+    return Engines(
+        lambda: _LocalEngine(name, partial(serve, config), connect),
+        lambda: _AsyncLocalEngine(name, partial(serve, config), aconnect),
+    )
+
+
+@dataclass
+class _LocalEngine:
+    """The engine of a local model, in threads: its first call starts the server and connects to it."""
+
+    name: str
+    serve: Callable[[], Served]
+    connect: Callable[[Served], Any]
+    engine: Any = None
+
+    def _to(self, served: Served) -> Any:
+        self.engine = self.engine or self.connect(served)
+        return self.engine
+
+    def complete(self, request: lm15.Request) -> Any:
+        engine = self.engine or self._to(self.serve())
+        return engine.complete(replace(request, model=self.name))
+
+    def stream(self, request: lm15.Request) -> Any:
+        return lm15.response_to_events(self.complete(request))
+
+    def close(self) -> None:
+        if self.engine:
+            self.engine.close()
+
+
+class _AsyncLocalEngine(_LocalEngine):
+    """The same for one event loop."""
+
+    async def complete(self, request: lm15.Request) -> Any:
+        engine = self.engine or self._to(await in_thread(self.serve))
+        return await engine.complete(replace(request, model=self.name))
+
+    async def aclose(self) -> None:
+        if self.engine:
+            await self.engine.aclose()
 
 
 def _litellm(config: BackendConfig) -> Engines:
@@ -133,6 +195,7 @@ SOURCES: dict[str, Callable[[BackendConfig], Engines]] = {
     "native": _native,
     "litellm": _litellm,
     "rehearsal": _rehearsal,
+    "local": _local,
 }
 """The one registry of backend kinds."""
 

@@ -29,8 +29,8 @@ class Price:
 
 
 def price_of(config: BackendConfig) -> Price | None:
-    """Return the price of a backend's model, None where it is unknown. The rehearsal model is free."""
-    if is_rehearsal_model(config.model_name):
+    """Return the price of a backend's model, None where it is unknown. Models in this process are free."""
+    if config.kind == "local" or is_rehearsal_model(config.model_name):
         return Price(0.0, 0.0, 0.0)
     if config.input_price is not None and config.output_price is not None:
         return Price(config.input_price / 1e6, config.output_price / 1e6, config.input_price / 1e6)

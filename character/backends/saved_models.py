@@ -82,11 +82,13 @@ def may_be_kept(name: str, value: Any) -> bool:
 def not_restored(state: Mapping[str, Any]) -> str:
     """Return why no model is made of a description in a file that nobody vouches for, "" where one may be.
 
-    Such a file must not send a request, with a key of the environment, to a server of its own choice.
+    Such a file must not send a request, with a key of the environment, to a server of its own choice, nor
+    load weights from wherever it says.
     """
     config = _config(state)
     if config is not None:
         named = [name for name in ("api_base", "api_key_env", *OF_SERVERS) if config.get(name)]
+        named += ["weights to load"] if config.get("kind") == "local" else []
     else:
         named = [
             name for name, value in state.items() if name not in _HARMLESS and value and name != "engine"

@@ -50,7 +50,7 @@ def command(do_ping: bool, do_probe: bool, settings: tuple[str, ...], as_json: b
 
 
 def _row(name: str, backend: BackendConfig, configured: bool) -> dict[str, Any]:
-    key = "none needed" if backend.kind == "rehearsal" else "the provider's own variable"
+    key = "none needed" if backend.kind in ("rehearsal", "local") else "the provider's own variable"
     if backend.api_base:
         key = "a placeholder is sent (no api_key_env)"
     if variables := [each for each in (backend.api_key_env, *backend.headers_env.values()) if each]:

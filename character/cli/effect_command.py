@@ -51,11 +51,14 @@ def command(constitution: Path, out: Path, language: Any, as_json: bool, **flags
 
 def _backend(flags: dict[str, Any], name: str) -> dict[str, Any]:
     """Return what the flags say of the model that judges, or of one that is compared: name and server."""
+    from character.config.backend import kind_of
+
     if flags[name] == "rehearsal":
         return {"kind": "rehearsal", "model": ""}
     given = {"model": flags[name], "api_base": flags[f"{name}_api_base"]}
     chosen = {key: value for key, value in given.items() if value is not None}
-    return {"kind": "native", **chosen} if chosen and name != "judge" else chosen
+    kind = kind_of(str(flags[name]), flags[f"{name}_api_base"])
+    return {"kind": kind, **chosen} if chosen and (name != "judge" or kind == "local") else chosen
 
 
 def _check(flags: dict[str, Any]) -> None:

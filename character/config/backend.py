@@ -10,27 +10,34 @@ from pydantic import Field, JsonValue, ValidationInfo, field_validator, model_va
 
 from character.config.secrets import is_secret_header, secret_in
 from character.config.section import ConfigSection
+from character.config.weights import SUFFIX, called, mark_of
 from character.text import fingerprint
 
-BackendKind = Literal["native", "litellm", "rehearsal", "own"]
-BACKEND_KINDS: tuple[BackendKind, ...] = get_args(BackendKind)[:3]
+BackendKind = Literal["native", "litellm", "rehearsal", "local", "own"]
+BACKEND_KINDS: tuple[BackendKind, ...] = get_args(BackendKind)[:4]
 """The kinds that a configuration can name; ``own`` stands for a model that a program brought."""
 Effort = Literal["off", "minimal", "low", "medium", "high", "xhigh", "max"]
 Structured = Literal["auto", "json_schema", "fields"]
 OF_SERVERS = ("reasoning_effort", "extra_body", "headers", "headers_env")
 """The options that only a server can take."""
 _OPTIONS = {"top_p", "stop", "seed", "reasoning_effort", "extra_body", "headers"}
-ADDED_OPTIONS = frozenset({*_OPTIONS, "headers_env", "structured"})
+OF_LOCAL = ("context", "threads")
+"""The options that only a local model can take."""
+ADDED_OPTIONS = frozenset({*_OPTIONS, "headers_env", "structured", *OF_LOCAL})
 """The options that no backend had at first: where they are not set, a configuration is what it was."""
 _VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _OF_THE_CLIENT = {"host", "content-length", "content-type", "transfer-encoding", "connection"}
+_ELSEWHERE = ("api_base", "api_key_env", "headers", "headers_env")
+_LOCAL_DEFAULTS = {"max_in_flight": 4, "timeout_s": 600.0, "max_tokens": 2000, "structured": "auto"}
+"""What a model on this machine gets where nothing is set: few slots, patience, an end, well-formed lists."""
 _NO_EXTRA = {"messages", "stream", "n", "max_completion_tokens", "prompt_caching", "cache", "compat"}
 
 
 class BackendConfig(ConfigSection):
     """Which model answers, and how it is reached.
 
-    ``kind`` may be left out where a model is named: it is ``native`` then, DSPy's own client.
+    ``kind`` may be left out where a model is named: it is ``native`` then, DSPy's own client, or ``local``
+    for the name of a ``.gguf`` file without ``api_base``.
     ``model`` is a DSPy model string with a provider prefix (``openai/gpt-4.1-mini``, ``anthropic/…``,
     ``ollama_chat/…``); the rehearsal kind needs none. ``api_base`` is the server's URL.
     ``api_key_env`` names the environment variable that holds the key, never the key itself; a server given
@@ -50,6 +57,11 @@ class BackendConfig(ConfigSection):
     stops the run. ``structured`` says how lists and scores are asked for: under headers (``fields``, as by
     default), by a JSON schema, or (``auto``) by one where the server takes it. Asking again says so in words,
     without a schema; so does a DSPy adapter of your own, which is told of once.
+
+    The kind ``local`` runs a GGUF file in this process: ``model`` is its path, or ``OWNER/REPO:FILE`` on the
+    Hugging Face Hub, where FILE may be a pattern with ``*``. A call has ``context`` tokens (8,192) for prompt
+    and reply; ``max_in_flight`` of them (4) are answered at once, by as many ``threads`` as llama.cpp likes.
+    ``timeout_s`` is 600 there, ``max_tokens`` 2,000, ``structured`` ``auto``; nothing is paid.
     """
 
     kind: BackendKind = "rehearsal"
@@ -73,12 +85,17 @@ class BackendConfig(ConfigSection):
     headers: dict[str, str] = Field(default_factory=dict)
     headers_env: dict[str, str] = Field(default_factory=dict)
     structured: Structured = "fields"
+    context: int | None = Field(default=None, ge=256)
+    threads: int | None = Field(default=None, ge=1, le=1024)
 
     @model_validator(mode="before")
     @classmethod
-    def _native_where_a_model_is_named(cls, data: Any) -> Any:
-        named = isinstance(data, Mapping) and data.get("model") and not is_rehearsal_model(str(data["model"]))
-        return {"kind": "native", **data} if named else data
+    def _of_a_kind_where_a_model_is_named(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        if data.get("model") and not is_rehearsal_model(str(data["model"])):
+            data = {"kind": kind_of(str(data["model"]), data.get("api_base")), **data}
+        return {**_LOCAL_DEFAULTS, **data} if data.get("kind") == "local" else data
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -92,14 +109,22 @@ class BackendConfig(ConfigSection):
             if self.model not in ("", "rehearsal/default"):
                 raise ValueError(
                     f"the rehearsal backend has one model, not {self.model!r}; to reach a real model set "
-                    'kind to "native" or "litellm"'
+                    'kind to "native", "litellm" or "local"'
                 )
             if given := [name for name in OF_SERVERS if getattr(self, name)]:
                 raise ValueError(f"the rehearsal backend contacts no server, so {given[0]} needs a model")
         elif not self.model:
-            raise ValueError(f"the {self.kind} backend needs a model, such as openai/gpt-4.1-mini")
+            such = "model.gguf" if self.kind == "local" else "openai/gpt-4.1-mini"
+            raise ValueError(f"the {self.kind} backend needs a model, such as {such}")
+        elif self.kind == "local":
+            if given := [name for name in _ELSEWHERE if getattr(self, name)]:
+                raise ValueError(f"a local model runs in this process, so {given[0]} needs another kind")
+        elif kind_of(self.model, self.api_base) == "local" and self.kind == "native":
+            raise ValueError(f'{self.model} is a GGUF file, which takes kind = "local" (or an api_base)')
         elif self.kind != "own" and "/" not in self.model.strip("/"):
             raise ValueError(f"the model {self.model!r} needs a provider prefix, such as openai/{self.model}")
+        if self.kind != "local" and (given := [name for name in OF_LOCAL if getattr(self, name)]):
+            raise ValueError(f'{given[0]} is an option of kind = "local"; a server of its own has its own')
         return self
 
     @field_validator("api_base")
@@ -144,19 +169,33 @@ class BackendConfig(ConfigSection):
 
     @property
     def model_name(self) -> str:
-        """The model string, also for the rehearsal kind."""
-        return self.model or "rehearsal/default"
+        """The model string, also for the rehearsal kind; of a local model without its folder."""
+        return f"local/{called(self.model)}" if self.kind == "local" else self.model or "rehearsal/default"
+
+    @property
+    def answering(self) -> str:
+        """The model string that tells two apart: of a GGUF file its name with a mark of its bytes.
+
+        Raises ConfigError where there is no such file.
+        """
+        mark = mark_of(self.model) if self.kind == "local" else ""
+        return f"{self.model_name} {mark}" if mark else self.model_name
 
     @property
     def identity(self) -> str:
         """What tells two backends apart when their answers are kept: kind, model, server and sampling."""
-        parts = [self.kind, self.model_name, self.api_base, self.temperature, self.max_tokens]
+        parts = [self.kind, self.answering, self.api_base, self.temperature, self.max_tokens]
         return fingerprint([*parts, self.options] if self.options else parts)
 
     @property
     def options(self) -> dict[str, Any]:
         """What else is sent and shapes the answers, where it is set; nothing of ``headers_env``."""
         return self.model_dump(mode="json", include=_OPTIONS, exclude_defaults=True)
+
+
+def kind_of(model: str, api_base: str | None = None) -> BackendKind:
+    """Return the kind of backend for a model of which nothing else is known: native, or local for a file."""
+    return "local" if model.lower().endswith(SUFFIX) and not api_base else "native"
 
 
 def is_rehearsal_model(model: str) -> bool:
@@ -188,3 +227,5 @@ class BackendFields(TypedDict, total=False):
     headers: dict[str, str]
     headers_env: dict[str, str]
     structured: Structured
+    context: int | None
+    threads: int | None

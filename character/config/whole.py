@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, dataclass_transform
 
 from pydantic import Field, ValidationError, model_validator
 
-from character.config.backend import OF_SERVERS, BackendConfig, is_rehearsal_model
+from character.config.backend import OF_LOCAL, OF_SERVERS, BackendConfig, is_rehearsal_model, kind_of
 from character.config.section import ConfigSection, describe_validation
 from character.config.sections import AuditConfig, EffectConfig, OptimizeConfig, TrainConfig
 from character.config.steps import (
@@ -144,12 +144,21 @@ def _plain(backend: Any) -> dict[str, Any]:
     return dict(backend) if isinstance(backend, Mapping) else {"kind": backend}
 
 
+def _is_local(backend: Mapping[str, Any]) -> bool:
+    found = backend.get("kind") or kind_of(str(backend.get("model")), backend.get("api_base"))
+    return bool(found == "local")
+
+
 def _inherit(default: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     # A backend of another kind is another server: it takes over limits, not where to connect or the key. So
     # is one at another address: it takes over no options made for the first, headers with a key least of all.
+    # What a model in this process can bear says nothing of a server, nor the reverse.
     connection = {"kind", "model", "api_base", "api_key_env", "input_price", "output_price", "structured"}
     connection.update(OF_SERVERS)
     other = own.get("kind", default.get("kind")) != default.get("kind")
+    if _is_local({**default, **own}) != _is_local(default):
+        other = True
+        connection.update(OF_LOCAL, ("max_in_flight", "timeout_s", "max_tokens"))
     elsewhere = other or own.get("api_base", default.get("api_base")) != default.get("api_base")
     left = connection if other else OF_SERVERS if elsewhere else ()
     return {**{key: value for key, value in default.items() if key not in left}, **own}

@@ -45,6 +45,8 @@ def run_identity(constitution: str, config: Config, messages: str | None) -> dic
         settings["backends"].pop(name, None)
     for name, backend in settings["backends"].items():
         parts = {part: backend[part] for part in _IDENTITY_OF_BACKEND}
+        if backend["kind"] == "local":
+            parts["model"] = config.backends[name].answering  # the file itself, not where it lies
         settings["backends"][name] = parts | config.backends[name].options
     settings["ranking"]["ranker"] = ranker_fingerprint(config.ranking)  # what it says, not where it lies
     prompts = prompts_of("messages", "responses", "ranking", prompting=config.responses.prompting)
