@@ -17,6 +17,7 @@ from character.backends.backend import Backend
 from character.backends.drivers import ModuleCall
 from character.backends.dspy_compat import routed
 from character.backends.observe import Observation, Scope, current_scope, observation_of, observing, taken_by
+from character.backends.odds import NO_ODDS, NoOddsError, OddsPredict
 from character.backends.plain_errors import no_such_model, plain_error, unavailable
 from character.backends.predictors import MAY_LACK, core_of, fits
 from character.backends.reasking import AskingAgain
@@ -181,7 +182,8 @@ class Call:
         settings = lean_settings() | around
         again = None
         adapter = settings.get("adapter") or dspy.settings.adapter
-        if self._told and adapter is _ADAPTER and not self._asks_by_itself:
+        in_words = not (self._asks_by_itself or isinstance(self.predict, OddsPredict))
+        if self._told and adapter is _ADAPTER and in_words:
             again = AskingAgain(_ADAPTER, self._told, self.inputs, self.seed)
         if not paced:
             settings["caller_modules"] = [*(dspy.settings.caller_modules or []), probe]
@@ -250,6 +252,8 @@ class Call:
         if self._asks_by_itself and not is_models:
             raise_what_stops(error)
             return Fault(STEP_ERROR, said_of(error, "predictor"))
+        if isinstance(error, NoOddsError):
+            return Fault(NO_ODDS, error.found)
         if isinstance(error, dspy_errors.DSPyError):
             return classify(error, paced=paced)
         raise error
@@ -274,7 +278,8 @@ class Call:
             trace: Any = [] if dspy.settings.trace is None else dspy.settings.trace
             return self.inputs, {"lm": lm.copy(**sampling), "trace": trace}
         inputs = {name: value for name, value in self.inputs.items() if name in signature.input_fields}
-        schema = schema_of(signature) if self._told is None and _takes_schema(lm) else None
+        in_words = self._told is None and not isinstance(self.predict, OddsPredict)
+        schema = schema_of(signature) if in_words and _takes_schema(lm) else None
         if schema is not None:
             sampling["response_format"] = schema
         settings = {} if schema is None else {"adapter": _BY_SCHEMA}

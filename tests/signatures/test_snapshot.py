@@ -14,9 +14,9 @@ import pytest
 
 from signatures.choosing import ChooseTrait, TellTrait
 from signatures.gauging import GaugeTrait
-from signatures.judging import CompareCoherence, CompareResponses
+from signatures.judging import CompareCoherence, CompareResponses, PickResponse
 from signatures.messages import KIND_DESCRIPTIONS, CheckMessages, GenerateMessages
-from signatures.ranking import RankResponses
+from signatures.ranking import MarkResponse, MarkResponses, RankResponses
 from signatures.responses import (
     EXPRESSIONS,
     RespondAsCharacter,
@@ -39,6 +39,9 @@ SIGNATURES: list[Any] = [
     CompareCoherence,
     ChooseTrait,
     TellTrait,
+    MarkResponses,
+    MarkResponse,
+    PickResponse,
 ]
 
 
