@@ -41,8 +41,8 @@ class Bench:
     """What the judge said so far.
 
     ``asked`` lists every question in order, ``pending`` those without a usable reply, with the last one,
-    ``tried`` how often each was asked, ``ways`` how last, ``done`` the replies (None where the message was
-    found unsuitable).
+    ``tried`` how often each was asked, ``ways`` how last, ``skipped`` what was not asked as the answer is
+    known, ``done`` the replies (None where the message was found unsuitable).
     """
 
     strategy: Strategy
@@ -56,6 +56,7 @@ class Bench:
     asked: list[Shown] = field(default_factory=list)
     pending: dict[int, Reply | None] = field(default_factory=dict)
     tried: dict[int, int] = field(default_factory=dict)
+    skipped: list[Shown] = field(default_factory=list)
     ways: dict[int, Strategy] = field(default_factory=dict)
     done: dict[int, RankingPass | None] = field(default_factory=dict)
     faults: list[tuple[int, str, str]] = field(default_factory=list)
@@ -76,10 +77,17 @@ class Bench:
             "responses": [self.candidates.items[i].text for i in shown],
         }
 
-    def ask(self, shown: Sequence[Shown]) -> None:
-        first = len(self.asked)
-        self.asked += shown
-        self.pending |= dict.fromkeys(range(first, len(self.asked)))
+    def ask(self, juror: str, shown: Sequence[tuple[int, ...]], *, once: bool = False) -> None:
+        """Have a juror asked about these; with ``once`` not twice, of two in the other order instead."""
+        for order in shown:
+            known = [seen for who, seen in self.asked if who == juror] if once else []
+            if order in known and len(order) == 2 and order[::-1] not in known:
+                order = order[::-1]
+            if order in known:
+                self.skipped.append((juror, order))
+                continue
+            self.pending[len(self.asked)] = None
+            self.asked.append((juror, order))
 
     def open(self) -> list[int]:
         """Return the questions that are to be asked, or asked again."""
@@ -92,6 +100,10 @@ class Bench:
         self.usage += reply.usage
         self.faults.append((number, reply.fault, reply.detail))
         self.pending[number], self.tried[number] = None, 0
+        juror = self.asked[number][0]
+        again = [order for who, order in self.skipped if who == juror]  # in words it may be told otherwise
+        self.skipped = [each for each in self.skipped if each[0] != juror]
+        self.ask(juror, again)
 
     def take(self, number: int, reply: Reply) -> None:
         """Read a reply: a pass, an unsuitable message, or a fault that is asked about again."""

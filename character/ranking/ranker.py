@@ -66,7 +66,8 @@ class Ranker(RecipeModule):
     ``dspy.ChainOfThought(…)``, or a signature of one's own, with the fields that the strategy's has (an
     input or its reasoning may be missing). With ``reading`` ``"probabilities"`` the judge answers with a
     figure or a letter alone, and its score is the mean over all that it may be, by the model's probabilities;
-    ``"auto"`` has it write its judgement for ``listwise`` and where a server gives none.
+    ``"auto"`` has it write its judgement for ``listwise`` and where a server gives none. What was asked once
+    is then not asked again: it would get the same answer.
 
     A reply that cannot be read, or that breaks its scale, is asked for again with the fault shown, at most
     ``max_reasks`` times; then the ranking is unranked, because a pass that is missing leaves the orders
@@ -132,13 +133,14 @@ class Ranker(RecipeModule):
         extra = 0
         while self.passes + extra < self.max_passes and bench.combined.gain >= self.min_gain:
             shown = plan.more(bench.combined.probabilities)
-            if not shown:
-                break
+            asked_before = len(bench.asked)
             yield from self._judge(bench, shown)
+            if len(bench.asked) == asked_before:
+                break
             bench.pending.clear()  # the passes before stand without what could not be read in a further one
             bench.combine()
             extra += 1
-        most = calls_per_pass(self.strategy, bench.number, self.tournament) * self.max_passes
+        most = calls_per_pass(self.strategy, bench.number, self.tournament) * self._most_passes
         bench.saved = max(0, most * max(1, len(self.jurors)) - len(bench.done))
         return bench.ranking()
 
@@ -188,7 +190,9 @@ class Ranker(RecipeModule):
 
     def _judge(self, bench: Bench, shown: Sequence[tuple[int, ...]]) -> Steps[None]:
         """Ask every juror for everything that is to be shown, and again for what could not be read."""
-        bench.ask([(juror, order) for juror in self.jurors or ("",) for order in shown])
+        for juror in self.jurors or ("",):
+            is_same_again = self._way.values is not None and self._judges(juror).given
+            bench.ask(juror, shown, once=is_same_again)
         while asked := bench.open():
             replies = yield [self._call(bench, number) for number in asked]
             for number, reply in zip(asked, replies, strict=True):
@@ -207,6 +211,12 @@ class Ranker(RecipeModule):
         bench.ways[number] = way
         needs = needed_outputs(way.signature)
         return Call(rank, bench.inputs(shown), "ranking", bench.trait.name, seed, before, lm, needs)
+
+    @property
+    def _most_passes(self) -> int:
+        """How many passes may tell anything: a question that is read by probabilities has one answer."""
+        orders = {"pointwise": 1, "pairwise": 2} if self._way.values else {}
+        return min(self.max_passes, orders.get(self.strategy, self.max_passes))
 
     @property
     def _way(self) -> Strategy:

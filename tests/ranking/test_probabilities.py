@@ -203,3 +203,21 @@ def test_a_score_of_which_its_judge_is_unsure_counts_for_less() -> None:
     assert combine(passes, 2).scores[0] > 0.65
     plain = [one.model_copy(update={"spreads": ()}) for one in passes]
     assert combine(plain, 2).scores[0] == 0.5
+
+
+@pytest.mark.usefixtures("rehearsal")
+@pytest.mark.parametrize(("strategy", "calls"), [("scores", 2), ("pointwise", 4), ("pairwise", 12)])
+def test_the_rehearsal_model_gives_honest_probabilities(strategy: Any, calls: int, patience: Trait) -> None:
+    texts = [
+        "Take your time, step by step; there is no rush, and we can go over it again.",
+        "Hurry up. I have no time for this, just do it.",
+        "Start with one ball, then two.",
+        "Let us go slowly, one step at a time.",
+    ]
+    ranking = Ranker(2, strategy=strategy, max_passes=2, reading="probabilities")(QUESTION, texts, patience)
+    assert ranking.order[0][0] in (0, 3)
+    assert ranking.order[-1][0] in (1, 2)
+    assert ranking.usage.calls == calls  # what would be answered alike is not asked twice
+    assert ranking.usage.completion_tokens <= 2 * len(texts) * calls
+    spreads = [spread for done in ranking.passes for spread in done.spreads if spread is not None]
+    assert all(0 <= spread <= 0.5 for spread in spreads)
