@@ -78,7 +78,7 @@ class Backend:
     @cached_property
     def probabilities(self) -> Probabilities:
         """Whether the model gives probabilities of its words, as far as that is known."""
-        return Probabilities(self.config, self.journal, self.name)
+        return Probabilities(self.config, self.journal, self.name, lambda said: self.tell(said))
 
     def key(self, request: lm15.Request) -> tuple[str, dict[str, str]]:
         """Return the identity of a call, of backend and whole request, and the request's parts as JSON."""

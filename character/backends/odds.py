@@ -27,6 +27,7 @@ LEAST_MASS = 0.5
 ALTERNATIVES = 20
 """How many words are asked for with their probabilities: the most that servers commonly give."""
 NO_ODDS = "no_probabilities"
+_log = logging.getLogger("character.backends")
 _AROUND = " \t\r\n\u2581\u0120\u010a\"'`“”‘’*_()[]{}<>.,:;，。：；【】（）"
 
 
@@ -103,10 +104,11 @@ class OddsPredict(dspy.Predict):
 
     def _asked(self, given: dict[str, Any]) -> dict[str, Any]:
         number = self._number(given)
-        # Servers that give probabilities after the temperature give the model's own at 1.
-        config = {"logprobs": True, "top_logprobs": ALTERNATIVES, "temperature": 1.0}
+        # At 0 the likeliest is written, and servers give the probabilities of before, or at 1.
+        config = {"logprobs": True, "top_logprobs": ALTERNATIVES, "temperature": 0.0}
         config["max_tokens"] = 2 if number == 1 else 3 * number + 2
-        return {**given, "config": {**(given.get("config") or {}), **config}}
+        usual = {name: value for name, value in (given.get("config") or {}).items() if name != "rollout_id"}
+        return {**given, "config": {**usual, **config}}
 
     def _with_odds(self, prediction: Any, given: Mapping[str, Any]) -> Any:
         tokens = tokens_of(prediction.get("logprobs"))
@@ -159,8 +161,8 @@ def read_odds(
     """Return (the odds of each of so many answers, fault) from the tokens of a reply.
 
     What stands between answers is passed over. A single answer is read where it is expected even if chance
-    had another token written; of several each has to be written, as the next depend on it. A word that is not
-    among the marks 0 to 9 ends them where it is likelier than all others together.
+    had another token written; of several each has to be written, as the next depend on it. They end with a
+    word that is no figure.
     """
     found: list[Odds] = []
     for token, alternatives in tokens:
@@ -171,8 +173,7 @@ def read_odds(
         mass, is_written = sum(shares.values()), _plain(token) in shares
         if mass >= LEAST_MASS and (is_written or number == 1):
             found.append({word: share / mass for word, share in shares.items()})
-            refused = sum(share for word, share in found[-1].items() if not word.isdigit())
-            if len(found) == number or (number > 1 and refused > 0.5):
+            if len(found) == number or not _plain(token).isdigit():
                 return found, ""
         elif _plain(token):
             fault = f"{min(mass, 1):.0%} of the probability lies on {', '.join(words)}; it wrote {token!r}"
@@ -187,15 +188,21 @@ class Probabilities:
     What was found is kept as a fact of the run's store, so that the next sitting does not ask again.
     """
 
-    def __init__(self, of: BackendConfig | None = None, journal: Any = None, name: str = "") -> None:
-        self._of, self._store, self._key = of, journal, f"probabilities/{name}"
+    def __init__(
+        self,
+        of: BackendConfig | None = None,
+        journal: Any = None,
+        name: str = "",
+        tell: Callable[[str], None] = _log.warning,
+    ) -> None:
+        self._of, self._store, self._key, self._tell = of, journal, f"probabilities/{name}", tell
         self.is_open, self.given = True, True
         kept = getattr(journal, "meta", lambda _key: None)(self._key)
         found = json.loads(kept or "{}")
         if of is not None and found.get("backend") == of.identity:
             self.is_open, self.given = False, bool(found["given"])
 
-    def settle(self, given: bool, why: str = "", tell: Callable[[str], None] | None = None) -> None:
+    def settle(self, given: bool, why: str = "") -> None:
         """Keep to this from now on where nothing is settled yet; where there are none, tell why."""
         if not self.is_open:
             return
@@ -204,9 +211,7 @@ class Probabilities:
             self._store.set_meta(self._key, json.dumps({"backend": self._of.identity, "given": given}))
         if not given:
             model = self._of.model_name if self._of else "the judge"
-            (tell or logging.getLogger("character.backends").warning)(
-                f"{model} is asked for judgements in words, not read by probabilities: {why}."
-            )
+            self._tell(f"{model} is asked for judgements in words, not read by probabilities: {why}.")
 
 
 _OTHERS: WeakKeyDictionary[Any, Probabilities] = WeakKeyDictionary()
@@ -215,6 +220,8 @@ _OTHERS: WeakKeyDictionary[Any, Probabilities] = WeakKeyDictionary()
 
 def probabilities_of(lm: Any) -> Probabilities:
     """Return what is known of whether a model gives probabilities of its words."""
+    if lm is None:
+        return Probabilities()
     engine = getattr(routed(lm), "engine", None)
     backend = getattr(getattr(engine, "judge", engine), "backend", None)  # a judge's calls may be counted
     found = getattr(backend, "probabilities", None)

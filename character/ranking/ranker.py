@@ -207,7 +207,7 @@ class Ranker(RecipeModule):
         if way.values is not None and not self._judges(juror).given:
             rank, way = _in_words(self.strategy), _strategy(self.strategy)
             lm = lm or getattr(self.rank, "lm", None)
-            self._refuse_if_tuned()
+            self._refuse_words()
         bench.ways[number] = way
         needs = needed_outputs(way.signature)
         return Call(rank, bench.inputs(shown), "ranking", bench.trait.name, seed, before, lm, needs)
@@ -238,6 +238,8 @@ class Ranker(RecipeModule):
         if not reply.fault:
             found.settle(True)
             return False
+        if found.given and not found.is_open:
+            return False  # it has given some before: one reply without is a fault of this one
         is_last = bench.tried.get(number, 0) >= self.max_reasks
         if reply.fault != NO_ODDS and not (reply.fault == "unreadable" and found.is_open and is_last):
             return False
@@ -245,11 +247,15 @@ class Ranker(RecipeModule):
             if reply.fault == NO_ODDS:
                 raise no_odds(reply.model)
             return False
-        found.settle(False, reply.detail)
+        gives_none = reply.fault == NO_ODDS
+        found.settle(False, "its server gives none" if gives_none else "it keeps to no figure or letter")
         bench.ask_anew(number, reply)
         return True
 
-    def _refuse_if_tuned(self) -> None:
+    def _refuse_words(self) -> None:
+        """Raise ConfigError where a judge may not write its judgement instead of giving probabilities."""
+        if self.reading == "probabilities":
+            raise no_odds("the judge")
         is_tuned = self.rank.demos or self.calibration is not None
         if is_tuned or self.rank.signature.instructions != self._way.signature.instructions:
             raise ConfigError(

@@ -165,7 +165,9 @@ def _mean(odds: Mapping[str, float], values: Mapping[str, float]) -> tuple[float
 
 def _marks(outputs: Mapping[str, Any], number: int) -> Read:
     answers = _odds(outputs)
-    if answers and answers[0].get("U", 0.0) > 0.5:
+    last = answers[-1] if answers else {"U": 1.0}
+    ends_early = len(answers) < number and max(last, key=lambda word: last[word]) == "U"
+    if last.get("U", 0.0) > 0.5 or ends_early:
         return None, "", ""
     if len(answers) != number:
         return None, "wrong_count", f"expected {number} marks, one per response, got {len(answers)}"

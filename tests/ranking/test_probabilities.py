@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,29 @@ import dspy
 import pytest
 from fake_server import FakeServer, Reply, backend_at, by_odds, chat, refusal
 
-from character import Candidate, Candidates, Message, Ranker, Trait, build_lm
+from character import (
+    Candidate,
+    Candidates,
+    Constitution,
+    Message,
+    Ranker,
+    RankingConfig,
+    Trait,
+    build_lm,
+    evaluate_ranker,
+    open_run,
+    optimize,
+    run,
+)
 from character.backends.odds import read_odds
 from character.errors import CharacterError, ConfigError
 from character.ranking.combine import combine
+from character.ranking.saved import build_ranker
 from character.records import RankingPass
+from character.runs.session import reading
+from optimizers.labelled import read_labelled
 
+LABELS = read_labelled(Path(__file__).parents[2] / "examples" / "labelled" / "patience-and-humour.en.jsonl")
 QUESTION = Message.of("How do I learn to juggle?", trait="patience")
 TEXTS = ["alpha", "beta", "gamma"]
 CANDIDATES = Candidates(
@@ -83,7 +101,7 @@ def test_a_score_is_the_mean_over_all_marks_and_keeps_its_spread(server: FakeSer
     assert ranking.passes[0].scores == pytest.approx((2 / 9, 8 / 9, 5 / 9), abs=1e-4)
     assert ranking.passes[0].spreads == pytest.approx([0.5**0.5 / 9] * 3, abs=1e-4)
     request = server.requests[0]
-    assert (request["logprobs"], request["top_logprobs"], request["temperature"]) == (True, 20, 1.0)
+    assert (request["logprobs"], request["top_logprobs"], request["temperature"]) == (True, 20, 0.0)
     assert request["max_completion_tokens" if "max_completion_tokens" in request else "max_tokens"] == 11
     assert "[[ ## completed" not in request["messages"][-1]["content"]
 
@@ -113,6 +131,13 @@ def test_pairs_are_compared_in_one_order_at_random_or_in_both(
 
 def test_a_message_that_the_letter_calls_unsuitable_is(server: FakeServer, patience: Trait) -> None:
     server.script = lambda _request: by_odds({"U": 0.9, "5": 0.1})
+    with dspy.context(lm=build_lm(backend_at(server))):
+        ranking = Ranker(reading="probabilities")(QUESTION, CANDIDATES, patience)
+    assert ranking.status == "unsuitable"
+
+
+def test_of_several_figures_a_letter_that_is_written_ends_them(server: FakeServer, patience: Trait) -> None:
+    server.script = lambda _request: by_odds({"U": 0.4, "5": 0.3, "6": 0.3})
     with dspy.context(lm=build_lm(backend_at(server))):
         ranking = Ranker(reading="probabilities")(QUESTION, CANDIDATES, patience)
     assert ranking.status == "unsuitable"
@@ -151,6 +176,27 @@ def test_without_probabilities_auto_has_the_judge_write_and_says_so_once(
     assert sum("asked for judgements in words" in message for message in caplog.messages) == 1
     assert {drop.reason for drop in rankings[0].drops} == {"no_probabilities"}
     assert rankings[0].passes[0].spreads == ()
+
+
+def test_one_reply_without_probabilities_after_others_with_them_is_asked_for_again(
+    server: FakeServer, patience: Trait
+) -> None:
+    server.script = lambda request: _in_words(request) if len(server.requests) == 2 else _marks(request)
+    with dspy.context(lm=build_lm(backend_at(server, max_in_flight=1))):
+        first = Ranker(1, reading="auto")(QUESTION, CANDIDATES, patience)
+        second = Ranker(1, reading="auto")(QUESTION, CANDIDATES, patience, seed=1)
+    assert first.scores == second.scores == (0.22, 0.89, 0.56)
+    assert [(drop.reason, drop.recovered) for drop in second.drops] == [("no_probabilities", True)]
+
+
+def test_a_ranker_that_was_tuned_is_not_replaced_by_our_prompt_in_words(
+    server: FakeServer, patience: Trait
+) -> None:
+    server.script = _in_words
+    ranker = Ranker(1, reading="auto")
+    ranker.rank.signature = ranker.rank.signature.with_instructions("Mark them.")
+    with dspy.context(lm=build_lm(backend_at(server))), pytest.raises(ConfigError, match="was tuned to be"):
+        ranker(QUESTION, CANDIDATES, patience)
 
 
 @pytest.mark.parametrize("most", [5, 0])
@@ -221,3 +267,49 @@ def test_the_rehearsal_model_gives_honest_probabilities(strategy: Any, calls: in
     assert ranking.usage.completion_tokens <= 2 * len(texts) * calls
     spreads = [spread for done in ranking.passes for spread in done.spreads if spread is not None]
     assert all(0 <= spread <= 0.5 for spread in spreads)
+
+
+def test_what_auto_found_is_kept_in_the_folder_and_a_finished_run_asks_nothing(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    constitution = Constitution(name="clerk", traits=(Trait(name="patience", description="Takes time."),))
+    rows = [{"prompt": f"How do I fold a map in {number} steps?", "type": "question"} for number in (2, 3)]
+    messages = tmp_path / "messages.json"
+    messages.write_text(json.dumps(rows), encoding="utf-8")
+    config = {
+        "backends": {"default": backend_at(server)},
+        "responses": {"candidates": 2},
+        "ranking": {"read": "auto", "passes": 1},
+        "concurrency": 1,
+    }
+    run(constitution, tmp_path / "run", config=config, messages=messages, on_progress=False)
+    asked = [request for request in server.requests if request.get("logprobs")]
+    assert len(asked) == 1
+    with open_run(tmp_path / "run") as opened:
+        assert [rollout.ranking.status for rollout in opened.rollouts if rollout.ranking] == ["ranked"] * 2
+    number = len(server.requests)
+    run(constitution, tmp_path / "run", config=config, messages=messages, on_progress=False)
+    assert len(server.requests) == number
+    with reading(tmp_path / "run") as store:
+        assert json.loads(store.meta("probabilities/default") or "{}")["given"] is False
+    log = (tmp_path / "run" / "log.jsonl").read_text(encoding="utf-8")
+    assert log.count("not read by probabilities: its server gives none") == 1
+
+
+@pytest.mark.parametrize("strategy", ["scores", "pairwise"])
+def test_a_judge_by_probabilities_is_tuned_saved_and_judges_a_run(tmp_path: Path, strategy: str) -> None:
+    config = {
+        "backends": {"default": {"kind": "rehearsal"}},
+        "ranking": {"read": "probabilities", "strategy": strategy, "passes": 1},
+        "optimize": {"strategy": "copro", "budget": 160},
+    }
+    tuned = optimize(LABELS, tmp_path / "tuned", config=config, on_progress=False)
+    assert tuned.artifact.ranker.reading == "probabilities"
+    assert tuned.artifact.signature.name in ("MarkResponses", "PickResponse")
+    settings = RankingConfig(ranker=str(tmp_path / "tuned" / "ranker.json"))
+    ranker = build_ranker(settings, {})
+    assert (ranker.reading, ranker.strategy) == ("probabilities", strategy)
+    with pytest.raises(ConfigError, match="tuned to be read as probabilities"):
+        build_ranker(RankingConfig(ranker=settings.ranker, read="text"), {})
+    figures = evaluate_ranker(LABELS, config={**config, "ranking": {"ranker": settings.ranker}})
+    assert figures
