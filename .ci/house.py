@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("character", "signatures", "optimizers")
 MOST_ROOT_FILES, MOST_FLOORS = 12, 12
-MOST_LINES = 46_000
+MOST_LINES = 47_000
 """What the house stands in now, with room for the next feature: see decision 0017."""
 MOST_FILE_LINES, MOST_FUNCTION_LINES, MOST_PARAMETERS = 400, 60, 8
 VERBS = {"run", "effect", "optimize", "optimize_ranker", "audit", "train", "export"}

@@ -8,15 +8,21 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import (
+    Field,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from character.statistics.orders import order_by_score as order_by_score
 from character.statistics.orders import scores_by_order as scores_by_order
 from character.text import detect_language, fingerprint
 from character.views import html
+from character.views.record import Record as Record
 from character.views.result import ResultViews
 from character.views.rows import trl_row
-from character.views.short import brief, short_repr
 
 if TYPE_CHECKING:
     from character.constitution.models import Constitution
@@ -33,25 +39,6 @@ LEVELS: tuple[Level, ...] = get_args(Level)
 
 Status = Literal["ranked", "unranked", "unsuitable"]
 Stage = Literal["messages", "responses", "ranking", "pairs"]
-
-
-class Record(BaseModel):
-    """Base of all records: frozen, no unknown fields, data only. Shows itself short, whatever its size."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-    def __repr__(self) -> str:
-        return short_repr(self)
-
-    __str__ = __repr__
-
-    def _repr_html_(self) -> str:
-        name, shown = type(self).__name__, {key or "": value for key, value in self.__repr_args__()}
-        return html.panel(html.heading(name), html.figures(shown))
-
-    def toDict(self) -> dict[str, Any]:  # noqa: N802 - the name by which DSPy's tools ask for it
-        """Return the record as JSON-native data whose lists and dictionaries print short."""
-        return {name: brief(value) for name, value in self.model_dump(mode="json", by_alias=True).items()}
 
 
 class Turn(Record):
@@ -174,7 +161,9 @@ class RankingPass(Record):
 
     ``shown`` is the order in which the judge saw them (indices into the candidates); ``scores`` are in the
     candidates' own order, each in 0..1 (calibrated, where the ranker has a calibration), None for a candidate
-    that was not shown. ``juror`` names the backend that judged where there are several.
+    that was not shown. ``juror`` names the backend that judged where there are several. ``spreads`` are the
+    scores' standard deviations by the judge's own probabilities, in the same order; empty where it wrote its
+    judgement.
     """
 
     shown: tuple[int, ...]
@@ -183,6 +172,15 @@ class RankingPass(Record):
     seed: int | None = None
     model: str = ""
     juror: str = ""
+    spreads: tuple[float | None, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_none(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Return the fields; a pass that was written is kept as it was before there were spreads."""
+        fields: dict[str, Any] = dump(self)
+        if not self.spreads:
+            fields.pop("spreads", None)
+        return fields
 
 
 class Ranking(Record):

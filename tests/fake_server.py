@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,13 +18,17 @@ from character.backends.rehearsal import rehearse
 
 @dataclass
 class Reply:
-    """What the server sends back: a text, or a status with a body as it stands."""
+    """What the server sends back: a text, or a status with a body as it stands.
+
+    ``odds`` are the probabilities of what may stand at the place of each token: the likeliest is written.
+    """
 
     text: str = ""
     finish_reason: str = "stop"
     status: int = 200
     body: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    odds: list[dict[str, float]] | None = None
 
 
 Script = Callable[[dict[str, Any]], "str | Reply"]
@@ -113,11 +118,28 @@ class FakeServer:
                         "index": 0,
                         "finish_reason": reply.finish_reason,
                         "message": {"role": "assistant", "content": reply.text},
+                        "logprobs": _logprobs(reply, data),
                     }
                 ],
                 "usage": {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120},
             }
         )
+
+
+def _logprobs(reply: Reply, request: dict[str, Any]) -> dict[str, Any] | None:
+    if reply.odds is None or not request.get("logprobs"):
+        return None
+    content = []
+    for shares in reply.odds:
+        best = sorted(shares, key=lambda token: -shares[token])[: request["top_logprobs"]]
+        top = [{"token": token, "logprob": math.log(shares[token]), "bytes": None} for token in best]
+        content.append({**top[0], "top_logprobs": top})
+    return {"content": content}
+
+
+def by_odds(*odds: dict[str, float]) -> Reply:
+    """Return a reply of the likeliest tokens, with these probabilities."""
+    return Reply("".join(max(each, key=lambda token: each[token]) for each in odds), odds=list(odds))
 
 
 def asks_for(request: dict[str, Any]) -> str:

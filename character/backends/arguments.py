@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import dspy
 
+from character.backends.odds import OddsPredict
 from character.errors import InputError
 
 
@@ -53,7 +54,7 @@ def signature_of(module: Any) -> Any:
     """Return the signature of a module that is nothing but one (Predict, ChainOfThought …), None for any
     other.
     """
-    is_dspys = type(module).__module__.startswith("dspy.")
+    is_dspys = type(module).__module__.startswith("dspy.") or isinstance(module, OddsPredict)
     core = module if isinstance(module, dspy.Predict) else getattr(module, "predict", None)
     return core.signature if is_dspys and isinstance(core, dspy.Predict) else None
 

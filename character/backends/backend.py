@@ -15,6 +15,7 @@ from character.backends.dspy_compat import request_to_dict, response_from_dict, 
 from character.backends.engines import SOURCES, Engines
 from character.backends.gate import Health
 from character.backends.observe import Observation, Scope, current_scope, current_unit, report
+from character.backends.odds import Probabilities
 from character.backends.prices import Price, price_of
 from character.backends.structured import Form
 from character.backends.wire import Wire
@@ -73,6 +74,11 @@ class Backend:
     def price(self) -> Price | None:
         """The price of the model, looked up once."""
         return price_of(self.config)
+
+    @cached_property
+    def probabilities(self) -> Probabilities:
+        """Whether the model gives probabilities of its words, as far as that is known."""
+        return Probabilities(self.config, self.journal, self.name, lambda said: self.tell(said))
 
     def key(self, request: lm15.Request) -> tuple[str, dict[str, str]]:
         """Return the identity of a call, of backend and whole request, and the request's parts as JSON."""

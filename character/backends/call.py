@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import dspy
 from dspy.utils import exceptions as dspy_errors
@@ -17,7 +17,11 @@ from character.backends.backend import Backend
 from character.backends.chat import ConversationAdapter, answers_conversation
 from character.backends.drivers import ModuleCall
 from character.backends.dspy_compat import routed
+from character.backends.faults import CUT_SHORT, KIND_OF_ERROR, OF_THE_PROMPT
+from character.backends.faults import SERVER_FAULTS as SERVER_FAULTS
+from character.backends.faults import Fault as Fault
 from character.backends.observe import Observation, Scope, current_scope, observation_of, observing, taken_by
+from character.backends.odds import NO_ODDS, NoOddsError, OddsPredict
 from character.backends.plain_errors import no_such_model, plain_error, unavailable
 from character.backends.predictors import MAY_LACK, core_of, fits
 from character.backends.reasking import AskingAgain
@@ -37,29 +41,6 @@ _UNUSABLE = (
     dspy_errors.LMUnsupportedFeatureError,
     dspy_errors.LMUnsupportedModelError,
 )
-_SERVER_FAULTS: dict[type[Exception], str] = {
-    dspy_errors.LMTransportError: "unreachable",
-    dspy_errors.LMTimeoutError: "timeout",
-    dspy_errors.LMRateLimitError: "rate_limited",
-    dspy_errors.LMAuthError: "key_refused",
-    dspy_errors.LMBillingError: "account_empty",
-}
-SERVER_FAULTS = frozenset({"server_error", *_SERVER_FAULTS.values()})
-"""Faults that are the server's, not the message's: trying again another time may help."""
-_OF_THE_PROMPT = frozenset({"context_overflow", "invalid_request"})
-
-
-class Fault(NamedTuple):
-    """What was wrong with a reply: one countable word, and the detail; both are empty where nothing was."""
-
-    word: str = ""
-    detail: str = ""
-
-
-_CUT_SHORT = {
-    "length": Fault("cut_off", "the reply reached max_tokens"),
-    "content_filter": Fault("content_filter", "the server's content filter stopped the reply"),
-}
 
 
 class _Adapter(CharacterAdapter):
@@ -106,7 +87,7 @@ class Reply:
     @property
     def is_final(self) -> bool:
         """Whether the server refuses the prompt, so that asking again comes to the same."""
-        return self.fault in _OF_THE_PROMPT
+        return self.fault in OF_THE_PROMPT
 
     def became(self, fault: str = "", detail: str = "") -> None:
         """Keep beside the call that what it gave is used, or cannot be, and why."""
@@ -129,12 +110,12 @@ class Reply:
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a predictor, or of a module of somebody's own in its place. ``seed`` tells apart calls that
-    would else be identical.
+    """One call of a predictor, or of a module of somebody's own in its place.
 
-    ``before`` is the reply before, which could not be used: the model is told why, and the call counts as a
-    re-ask. ``lm`` overrides the model of the context. ``stage`` and ``trait`` label the call for accounts.
-    ``prompting`` is how a conversation is answered (see ``adapter``).
+    ``seed`` tells apart calls that would else be identical. ``before`` is the reply before, which could not
+    be used: the model is told why, and the call counts as a re-ask. ``lm`` overrides the model of the
+    context. ``stage`` and ``trait`` label the call for accounts. ``prompting`` is how a conversation is
+    answered.
     """
 
     predict: dspy.Module
@@ -167,9 +148,14 @@ class Call:
 
     @property
     def _told(self) -> Reply | None:
-        """What the model said last, of which it is told: not a reply that never came, and in no chat."""
-        lost = self.before if self.adapter is _ADAPTER else None
-        return lost.before if lost and lost.fault in SERVER_FAULTS | _OF_THE_PROMPT else lost
+        """What the model said last, of which it is told: not a reply that never came."""
+        lost = self.before if self._in_words else None
+        return lost.before if lost and lost.fault in SERVER_FAULTS | OF_THE_PROMPT else lost
+
+    @property
+    def _in_words(self) -> bool:
+        """Whether what is wrong with a reply can be told: not in a chat, nor where odds are read."""
+        return self.adapter is _ADAPTER and not isinstance(self.predict, OddsPredict)
 
     @property
     def _asks_by_itself(self) -> bool:
@@ -214,8 +200,8 @@ class Call:
         last = observed[-1] if observed else Observation(model=lm.model)
         is_whole = prediction is not None and scope.closed  # its closing header came before the limit did
         cut = "" if is_whole and last.finish_reason == "length" else last.finish_reason
-        word, detail = _CUT_SHORT.get(cut, fault)
-        if cut in _CUT_SHORT and fault.detail:
+        word, detail = CUT_SHORT.get(cut, fault)
+        if cut in CUT_SHORT and fault.detail:
             detail = f"{detail}. {fault.detail}"
         reasks = int(self.before is not None)
         usage = sum((taken_by(observation) for observation in observed), Usage(reasks=reasks))
@@ -254,7 +240,7 @@ class Call:
     def _told_before(self, failed: Reply) -> list[str]:
         """Return what earlier versions told a model of a reply that could not be used."""
         said = failed.detail or failed.fault
-        shorter = _CUT_SHORT.get(failed.fault, failed).detail, said.partition("; it says ")[0] + "."
+        shorter = CUT_SHORT.get(failed.fault, failed).detail, said.partition("; it says ")[0] + "."
         told = list(dict.fromkeys([said, *filter(said.startswith, shorter)]))
         return [f"{failed.fault}: {each}" for each in told] + told if self.stage == "messages" else told
 
@@ -263,6 +249,8 @@ class Call:
         if self._asks_by_itself and not is_models:
             raise_what_stops(error)
             return Fault(STEP_ERROR, said_of(error, "predictor"))
+        if isinstance(error, NoOddsError):
+            return Fault(NO_ODDS, error.found)
         if isinstance(error, dspy_errors.DSPyError):
             return classify(error, paced=paced)
         raise error
@@ -287,7 +275,7 @@ class Call:
             trace: Any = [] if dspy.settings.trace is None else dspy.settings.trace
             return self.inputs, {"lm": lm.copy(**sampling), "trace": trace}
         inputs = {name: value for name, value in self.inputs.items() if name in signature.input_fields}
-        schema = schema_of(signature) if self._told is None and _takes_schema(lm) else None
+        schema = schema_of(signature) if self._in_words and not self._told and _takes_schema(lm) else None
         if schema is not None:
             sampling["response_format"] = schema
         settings = {} if schema is None else {"adapter": _BY_SCHEMA}
@@ -352,7 +340,7 @@ def classify(error: Exception, *, paced: bool = False) -> Fault:
     if isinstance(error, dspy_errors.LMInvalidRequestError):
         return Fault("invalid_request", detail)
     if isinstance(error, dspy_errors.LMError):
-        return Fault(_SERVER_FAULTS.get(type(error), "server_error"), detail)
+        return Fault(KIND_OF_ERROR.get(type(error), "server_error"), detail)
     raise error
 
 

@@ -14,12 +14,13 @@ import dspy
 from character.backends.adapter import CharacterAdapter
 from character.backends.call import Call, Reply
 from character.backends.drivers import ModuleCall, Steps, Work, drive, running_by
+from character.backends.odds import OddsAdapter, OddsPredict
 from character.backends.own_steps import Outcome, StepCall
 from character.backends.prices import price_of
 from character.config import BackendConfig, Config
 from character.records import Message, Turn, Usage
 from character.text import count_tokens
-from signatures.ranking import BEST_SCORE
+from signatures.ranking import BEST_MARK, BEST_SCORE
 
 T = TypeVar("T")
 
@@ -28,7 +29,7 @@ MESSAGE_TOKENS, RESPONSE_TOKENS, RANKING_TOKENS, CHECK_TOKENS, VERDICT_TOKENS = 
 reasons, what a check says of one message, and a verdict on two responses or traits with its reasons."""
 _OWN_CANDIDATES = 4
 """How many candidates a responder of one's own is taken to give."""
-_ADAPTER = CharacterAdapter()
+_ADAPTER, _BY_ODDS = CharacterAdapter(), OddsAdapter()
 
 
 @dataclass(frozen=True)
@@ -132,11 +133,15 @@ class Meter:
         lm: Any = call.lm or predict.lm or dspy.settings.lm
         last = list(predict.signature.output_fields)[-1]
         value, length = self._stand_in(last, call.inputs)
-        prompt = prompt_tokens(predict.signature, call.inputs, predict.demos, call.adapter)
+        adapter = _BY_ODDS if isinstance(predict, OddsPredict) else call.adapter
+        prompt = prompt_tokens(predict.signature, call.inputs, predict.demos, adapter)
         self.longest = max(self.longest, prompt)
         usage = usage_of(lm.backend, times, times * prompt, times * length)
         self.usages[stage, lm.name] = self.usages.get((stage, lm.name), Usage()) + usage
-        return Reply({"reasoning": "", "suitable": True, last: value}, model=lm.model)
+        outputs = {"reasoning": "", "suitable": True, last: value}
+        if isinstance(predict, OddsPredict):
+            outputs["odds"] = [{word: 1.0} for word in value]
+        return Reply(outputs, model=lm.model)
 
     def _stand_in(self, output: str, inputs: Mapping[str, Any]) -> tuple[Any, int]:
         """Return a value for the last output of a signature, and the assumed length of the whole reply."""
@@ -161,6 +166,12 @@ class Meter:
                 return BEST_SCORE, RANKING_TOKENS
             case "order":
                 return " = ".join(str(place + 1) for place in range(number)), RANKING_TOKENS
+            case "marks":
+                return [str(BEST_MARK)] * number, 2 * number
+            case "mark":
+                return str(BEST_MARK), 2
+            case "better":
+                return "T", 2
             case "degrees":
                 return ["natural"] * number, RANKING_TOKENS
         return self.text(RESPONSE_TOKENS), RESPONSE_TOKENS

@@ -96,6 +96,10 @@ class _Seam:
                 raise
             report(observation)
         prompt.clear()  # it is kept with the reply, and need not be noted
+        if request.config.logprobs is not None and response.finish_reason == "length":
+            response = replace(
+                response, finish_reason="stop"
+            )  # DSPy would warn of each; all asked for is there
         return spoken(response)
 
     async def _send(

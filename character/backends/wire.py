@@ -19,7 +19,9 @@ _SAYS, _NOT_WHEN, _OF_CONTENT, _OF_ROUTING, _ABOUT_MODEL, _OF_SCHEMAS = (
     re.compile("|".join(_WORDS.get(key) or _WORDS["names"][key]), re.IGNORECASE)
     for key in ("says", "not_when", "of_content", "of_routing", "about_model", "response_format")
 )
+_NO_LOGPROBS, _FEWER = "logprobs", 5
 _WITHIN = r"\W+(?:\w+\W+){0,5}?"
+_NAMES_LOGPROBS = re.compile("|".join(_WORDS["names"]["logprobs"]), re.IGNORECASE)
 _REFUSES = (lm15.InvalidRequestError, lm15.UnsupportedFeatureError)
 _OF_THE_CALL = (lm15.ContextLengthError, lm15.UnsupportedModelError)
 
@@ -47,7 +49,10 @@ class Wire:
         for name in refused if self.config.seed else {*refused, "seed"}:
             parameter, _, other = name.partition(" as ")
             changes[parameter] = () if parameter == "stop" else None
-            if other and asked.max_tokens:
+            if parameter == "logprobs":
+                fewer = int(other) if other and _NO_LOGPROBS not in refused else None
+                changes[parameter] = fewer if asked.logprobs is not None else None
+            elif other and asked.max_tokens:
                 given = changes.get("extensions") or asked.extensions or {}
                 changes["extensions"] = {**given, other: asked.max_tokens}
         return replace(request, config=replace(asked, **changes))
@@ -57,9 +62,10 @@ class Wire:
     ) -> str:
         """Return the parameter that an error says the server does not take, to be asked without; "" for none.
 
-        ``max_tokens`` is sent under its other name, once. ``tries_schema`` says that no schema was kept yet:
-        then it may be at fault whatever the error says. Raises ConfigError for what only whoever set it can
-        take out: a field of ``extra_body``, and the schema that ``structured`` insists on.
+        ``max_tokens`` is sent under its other name, once, ``logprobs`` with fewer alternatives.
+        ``tries_schema`` says that no schema was kept yet: then it may be at fault whatever the error says.
+        Raises ConfigError for what only whoever set it can take out: a field of ``extra_body``, and the
+        schema that ``structured`` insists on.
         """
         text, sent = _ABOUT_MODEL.sub("model", str(error)), self.dressed(request, refused).config
         by_router = _OF_ROUTING.search(text)
@@ -70,6 +76,12 @@ class Wire:
             return "response_format" if tries_schema and may_lack_schema else ""
         if getattr(error, "status", None) in (404, 405) and not by_router:
             return ""
+        if (sent.logprobs or 0) > _FEWER and _NAMES_LOGPROBS.search(text):
+            return (
+                f"{_NO_LOGPROBS} as {_FEWER}"  # some give fewer alternatives, or none of their probabilities
+            )
+        if sent.logprobs is not None and _NAMES_LOGPROBS.search(text):
+            return _NO_LOGPROBS
         found = [] if _NOT_WHEN.search(text) or not _SAYS.search(text) else sorted(self._found(text, sent))
         if by_router and not found:
             either = [name for name in ("response_format", "seed") if getattr(sent, name) is not None]

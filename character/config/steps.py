@@ -94,7 +94,9 @@ class RankingConfig(ConfigSection):
     ``min_gain`` of all pairs of candidates, further ones up to ``max_passes`` (by default 4). A single pass
     is not followed by another unless ``max_passes`` says so. ``backends`` names backends that all judge
     everything, as a jury. ``ranker`` is the file of a ranker that ``character optimize`` saved; what it was
-    measured with then holds where nothing else is set.
+    measured with then holds where nothing else is set. ``read`` says whether a judge writes reasons and
+    judgement (``text``), or answers with a figure or a letter that is read by its ``probabilities``; ``auto``
+    falls back to text for ``listwise``, and where a server gives none.
     """
 
     strategy: Literal["scores", "listwise", "pairwise", "pointwise"] = "scores"
@@ -106,6 +108,7 @@ class RankingConfig(ConfigSection):
     backends: tuple[str, ...] = ()
     max_reasks: int = Field(default=2, ge=0, le=5)
     ranker: str | None = Field(default=None, min_length=1)
+    read: Literal["text", "probabilities", "auto"] = "text"
 
     @property
     def most_passes(self) -> int:
@@ -116,6 +119,10 @@ class RankingConfig(ConfigSection):
     def _no_fewer_at_most(self) -> Self:
         if self.max_passes is not None and self.max_passes < self.passes:
             raise ValueError(f"max_passes is {self.max_passes}, fewer than the {self.passes} passes")
+        if self.read == "probabilities" and self.strategy == "listwise":
+            raise ValueError(
+                'listwise cannot be read by probabilities: set read = "text", or another strategy'
+            )
         return self
 
 

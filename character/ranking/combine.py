@@ -14,7 +14,7 @@ from character.ranking.choice_models import Utilities, borda, bradley_terry, pla
 from character.ranking.score_model import Fitted, PositionEffects, expected_gain, fit_scores
 from character.records import RankingPass, order_by_score
 from character.statistics.agreement import kendall_tau_b
-from character.statistics.arrays import Floats
+from character.statistics.arrays import Bools, Floats
 
 Method = Literal["model", "mean", "borda", "bradley_terry", "plackett_luce"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -56,7 +56,7 @@ def combine(
         of_judge = (effects or {}).get((done.juror or done.model, len(done.shown)))
         if of_judge is not None:
             table[row, list(done.shown)] -= of_judge.effects
-    fitted = _fitted(method, table, passes)
+    fitted = _fitted(method, table, passes, _spreads(passes, table))
     rounded = np.round(np.clip(fitted.scores, 0.0, 1.0), 2)
     clipped = np.round(np.clip(fitted.probabilities, 0.0001, 0.9999), 4)  # nothing is certain
     probabilities = tuple(tuple(row) for row in clipped.tolist())
@@ -105,26 +105,36 @@ def _same_verdicts(table: Floats) -> float | None:
     return round(float(np.mean(agreed)), 4) if agreed else None
 
 
-def _fitted(method: Method, table: Floats, passes: Sequence[RankingPass]) -> Fitted:
+def _spreads(passes: Sequence[RankingPass], table: Floats) -> Floats:
+    """Return the judge's own standard deviation of each score; nan where it wrote its judgement."""
+    spreads = np.full(table.shape, np.nan)
+    for row, done in enumerate(passes):
+        if done.spreads:
+            spreads[row] = [np.nan if spread is None else spread for spread in done.spreads]
+    return spreads
+
+
+def _fitted(method: Method, table: Floats, passes: Sequence[RankingPass], spreads: Floats) -> Fitted:
     if method == "bradley_terry":
-        return _bradley_terry(table)
+        return _bradley_terry(table, np.any(~np.isnan(spreads), axis=1))
     if method in ("borda", "plackett_luce"):
         fitted = _of(plackett_luce([_order(row) for row in table], table.shape[1]), len(table))
         return replace(fitted, scores=borda(table)) if method == "borda" else fitted
     places = np.zeros(table.shape, dtype=np.int64)
     for row, done in enumerate(passes):
         places[row, list(done.shown)] = range(len(done.shown))
-    fitted = fit_scores(table, places)
+    fitted = fit_scores(table, places, spreads)
     return replace(fitted, scores=np.nanmean(table, axis=0)) if method == "mean" else fitted
 
 
-def _bradley_terry(table: Floats) -> Fitted:
+def _bradley_terry(table: Floats, by_odds: Bools) -> Fitted:
     n = table.shape[1]
     wins = np.zeros((n, n))
-    for row in table:
+    for row, is_share in zip(table, by_odds, strict=True):
         shown = np.flatnonzero(~np.isnan(row))
         for i, j in combinations(shown, 2):
-            share = 0.5 + 0.5 * np.sign(row[i] - row[j])
+            gap = row[i] - row[j]
+            share = 0.5 + 0.5 * (gap if is_share and len(shown) == 2 else np.sign(gap))
             wins[i, j] += share
             wins[j, i] += 1 - share
     return _of(bradley_terry(wins), max(1.0, float(wins.sum()) / (n * (n - 1) / 2)))

@@ -2,47 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypedDict, Unpack
 
 import dspy
 
-from character.backends.call import Call, Fault, Reply
+from character.backends.call import Call, Reply
 from character.backends.drivers import RecipeModule, Steps, by_tasks, by_threads
+from character.backends.odds import NO_ODDS, OddsPredict, Probabilities, no_odds, probabilities_of
 from character.backends.predictors import as_predictor, needed_outputs
 from character.config import MAX_PASSES
 from character.constitution import Trait
-from character.errors import InputError, UnknownNameError
+from character.errors import ConfigError, InputError, UnknownNameError
 from character.inputs import as_candidate_set, as_message, as_trait, spelled_out
-from character.ranking.combine import METHODS, Combined, Method, combine
+from character.ranking.bench import Bench, read_scores
+from character.ranking.combine import METHODS, Method
 from character.ranking.strategies import (
     TOURNAMENTS,
     Plan,
+    Reading,
     Strategy,
     StrategyName,
     Tournament,
     calls_per_pass,
     strategy,
 )
-from character.records import Candidates, Drop, Message, Ranking, RankingPass, Usage, order_by_score
-from character.text import language_name, stable_seed
-from optimizers.calibration.calibration import Calibration, text_length
-
-Shown = tuple[str, tuple[int, ...]]
-"""A juror's name (empty for the only one) and the candidates it is shown, in order."""
+from character.records import Candidates, Message, Ranking
+from character.text import stable_seed
+from optimizers.calibration.calibration import Calibration
 
 
 class Passing(TypedDict, total=False):
-    """How many passes a ranker makes, and how they become one ranking: options that ``[ranking]`` has too."""
+    """How many passes a ranker makes, and how they are read and become one ranking, as ``[ranking]`` says."""
 
     max_passes: int | None
     min_gain: float
     tournament: Tournament
     method: Method | None
+    reading: Reading
 
 
-_PASSING: Passing = {"max_passes": None, "min_gain": 0.005, "tournament": "round_robin", "method": None}
+_PASSING: Passing = {
+    "max_passes": None,
+    "min_gain": 0.005,
+    "tournament": "round_robin",
+    "method": None,
+    "reading": "text",
+}
 
 
 class Ranker(RecipeModule):
@@ -56,8 +63,11 @@ class Ranker(RecipeModule):
     are models by name that each judge everything, instead of the model of the context. ``method`` replaces
     how the passes are combined. ``calibration`` is applied to the scores of every pass, see
     ``optimizers.calibration.calibration``. ``predictor`` asks in place of ``dspy.Predict``: a module such as
-    ``dspy.ChainOfThought(…)``, or a signature of one's own, with the fields that the strategy's has (an input
-    or its reasoning may be missing).
+    ``dspy.ChainOfThought(…)``, or a signature of one's own, with the fields that the strategy's has (an
+    input or its reasoning may be missing). With ``reading`` ``"probabilities"`` the judge answers with a
+    figure or a letter alone, and its score is the mean over all that it may be, by the model's probabilities;
+    ``"auto"`` has it write its judgement for ``listwise`` and where a server gives none. What was asked once
+    is then not asked again: it would get the same answer.
 
     A reply that cannot be read, or that breaks its scale, is asked for again with the fault shown, at most
     ``max_reasks`` times; then the ranking is unranked, because a pass that is missing leaves the orders
@@ -91,7 +101,8 @@ class Ranker(RecipeModule):
         if method is not None and method not in METHODS:
             raise UnknownNameError("aggregation method", method, METHODS)
         default = max(passes, MAX_PASSES) if passes > 1 else 1
-        self.rank = as_predictor(predictor, _strategy(strategy).signature, "ranker")
+        self.reading = chosen["reading"]
+        self.rank = _predictor(predictor, _strategy(strategy, self.reading))
         self.strategy, self.passes, self.max_passes = strategy, passes, max_passes or default
         self.min_gain, self.tournament, self.method = chosen["min_gain"], tournament, method
         self.jurors, self.calibration, self.max_reasks = dict(jurors or {}), calibration, max_reasks
@@ -122,13 +133,14 @@ class Ranker(RecipeModule):
         extra = 0
         while self.passes + extra < self.max_passes and bench.combined.gain >= self.min_gain:
             shown = plan.more(bench.combined.probabilities)
-            if not shown:
-                break
+            asked_before = len(bench.asked)
             yield from self._judge(bench, shown)
+            if len(bench.asked) == asked_before:
+                break
             bench.pending.clear()  # the passes before stand without what could not be read in a further one
             bench.combine()
             extra += 1
-        most = calls_per_pass(self.strategy, bench.number, self.tournament) * self.max_passes
+        most = calls_per_pass(self.strategy, bench.number, self.tournament) * self._most_passes
         bench.saved = max(0, most * max(1, len(self.jurors)) - len(bench.done))
         return bench.ranking()
 
@@ -167,171 +179,106 @@ class Ranker(RecipeModule):
         Scores are None for an unsuitable message and for a reply that breaks its scale; the fault then says
         which. Candidates that were not shown have None.
         """
-        scores, fault, _detail = _read(_strategy(self.strategy), outputs, shown, max(shown) + 1)
+        scores, fault, _detail = read_scores(self._way, outputs, shown, max(shown) + 1)
         return scores, fault or ("unsuitable" if scores is None else "")
 
-    def _bench(self, message: Any, candidates: Any, trait: Any, seed: int) -> _Bench:
+    def _bench(self, message: Any, candidates: Any, trait: Any, seed: int) -> Bench:
         trait = as_trait(trait)
         message = as_message(message, trait)
-        return _Bench(self, message, as_candidate_set(candidates, message), trait, seed)
+        asked = self._way, self.method or self._way.method, self.calibration, self.max_reasks
+        return Bench(*asked, message, as_candidate_set(candidates, message), trait, seed)
 
-    def _judge(self, bench: _Bench, shown: Sequence[tuple[int, ...]]) -> Steps[None]:
+    def _judge(self, bench: Bench, shown: Sequence[tuple[int, ...]]) -> Steps[None]:
         """Ask every juror for everything that is to be shown, and again for what could not be read."""
-        bench.ask([(juror, order) for juror in self.jurors or ("",) for order in shown])
-        for attempt in range(1 + self.max_reasks):
-            asked = [number for number, lost in bench.pending.items() if not (lost and lost.is_final)]
-            if not asked:
-                return
-            replies = yield [self._call(bench, number, attempt) for number in asked]
+        for juror in self.jurors or ("",):
+            is_same_again = self._way.values is not None and self._judges(juror).given
+            bench.ask(juror, shown, once=is_same_again)
+        while asked := bench.open():
+            replies = yield [self._call(bench, number) for number in asked]
             for number, reply in zip(asked, replies, strict=True):
-                bench.take(number, reply)
+                if not self._goes_without(bench, number, reply):
+                    bench.take(number, reply)
 
-    def _call(self, bench: _Bench, number: int, attempt: int) -> Call:
+    def _call(self, bench: Bench, number: int) -> Call:
         juror, shown = bench.asked[number]
-        seed = stable_seed(bench.seed, *([juror] if juror else []), number, attempt)
+        seed = stable_seed(bench.seed, *([juror] if juror else []), number, bench.tried.get(number, 0))
         lm, before = self.jurors.get(juror), bench.pending[number]
-        needs = needed_outputs(bench.strategy.signature)
-        return Call(self.rank, bench.inputs(shown), "ranking", bench.trait.name, seed, before, lm, needs)
+        rank, way = self.rank, self._way
+        if way.values is not None and not self._judges(juror).given:
+            rank, way = _in_words(self.strategy), _strategy(self.strategy)
+            lm = lm or getattr(self.rank, "lm", None)
+            self._refuse_words()
+        bench.ways[number] = way
+        needs = needed_outputs(way.signature)
+        return Call(rank, bench.inputs(shown), "ranking", bench.trait.name, seed, before, lm, needs)
+
+    @property
+    def _most_passes(self) -> int:
+        """How many passes may tell anything: a question that is read by probabilities has one answer."""
+        orders = {"pointwise": 1, "pairwise": 2} if self._way.values else {}
+        return min(self.max_passes, orders.get(self.strategy, self.max_passes))
+
+    @property
+    def _way(self) -> Strategy:
+        return _strategy(self.strategy, self.reading)
+
+    def _judges(self, juror: str) -> Probabilities:
+        """Return what is known of whether a judge gives probabilities."""
+        return probabilities_of(self.jurors.get(juror) or getattr(self.rank, "lm", None) or dspy.settings.lm)
+
+    def _goes_without(self, bench: Bench, number: int, reply: Reply) -> bool:
+        """Whether a judge gives no probabilities, and is asked for its judgement in words from now on.
+
+        That is so where it has never given any and its server sends none, or it keeps to no figure or letter
+        when asked again. Raises ConfigError where ``reading`` insists on them.
+        """
+        if bench.ways[number].values is None:
+            return False
+        found = self._judges(bench.asked[number][0])
+        if not reply.fault:
+            found.settle(True)
+            return False
+        if found.given and not found.is_open:
+            return False  # it has given some before: one reply without is a fault of this one
+        is_last = bench.tried.get(number, 0) >= self.max_reasks
+        if reply.fault != NO_ODDS and not (reply.fault == "unreadable" and found.is_open and is_last):
+            return False
+        if self.reading == "probabilities":
+            if reply.fault == NO_ODDS:
+                raise no_odds(reply.model)
+            return False
+        gives_none = reply.fault == NO_ODDS
+        found.settle(False, "its server gives none" if gives_none else "it keeps to no figure or letter")
+        bench.ask_anew(number, reply)
+        return True
+
+    def _refuse_words(self) -> None:
+        """Raise ConfigError where a judge may not write its judgement instead of giving probabilities."""
+        if self.reading == "probabilities":
+            raise no_odds("the judge")
+        is_tuned = self.rank.demos or self.calibration is not None
+        if is_tuned or self.rank.signature.instructions != self._way.signature.instructions:
+            raise ConfigError(
+                "the ranker was tuned to be read by probabilities, and the judge's server gives none.",
+                fix='judge with a server that gives them, or tune a ranker with ranking.read = "text".',
+            )
 
 
 _strategy = strategy  # the module's argument has the same name
 
 
-def _read(
-    strategy: Strategy, outputs: Mapping[str, Any], shown: Sequence[int], number: int
-) -> tuple[list[float | None] | None, str, str]:
-    """Return (scores of ``number`` candidates, fault, detail); an unsuitable message has none of these."""
-    if outputs.get("suitable", True) is False:
-        return None, "", ""
-    scores, fault, detail = strategy.read(outputs, len(shown))
-    if scores is None:
-        return None, fault, detail
-    by_index = dict(zip(shown, scores, strict=True))
-    return [by_index.get(i) for i in range(number)], "", ""
-
-
-@dataclass
-class _Bench:
-    """What the judge said so far.
-
-    ``asked`` lists every question in order, ``pending`` those without a usable reply, with the last one,
-    ``done`` the replies (None where the message was found unsuitable).
-    """
-
-    ranker: Ranker
-    message: Message
-    candidates: Candidates
-    trait: Trait
-    seed: int
-    asked: list[Shown] = field(default_factory=list)
-    pending: dict[int, Reply | None] = field(default_factory=dict)
-    done: dict[int, RankingPass | None] = field(default_factory=dict)
-    faults: list[tuple[int, str, str]] = field(default_factory=list)
-    usage: Usage = field(default_factory=Usage)
-    saved: int = 0
-    combined: Combined = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.seed = stable_seed(self.seed, self.candidates.id)
-        self.number = len(self.candidates.items)
-        self.strategy = _strategy(self.ranker.strategy)
-        self.method = self.ranker.method or self.strategy.method
-
-    def inputs(self, shown: Sequence[int]) -> dict[str, Any]:
-        """Return what the judge is given where these candidates are shown."""
-        return {
-            "language": language_name(self.message.language),
-            "trait": self.trait.brief(),
-            "conversation": [turn.model_dump() for turn in self.message.turns],
-            "responses": [self.candidates.items[i].text for i in shown],
-        }
-
-    def ask(self, shown: Sequence[Shown]) -> None:
-        first = len(self.asked)
-        self.asked += shown
-        self.pending |= dict.fromkeys(range(first, len(self.asked)))
-
-    def take(self, number: int, reply: Reply) -> None:
-        """Read a reply: a pass, an unsuitable message, or a fault that is asked about again."""
-        self.usage += reply.usage
-        juror, shown = self.asked[number]
-        scores, fault, detail = None, reply.fault, reply.detail
-        if not fault:
-            scores, fault, detail = _read(self.strategy, reply.outputs, shown, self.number)
-        elif fault == "unreadable" and reply.kept.get("suitable") is False:
-            self.faults.append((number, fault, detail))
-            fault = ""  # the scores do not matter then, as the prompt says
-            reply.became()
-        if fault:
-            self.pending[number] = reply.refused(Fault(fault, detail))
-            self.faults.append((number, fault, detail))
-            return
-        del self.pending[number]
-        self.faults += [(number, habit, "") for habit in reply.habits]
-        self.done[number] = None
-        if scores is not None:
-            if self.ranker.calibration is not None:
-                lengths = [text_length(item.text) for item in self.candidates.items]
-                scores = self.ranker.calibration.apply(scores, shown, lengths)
-            self.done[number] = RankingPass(
-                shown=shown,
-                scores=tuple(scores),
-                reason=reply.text("reasoning"),
-                seed=reply.seed,
-                model=reply.model,
-                juror=juror,
-            )
-
-    def passes(self) -> tuple[RankingPass, ...]:
-        """Return the passes, in the order in which they were asked for."""
-        return tuple(done for i in sorted(self.done) if (done := self.done[i]) is not None)
-
-    def points(self) -> list[float]:
-        """Return each candidate's points so far, which match a Swiss tournament."""
-        sums = [0.0] * self.number
-        for done in self.passes():
-            for index in done.shown:
-                sums[index] += done.scores[index] or 0.0
-        return sums
-
-    def is_unsuitable(self) -> bool:
-        """Whether every reply found it unsuitable, or nobody judged some candidate."""
-        judged = {index for done in self.passes() for index in done.shown}
-        return len(judged) < self.number
-
-    def combine(self) -> None:
-        self.combined = combine(self.passes(), self.number, method=self.method)
-
-    def ranking(self) -> Ranking:
-        passes = self.passes()
-        facts: dict[str, Any] = {
-            "message_id": self.message.id,
-            "candidates_id": self.candidates.id,
-            "trait": self.trait.name,
-            "strategy": self.strategy.name,
-            "passes": passes,
-            "drops": tuple(self._drops()),
-            "usage": self.usage,
-        }
-        if last := next(filter(None, self.pending.values()), None):
-            return Ranking(status="unranked", reason=last.detail or last.fault, **facts)
-        if self.is_unsuitable():
-            return Ranking(status="unsuitable", reason="no reply to this message can show the trait", **facts)
-        return Ranking(
-            scores=self.combined.scores,
-            order=order_by_score(self.combined.scores),
-            probabilities=self.combined.probabilities,
-            consistency=self.combined.consistency,
-            method=self.method,
-            saved_calls=self.saved,
-            reason=passes[0].reason,
-            **facts,
+def _predictor(given: Any, way: Strategy) -> Any:
+    if way.values is None:
+        return as_predictor(given, way.signature, "ranker")
+    if given is not None:
+        raise InputError(
+            "a ranker with a predictor of its own cannot be read by probabilities.",
+            expected='reading="text" with it, or our own prompt',
         )
+    return OddsPredict(way.signature)
 
-    def _drops(self) -> Iterator[Drop]:
-        facts: dict[str, Any] = {"stage": "ranking", "message_id": self.message.id}
-        for number, fault, detail in self.faults:
-            yield Drop(reason=fault, detail=detail, recovered=number in self.done, **facts)
-        for done in self.done.values():
-            if done is None and not self.is_unsuitable():
-                yield Drop(reason="called_unsuitable", recovered=True, **facts)
+
+@lru_cache(maxsize=8)
+def _in_words(name: StrategyName) -> dspy.Predict:
+    """Return what a judge writes its judgement by where it gives no probabilities."""
+    return dspy.Predict(_strategy(name).signature)

@@ -44,6 +44,11 @@ def _read_once(path: str, *_facts: int) -> RankerArtifact:
     return load_artifact(path)
 
 
+def _ranker_of(artifact: RankerArtifact) -> Ranker:
+    """Return today's ranker with the prompt that a saved one was tuned from."""
+    return Ranker(strategy=artifact.ranker.strategy, reading=artifact.ranker.reading)
+
+
 def with_tuned_ranker(config: Config) -> Config:
     """Return the configuration with the settings of its saved ranker, as far as it does not set them itself.
 
@@ -55,7 +60,7 @@ def with_tuned_ranker(config: Config) -> Config:
         return config
     artifact, ranking = _read(config.ranking.ranker), config.ranking
     given = artifact.ranker
-    if faults := refusals(artifact, Ranker(strategy=given.strategy)):
+    if faults := refusals(artifact, _ranker_of(artifact)):
         raise ArtifactError(
             f"{ranking.ranker} does not fit today's ranker: {'; '.join(faults[:5])}.",
             expected="a ranker saved with the same fields, and examples that it can read",
@@ -66,10 +71,17 @@ def with_tuned_ranker(config: Config) -> Config:
             f"{ranking.ranker} judges by {given.strategy}, ranking.strategy is {ranking.strategy}.",
             fix="leave the strategy out, or tune a ranker for it.",
         )
+    if "read" in ranking.model_fields_set and (ranking.read == "text") != (given.reading == "text"):
+        raise ConfigError(
+            f"{ranking.ranker} was tuned to be read as {given.reading}, ranking.read is {ranking.read}.",
+            fix="leave read out, or tune a ranker for it.",
+        )
     own = set(ranking.model_fields_set)
     if "passes" in own:
         own.add("max_passes")  # the most passes go with the passes
     taken = {name: getattr(given, name) for name in _SETTINGS if name not in own}
+    if "read" not in own:
+        taken["read"] = given.reading
     return config.model_copy(update={"ranking": ranking.model_copy(update=taken)})
 
 
@@ -86,7 +98,8 @@ def build_ranker(settings: RankingConfig, lms: Mapping[str, Any]) -> Ranker:
 
 
 def _options(settings: RankingConfig) -> dict[str, Any]:
-    return {name: getattr(settings, name) for name in _SETTINGS} | {"max_passes": settings.most_passes}
+    more = {"max_passes": settings.most_passes, "reading": settings.read}
+    return {name: getattr(settings, name) for name in _SETTINGS} | more
 
 
 def ranker_fingerprint(settings: RankingConfig) -> str | None:
@@ -117,7 +130,7 @@ def ranker_notes(config: Config, language: str = "") -> list[str]:
         for name in _SETTINGS
         if name in config.ranking.model_fields_set and now[name] != then[name]
     ]
-    notes += [f"{change}." for change in changes(artifact, Ranker(strategy=artifact.ranker.strategy))]
+    notes += [f"{change}." for change in changes(artifact, _ranker_of(artifact))]
     return [f"{path}: {note}" for note in notes if note]
 
 

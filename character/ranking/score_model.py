@@ -17,6 +17,8 @@ SLOPE_SD, FIRST_SD = 0.1, 0.07
 """How large position effects (on the scale 0..1) are thought to be where nothing is known of the judge."""
 UTILITY_SD = 0.25
 """How far candidates are thought to lie apart: the prior that keeps probabilities from being too sure."""
+MOST_WEIGHT = 4.0
+"""How much more, or less, than the usual one a score may count by how sure its judge is."""
 _FLAT = 1e-6  # the precision of a prior that says nothing, and keeps the system solvable
 
 
@@ -39,7 +41,7 @@ class Fitted:
     gain: float
 
 
-def fit_scores(scores: Floats, positions: Ints) -> Fitted:
+def fit_scores(scores: Floats, positions: Ints, spreads: Floats | None = None) -> Fitted:
     """Return the candidates' scores under a linear model of what the judge said.
 
     ``scores`` is passes by candidates in 0..1, NaN where a pass did not show a candidate; ``positions`` holds
@@ -52,6 +54,10 @@ def fit_scores(scores: Floats, positions: Ints) -> Fitted:
     means; before it is complete the model takes out as much of the position effect as the passes can tell.
     Probabilities hold for candidates that lie ``UTILITY_SD`` apart before anything is seen. The model is that
     of Lindley & Smith 1972.
+
+    ``spreads`` are the judge's own standard deviations of its scores (NaN where unknown): a score of which it
+    is less sure than of the others counts for less, within ``MOST_WEIGHT``; how much noise there is in all is
+    still told by how far the passes agree.
     """
     seen = ~np.isnan(scores)
     passes, items = np.nonzero(seen)
@@ -59,7 +65,15 @@ def fit_scores(scores: Floats, positions: Ints) -> Fitted:
     design, prior = _design(
         tuple(passes.tolist()), tuple(items.tolist()), tuple(places.tolist()), scores.shape
     )
-    return _posterior(design, prior, scores[seen], *scores.shape)
+    weights = _weights(spreads[seen]) if spreads is not None and not np.isnan(spreads).all() else None
+    return _posterior(design, prior, scores[seen], scores.shape, weights)
+
+
+def _weights(spreads: Floats) -> Floats:
+    """Return the weight of each score relative to the usual one, from how sure the judge is of it."""
+    variances = np.maximum(spreads, NOISE_GRID[0]) ** 2
+    weights = np.clip(np.nanmedian(variances) / variances, 1 / MOST_WEIGHT, MOST_WEIGHT)
+    return np.asarray(np.where(np.isnan(weights), 1.0, weights), dtype=float)
 
 
 @lru_cache(maxsize=512)
@@ -88,8 +102,13 @@ def _design(
     return np.column_stack(columns), np.concatenate(precision)
 
 
-def _posterior(design: Floats, prior: Floats, values: Floats, num_passes: int, num_candidates: int) -> Fitted:
+def _posterior(
+    design: Floats, prior: Floats, values: Floats, shape: tuple[int, int], weights: Floats | None = None
+) -> Fitted:
+    num_passes, num_candidates = shape
     noise = np.asarray(NOISE_GRID)
+    if weights is not None:
+        design, values = design * np.sqrt(weights)[:, None], values * np.sqrt(weights)
     gram, moment = design.T @ design, design.T @ values
     precision = gram[None] / noise[:, None, None] ** 2 + np.diag(prior)[None]
     covariance = np.linalg.inv(precision)

@@ -10,19 +10,30 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from character.errors import UnknownNameError
+from character.errors import ConfigError, UnknownNameError
 from character.ranking.chains import parse_chain
 from character.ranking.combine import Method
 from character.ranking.orders import balanced_orders, round_robin, swiss_round
 from character.records import order_by_score, scores_by_order
 from character.text import stable_seed
-from signatures.judging import CompareResponses
-from signatures.ranking import BEST_SCORE, OrderResponses, RankResponses, ScoreResponse
+from signatures.judging import CompareResponses, PickResponse
+from signatures.ranking import (
+    BEST_MARK,
+    BEST_SCORE,
+    MarkResponse,
+    MarkResponses,
+    OrderResponses,
+    RankResponses,
+    ScoreResponse,
+)
 
 StrategyName = Literal["scores", "listwise", "pairwise", "pointwise"]
 STRATEGIES: tuple[StrategyName, ...] = get_args(StrategyName)
 Tournament = Literal["round_robin", "swiss"]
 TOURNAMENTS: tuple[Tournament, ...] = get_args(Tournament)
+
+Reading = Literal["text", "probabilities", "auto"]
+READINGS: tuple[Reading, ...] = get_args(Reading)
 
 UNSURE = 0.1
 """A pair is compared again while either side is the better one with more than this probability."""
@@ -36,6 +47,7 @@ class Strategy:
     """One way to ask: the signature, how its reply is read, how the scores of several passes are combined.
 
     ``write`` is the other way round: what the reply would be for scores in 0..1 in the order shown.
+    ``values`` are the scores that the words of an answer stand for, where it is read by their probabilities.
     """
 
     name: StrategyName
@@ -43,13 +55,33 @@ class Strategy:
     read: Callable[[Mapping[str, Any], int], Read]
     write: Callable[[Sequence[float]], dict[str, Any]]
     method: Method
+    values: Mapping[str, float] | None = None
+
+    def spreads(self, outputs: Mapping[str, Any]) -> tuple[float, ...]:
+        """Return each score's standard deviation by the answer's probabilities; none of a written one."""
+        if self.values is None:
+            return ()
+        means = (_mean(odds, self.values) for odds in _odds(outputs))
+        return tuple(round(math.sqrt(variance), 4) for _, variance in means) * (
+            2 if "better" in outputs else 1
+        )
 
 
-def strategy(name: str) -> Strategy:
-    """Return the strategy of that name; raises UnknownNameError, which lists the known ones."""
+def strategy(name: str, reading: Reading = "text") -> Strategy:
+    """Return the strategy of that name, read as said; raises UnknownNameError, which lists the known ones.
+
+    A strategy that cannot be read by probabilities is an error, unless ``reading`` is ``auto``.
+    """
     if name not in _STRATEGIES:
         raise UnknownNameError("ranking strategy", name, STRATEGIES)
-    return _STRATEGIES[name]
+    if reading not in READINGS:
+        raise UnknownNameError("way to read a judge", reading, READINGS)
+    if reading == "probabilities" and name not in _BY_ODDS:
+        raise ConfigError(
+            f"the strategy {name} cannot be read by probabilities: it answers with an order.",
+            expected=f'a strategy among {", ".join(_BY_ODDS)}, or read = "text"',
+        )
+    return _STRATEGIES[name] if reading == "text" else _BY_ODDS.get(name, _STRATEGIES[name])
 
 
 def _scores(outputs: Mapping[str, Any], number: int) -> Read:
@@ -113,6 +145,64 @@ _STRATEGIES: dict[str, Strategy] = {
         Strategy("pointwise", ScoreResponse, _score, _write_score, "model"),
     )
 }
+
+
+def _odds(outputs: Mapping[str, Any]) -> list[Mapping[str, float]]:
+    """Return the odds of an answer's words; of an example, which has none, they are sure."""
+    if "odds" in outputs:
+        return list(outputs["odds"])
+    given = next(outputs[name] for name in ("marks", "mark", "better") if name in outputs)
+    return [{word: 1.0} for word in (given if isinstance(given, list) else [given])]
+
+
+def _mean(odds: Mapping[str, float], values: Mapping[str, float]) -> tuple[float, float]:
+    """Return mean and variance of a score over the words that stand for one."""
+    shares = {word: share for word, share in odds.items() if word in values}
+    total = sum(shares.values()) or 1.0
+    mean = sum(share * values[word] for word, share in shares.items()) / total
+    return mean, sum(share * (values[word] - mean) ** 2 for word, share in shares.items()) / total
+
+
+def _marks(outputs: Mapping[str, Any], number: int) -> Read:
+    answers = _odds(outputs)
+    last = answers[-1] if answers else {"U": 1.0}
+    ends_early = len(answers) < number and max(last, key=lambda word: last[word]) == "U"
+    if last.get("U", 0.0) > 0.5 or ends_early:
+        return None, "", ""
+    if len(answers) != number:
+        return None, "wrong_count", f"expected {number} marks, one per response, got {len(answers)}"
+    return tuple(round(_mean(odds, _MARK_VALUES)[0], 4) for odds in answers), "", ""
+
+
+def _better(outputs: Mapping[str, Any], _number: int) -> Read:
+    odds = _odds(outputs)[0]
+    if odds.get("U", 0.0) > 0.5:
+        return None, "", ""
+    first = round(_mean(odds, _BETTER_VALUES)[0], 4)
+    return (first, 1 - first), "", ""
+
+
+def _figures(scores: Sequence[float]) -> list[str]:
+    return [str(round(BEST_MARK * score)) for score in scores]
+
+
+def _write_better(scores: Sequence[float]) -> dict[str, Any]:
+    first, second = scores
+    return {"better": "T" if first == second else "A" if first > second else "B"}
+
+
+_MARK_VALUES = {str(mark): mark / BEST_MARK for mark in range(BEST_MARK + 1)}
+_BETTER_VALUES = {"A": 1.0, "T": 0.5, "B": 0.0}
+_BY_ODDS: dict[str, Strategy] = {
+    "scores": Strategy(
+        "scores", MarkResponses, _marks, lambda scores: {"marks": _figures(scores)}, "model", _MARK_VALUES
+    ),
+    "pointwise": Strategy(
+        "pointwise", MarkResponse, _marks, lambda scores: {"mark": _figures(scores)[0]}, "model", _MARK_VALUES
+    ),
+    "pairwise": Strategy("pairwise", PickResponse, _better, _write_better, "model", _BETTER_VALUES),
+}
+"""The same strategies, answered with a word or a figure, of which the probabilities are read."""
 
 
 class Plan:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from character.config import Config, Prompting
 from character.text import fingerprint
 
-Stage = Literal["messages", "responses", "ranking", "evaluation"]
+Stage = Literal["messages", "responses", "ranking", "evaluation", "probabilities"]
 _OTHERWISE = "this version of character asks the models otherwise"
 _NOT_IDENTITY = {"concurrency", "budget", "store", "effect", "optimize", "train", "audit"}
 _IDENTITY_OF_BACKEND = ("kind", "model", "api_base", "temperature", "max_tokens")
@@ -49,9 +49,14 @@ def run_identity(constitution: str, config: Config, messages: str | None) -> dic
             parts["model"] = config.backends[name].answering  # the file itself, not where it lies
         settings["backends"][name] = parts | config.backends[name].options
     settings["ranking"]["ranker"] = ranker_fingerprint(config.ranking)  # what it says, not where it lies
-    prompts = prompts_of("messages", "responses", "ranking", prompting=config.responses.prompting)
-    if config.responses.prompting == "fields":  # earlier versions knew nothing else
+    if config.responses.prompting == "fields":  # as it was before there was anything else
         del settings["responses"]["prompting"]
+    stages: list[Stage] = ["messages", "responses", "ranking"]
+    if settings["ranking"]["read"] == "text":
+        del settings["ranking"]["read"]
+    else:
+        stages.append("probabilities")
+    prompts = prompts_of(*stages, prompting=config.responses.prompting)
     return flat({"constitution": constitution, "given messages": messages, "prompts": prompts, **settings})
 
 
@@ -59,9 +64,9 @@ def prompts_of(*stages: Stage, prompting: Prompting = "fields") -> dict[str, str
     """Return the identity of the prompts that this version sends at each of these stages."""
     from signatures import chat
     from signatures.gauging import GaugeTrait
-    from signatures.judging import CompareCoherence, CompareResponses
+    from signatures.judging import CompareCoherence, CompareResponses, PickResponse
     from signatures.messages import KIND_DESCRIPTIONS, CheckMessages, GenerateMessages
-    from signatures.ranking import OrderResponses, RankResponses, ScoreResponse
+    from signatures.ranking import MarkResponse, MarkResponses, OrderResponses, RankResponses, ScoreResponse
     from signatures.responses import (
         EXPRESSIONS,
         RespondAsCharacter,
@@ -74,6 +79,7 @@ def prompts_of(*stages: Stage, prompting: Prompting = "fields") -> dict[str, str
         "messages": (GenerateMessages, CheckMessages),
         "responses": (RespondInCharacter, RespondAtEachExpression, RespondPlainly),
         "ranking": (RankResponses, OrderResponses, ScoreResponse, CompareResponses),
+        "probabilities": (MarkResponses, MarkResponse, PickResponse),
         "evaluation": (RespondAsCharacter, RespondPlainly, GaugeTrait, CompareCoherence),
     }
     words: dict[Stage, Any] = {"messages": KIND_DESCRIPTIONS, "responses": EXPRESSIONS}

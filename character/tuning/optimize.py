@@ -353,14 +353,15 @@ class _TuningEngine(SeamEngine):
 
 
 def _identity(labelled: LabelledSet, asked: Mapping[str, Any], config: Config) -> dict[str, Any]:
-    ranking = config.ranking.model_dump(mode="json", exclude={"ranker"})
+    in_words = config.ranking.read == "text"
+    ranking = config.ranking.model_dump(mode="json", exclude={"ranker", "read"} if in_words else {"ranker"})
     return {
         "labels": labelled.fingerprint,
         **asked,
         "seed": config.seed,
         "ranking": ranking,
         "ranker": ranker_fingerprint(config.ranking),
-        "prompts": prompts_of("ranking"),
+        "prompts": prompts_of("ranking") if in_words else prompts_of("ranking", "probabilities"),
         "models": {role: config.backend(role).identity for role in ("ranking", "reflection")},
         "jurors": {name: config.backend(name).identity for name in config.ranking.backends},
     }

@@ -49,8 +49,8 @@ def artifact_of(ranker: Any, **made: Unpack[Provenance]) -> RankerArtifact:
     Of the examples the signature's fields are kept, of the predictor's configuration the temperature. Raises
     ArtifactError where something in it could not be loaded again.
     """
-    signature, own, labelled = ranker.rank.signature, own_signature(ranker.strategy), made["labelled"]
-    settings = {name: getattr(ranker, name) for name in _SETTINGS}
+    signature, own, labelled = ranker.rank.signature, _own(ranker), made["labelled"]
+    settings = {name: getattr(ranker, name) for name in _SETTINGS if hasattr(ranker, name)}
     data = {
         **{key: value for key, value in made.items() if key != "character_version"},
         "ranker": {**settings, "temperature": ranker.rank.config.get("temperature")},
@@ -140,7 +140,7 @@ def changes(artifact: RankerArtifact, ranker: Any) -> list[str]:
     notes: list[str] = []
     if artifact.ranker.strategy != ranker.strategy:
         return notes
-    if artifact.signature.instructions != fingerprint(own_signature(ranker.strategy).instructions):
+    if artifact.signature.instructions != fingerprint(_own(ranker).instructions):
         notes.append("the default instructions, from which it was tuned, have changed since")
     now = {field.name: field.description for field in field_facts(ranker.rank.signature)}
     notes += [
@@ -230,6 +230,10 @@ def _labelled_facts(labelled: Any) -> LabelledFacts:
         num_items=len(labelled.items),
         languages=labelled.languages,
     )
+
+
+def _own(ranker: Any) -> Any:
+    return own_signature(ranker.strategy, getattr(ranker, "reading", "text"))
 
 
 def _plain_demo(demo: Mapping[str, Any], fields: Mapping[str, Any], number: int) -> dict[str, Any]:

@@ -12,11 +12,14 @@ _SHOWN: dict[str, tuple[int, int]] = {"pairwise": (2, 2), "pointwise": (1, 1)}
 _MOST_SHOWN = 64
 
 
-def own_signature(strategy: str) -> Any:
-    """Return the signature that rankers of a strategy start from."""
-    from signatures.judging import CompareResponses
-    from signatures.ranking import OrderResponses, RankResponses, ScoreResponse
+def own_signature(strategy: str, reading: str = "text") -> Any:
+    """Return the signature that rankers of a strategy start from, read as text or by probabilities."""
+    from signatures.judging import CompareResponses, PickResponse
+    from signatures.ranking import MarkResponse, MarkResponses, OrderResponses, RankResponses, ScoreResponse
 
+    by_odds = {"scores": MarkResponses, "pairwise": PickResponse, "pointwise": MarkResponse}
+    if reading != "text" and strategy in by_odds:
+        return by_odds[strategy]
     return {
         "scores": RankResponses,
         "listwise": OrderResponses,

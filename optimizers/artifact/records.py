@@ -38,6 +38,7 @@ class RankerSettings(Record):
     method: Literal["model", "mean", "borda", "bradley_terry", "plackett_luce"] | None = None
     max_reasks: Annotated[int, Field(strict=True, ge=0, le=5)] = 2
     temperature: Annotated[float, Field(strict=True, ge=0.0, le=2.0)] | None = None
+    reading: Literal["text", "probabilities", "auto"] = "text"
 
     @model_validator(mode="after")
     def _most(self) -> Self:
@@ -177,6 +178,8 @@ class RankerArtifact(Record):
     def fingerprint(self) -> str:
         """The identity of what judges: settings, prompt, calibration and fields; not how it was made."""
         data = self.model_dump(mode="json", include={"ranker", "instructions", "calibration", "signature"})
+        if data["ranker"]["reading"] == "text":
+            del data["ranker"]["reading"]  # the identities of files without it stay
         demos = [
             [[name, json.dumps(demo[name], ensure_ascii=False)] for name in sorted(demo)]
             for demo in self.demos

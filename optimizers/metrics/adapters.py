@@ -48,7 +48,7 @@ def _judged(
     if hasattr(prediction, "status"):
         is_ranked = prediction.status == "ranked"
         return item, list(prediction.scores) if is_ranked else None, "" if is_ranked else prediction.status
-    outputs = {field: prediction[field] for field in fields if field in prediction}
+    outputs = {field: prediction[field] for field in (*fields, "odds") if field in prediction}
     if any(field not in outputs for field in fields if field != "reasoning"):
         return item, None, "incomplete"
     scores, fault = ranker.read(outputs, list(example["shown"]))

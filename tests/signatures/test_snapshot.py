@@ -15,9 +15,9 @@ import pytest
 from signatures.chat import WORDS, ReplyAsCharacter, ReplyInCharacter, ReplyPlainly, ReplyWithOneTrait
 from signatures.choosing import ChooseTrait, TellTrait
 from signatures.gauging import GaugeTrait
-from signatures.judging import CompareCoherence, CompareResponses
+from signatures.judging import CompareCoherence, CompareResponses, PickResponse
 from signatures.messages import KIND_DESCRIPTIONS, CheckMessages, GenerateMessages
-from signatures.ranking import RankResponses
+from signatures.ranking import MarkResponse, MarkResponses, RankResponses
 from signatures.responses import (
     EXPRESSIONS,
     RespondAsCharacter,
@@ -44,6 +44,9 @@ SIGNATURES: list[Any] = [
     ReplyAsCharacter,
     ReplyPlainly,
     ReplyWithOneTrait,
+    MarkResponses,
+    MarkResponse,
+    PickResponse,
 ]
 
 

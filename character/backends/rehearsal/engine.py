@@ -6,7 +6,7 @@ import math
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from character.backends.rehearsal.reply import NOISE, POSITION_BIAS, rehearse
+from character.backends.rehearsal.reply import NOISE, POSITION_BIAS, rehearse, rehearsed_odds
 from character.backends.rehearsal.words import count_tokens, cut_to_tokens
 from character.errors import ConfigError
 from character.text import stable_seed
@@ -77,12 +77,18 @@ class RehearsalEngine(_Engine):
             as_json=(config.response_format or {}).get("type") in ("json_schema", "json_object"),
         )
         asked, answered = answer.input_tokens, answer.output_tokens
+        logprobs = None
+        if config.logprobs is not None:
+            odds = rehearsed_odds(system, messages, noise=self.noise, position_bias=self.position_bias)
+            logprobs = _logprobs(answer.text.split(), odds, config.logprobs) if odds else None
+            answered = max(answered, len(odds))
         return lm15.Response(
             id=None,
             model=request.model or MODEL,
             message=lm15.Message.assistant(answer.text),
             finish_reason="length" if answer.is_cut else "stop",
             usage=lm15.Usage(input_tokens=asked, output_tokens=answered, total_tokens=asked + answered),
+            logprobs=logprobs,
         )
 
     def answer(
@@ -154,6 +160,18 @@ class AsyncRehearsalEngine(_Engine):
     def load_state(cls, state: dict[str, Any]) -> Self:
         """Return an engine with saved settings."""
         return cls(RehearsalEngine.load_state(state))
+
+
+def _logprobs(words: list[str], odds: list[dict[str, float]], number: int) -> tuple[lm15.TokenLogprob, ...]:
+    """Return what was drawn at each place, with so many of what might have been and their probabilities."""
+    from dspy import lm15
+
+    tokens = []
+    for word, shares in zip(words, odds, strict=False):
+        best = sorted((each for each in shares if shares[each] > 0), key=lambda each: -shares[each])[:number]
+        top = tuple(lm15.TopLogprob(each, math.log(shares[each])) for each in best)
+        tokens.append(lm15.TokenLogprob(word, math.log(shares[word]), top=top))
+    return tuple(tokens)
 
 
 def _read(request: lm15.Request) -> tuple[str, list[dict[str, str]]]:

@@ -112,6 +112,34 @@ def judgement(asked: Assignment) -> dict[str, Any]:
     return answer
 
 
+def odds_of(asked: Assignment) -> list[dict[str, float]]:
+    """Return the probabilities of the figure for each response, or of the letter for two.
+
+    Half of the noise (as variance) is in where they lie, half is how wide they are: a figure drawn from them
+    is as noisy as one that is written.
+    """
+    half = math.sqrt(0.5)
+    means = _scores(asked._replace(noise=asked.noise * half))
+    spread = max(asked.noise * half, 0.02)
+    if not _is_suitable(asked.message):
+        return [{"U": 0.9, "0" if "marks" in asked.outputs else "T": 0.1}]
+    if "marks" in asked.outputs:
+        return [_around(9 * mean, 9 * spread) for mean in means]
+    gap, wide = (means[0] - means[1] if len(means) > 1 else 0.0), spread * math.sqrt(2)
+    second, first = (_below(edge - gap, wide) for edge in (-_TIE_MARGIN, _TIE_MARGIN))
+    return [{"A": 1 - first, "B": second, "T": first - second}]
+
+
+def _around(mean: float, spread: float) -> dict[str, float]:
+    """Return a normal distribution over the figures 0 to 9, what is beyond them at the ends."""
+    edges = [0.0, *(_below(figure + 0.5 - mean, spread) for figure in range(9)), 1.0]
+    return {str(figure): max(edges[figure + 1] - edges[figure], 1e-6) for figure in range(10)}
+
+
+def _below(value: float, spread: float) -> float:
+    return 0.5 * (1 + math.erf(value / (spread * math.sqrt(2))))
+
+
 def _scores(asked: Assignment) -> list[float]:
     """Return one score in 0 … 1 per response, two decimals, in the order shown.
 

@@ -22,6 +22,7 @@ _STRUCTURE = "\nAll interactions will be structured in the following way"
 _OBJECTIVE = "\nIn adhering to this structure, your objective is:"
 _JSON_OUTPUTS = "\nOutputs will be a JSON object with the following fields.\n"
 _REQUIREMENTS = re.compile(r"\n\nRespond with (?:the corresponding output fields|a JSON object)[^\n]*\Z")
+_SHORT = re.compile(r"\n\nAnswer with one (figure|letter)\b[^\n]*\Z")
 _DECODER = json.JSONDecoder()
 _COMPLETED = "[[ ## completed ## ]]"
 _NOT_SUPPLIED = "Not supplied for this particular example."
@@ -37,8 +38,10 @@ class Field(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """What a system message says: the fields in order, the instruction, whether the answer is JSON or, in a
-    chat, the next turn.
+    """What a system message says: the fields in order, the instruction, and whether the answer is JSON.
+
+    ``chat`` says that it is the next turn of a chat, ``is_short`` that it is to be a few figures or a letter
+    and nothing else.
     """
 
     inputs: tuple[Field, ...]
@@ -46,6 +49,7 @@ class Layout(NamedTuple):
     instruction: str
     json: bool
     chat: bool = False
+    is_short: bool = False
 
 
 class Prompt(NamedTuple):
@@ -58,7 +62,8 @@ class Prompt(NamedTuple):
 
 def read_prompt(system: str, messages: list[dict[str, str]]) -> Prompt | None:
     """Return the prompt, or None where the system message does not describe fields."""
-    layout = read_layout(system)
+    last = messages[-1]["content"].rstrip()
+    layout = read_layout(system) or _short_layout(system, last)
     if layout is None:
         return None
     demos = []
@@ -66,7 +71,7 @@ def read_prompt(system: str, messages: list[dict[str, str]]) -> Prompt | None:
         if (asked["role"], answered["role"]) == ("user", "assistant"):
             outputs = _read_outputs(answered["content"], layout)
             demos.append({**read_values(asked["content"], layout.inputs), **outputs})
-    last = _REQUIREMENTS.sub("", messages[-1]["content"].rstrip())
+    last = _SHORT.sub("", last) if layout.is_short else _REQUIREMENTS.sub("", last)
     return Prompt(layout, read_values(last, layout.inputs), tuple(demos))
 
 
@@ -87,6 +92,16 @@ def read_layout(system: str) -> Layout | None:
         instruction=textwrap.dedent(instruction.lstrip(" ")).strip(),
         json=as_json,
     )
+
+
+def _short_layout(system: str, last: str) -> Layout | None:
+    """Return what a prompt describes that asks for figures or a letter, without the fields of an answer."""
+    instruction, found, inputs = system.partition(_INPUTS)
+    closing = _SHORT.search(last)
+    if not (found and closing):
+        return None
+    name = "better" if closing[1] == "letter" else "marks"
+    return Layout(_fields(inputs, {}), (Field(name, "str"),), instruction.strip(), json=False, is_short=True)
 
 
 def read_values(text: str, fields: tuple[Field, ...]) -> dict[str, Any]:

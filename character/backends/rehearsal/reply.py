@@ -9,9 +9,9 @@ from typing import Any
 
 from character.backends.rehearsal import generic
 from character.backends.rehearsal.chat_prompt import read_chat
-from character.backends.rehearsal.judge import care_of, judgement, read_degrees, tell_trait
+from character.backends.rehearsal.judge import care_of, judgement, odds_of, read_degrees, tell_trait
 from character.backends.rehearsal.messages import check_messages, write_messages
-from character.backends.rehearsal.prompt import Assignment, read_prompt
+from character.backends.rehearsal.prompt import Assignment, Prompt, read_prompt
 from character.backends.rehearsal.responses import LEANINGS, choose, compose, respond, respond_at_each
 from character.text import detect_language, stable_seed
 
@@ -44,6 +44,7 @@ def rehearse(
 
     ``messages`` are dicts with ``role`` and ``content``, the last one the user's. Another ``seed`` or
     ``temperature`` gives another sample; examples before the last message of a program's prompt do not.
+    Where it is asked for figures or a letter, it draws them by its ``odds``.
     ``as_json`` asks for a JSON object even where the prompt does not.
     ``noise`` is the standard deviation of a score, ``position_bias`` what the response shown first gains
     and the last one loses; ``leanings`` the log-odds by concept of showing a trait rather than another one.
@@ -55,18 +56,10 @@ def rehearse(
     rng = Random(stable_seed("rehearsal", seed, temperature, system, *parts))
     if prompt is None:
         return _plain(messages[-1]["content"], rng)
-    care = care_of(prompt.layout.instruction)
-    asked = Assignment(
-        values=prompt.values,
-        outputs={field.name: field for field in prompt.layout.outputs},
-        demos=prompt.demos,
-        language=_language(prompt.values),
-        rng=rng,
-        noise=noise * care.noise,
-        position_bias=position_bias * care.position,
-        overdoing=care.overdoing,
-        leanings=leanings,
-    )
+    asked = _assignment(prompt, rng, noise, position_bias, leanings)
+    if prompt.layout.is_short:
+        odds = rehearsed_odds(system, messages, noise=noise, position_bias=position_bias)
+        return " ".join(_drawn(each, asked.rng, temperature) for each in odds)
     tasks = (
         task for given, wanted, task in _TASKS if given in asked.values and wanted & asked.outputs.keys()
     )
@@ -82,6 +75,47 @@ def rehearse(
         return json.dumps(answer, ensure_ascii=False, indent=2)
     sections = [f"[[ ## {name} ## ]]\n{_written(value)}" for name, value in answer.items()]
     return "\n\n".join([*sections, "[[ ## completed ## ]]"])
+
+
+def rehearsed_odds(
+    system: str,
+    messages: list[dict[str, str]],
+    *,
+    noise: float = NOISE,
+    position_bias: float = POSITION_BIAS,
+) -> list[dict[str, float]]:
+    """Return the probabilities of each figure or letter of an answer, none where it is asked for none.
+
+    They depend on the prompt alone, no seed: a model would give the same ones each time.
+    """
+    prompt = read_prompt(system, messages)
+    if prompt is None or not prompt.layout.is_short:
+        return []
+    rng = Random(stable_seed("rehearsal", "odds", system, messages[-1]["content"]))
+    return odds_of(_assignment(prompt, rng, noise, position_bias, LEANINGS))
+
+
+def _assignment(
+    prompt: Prompt, rng: Random, noise: float, position_bias: float, leanings: Mapping[str, float]
+) -> Assignment:
+    care = care_of(prompt.layout.instruction)
+    return Assignment(
+        values=prompt.values,
+        outputs={field.name: field for field in prompt.layout.outputs},
+        demos=prompt.demos,
+        language=_language(prompt.values),
+        rng=rng,
+        noise=noise * care.noise,
+        position_bias=position_bias * care.position,
+        overdoing=care.overdoing,
+        leanings=leanings,
+    )
+
+
+def _drawn(odds: Mapping[str, float], rng: Random, temperature: float | None) -> str:
+    if temperature == 0:
+        return max(odds, key=lambda word: odds[word])
+    return rng.choices(list(odds), list(odds.values()))[0]
 
 
 def _language(values: dict[str, Any]) -> str:
