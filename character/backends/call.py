@@ -149,13 +149,13 @@ class Call:
     @property
     def _told(self) -> Reply | None:
         """What the model said last, of which it is told: not a reply that never came."""
-        lost = self.before if self._in_words else None
+        lost = self.before if self.adapter is _ADAPTER else None
         return lost.before if lost and lost.fault in SERVER_FAULTS | OF_THE_PROMPT else lost
 
     @property
     def _in_words(self) -> bool:
-        """Whether what is wrong with a reply can be told: not in a chat, nor where odds are read."""
-        return self.adapter is _ADAPTER and not isinstance(self.predict, OddsPredict)
+        """Whether fields are asked for in words, and not read by their odds."""
+        return not isinstance(self.predict, OddsPredict)
 
     @property
     def _asks_by_itself(self) -> bool:
@@ -180,7 +180,7 @@ class Call:
         adapter = settings.get("adapter") or dspy.settings.adapter
         if adapter is _ADAPTER and self.adapter is not _ADAPTER:
             adapter = settings["adapter"] = self.adapter
-        if self._told and adapter is _ADAPTER and not self._asks_by_itself:
+        if self._told and adapter is _ADAPTER and self._in_words and not self._asks_by_itself:
             again = AskingAgain(_ADAPTER, self._told, self.inputs, self.seed)
         if not paced:
             settings["caller_modules"] = [*(dspy.settings.caller_modules or []), probe]
