@@ -55,8 +55,11 @@ class Fault(NamedTuple):
 
 _CUT_SHORT = {
     "length": Fault("cut_off", "the reply reached max_tokens"),
+    "unsaid": Fault("cut_off", "the server did not say that the reply had ended, and its last field is open"),
     "content_filter": Fault("content_filter", "the server's content filter stopped the reply"),
 }
+_OPEN = frozenset({"length", "unsaid"})
+"""Ends of a reply that may come in the middle of a field."""
 
 
 class _Adapter(CharacterAdapter):
@@ -200,7 +203,7 @@ class Call:
             _settle_form(backend, scope, fault)
         last = observed[-1] if observed else Observation(model=lm.model)
         is_whole = prediction is not None and scope.closed  # its closing header came before the limit did
-        cut = "" if is_whole and last.finish_reason == "length" else last.finish_reason
+        cut = "" if is_whole and last.finish_reason in _OPEN else last.finish_reason
         word, detail = _CUT_SHORT.get(cut, fault)
         if cut in _CUT_SHORT and fault.detail:
             detail = f"{detail}. {fault.detail}"
@@ -303,7 +306,9 @@ def _settle_form(backend: Backend, scope: Scope, fault: Fault) -> None:
     """Settle in which form a backend is asked, by a reply that was to keep to a schema."""
     ended = scope.seen[-1].finish_reason if scope.seen else "content_filter"
     if fault.word in ("", "unreadable") and ended != "content_filter":
-        is_cut = ended == "length" and not scope.closed
+        is_cut = ended in _OPEN and not scope.closed
+        if scope.is_empty and not is_cut and not backend.form.gives_up_on_empty():
+            return  # it may be the server's fault
         kept = not (is_cut or fault.word) and scope.as_asked
         why = "was cut off" if is_cut else f"kept to {'it' if kept else 'no schema'}"
         backend.form.settle(kept, f"its first reply {why}", backend.tell)
