@@ -73,7 +73,10 @@ def error_in(body: dict[str, Any]) -> Any:
         texts = list[str]()
         _gather(body, texts, [])
         return body if texts else None
-    ended = str(choice.get("finish_reason"))
+    theirs = (
+        choice.get("provider_specific_fields") or {}
+    )  # LiteLLM keeps words there that it takes for a stop
+    ended = str(theirs.get("native_finish_reason") or choice.get("finish_reason"))
     by = f"the server ended its reply with {ended}" if ENDED_BY.get(ended) == "error" else None
     return choice.get("error") or by or whole or None
 

@@ -43,6 +43,13 @@ def answered(server: FakeServer, *replies: Reply, **fields: Any) -> Any:
         return Responder(num_candidates=2)(QUESTION, PATIENCE)
 
 
+@pytest.mark.parametrize("ended", ["error", "abort", "network_error"])
+def test_litellm_takes_an_error_for_a_stop_and_it_is_one_all_the_same(server: FakeServer, ended: str) -> None:
+    made = answered(server, body(TORN, ended), kind="litellm")
+    assert {drop.reason for drop in made.drops} == {"server_error"}
+    assert f"ended its reply with {ended}" in made.drops[0].detail
+
+
 @pytest.mark.parametrize(
     "torn",
     [
