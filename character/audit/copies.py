@@ -15,7 +15,10 @@ from character.records import Message, Record, Rollout
 from character.responses.filters import copied
 
 _COPIED = ("copies_trait", "copies_message", "identical", "near_identical")
-_UNFIT = ("stage_direction", "narration", "assistant_reply", "copies_trait", "duplicate", "near_duplicate")
+_UNFIT = (
+    *("stage_direction", "narration", "assistant_reply", "no_message", "copies_trait"),
+    *("duplicate", "near_duplicate"),
+)
 Drops = Sequence[Mapping[str, Mapping[str, int]]]
 """What a run dropped, by stage and reason: lost, and made up for."""
 

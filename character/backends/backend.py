@@ -171,11 +171,19 @@ class Backend:
         usage = response.usage
         return Observation(
             model=served_model(self.config, response.model),
-            finish_reason=response.finish_reason,
+            finish_reason="unsaid" if self._is_unsaid(response) else response.finish_reason,
             prompt_tokens=usage.input_tokens or 0,
             completion_tokens=usage.output_tokens or 0,
             cost_usd=None if self.price is None else self.price.of(usage),
         )
+
+    def _is_unsaid(self, response: lm15.Response) -> bool:
+        """Whether the server left null what ended its reply, which the client takes for a stop."""
+        choices = None if self.own else (response.provider_data or {}).get("choices")
+        if not (isinstance(choices, list) and choices and isinstance(choices[0], dict)):
+            return False
+        has_text = any(getattr(part, "text", "") for part in response.message.parts)
+        return has_text and choices[0].get("finish_reason", "stop") in (None, "")
 
 
 def _unpickled(config: BackendConfig, name: str) -> Backend:

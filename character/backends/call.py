@@ -17,7 +17,7 @@ from character.backends.backend import Backend
 from character.backends.chat import ConversationAdapter, answers_conversation
 from character.backends.drivers import ModuleCall
 from character.backends.dspy_compat import routed
-from character.backends.faults import CUT_SHORT, KIND_OF_ERROR, OF_THE_PROMPT
+from character.backends.faults import CUT_SHORT, KIND_OF_ERROR, OF_THE_PROMPT, OPEN
 from character.backends.faults import SERVER_FAULTS as SERVER_FAULTS
 from character.backends.faults import Fault as Fault
 from character.backends.observe import Observation, Scope, current_scope, observation_of, observing, taken_by
@@ -199,7 +199,7 @@ class Call:
             _settle_form(backend, scope, fault)
         last = observed[-1] if observed else Observation(model=lm.model)
         is_whole = prediction is not None and scope.closed  # its closing header came before the limit did
-        cut = "" if is_whole and last.finish_reason == "length" else last.finish_reason
+        cut = "" if is_whole and last.finish_reason in OPEN else last.finish_reason
         word, detail = CUT_SHORT.get(cut, fault)
         if cut in CUT_SHORT and fault.detail:
             detail = f"{detail}. {fault.detail}"
@@ -304,7 +304,9 @@ def _settle_form(backend: Backend, scope: Scope, fault: Fault) -> None:
     """Settle in which form a backend is asked, by a reply that was to keep to a schema."""
     ended = scope.seen[-1].finish_reason if scope.seen else "content_filter"
     if fault.word in ("", "unreadable") and ended != "content_filter":
-        is_cut = ended == "length" and not scope.closed
+        is_cut = ended in _OPEN and not scope.closed
+        if scope.is_empty and not is_cut and not backend.form.gives_up_on_empty():
+            return  # it may be the server's fault
         kept = not (is_cut or fault.word) and scope.as_asked
         why = "was cut off" if is_cut else f"kept to {'it' if kept else 'no schema'}"
         backend.form.settle(kept, f"its first reply {why}", backend.tell)

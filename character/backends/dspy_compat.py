@@ -5,10 +5,11 @@ A release of DSPy may move any of them. ``tests/backends/test_dspy_compat.py`` s
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import wraps
 from importlib import import_module
 from time import monotonic
@@ -29,6 +30,7 @@ from dspy.clients.errors import error_boundary
 
 from character.backends.observe import is_observed
 from character.backends.plain import plain
+from character.backends.server_words import ENDED_BY, error_in
 from character.backends.threads import follow_threads
 from character.backends.waiting import having, in_thread
 
@@ -151,7 +153,41 @@ def _keep_texts() -> None:
     judgments.data_part_from_text = lambda text, found: None if as_sent.get() else made(text, found)
 
 
-_MOST_BODY = 2**20
+def _read_what_bodies_say() -> None:
+    """Have a body with status 200 that is an error be raised as one, and usage that is none be missing."""
+    chat: Any = import_module("dspy._vendor.lm15.providers.openai_chat")
+    read, check = chat._response_from_chat_body, lm15.Usage.__post_init__
+    counts = tuple(each.name for each in fields(lm15.Usage))
+    chat._FINISH_REASON_MAP.update(ENDED_BY)
+
+    @wraps(read)
+    def read_or_raised(provider: str, data: Any, *, model: Any, choice: Any, on_error: Any) -> Any:
+        if isinstance(data, dict) and (said := error_in(data)):
+            error: Any = lm15.ServerError(str(said), provider=provider)
+            error.body = json.dumps({"error": said}, default=str)[:_MOST_BODY]
+            raise error
+        try:
+            return read(provider, data, model=model, choice=choice, on_error=on_error)
+        except (AttributeError, TypeError):
+            if not (isinstance(data, dict) and data.get("usage")):
+                raise
+            return read_or_raised(
+                provider, {**data, "usage": None}, model=model, choice=choice, on_error=on_error
+            )
+
+    @wraps(check)
+    def checked(usage: Any) -> None:
+        for name in counts:
+            value = getattr(usage, name)
+            is_number = type(value) in (int, float)
+            if value is not None and not (is_number and 0 <= value <= _MOST_TOKENS and value % 1 == 0):
+                object.__setattr__(usage, name, None)
+        check(usage)
+
+    chat._response_from_chat_body, lm15.Usage.__post_init__ = read_or_raised, checked
+
+
+_MOST_BODY, _MOST_TOKENS = 2**20, 2**53
 
 
 def _plain_inputs(predictor: Any, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -170,6 +206,7 @@ follow_threads()
 _show_records_as_texts()
 _keep_bodies()
 _keep_texts()
+_read_what_bodies_say()
 
 
 def engine_of(lm: Any) -> Any:

@@ -27,5 +27,8 @@ class Fault(NamedTuple):
 
 CUT_SHORT = {
     "length": Fault("cut_off", "the reply reached max_tokens"),
+    "unsaid": Fault("cut_off", "the server did not say that the reply had ended, and its last field is open"),
     "content_filter": Fault("content_filter", "the server's content filter stopped the reply"),
 }
+OPEN = frozenset({"length", "unsaid"})
+"""Ends of a reply that may come in the middle of a field."""

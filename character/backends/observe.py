@@ -19,7 +19,8 @@ from character.text import fingerprint
 class Observation:
     """One finished model call.
 
-    ``finish_reason`` is ``stop``, ``length``, ``content_filter`` …; empty where the server did not say.
+    ``finish_reason`` is ``stop``, ``length``, ``content_filter`` …; ``unsaid`` where the server left it null,
+    empty where nothing is known of it.
     Token counts are the server's, 0 where it reported none; ``cost_usd`` is None where the price is unknown.
     ``replayed`` is true where the reply came from the run's journal and nothing was sent.
     """
@@ -54,6 +55,7 @@ class Scope:
     seen: list[Observation] = field(default_factory=list)
     habits: list[str] = field(default_factory=list)
     closed: bool = False
+    is_empty: bool = False
     only_replayed: bool = False
     as_asked: bool = False
     sent_without: frozenset[str] = frozenset()

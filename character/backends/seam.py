@@ -97,10 +97,12 @@ class _Seam:
             report(observation)
         prompt.clear()  # it is kept with the reply, and need not be noted
         if request.config.logprobs is not None and response.finish_reason == "length":
-            response = replace(
-                response, finish_reason="stop"
-            )  # DSPy would warn of each; all asked for is there
-        return spoken(response)
+            response = replace(response, finish_reason="stop")  # all asked for is there, and DSPy would warn
+        response = spoken(response)
+        if scope is not None:
+            said = response.message.text or response.text or ""
+            scope.is_empty = not (said.strip() or response.message.first(lm15.DataPart))
+        return response
 
     async def _send(
         self, request: lm15.Request, key: str, prompt: Mapping[str, str]
@@ -157,8 +159,11 @@ class _Seam:
         backend.learn_adapted(response)
         observation = backend.finished(response)
         if budget and need:
+            usage = response.usage
             tokens = observation.prompt_tokens + observation.completion_tokens
-            budget.settle(need, Amount(tokens, observation.cost_usd or 0.0))
+            is_told = usage.input_tokens is not None and usage.output_tokens is not None
+            # What a server does not tell may be all that the call could take.
+            budget.settle(need, Amount(tokens, observation.cost_usd or 0.0) if is_told else need)
         backend.health.succeeded()
         return response, observation
 

@@ -19,6 +19,8 @@ _CLASSES: dict[str, type[lm15.ProviderError]] = {
     "context_overflow": lm15.ContextLengthError,
     "no_such_model": lm15.UnsupportedModelError,
 }
+ENDED_BY: dict[str, str] = {word: by for by, words in _TABLE["ended_by"].items() for word in words}
+"""What a reply was ended by, in the words of servers, by what the client calls it."""
 _LIBRARY = re.compile(r"^(?:(?:litellm\.)?\w+(?:Error|Exception)(?: - |: ))+(?:Error code: \d+ - )?")
 _MOST_PARTS, _MOST_DEPTH = 4, 8
 
@@ -64,6 +66,24 @@ def meaning_of(said: str, status: int | None, *, told_when: bool = False) -> str
         if _has(meaning["says"], said) and not _has(meaning["unless"], said):
             return str(meaning["meaning"])
     return ""
+
+
+def error_in(body: dict[str, Any]) -> Any:
+    """Return the error that a reply with status 200 holds: for all of it, or of its choice; None without."""
+    whole, choices = body.get("error"), body.get("choices")
+    if isinstance(whole, dict):
+        return None  # the client knows those of OpenAI's shape by their codes
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    if not isinstance(choice, dict):
+        texts = list[str]()
+        _gather(body, texts, [])
+        return body if texts else None
+    theirs = (
+        choice.get("provider_specific_fields") or {}
+    )  # LiteLLM keeps words there that it takes for a stop
+    ended = str(theirs.get("native_finish_reason") or choice.get("finish_reason"))
+    by = f"the server ended its reply with {ended}" if ENDED_BY.get(ended) == "error" else None
+    return choice.get("error") or by or whole or None
 
 
 def _has(patterns: list[str], said: str) -> bool:

@@ -17,6 +17,7 @@ class Form:
 
     def __init__(self, config: BackendConfig, journal: Any, name: str) -> None:
         self._of, self._key, self._store = config, f"structured/{name}", journal
+        self._empty = 0
         self.is_open = config.structured == "auto" and config.kind != "rehearsal"
         self.by_schema = self.is_open or config.structured == "json_schema"
         kept = getattr(journal, "meta", lambda _key: None)(self._key) if self.is_open else None
@@ -28,6 +29,11 @@ class Form:
     def is_kept(self) -> bool:
         """Whether replies have kept to a schema, which is then not at fault for whatever a server says."""
         return self.by_schema and not self.is_open
+
+    def gives_up_on_empty(self) -> bool:
+        """Note an empty reply; return whether it is the fifth, so that the schema is at fault."""
+        self._empty += 1
+        return self._empty >= 5
 
     def settle(self, by_schema: bool, why: str, tell: Callable[[str], None], refused: bool = False) -> None:
         """Keep to a form from now on, where none is settled yet or the server refuses it, and tell why."""

@@ -1,4 +1,4 @@
-"""What no user would send: a stage direction, a narration, an assistant's reply, the trait's own text."""
+"""What no user would send: a direction, a narration, an assistant's reply, a brief, the trait's own text."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from character.text import copied_from, is_beyond_quotation, is_made_of, is_refu
 _COPIED = 0.6  # the share of a message's words that makes it a copy of the trait's text
 _LEAST_PART = 6  # words or Han characters; a shorter part of a question may be anybody's words
 
+_TABLE = tomllib.loads(files(__package__).joinpath("unfit.toml").read_text("utf-8"))
 _PATTERNS = {
-    name: re.compile(pattern, re.IGNORECASE | re.DOTALL)
-    for name, pattern in tomllib.loads(files(__package__).joinpath("unfit.toml").read_text("utf-8")).items()
+    name: re.compile(pattern, re.IGNORECASE | re.DOTALL) for name, pattern in _TABLE["patterns"].items()
 }
 
 
@@ -22,20 +22,16 @@ def unfit(text: str, trait: Trait | None) -> tuple[str, str]:
     """Return why a text is no message of a user, as a countable word, and what was found; else two times "".
 
     ``stage_direction``: all of it stands in brackets. ``narration``: it tells of the user, and how.
-    ``assistant_reply``: it begins and ends as an assistant does, offers to help, declines, or comforts.
+    ``assistant_reply``: it begins and ends as an assistant does, offers to help, declines, comforts, gives
+    advice. ``no_message``: it is a placeholder, or the brief of a message.
     ``copies_trait``: it has a stretch of the trait's own text, longer than a quotation, is made of one of its
     texts, or is a part of one of its questions. A user who speaks is none of these.
     """
     has = {name for name, pattern in _PATTERNS.items() if pattern.search(text)}
-    if "stage_direction" in has and "stage_direction_asks" not in has:
-        return "stage_direction", text[:80]
-    if {"narration", "narration_tells"} <= has and "narration_speaks" not in has:
-        return "narration", text[:80]
-    serves = {"assistant_begins", "assistant_ends"} <= has
-    declines = "assistant_addresses" in has and is_refusal(text)
-    comforts = "assistant_comforts" in has and "user_asks" not in has
-    if "assistant_serves" in has or comforts or ((serves or declines) and "user_speaks" not in has):
-        return "assistant_reply", text[:80]
+    has |= {"declines"} if is_refusal(text) else set()
+    for kind in _TABLE["kinds"]:
+        if has.issuperset(kind["signs"]) and kind.get("unless") not in has:
+            return str(kind["reason"]), text[:80]
     copied = _copied(text, trait) if trait else ""
     return ("copies_trait", copied) if copied else ("", "")
 

@@ -164,10 +164,14 @@ def unsuitable_note(unsuitable: int, messages: int, language: str) -> str:
 
 def _advice(store: RunStore, is_finished: bool) -> str:
     counts, dropped = store.counts(), store.drops(recovered=False)
-    lost = [(number, stage, reason) for stage in dropped for reason, number in dropped[stage].items()]
+    lost = [
+        (number, reason != "refills_exhausted", stage, reason)  # what exhausted them says more
+        for stage in dropped
+        for reason, number in dropped[stage].items()
+    ]
     example = ""
     if lost:
-        _number, stage, reason = max(lost)
+        *_number, stage, reason = max(lost)
         example = f" {reason} in {stage}, for example: {store.example_of(stage, reason)}"
     if failed := counts.get("failed"):
         return f"{failed:,} messages failed; the same command tries them again. Most often:{example}"

@@ -124,6 +124,20 @@ def test_a_server_that_cuts_off_the_first_reply_is_asked_for_fields_unless_a_sch
     assert ("under headers: its first reply was cut off" in caplog.text) == (structured == "auto")
 
 
+@pytest.mark.parametrize("odd", [Reply(body='{"error": "upstream died"}'), ""])
+def test_an_empty_reply_or_an_error_settles_nothing_unless_there_is_no_other(
+    server: FakeServer, odd: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    lm = build_lm(backend_at(server, structured="auto"))
+    server.script = lambda _request: odd
+    faults = {judge(lm, seed).fault for seed in range(2)}
+    assert faults <= {"unreadable", "server_error"}
+    assert "is asked for" not in caplog.text
+    for seed in range(2, 6):
+        judge(lm, seed)
+    assert ("under headers" in caplog.text) == (odd == "")
+
+
 def test_a_reply_that_is_cut_off_after_one_was_kept_changes_nothing(server: FakeServer) -> None:
     lm = build_lm(backend_at(server, structured="auto"))
     server.script = by_schema
