@@ -304,7 +304,7 @@ def _settle_form(backend: Backend, scope: Scope, fault: Fault) -> None:
     """Settle in which form a backend is asked, by a reply that was to keep to a schema."""
     ended = scope.seen[-1].finish_reason if scope.seen else "content_filter"
     if fault.word in ("", "unreadable") and ended != "content_filter":
-        is_cut = ended in _OPEN and not scope.closed
+        is_cut = ended in OPEN and not scope.closed
         if scope.is_empty and not is_cut and not backend.form.gives_up_on_empty():
             return  # it may be the server's fault
         kept = not (is_cut or fault.word) and scope.as_asked

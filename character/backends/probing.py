@@ -19,7 +19,8 @@ from character.backends.plain_errors import no_such_model, plain_error, remedy_o
 from character.backends.reading.reasoning import split_reasoning
 from character.backends.seam import SeamEngine, spoken
 from character.backends.secrets import first_line, redact
-from character.backends.server_words import parsed, understood
+from character.backends.server_errors import understood
+from character.backends.server_words import parsed
 from character.config import BackendConfig
 from character.errors import CharacterError, ConfigError, UnknownNameError
 from character.files import toml_beside

@@ -18,7 +18,7 @@ from character.backends.gate import Attempts, Gate, failure_kind, was_sent
 from character.backends.observe import Observation, current_scope, current_unit, report, stopped_by
 from character.backends.plain_errors import no_such_model
 from character.backends.secrets import first_line
-from character.backends.server_words import understood
+from character.backends.server_errors import understood
 from character.backends.waiting import IN_TASKS, IN_THREADS, blocking, having, in_thread, run_blocking
 from character.config import BackendConfig
 from character.errors import CharacterError

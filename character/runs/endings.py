@@ -22,20 +22,20 @@ def set_stopped(store: RunStore, error: str = "", said: str = "") -> None:
         store.set_meta("stopped", json.dumps({"error": error, "said": said} if error else {}))
 
 
-def has_lost_all(store: RunStore) -> bool:
-    """Whether replies of no use ended the last sitting, or left a finished run without a pair."""
-    counts = store.counts()
-    is_over = counts["messages"] and not (counts["pairs"] or counts.get("pending"))
-    no_pair = bool(is_over and any(counts.get(state) for state in _LOST))
-    return no_pair or stopped_by(store).get("error") == UnusableModelError.__name__
+def was_of_no_use(store: RunStore) -> bool:
+    """Whether replies of no use ended the last sitting."""
+    return stopped_by(store).get("error") == UnusableModelError.__name__
 
 
 def try_lost_again(store: RunStore) -> int:
-    """Have the messages tried again that replies of no use have cost, where these ended the last sitting.
+    """Have the messages tried again that replies of no use have cost; return how many there are.
 
-    The calls that gave these replies are made anew, all others are kept. Returns how many messages there are.
+    That is where such replies ended the last sitting, or left a finished run without a pair. The calls that
+    gave them are made anew, all others are kept.
     """
-    if not has_lost_all(store):
+    counts = store.counts()
+    is_over = counts["messages"] and not (counts["pairs"] or counts.get("pending"))
+    if not (was_of_no_use(store) or (is_over and any(counts.get(state) for state in _LOST))):
         return 0
     store.leave_out_of_no_use()
     return store.try_again(*_LOST)

@@ -28,7 +28,7 @@ from character.constitution import Constitution
 from character.errors import StoreError
 from character.files import write_whole
 from character.records import Usage
-from character.runs.endings import has_lost_all
+from character.runs.endings import was_of_no_use
 from character.runs.identity import described, differences
 from character.store.errors import another_version
 from character.store.run_store import RunStore
@@ -117,7 +117,7 @@ class Session:
             dspy_logger.addFilter(_is_no_truncation)
             stack.callback(dspy_logger.removeFilter, _is_no_truncation)
             others = [stack.enter_context(RunStore(folder)) for folder in self._reuse]
-            for other in filter(has_lost_all, others):
+            for other in filter(was_of_no_use, others):
                 other.leave_out_of_no_use()
             created = RunStore.create(self._out, url=self.config.store.url, reuse=others)
             self.store = store = stack.enter_context(created)

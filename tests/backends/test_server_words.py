@@ -16,7 +16,8 @@ from character import Config, Constitution, build_lm, run
 from character.backends import ping
 from character.backends.engines import SOURCES
 from character.backends.secrets import on_one_line
-from character.backends.server_words import meaning_of, understood
+from character.backends.server_errors import understood
+from character.backends.server_words import meaning_of
 from character.config import BackendConfig
 from character.errors import BackendUnavailableError, ConfigError
 
