@@ -16,7 +16,7 @@ from pydantic import ConfigDict, create_model
 
 from character.backends.observe import note_reading
 from character.backends.reading.reasoning import split_reasoning, strip_template_tokens
-from character.backends.reading.sections import HEADERS, ONE_OBJECT, Sections, find_fields
+from character.backends.reading.sections import HEADERS, ONE_OBJECT, Sections, find_fields, without_last
 from character.backends.reading.values import TwiceError, read_loosely, read_value, shape_of
 from character.text import storable
 
@@ -126,7 +126,8 @@ class CharacterAdapter(dspy.ChatAdapter):
             found = find_fields(text, *names)
             if thoughts and not text.strip():
                 inside = find_fields(thoughts, *names)
-                if inside.closed:
+                at_end = inside.form == ONE_OBJECT or without_last(thoughts) != thoughts
+                if inside.closed and at_end:  # else it is a draft that they speak of
                     found = inside
                     habits.append("the whole reply among the thoughts")
         except TwiceError as error:

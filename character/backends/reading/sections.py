@@ -56,6 +56,8 @@ def find_fields(text: str, wanted: Sequence[str], needed: Set[str], shown: Colle
     whole = _without_end(text)
     if len(needed) == 1 and not asked.fields and not _INLINE.search(whole) and whole.strip():
         name = next(iter(needed))  # alone, it may stand over the text as a heading
+        if re.match(rf"""[`\w\s]*\{{\s*["']{name}["']\s*:""", whole[:200]):
+            return asked  # an object that is broken
         names = "|".join(map(re.escape, (name, *FIELDS.get(name, ()))))
         heading = rf"\A{_DECOR}(?:{names})[*_`]*[ \t]*(?:#+[ \t]*)?[:：]?[*_` \t]*\n"
         said = re.sub(heading, "", whole.lstrip(), count=1, flags=re.IGNORECASE).strip()
@@ -85,7 +87,11 @@ def _under_headers(
         begun = lines[place][match.end() if match else 0 :]
         begun = "" if begun.strip() in (":", "：") else begun
         _put(found, by_name[names[place]], "\n".join([begun, *lines[place + 1 : next_place]]))
-    return Sections(found, HEADERS, bool(ends) or _without_last(text) != text)
+    if ends and end < ends[-1]:  # what follows is the prompt said again, perhaps with the answer once more
+        rest = _under_headers("\n".join(lines[end + 1 :]), wanted, shown, header).fields
+        for name in rest.keys() - {"reasoning"}:
+            _put(found, name, rest[name])
+    return Sections(found, HEADERS, bool(ends) or without_last(text) != text)
 
 
 def _end_of_answer(
@@ -99,7 +105,7 @@ def _end_of_answer(
     return first if wanted <= set(names[:first]) and after in shown else ends[-1]
 
 
-def _without_last(text: str) -> str:
+def without_last(text: str) -> str:
     """Return a text without a closing header at its end, and what stands round that."""
     said = text.rstrip()
     end = said[-_LONGEST_LAST:]
@@ -113,11 +119,11 @@ def _without_end(text: str) -> str:
     """Return a text without a closing header at its end, nor the fence around both, where one is."""
     said = text.strip()
     inside = next((inner for start, end, inner in fences(said) if end - start == len(said)), "")
-    return _without_last(inside) if _without_last(inside) != inside else _without_last(text)
+    return without_last(inside) if without_last(inside) != inside else without_last(text)
 
 
 def _put(found: dict[str, str], name: str, text: str) -> None:
-    said = _without_last(text).strip()
+    said = without_last(text).strip()
     if said == f"{{{name}}}":  # the prompt's own place for it
         return
     if found.get(name, said) != said:
@@ -136,6 +142,7 @@ def _inline_headers(text: str, wanted: Sequence[str], _shown: Collection[str]) -
     if found is None:
         return None
     closed = found.pop(COMPLETED, None) is not None
+    found = {name: said for name, said in found.items() if said != f"{{{name}}}"}
     return Sections(found, HEADERS, closed)
 
 
@@ -164,11 +171,16 @@ def _json_object(text: str, wanted: Sequence[str], _shown: Collection[str]) -> S
     start, end, keys = objects[0]
     found = once((names[key], value) for key, value in keys.items() if key in names)
     before, after = said[:start].rpartition("\n")[2], said[end:]
-    is_second = any(name in key for key in keys.keys() - names.keys() for name in found)  # final_scores
+    others = {key: value for key, value in keys.items() if key not in names}
+    is_second = any(  # final_scores, or another answer inside
+        name in key or (isinstance(value, Mapping) and names.keys() & value.keys())
+        for key, value in others.items()
+        for name in found
+    )
     is_foreign = len(wanted) == 1 and len(keys) > 1 and bool((said[:start] + after).strip("` \t\njson"))
     if is_second or is_foreign or may_change(before, figures=False) or may_change(after):
         return None
-    return Sections(found, HEADERS, True)
+    return Sections(found, HEADERS, not after.strip("` \n"))
 
 
 def _no_comma(match: re.Match[str]) -> str:
@@ -215,7 +227,7 @@ def _objects(text: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
 def _tags(text: str, wanted: Sequence[str], _shown: Collection[str]) -> Sections | None:
     """XML tags, each once."""
     found: dict[str, str] = {}
-    folded, end = text.lower(), 0
+    folded, begun, end = text.lower(), len(text), 0
     if len(folded) != len(text):  # a letter that is two in lower case
         return None
     for called, name in _named(tuple(wanted)).items():
@@ -225,8 +237,12 @@ def _tags(text: str, wanted: Sequence[str], _shown: Collection[str]) -> Sections
             line = text[:start].rpartition("\n")[2]
             if start > stop or name in found or (line.strip() and len(wanted) == 1):
                 continue
-            found[name], end = text[start + len(opening) : stop].strip(), max(end, stop + len(closing))
-    return None if not found or may_change(text[end:]) else Sections(found, HEADERS, True)
+            found[name] = text[start + len(opening) : stop].strip()
+            begun, end = min(begun, start), max(end, stop + len(closing))
+    before = text[:begun].rpartition("\n")[2]
+    if not found or may_change(before, figures=False) or may_change(text[end:]):
+        return None
+    return Sections(found, HEADERS, True)
 
 
 def _labels(text: str, wanted: Sequence[str], _shown: Collection[str]) -> Sections | None:

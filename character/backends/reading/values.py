@@ -23,6 +23,10 @@ from character.backends.reading.words import AGAINST, AGAINST_ZH, CHOICES, NO, P
 _FENCED = re.compile(r"^```[A-Za-z]*\n(.*)\n```$", re.DOTALL)
 _FENCE_LINE = re.compile(r"^```([A-Za-z]*)[ \t]*$", re.MULTILINE)
 _DIGITS = re.compile(r"[-+]?\d+(?:\.\d+)?")
+_FIGURE = re.compile(r"\d*\.?\d+\.?(?:[eE][-+]?\d+)?")  # no 0x8, no 1_0
+_POLITE = re.compile(
+    r"\b(?:let me know|feel free|please tell me)\b[^.!?\n]{0,120}|如(?:果|有)[^。！？\n]{0,40}告诉我"
+)
 _MARKUP = "*_`\"'“”‘’「」 \t\n"
 _ITEM = re.compile(r"^[ \t]*(?:[-*•·]|\(?(\d{1,3})[.)、:：）])[ \t]+(.+)$")
 _NUMBER = re.compile(r"^(\d+(?:\.\d+)?)\s*(?:/\s*10|out of 10|分|points?)?$", re.IGNORECASE)
@@ -132,11 +136,12 @@ def _literal(text: str) -> Any:
 
 
 def _check_tokens(text: str) -> None:
-    """Raise ValueError for a comment, which may take a value back, and for texts without a comma between."""
+    """Raise ValueError for a comment, which may take a value back, texts without a comma, odd numbers."""
     before = 0
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
-            if token.type == tokenize.COMMENT or token.type == before == tokenize.STRING:
+            is_odd = token.type == tokenize.NUMBER and not _FIGURE.fullmatch(token.string)
+            if is_odd or token.type == tokenize.COMMENT or token.type == before == tokenize.STRING:
                 raise ValueError("it is no plain list")
             before = token.type if token.type != tokenize.NL else before
     except (tokenize.TokenError, IndentationError) as error:
@@ -279,7 +284,7 @@ def may_change(text: str, *, figures: bool = True) -> bool:
     """Whether what stands beside a value may take it back: by a word of the kind, a figure, or its length."""
     if len(text) > 2_000:
         return True
-    said = unicodedata.normalize("NFKC", text).casefold().strip(_MARKUP)
+    said = _POLITE.sub("", unicodedata.normalize("NFKC", text).casefold().replace("’", "'")).strip(_MARKUP)
     if figures and (re.search(r"\d", said) or len(said) > 300):
         return True
     return bool(AGAINST.intersection(re.findall(r"[a-z]+", said))) or any(sign in said for sign in AGAINST_ZH)
