@@ -58,11 +58,28 @@ def find_fields(text: str, wanted: Sequence[str], needed: Set[str], shown: Colle
         name = next(iter(needed))  # alone, it may stand over the text as a heading
         if re.match(rf"""[`\w\s]*\{{\s*["']{name}["']\s*:""", whole[:200]):
             return asked  # an object that is broken
-        names = "|".join(map(re.escape, (name, *FIELDS.get(name, ()))))
-        heading = rf"\A{_DECOR}(?:{names})[*_`]*[ \t]*(?:#+[ \t]*)?[:：]?[*_` \t]*\n"
-        said = re.sub(heading, "", whole.lstrip(), count=1, flags=re.IGNORECASE).strip()
+        said = _without_heading(whole.lstrip(), (name, *FIELDS.get(name, ()))).strip()
         return Sections({name: said}, NO_HEADER, whole != text)
     return asked
+
+
+def _without_heading(text: str, called: Sequence[str]) -> str:
+    """Return a text without the name of its one field over it, or as a numbered label before it.
+
+    Behind a line that announces it, any label will do.
+    """
+    names = "|".join(map(re.escape, called))
+    ended = r"[*_`]*[ \t]*(?:#+[ \t]*)?"
+    over = rf"{_DECOR}(?:{names}){ended}[:：]?[*_` \t]*\n"
+    label = rf"{_DECOR}(?:{names}){ended}[:：][*_`]*[ \t]*"
+    announced = r"[^\n]{1,160}[:：][ \t]*\n\s*\n"
+    forms = (
+        rf"(?:\d[.)][ \t]*)?{over}",
+        rf"\d[.)][ \t]*{label}",
+        rf"{announced}(?:\d[.)][ \t]*)?(?:{over}|{label})",
+    )
+    match = next(filter(None, (re.match(form, text, re.IGNORECASE) for form in forms)), None)
+    return text[match.end() :] if match else text
 
 
 def _under_headers(
