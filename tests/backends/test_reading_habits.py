@@ -178,7 +178,7 @@ def test_a_reply_that_shows_an_object_or_tags_with_such_a_name_is_whole(text: st
     assert _read(RespondInCharacter, text) == {"response": text}
 
 
-def test_a_broken_off_text_of_any_kind_is_read_at_once() -> None:
+def test_a_broken_off_text_of_any_kind_is_refused_at_once() -> None:
     length = 20_000
     for part in (
         "{",
@@ -197,7 +197,7 @@ def test_a_broken_off_text_of_any_kind_is_read_at_once() -> None:
         '"a" ',
     ):
         for text in (part * (length // len(part)) + "x", f"A.{part * (length // len(part))}[[ completed"):
-            _read(RankResponses, text)
+            assert _read(RankResponses, text) is None
             _read(RespondInCharacter, text)
             _read(RankResponses, f"[[ ## scores ## ]]\n{text}\n[[ ## completed ## ]]")
             clean_reply(text, trait="patience", asked=TIRED)
