@@ -255,6 +255,27 @@ class Branch:
         return await adrive(self.steps)
 
 
+@dataclass(frozen=True)
+class TellingBranch(Branch):
+    """Steps that tell when they have ended, however they did."""
+
+    tell: Callable[[], None]
+
+    def run(self) -> Any:
+        """Run them in this thread."""
+        try:
+            return super().run()
+        finally:
+            self.tell()
+
+    async def arun(self) -> Any:
+        """Run them on the event loop."""
+        try:
+            return await super().arun()
+        finally:
+            self.tell()
+
+
 class Branches(list[Branch]):
     """Steps that run at the same time, at most ``limit`` of them where one is given."""
 

@@ -11,10 +11,11 @@ import numpy as np
 
 from character.errors import UnknownNameError
 from character.ranking.choice_models import Utilities, borda, bradley_terry, plackett_luce
+from character.ranking.habits import Habits, fit_known
 from character.ranking.score_model import Fitted, PositionEffects, expected_gain, fit_scores
 from character.records import RankingPass, order_by_score
 from character.statistics.agreement import kendall_tau_b
-from character.statistics.arrays import Bools, Floats
+from character.statistics.arrays import Bools, Floats, Ints
 
 Method = Literal["model", "mean", "borda", "bradley_terry", "plackett_luce"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -42,12 +43,16 @@ def combine(
     *,
     method: Method = "model",
     effects: Effects | None = None,
+    habits: Habits | None = None,
+    best_only: bool = False,
 ) -> Combined:
     """Return what the passes amount to. At least one is needed, and each candidate has to be in one.
 
     ``model``: the linear model of ``fit_scores``, with position effects taken out; ``mean``: plain means of
     the scores, with the model's probabilities; ``borda``, ``bradley_terry`` and ``plackett_luce`` use the
-    order within each pass alone. Raises UnknownNameError for a method.
+    order within each pass alone. With ``habits`` of a run the model goes by what is known of the judges
+    (``fit_known``), and the gain is that of the best candidate's pairs alone where ``best_only``. Raises
+    UnknownNameError for a method.
     """
     if method not in METHODS:
         raise UnknownNameError("aggregation method", method, METHODS)
@@ -56,7 +61,11 @@ def combine(
         of_judge = (effects or {}).get((done.juror or done.model, len(done.shown)))
         if of_judge is not None:
             table[row, list(done.shown)] -= of_judge.effects
-    fitted = _fitted(method, table, passes, _spreads(passes, table))
+    spreads = _spreads(passes, table)
+    if habits is not None and method == "model":
+        fitted = fit_known(table, _places(table, passes), passes, spreads, habits, best_only=best_only)
+    else:
+        fitted = _fitted(method, table, passes, spreads)
     rounded = np.round(np.clip(fitted.scores, 0.0, 1.0), 2)
     clipped = np.round(np.clip(fitted.probabilities, 0.0001, 0.9999), 4)  # nothing is certain
     probabilities = tuple(tuple(row) for row in clipped.tolist())
@@ -120,11 +129,16 @@ def _fitted(method: Method, table: Floats, passes: Sequence[RankingPass], spread
     if method in ("borda", "plackett_luce"):
         fitted = _of(plackett_luce([_order(row) for row in table], table.shape[1]), len(table))
         return replace(fitted, scores=borda(table)) if method == "borda" else fitted
+    fitted = fit_scores(table, _places(table, passes), spreads)
+    return replace(fitted, scores=np.nanmean(table, axis=0)) if method == "mean" else fitted
+
+
+def _places(table: Floats, passes: Sequence[RankingPass]) -> Ints:
+    """Return at which place each pass showed each candidate; 0 where it did not."""
     places = np.zeros(table.shape, dtype=np.int64)
     for row, done in enumerate(passes):
         places[row, list(done.shown)] = range(len(done.shown))
-    fitted = fit_scores(table, places, spreads)
-    return replace(fitted, scores=np.nanmean(table, axis=0)) if method == "mean" else fitted
+    return places
 
 
 def _bradley_terry(table: Floats, by_odds: Bools) -> Fitted:

@@ -30,6 +30,19 @@ class PositionEffects:
 
 
 @dataclass(frozen=True)
+class Known:
+    """What is thought before anything is seen: of the judge's noise, and of how far candidates lie apart.
+
+    ``noise`` has a weight for each of ``NOISE_GRID``, ``spread`` is the candidates' standard deviation.
+    ``best_only`` has ``gain`` count the pairs of the best candidate with each other one alone.
+    """
+
+    noise: tuple[float, ...]
+    spread: float
+    best_only: bool
+
+
+@dataclass(frozen=True)
 class Fitted:
     """``scores`` per candidate (not clipped), and ``probabilities[i, j]`` that i truly fits better than j.
 
@@ -62,25 +75,33 @@ def fit_scores(scores: Floats, positions: Ints, spreads: Floats | None = None) -
     seen = ~np.isnan(scores)
     passes, items = np.nonzero(seen)
     places = positions[seen]
-    design, prior = _design(
+    design, prior = design_of(
         tuple(passes.tolist()), tuple(items.tolist()), tuple(places.tolist()), scores.shape
     )
-    weights = _weights(spreads[seen]) if spreads is not None and not np.isnan(spreads).all() else None
-    return _posterior(design, prior, scores[seen], scores.shape, weights)
+    weights = None if spreads is None else weights_of(spreads[seen])
+    return posterior(design, prior, scores[seen], scores.shape, weights)
 
 
-def _weights(spreads: Floats) -> Floats:
-    """Return the weight of each score relative to the usual one, from how sure the judge is of it."""
+def weights_of(spreads: Floats) -> Floats | None:
+    """Return the weight of each score relative to the usual one, from how sure the judge is of it.
+
+    None where it is not known of any.
+    """
+    if np.isnan(spreads).all():
+        return None
     variances = np.maximum(spreads, NOISE_GRID[0]) ** 2
     weights = np.clip(np.nanmedian(variances) / variances, 1 / MOST_WEIGHT, MOST_WEIGHT)
     return np.asarray(np.where(np.isnan(weights), 1.0, weights), dtype=float)
 
 
 @lru_cache(maxsize=512)
-def _design(
+def design_of(
     passes: tuple[int, ...], items: tuple[int, ...], places: tuple[int, ...], shape: tuple[int, int]
 ) -> tuple[Floats, Floats]:
-    """Return the design matrix (one row per score) and the prior precision of each column."""
+    """Return the design matrix (one row per score) and the prior precision of each column.
+
+    The columns of the candidates come first, those of slope and bonus last.
+    """
     m, n = shape
     sizes = np.bincount(passes, minlength=m)
     rows = np.arange(len(passes))
@@ -102,11 +123,20 @@ def _design(
     return np.column_stack(columns), np.concatenate(precision)
 
 
-def _posterior(
-    design: Floats, prior: Floats, values: Floats, shape: tuple[int, int], weights: Floats | None = None
+def posterior(
+    design: Floats,
+    prior: Floats,
+    values: Floats,
+    shape: tuple[int, int],
+    weights: Floats | None = None,
+    known: Known | None = None,
 ) -> Fitted:
+    """Return what a design of so many passes by candidates comes to; the candidates' columns are the first.
+
+    ``prior`` is the precision of each column's coefficient, ``known`` what a run knows of its judge.
+    """
     num_passes, num_candidates = shape
-    noise = np.asarray(NOISE_GRID)
+    noise, apart = np.asarray(NOISE_GRID), UTILITY_SD if known is None else known.spread
     if weights is not None:
         design, values = design * np.sqrt(weights)[:, None], values * np.sqrt(weights)
     gram, moment = design.T @ design, design.T @ values
@@ -117,6 +147,8 @@ def _posterior(
     residual = (values @ values - means @ moment) / noise**2
     _, log_det = np.linalg.slogdet(precision)
     log_evidence = -0.5 * (residual + log_det) - len(values) * np.log(noise)
+    if known is not None:
+        log_evidence += np.log(known.noise)
     weight = np.exp(log_evidence - log_evidence.max())
     weight /= weight.sum()
     scores = weight @ means[:, :num_candidates]
@@ -125,13 +157,27 @@ def _posterior(
     spread = np.maximum(variance[:, :, None] + variance[:, None, :] - 2 * block, 1e-12)
     gap = means[:, :num_candidates, None] - means[:, None, :num_candidates]
     # A normal prior on the difference of two candidates shrinks it; its sign stays.
-    shrink = 2 * UTILITY_SD**2 / (2 * UTILITY_SD**2 + spread)
+    shrink = 2 * apart**2 / (2 * apart**2 + spread)
     z = gap * np.sqrt(shrink / spread)
     probabilities = np.tensordot(weight, normal_cdf(z), axes=1)
     np.fill_diagonal(probabilities, 0.5)
-    upper = np.triu_indices(num_candidates, 1)
-    gain = weight @ expected_gain(z[:, upper[0], upper[1]], 1 / (num_passes + 1)).mean(axis=1)
+    if known is None:
+        upper = np.triu_indices(num_candidates, 1)
+        gain = weight @ expected_gain(z[:, upper[0], upper[1]], 1 / (num_passes + 1)).mean(axis=1)
+    else:
+        gain = weight @ _gains(z, scores, 1 / (num_passes + 1 + (noise / apart) ** 2), known.best_only)
     return Fitted(scores, probabilities, float(gain))
+
+
+def _gains(z: Floats, scores: Floats, shares: Floats, best_only: bool) -> Floats:
+    """Return the expected gain at each noise level, of which one more pass takes these shares of variance."""
+    left, right = np.triu_indices(len(scores), 1)
+    if best_only:
+        best = int(np.argmax(scores))
+        of_best = (left == best) | (right == best)
+        left, right = left[of_best], right[of_best]
+    of_pairs = zip(z[:, left, right], shares, strict=True)
+    return np.array([float(expected_gain(row, float(share)).mean()) for row, share in of_pairs])
 
 
 def normal_cdf(z: Floats) -> Floats:
