@@ -203,7 +203,10 @@ class CharacterProgram(RecipeModule):
 
         ``on_step`` is given the candidates and the ranking as soon as each is there.
         """
-        return await adrive(self.rollout_steps(message, trait, constitution, on_step))
+        judge = acquaintance() or Acquaintance()
+        steps = self.rollout_steps(message, trait, constitution, on_step, judge)
+        rollout: Rollout = await adrive(judge.watched(message, steps))
+        return rollout
 
     def _watched(
         self,
@@ -213,7 +216,8 @@ class CharacterProgram(RecipeModule):
         watch: FailureWatch,
         judge: Acquaintance,
     ) -> Steps[Rollout]:
-        rollout = yield from self.rollout_steps(message, trait, constitution, judge=judge)
+        steps = self.rollout_steps(message, trait, constitution, judge=judge)
+        rollout: Rollout = yield from judge.watched(message, steps)
         watch.see(rollout)
         return rollout
 
@@ -260,20 +264,8 @@ class CharacterProgram(RecipeModule):
     ) -> Steps[Rollout]:
         """Return the logic of one message as a generator of calls, to be run by any driver.
 
-        ``judge`` is what is known of the judge, by default what the surrounding run has learned.
+        ``judge`` is what is known of the judge, which an adaptive ranker goes by.
         """
-        judge = (judge or acquaintance()) if self.is_adaptive else None
-        steps = self._rollout_steps(message, trait, constitution, on_step, judge)
-        return steps if judge is None else judge.watched(message, steps)
-
-    def _rollout_steps(
-        self,
-        message: Message,
-        trait: Trait,
-        constitution: Constitution | None,
-        on_step: OnStep | None,
-        judge: Acquaintance | None,
-    ) -> Steps[Rollout]:
         shared: dict[str, Any] = {
             "message": message,
             "trait": trait,
@@ -291,7 +283,7 @@ class CharacterProgram(RecipeModule):
             drop = Drop(stage="responses", reason="too_few_candidates", detail=detail, message_id=message.id)
             return _lost(message, candidates, drop)
         shared = {**shared, "candidates": candidates}
-        if judge is not None:
+        if judge is not None and self.is_adaptive:
             shared["habits"] = yield from judge.habits(message)
         (ranked,) = yield [self._call("ranker", self.ranker, shared, message)]
         ranking = taken(ranked, "ranking", as_ranking, candidates)

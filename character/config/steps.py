@@ -115,7 +115,7 @@ class RankingConfig(ConfigSection):
 
     @property
     def most_passes(self) -> int:
-        """The passes at most: ``max_passes``, else 4 (8 if adaptive), or ``passes`` if those are more or one."""
+        """The passes at most: ``max_passes``, else 4 (8 if adaptive), or ``passes`` if more, or one."""
         usual = MAX_ADAPTIVE if self.adaptive else MAX_PASSES
         return self.max_passes or (max(self.passes, usual) if self.passes > 1 or self.adaptive else 1)
 

@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError, Future
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any
 
 import dspy
 
-from character.backends.drivers import Steps, TellingBranch
-from character.ranking.habits import Habits, learn
+from character.backends.drivers import Branch, Steps
+from character.ranking.habits import learn
+from character.ranking.score_model import Habits
 from character.records import Message, Ranking, Rollout
 
 BATCHES = (4, 16, 64)
 """After so many messages of a trait it is worked out anew what its judge is like; then that stands."""
-_SETTING = "character_acquaintance"
-
-
-class Facts(Protocol):
-    """Where a run keeps facts about itself."""
-
-    def meta(self, key: str) -> str | None:
-        """Return a fact."""
-
-    def set_meta(self, key: str, value: str) -> None:
-        """Keep a fact."""
 
 
 @dataclass
@@ -60,11 +49,11 @@ class Acquaintance:
     """What a run has learned of its judge, for each trait by itself.
 
     A message goes by the first 4, 16 or 64 messages of its trait, the most that are before it by number, and
-    waits for them: it is asked the same whichever of them ends first. ``facts`` keeps what was learned, so
-    that it is the same in the next sitting, even where a message that failed is made up for there.
+    waits for them: it is asked the same whichever of them ends first. ``facts`` (a run's store) keeps what
+    was learned: in the next sitting it is the same, even where a message that failed is made up for there.
     """
 
-    def __init__(self, facts: Facts | None = None) -> None:
+    def __init__(self, facts: Any = None) -> None:
         self._facts, self._traits, self._lock = facts, dict[str, _Trait](), Lock()
 
     def number(
@@ -74,28 +63,24 @@ class Acquaintance:
 
         Called again, it goes on where it ended; more than are learned from are not looked at.
         """
-        of_trait = self._traits.setdefault(trait, _Trait())
-        if len(of_trait.numbers) >= BATCHES[-1]:
-            return
-        for message in messages:
-            if message.id not in of_trait.numbers:
-                of_trait.numbers[message.id] = len(of_trait.numbers)
+        numbers = self._traits.setdefault(trait, _Trait()).numbers
+        for message in messages if len(numbers) < BATCHES[-1] else ():
+            if message.id not in numbers:
+                numbers[message.id] = len(numbers)
                 if finished is not None and (rollout := finished(message.id)) is not None:
                     self.tell(message, rollout.ranking)
-            if len(of_trait.numbers) >= BATCHES[-1]:
+            if len(numbers) == BATCHES[-1]:
                 return
 
     def habits(self, message: Message) -> Steps[Habits | None]:
         """Return what is known of the judge when this message's turn comes; None for the very first."""
-        of_trait = self._traits.get(message.trait)
-        if of_trait is None:
-            return None
-        numbers = of_trait.numbers
-        number = numbers.get(message.id, BATCHES[-1] if len(numbers) >= BATCHES[-1] else 0)
-        before = max((size for size in BATCHES if size <= number), default=0)
+        of_trait = self._traits.get(message.trait, _Trait())
+        beyond = len(of_trait.numbers) == BATCHES[-1]
+        number = of_trait.numbers.get(message.id, BATCHES[-1] if beyond else 0)
+        before = [size for size in BATCHES if size <= number]
         if not before:
             return None
-        (habits,) = yield [_Known(of_trait.known[before])]
+        (habits,) = yield [_Known(of_trait.known[before[-1]])]
         known: Habits | None = habits
         return known
 
@@ -105,17 +90,30 @@ class Acquaintance:
         if of_trait is None or (number := of_trait.numbers.get(message.id)) is None:
             return
         with self._lock:
-            if number in of_trait.told:
-                return
-            of_trait.told[number] = ranking
+            of_trait.told.setdefault(number, ranking)
             for size, future in of_trait.known.items():
                 if not future.done() and all(each in of_trait.told for each in range(size)):
                     future.set_result(self._learned(message.trait, size, of_trait))
 
     def watched(self, message: Message, steps: Steps[Any]) -> Steps[Any]:
-        """Return a message's steps; whoever waits for it goes on when they end, however they do."""
-        (result,) = yield [TellingBranch(steps, partial(self.tell, message, None))]
+        """Return a message's steps; whoever waits for it goes on when they end, or is stopped as they are."""
+        if message.trait not in self._traits:
+            return (yield from steps)
+        (result,) = yield [Branch(steps, self._watching(message))]
         return result
+
+    @contextmanager
+    def _watching(self, message: Message) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            of_trait = self._traits.get(message.trait, _Trait())
+            with self._lock:
+                for size, future in of_trait.known.items():
+                    if of_trait.numbers.get(message.id, size) < size and not future.done():
+                        future.set_exception(error if isinstance(error, Exception) else CancelledError())
+            raise
+        self.tell(message, None)
 
     def _learned(self, trait: str, size: int, of_trait: _Trait) -> Habits | None:
         key = f"habits/{trait}/{size}"
@@ -130,11 +128,11 @@ class Acquaintance:
 
 def acquainting(acquaintance: Acquaintance) -> AbstractContextManager[object]:
     """Have programs learn of their judge here inside the block, in DSPy's threads too."""
-    inside: AbstractContextManager[object] = dspy.context(**{_SETTING: acquaintance})
+    inside: AbstractContextManager[object] = dspy.context(character_acquaintance=acquaintance)
     return inside
 
 
 def acquaintance() -> Acquaintance | None:
     """Return what programs learn of their judge here, where something does."""
-    found: Acquaintance | None = dspy.settings.get(_SETTING)
+    found: Acquaintance | None = dspy.settings.get("character_acquaintance")
     return found

@@ -9,7 +9,7 @@ from typing import Any
 from character.backends.call import Fault, Reply
 from character.constitution import Trait
 from character.ranking.combine import Combined, Method, combine
-from character.ranking.habits import Habits
+from character.ranking.score_model import Habits
 from character.ranking.strategies import Strategy
 from character.records import Candidates, Drop, Message, Ranking, RankingPass, Usage, order_by_score
 from character.text import language_name, stable_seed

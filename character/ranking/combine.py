@@ -11,11 +11,11 @@ import numpy as np
 
 from character.errors import UnknownNameError
 from character.ranking.choice_models import Utilities, borda, bradley_terry, plackett_luce
-from character.ranking.habits import Habits, fit_known
-from character.ranking.score_model import Fitted, PositionEffects, expected_gain, fit_scores
+from character.ranking.habits import fit_known
+from character.ranking.score_model import Fitted, Habits, PositionEffects, expected_gain, fit_scores
 from character.records import RankingPass, order_by_score
 from character.statistics.agreement import kendall_tau_b
-from character.statistics.arrays import Bools, Floats, Ints
+from character.statistics.arrays import Bools, Floats
 
 Method = Literal["model", "mean", "borda", "bradley_terry", "plackett_luce"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -50,9 +50,8 @@ def combine(
 
     ``model``: the linear model of ``fit_scores``, with position effects taken out; ``mean``: plain means of
     the scores, with the model's probabilities; ``borda``, ``bradley_terry`` and ``plackett_luce`` use the
-    order within each pass alone. With ``habits`` of a run the model goes by what is known of the judges
-    (``fit_known``), and the gain is that of the best candidate's pairs alone where ``best_only``. Raises
-    UnknownNameError for a method.
+    order within each pass alone. With ``habits`` it is ``fit_known``, and the gain that of the best one's
+    pairs alone where ``best_only``. Raises UnknownNameError for a method.
     """
     if method not in METHODS:
         raise UnknownNameError("aggregation method", method, METHODS)
@@ -62,10 +61,10 @@ def combine(
         if of_judge is not None:
             table[row, list(done.shown)] -= of_judge.effects
     spreads = _spreads(passes, table)
-    if habits is not None and method == "model":
-        fitted = fit_known(table, _places(table, passes), passes, spreads, habits, best_only=best_only)
-    else:
+    if habits is None:
         fitted = _fitted(method, table, passes, spreads)
+    else:
+        fitted = fit_known(table, passes, spreads, habits, best_only)
     rounded = np.round(np.clip(fitted.scores, 0.0, 1.0), 2)
     clipped = np.round(np.clip(fitted.probabilities, 0.0001, 0.9999), 4)  # nothing is certain
     probabilities = tuple(tuple(row) for row in clipped.tolist())
@@ -129,16 +128,11 @@ def _fitted(method: Method, table: Floats, passes: Sequence[RankingPass], spread
     if method in ("borda", "plackett_luce"):
         fitted = _of(plackett_luce([_order(row) for row in table], table.shape[1]), len(table))
         return replace(fitted, scores=borda(table)) if method == "borda" else fitted
-    fitted = fit_scores(table, _places(table, passes), spreads)
-    return replace(fitted, scores=np.nanmean(table, axis=0)) if method == "mean" else fitted
-
-
-def _places(table: Floats, passes: Sequence[RankingPass]) -> Ints:
-    """Return at which place each pass showed each candidate; 0 where it did not."""
     places = np.zeros(table.shape, dtype=np.int64)
     for row, done in enumerate(passes):
         places[row, list(done.shown)] = range(len(done.shown))
-    return places
+    fitted = fit_scores(table, places, spreads)
+    return replace(fitted, scores=np.nanmean(table, axis=0)) if method == "mean" else fitted
 
 
 def _bradley_terry(table: Floats, by_odds: Bools) -> Fitted:

@@ -1,9 +1,9 @@
-"""What a judge's places, noise and scores are like over a run, so that one pass tells what two would."""
+"""What judges give to places, their noise and their candidates over a run: one pass then tells more."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,90 +13,51 @@ from character.ranking.score_model import (
     SLOPE_SD,
     UTILITY_SD,
     Fitted,
-    Known,
+    Habits,
     design_of,
     posterior,
     weights_of,
 )
-from character.records import Ranking, RankingPass, Record
+from character.records import Ranking, RankingPass
 from character.statistics.arrays import Floats, Ints
 
 _PRIOR = np.diag([SLOPE_SD**2, FIRST_SD**2, FIRST_SD**2])
 _DOUBT = 0.01**2
-"""The variance of each effect of a place that remains, however much was seen: a habit is not a constant."""
-_LEAST_SPREAD, _PSEUDO_SPREADS = 0.05, 8.0
-_STEPS = 15
-_DECIMALS = 8  # the same on every machine, and after a file
-
-
-class Habits(Record):
-    """What a run knows of its judges from ``num_messages`` of its messages.
-
-    ``places`` has for each judge (a juror's or the model's name) what it gives to places: the slope from the
-    first to the last, a bonus of the first and one of the last, on the scale 0..1; ``doubts`` the covariance
-    of these. ``noise`` are weights of ``NOISE_GRID``, ``spread`` is the standard deviation of how well the
-    candidates of a message fit.
-    """
-
-    places: Mapping[str, tuple[float, float, float]]
-    doubts: Mapping[str, tuple[tuple[float, float, float], ...]]
-    noise: tuple[float, ...]
-    spread: float
-    num_messages: int
-
-    def known(self, best_only: bool) -> Known:
-        """Return what is thought before a judge has seen some candidates."""
-        return Known(self.noise, self.spread, best_only)
-
-
-def judge_of(one: RankingPass) -> str:
-    """Return who made a pass."""
-    return one.juror or one.model
+"""The variance of what is given to places that remains, however much was seen: a habit is no constant."""
+_LEAST_SPREAD, _PSEUDO_MESSAGES = 0.05, 8
+_STEPS, _DECIMALS = 15, 8
 
 
 def _basis(places: Ints, sizes: Ints) -> Floats:
     """Return slope, first and last place (the last axis) of places among so many shown."""
-    last = np.maximum(sizes - 1, 1)
     ends = [(places == 0) - 1 / sizes, (places == sizes - 1) - 1 / sizes]
-    return np.stack([1 - 2 * places / last, *ends], axis=-1)
+    return np.stack([1 - 2 * places / np.maximum(sizes - 1, 1), *ends], axis=-1)
 
 
 def fit_known(
-    scores: Floats,
-    positions: Ints,
-    passes: Sequence[RankingPass],
-    spreads: Floats,
-    habits: Habits,
-    *,
-    best_only: bool,
+    scores: Floats, passes: Sequence[RankingPass], spreads: Floats, habits: Habits, best_only: bool
 ) -> Fitted:
-    """Return what ``fit_scores`` does, by a run's knowledge of its judges in place of general priors.
-
-    A judge of whom nothing is known yet has those.
-    """
+    """Return what ``fit_scores`` does, by what is known of these judges in place of its general priors."""
     seen = ~np.isnan(scores)
     rows, items = np.nonzero(seen)
-    places, sizes = positions[seen], seen.sum(axis=1)[rows]
-    key = tuple(rows.tolist()), tuple(items.tolist()), tuple(places.tolist())
-    design, prior = design_of(*key, scores.shape)
+    row, item = tuple(rows.tolist()), tuple(items.tolist())
+    place = tuple(passes[i].shown.index(j) for i, j in zip(row, item, strict=True))
+    design, prior = design_of(row, item, place, scores.shape)
+    basis = _basis(np.array(place), seen.sum(axis=1)[rows])
     columns, values = [design[:, :-2]], scores[seen]
-    judges = np.array([judge_of(one) for one in passes])
+    judges = np.array([one.juror or one.model for one in passes])
     for judge in dict.fromkeys(judges.tolist()):
-        shown = _basis(places, sizes) * (judges[rows] == judge)[:, None]
+        shown = basis * (judges[rows] == judge)[:, None]
         values = values - shown @ np.asarray(habits.places.get(judge, (0.0, 0.0, 0.0)))
         columns.append(shown @ np.linalg.cholesky(np.asarray(habits.doubts.get(judge, _PRIOR))))
     precision = np.concatenate([prior[:-2], np.ones(3 * (len(columns) - 1))])
-    weights = weights_of(spreads[seen])
-    known = habits.known(best_only)
-    return posterior(np.column_stack(columns), precision, values, scores.shape, weights, known)
+    weights = None if np.isnan(spreads).all() else weights_of(spreads[seen])
+    return posterior(np.column_stack(columns), precision, values, scores.shape, weights, habits, best_only)
 
 
-@dataclass(frozen=True)
-class _Block:
-    """What the passes of one judge over the candidates of one message tell.
-
-    ``gram`` and ``moment`` are the normal equations of the places within passes, ``squares`` and ``freedom``
-    what is to be explained there; ``places`` and ``scores`` the candidates' means over passes, centred.
+class _Block(NamedTuple):
+    """The passes of one judge over one message: the normal equations of places within passes, what is to be
+    explained there with its degrees of freedom, and the candidates' means over passes.
     """
 
     judge: str
@@ -108,37 +69,19 @@ class _Block:
     places: Floats
     scores: Floats
 
-    def left(self, effects: Floats, doubts: Floats) -> float:
-        """Return the sum of squares that effects of such doubt leave within passes."""
-        explained = 2 * effects @ self.moment - effects @ self.gram @ effects
-        return max(1e-9, self.squares - float(explained)) + float(np.trace(self.gram @ doubts))
 
-
-def _blocks(rankings: Iterable[Ranking]) -> Iterator[_Block]:
-    for ranking in rankings:
-        whole = [one for one in ranking.passes if len(one.shown) == len(ranking.scores) > 1]
-        for judge in dict.fromkeys(map(judge_of, whole)):
-            yield _block(judge, [one for one in whole if judge_of(one) == judge])
-
-
-def _block(judge: str, passes: list[RankingPass]) -> _Block:
-    scores = np.array([one.scores for one in passes], dtype=float)
-    m, n = scores.shape
-    places = np.argsort([one.shown for one in passes], axis=1)
-    basis = _basis(places, np.full((m, n), n))
-    scores, basis = scores - scores.mean(axis=1, keepdims=True), basis - basis.mean(axis=1, keepdims=True)
-    mean_scores, mean_basis = scores.mean(axis=0), basis.mean(axis=0)
-    within, moved = scores - mean_scores, basis - mean_basis
-    return _Block(
-        judge,
-        m,
-        np.einsum("pik,pil->kl", moved, moved),
-        np.einsum("pik,pi->k", moved, within),
-        float((within**2).sum()),
-        (m - 1) * (n - 1),
-        mean_basis,
-        mean_scores,
-    )
+def _blocks(ranking: Ranking) -> Iterator[_Block]:
+    whole = [one for one in ranking.passes if len(one.shown) == len(ranking.scores) > 1]
+    for judge in dict.fromkeys(one.juror or one.model for one in whole):
+        passes = [one for one in whole if (one.juror or one.model) == judge]
+        scores = np.array([one.scores for one in passes], dtype=float)
+        m, n = scores.shape
+        basis = _basis(np.argsort([one.shown for one in passes], axis=1), np.full((m, n), n))
+        scores -= scores.mean(axis=1, keepdims=True)
+        mean, mean_basis = scores.mean(axis=0), basis.mean(axis=0)
+        within, moved = (scores - mean).ravel(), (basis - mean_basis).reshape(-1, 3)
+        squares, freedom = float(within @ within), (m - 1) * (n - 1)
+        yield _Block(judge, m, moved.T @ moved, moved.T @ within, squares, freedom, mean_basis, mean)
 
 
 def learn(rankings: Iterable[Ranking]) -> Habits | None:
@@ -150,42 +93,39 @@ def learn(rankings: Iterable[Ranking]) -> Habits | None:
     candidates; single passes tell of places what the candidates' spread leaves.
     """
     known = [ranking for ranking in rankings if ranking.status == "ranked"]
-    blocks = list(_blocks(known))
+    blocks = [block for ranking in known for block in _blocks(ranking)]
     if not blocks:
         return None
     grid = np.asarray(NOISE_GRID)
     noise, spread = np.full(len(grid), 1 / len(grid)), UTILITY_SD**2
     judges = dict.fromkeys(block.judge for block in blocks)
-    effects = {judge: np.zeros(3) for judge in judges}
-    doubts = dict.fromkeys(judges, np.asarray(_PRIOR, dtype=float))
+    effects, doubts = dict.fromkeys(judges, np.zeros(3)), dict.fromkeys(judges, np.asarray(_PRIOR))
     for _ in range(_STEPS):
         precisions = {judge: np.linalg.inv(_PRIOR) for judge in judges}
         moments = {judge: np.zeros(3) for judge in judges}
-        weights, spreads = np.full(len(grid), 1 / len(grid)), [UTILITY_SD**2] * int(_PSEUDO_SPREADS)
-        for block in blocks:
-            judge, left = block.judge, block.left(effects[block.judge], doubts[block.judge])
-            log = np.log(noise) - block.freedom * np.log(grid) - left / (2 * grid**2)
+        weights, spreads = np.full(len(grid), 1 / len(grid)), [UTILITY_SD**2] * _PSEUDO_MESSAGES
+        for judge, passes, gram, moment, squares, freedom, places, scores in blocks:
+            effect = effects[judge]
+            left = max(1e-9, squares - 2 * effect @ moment + effect @ gram @ effect)
+            left += np.trace(gram @ doubts[judge])
+            log = np.log(noise) - freedom * np.log(grid) - left / (2 * grid**2)
             weight = np.exp(log - log.max())
             weight /= weight.sum()
             weights += weight
-            exact, rough = weight @ grid**-2.0, weight @ grid**2 / block.passes
-            between = 1 / (spread + rough)
-            precisions[judge] += block.gram * exact + block.places.T @ block.places * between
-            moments[judge] += block.moment * exact + block.places.T @ block.scores * between
-            rest = block.scores - block.places @ effects[judge]
-            spreads.append(float(rest @ rest) / (len(rest) - 1) - float(rough))
+            sure, rough = weight @ grid**-2.0, weight @ grid**2 / passes
+            between = places.T / (spread + rough)
+            precisions[judge] += gram * sure + between @ places
+            moments[judge] += moment * sure + between @ scores
+            rest = scores - places @ effect
+            spreads.append(rest @ rest / (len(rest) - 1) - rough)
         doubts = {judge: np.linalg.inv(precisions[judge]) for judge in judges}
         effects = {judge: doubts[judge] @ moments[judge] for judge in judges}
         noise, spread = weights / weights.sum(), max(_LEAST_SPREAD**2, float(np.mean(spreads)))
+    doubted = {judge: (doubts[judge] + _DOUBT * np.eye(3)).round(_DECIMALS).tolist() for judge in judges}
     return Habits(
-        places={judge: _rounded(effects[judge]) for judge in judges},
-        doubts={judge: tuple(map(_rounded, doubts[judge] + _DOUBT * np.eye(3))) for judge in judges},
-        noise=tuple(np.round(noise, _DECIMALS).tolist()),
+        places={judge: tuple(effects[judge].round(_DECIMALS).tolist()) for judge in judges},
+        doubts={judge: tuple(map(tuple, rows)) for judge, rows in doubted.items()},
+        noise=tuple(noise.round(_DECIMALS).tolist()),
         spread=round(spread**0.5, _DECIMALS),
         num_messages=len(known),
     )
-
-
-def _rounded(row: Floats) -> tuple[float, float, float]:
-    slope, first, last = np.round(row, _DECIMALS).tolist()
-    return slope, first, last

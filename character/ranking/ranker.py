@@ -18,7 +18,7 @@ from character.errors import ConfigError, InputError, UnknownNameError
 from character.inputs import as_candidate_set, as_message, as_trait, spelled_out
 from character.ranking.bench import Bench, read_scores
 from character.ranking.combine import METHODS, Method
-from character.ranking.habits import Habits
+from character.ranking.score_model import Habits
 from character.ranking.strategies import (
     TOURNAMENTS,
     Plan,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
+from character.records import Record
 from character.statistics.arrays import Floats, Ints
 
 NOISE_GRID = (0.03, 0.05, 0.08, 0.12, 0.18, 0.27)
@@ -29,17 +31,20 @@ class PositionEffects:
     effects: tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class Known:
-    """What is thought before anything is seen: of the judge's noise, and of how far candidates lie apart.
+class Habits(Record):
+    """What a run knows of its judges from ``num_messages`` of its messages.
 
-    ``noise`` has a weight for each of ``NOISE_GRID``, ``spread`` is the candidates' standard deviation.
-    ``best_only`` has ``gain`` count the pairs of the best candidate with each other one alone.
+    ``places`` has for each judge (a juror's or the model's name) what it gives to places: the slope from the
+    first to the last, a bonus of the first and one of the last, on the scale 0..1; ``doubts`` their
+    covariance. ``noise`` are weights of ``NOISE_GRID``, ``spread`` is the standard deviation of how well the
+    candidates of a message fit.
     """
 
+    places: Mapping[str, tuple[float, ...]]
+    doubts: Mapping[str, tuple[tuple[float, ...], ...]]
     noise: tuple[float, ...]
     spread: float
-    best_only: bool
+    num_messages: int
 
 
 @dataclass(frozen=True)
@@ -78,17 +83,12 @@ def fit_scores(scores: Floats, positions: Ints, spreads: Floats | None = None) -
     design, prior = design_of(
         tuple(passes.tolist()), tuple(items.tolist()), tuple(places.tolist()), scores.shape
     )
-    weights = None if spreads is None else weights_of(spreads[seen])
+    weights = weights_of(spreads[seen]) if spreads is not None and not np.isnan(spreads).all() else None
     return posterior(design, prior, scores[seen], scores.shape, weights)
 
 
-def weights_of(spreads: Floats) -> Floats | None:
-    """Return the weight of each score relative to the usual one, from how sure the judge is of it.
-
-    None where it is not known of any.
-    """
-    if np.isnan(spreads).all():
-        return None
+def weights_of(spreads: Floats) -> Floats:
+    """Return the weight of each score relative to the usual one, from how sure the judge is of it."""
     variances = np.maximum(spreads, NOISE_GRID[0]) ** 2
     weights = np.clip(np.nanmedian(variances) / variances, 1 / MOST_WEIGHT, MOST_WEIGHT)
     return np.asarray(np.where(np.isnan(weights), 1.0, weights), dtype=float)
@@ -129,14 +129,16 @@ def posterior(
     values: Floats,
     shape: tuple[int, int],
     weights: Floats | None = None,
-    known: Known | None = None,
+    habits: Habits | None = None,
+    best_only: bool = False,
 ) -> Fitted:
     """Return what a design of so many passes by candidates comes to; the candidates' columns are the first.
 
-    ``prior`` is the precision of each column's coefficient, ``known`` what a run knows of its judge.
+    ``prior`` is the precision of each column's coefficient; ``habits`` replace what is thought of noise and
+    spread. With ``best_only`` the gain is that of the pairs of the best candidate with each other one.
     """
     num_passes, num_candidates = shape
-    noise, apart = np.asarray(NOISE_GRID), UTILITY_SD if known is None else known.spread
+    noise, apart = np.asarray(NOISE_GRID), UTILITY_SD if habits is None else habits.spread
     if weights is not None:
         design, values = design * np.sqrt(weights)[:, None], values * np.sqrt(weights)
     gram, moment = design.T @ design, design.T @ values
@@ -147,8 +149,8 @@ def posterior(
     residual = (values @ values - means @ moment) / noise**2
     _, log_det = np.linalg.slogdet(precision)
     log_evidence = -0.5 * (residual + log_det) - len(values) * np.log(noise)
-    if known is not None:
-        log_evidence += np.log(known.noise)
+    if habits is not None:
+        log_evidence += np.log(habits.noise)
     weight = np.exp(log_evidence - log_evidence.max())
     weight /= weight.sum()
     scores = weight @ means[:, :num_candidates]
@@ -161,23 +163,13 @@ def posterior(
     z = gap * np.sqrt(shrink / spread)
     probabilities = np.tensordot(weight, normal_cdf(z), axes=1)
     np.fill_diagonal(probabilities, 0.5)
-    if known is None:
-        upper = np.triu_indices(num_candidates, 1)
-        gain = weight @ expected_gain(z[:, upper[0], upper[1]], 1 / (num_passes + 1)).mean(axis=1)
-    else:
-        gain = weight @ _gains(z, scores, 1 / (num_passes + 1 + (noise / apart) ** 2), known.best_only)
+    left, right = np.triu_indices(num_candidates, 1)
+    asked = (left == scores.argmax()) | (right == scores.argmax()) | (not best_only)
+    # A prior on the candidates leaves less for a further pass to tell, the more of it the noisier the judge.
+    slack = 0 * noise if habits is None else (noise / apart) ** 2
+    share = 1 / (num_passes + 1 + slack)
+    gain = weight @ expected_gain(z[:, left[asked], right[asked]], share[:, None]).mean(axis=1)
     return Fitted(scores, probabilities, float(gain))
-
-
-def _gains(z: Floats, scores: Floats, shares: Floats, best_only: bool) -> Floats:
-    """Return the expected gain at each noise level, of which one more pass takes these shares of variance."""
-    left, right = np.triu_indices(len(scores), 1)
-    if best_only:
-        best = int(np.argmax(scores))
-        of_best = (left == best) | (right == best)
-        left, right = left[of_best], right[of_best]
-    of_pairs = zip(z[:, left, right], shares, strict=True)
-    return np.array([float(expected_gain(row, float(share)).mean()) for row, share in of_pairs])
 
 
 def normal_cdf(z: Floats) -> Floats:
@@ -193,11 +185,12 @@ _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(7)
 _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 
 
-def expected_gain(z: Floats, share: float) -> Floats:
+def expected_gain(z: Floats, share: float | Floats) -> Floats:
     """Return how much less likely a pair is expected to be in the wrong order after more has been seen.
 
     ``z`` is the difference of two candidates in standard deviations; what comes will take away ``share`` of
     its variance. The expectation is over what may be seen (preposterior analysis, Raiffa & Schlaifer 1961).
     """
-    moved = np.abs(z[..., None] + _NODES * math.sqrt(share)) / math.sqrt(1 - share)
+    share = np.asarray(share)[..., None]
+    moved = np.abs(z[..., None] + _NODES * np.sqrt(share)) / np.sqrt(1 - share)
     return np.asarray(normal_cdf(-np.abs(z)) - normal_cdf(-moved) @ _WEIGHTS, dtype=float)
