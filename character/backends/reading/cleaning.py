@@ -132,7 +132,12 @@ def _without_label(text: str, names: tuple[str, ...], asked: str = "") -> str:
 
 def _without_next_turn(text: str, asked: str) -> str:
     match = _NEXT_TURN.search(text)
-    return text if match is None or _DIALOGUE.search(asked) else text[: match.start()]
+    return text if match is None or asks_for_turns(asked) else text[: match.start()]
+
+
+def asks_for_turns(asked: str) -> bool:
+    """Whether a message asks for what is told in turns of several speakers."""
+    return _DIALOGUE.search(asked) is not None
 
 
 def _of_transcript(text: str, asked: str, labels: tuple[str, ...]) -> str:
@@ -147,7 +152,7 @@ def _of_transcript(text: str, asked: str, labels: tuple[str, ...]) -> str:
     label = _label_within(labels).search(text) if asked else None
     if not label or not is_made_of(text[: label.start()], asked):
         return text
-    is_asked = _DIALOGUE.search(asked) or _label_within(labels).search(f" {asked}")
+    is_asked = asks_for_turns(asked) or _label_within(labels).search(f" {asked}")
     return text if is_asked else text[label.end() :]
 
 
