@@ -47,8 +47,7 @@ class Collected:
         if reply.fault:
             self.drop(reply.fault, reply.detail)
             return
-        senders = [brief["sender"] for brief in wanted if "sender" in brief]
-        messages, taken_off = self._cleaned(reply.outputs["messages"], senders)
+        messages, taken_off = self._cleaned(reply.outputs["messages"], wanted)
         for kind in (*reply.habits, *taken_off):
             self.drops.append(Drop(stage="messages", reason=kind, recovered=True))
         matched = len(messages) == len(wanted)
@@ -63,12 +62,13 @@ class Collected:
             self.drop("surplus", "more messages than briefs")
 
     def _cleaned(
-        self, messages: list[str | list[str]], senders: list[str]
+        self, messages: list[str | list[str]], wanted: list[dict[str, str]]
     ) -> tuple[list[str | list[str]], list[str]]:
         """Return single messages without what is no part of them, and the kinds of what was taken off."""
         messages = [each[0] if isinstance(each, list) and len(each) == 1 else each for each in messages]
         texts = [each for each in messages if isinstance(each, str)]
-        cleaned, kinds = clean_messages(texts, senders)
+        senders, topics = ([brief[of] for brief in wanted if of in brief] for of in ("sender", "topic"))
+        cleaned, kinds = clean_messages(texts, senders, topics)
         left = iter(cleaned)
         return [next(left) if isinstance(each, str) else each for each in messages], kinds
 

@@ -27,7 +27,7 @@ _CODE = re.compile(
     r"^[ \t]*(?:import |from \w+ import|def |class |#!|\$ |//|<\w|[{}\[\]]|\w+[ \t]*=|.*;$)", re.MULTILINE
 )
 _SENTENCE = re.compile(r"^[ \t]*(?=(?:\S+[ \t]+){2}\S|\S{5}).*[.?!。？！]", re.MULTILINE)
-_QUOTES = {'"': '"', "“": "”", "「": "」", "『": "』", "«": "»"}
+_QUOTES = {'"': '"', "“": "”", "‘": "’", "「": "」", "『": "』", "«": "»"}
 _NEXT_TURN = re.compile(
     rf"\n(?<![:：]\n)[ \t]*\n(?:[*_ \t]*|#+ ?)(?:{'|'.join(_DATA['turns'])})[*_]*\s*[:：]", re.IGNORECASE
 )
@@ -68,12 +68,17 @@ def clean_reply(
     )
 
 
-def clean_messages(texts: Sequence[str], senders: Sequence[str] = ()) -> tuple[list[str], list[str]]:
+def clean_messages(
+    texts: Sequence[str], senders: Sequence[str] = (), topics: Sequence[str] = ()
+) -> tuple[list[str], list[str]]:
     """Return messages of a user without what is no part of them, and the kinds of what was taken off.
 
     Kinds: ``control_characters``, ``numbering`` (only where each of several has its own number), ``label`` of
-    the speaker or of one of the ``senders`` who were to write them, and ``quotes`` round the whole.
+    the speaker, of one of the ``senders`` who were to write them, or of one of the ``topics`` (only where each
+    of several has one), and ``quotes`` round the whole.
     """
+    if len(texts) > 1 and all(_without_sender(text, topics) != text.lstrip() for text in texts):
+        senders = (*senders, *topics)
     numbers = [match.group(1) if (match := _NUMBERED.match(text)) else "" for text in texts]
     is_numbered = len(texts) > 1 and numbers == [str(place + 1) for place in range(len(texts))]
     cleaned = [
