@@ -74,8 +74,8 @@ def clean_messages(
     """Return messages of a user without what is no part of them, and the kinds of what was taken off.
 
     Kinds: ``control_characters``, ``numbering`` (only where each of several has its own number), ``label`` of
-    the speaker, of one of the ``senders`` who were to write them, or of one of the ``topics`` (only where each
-    of several has one), and ``quotes`` round the whole.
+    the speaker, of one of the ``senders`` who were to write them, or of one of the ``topics`` (where each of
+    several has one), and ``quotes`` round the whole.
     """
     if len(texts) > 1 and all(_without_sender(text, topics) != text.lstrip() for text in texts):
         senders = (*senders, *topics)
