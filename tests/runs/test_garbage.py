@@ -136,9 +136,7 @@ def test_a_response_whose_server_fails_while_others_succeed_is_dropped_and_count
     server: FakeServer, patience: Trait
 ) -> None:
     broken = Reply(status=500, body='{"error": {"message": "oops"}}')
-    server.script = _responses_say(
-        [chat(response="One."), chat(response="Two."), chat(response="Three."), broken]
-    )
+    server.script = _responses_say(["One.", "Two.", "Three.", broken])
     result = _result(server, patience)
     assert sorted(result.candidates[0].texts) == ["One.", "Three.", "Two."]
     assert [drop.reason for drop in result.drops if drop.stage == "responses"] == ["server_error"]
