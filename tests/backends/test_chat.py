@@ -186,6 +186,17 @@ def test_a_reply_that_reached_its_limit_is_cut_off(server: FakeServer, patience:
     assert {drop.reason for drop in made.drops} == {"cut_off"}
 
 
+def test_a_reply_whose_end_nobody_tells_is_cut_off_and_the_way_round_it_is_told(
+    server: FakeServer, patience: Trait
+) -> None:
+    server.script = lambda _request: Reply("It starts with one ball.", finish_reason="")
+    with dspy.context(lm=build_lm(backend_at(server))):
+        made = Responder(2)(ASKED, patience)
+    assert {(drop.reason, 'prompting = "fields"' in drop.detail) for drop in made.drops} == {
+        ("cut_off", True)
+    }
+
+
 def test_all_candidates_in_one_call_are_no_chat() -> None:
     assert Responder(calls="per_message").prompting == "fields"
     assert Config.model_validate({"responses": {"calls": "per_message"}}).responses.prompting == "fields"

@@ -321,7 +321,7 @@ def test_an_unreadable_refill_is_asked_for_again_with_its_fault(server: FakeServ
 def test_refills_ask_with_the_same_seeds_each_time_so_that_a_journal_replays_them(patience: Trait) -> None:
     seeds = []
     for _ in range(2):
-        with FakeServer(lambda _request: chat(response="我是通义千问。")) as server:
+        with FakeServer(lambda _request: "我是通义千问。") as server:
             with dspy.context(lm=build_lm(backend_at(server))):
                 Responder(2, max_refills=2)(ENGLISH, patience, seed=3)
             seeds.append(sorted(request["seed"] for request in server.requests))
