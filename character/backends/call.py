@@ -17,7 +17,7 @@ from character.backends.backend import Backend
 from character.backends.chat import ConversationAdapter, answers_conversation
 from character.backends.drivers import ModuleCall
 from character.backends.dspy_compat import routed
-from character.backends.faults import CUT_SHORT, KIND_OF_ERROR, OF_THE_PROMPT, OPEN
+from character.backends.faults import CUT_SHORT, KIND_OF_ERROR, OF_THE_PROMPT, OPEN, UNSAID_IN_CHAT
 from character.backends.faults import SERVER_FAULTS as SERVER_FAULTS
 from character.backends.faults import Fault as Fault
 from character.backends.observe import Observation, Scope, current_scope, observation_of, observing, taken_by
@@ -201,6 +201,8 @@ class Call:
         is_whole = prediction is not None and scope.closed  # its closing header came before the limit did
         cut = "" if is_whole and last.finish_reason in OPEN else last.finish_reason
         word, detail = CUT_SHORT.get(cut, fault)
+        if cut == "unsaid" and adapter is _CHAT:
+            detail = UNSAID_IN_CHAT
         if cut in CUT_SHORT and fault.detail:
             detail = f"{detail}. {fault.detail}"
         reasks = int(self.before is not None)

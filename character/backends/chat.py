@@ -6,6 +6,7 @@ they are, and the reply is taken as it is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -28,7 +29,7 @@ _BARE = chat.ReplyPlainly.instructions
 _UNNAMED = ("", "the assistant")
 _ENDS = tuple(".!?。！？…")
 _TRAITS = ("character", "traits")
-_FORMS = ("[[", "{")
+_FORMS = ("[[", "{", "```json")
 
 
 class ConversationAdapter(CharacterAdapter):
@@ -59,10 +60,16 @@ class ConversationAdapter(CharacterAdapter):
         """Take the reply as it is, but for thoughts and template tokens, and a form that nobody asked for."""
         said, thoughts = split_reasoning(completion)
         text = strip_template_tokens(said)
-        if not text.strip() or text.lstrip().startswith(_FORMS):
+        if not text.strip() or _is_form(text, "|".join(wanted)):
             return super()._found(signature, wanted, shown, completion)
         habits = ["thoughts before the reply"] * bool(thoughts) + ["template tokens"] * (text != said)
         return Sections({name: text.strip() for name in wanted}, NO_HEADER), habits
+
+
+def _is_form(text: str, names: str) -> bool:
+    """Whether a reply is written as a form, or has one's headers in it, though nobody asked for it."""
+    marked = rf"(?m)^\s*\[\[ ## (?:{names}) ## \]\]|\[\[ ## completed ## \]\]\s*\Z"
+    return text.lstrip().startswith(_FORMS) or ("[[" in text and re.search(marked, text) is not None)
 
 
 @lru_cache(maxsize=256)

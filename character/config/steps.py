@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self, get_args
+from collections.abc import Mapping
+from typing import Any, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -20,6 +21,11 @@ trait names its opposite pole, ``neutral`` one later there)."""
 
 Prompting = Literal["chat", "fields"]
 """How a reply to a conversation is asked for: as an ordinary chat, or as a field of a form."""
+
+
+def prompting_of(settings: Mapping[str, Any]) -> Prompting:
+    """Return how replies are asked for where nothing is said: as a chat, all in one call as fields."""
+    return "fields" if settings.get("calls") == "per_message" else "chat"
 
 
 class MessagesConfig(ConfigSection):
@@ -55,7 +61,7 @@ class ResponsesConfig(ConfigSection):
     ``conditioning`` shows the model the focus trait alone or the whole character. ``backends`` names
     backends that take turns at answering, instead of the role's own. ``calls`` asks for each candidate in a
     call of its own, or for all of a message in one (see ``Responder``). ``prompting`` asks for each as an
-    ordinary chat, or as a field of a form; all in one are always fields. ``max_reasks`` bounds how often an
+    ordinary chat, or as a field of a form (all in one are always fields). ``max_reasks`` bounds how often an
     unreadable reply is asked for again, ``max_refills`` how often one that a filter stopped is sampled again.
     ``max_response_tokens`` drops longer replies, by estimate.
     """
@@ -64,7 +70,7 @@ class ResponsesConfig(ConfigSection):
     levels: tuple[Level, ...] | None = None
     conditioning: Literal["trait", "character"] = "trait"
     calls: Literal["per_candidate", "per_message"] = "per_candidate"
-    prompting: Prompting = "fields"
+    prompting: Prompting = Field(default_factory=prompting_of)
     backends: tuple[str, ...] = ()
     max_reasks: int = Field(default=1, ge=0, le=5)
     max_refills: int = Field(default=1, ge=0, le=5)

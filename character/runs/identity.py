@@ -19,6 +19,10 @@ CHANGES = "changes while it runs"
 """What stands in an identity for an attribute that is no setting: it and what lies in it may differ."""
 _EARLIER_PARTS = re.compile(rf"backends\.({'|'.join(sorted(_AFTERWARDS))})\..*")
 """What earlier versions counted as a part of a run's identity besides."""
+_ASKED = {"prompting", "responses.prompting"}
+_PROMPTS_OF_REPLIES = {"prompts.responses", "prompts.evaluation"}
+_UNSAID = {**dict.fromkeys(_ASKED, "fields"), "ranking.read": "text"}
+"""What holds where an identity does not say it, as there was nothing else before."""
 _ALL_PROMPTS = {
     "597b7a5d5a5c5ef2": {
         "messages": "87a85ad8ff7063d7",
@@ -113,7 +117,11 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, 
     names = [name for name in sorted({*old, *new}) if name in new or not _EARLIER_PARTS.fullmatch(name)]
     changing = tuple(f"{name}." for name, value in old.items() if value == CHANGES)
     names = [name for name in names if not f"{name}.".startswith(changing)]
-    return {name: (old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)}
+    old, new = ({name: _UNSAID.get(name) for name in names} | side for side in (old, new))
+    changes = {name: (old[name], new[name]) for name in names if old[name] != new[name]}
+    if changes.keys() & _ASKED:  # other prompts follow from it
+        changes = {name: values for name, values in changes.items() if name not in _PROMPTS_OF_REPLIES}
+    return changes
 
 
 def described(changes: Mapping[str, tuple[Any, Any]]) -> list[str]:

@@ -258,6 +258,23 @@ def write_down(
     store.set_meta(kind.identity_key, json.dumps(identity, ensure_ascii=False))
 
 
+def as_begun(config: Config, *folders: Path | str) -> Config:
+    """Return a configuration that asks for replies as the first of these folders that was begun does.
+
+    So a folder is gone on with, or reused, that was begun before there were chats. What is set stands.
+    """
+    ours = config.responses
+    if "prompting" in ours.model_fields_set:
+        return config
+    for folder in filter(Path.is_dir, (Path(each) for each in folders if str(each))):
+        with contextlib.suppress(StoreError), RunStore(folder) as store:
+            if store.meta("config"):
+                then = stored_config(store).responses
+                update = {"prompting": then.prompting} if then.calls == ours.calls else {}
+                return config.model_copy(update={"responses": ours.model_copy(update=update)})
+    return config
+
+
 def reading(folder: Path | str, kind: str = "") -> RunStore:
     """Return a kept folder's store, open for reading: a context manager.
 
@@ -296,19 +313,21 @@ def article(noun: str) -> str:
 
 def stored_constitution(store: RunStore) -> Constitution:
     """Return the constitution a folder was made with."""
-    return _stored(store, "constitution", Constitution)
+    return _stored(store, "constitution", Constitution, store.meta("constitution") or "{}")
 
 
 def stored_config(store: RunStore) -> Config:
-    """Return the configuration a folder was made with."""
-    return _stored(store, "config", Config, "configuration")
+    """Return the configuration a folder was made with; one without a ``prompting`` asked for fields."""
+    kept = json.loads(store.meta("config") or "{}")
+    kept["responses"] = {"prompting": "fields", **kept.get("responses", {})}
+    return _stored(store, "configuration", Config, json.dumps(kept))
 
 
-def _stored(store: RunStore, key: str, record: type[M], noun: str = "") -> M:
+def _stored(store: RunStore, noun: str, record: type[M], kept: str) -> M:
     try:
-        return record.model_validate_json(store.meta(key) or "{}")
+        return record.model_validate_json(kept)
     except ValidationError as error:
-        raise another_version(str(store.folder), noun or key, error) from None
+        raise another_version(str(store.folder), noun, error) from None
 
 
 def _is_no_truncation(record: logging.LogRecord) -> bool:

@@ -49,7 +49,7 @@ def _replies(rank: Callable[[], Any], respond: Callable[[int], Any]) -> Callable
 
 
 def _answer(number: int) -> str:
-    return chat(response=f"Start with step {number * 7919 % 1000}, then look at part {number} of it.")
+    return f"Start with step {number * 7919 % 1000}, then look at part {number} of it."
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def _answer(number: int) -> str:
         (lambda: cut_off(chat(reasoning="Wait, but then again, " * 9)), _answer, "cut_off", "max_tokens"),
         (
             lambda: GOOD,
-            lambda _n: chat(response="I'm sorry, but I can't help with that."),
+            lambda _n: "I'm sorry, but I can't help with that.",
             "refusal",
             "declines",
         ),
@@ -126,7 +126,7 @@ def test_once_the_server_is_mended_what_was_of_no_use_is_asked_for_anew_and_noth
     patience, config = constitution.only(["patience"]), _config(server)
     rank = (lambda: "They are all lovely.") if lost == "ranking" else (lambda: GOOD)
     refused = "I'm sorry, but I can't help with that."
-    server.script = _replies(rank, _answer if lost == "ranking" else lambda _n: chat(response=refused))
+    server.script = _replies(rank, _answer if lost == "ranking" else lambda _n: refused)
     with contextlib.suppress(UnusableModelError):
         run(patience, tmp_path / "run", config, messages=messages)
     stopped = summarize(tmp_path / "run")

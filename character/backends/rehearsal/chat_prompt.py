@@ -32,9 +32,18 @@ def _told(system: str) -> dict[str, Any] | None:
             if heading:
                 lines = rest.partition("\n\n")[0].split("\n")
                 found = [match.groups() for line in lines if (match := _TRAIT.match(line))]
-                traits = [{"name": trait, "description": description} for trait, description in found]
+                traits = [{"name": trait, **_parts(said, words["of_trait"])} for trait, said in found]
                 return {"language": language, name: traits, **_degree(system, words["expression"])}
     return None
+
+
+def _parts(said: str, forms: dict[str, str]) -> dict[str, str]:
+    """Return what is said of a trait by its fields: what describes it, then what begins in its own words."""
+    begins = {form.partition("{value}")[0]: name for name, form in forms.items()}
+    first, *rest = re.split(f"({'|'.join(map(re.escape, begins))})", said)
+    parts = dict(zip((begins[each] for each in rest[::2]), rest[1::2], strict=True))
+    parts.pop("target", None)  # it weighs with judges alone
+    return {"description": first, **parts}
 
 
 def _degree(system: str, expressions: dict[str, str]) -> dict[str, str]:
