@@ -31,8 +31,7 @@ CUT_SHORT = {
     "content_filter": Fault("content_filter", "the server's content filter stopped the reply"),
 }
 UNSAID_IN_CHAT = (
-    "the server did not say that the reply had ended, and a chat does not show it "
-    '(responses.prompting = "fields" does)'
+    'the server did not say that the reply had ended, and a chat does not show it (prompting = "fields" does)'
 )
 OPEN = frozenset({"length", "unsaid"})
 """Ends of a reply that may come in the middle of a field."""

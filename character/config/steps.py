@@ -28,17 +28,24 @@ def prompting_of(settings: Mapping[str, Any]) -> Prompting:
     return "fields" if settings.get("calls") == "per_message" else "chat"
 
 
+def message_prompting_of(settings: Mapping[str, Any]) -> Prompting:
+    """Return how messages are asked for where nothing is said: as a chat, conversations as fields."""
+    return "chat" if settings.get("turns", 1) == 1 else "fields"
+
+
 class MessagesConfig(ConfigSection):
     """How messages are made. ``per_trait`` counts the messages of one trait over all kinds.
 
-    ``oversample`` asks for that many times the messages and keeps those that lie farthest apart. ``check``
-    has the model look over the messages in calls of their own and drops those that would not reveal the
-    trait.
+    ``prompting`` asks for each in an ordinary chat, or for ``batch_size`` of them in a form (see
+    ``MessageGenerator``; conversations are always asked for in a form). ``oversample`` asks for that many
+    times the messages and keeps those that lie farthest apart. ``check`` has the model look over the messages
+    in calls of their own and drops those that would not reveal the trait.
     """
 
     per_trait: int = Field(default=6, ge=1)
     kinds: tuple[Kind, ...] = Field(default=KINDS, min_length=1)
     turns: int = Field(default=1, ge=1, le=9)
+    prompting: Prompting = Field(default_factory=message_prompting_of)
     batch_size: int = Field(default=8, ge=1, le=50)
     max_refills: int = Field(default=3, ge=0, le=20)
     oversample: float = Field(default=1.0, ge=1.0, le=4.0)
@@ -52,6 +59,14 @@ class MessagesConfig(ConfigSection):
         if value % 2 == 0:
             raise ValueError("turns must be odd: a conversation starts and ends with the user")
         return value
+
+    @model_validator(mode="after")
+    def _one_turn(self) -> Self:
+        if self.turns > 1 and self.prompting == "chat":
+            raise ValueError(
+                'prompting = "chat" writes messages of one turn; set turns = 1 or prompting = "fields"'
+            )
+        return self
 
 
 class ResponsesConfig(ConfigSection):

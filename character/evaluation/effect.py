@@ -27,7 +27,7 @@ from character.preference.protocol import PreferenceModel
 from character.protocols import JudgeStep, ResponderStep
 from character.records import Drop, MessageBatch
 from character.runs.event_loop import run_on_own_loop
-from character.runs.identity import prompts_of
+from character.runs.identity import PROMPTS_OF, prompts_of
 from character.runs.program_identity import program_identity
 from character.runs.progress import ProgressCallback, reporting
 from character.runs.session import FolderKind, Session, as_begun
@@ -41,7 +41,7 @@ def _described(changes: Mapping[str, tuple[Any, Any]]) -> list[str]:
     words, called = dict[str, None](), toml_beside(__file__, "identity")["words"]
     for place, (before, now) in changes.items():
         name = place.partition(".")[0]
-        tells = all(isinstance(value, int) or name in ("design", "prompting") for value in (before, now))
+        tells = all(isinstance(value, int) or name in ("design", *PROMPTS_OF) for value in (before, now))
         values = f", {before} before, {now} now" if tells else ""
         words[called.get(name, name) + values] = None
     return ["Changed: " + "; ".join(words)] if words else []
@@ -195,8 +195,9 @@ def _identity(plan: EvaluationPlan) -> dict[str, Any]:
     own = {"responder": plan.responder, "gauge": plan.gauge}
     asked = {role: plan.config.backend(role) for role in ("messages", "responses", "judge")}
     section, way = plan.config.effect, plan.config.responses.prompting
+    asking = {"prompting": way, "messages_prompting": plan.config.messages.prompting}
     return {
-        **({"prompting": way} if way != "fields" else {}),  # earlier versions knew nothing else
+        **{name: asked_as for name, asked_as in asking.items() if asked_as != "fields"},  # as all was before
         "constitution": plan.constitution.fingerprint,
         "messages": plan.given.fingerprint if plan.given else section.messages_per_trait,
         "neutral_messages": section.neutral_messages,
@@ -207,7 +208,9 @@ def _identity(plan: EvaluationPlan) -> dict[str, Any]:
         "unlike": stable_seed(*plan.unlike),
         "design": plan.design,
         "seed": plan.config.seed,
-        "prompts": prompts_of("messages", "evaluation", prompting=way),
+        "prompts": prompts_of(
+            "messages", "evaluation", prompting=way, messages=plan.config.messages.prompting
+        ),
         "models": {name: backend.identity for name, backend in {**asked, **plan.models}.items()},
     }
 

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from character.backends.own_models import Router
 
 M = TypeVar("M", bound=BaseModel)
+_ASKING = ("messages", "responses")
+"""The sections that say how a model is asked to write: as a chat, or in a form."""
 _EARLIER_KINDS = {"identity": "run", "effect": "effect", "optimization": "optimization"}
 """What a folder without a written kind (by versions up to 0.1) is, by the fact that holds its identity."""
 
@@ -259,20 +261,24 @@ def write_down(
 
 
 def as_begun(config: Config, *folders: Path | str) -> Config:
-    """Return a configuration that asks for replies as the first of these folders that was begun does.
+    """Return a configuration that asks for messages and replies as the first of these folders that was begun.
 
     So a folder is gone on with, or reused, that was begun before there were chats. What is set stands.
     """
-    ours = config.responses
-    if "prompting" in ours.model_fields_set:
-        return config
-    for folder in filter(Path.is_dir, (Path(each) for each in folders if str(each))):
+    unsaid = [name for name in _ASKING if "prompting" not in getattr(config, name).model_fields_set]
+    for folder in filter(Path.is_dir, (Path(each) for each in folders if unsaid and str(each))):
         with contextlib.suppress(StoreError), RunStore(folder) as store:
             if store.meta("config"):
-                then = stored_config(store).responses
-                update = {"prompting": then.prompting} if then.calls == ours.calls else {}
-                return config.model_copy(update={"responses": ours.model_copy(update=update)})
+                then = stored_config(store)
+                return config.model_copy(update={name: _asking_as(config, then, name) for name in unsaid})
     return config
+
+
+def _asking_as(config: Config, then: Config, name: str) -> Any:
+    """Return a section that asks as another did, where both ask for the same in a call."""
+    ours, theirs = getattr(config, name), getattr(then, name)
+    is_alike = all(getattr(ours, each, None) == getattr(theirs, each, None) for each in ("calls", "turns"))
+    return ours.model_copy(update={"prompting": theirs.prompting} if is_alike else {})
 
 
 def reading(folder: Path | str, kind: str = "") -> RunStore:
@@ -319,7 +325,8 @@ def stored_constitution(store: RunStore) -> Constitution:
 def stored_config(store: RunStore) -> Config:
     """Return the configuration a folder was made with; one without a ``prompting`` asked for fields."""
     kept = json.loads(store.meta("config") or "{}")
-    kept["responses"] = {"prompting": "fields", **kept.get("responses", {})}
+    for name in _ASKING:
+        kept[name] = {"prompting": "fields", **kept.get(name, {})}
     return _stored(store, "configuration", Config, json.dumps(kept))
 
 
