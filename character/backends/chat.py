@@ -75,7 +75,7 @@ class ConversationAdapter(CharacterAdapter):
 
 
 class MessageAdapter(ConversationAdapter):
-    """Asks for one message of a person in a chat: what is wanted in a sentence, after two examples.
+    """Asks for one message of a person in a chat: what is wanted in a sentence, after examples.
 
     The system message is the instruction. It takes the signatures of which ``writes_message`` is true.
     """
