@@ -86,7 +86,7 @@ class MessageAdapter(ConversationAdapter):
         """Return the messages of the chat."""
         language = _language(inputs)
         words = WORDS[language]
-        system = [_instruction(signature, words), *_other_language(inputs, language)]
+        system = [_instruction(signature, words), *_other_language(inputs, language, words["message"])]
         messages = [{"role": "system", "content": "\n\n".join(system)}]
         for example in words["message"]["examples"]:
             asked = message_request(example["brief"], example["kind"], {}, words)
@@ -178,7 +178,7 @@ def _system(signature: type[dspy.Signature], inputs: Mapping[str, Any]) -> str:
     language = _language(inputs)
     words, apart = WORDS[language], ("conversation", "language")
     given = {name: inputs[name] for name in signature.input_fields if name in inputs and name not in apart}
-    parts = [_instruction(signature, words), *_said(given, words), *_other_language(inputs, language)]
+    parts = [_instruction(signature, words), *_said(given, words), *_other_language(inputs, language, words)]
     return "\n\n".join(parts)
 
 
@@ -190,11 +190,11 @@ def _language(inputs: Mapping[str, Any]) -> str:
     return "zh" if "chinese" in named or "zh" in named else "en"
 
 
-def _other_language(inputs: Mapping[str, Any], language: str) -> list[str]:
+def _other_language(inputs: Mapping[str, Any], language: str, words: Mapping[str, Any]) -> list[str]:
     """Return the line that names the language to write in, where it is not that of the words."""
     named = str(inputs.get("language", ""))
     is_other = named and language == "en" and "english" not in named.casefold()
-    return [WORDS[language]["language"].format(value=named)] if is_other else []
+    return [words["language"].format(value=named)] if is_other else []
 
 
 def _instruction(signature: type[dspy.Signature], words: Mapping[str, Any]) -> str:

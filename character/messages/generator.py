@@ -33,8 +33,9 @@ class MessageGenerator(RecipeModule):
     """Writes messages to which a trait matters, spread over topics, senders, registers and lengths.
 
     ``prompting="chat"``, the default, asks for each message in a call of its own, as an ordinary chat that
-    shows its brief, the trait's name and description, and examples: so small models write what users write. ``"fields"`` asks for ``batch_size`` of them per call in a form, which shows all of the trait and
-    the latest messages that there are, as for conversations and with a ``predictor``.
+    shows its brief, the trait's name and description, and examples: so small models write what users write.
+    ``"fields"`` asks for ``batch_size`` of them per call in a form, which shows all of the trait and the
+    latest messages that there are, as for conversations and with a ``predictor``.
 
     What was unusable, a duplicate, a near duplicate or of the wrong length (long where short was asked for,
     or the reverse) is asked for again, at most ``max_refills`` times. ``turns`` is the length of a

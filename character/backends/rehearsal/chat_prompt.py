@@ -37,7 +37,7 @@ def _read_request(system: str, asked: str) -> Prompt | None:
             (each[1] for name in ("reveals", "reflects") if (each := _pattern(aims[name]).fullmatch(aim))), ""
         )
         name, _, description = told.partition(words["other"].partition("{name}")[2].partition("{value}")[0])
-        named = re.search(r"\n\n" + words["language"].format(value="(.+)"), system)
+        named = re.search(r"\n\n" + aims["language"].format(value="(.+)"), system)
         values = {
             "language": named[1] if named else language,
             "kind": kind,
