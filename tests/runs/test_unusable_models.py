@@ -16,6 +16,7 @@ from fake_server import FakeServer, Reply, backend_at, chat, cut_off, refusal
 from own_parts import QUESTIONS, batches
 
 from character import Config, Constitution, Message, MessageBatch, Ranker, Trait, build_lm, run, summarize
+from character.config import MessagesConfig
 from character.errors import CharacterError, UnusableModelError
 
 MANY = {
@@ -89,7 +90,8 @@ def test_what_may_help_is_said_for_the_step_that_failed(
 ) -> None:
     server.script = lambda _request: "They are all lovely."
     with pytest.raises(UnusableModelError, match="wrote no message of patience") as raised:
-        run(constitution.only(["patience"]), tmp_path / "prose", _config(server))
+        form = _config(server).model_copy(update={"messages": MessagesConfig(prompting="fields")})
+        run(constitution.only(["patience"]), tmp_path / "prose", form)
     assert "[backends.messages]" in raised.value.fix
     assert "ranking" not in raised.value.fix
     message = {"role": "assistant", "content": None, "reasoning_content": "Hm, and hm."}
