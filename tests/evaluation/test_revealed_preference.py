@@ -55,8 +55,9 @@ def ratings(report: EffectReport) -> dict[str, Rating]:
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_rehearsal_models_own_leanings_are_found_with_their_sign(language: str, tmp_path: Path) -> None:
     constitution = load_constitution(EXAMPLES / f"patience-and-humour.{language}.toml")
-    config = Config.model_validate({"messages": {"prompting": "fields"}})
-    report = effect(constitution, tmp_path / "effect", config, messages_per_trait=3, choices=800)
+    asked = {"prompting": "fields"}
+    config = Config.model_validate({"messages": asked, "responses": asked})
+    report = effect(constitution, tmp_path / "effect", config, messages_per_trait=3, choices=600)
     found = ratings(report)
     for trait, concept in zip(report.traits, ("patience", "humour"), strict=True):
         assert found[trait].difference is None
@@ -64,7 +65,7 @@ def test_the_rehearsal_models_own_leanings_are_found_with_their_sign(language: s
         assert found[trait].adjusted_p is not None
         assert found[trait].adjusted_p < 0.05
     assert report.revealed is not None
-    assert report.revealed.num_choices == {PLAIN: 800}
+    assert report.revealed.num_choices == {PLAIN: 600}
     assert report.revealed.neither[PLAIN].estimate < 0.05
     assert 0.4 < report.revealed.first_shown[PLAIN].estimate < 0.6
 

@@ -89,8 +89,8 @@ def test_what_may_help_is_said_for_the_step_that_failed(
     server: FakeServer, constitution: Constitution, tmp_path: Path
 ) -> None:
     server.script = lambda _request: "They are all lovely."
+    form = _config(server).model_copy(update={"messages": MessagesConfig(prompting="fields")})
     with pytest.raises(UnusableModelError, match="wrote no message of patience") as raised:
-        form = _config(server).model_copy(update={"messages": MessagesConfig(prompting="fields")})
         run(constitution.only(["patience"]), tmp_path / "prose", form)
     assert "[backends.messages]" in raised.value.fix
     assert "ranking" not in raised.value.fix
