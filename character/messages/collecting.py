@@ -17,10 +17,19 @@ from character.records import Drop, Kind, Message, MessageBatch, Turn, Usage
 class Collected:
     """The messages of one trait and kind that passed every check, and a Drop for each that did not.
 
-    ``failed`` is the latest reply where something was wrong with it; ``asked`` are all briefs sent.
+    ``failed`` is the latest reply where something was wrong with it; ``asked`` are all briefs sent. Neither
+    what is ``existing`` nor an example that the prompt shows may be repeated.
     """
 
-    def __init__(self, trait: Trait, kind: Kind, language: str, turns: int, existing: Sequence[str]) -> None:
+    def __init__(
+        self,
+        trait: Trait,
+        kind: Kind,
+        language: str,
+        turns: int,
+        existing: Sequence[str],
+        examples: Sequence[str] = (),
+    ) -> None:
         self.trait, self.kind, self.language, self.turns = trait, kind, language, turns
         self.existing = list(existing)
         self.messages: list[Message] = []
@@ -28,7 +37,7 @@ class Collected:
         self.asked: list[dict[str, str]] = []
         self.usage = Usage()
         self.failed: Reply | None = None
-        self._seen = NearDuplicates(self.existing)
+        self._seen = NearDuplicates([*self.existing, *examples])
 
     def texts(self) -> list[str]:
         """Return what must not be repeated, the latest last."""

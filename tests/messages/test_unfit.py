@@ -203,6 +203,6 @@ def test_such_a_message_is_dropped_and_another_one_asked_for(server: FakeServer)
     replies = iter(["[The user sighs.]", "Where does the key go?"])
     server.script = lambda _request: chat(messages=f'["{next(replies)}"]')
     with dspy.context(lm=build_lm(backend_at(server))):
-        made = MessageGenerator()(PATIENCE, num_messages=1)
+        made = MessageGenerator(prompting="fields")(PATIENCE, num_messages=1)
     assert [message.text for message in made.messages] == ["Where does the key go?"]
     assert [drop.reason for drop in made.drops] == ["stage_direction"]

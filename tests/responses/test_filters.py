@@ -278,9 +278,7 @@ def test_hardly_a_rehearsed_reply_is_stopped(language: str) -> None:
 def test_a_stopped_reply_is_sampled_again_without_a_word_about_the_fault(
     server: FakeServer, patience: Trait
 ) -> None:
-    replies = iter(
-        [chat(response=text) for text in ("I'm ChatGPT, hello.", "Start with one ball.", "Throw it.")]
-    )
+    replies = iter(["I'm ChatGPT, hello.", "Start with one ball.", "Throw it."])
     server.script = lambda _request: next(replies)
     with dspy.context(lm=build_lm(backend_at(server, max_in_flight=1))):
         made = Responder(2)(ENGLISH, patience)
@@ -298,7 +296,7 @@ def test_refills_are_bounded_and_what_stays_unusable_is_counted(
     max_refills: int,
     calls: int,
 ) -> None:
-    server.script = lambda _request: chat(response="I'm ChatGPT, hello.")
+    server.script = lambda _request: "I'm ChatGPT, hello."
     with dspy.context(lm=build_lm(backend_at(server))):
         made = Responder(2, max_refills=max_refills)(ENGLISH, patience)
     assert made.items == ()
@@ -313,7 +311,7 @@ def test_an_unreadable_refill_is_asked_for_again_with_its_fault(server: FakeServ
     plain = chat(response="Throw it.")
     server.script = lambda request: next(script["natural"]) if "expression" in str(request) else plain
     with dspy.context(lm=build_lm(backend_at(server))):
-        made = Responder(2)(ENGLISH, patience)
+        made = Responder(2, prompting="fields")(ENGLISH, patience)
     assert made.texts == ["Start with one ball.", "Throw it."]
     assert [drop.reason for drop in made.drops] == ["model_leak", "unreadable"]
     assert all(drop.recovered for drop in made.drops)
@@ -323,7 +321,7 @@ def test_an_unreadable_refill_is_asked_for_again_with_its_fault(server: FakeServ
 def test_refills_ask_with_the_same_seeds_each_time_so_that_a_journal_replays_them(patience: Trait) -> None:
     seeds = []
     for _ in range(2):
-        with FakeServer(lambda _request: chat(response="我是通义千问。")) as server:
+        with FakeServer(lambda _request: "我是通义千问。") as server:
             with dspy.context(lm=build_lm(backend_at(server))):
                 Responder(2, max_refills=2)(ENGLISH, patience, seed=3)
             seeds.append(sorted(request["seed"] for request in server.requests))
