@@ -28,6 +28,7 @@ import numpy as np
 from simulated_judge import Judge
 
 from character.backends.adapter import CharacterAdapter
+from character.backends.chat import ConversationAdapter
 from character.backends.measuring import MESSAGE_TOKENS, RANKING_TOKENS, RESPONSE_TOKENS
 from character.config import PAIR_DESIGNS, Config, PairDesign
 from character.pairs.designs import build_pairs
@@ -35,8 +36,9 @@ from character.ranking.combine import Combined, combine
 from character.ranking.orders import balanced_orders
 from character.records import Candidate, Candidates, Level, Message, Ranking, RankingPass, order_by_score
 from character.text import count_tokens
+from signatures.chat import ReplyInCharacter
 from signatures.ranking import RankResponses
-from signatures.responses import EXPRESSIONS, RespondInCharacter
+from signatures.responses import EXPRESSIONS
 
 FIT: dict[Level, tuple[float, float]] = {
     "natural": (0.75, 0.12),
@@ -160,15 +162,13 @@ def _tokens(num_candidates: int) -> dict[str, float]:
     }
     rank = {**shared, "trait": trait, "responses": ["word " * RESPONSE_TOKENS] * num_candidates}
     return {
-        "response": _prompt(RespondInCharacter, respond) + RESPONSE_TOKENS,
-        "judgement": _prompt(RankResponses, rank) + RANKING_TOKENS,
+        "response": _prompt(ConversationAdapter(), ReplyInCharacter, respond) + RESPONSE_TOKENS,
+        "judgement": _prompt(CharacterAdapter(), RankResponses, rank) + RANKING_TOKENS,
     }
 
 
-def _prompt(signature: Any, inputs: dict[str, Any]) -> int:
-    return sum(
-        count_tokens(message["content"]) for message in CharacterAdapter().format(signature, [], inputs)
-    )
+def _prompt(adapter: CharacterAdapter, signature: Any, inputs: dict[str, Any]) -> int:
+    return sum(count_tokens(message["content"]) for message in adapter.format(signature, [], inputs))
 
 
 def row(way: Way, made: Made, min_margin: float, min_probability: float) -> dict[str, Any]:

@@ -20,7 +20,8 @@ from typing import Any
 
 from aiohttp import web
 
-PROMPT_TOKENS, COMPLETION_TOKENS = 500, 60
+PROMPT_TOKENS, COMPLETION_TOKENS = 60, 60
+"""What each call is said to take: no more than a bare message may, with what a template adds to it."""
 _WORDS = [
     "calm",
     "step",
@@ -272,6 +273,8 @@ def _reply(request: dict[str, Any], number: int = 0) -> str:
         return _chat(responses=json.dumps([_text(rng, 40) for _ in asked]))
     if "[[ ## response ## ]]" in closing:
         return _chat(response=_text(rng, 40))
+    if asked := re.search(r"sends to the assistant about .* Length: (\w+)", prompt):
+        return _message(rng, {"length": asked[1]})
     texts = prompt.rsplit("Texts:", 1)[-1].count("<text ") if "Texts:" in prompt else 0
     if texts:
         return "\n\n".join(

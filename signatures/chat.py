@@ -74,3 +74,15 @@ class ReplyWithOneTrait(dspy.Signature):
         desc="the conversation so far; answer its last message"
     )
     response: str = dspy.OutputField(desc="the reply")
+
+
+class WriteMessage(dspy.Signature):
+    """You write what people type into a chat with an AI assistant. You write as the person, in the first person, and never as the assistant: no answer, no offer of help, no story about the person, no label, no quotation marks.
+
+    Reply with the message alone."""
+
+    language: str = dspy.InputField(desc="the language to write in")
+    trait: dict[str, str] = dspy.InputField(desc="the character trait that the answer should give room to")
+    kind: str = dspy.InputField(desc="the kind of message to write")
+    briefs: list[dict[str, str]] = dspy.InputField(desc="the one brief: topic, sender, register, length")
+    messages: list[str] = dspy.OutputField(desc="the message")

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from character import BackendConfig
 from character.backends.rehearsal import rehearse
+from signatures.chat import WORDS, WriteMessage
 
 
 @dataclass
@@ -40,6 +41,9 @@ def as_rehearsal(request: dict[str, Any]) -> str:
     system = "".join(m["content"] for m in messages if m["role"] == "system")
     rest = [m for m in messages if m["role"] != "system"]
     return rehearse(system, rest, seed=request.get("seed") or 0)
+
+
+_WRITING = (WriteMessage.instructions, WORDS["zh"]["instructions"]["WriteMessage"])
 
 
 class FakeServer:
@@ -146,9 +150,9 @@ def asks_for(request: dict[str, Any]) -> str:
     """Return which step a request belongs to: ``messages``, ``reveals``, ``response`` or ``scores``."""
     closing = request["messages"][-1]["content"].rsplit("\n", 1)[-1]
     fields = ("reveals", "messages", "response", "scores")
-    return next(
-        (name for name in fields if f"[[ ## {name} ## ]]" in closing), "response"
-    )  # a chat names none
+    asked = next((name for name in fields if f"[[ ## {name} ## ]]" in closing), "")
+    is_for_message = request["messages"][0]["content"].startswith(_WRITING)
+    return asked or ("messages" if is_for_message else "response")  # a chat names none
 
 
 def cut_off(text: str) -> Reply:

@@ -14,10 +14,15 @@ from dspy.utils import exceptions as dspy_errors
 from character.backends.adapter import CharacterAdapter, SchemaAdapter, schema_of
 from character.backends.arguments import signature_of
 from character.backends.backend import Backend
-from character.backends.chat import ConversationAdapter, answers_conversation
+from character.backends.chat import (
+    ConversationAdapter,
+    MessageAdapter,
+    answers_conversation,
+    writes_message,
+)
 from character.backends.drivers import ModuleCall
 from character.backends.dspy_compat import routed
-from character.backends.faults import CUT_SHORT, KIND_OF_ERROR, OF_THE_PROMPT, OPEN
+from character.backends.faults import CUT_SHORT, KIND_OF_ERROR, OF_THE_PROMPT, OPEN, UNSAID_IN_CHAT
 from character.backends.faults import SERVER_FAULTS as SERVER_FAULTS
 from character.backends.faults import Fault as Fault
 from character.backends.observe import Observation, Scope, current_scope, observation_of, observing, taken_by
@@ -58,7 +63,8 @@ class _Adapter(CharacterAdapter):
                 _settle_form(backend, scope, Fault())
 
 
-_ADAPTER, _BY_SCHEMA, _CHAT = _Adapter(), SchemaAdapter(), ConversationAdapter()
+_ADAPTER, _BY_SCHEMA = _Adapter(), SchemaAdapter()
+_CHAT, _MESSAGE = ConversationAdapter(), MessageAdapter()
 
 
 @dataclass(frozen=True)
@@ -130,9 +136,13 @@ class Call:
 
     @property
     def adapter(self) -> CharacterAdapter:
-        """What renders the prompt, and reads the reply: a chat where one text answers a conversation."""
+        """What renders the prompt, and reads the reply: a chat where that is one text."""
         signature = signature_of(self.predict) if self.prompting == "chat" else None
-        return _CHAT if signature is not None and answers_conversation(signature) else _ADAPTER
+        if signature is None:
+            return _ADAPTER
+        if answers_conversation(signature):
+            return _CHAT
+        return _MESSAGE if writes_message(signature) else _ADAPTER
 
     def run(self) -> Reply:
         """Make the call in this thread."""
@@ -201,6 +211,8 @@ class Call:
         is_whole = prediction is not None and scope.closed  # its closing header came before the limit did
         cut = "" if is_whole and last.finish_reason in OPEN else last.finish_reason
         word, detail = CUT_SHORT.get(cut, fault)
+        if cut == "unsaid" and adapter in (_CHAT, _MESSAGE):
+            detail = UNSAID_IN_CHAT
         if cut in CUT_SHORT and fault.detail:
             detail = f"{detail}. {fault.detail}"
         reasks = int(self.before is not None)

@@ -30,5 +30,8 @@ CUT_SHORT = {
     "unsaid": Fault("cut_off", "the server did not say that the reply had ended, and its last field is open"),
     "content_filter": Fault("content_filter", "the server's content filter stopped the reply"),
 }
+UNSAID_IN_CHAT = (
+    'the server did not say that the reply had ended, and a chat does not show it (prompting = "fields" does)'
+)
 OPEN = frozenset({"length", "unsaid"})
 """Ends of a reply that may come in the middle of a field."""

@@ -11,6 +11,8 @@ from character.cli.options import MESSAGE_FLAGS, command_of, configuration, refu
 from character.cli.printing import print_json, show_estimate
 from character.errors import UnusableModelError
 
+_GIVEN = {"messages": "messages_path", "traits": "trait_names", "reuse": "reuse"}
+
 
 @command_of("run")
 def command(constitution: Path, out: Path, **flags: Any) -> None:
@@ -21,7 +23,7 @@ def command(constitution: Path, out: Path, **flags: Any) -> None:
 
     refuse_unused(flags, "messages_path", "messages that are given are not generated", MESSAGE_FLAGS)
     config, loaded = configuration(flags["settings"]), load_constitution(constitution)
-    given: Any = {"messages": flags["messages_path"], "traits": flags["trait_names"]}
+    given: Any = {name: flags[flag] for name, flag in _GIVEN.items()}
     for note in ranker_notes(config, loaded.language):
         click.echo(f"Note: {note}", err=True)
     if flags["dry_run"]:
@@ -29,7 +31,7 @@ def command(constitution: Path, out: Path, **flags: Any) -> None:
         return
     asked = loaded.only(flags["trait_names"]) if flags["trait_names"] else loaded
     with run_display(asked, config) as show:
-        summary = run(loaded, out, config, reuse=flags["reuse"], on_progress=show, **given)
+        summary = run(loaded, out, config, on_progress=show, **given)
     if flags["as_json"]:
         print_json(summary.model_dump(mode="json"))
     else:

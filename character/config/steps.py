@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
@@ -22,17 +23,29 @@ Prompting = Literal["chat", "fields"]
 """How a reply to a conversation is asked for: as an ordinary chat, or as a field of a form."""
 
 
+def prompting_of(settings: Mapping[str, Any]) -> Prompting:
+    """Return how replies are asked for where nothing is said: as a chat, all in one call as fields."""
+    return "fields" if settings.get("calls") == "per_message" else "chat"
+
+
+def message_prompting_of(settings: Mapping[str, Any]) -> Prompting:
+    """Return how messages are asked for where nothing is said: as a chat, conversations as fields."""
+    return "chat" if settings.get("turns", 1) == 1 else "fields"
+
+
 class MessagesConfig(ConfigSection):
     """How messages are made. ``per_trait`` counts the messages of one trait over all kinds.
 
-    ``oversample`` asks for that many times the messages and keeps those that lie farthest apart. ``check``
-    has the model look over the messages in calls of their own and drops those that would not reveal the
-    trait.
+    ``prompting`` asks for each in an ordinary chat, or for ``batch_size`` of them in a form (see
+    ``MessageGenerator``; conversations are always asked for in a form). ``oversample`` asks for that many
+    times the messages and keeps those that lie farthest apart. ``check`` has the model look over the messages
+    in calls of their own and drops those that would not reveal the trait.
     """
 
     per_trait: int = Field(default=6, ge=1)
     kinds: tuple[Kind, ...] = Field(default=KINDS, min_length=1)
     turns: int = Field(default=1, ge=1, le=9)
+    prompting: Prompting = Field(default_factory=message_prompting_of)
     batch_size: int = Field(default=8, ge=1, le=50)
     max_refills: int = Field(default=3, ge=0, le=20)
     oversample: float = Field(default=1.0, ge=1.0, le=4.0)
@@ -47,6 +60,14 @@ class MessagesConfig(ConfigSection):
             raise ValueError("turns must be odd: a conversation starts and ends with the user")
         return value
 
+    @model_validator(mode="after")
+    def _one_turn(self) -> Self:
+        if self.turns > 1 and self.prompting == "chat":
+            raise ValueError(
+                'prompting = "chat" writes messages of one turn; set turns = 1 or prompting = "fields"'
+            )
+        return self
+
 
 class ResponsesConfig(ConfigSection):
     """How candidates are made.
@@ -55,7 +76,7 @@ class ResponsesConfig(ConfigSection):
     ``conditioning`` shows the model the focus trait alone or the whole character. ``backends`` names
     backends that take turns at answering, instead of the role's own. ``calls`` asks for each candidate in a
     call of its own, or for all of a message in one (see ``Responder``). ``prompting`` asks for each as an
-    ordinary chat, or as a field of a form; all in one are always fields. ``max_reasks`` bounds how often an
+    ordinary chat, or as a field of a form (all in one are always fields). ``max_reasks`` bounds how often an
     unreadable reply is asked for again, ``max_refills`` how often one that a filter stopped is sampled again.
     ``max_response_tokens`` drops longer replies, by estimate.
     """
@@ -64,7 +85,7 @@ class ResponsesConfig(ConfigSection):
     levels: tuple[Level, ...] | None = None
     conditioning: Literal["trait", "character"] = "trait"
     calls: Literal["per_candidate", "per_message"] = "per_candidate"
-    prompting: Prompting = "fields"
+    prompting: Prompting = Field(default_factory=prompting_of)
     backends: tuple[str, ...] = ()
     max_reasks: int = Field(default=1, ge=0, le=5)
     max_refills: int = Field(default=1, ge=0, le=5)

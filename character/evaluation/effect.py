@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack, overload
 
 from character.backends.measuring import Estimate
-from character.config import BackendConfig, ConfigSource, EffectDesign
+from character.config import BackendConfig, ConfigSource, EffectDesign, as_config
 from character.constitution import Constitution
 from character.evaluation.choices.chooser import prompts_of_choices
 from character.evaluation.conditions import contrasts_for
@@ -27,10 +27,10 @@ from character.preference.protocol import PreferenceModel
 from character.protocols import JudgeStep, ResponderStep
 from character.records import Drop, MessageBatch
 from character.runs.event_loop import run_on_own_loop
-from character.runs.identity import prompts_of
+from character.runs.identity import PROMPTS_OF, prompts_of
 from character.runs.program_identity import program_identity
 from character.runs.progress import ProgressCallback, reporting
-from character.runs.session import FolderKind, Session
+from character.runs.session import FolderKind, Session, as_begun
 from character.text import stable_seed
 
 CHOICES_NAME = "choices.jsonl"
@@ -41,7 +41,7 @@ def _described(changes: Mapping[str, tuple[Any, Any]]) -> list[str]:
     words, called = dict[str, None](), toml_beside(__file__, "identity")["words"]
     for place, (before, now) in changes.items():
         name = place.partition(".")[0]
-        tells = all(isinstance(value, int) or name == "design" for value in (before, now))
+        tells = all(isinstance(value, int) or name in ("design", *PROMPTS_OF) for value in (before, now))
         values = f", {before} before, {now} now" if tells else ""
         words[called.get(name, name) + values] = None
     return ["Changed: " + "; ".join(words)] if words else []
@@ -133,7 +133,7 @@ def effect(
     where the folder holds something else, InvalidReplyError for what a module of somebody else's returned,
     BackendUnavailableError and BudgetReachedError as runs do.
     """
-    plan = plan_of(constitution, config, options)
+    plan = plan_of(constitution, as_begun(as_config(config), out), options)
     if dry_run:
         return estimated(plan)
     return run_on_own_loop(partial(_evaluate, plan, Path(out)))
@@ -147,7 +147,8 @@ async def aeffect(
     **options: Unpack[EffectOptions],
 ) -> EffectResult:
     """Do as ``effect`` does, on the event loop."""
-    return await _evaluate(plan_of(constitution, config, options), Path(out))
+    plan = plan_of(constitution, as_begun(as_config(config), out), options)
+    return await _evaluate(plan, Path(out))
 
 
 @spelled_out(EffectOptions)
@@ -194,8 +195,9 @@ def _identity(plan: EvaluationPlan) -> dict[str, Any]:
     own = {"responder": plan.responder, "gauge": plan.gauge}
     asked = {role: plan.config.backend(role) for role in ("messages", "responses", "judge")}
     section, way = plan.config.effect, plan.config.responses.prompting
+    asking = {"prompting": way, "messages_prompting": plan.config.messages.prompting}
     return {
-        **({"prompting": way} if way != "fields" else {}),  # earlier versions knew nothing else
+        **{name: asked_as for name, asked_as in asking.items() if asked_as != "fields"},  # as all was before
         "constitution": plan.constitution.fingerprint,
         "messages": plan.given.fingerprint if plan.given else section.messages_per_trait,
         "neutral_messages": section.neutral_messages,
@@ -206,7 +208,9 @@ def _identity(plan: EvaluationPlan) -> dict[str, Any]:
         "unlike": stable_seed(*plan.unlike),
         "design": plan.design,
         "seed": plan.config.seed,
-        "prompts": prompts_of("messages", "evaluation", prompting=way),
+        "prompts": prompts_of(
+            "messages", "evaluation", prompting=way, messages=plan.config.messages.prompting
+        ),
         "models": {name: backend.identity for name, backend in {**asked, **plan.models}.items()},
     }
 

@@ -102,7 +102,8 @@ class EvaluationSteps:
         gauge: JudgeStep | None = None,
         store: RunStore | None = None,
     ) -> None:
-        self._plan, self._lms, self._generator = plan, lms, MessageGenerator()
+        self._plan, self._lms = plan, lms
+        self._generator = MessageGenerator(prompting=plan.config.messages.prompting)
         way = plan.config.responses.prompting
         self._coherence, self._chooser = CoherenceJudge(), TraitChooser(prompting=way)
         ours = partial(

@@ -77,8 +77,9 @@ def _fingerprint_of(config: Config) -> str:
     for name, backend in config.backends.items():
         for unset in ADDED_OPTIONS - backend.model_dump(exclude_defaults=True).keys():
             del settings["backends"][name][unset]
-    if config.responses.prompting == "fields":  # as all was, before there was anything else
-        del settings["responses"]["prompting"]
+    for section in ("messages", "responses"):
+        if settings[section]["prompting"] == "fields":  # as all was, before there was anything else
+            del settings[section]["prompting"]
     return fingerprint(settings)
 
 

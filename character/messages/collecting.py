@@ -17,10 +17,19 @@ from character.records import Drop, Kind, Message, MessageBatch, Turn, Usage
 class Collected:
     """The messages of one trait and kind that passed every check, and a Drop for each that did not.
 
-    ``failed`` is the latest reply where something was wrong with it; ``asked`` are all briefs sent.
+    ``failed`` is the latest reply where something was wrong with it; ``asked`` are all briefs sent. Neither
+    what is ``existing`` nor an example that the prompt shows may be repeated.
     """
 
-    def __init__(self, trait: Trait, kind: Kind, language: str, turns: int, existing: Sequence[str]) -> None:
+    def __init__(
+        self,
+        trait: Trait,
+        kind: Kind,
+        language: str,
+        turns: int,
+        existing: Sequence[str],
+        examples: Sequence[str] = (),
+    ) -> None:
         self.trait, self.kind, self.language, self.turns = trait, kind, language, turns
         self.existing = list(existing)
         self.messages: list[Message] = []
@@ -28,7 +37,7 @@ class Collected:
         self.asked: list[dict[str, str]] = []
         self.usage = Usage()
         self.failed: Reply | None = None
-        self._seen = NearDuplicates(self.existing)
+        self._seen = NearDuplicates([*self.existing, *examples])
 
     def texts(self) -> list[str]:
         """Return what must not be repeated, the latest last."""
@@ -47,8 +56,7 @@ class Collected:
         if reply.fault:
             self.drop(reply.fault, reply.detail)
             return
-        senders = [brief["sender"] for brief in wanted if "sender" in brief]
-        messages, taken_off = self._cleaned(reply.outputs["messages"], senders)
+        messages, taken_off = self._cleaned(reply.outputs["messages"], wanted)
         for kind in (*reply.habits, *taken_off):
             self.drops.append(Drop(stage="messages", reason=kind, recovered=True))
         matched = len(messages) == len(wanted)
@@ -63,12 +71,13 @@ class Collected:
             self.drop("surplus", "more messages than briefs")
 
     def _cleaned(
-        self, messages: list[str | list[str]], senders: list[str]
+        self, messages: list[str | list[str]], wanted: list[dict[str, str]]
     ) -> tuple[list[str | list[str]], list[str]]:
         """Return single messages without what is no part of them, and the kinds of what was taken off."""
         messages = [each[0] if isinstance(each, list) and len(each) == 1 else each for each in messages]
         texts = [each for each in messages if isinstance(each, str)]
-        cleaned, kinds = clean_messages(texts, senders)
+        senders, topics = ([brief[of] for brief in wanted if of in brief] for of in ("sender", "topic"))
+        cleaned, kinds = clean_messages(texts, senders, topics)
         left = iter(cleaned)
         return [next(left) if isinstance(each, str) else each for each in messages], kinds
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import dspy
 
 from character.backends.call import Call, Reply
+from character.backends.chat import example_messages
 from character.backends.drivers import RecipeModule, Steps, by_tasks, by_threads
 from character.backends.predictors import as_predictor, needed_outputs
+from character.config import Prompting, message_prompting_of
 from character.constitution import Constitution, Trait
+from character.errors import InputError, UnknownNameError
 from character.inputs import as_kind, as_trait
 from character.messages.briefs import briefs, take
 from character.messages.collecting import Collected
 from character.records import Kind, Message, MessageBatch
 from character.text import detect_language, language_name, stable_seed
+from signatures.chat import WriteMessage
 from signatures.messages import KIND_DESCRIPTIONS, CheckMessages, GenerateMessages
 
 NUM_SHOWN = 40
@@ -28,17 +32,22 @@ T = TypeVar("T")
 class MessageGenerator(RecipeModule):
     """Writes messages to which a trait matters, spread over topics, senders, registers and lengths.
 
-    Asks for ``batch_size`` messages per call, shows the latest it already has, and asks again for what was
-    unusable, a duplicate, a near duplicate or of the wrong length (long where short was asked for, or the
-    reverse), at most ``max_refills`` times. ``turns`` is the length of a conversation (odd; its last turn is
-    the user's). ``oversample`` (1.0 to 4.0) asks for that many times the messages and keeps those that lie
-    farthest apart (see ``selection.select_spread``). ``check`` has the model look over the messages in calls
-    of their own: those whose answers would not reveal the trait are dropped and refilled. Every message
-    thrown away is a counted Drop. ``predictor`` asks in place of ``dspy.Predict``: a module, or a signature
-    of one's own with the fields that ``GenerateMessages`` has. Raises ValueError for values out of range.
+    ``prompting="chat"``, the default, asks for each message in a call of its own, as an ordinary chat that
+    shows its brief, the trait's name and description, and examples: so small models write what users write.
+    ``"fields"`` asks for ``batch_size`` of them per call in a form, which shows all of the trait and the
+    latest messages that there are, as for conversations and with a ``predictor``.
+
+    What was unusable, a duplicate, a near duplicate or of the wrong length (long where short was asked for,
+    or the reverse) is asked for again, at most ``max_refills`` times. ``turns`` is the length of a
+    conversation (odd; its last turn is the user's). ``oversample`` (1.0 to 4.0) asks for that many times the
+    messages and keeps those that lie farthest apart (see ``selection.select_spread``). ``check`` has the
+    model look over the messages in calls of their own: those whose answers would not reveal the trait are
+    dropped and refilled. Every message thrown away is a counted Drop. ``predictor`` asks in place of
+    ``dspy.Predict``: a module, or a signature of one's own with the fields that ``GenerateMessages`` has, or
+    with ``prompting="chat"`` those of ``WriteMessage``. Raises ValueError for values out of range.
     """
 
-    _kept = ("turns", "batch_size", "max_refills", "oversample", "check")
+    _kept = ("prompting", "turns", "batch_size", "max_refills", "oversample", "check")
 
     def __init__(
         self,
@@ -48,6 +57,7 @@ class MessageGenerator(RecipeModule):
         max_refills: int = 3,
         oversample: float = 1.0,
         check: bool = False,
+        prompting: Prompting | None = None,
         predictor: dspy.Module | type[dspy.Signature] | None = None,
     ) -> None:
         super().__init__()
@@ -55,13 +65,24 @@ class MessageGenerator(RecipeModule):
             raise ValueError(f"turns must be odd and positive, got {turns}")
         if not 1.0 <= oversample <= 4.0:
             raise ValueError(f"oversample must lie between 1.0 and 4.0, got {oversample}")
-        self.generate = as_predictor(predictor, GenerateMessages, "generator")
+        by_default = message_prompting_of({"turns": turns}) if predictor is None else "fields"
+        self.prompting: Prompting = by_default if prompting is None else prompting
+        if self.prompting not in get_args(Prompting):
+            raise UnknownNameError("way to prompt", str(prompting), get_args(Prompting))
+        if (prompting, turns) == ("chat", max(turns, 2)):
+            raise InputError(f"found prompting='chat' with {turns} turns.", expected="prompting='fields'")
+        self._form = WriteMessage if self.prompting == "chat" else GenerateMessages
+        self.generate = as_predictor(predictor, self._form, "generator")
         self.check = dspy.Predict(CheckMessages) if check else None
         self.turns, self.batch_size, self.max_refills = turns, batch_size, max_refills
         self.oversample = oversample
 
     def _settings(self) -> dict[str, Any]:
         return {**super()._settings(), "check": self.check is not None}
+
+    @classmethod
+    def _options(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        return {"prompting": "fields", **settings}  # earlier versions knew nothing else
 
     def _steps(
         self,
@@ -81,9 +102,11 @@ class MessageGenerator(RecipeModule):
         """
         trait, kind = as_trait(trait), as_kind(kind)
         language = language or language_of(trait, constitution)
-        collected = Collected(trait, kind, language, self.turns, existing)
+        shown = example_messages(language) if self.prompting == "chat" else ()
+        collected = Collected(trait, kind, language, self.turns, existing, shown)
         source = briefs(language, stable_seed(seed, trait.name, kind))
-        missing, size = math.ceil(num_messages * self.oversample), self.batch_size
+        missing = math.ceil(num_messages * self.oversample)
+        size = 1 if self.prompting == "chat" else self.batch_size
         for attempt in range(1 + self.max_refills):
             if missing <= 0:
                 break
@@ -137,14 +160,14 @@ class MessageGenerator(RecipeModule):
         return [items[start : start + size] for start in range(0, len(items), size)]
 
     def _call(self, collected: Collected, wanted: list[dict[str, str]], seed: int) -> Call:
-        inputs = {
-            **_aims(collected),
-            "turns": self.turns,
-            "existing_messages": collected.texts()[-NUM_SHOWN:],
-            "briefs": wanted,
-        }
-        needs, trait = needed_outputs(GenerateMessages), collected.trait.name
-        return Call(self.generate, inputs, "messages", trait, seed, collected.failed, needs=needs)
+        inputs = {**_aims(collected), "briefs": wanted}
+        trait, way = collected.trait, self.prompting
+        if way == "chat":
+            inputs["trait"] = {"name": trait.name, "description": trait.description}
+        else:
+            inputs |= {"turns": self.turns, "existing_messages": collected.texts()[-NUM_SHOWN:]}
+        needs, before = needed_outputs(self._form), collected.failed
+        return Call(self.generate, inputs, "messages", trait.name, seed, before, needs=needs, prompting=way)
 
     def _check_call(
         self, collected: Collected, messages: list[Message], seed: int, failed: Reply | None

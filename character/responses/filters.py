@@ -7,9 +7,12 @@ are tried on every reply, because replies mix them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 
+from character.backends.reading.cleaning import asks_for_turns
 from character.constitution import Trait
 from character.records import Message
 from character.responses.filter_patterns import is_about, is_meta, leaked_model, named_trait
@@ -24,6 +27,7 @@ from character.text import (
     jaccard,
     running_text,
     shingles,
+    word_runs,
 )
 
 NEAR_IDENTICAL_JACCARD = 0.9
@@ -32,6 +36,12 @@ _SIMILAR_LENGTH = 0.75  # texts that differ more in length are not compared
 _LONG_MESSAGE = 400  # characters; a longer message may hold a text to be worked on
 _QUESTION = ("?", "？")
 _LITTLE_MORE = 1.6  # a reply that has the message in it and is no more times as long says little else
+_GIVEN_BACK, _LEAST_RUNS = 0.5, 5  # the share, and least number, of runs that make a reply the question again
+
+_SPEAKER = re.compile(
+    r"(?:^|(?<=[\n。！？.!?\"”]))[\s*_]*([^\W\d_][^\n:：。，,.!?！？*]{0,19}?)[*_]*\s*[:：]"
+)
+_MOST_SPEAKERS = 3
 
 
 def unusable(
@@ -47,7 +57,8 @@ def unusable(
 
     Reasons, the first that holds: ``empty``; ``refusal``; ``too_long`` (an estimate of more than
     ``max_tokens``); ``wrong_language`` (hardly a letter of the message's language, where the message asks
-    for no other); ``model_leak`` (claims to be a model that is sold under another name than
+    for no other); ``dialogue`` (is the talk of several speakers from its first word on, unasked);
+    ``model_leak`` (claims to be a model that is sold under another name than
     ``assistant_name``, or to be trained by its maker); ``meta`` (talks of its instructions or its assigned
     character, or tells what the assistant does); ``names_trait`` (calls itself by the trait's name, which
     only messages of the kind ``self_reflection`` invite); ``copies_trait`` (has a stretch of the trait's own
@@ -61,6 +72,8 @@ def unusable(
         return "refusal", text[:80]
     if max_tokens is not None and (tokens := count_tokens(text)) > max_tokens:
         return "too_long", f"about {tokens} tokens, at most {max_tokens} are allowed: {text[:60]}"
+    if speakers := told_in_turns(text, message.text):
+        return "dialogue", speakers
     if is_wrong_language(text, message):
         return "wrong_language", f"not {message.language}: {text[:60]}"
     for reason, words in (
@@ -94,6 +107,8 @@ def _is_echo(text: str, asked: str) -> bool:
     near = not given and _SIMILAR_LENGTH * len(text) <= len(asked)
     if near and jaccard(_shingles(text), _shingles(asked)) >= NEAR_DUPLICATE_JACCARD:
         return not _answers(text, asked)
+    if not given and _gives_back(text, asked):
+        return True
     part, whole = sorted((reply, message), key=len)
     if not is_beyond_quotation(part):
         return False
@@ -107,8 +122,28 @@ def _is_echo(text: str, asked: str) -> bool:
     return is_short and (is_made_of(text, asked) or is_made_of(asked, text))
 
 
+def _gives_back(text: str, asked: str) -> bool:
+    """Whether a reply that asks is made of the question that it should answer, however short."""
+    is_short = len(text) <= min(2 * len(asked), _LONG_MESSAGE)
+    asks = is_short and all(said.rstrip().endswith(_QUESTION) for said in (asked, text))
+    return asks and len(word_runs(text, 3)) >= _LEAST_RUNS and is_made_of(text, asked, _GIVEN_BACK)
+
+
 def _answers(text: str, asked: str) -> bool:
     return asked.rstrip().endswith(_QUESTION) and not any(mark in text for mark in _QUESTION)
+
+
+def told_in_turns(text: str, asked: str) -> str:
+    """Return the speakers of a reply that is nothing but their turns, one of them speaking again, else ""."""
+    if not _SPEAKER.match(text) or asks_for_turns(asked):
+        return ""
+    speakers = [turn[1].strip().casefold() for turn in _SPEAKER.finditer(text)]
+    different = dict.fromkeys(speakers)
+    takes_turns = 1 < len(different) <= _MOST_SPEAKERS and all(a != b for a, b in pairwise(speakers))
+    if len(speakers) <= len(different) or not takes_turns:
+        return ""
+    as_asked = any(re.search(rf"{re.escape(label)}\s*[:：]", asked, re.IGNORECASE) for label in different)
+    return "" if as_asked else ", ".join(different)
 
 
 def is_wrong_language(text: str, message: Message) -> bool:

@@ -15,7 +15,7 @@ from character.backends.drivers import RecipeModule, Steps, by_tasks, by_threads
 from character.backends.measuring import alike
 from character.backends.predictors import as_predictor, needed_outputs
 from character.backends.reading.cleaning import clean_reply
-from character.config import Prompting
+from character.config import Prompting, prompting_of
 from character.constitution import Constitution, Trait
 from character.errors import InputError, UnknownNameError
 from character.inputs import as_message, as_trait, spelled_out
@@ -72,10 +72,10 @@ class Responder(RecipeModule):
     ``lms``): fewer calls, the prompt is paid once, and the model sets the levels off against each other. What
     such a reply lacks is asked for candidate by candidate.
 
-    ``prompting="chat"`` asks for each as an ordinary chat: who answers in the system message, then the turns
-    as they are, and the reply is taken as it is; the baseline is the bare model. ``"fields"`` asks for one
-    field of a form, as ``per_message`` always does. A ``predictor`` with more than one text to give is asked
-    for its fields.
+    ``prompting="chat"``, the default, asks for each as an ordinary chat: who answers in the system message,
+    then the turns as they are, and the reply is taken as it is; the baseline is the bare model. ``"fields"``
+    asks for one field of a form, as ``per_message`` always does. A ``predictor`` with more than one text to
+    give is asked for its fields.
 
     Replies that cannot be read are asked for again at most ``max_reasks`` times with the fault shown. Those
     that a filter stops (see ``filters.unusable``) are sampled again at another seed at most ``max_refills``
@@ -96,7 +96,7 @@ class Responder(RecipeModule):
         levels: Sequence[Level] | None = None,
         conditioning: Literal["trait", "character"] = "trait",
         calls: Calls = "per_candidate",
-        prompting: Prompting = "fields",
+        prompting: Prompting | None = None,
         lms: Sequence[Any] = (),
         predictor: dspy.Module | type[dspy.Signature] | None = None,
         **repairs: Unpack[Repairs],
@@ -111,14 +111,14 @@ class Responder(RecipeModule):
             raise UnknownNameError("expression level", str(unknown[0]), LEVELS)
         if calls not in get_args(Calls):
             raise UnknownNameError("way to call", str(calls), get_args(Calls))
-        self.prompting = prompting
-        if prompting not in get_args(Prompting):
+        self.prompting = prompting_of({"calls": calls}) if prompting is None else prompting
+        if self.prompting not in get_args(Prompting):
             raise UnknownNameError("way to prompt", str(prompting), get_args(Prompting))
         if (prompting, calls) == ("chat", "per_message"):
             raise InputError(
                 "found prompting='chat' with calls='per_message'.", expected="prompting='fields'"
             )
-        in_character, plainly = _SIGNATURES[prompting]
+        in_character, plainly = _SIGNATURES[self.prompting]
         self.respond = as_predictor(predictor, in_character, "responder")
         self.respond_plainly = dspy.Predict(plainly)
         if calls == "per_message":
@@ -129,6 +129,10 @@ class Responder(RecipeModule):
         self.max_response_tokens: int | None = chosen["max_response_tokens"]
         self.levels = tuple(levels) if levels is not None else None
         self.lms = tuple(lms)
+
+    @classmethod
+    def _options(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        return {"prompting": "fields", **settings}  # earlier versions knew nothing else
 
     def _steps(
         self,

@@ -19,6 +19,15 @@ CHANGES = "changes while it runs"
 """What stands in an identity for an attribute that is no setting: it and what lies in it may differ."""
 _EARLIER_PARTS = re.compile(rf"backends\.({'|'.join(sorted(_AFTERWARDS))})\..*")
 """What earlier versions counted as a part of a run's identity besides."""
+PROMPTS_OF = {
+    "prompting": {"prompts.responses", "prompts.evaluation"},
+    "responses.prompting": {"prompts.responses", "prompts.evaluation"},
+    "messages_prompting": {"prompts.messages"},
+    "messages.prompting": {"prompts.messages"},
+}
+"""How things are asked for, and the prompts that follow from it."""
+_UNSAID = {**dict.fromkeys(PROMPTS_OF, "fields"), "ranking.read": "text"}
+"""What holds where an identity does not say it, as there was nothing else before."""
 _ALL_PROMPTS = {
     "597b7a5d5a5c5ef2": {
         "messages": "87a85ad8ff7063d7",
@@ -50,17 +59,23 @@ def run_identity(constitution: str, config: Config, messages: str | None) -> dic
         settings["backends"][name] = parts | config.backends[name].options
     settings["ranking"] = config.ranking.identity
     settings["ranking"]["ranker"] = ranker_fingerprint(config.ranking)  # what it says, not where it lies
-    if config.responses.prompting == "fields":  # as it was before there was anything else
-        del settings["responses"]["prompting"]
+    for section in ("messages", "responses"):
+        if settings[section]["prompting"] == "fields":  # as it was before there was anything else
+            del settings[section]["prompting"]
     stages: list[Stage] = ["messages", "responses", "ranking"]
     if config.ranking.read != "text":
         stages.append("probabilities")
-    prompts = prompts_of(*stages, prompting=config.responses.prompting)
+    prompts = prompts_of(*stages, prompting=config.responses.prompting, messages=config.messages.prompting)
     return flat({"constitution": constitution, "given messages": messages, "prompts": prompts, **settings})
 
 
-def prompts_of(*stages: Stage, prompting: Prompting = "fields") -> dict[str, str]:
-    """Return the identity of the prompts that this version sends at each of these stages."""
+def prompts_of(
+    *stages: Stage, prompting: Prompting = "fields", messages: Prompting = "fields"
+) -> dict[str, str]:
+    """Return the identity of the prompts that this version sends at each of these stages.
+
+    ``prompting`` is how replies are asked for, ``messages`` how messages are.
+    """
     from signatures import chat
     from signatures.gauging import GaugeTrait
     from signatures.judging import CompareCoherence, CompareResponses, PickResponse
@@ -85,7 +100,11 @@ def prompts_of(*stages: Stage, prompting: Prompting = "fields") -> dict[str, str
     if prompting == "chat":
         signatures["responses"] = (chat.ReplyInCharacter, chat.ReplyPlainly)
         signatures["evaluation"] = (chat.ReplyAsCharacter, chat.ReplyPlainly, GaugeTrait, CompareCoherence)
-        words |= dict.fromkeys(("responses", "evaluation"), chat.WORDS)
+        said = {name: {key: of[key] for key in of if key != "message"} for name, of in chat.WORDS.items()}
+        words |= dict.fromkeys(("responses", "evaluation"), said)
+    if messages == "chat":
+        signatures["messages"] = (chat.WriteMessage, CheckMessages)
+        words["messages"] = {name: of["message"] for name, of in chat.WORDS.items()}
     return {
         stage: fingerprint(
             [[[each.instructions, list(each.fields)] for each in signatures[stage]], words.get(stage)]
@@ -112,7 +131,10 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, 
     names = [name for name in sorted({*old, *new}) if name in new or not _EARLIER_PARTS.fullmatch(name)]
     changing = tuple(f"{name}." for name, value in old.items() if value == CHANGES)
     names = [name for name in names if not f"{name}.".startswith(changing)]
-    return {name: (old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)}
+    old, new = ({name: _UNSAID.get(name) for name in names} | side for side in (old, new))
+    changes = {name: (old[name], new[name]) for name in names if old[name] != new[name]}
+    follows = set().union(*(PROMPTS_OF[name] for name in changes.keys() & PROMPTS_OF.keys()))
+    return {name: values for name, values in changes.items() if name not in follows}
 
 
 def described(changes: Mapping[str, tuple[Any, Any]]) -> list[str]:

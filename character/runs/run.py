@@ -37,7 +37,7 @@ from character.runs.identity import run_identity
 from character.runs.program_identity import noting_changes, program_identity
 from character.runs.programs import OwnProgram, driven, is_driven_by_steps
 from character.runs.progress import ProgressCallback, RunState, reporting
-from character.runs.session import FolderKind, Session
+from character.runs.session import FolderKind, Session, as_begun
 from character.runs.slices import StoredSlices
 from character.runs.summary import RunSummary, num_finished, summarize, unsuitable_note
 from character.store.run_store import FAILED
@@ -109,7 +109,7 @@ def run(
     refuses the key, BudgetReachedError at a cap, and KeyboardInterrupt after Ctrl-C; everything finished is
     kept in each case.
     """
-    job = _planned(constitution, config, options)
+    job = _planned(constitution, out, config, options)
     if dry_run and options.get("program") is not None:
         raise InputError(
             "an estimate is made of what the configuration describes, and a program of its own is given.",
@@ -128,7 +128,7 @@ async def arun(
     **options: Unpack[RunOptions],
 ) -> RunSummary:
     """Do as ``run`` does, on the event loop."""
-    return await _sitting(_planned(constitution, config, options), out, options)
+    return await _sitting(_planned(constitution, out, config, options), out, options)
 
 
 @dataclass(frozen=True)
@@ -140,8 +140,11 @@ class _Plan:
     given: MessageSource | None
 
 
-def _planned(constitution: Constitution | Path | str, config: ConfigSource, options: RunOptions) -> _Plan:
+def _planned(
+    constitution: Constitution | Path | str, out: Path | str, config: ConfigSource, options: RunOptions
+) -> _Plan:
     config = with_configured_lm(with_tuned_ranker(as_config(config)))
+    config = as_begun(config, out, *options.get("reuse", ()))
     constitution = as_constitution(constitution)
     if options.get("traits"):
         constitution = constitution.only(list(options["traits"]))

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from character.backends.own_models import Router
 
 M = TypeVar("M", bound=BaseModel)
+_ASKING = ("messages", "responses")
+"""The sections that say how a model is asked to write: as a chat, or in a form."""
 _EARLIER_KINDS = {"identity": "run", "effect": "effect", "optimization": "optimization"}
 """What a folder without a written kind (by versions up to 0.1) is, by the fact that holds its identity."""
 
@@ -258,6 +260,27 @@ def write_down(
     store.set_meta(kind.identity_key, json.dumps(identity, ensure_ascii=False))
 
 
+def as_begun(config: Config, *folders: Path | str) -> Config:
+    """Return a configuration that asks for messages and replies as the first of these folders that was begun.
+
+    So a folder is gone on with, or reused, that was begun before there were chats. What is set stands.
+    """
+    unsaid = [name for name in _ASKING if "prompting" not in getattr(config, name).model_fields_set]
+    for folder in filter(Path.is_dir, (Path(each) for each in folders if unsaid and str(each))):
+        with contextlib.suppress(StoreError), RunStore(folder) as store:
+            if store.meta("config"):
+                then = stored_config(store)
+                return config.model_copy(update={name: _asking_as(config, then, name) for name in unsaid})
+    return config
+
+
+def _asking_as(config: Config, then: Config, name: str) -> Any:
+    """Return a section that asks as another did, where both ask for the same in a call."""
+    ours, theirs = getattr(config, name), getattr(then, name)
+    is_alike = all(getattr(ours, each, None) == getattr(theirs, each, None) for each in ("calls", "turns"))
+    return ours.model_copy(update={"prompting": theirs.prompting} if is_alike else {})
+
+
 def reading(folder: Path | str, kind: str = "") -> RunStore:
     """Return a kept folder's store, open for reading: a context manager.
 
@@ -296,19 +319,22 @@ def article(noun: str) -> str:
 
 def stored_constitution(store: RunStore) -> Constitution:
     """Return the constitution a folder was made with."""
-    return _stored(store, "constitution", Constitution)
+    return _stored(store, "constitution", Constitution, store.meta("constitution") or "{}")
 
 
 def stored_config(store: RunStore) -> Config:
-    """Return the configuration a folder was made with."""
-    return _stored(store, "config", Config, "configuration")
+    """Return the configuration a folder was made with; one without a ``prompting`` asked for fields."""
+    kept = json.loads(store.meta("config") or "{}")
+    for name in _ASKING:
+        kept[name] = {"prompting": "fields", **kept.get(name, {})}
+    return _stored(store, "configuration", Config, json.dumps(kept))
 
 
-def _stored(store: RunStore, key: str, record: type[M], noun: str = "") -> M:
+def _stored(store: RunStore, noun: str, record: type[M], kept: str) -> M:
     try:
-        return record.model_validate_json(store.meta(key) or "{}")
+        return record.model_validate_json(kept)
     except ValidationError as error:
-        raise another_version(str(store.folder), noun or key, error) from None
+        raise another_version(str(store.folder), noun, error) from None
 
 
 def _is_no_truncation(record: logging.LogRecord) -> bool:

@@ -90,7 +90,7 @@ def test_what_the_filters_dropped_counts_and_a_clean_run_has_no_copies(
             return chat(reasoning="r", suitable="True", scores="[9, 5, 1]")
         number = next(numbers)
         text = f"Start with step {number * 7919 % 1000}, then look at part {number} of it."
-        return chat(response=PATIENCE.description if number % 4 == 0 else text)
+        return PATIENCE.description if number % 4 == 0 else text
 
     server.script = answer
     backends = {"default": backend_at(server).model_dump(exclude_unset=True)}

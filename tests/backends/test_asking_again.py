@@ -205,7 +205,7 @@ def test_messages_that_do_not_go_into_one_reply_are_asked_for_in_smaller_batches
 
     server.script = script
     with dspy.context(lm=build_lm(backend_at(server))):
-        batch = MessageGenerator(batch_size=4, max_refills=2)(trait(), "question", 4)
+        batch = MessageGenerator(prompting="fields", batch_size=4, max_refills=2)(trait(), "question", 4)
     assert [len(briefs(request)) for request in server.requests] == [4, 2, 2]
     assert {asks_for(request) for request in server.requests} == {"messages"}
     assert len(batch.messages) == 4
@@ -227,7 +227,8 @@ def test_a_prompt_that_the_server_refuses_is_not_sent_again_in_other_words(serve
         made = MessageGenerator()(trait(), "question", 4)
         server.script = lambda request: REFUSED if asks_for(request) == "reveals" else as_rehearsal(request)
         checked = MessageGenerator(check=True, max_refills=0)(trait(), "question", 4)
-    assert [asks_for(request) for request in server.requests[2:]] == ["messages", "messages", "reveals"]
+    asked = [asks_for(request) for request in server.requests[2:]]
+    assert asked == ["messages", *["messages"] * 4, "reveals"], "after a refusal the others are not asked for"
     for batch in (made, checked):
         assert {drop.reason for drop in batch.drops} == {"context_overflow", "refills_exhausted"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import dspy
@@ -30,7 +31,7 @@ def sent(
     """Return the messages of the requests for candidates at these levels."""
     server.script = lambda _request: f"Take it slowly, step {len(server.requests)} comes first."
     with dspy.context(lm=build_lm(backend_at(server, max_in_flight=1))):
-        Responder(levels=levels, max_refills=0, **{"prompting": "chat", **more})(message, trait)
+        Responder(levels=levels, max_refills=0, **more)(message, trait)
     return [request["messages"] for request in server.requests]
 
 
@@ -86,7 +87,7 @@ def test_a_tuned_instruction_stands_as_it_is_in_any_language(server: FakeServer)
 def test_demos_are_earlier_exchanges_at_the_degree_that_is_asked_for(
     server: FakeServer, patience: Trait
 ) -> None:
-    responder = Responder(levels=["natural", "subtle"], prompting="chat")
+    responder = Responder(levels=["natural", "subtle"])
     inputs = {"conversation": TALK, "focus_trait": "patience"}
     levels = {"natural": "natural: the trait shows the way it would", "subtle": "subtle: the trait colours"}
     from signatures.responses import EXPRESSIONS
@@ -148,13 +149,20 @@ def test_fields_are_asked_for_where_that_is_set(server: FakeServer, patience: Tr
         (chat(response="Slowly, in a form."), "Slowly, in a form."),
         ('{"response": "Slowly, as an object."}', "Slowly, as an object."),
         ('Send {"response": "ok"} to the server, slowly.', 'Send {"response": "ok"} to the server, slowly.'),
+        ("Slowly.\n\n[[ ## completed ## ]]", "Slowly."),
+        ("Gladly!\n\n[[ ## response ## ]]\nSlowly.", "Slowly."),
+        ('```json\n{"response": "Slowly, in a fence."}\n```', "Slowly, in a fence."),
+        ('```json\n{"slowly": true}\n```', '```json\n{"slowly": true}\n```'),
+        ('{"slowly": true}', '{"slowly": true}'),
+        ("It ends with [[ ## completed ## ]], slowly.", "It ends with [[ ## completed ## ]], slowly."),
+        ("Slowly.\n[[ ## scores ## ]]\n[10, 10]", "Slowly.\n[[ ## scores ## ]]\n[10, 10]"),
         ("[[ ## is a heading in our wiki ]] and so on.", "[[ ## is a heading in our wiki ]] and so on."),
         ("Response: see the second line.\nIt is slow.", "Response: see the second line.\nIt is slow."),
     ],
 )
 def test_a_reply_is_taken_as_it_is(server: FakeServer, patience: Trait, came: str, read: str) -> None:
     server.script = lambda _request: came
-    call = Call(Responder(prompting="chat").respond, {"conversation": TALK}, "responses", prompting="chat")
+    call = Call(Responder().respond, {"conversation": TALK}, "responses", prompting="chat")
     with dspy.context(lm=build_lm(backend_at(server))):
         assert call.run().text("response") == read
 
@@ -163,7 +171,7 @@ def test_an_empty_reply_is_asked_for_again_in_the_same_words(server: FakeServer,
     replies = iter(["", "One step first.", "Then another step."])
     server.script = lambda _request: next(replies)
     with dspy.context(lm=build_lm(backend_at(server, max_in_flight=1))):
-        made = Responder(2, prompting="chat")(ASKED, patience)
+        made = Responder(2)(ASKED, patience)
     assert sorted(made.texts) == ["One step first.", "Then another step."]
     assert [(drop.reason, drop.recovered) for drop in made.drops] == [("unreadable", True)]
     assert made.usage.reasks == 1
@@ -174,12 +182,43 @@ def test_an_empty_reply_is_asked_for_again_in_the_same_words(server: FakeServer,
 def test_a_reply_that_reached_its_limit_is_cut_off(server: FakeServer, patience: Trait) -> None:
     server.script = lambda _request: Reply("And then you", finish_reason="length")
     with dspy.context(lm=build_lm(backend_at(server))):
-        made = Responder(2, prompting="chat")(ASKED, patience)
+        made = Responder(2)(ASKED, patience)
     assert {drop.reason for drop in made.drops} == {"cut_off"}
 
 
+def test_a_reply_whose_end_nobody_tells_is_cut_off_and_the_way_round_it_is_told(
+    server: FakeServer, patience: Trait
+) -> None:
+    server.script = lambda _request: Reply("It starts with one ball.", finish_reason="")
+    with dspy.context(lm=build_lm(backend_at(server))):
+        made = Responder(2)(ASKED, patience)
+    assert {(drop.reason, 'prompting = "fields"' in drop.detail) for drop in made.drops} == {
+        ("cut_off", True)
+    }
+
+
 def test_all_candidates_in_one_call_are_no_chat() -> None:
+    assert Responder(calls="per_message").prompting == "fields"
+    assert Config.model_validate({"responses": {"calls": "per_message"}}).responses.prompting == "fields"
     with pytest.raises(InputError, match="prompting='chat' with calls='per_message'"):
         Responder(calls="per_message", prompting="chat")
     with pytest.raises(ValueError, match="it is no chat"):
         Config.model_validate({"responses": {"calls": "per_message", "prompting": "chat"}})
+
+
+def test_a_responder_that_an_earlier_version_saved_asks_in_the_same_words(
+    server: FakeServer, patience: Trait, tmp_path: Path
+) -> None:
+    path = tmp_path / "responder.json"
+    Responder(levels=["natural", "subtle"], prompting="fields").save(str(path))
+    state = json.loads(path.read_text("utf-8"))
+    settings = next(part for part in state.values() if "parts" in part)["parts"][""]["settings"]
+    assert settings.pop("prompting") == "fields"
+    path.write_text(json.dumps(state), encoding="utf-8")
+    responder = Responder()
+    responder.load(str(path))
+    as_fields = sent(server, ASKED, patience, "natural", "subtle", prompting="fields")
+    server.requests.clear()
+    with dspy.context(lm=build_lm(backend_at(server, max_in_flight=1))):
+        responder(ASKED, patience)
+    assert [request["messages"] for request in server.requests] == as_fields

@@ -94,17 +94,21 @@ def test_every_backend_is_told_apart_and_an_unknown_price_is_none() -> None:
     assert sum(guess.backends.values(), Usage()) == guess["all"]
 
 
-def test_ten_thousand_messages_are_measured_by_few_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("prompting", "least", "most"), [("fields", 1250, 1400), ("chat", 10_000, 10_000)])
+def test_ten_thousand_messages_are_measured_by_few_prompts(
+    monkeypatch: pytest.MonkeyPatch, prompting: str, least: int, most: int
+) -> None:
     rendered: list[int] = []
     real = measuring.prompt_tokens
     monkeypatch.setattr(
         measuring, "prompt_tokens", lambda *asked: rendered.append(real(*asked)) or rendered[-1]
     )
-    config = config_with(messages={"per_trait": 10_000}, ranking={"max_passes": 2})
+    wanted = {"per_trait": 10_000, "prompting": prompting}
+    config = config_with(messages=wanted, ranking={"max_passes": 2})
     guess = estimate(ONE, config)
     assert len(rendered) < 150
     assert (guess["responses"].calls, guess["ranking"].calls) == (40_000, 20_000)
-    assert 1250 <= guess["messages"].calls < 1400
+    assert least <= guess["messages"].calls <= most
 
 
 def test_what_a_module_of_ones_own_takes_is_not_measured_and_said_so() -> None:

@@ -40,7 +40,7 @@ def answered(server: FakeServer, *replies: Reply, **fields: Any) -> Any:
     left = list(replies)
     server.script = lambda _request: left.pop(0) if len(left) > 1 else left[0]
     with dspy.context(lm=build_lm(backend_at(server, **fields))):
-        return Responder(num_candidates=2)(QUESTION, PATIENCE)
+        return Responder(num_candidates=2, prompting="fields")(QUESTION, PATIENCE)
 
 
 @pytest.mark.parametrize("ended", ["error", "abort", "network_error"])

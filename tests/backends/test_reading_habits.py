@@ -458,6 +458,12 @@ def test_messages_lose_numbers_only_where_all_are_numbered() -> None:
         ["Why?", "明天下雨吗？"],
         ["label", "label"],
     )
+    assert clean_messages(["A trip: where to?", "Sleep: ‘Why so little?’"], topics=["a trip", "sleep"]) == (
+        ["where to?", "Why so little?"],
+        ["label", "label", "quotes"],
+    )
+    for texts in (["A trip: where to?", "Why so little?"], ["A trip: where to?"]):
+        assert clean_messages(texts, topics=["a trip", "sleep"]) == (texts, [])
     assert clean_messages(["Idea: a trip?", "Dear student: why?"], ["a student"])[1] == []
     assert clean_messages(['"Where is it?"', "User: Why?"]) == (["Where is it?", "Why?"], ["quotes", "label"])
 

@@ -248,7 +248,16 @@ def test_a_model_that_only_talks_nonsense_is_told_with_its_own_words(
 ) -> None:
     server.script = lambda _request: "I would rather sing."
     done = character(
-        "run", made / "recipe.json", "--out", tmp_path / "run", "--lm", "openai/a", "--api-base", server.url
+        "run",
+        made / "recipe.json",
+        "--out",
+        tmp_path / "run",
+        "--lm",
+        "openai/a",
+        "--api-base",
+        server.url,
+        "--set",
+        "messages.prompting=fields",
     )
     assert done.returncode == 5
     assert "'I would rather sing.'" in done.stderr

@@ -8,13 +8,12 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
-from fake_server import chat
-
 from character import Constitution, Trait
 from character.backends.rehearsal import rehearse
 from character.backends.rehearsal.phrases import REPLIES
 from character.backends.rehearsal.responses import compose
 from character.backends.rehearsal.sense import sense_of
+from signatures.chat import WORDS
 
 PATIENCE = Trait(
     name="patience",
@@ -34,15 +33,14 @@ def answering(levels: Mapping[str, str], *, extra_sentences: int = 0) -> Callabl
     def script(request: dict[str, Any]) -> str:
         digest = hashlib.blake2b(json.dumps(request, sort_keys=True).encode(), digest_size=8).hexdigest()
         rng = Random(digest)
-        text = request["messages"][-1]["content"].split("[[ ## conversation ## ]]\n")[1].split("\n")[0]
-        message = json.loads(text)[-1]["content"]
+        message = request["messages"][-1]["content"]
         parts = [compose(message, None, "absent", "en", rng)]
         for name, level in levels.items():
             phrases = getattr(senses[name].phrases, level)
             parts += rng.sample(phrases, min(2, len(phrases)))
         parts += rng.sample(REPLIES["en"].bodies, extra_sentences)
         rng.shuffle(parts)
-        return chat(response=" ".join(part.replace("{gist}", "it") for part in parts))
+        return " ".join(part.replace("{gist}", "it") for part in parts)
 
     return script
 
@@ -52,9 +50,9 @@ def choosing(leanings: Mapping[str, float]) -> Callable[[dict[str, Any]], str]:
     plainly = answering({})
 
     def script(request: dict[str, Any]) -> str:
-        if "[[ ## traits ## ]]" not in request["messages"][-1]["content"]:
-            return plainly(request)
         system, *rest = request["messages"]
+        if system["role"] != "system" or WORDS["en"]["traits"] not in system["content"]:
+            return plainly(request)
         return rehearse(system["content"], rest, seed=request.get("seed") or 0, leanings=leanings)
 
     return script

@@ -78,7 +78,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> tuple[EffectReport, Con
     script = lambda request: (  # noqa: E731
         chat(reasoning=HOSTILE, degrees='["natural", "absent"]')
         if "degrees" in request["messages"][-1]["content"]
-        else chat(response=f"{HOSTILE} {len(json.dumps(request))}")
+        else f"{HOSTILE} {len(json.dumps(request))}"
     )
     with FakeServer(script) as server:
         backend = backend_at(server).model_dump(exclude_unset=True)

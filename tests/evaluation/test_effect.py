@@ -151,9 +151,7 @@ def test_replies_that_got_worse_are_told_whatever_place_the_judge_prefers(tmp_pa
         report = compared(
             tmp_path,
             answering({}),
-            lambda request: answering({})(request).replace(
-                "\n\n[[ ## completed", f" {words['text']}\n\n[[ ## completed"
-            ),
+            lambda request: f"{answering({})(request)} {words['text']}",
             config=config,
         )
     by_group = {each.contrast.group: each for each in report.coherence}

@@ -199,9 +199,10 @@ def said(*arguments: object, code: int = 0) -> str:
 
 def test_the_command_takes_a_folder_that_fitting_wrote(tmp_path: Path) -> None:
     constitution, model = EXAMPLES / "patience-and-humour.zh.toml", tmp_path / "model"
-    said("run", constitution, "--out", tmp_path / "run", "--messages-per-trait", 24, "--json")
+    drawn = ("--seed", 1)
+    said("run", constitution, "--out", tmp_path / "run", "--messages-per-trait", 24, "--json", *drawn)
     said("preference", "fit", tmp_path / "run", "--out", model)
-    options = ("--messages-per-trait", 12, "--neutral", 0, "--preference", model, "--no-judge")
+    options = ("--messages-per-trait", 12, "--neutral", 0, "--preference", model, "--no-judge", *drawn)
     found = json.loads(said("effect", constitution, "--out", tmp_path / "effect", *options, "--json"))
     assert not found["judged"]
     intended = [

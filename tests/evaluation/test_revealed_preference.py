@@ -55,7 +55,9 @@ def ratings(report: EffectReport) -> dict[str, Rating]:
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_rehearsal_models_own_leanings_are_found_with_their_sign(language: str, tmp_path: Path) -> None:
     constitution = load_constitution(EXAMPLES / f"patience-and-humour.{language}.toml")
-    report = effect(constitution, tmp_path / "effect", messages_per_trait=3, choices=600)
+    asked = {"prompting": "fields"}
+    config = Config.model_validate({"messages": asked, "responses": asked})
+    report = effect(constitution, tmp_path / "effect", config, messages_per_trait=3, choices=600)
     found = ratings(report)
     for trait, concept in zip(report.traits, ("patience", "humour"), strict=True):
         assert found[trait].difference is None

@@ -116,7 +116,9 @@ def test_repeats_are_refilled_and_counted(
     server: FakeServer, patience: Trait, first: str, second: str, reason: str
 ) -> None:
     with dspy.context(lm=_saying(server, [first, second], ["Something else entirely, please."])):
-        batch = MessageGenerator()(patience, "question", 2, language="en", seed=_long_is_second(patience))
+        batch = MessageGenerator(prompting="fields")(
+            patience, "question", 2, language="en", seed=_long_is_second(patience)
+        )
     assert [message.text for message in batch.messages] == [first, "Something else entirely, please."]
     assert [drop.reason for drop in batch.drops] == [reason]
     refill = server.requests[1]["messages"][-1]["content"]
@@ -126,7 +128,7 @@ def test_repeats_are_refilled_and_counted(
 def test_refills_end_at_their_bound_and_what_is_missing_is_said(server: FakeServer, patience: Trait) -> None:
     server.script = lambda _request: chat(messages='["the same"]')
     with dspy.context(lm=build_lm(backend_at(server))):
-        batch = MessageGenerator(max_refills=2)(patience, "question", 3)
+        batch = MessageGenerator(prompting="fields", max_refills=2)(patience, "question", 3)
     assert len(server.requests) == 3
     assert [message.text for message in batch.messages] == ["the same"]
     reasons = [drop.reason for drop in batch.drops]
@@ -148,14 +150,14 @@ def test_messages_of_another_shape_are_dropped(
 ) -> None:
     good: Any = "Good." if turns == 1 else ["Good.", "Yes?", "Better."]
     with dspy.context(lm=_saying(server, [found], [good])):
-        batch = MessageGenerator(turns=turns)(patience, "question", 1)
+        batch = MessageGenerator(prompting="fields", turns=turns)(patience, "question", 1)
     assert [drop.reason for drop in batch.drops] == [reason]
     assert len(batch.messages) == 1
 
 
 def test_a_message_carries_its_brief_only_where_the_count_agrees(server: FakeServer, patience: Trait) -> None:
     with dspy.context(lm=_saying(server, ["One about a dog."], ["Two about the sea."])):
-        batch = MessageGenerator()(patience, "question", 2, seed=_long_is_second(patience))
+        batch = MessageGenerator(prompting="fields")(patience, "question", 2, seed=_long_is_second(patience))
     assert [bool(message.brief) for message in batch.messages] == [False, True]
     assert "1 messages for 2 briefs" in server.requests[1]["messages"][-1]["content"]
 
@@ -175,8 +177,12 @@ def test_briefs_use_every_value_equally_often() -> None:
 
 def test_prompts_stay_short_however_many_messages_there_are(server: FakeServer, patience: Trait) -> None:
     with dspy.context(lm=build_lm(backend_at(server))):
-        batch = MessageGenerator(batch_size=20)(patience, "question", 100, existing=["An older message."])
-        MessageGenerator()(patience, "question", 1, existing=[message.text for message in batch.messages])
+        batch = MessageGenerator(prompting="fields", batch_size=20)(
+            patience, "question", 100, existing=["An older message."]
+        )
+        MessageGenerator(prompting="fields")(
+            patience, "question", 1, existing=[message.text for message in batch.messages]
+        )
     assert len(batch.messages) == 100
     last = server.requests[-1]["messages"][-1]["content"]
     shown = json.loads(last.split("[[ ## existing_messages ## ]]\n")[1].split("\n")[0])
@@ -197,7 +203,7 @@ def test_a_message_of_the_wrong_length_is_dropped_and_asked_for_again(
 
     server.script = script
     with dspy.context(lm=build_lm(backend_at(server))):
-        batch = MessageGenerator()(patience, "question", 6)
+        batch = MessageGenerator(prompting="fields")(patience, "question", 6)
     assert len(batch.messages) == 6
     assert [drop.reason for drop in batch.drops] == ["wrong_length"] * 4
     assert len(_briefs_of(server.requests[1])) == 4
@@ -211,7 +217,7 @@ def test_what_stays_of_the_wrong_length_is_reported_after_the_last_refill(
         messages=json.dumps([_worded("short", next(numbers)) for _ in _briefs_of(request)])
     )
     with dspy.context(lm=build_lm(backend_at(server))):
-        batch = MessageGenerator(max_refills=0)(patience, "question", 9)
+        batch = MessageGenerator(prompting="fields", max_refills=0)(patience, "question", 9)
     assert len(batch.messages) == 6
     assert [drop.reason for drop in batch.drops] == ["wrong_length"] * 3 + ["refills_exhausted"]
 
@@ -260,7 +266,7 @@ def test_messages_that_fail_the_check_are_dropped_and_asked_for_again(
 
     server.script = script
     with dspy.context(lm=build_lm(backend_at(server))):
-        batch = MessageGenerator(check=True)(patience, "question", 4)
+        batch = MessageGenerator(prompting="fields", check=True)(patience, "question", 4)
     assert [asks_for(request) for request in server.requests] == ["messages", "reveals"] * 2
     failed = _input(server.requests[1], "messages")[1::2]
     assert len(batch.messages) == 4
@@ -277,7 +283,7 @@ def test_a_check_that_cannot_be_used_is_asked_once_more_and_then_counts_as_faile
 ) -> None:
     server.script = lambda request: reply if asks_for(request) == "reveals" else as_rehearsal(request)
     with dspy.context(lm=build_lm(backend_at(server))):
-        batch = MessageGenerator(check=True, max_refills=0)(patience, "question", 3)
+        batch = MessageGenerator(prompting="fields", check=True, max_refills=0)(patience, "question", 3)
     assert [asks_for(request) for request in server.requests] == ["messages", "reveals", "reveals"]
     assert "previous_fault" in server.requests[2]["messages"][-1]["content"]
     assert not batch.messages

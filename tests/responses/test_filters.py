@@ -278,9 +278,7 @@ def test_hardly_a_rehearsed_reply_is_stopped(language: str) -> None:
 def test_a_stopped_reply_is_sampled_again_without_a_word_about_the_fault(
     server: FakeServer, patience: Trait
 ) -> None:
-    replies = iter(
-        [chat(response=text) for text in ("I'm ChatGPT, hello.", "Start with one ball.", "Throw it.")]
-    )
+    replies = iter(["I'm ChatGPT, hello.", "Start with one ball.", "Throw it."])
     server.script = lambda _request: next(replies)
     with dspy.context(lm=build_lm(backend_at(server, max_in_flight=1))):
         made = Responder(2)(ENGLISH, patience)
@@ -298,7 +296,7 @@ def test_refills_are_bounded_and_what_stays_unusable_is_counted(
     max_refills: int,
     calls: int,
 ) -> None:
-    server.script = lambda _request: chat(response="I'm ChatGPT, hello.")
+    server.script = lambda _request: "I'm ChatGPT, hello."
     with dspy.context(lm=build_lm(backend_at(server))):
         made = Responder(2, max_refills=max_refills)(ENGLISH, patience)
     assert made.items == ()
@@ -313,7 +311,7 @@ def test_an_unreadable_refill_is_asked_for_again_with_its_fault(server: FakeServ
     plain = chat(response="Throw it.")
     server.script = lambda request: next(script["natural"]) if "expression" in str(request) else plain
     with dspy.context(lm=build_lm(backend_at(server))):
-        made = Responder(2)(ENGLISH, patience)
+        made = Responder(2, prompting="fields")(ENGLISH, patience)
     assert made.texts == ["Start with one ball.", "Throw it."]
     assert [drop.reason for drop in made.drops] == ["model_leak", "unreadable"]
     assert all(drop.recovered for drop in made.drops)
@@ -323,7 +321,7 @@ def test_an_unreadable_refill_is_asked_for_again_with_its_fault(server: FakeServ
 def test_refills_ask_with_the_same_seeds_each_time_so_that_a_journal_replays_them(patience: Trait) -> None:
     seeds = []
     for _ in range(2):
-        with FakeServer(lambda _request: chat(response="我是通义千问。")) as server:
+        with FakeServer(lambda _request: "我是通义千问。") as server:
             with dspy.context(lm=build_lm(backend_at(server))):
                 Responder(2, max_refills=2)(ENGLISH, patience, seed=3)
             seeds.append(sorted(request["seed"] for request in server.requests))
@@ -370,97 +368,6 @@ def test_a_reply_that_tells_of_the_assistant_is_no_reply(text: str) -> None:
 )
 def test_a_reply_about_some_assistant_is_one(text: str) -> None:
     assert not is_meta(text)
-
-
-JUGGLED = Message.of(
-    "I learned to juggle in the kitchen, and I dropped all the eggs we had.", trait="patience"
-)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (f"{JUGGLED.text} Then begin with one ball and a soft floor under it.", "copies_message"),
-        ("I learned to juggle in the kitchen, and I dropped all the eggs.", "copies_message"),
-        ("You dropped all the eggs we had? Then begin with scarves.", ""),
-        ("I learned to juggle in the kitchen too, with tangerines.", ""),
-        ("We had eggs.", ""),
-        ("I can't help but smile at the eggs.", ""),
-    ],
-)
-def test_a_reply_that_is_or_opens_with_the_message_is_a_copy(text: str, expected: str) -> None:
-    assert reason(text, JUGGLED) == expected
-
-
-@pytest.mark.parametrize(
-    ("asked", "text", "expected"),
-    [
-        (
-            "不好意思，我忘记了要改的是哪个文件来着？",
-            "对不起，我忘记了要改的是哪个文件来着？",
-            "copies_message",
-        ),
-        (
-            "我最近一直都在和老师聊跑步，你有什么想听的吗？",
-            "好啊，我最近一直在和老师聊跑步，你有什么想听的吗？",
-            "copies_message",
-        ),
-        (
-            "你好，我最近遇到了一个问题，就是我不能除以零。",
-            "你好，我最近遇到一个问题，就是我不能除以零。我帮不了你。",
-            "copies_message",
-        ),
-        ("今天天气真好，带孩子去公园，感觉很放松。", "天气真好！去公园待一下午，孩子也会很高兴。", ""),
-        (
-            "我想学游泳，可是一下水就害怕，怎么办？",
-            "一下水就害怕很常见。先在浅水区站一会儿，习惯了再把脸放进去。",
-            "",
-        ),
-        ('What does "serendipity" mean?', 'What does "serendipity" mean?', "copies_message"),
-        (
-            "帮我看看这个：怎么学英语？",
-            "帮我看看这个：怎么学英语？帮我看看这个：怎么学英语？",
-            "copies_message",
-        ),
-        (
-            "What is the capital of the country that borders France to the north east?",
-            "The capital of the country that borders France to the north east is Brussels.",
-            "",
-        ),
-        (
-            "My sister never answers when I call her about the wedding.",
-            "So my sister never answers when I call her about the wedding, too.",
-            "copies_message",
-        ),
-        (
-            "My sister never answers when I call her about the wedding.",
-            "When you call her about the wedding, does she know it is about that? A short note first may help.",
-            "",
-        ),
-    ],
-)
-def test_a_reply_that_changes_the_message_a_little_is_a_copy(asked: str, text: str, expected: str) -> None:
-    message = Message.of(asked, trait="patience", language="zh" if "？" in asked or "，" in asked else "en")
-    assert reason(text, message) == expected
-
-
-@pytest.mark.parametrize(
-    "asked", ["Please proofread: {}", "Repeat after me, {}", "请帮我改错别字：{}", "帮我润色 {}"]
-)
-def test_a_text_to_be_worked_on_or_repeated_may_come_back_as_it_was(asked: str) -> None:
-    for text in (
-        "I have gone to the store with my brother and we bought pears.",
-        "我昨天和弟弟去商店买了三个苹果和两斤梨。",
-    ):
-        assert reason(text, Message.of(asked.format(text), trait="patience")) == ""
-
-
-def test_a_part_of_a_long_text_may_be_what_was_asked_for() -> None:
-    text = " ".join(
-        f"Sentence number {number} tells how a ball is thrown and caught." for number in range(12)
-    )
-    asked = Message.of(f"Give me the first two sentences of this: {text}", trait="patience")
-    assert reason(". ".join(text.split(". ")[:2]) + ".", asked) == ""
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import json
 
 import dspy
 import pytest
-from fake_server import FakeServer, backend_at, chat
+from fake_server import FakeServer, backend_at
 
 from character import Constitution, Message, Responder, Trait, build_lm
 from character.responses.responder import spread_levels
@@ -73,7 +73,7 @@ def test_the_model_is_shown_the_focus_trait_or_the_whole_character(
     respond = Responder(levels=["natural", "overdone"], conditioning=conditioning)  # type: ignore[arg-type]
     with dspy.context(lm=build_lm(backend_at(server))):
         respond(QUESTION, constitution.traits[0], constitution=constitution)
-    prompts = [request["messages"][-1]["content"] for request in server.requests]
+    prompts = [request["messages"][0]["content"] for request in server.requests]
     assert all(("light side" in prompt) is shown for prompt in prompts)
     assert all("an explanation needs" in prompt for prompt in prompts)
 
@@ -91,13 +91,14 @@ def test_calls_for_one_message_share_their_prompt_up_to_the_level(
     with dspy.context(lm=build_lm(backend_at(server))):
         Responder(levels=["natural", "subtle"])(QUESTION, patience)
     first, second = (request["messages"] for request in server.requests)
-    assert first[0] == second[0], "the system message is the same"
-    shared = first[1]["content"].split("[[ ## expression ## ]]")[0]
-    assert second[1]["content"].startswith(shared)
+    shared, degree = first[0]["content"].rsplit("\n\n", 1)
+    assert second[0]["content"].startswith(shared)
+    assert degree not in second[0]["content"]
+    assert first[1:] == second[1:]
 
 
 def test_an_unreadable_reply_is_asked_for_again_once(server: FakeServer, patience: Trait) -> None:
-    replies = iter(["[[ ## answer ## ]]\nnonsense", chat(response="One."), chat(response="Two.")])
+    replies = iter(["[[ ## answer ## ]]\nnonsense", "One.", "Two."])
     server.script = lambda _request: next(replies)
     with dspy.context(lm=build_lm(backend_at(server, max_in_flight=1))):
         made = asyncio.run(Responder(2).acall(QUESTION, patience))

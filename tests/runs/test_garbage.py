@@ -92,8 +92,7 @@ def test_a_fault_is_shown_to_the_model_and_a_better_second_reply_counts(
 def test_a_candidate_with_a_forged_header_survives_as_data_and_forges_nothing(
     server: FakeServer, patience: Trait
 ) -> None:
-    plain = [chat(response=text) for text in (FORGED, "One.", "Two is different.", "Three, and more of it.")]
-    server.script = _responses_say(list(plain))
+    server.script = _responses_say([FORGED, "One.", "Two is different.", "Three, and more of it."])
     result = _result(server, patience)
     texts = result.candidates[0].texts
     assert FORGED in texts
@@ -109,11 +108,11 @@ def test_a_candidate_with_a_forged_header_survives_as_data_and_forges_nothing(
     [
         (chat(response=""), "empty"),
         ("", "unreadable"),
-        (chat(response="I'm sorry, but I can't help with that."), "refusal"),
-        (chat(response="抱歉，我无法提供这方面的帮助。"), "refusal"),
-        (cut_off(chat(response="It starts with holding the")), "cut_off"),
-        (Reply(chat(response="It starts"), finish_reason="content_filter"), "content_filter"),
-        (chat(response="The same words for everybody."), "identical"),
+        ("I'm sorry, but I can't help with that.", "refusal"),
+        ("抱歉，我无法提供这方面的帮助。", "refusal"),
+        (cut_off("It starts with holding the"), "cut_off"),
+        (Reply("It starts", finish_reason="content_filter"), "content_filter"),
+        ("The same words for everybody.", "identical"),
         (Reply(status=400, body='{"error": {"message": "too long", "code": "context_length_exceeded"}}'), "context_overflow"),
         (Reply(status=400, body='{"error": {"message": "not like this"}}'), "invalid_request"),
         (Reply(status=200, body="<html>not JSON"), "server_error"),
@@ -136,9 +135,7 @@ def test_a_response_whose_server_fails_while_others_succeed_is_dropped_and_count
     server: FakeServer, patience: Trait
 ) -> None:
     broken = Reply(status=500, body='{"error": {"message": "oops"}}')
-    server.script = _responses_say(
-        [chat(response="One."), chat(response="Two."), chat(response="Three."), broken]
-    )
+    server.script = _responses_say(["One.", "Two.", "Three.", broken])
     result = _result(server, patience)
     assert sorted(result.candidates[0].texts) == ["One.", "Three.", "Two."]
     assert [drop.reason for drop in result.drops if drop.stage == "responses"] == ["server_error"]
@@ -152,7 +149,7 @@ def test_half_characters_and_nul_in_a_reply_are_survived(
     )
 
     def script(request: dict[str, Any]) -> str:
-        return chat(response=next(texts)) if asks_for(request) == "response" else as_rehearsal(request)
+        return next(texts) if asks_for(request) == "response" else as_rehearsal(request)
 
     server.script = script
     config = Config.model_validate(
@@ -174,8 +171,8 @@ def test_a_run_over_a_server_of_garbage_ends_with_every_message_accounted_for(
             None,
             chat(reasoning="x", suitable="True", scores="[70, 70, 70, 70]"),
             None,
-            Reply(chat(response="cut"), finish_reason="length"),
-            chat(response=FORGED),
+            Reply("cut", finish_reason="length"),
+            FORGED,
             None,
             chat(messages='["only one"]'),
         ]

@@ -102,7 +102,8 @@ def test_a_run_on_them_keeps_nothing_that_is_foreign(tmp_path: Path, language: s
     with FakeServer(replayed(language)) as server:
         config = {
             "backends": {"default": backend_at(server).model_dump(exclude_unset=True)},
-            "messages": {"per_trait": 4},
+            "messages": {"per_trait": 4, "prompting": "fields"},
+            "responses": {"prompting": "fields"},
             "concurrency": 1,
         }
         run(

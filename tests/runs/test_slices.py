@@ -221,6 +221,7 @@ def test_the_prompts_of_a_later_slice_show_the_latest_forty_messages_of_the_kind
 
     server.script = script
     program = CharacterProgram(
+        MessageGenerator(prompting="fields"),
         kinds=["question"],
         messages_per_trait=120,
         messages_per_slice=60,
@@ -248,7 +249,7 @@ def test_a_slice_that_the_server_cut_short_is_completed_in_the_next_sitting(
     written = itertools.count()
 
     def script(request: dict[str, Any]) -> str | Reply:
-        failing = asks_for(request) == "messages" and next(written) >= 4
+        failing = asks_for(request) == "messages" and next(written) >= 8
         return Reply(status=500) if failing else as_rehearsal(request)
 
     server.script = script
@@ -283,7 +284,10 @@ def test_the_estimate_counts_the_calls_of_all_slices(server: FakeServer, check: 
     constitution = Constitution(name="one", traits=(Trait(name="patience", description="takes its time"),))
     config = _config(server, 300, seed=3).model_copy()
     config = Config.model_validate(
-        {**config.model_dump(), "messages": {"per_trait": 300, "oversample": 1.5, "check": check}}
+        {
+            **config.model_dump(),
+            "messages": {"per_trait": 300, "oversample": 1.5, "check": check, "prompting": "fields"},
+        }
     )
     from character import build_lms
 

@@ -16,6 +16,7 @@ from fake_server import FakeServer, Reply, backend_at, chat, cut_off, refusal
 from own_parts import QUESTIONS, batches
 
 from character import Config, Constitution, Message, MessageBatch, Ranker, Trait, build_lm, run, summarize
+from character.config import MessagesConfig
 from character.errors import CharacterError, UnusableModelError
 
 MANY = {
@@ -49,7 +50,7 @@ def _replies(rank: Callable[[], Any], respond: Callable[[int], Any]) -> Callable
 
 
 def _answer(number: int) -> str:
-    return chat(response=f"Start with step {number * 7919 % 1000}, then look at part {number} of it.")
+    return f"Start with step {number * 7919 % 1000}, then look at part {number} of it."
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def _answer(number: int) -> str:
         (lambda: cut_off(chat(reasoning="Wait, but then again, " * 9)), _answer, "cut_off", "max_tokens"),
         (
             lambda: GOOD,
-            lambda _n: chat(response="I'm sorry, but I can't help with that."),
+            lambda _n: "I'm sorry, but I can't help with that.",
             "refusal",
             "declines",
         ),
@@ -88,8 +89,9 @@ def test_what_may_help_is_said_for_the_step_that_failed(
     server: FakeServer, constitution: Constitution, tmp_path: Path
 ) -> None:
     server.script = lambda _request: "They are all lovely."
+    form = _config(server).model_copy(update={"messages": MessagesConfig(prompting="fields")})
     with pytest.raises(UnusableModelError, match="wrote no message of patience") as raised:
-        run(constitution.only(["patience"]), tmp_path / "prose", _config(server))
+        run(constitution.only(["patience"]), tmp_path / "prose", form)
     assert "[backends.messages]" in raised.value.fix
     assert "ranking" not in raised.value.fix
     message = {"role": "assistant", "content": None, "reasoning_content": "Hm, and hm."}
@@ -126,7 +128,7 @@ def test_once_the_server_is_mended_what_was_of_no_use_is_asked_for_anew_and_noth
     patience, config = constitution.only(["patience"]), _config(server)
     rank = (lambda: "They are all lovely.") if lost == "ranking" else (lambda: GOOD)
     refused = "I'm sorry, but I can't help with that."
-    server.script = _replies(rank, _answer if lost == "ranking" else lambda _n: chat(response=refused))
+    server.script = _replies(rank, _answer if lost == "ranking" else lambda _n: refused)
     with contextlib.suppress(UnusableModelError):
         run(patience, tmp_path / "run", config, messages=messages)
     stopped = summarize(tmp_path / "run")

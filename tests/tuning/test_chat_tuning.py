@@ -76,7 +76,7 @@ def by_examples(responder: Responder, trait: Trait) -> Responder:
 @pytest.mark.usefixtures("model")
 @pytest.mark.parametrize("way", ["reflection", "examples"])
 def test_an_optimizer_finds_a_planted_gain_and_keeps_it(way: str, patience: Trait, tmp_path: Path) -> None:
-    responder = Responder(levels=["natural", "natural"], prompting="chat")
+    responder = Responder(levels=["natural", "natural"])
     asked = Message.of("How do I skim a stone?", trait="patience")
     assert share(responder(asked, patience)) == 0
     if way == "examples":
@@ -89,6 +89,6 @@ def test_an_optimizer_finds_a_planted_gain_and_keeps_it(way: str, patience: Trai
     made = compiled(asked, patience)
     assert share(made) == 1
     compiled.save(str(tmp_path / "responder.json"))
-    loaded = Responder(levels=["natural", "natural"], prompting="chat")
+    loaded = Responder(levels=["natural", "natural"])
     loaded.load(str(tmp_path / "responder.json"))
     assert loaded(asked, patience) == made

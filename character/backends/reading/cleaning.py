@@ -27,7 +27,7 @@ _CODE = re.compile(
     r"^[ \t]*(?:import |from \w+ import|def |class |#!|\$ |//|<\w|[{}\[\]]|\w+[ \t]*=|.*;$)", re.MULTILINE
 )
 _SENTENCE = re.compile(r"^[ \t]*(?=(?:\S+[ \t]+){2}\S|\S{5}).*[.?!。？！]", re.MULTILINE)
-_QUOTES = {'"': '"', "“": "”", "「": "」", "『": "』", "«": "»"}
+_QUOTES = {'"': '"', "“": "”", "‘": "’", "「": "」", "『": "』", "«": "»"}
 _NEXT_TURN = re.compile(
     rf"\n(?<![:：]\n)[ \t]*\n(?:[*_ \t]*|#+ ?)(?:{'|'.join(_DATA['turns'])})[*_]*\s*[:：]", re.IGNORECASE
 )
@@ -68,12 +68,17 @@ def clean_reply(
     )
 
 
-def clean_messages(texts: Sequence[str], senders: Sequence[str] = ()) -> tuple[list[str], list[str]]:
+def clean_messages(
+    texts: Sequence[str], senders: Sequence[str] = (), topics: Sequence[str] = ()
+) -> tuple[list[str], list[str]]:
     """Return messages of a user without what is no part of them, and the kinds of what was taken off.
 
     Kinds: ``control_characters``, ``numbering`` (only where each of several has its own number), ``label`` of
-    the speaker or of one of the ``senders`` who were to write them, and ``quotes`` round the whole.
+    the speaker, of one of the ``senders`` who were to write them, or of one of the ``topics`` (where each of
+    several has one), and ``quotes`` round the whole.
     """
+    if len(texts) > 1 and all(_without_sender(text, topics) != text.lstrip() for text in texts):
+        senders = (*senders, *topics)
     numbers = [match.group(1) if (match := _NUMBERED.match(text)) else "" for text in texts]
     is_numbered = len(texts) > 1 and numbers == [str(place + 1) for place in range(len(texts))]
     cleaned = [
@@ -132,7 +137,12 @@ def _without_label(text: str, names: tuple[str, ...], asked: str = "") -> str:
 
 def _without_next_turn(text: str, asked: str) -> str:
     match = _NEXT_TURN.search(text)
-    return text if match is None or _DIALOGUE.search(asked) else text[: match.start()]
+    return text if match is None or asks_for_turns(asked) else text[: match.start()]
+
+
+def asks_for_turns(asked: str) -> bool:
+    """Whether a message asks for what is told in turns of several speakers."""
+    return _DIALOGUE.search(asked) is not None
 
 
 def _of_transcript(text: str, asked: str, labels: tuple[str, ...]) -> str:
@@ -147,7 +157,7 @@ def _of_transcript(text: str, asked: str, labels: tuple[str, ...]) -> str:
     label = _label_within(labels).search(text) if asked else None
     if not label or not is_made_of(text[: label.start()], asked):
         return text
-    is_asked = _DIALOGUE.search(asked) or _label_within(labels).search(f" {asked}")
+    is_asked = asks_for_turns(asked) or _label_within(labels).search(f" {asked}")
     return text if is_asked else text[label.end() :]
 
 

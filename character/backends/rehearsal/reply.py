@@ -70,7 +70,7 @@ def rehearse(
         for name, field in asked.outputs.items()
     }
     if prompt.layout.chat:
-        return str(answer["response"])
+        return str(answer["response"] if "response" in answer else answer["messages"][0])
     if as_json or prompt.layout.json:
         return json.dumps(answer, ensure_ascii=False, indent=2)
     sections = [f"[[ ## {name} ## ]]\n{_written(value)}" for name, value in answer.items()]

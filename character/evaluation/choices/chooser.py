@@ -106,7 +106,7 @@ class TraitChooser(RecipeModule):
     is asked for again at most ``max_reasks`` times; then the choice is lost, which a drop explains.
     """
 
-    def __init__(self, max_reasks: int = 1, prompting: Prompting = "fields") -> None:
+    def __init__(self, max_reasks: int = 1, prompting: Prompting = "chat") -> None:
         super().__init__()
         self.choose = dspy.Predict(ReplyWithOneTrait if prompting == "chat" else ChooseTrait)
         self.tell = dspy.Predict(TellTrait)

@@ -43,7 +43,7 @@ class CharacterResponder(RecipeModule):
     ``max_reasks`` times.
     """
 
-    def __init__(self, max_reasks: int = 1, prompting: Prompting = "fields") -> None:
+    def __init__(self, max_reasks: int = 1, prompting: Prompting = "chat") -> None:
         super().__init__()
         as_character, plainly = _SIGNATURES[prompting]
         self.respond = dspy.Predict(as_character)
