@@ -20,6 +20,7 @@ from character.messages.generator import MessageGenerator
 from character.messages.slices import MESSAGES_PER_SLICE, MessageSlices
 from character.pairs.designs import build_pairs
 from character.protocols import GeneratorStep, LanguageModel, RankerStep, ResponderStep
+from character.ranking.acquaintance import Acquaintance, acquaintance
 from character.ranking.ranker import Ranker
 from character.ranking.saved import build_ranker
 from character.records import (
@@ -134,7 +135,7 @@ class CharacterProgram(RecipeModule):
                 lms=[lms[name] for name in responses.backends if name in lms],
                 **responses.model_dump(exclude={"candidates", "backends"}),
             ),
-            build_ranker(config.ranking, lms),
+            build_ranker(config.ranking, lms, config.pairs.design),
             messages_per_trait=messages.per_trait,
             kinds=messages.kinds,
             **config.pairs.model_dump(),
@@ -162,7 +163,10 @@ class CharacterProgram(RecipeModule):
             self._message_steps(each, constitution) for each in traits if messages is None
         )
         jobs, watch = self._jobs(traits, batches, messages, constitution), FailureWatch()
-        steps = (self._watched(message, each, constitution, watch) for message, each in jobs)
+        judge = acquaintance() or Acquaintance()
+        for each in traits if self.is_adaptive else ():
+            judge.number(each.name, (message for message, trait in jobs if trait is each))
+        steps = (self._watched(message, each, constitution, watch, judge) for message, each in jobs)
         rollouts = yield Branches(steps, self.max_in_flight)
         return _result(rollouts, batches, constitution, traits)
 
@@ -199,12 +203,21 @@ class CharacterProgram(RecipeModule):
 
         ``on_step`` is given the candidates and the ranking as soon as each is there.
         """
-        return await adrive(self.rollout_steps(message, trait, constitution, on_step))
+        judge = acquaintance() or Acquaintance()
+        steps = self.rollout_steps(message, trait, constitution, on_step, judge)
+        rollout: Rollout = await adrive(judge.watched(message, steps))
+        return rollout
 
     def _watched(
-        self, message: Message, trait: Trait, constitution: Constitution | None, watch: FailureWatch
+        self,
+        message: Message,
+        trait: Trait,
+        constitution: Constitution | None,
+        watch: FailureWatch,
+        judge: Acquaintance,
     ) -> Steps[Rollout]:
-        rollout = yield from self.rollout_steps(message, trait, constitution)
+        steps = self.rollout_steps(message, trait, constitution, judge=judge)
+        rollout: Rollout = yield from judge.watched(message, steps)
         watch.see(rollout)
         return rollout
 
@@ -236,14 +249,23 @@ class CharacterProgram(RecipeModule):
             usage=sum((batch.usage for batch in batches), Usage()),
         )
 
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether its ranker goes by what is known of the judge from messages before."""
+        return isinstance(self.ranker, Ranker) and self.ranker.adaptive
+
     def rollout_steps(
         self,
         message: Message,
         trait: Trait,
         constitution: Constitution | None,
         on_step: OnStep | None = None,
+        judge: Acquaintance | None = None,
     ) -> Steps[Rollout]:
-        """Return the logic of one message as a generator of calls, to be run by any driver."""
+        """Return the logic of one message as a generator of calls, to be run by any driver.
+
+        ``judge`` is what is known of the judge, which an adaptive ranker goes by.
+        """
         shared: dict[str, Any] = {
             "message": message,
             "trait": trait,
@@ -261,10 +283,14 @@ class CharacterProgram(RecipeModule):
             drop = Drop(stage="responses", reason="too_few_candidates", detail=detail, message_id=message.id)
             return _lost(message, candidates, drop)
         shared = {**shared, "candidates": candidates}
+        if judge is not None and self.is_adaptive:
+            shared["habits"] = yield from judge.habits(message)
         (ranked,) = yield [self._call("ranker", self.ranker, shared, message)]
         ranking = taken(ranked, "ranking", as_ranking, candidates)
         if isinstance(ranking, Drop):
             return _lost(message, candidates, ranking, ranked.usage)
+        if judge is not None:
+            judge.tell(message, ranking)
         if on_step:
             on_step(ranking)
         pairs, drops = build_pairs(

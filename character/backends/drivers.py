@@ -15,7 +15,7 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial, wraps
 from typing import Any, ParamSpec, Protocol, TypeVar
 
@@ -242,17 +242,20 @@ class RecipeModule(KeptModule):
 
 @dataclass(frozen=True)
 class Branch:
-    """Steps as one piece of work, so that several may run at the same time."""
+    """Steps as one piece of work, so that several may run at the same time; ``around`` them is a context."""
 
     steps: Steps[Any]
+    around: AbstractContextManager[Any] = field(default_factory=nullcontext)
 
     def run(self) -> Any:
         """Run them in this thread."""
-        return drive(self.steps)
+        with self.around:
+            return drive(self.steps)
 
     async def arun(self) -> Any:
         """Run them on the event loop."""
-        return await adrive(self.steps)
+        with self.around:
+            return await adrive(self.steps)
 
 
 class Branches(list[Branch]):

@@ -15,6 +15,7 @@ from character.config.sections import EffectDesign as EffectDesign
 from character.config.sections import OptimizeConfig as OptimizeConfig
 from character.config.sections import TrainConfig as TrainConfig
 from character.config.steps import LEAST_CANDIDATES as LEAST_CANDIDATES
+from character.config.steps import MAX_ADAPTIVE as MAX_ADAPTIVE
 from character.config.steps import MAX_PASSES as MAX_PASSES
 from character.config.steps import PAIR_DESIGNS as PAIR_DESIGNS
 from character.config.steps import BudgetConfig as BudgetConfig

@@ -104,8 +104,8 @@ class ResponsesConfig(ConfigSection):
         return self
 
 
-MAX_PASSES = 4
-"""The passes at most where nothing else is said."""
+MAX_PASSES, MAX_ADAPTIVE = 4, 8
+"""The passes at most where nothing else is said, and where they are adaptive."""
 
 
 class RankingConfig(ConfigSection):
@@ -117,7 +117,9 @@ class RankingConfig(ConfigSection):
     everything, as a jury. ``ranker`` is the file of a ranker that ``character optimize`` saved; what it was
     measured with then holds where nothing else is set. ``read`` says whether a judge writes reasons and
     judgement (``text``), or answers with a figure or a letter that is read by its ``probabilities``; ``auto``
-    falls back to text for ``listwise``, and where a server gives none.
+    falls back to text for ``listwise``, and where a server gives none. ``adaptive`` goes by what a trait's
+    first messages tell of the judge: one pass at first, then up to 8, and ``min_gain`` counts the pairs that
+    are built.
     """
 
     strategy: Literal["scores", "listwise", "pairwise", "pointwise"] = "scores"
@@ -130,11 +132,20 @@ class RankingConfig(ConfigSection):
     max_reasks: int = Field(default=2, ge=0, le=5)
     ranker: str | None = Field(default=None, min_length=1)
     read: Literal["text", "probabilities", "auto"] = "text"
+    adaptive: bool = False
 
     @property
     def most_passes(self) -> int:
-        """The passes at most: ``max_passes``, else 4, or ``passes`` where those are more or a single one."""
-        return self.max_passes or (max(self.passes, MAX_PASSES) if self.passes > 1 else 1)
+        """The passes at most: ``max_passes``, else 4 (8 if adaptive), or ``passes`` if more, or one."""
+        usual = MAX_ADAPTIVE if self.adaptive else MAX_PASSES
+        return self.max_passes or (max(self.passes, usual) if self.passes > 1 or self.adaptive else 1)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The settings that make rankings these: as they were before there was what is not set."""
+        later = {"read": "text", "adaptive": False}
+        unset = {name for name, value in later.items() if getattr(self, name) == value}
+        return self.model_dump(mode="json", exclude=unset)
 
     @model_validator(mode="after")
     def _no_fewer_at_most(self) -> Self:
@@ -144,6 +155,9 @@ class RankingConfig(ConfigSection):
             raise ValueError(
                 'listwise cannot be read by probabilities: set read = "text", or another strategy'
             )
+        if self.adaptive and (self.strategy != "scores" or self.method not in (None, "model")):
+            found = self.method or self.strategy
+            raise ValueError(f'adaptive needs the strategy "scores" with its own method, not {found}')
         return self
 
 

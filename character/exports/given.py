@@ -73,8 +73,7 @@ def run_data(store: RunStore) -> ExportData:
 def _fingerprint_of(config: Config) -> str:
     """Return the identity of a configuration, without the options that it leaves as they are by default."""
     settings = config.model_dump(mode="json", exclude=_LATER)
-    if config.ranking.read == "text":
-        del settings["ranking"]["read"]
+    settings["ranking"] = config.ranking.identity
     for name, backend in config.backends.items():
         for unset in ADDED_OPTIONS - backend.model_dump(exclude_defaults=True).keys():
             del settings["backends"][name][unset]

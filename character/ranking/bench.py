@@ -9,11 +9,14 @@ from typing import Any
 from character.backends.call import Fault, Reply
 from character.constitution import Trait
 from character.ranking.combine import Combined, Method, combine
+from character.ranking.score_model import Habits
 from character.ranking.strategies import Strategy
 from character.records import Candidates, Drop, Message, Ranking, RankingPass, Usage, order_by_score
 from character.text import language_name, stable_seed
 from optimizers.calibration.calibration import Calibration, text_length
 
+BY_HABITS = "habits"
+"""The method of a ranking by what a run knew of its judge: its passes alone do not tell it anew."""
 Shown = tuple[str, tuple[int, ...]]
 """A juror's name (empty for the only one) and the candidates it is shown, in order."""
 
@@ -63,6 +66,8 @@ class Bench:
     usage: Usage = field(default_factory=Usage)
     saved: int = 0
     combined: Combined = field(init=False)
+    habits: Habits | None = None
+    best_only: bool = False
 
     def __post_init__(self) -> None:
         self.seed = stable_seed(self.seed, self.candidates.id)
@@ -157,7 +162,9 @@ class Bench:
         return len(judged) < self.number
 
     def combine(self) -> None:
-        self.combined = combine(self.passes(), self.number, method=self.method)
+        self.combined = combine(
+            self.passes(), self.number, method=self.method, habits=self.habits, best_only=self.best_only
+        )
 
     def ranking(self) -> Ranking:
         passes = self.passes()
@@ -179,7 +186,7 @@ class Bench:
             order=order_by_score(self.combined.scores),
             probabilities=self.combined.probabilities,
             consistency=self.combined.consistency,
-            method=self.method,
+            method=self.method if self.habits is None else BY_HABITS,
             saved_calls=self.saved,
             reason=passes[0].reason,
             **facts,

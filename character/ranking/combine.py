@@ -11,7 +11,8 @@ import numpy as np
 
 from character.errors import UnknownNameError
 from character.ranking.choice_models import Utilities, borda, bradley_terry, plackett_luce
-from character.ranking.score_model import Fitted, PositionEffects, expected_gain, fit_scores
+from character.ranking.habits import fit_known
+from character.ranking.score_model import Fitted, Habits, PositionEffects, expected_gain, fit_scores
 from character.records import RankingPass, order_by_score
 from character.statistics.agreement import kendall_tau_b
 from character.statistics.arrays import Bools, Floats
@@ -42,12 +43,15 @@ def combine(
     *,
     method: Method = "model",
     effects: Effects | None = None,
+    habits: Habits | None = None,
+    best_only: bool = False,
 ) -> Combined:
     """Return what the passes amount to. At least one is needed, and each candidate has to be in one.
 
     ``model``: the linear model of ``fit_scores``, with position effects taken out; ``mean``: plain means of
     the scores, with the model's probabilities; ``borda``, ``bradley_terry`` and ``plackett_luce`` use the
-    order within each pass alone. Raises UnknownNameError for a method.
+    order within each pass alone. With ``habits`` it is ``fit_known``, and the gain that of the best one's
+    pairs alone where ``best_only``. Raises UnknownNameError for a method.
     """
     if method not in METHODS:
         raise UnknownNameError("aggregation method", method, METHODS)
@@ -56,7 +60,11 @@ def combine(
         of_judge = (effects or {}).get((done.juror or done.model, len(done.shown)))
         if of_judge is not None:
             table[row, list(done.shown)] -= of_judge.effects
-    fitted = _fitted(method, table, passes, _spreads(passes, table))
+    spreads = _spreads(passes, table)
+    if habits is None:
+        fitted = _fitted(method, table, passes, spreads)
+    else:
+        fitted = fit_known(table, passes, spreads, habits, best_only)
     rounded = np.round(np.clip(fitted.scores, 0.0, 1.0), 2)
     clipped = np.round(np.clip(fitted.probabilities, 0.0001, 0.9999), 4)  # nothing is certain
     probabilities = tuple(tuple(row) for row in clipped.tolist())

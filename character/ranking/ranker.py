@@ -12,12 +12,13 @@ from character.backends.call import Call, Reply
 from character.backends.drivers import RecipeModule, Steps, by_tasks, by_threads
 from character.backends.odds import NO_ODDS, OddsPredict, Probabilities, no_odds, probabilities_of
 from character.backends.predictors import as_predictor, needed_outputs
-from character.config import MAX_PASSES
+from character.config import MAX_ADAPTIVE, MAX_PASSES, PairDesign
 from character.constitution import Trait
 from character.errors import ConfigError, InputError, UnknownNameError
 from character.inputs import as_candidate_set, as_message, as_trait, spelled_out
 from character.ranking.bench import Bench, read_scores
 from character.ranking.combine import METHODS, Method
+from character.ranking.score_model import Habits
 from character.ranking.strategies import (
     TOURNAMENTS,
     Plan,
@@ -32,6 +33,9 @@ from character.records import Candidates, Message, Ranking
 from character.text import stable_seed
 from optimizers.calibration.calibration import Calibration
 
+BEST_DESIGNS = ("best_rest", "best_worst")
+"""The designs whose pairs are those of the best candidate alone."""
+
 
 class Passing(TypedDict, total=False):
     """How many passes a ranker makes, and how they are read and become one ranking, as ``[ranking]`` says."""
@@ -41,6 +45,8 @@ class Passing(TypedDict, total=False):
     tournament: Tournament
     method: Method | None
     reading: Reading
+    adaptive: bool
+    design: PairDesign
 
 
 _PASSING: Passing = {
@@ -49,6 +55,8 @@ _PASSING: Passing = {
     "tournament": "round_robin",
     "method": None,
     "reading": "text",
+    "adaptive": False,
+    "design": "best_rest",
 }
 
 
@@ -68,6 +76,12 @@ class Ranker(RecipeModule):
     figure or a letter alone, and its score is the mean over all that it may be, by the model's probabilities;
     ``"auto"`` has it write its judgement for ``listwise`` and where a server gives none. What was asked once
     is then not asked again: it would get the same answer.
+
+    With ``adaptive`` a message that comes with ``habits``, what a program has learned of its judge from
+    messages before, is judged in one pass at first, what the judge gives to places is taken out, and further
+    passes follow (8 in all at most by default) while one more is expected to put right ``min_gain`` of the
+    pairs that ``design`` makes: those of the best with each other for ``best_rest`` and ``best_worst``, else
+    all.
 
     A reply that cannot be read, or that breaks its scale, is asked for again with the fault shown, at most
     ``max_reasks`` times; then the ranking is unranked, because a pass that is missing leaves the orders
@@ -100,11 +114,18 @@ class Ranker(RecipeModule):
             raise UnknownNameError("tournament", tournament, TOURNAMENTS)
         if method is not None and method not in METHODS:
             raise UnknownNameError("aggregation method", method, METHODS)
-        default = max(passes, MAX_PASSES) if passes > 1 else 1
+        if chosen["adaptive"] and (strategy != "scores" or method not in (None, "model")):
+            raise InputError(
+                f"found adaptive passes with the strategy {strategy} and the method {method}.",
+                expected="the strategy scores and its own method: of no other a pass tells how sure it is",
+            )
+        usual = MAX_ADAPTIVE if chosen["adaptive"] else MAX_PASSES
+        default = max(passes, usual) if passes > 1 or chosen["adaptive"] else 1
         self.reading = chosen["reading"]
         self.rank = _predictor(predictor, _strategy(strategy, self.reading))
         self.strategy, self.passes, self.max_passes = strategy, passes, max_passes or default
         self.min_gain, self.tournament, self.method = chosen["min_gain"], tournament, method
+        self.adaptive, self.design = chosen["adaptive"], chosen["design"]
         self.jurors, self.calibration, self.max_reasks = dict(jurors or {}), calibration, max_reasks
 
     @classmethod
@@ -119,10 +140,17 @@ class Ranker(RecipeModule):
         trait: Trait | Mapping[str, Any] | str,
         *,
         seed: int = 0,
+        habits: Habits | None = None,
     ) -> Steps[Ranking]:
-        """Return the ranking; the same seed shows the candidates in the same orders."""
+        """Return the ranking; the same seed shows the candidates in the same orders.
+
+        ``habits`` are what is known of the judge, which only an adaptive ranker goes by.
+        """
         bench = self._bench(message, candidates, trait, seed)
-        plan = Plan(self.strategy, bench.number, self.passes, self.tournament, bench.seed)
+        passes = self.passes
+        if habits is not None and self.adaptive:
+            bench.habits, bench.best_only, passes = habits, self.design in BEST_DESIGNS, 1
+        plan = Plan(self.strategy, bench.number, passes, self.tournament, bench.seed)
         for _ in range(plan.rounds):
             yield from self._judge(bench, plan.round(bench.points()))
             if bench.pending:
@@ -131,7 +159,7 @@ class Ranker(RecipeModule):
             return bench.ranking()
         bench.combine()
         extra = 0
-        while self.passes + extra < self.max_passes and bench.combined.gain >= self.min_gain:
+        while passes + extra < self.max_passes and bench.combined.gain >= self.min_gain:
             shown = plan.more(bench.combined.probabilities)
             asked_before = len(bench.asked)
             yield from self._judge(bench, shown)

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from character.config import Config, RankingConfig
+from character.config import Config, PairDesign, RankingConfig
 from character.errors import ConfigError, StoreError
 from character.files import write_whole
 from character.locale import wording
@@ -85,12 +85,15 @@ def with_tuned_ranker(config: Config) -> Config:
     return config.model_copy(update={"ranking": ranking.model_copy(update=taken)})
 
 
-def build_ranker(settings: RankingConfig, lms: Mapping[str, Any]) -> Ranker:
-    """Return the ranker of a configuration: as tuned where it names a file, else with our own prompt."""
+def build_ranker(settings: RankingConfig, lms: Mapping[str, Any], design: PairDesign = "best_rest") -> Ranker:
+    """Return the ranker of a configuration: as tuned where it names a file, else with our own prompt.
+
+    ``design`` is how its rankings become pairs, which an adaptive one goes by.
+    """
     if settings.ranker is not None:
         settings = with_tuned_ranker(Config.model_construct(ranking=settings)).ranking
     jurors = {name: lms[name] for name in settings.backends if name in lms}
-    ranker = Ranker(**_options(settings), jurors=jurors)
+    ranker = Ranker(**_options(settings), jurors=jurors, adaptive=settings.adaptive, design=design)
     if settings.ranker is None:
         return ranker
     tuned: Ranker = apply_artifact(ranker, _read(settings.ranker), settings=False)

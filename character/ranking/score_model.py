@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
+from character.records import Record
 from character.statistics.arrays import Floats, Ints
 
 NOISE_GRID = (0.03, 0.05, 0.08, 0.12, 0.18, 0.27)
@@ -27,6 +29,22 @@ class PositionEffects:
     """How much each place in the list adds to a score: a run's estimate for one judge and list length."""
 
     effects: tuple[float, ...]
+
+
+class Habits(Record):
+    """What a run knows of its judges from ``num_messages`` of its messages.
+
+    ``places`` has for each judge (a juror's or the model's name) what it gives to places: the slope from the
+    first to the last, a bonus of the first and one of the last, on the scale 0..1; ``doubts`` their
+    covariance. ``noise`` are weights of ``NOISE_GRID``, ``spread`` is the standard deviation of how well the
+    candidates of a message fit.
+    """
+
+    places: Mapping[str, tuple[float, ...]]
+    doubts: Mapping[str, tuple[tuple[float, ...], ...]]
+    noise: tuple[float, ...]
+    spread: float
+    num_messages: int
 
 
 @dataclass(frozen=True)
@@ -62,14 +80,14 @@ def fit_scores(scores: Floats, positions: Ints, spreads: Floats | None = None) -
     seen = ~np.isnan(scores)
     passes, items = np.nonzero(seen)
     places = positions[seen]
-    design, prior = _design(
+    design, prior = design_of(
         tuple(passes.tolist()), tuple(items.tolist()), tuple(places.tolist()), scores.shape
     )
-    weights = _weights(spreads[seen]) if spreads is not None and not np.isnan(spreads).all() else None
-    return _posterior(design, prior, scores[seen], scores.shape, weights)
+    weights = weights_of(spreads[seen]) if spreads is not None and not np.isnan(spreads).all() else None
+    return posterior(design, prior, scores[seen], scores.shape, weights)
 
 
-def _weights(spreads: Floats) -> Floats:
+def weights_of(spreads: Floats) -> Floats:
     """Return the weight of each score relative to the usual one, from how sure the judge is of it."""
     variances = np.maximum(spreads, NOISE_GRID[0]) ** 2
     weights = np.clip(np.nanmedian(variances) / variances, 1 / MOST_WEIGHT, MOST_WEIGHT)
@@ -77,10 +95,13 @@ def _weights(spreads: Floats) -> Floats:
 
 
 @lru_cache(maxsize=512)
-def _design(
+def design_of(
     passes: tuple[int, ...], items: tuple[int, ...], places: tuple[int, ...], shape: tuple[int, int]
 ) -> tuple[Floats, Floats]:
-    """Return the design matrix (one row per score) and the prior precision of each column."""
+    """Return the design matrix (one row per score) and the prior precision of each column.
+
+    The columns of the candidates come first, those of slope and bonus last.
+    """
     m, n = shape
     sizes = np.bincount(passes, minlength=m)
     rows = np.arange(len(passes))
@@ -102,11 +123,22 @@ def _design(
     return np.column_stack(columns), np.concatenate(precision)
 
 
-def _posterior(
-    design: Floats, prior: Floats, values: Floats, shape: tuple[int, int], weights: Floats | None = None
+def posterior(
+    design: Floats,
+    prior: Floats,
+    values: Floats,
+    shape: tuple[int, int],
+    weights: Floats | None = None,
+    habits: Habits | None = None,
+    best_only: bool = False,
 ) -> Fitted:
+    """Return what a design of so many passes by candidates comes to; the candidates' columns are the first.
+
+    ``prior`` is the precision of each column's coefficient; ``habits`` replace what is thought of noise and
+    spread. With ``best_only`` the gain is that of the pairs of the best candidate with each other one.
+    """
     num_passes, num_candidates = shape
-    noise = np.asarray(NOISE_GRID)
+    noise, apart = np.asarray(NOISE_GRID), UTILITY_SD if habits is None else habits.spread
     if weights is not None:
         design, values = design * np.sqrt(weights)[:, None], values * np.sqrt(weights)
     gram, moment = design.T @ design, design.T @ values
@@ -117,6 +149,8 @@ def _posterior(
     residual = (values @ values - means @ moment) / noise**2
     _, log_det = np.linalg.slogdet(precision)
     log_evidence = -0.5 * (residual + log_det) - len(values) * np.log(noise)
+    if habits is not None:
+        log_evidence += np.log(habits.noise)
     weight = np.exp(log_evidence - log_evidence.max())
     weight /= weight.sum()
     scores = weight @ means[:, :num_candidates]
@@ -125,12 +159,16 @@ def _posterior(
     spread = np.maximum(variance[:, :, None] + variance[:, None, :] - 2 * block, 1e-12)
     gap = means[:, :num_candidates, None] - means[:, None, :num_candidates]
     # A normal prior on the difference of two candidates shrinks it; its sign stays.
-    shrink = 2 * UTILITY_SD**2 / (2 * UTILITY_SD**2 + spread)
+    shrink = 2 * apart**2 / (2 * apart**2 + spread)
     z = gap * np.sqrt(shrink / spread)
     probabilities = np.tensordot(weight, normal_cdf(z), axes=1)
     np.fill_diagonal(probabilities, 0.5)
-    upper = np.triu_indices(num_candidates, 1)
-    gain = weight @ expected_gain(z[:, upper[0], upper[1]], 1 / (num_passes + 1)).mean(axis=1)
+    left, right = np.triu_indices(num_candidates, 1)
+    asked = (left == scores.argmax()) | (right == scores.argmax()) | (not best_only)
+    # A prior on the candidates leaves less for a further pass to tell, the more of it the noisier the judge.
+    slack = 0 * noise if habits is None else (noise / apart) ** 2
+    share = 1 / (num_passes + 1 + slack)
+    gain = weight @ expected_gain(z[:, left[asked], right[asked]], share[:, None]).mean(axis=1)
     return Fitted(scores, probabilities, float(gain))
 
 
@@ -147,11 +185,12 @@ _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(7)
 _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 
 
-def expected_gain(z: Floats, share: float) -> Floats:
+def expected_gain(z: Floats, share: float | Floats) -> Floats:
     """Return how much less likely a pair is expected to be in the wrong order after more has been seen.
 
     ``z`` is the difference of two candidates in standard deviations; what comes will take away ``share`` of
     its variance. The expectation is over what may be seen (preposterior analysis, Raiffa & Schlaifer 1961).
     """
-    moved = np.abs(z[..., None] + _NODES * math.sqrt(share)) / math.sqrt(1 - share)
+    share = np.asarray(share)[..., None]
+    moved = np.abs(z[..., None] + _NODES * np.sqrt(share)) / np.sqrt(1 - share)
     return np.asarray(normal_cdf(-np.abs(z)) - normal_cdf(-moved) @ _WEIGHTS, dtype=float)

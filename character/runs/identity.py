@@ -57,14 +57,13 @@ def run_identity(constitution: str, config: Config, messages: str | None) -> dic
         if backend["kind"] == "local":
             parts["model"] = config.backends[name].answering  # the file itself, not where it lies
         settings["backends"][name] = parts | config.backends[name].options
+    settings["ranking"] = config.ranking.identity
     settings["ranking"]["ranker"] = ranker_fingerprint(config.ranking)  # what it says, not where it lies
     for section in ("messages", "responses"):
         if settings[section]["prompting"] == "fields":  # as it was before there was anything else
             del settings[section]["prompting"]
     stages: list[Stage] = ["messages", "responses", "ranking"]
-    if settings["ranking"]["read"] == "text":
-        del settings["ranking"]["read"]
-    else:
+    if config.ranking.read != "text":
         stages.append("probabilities")
     prompts = prompts_of(*stages, prompting=config.responses.prompting, messages=config.messages.prompting)
     return flat({"constitution": constitution, "given messages": messages, "prompts": prompts, **settings})

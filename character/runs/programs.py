@@ -40,6 +40,7 @@ class OwnProgram:
         if self.inner is None and "messages" not in parameters_of(program).names:
             self.takes -= {"messages"}  # there is nobody to make them
         self.takes_messages = "messages" in self.takes
+        self.is_adaptive = self.inner is not None and self.inner.is_adaptive
         self.lm: Any = None
 
     def slices(self, trait: Trait, constitution: Constitution) -> MessageSlices:

@@ -26,6 +26,7 @@ from character.errors import (
 from character.inputs import as_constitution, spelled_out
 from character.messages.files import MessageSource, as_source
 from character.program import CharacterProgram, lending
+from character.ranking.acquaintance import Acquaintance, acquainting
 from character.ranking.saved import keep_ranker, ranker_notes, with_tuned_ranker
 from character.records import Candidates, Drop, Message, MessageBatch, Ranking, Rollout
 from character.runs.attempts import failed_stages, outcome, tried
@@ -195,7 +196,7 @@ class _Run:
         self.session, self.store, self.log, self.program = session, session.store, session.log, program
         self.constitution, self.config, self.given = plan.constitution, plan.config, plan.given
         self.state = RunState()
-        self._tell = tell
+        self._tell, self._judge = tell, Acquaintance(session.store)
         self._slots = asyncio.Semaphore(plan.config.concurrency)
         self._stopped_by: CharacterError | None = None
         if again := try_lost_again(self.store):
@@ -209,7 +210,8 @@ class _Run:
         """Work until everything is finished; raise what stopped it before that."""
         try:
             async with self.session.working(self._stop):
-                await self._all_traits()
+                with acquainting(self._judge):
+                    await self._all_traits()
         except (CharacterError, KeyboardInterrupt) as error:
             said = str(error) or "Ctrl-C twice"
             self.log.write("stopped", error=type(error).__name__, message=said)
@@ -286,6 +288,9 @@ class _Run:
             return None
 
     async def _answer(self, trait: Trait, messages: Iterable[Message], group: asyncio.TaskGroup) -> None:
+        if self.program.is_adaptive:
+            of_trait = self.store.messages(trait.name, before=_ORDINALS_PER_TRAIT**2)
+            self._judge.number(trait.name, of_trait, self._finished)
         for message in messages:
             await self._slots.acquire()
             if self.state.stopping:
@@ -333,6 +338,10 @@ class _Run:
             if made is not None:
                 self._count_step(made)
         return rollout
+
+    def _finished(self, message_id: str) -> Rollout | None:
+        rollout = next(self.store.rollouts(message_id), None)
+        return None if rollout is None or outcome(rollout)[0] == FAILED else rollout
 
     async def _keep(self, rollout: Rollout) -> None:
         status, reason = outcome(rollout)

@@ -354,12 +354,11 @@ class _TuningEngine(SeamEngine):
 
 def _identity(labelled: LabelledSet, asked: Mapping[str, Any], config: Config) -> dict[str, Any]:
     in_words = config.ranking.read == "text"
-    ranking = config.ranking.model_dump(mode="json", exclude={"ranker", "read"} if in_words else {"ranker"})
     return {
         "labels": labelled.fingerprint,
         **asked,
         "seed": config.seed,
-        "ranking": ranking,
+        "ranking": {name: value for name, value in config.ranking.identity.items() if name != "ranker"},
         "ranker": ranker_fingerprint(config.ranking),
         "prompts": prompts_of("ranking") if in_words else prompts_of("ranking", "probabilities"),
         "models": {role: config.backend(role).identity for role in ("ranking", "reflection")},
