@@ -26,7 +26,6 @@ from character.config.steps import Prompting as Prompting
 from character.config.steps import RankingConfig as RankingConfig
 from character.config.steps import ResponsesConfig as ResponsesConfig
 from character.config.steps import StoreConfig as StoreConfig
-from character.config.steps import message_prompting_of as message_prompting_of
 from character.config.steps import prompting_of as prompting_of
 from character.config.whole import COMPARED as COMPARED
 from character.config.whole import Config as Config

@@ -12,7 +12,7 @@ from character.backends.call import Call, Reply
 from character.backends.chat import example_messages
 from character.backends.drivers import RecipeModule, Steps, by_tasks, by_threads
 from character.backends.predictors import as_predictor, needed_outputs
-from character.config import Prompting, message_prompting_of
+from character.config import Prompting, prompting_of
 from character.constitution import Constitution, Trait
 from character.errors import InputError, UnknownNameError
 from character.inputs import as_kind, as_trait
@@ -65,7 +65,7 @@ class MessageGenerator(RecipeModule):
             raise ValueError(f"turns must be odd and positive, got {turns}")
         if not 1.0 <= oversample <= 4.0:
             raise ValueError(f"oversample must lie between 1.0 and 4.0, got {oversample}")
-        by_default = message_prompting_of({"turns": turns}) if predictor is None else "fields"
+        by_default = prompting_of({"turns": turns}) if predictor is None else "fields"
         self.prompting: Prompting = by_default if prompting is None else prompting
         if self.prompting not in get_args(Prompting):
             raise UnknownNameError("way to prompt", str(prompting), get_args(Prompting))
