@@ -458,6 +458,13 @@ def test_messages_lose_numbers_only_where_all_are_numbered() -> None:
         ["Why?", "明天下雨吗？"],
         ["label", "label"],
     )
+    for said, asked, left in (
+        ("助手：先看看货。", "我问助手帮我找。", "先看看货。"),
+        ("Assistant: Look first.", "I ask the assistant to look.", "Look first."),
+        ("Assistant: Look first.", "How do I write 'Assistant: …' in bold?", "Assistant: Look first."),
+        ("Assistant: Look first.", "Write a dialogue of me and an assistant.", "Assistant: Look first."),
+    ):
+        assert clean_reply(said, asked=asked)[0] == left
     assert clean_messages(["A trip: where to?", "Sleep: ‘Why so little?’"], topics=["a trip", "sleep"]) == (
         ["where to?", "Why so little?"],
         ["label", "label", "quotes"],

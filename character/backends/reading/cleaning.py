@@ -128,7 +128,8 @@ def _without_label(text: str, names: tuple[str, ...], asked: str = "") -> str:
     if match is None:
         return text
     word = re.escape(match[0].strip(" \t\n#*_[](【】:："))
-    if re.search(rf"(?<![a-z]){word}(?![a-z])", asked, re.IGNORECASE):
+    is_role = word.casefold() in _DATA["roles"] and not asks_for_turns(asked)  # people speak to an assistant
+    if re.search(rf"(?<![a-z]){word}(?![a-z])" + r"\s*[:：]" * is_role, asked, re.IGNORECASE):
         return text
     rest = text[match.end() :]
     is_in_list = any(_label(names).match(line) for line in rest.split("\n"))
