@@ -231,10 +231,10 @@ def strict() -> Iterator[None]:
 def measure(url: str, number: int, num_messages: int) -> dict[str, Any]:
     """Return what the steps came to with one habit: calls, those that asked again, messages lost, wrong values."""
     backend = BackendConfig(kind="native", model=f"openai/habit-{number}", api_base=url, num_retries=0)
-    responder, ranker = Responder(num_candidates=2), Ranker(passes=2, max_passes=2)
+    responder, ranker = Responder(num_candidates=2, prompting="fields"), Ranker(passes=2, max_passes=2)
     ranked = 0
     with dspy.context(lm=build_lm(backend)):
-        batch = MessageGenerator()(PATIENCE, "question", num_messages)
+        batch = MessageGenerator(prompting="fields")(PATIENCE, "question", num_messages)
         usage = batch.usage
         wrong = sum(not _MESSAGE.fullmatch(message.text) for message in batch.messages)
         # Steps are measured each by itself: where no message came, others are answered.
