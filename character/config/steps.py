@@ -24,9 +24,8 @@ Prompting = Literal["chat", "fields"]
 
 
 def prompting_of(settings: Mapping[str, Any]) -> Prompting:
-    """Return how a step asks where nothing is said: as a chat, for what does not go into one as fields."""
-    in_one = settings.get("calls") == "per_message" or settings.get("turns", 1) > 1
-    return "fields" if in_one else "chat"
+    """Return how replies are asked for where nothing is said: as a chat, all in one call as fields."""
+    return "fields" if settings.get("calls") == "per_message" else "chat"
 
 
 class MessagesConfig(ConfigSection):
@@ -41,7 +40,7 @@ class MessagesConfig(ConfigSection):
     per_trait: int = Field(default=6, ge=1)
     kinds: tuple[Kind, ...] = Field(default=KINDS, min_length=1)
     turns: int = Field(default=1, ge=1, le=9)
-    prompting: Prompting = Field(default_factory=prompting_of)
+    prompting: Prompting = "fields"
     batch_size: int = Field(default=8, ge=1, le=50)
     max_refills: int = Field(default=3, ge=0, le=20)
     oversample: float = Field(default=1.0, ge=1.0, le=4.0)

@@ -12,7 +12,7 @@ from character.backends.call import Call, Reply
 from character.backends.chat import example_messages
 from character.backends.drivers import RecipeModule, Steps, by_tasks, by_threads
 from character.backends.predictors import as_predictor, needed_outputs
-from character.config import Prompting, prompting_of
+from character.config import Prompting
 from character.constitution import Constitution, Trait
 from character.errors import InputError, UnknownNameError
 from character.inputs import as_kind, as_trait
@@ -32,10 +32,10 @@ T = TypeVar("T")
 class MessageGenerator(RecipeModule):
     """Writes messages to which a trait matters, spread over topics, senders, registers and lengths.
 
-    ``prompting="chat"``, the default, asks for each message in a call of its own, as an ordinary chat that
+    ``prompting="chat"`` asks for each message in a call of its own, as an ordinary chat that
     shows its brief, the trait's name and description, and examples: so small models write what users write.
     ``"fields"`` asks for ``batch_size`` of them per call in a form, which shows all of the trait and the
-    latest messages that there are, as for conversations and with a ``predictor``.
+    latest messages that there are; it is the default, and the one way to conversations.
 
     What was unusable, a duplicate, a near duplicate or of the wrong length (long where short was asked for,
     or the reverse) is asked for again, at most ``max_refills`` times. ``turns`` is the length of a
@@ -57,7 +57,7 @@ class MessageGenerator(RecipeModule):
         max_refills: int = 3,
         oversample: float = 1.0,
         check: bool = False,
-        prompting: Prompting | None = None,
+        prompting: Prompting = "fields",
         predictor: dspy.Module | type[dspy.Signature] | None = None,
     ) -> None:
         super().__init__()
@@ -65,8 +65,7 @@ class MessageGenerator(RecipeModule):
             raise ValueError(f"turns must be odd and positive, got {turns}")
         if not 1.0 <= oversample <= 4.0:
             raise ValueError(f"oversample must lie between 1.0 and 4.0, got {oversample}")
-        by_default = prompting_of({"turns": turns}) if predictor is None else "fields"
-        self.prompting: Prompting = by_default if prompting is None else prompting
+        self.prompting: Prompting = prompting
         if self.prompting not in get_args(Prompting):
             raise UnknownNameError("way to prompt", str(prompting), get_args(Prompting))
         if (prompting, turns) == ("chat", max(turns, 2)):

@@ -228,7 +228,7 @@ def test_a_prompt_that_the_server_refuses_is_not_sent_again_in_other_words(serve
         server.script = lambda request: REFUSED if asks_for(request) == "reveals" else as_rehearsal(request)
         checked = MessageGenerator(check=True, max_refills=0)(trait(), "question", 4)
     asked = [asks_for(request) for request in server.requests[2:]]
-    assert asked == ["messages", *["messages"] * 4, "reveals"], "after a refusal the others are not asked for"
+    assert asked == ["messages", "messages", "reveals"], "after a refusal the others are not asked for"
     for batch in (made, checked):
         assert {drop.reason for drop in batch.drops} == {"context_overflow", "refills_exhausted"}
 

@@ -32,7 +32,7 @@ def made(
     source = iter(replies)
     server.script = lambda _request: next(source)
     with dspy.context(lm=build_lm(backend_at(server, max_in_flight=1))):
-        return MessageGenerator(max_refills=0)(trait, num_messages=number, **more)
+        return MessageGenerator(max_refills=0, prompting="chat")(trait, num_messages=number, **more)
 
 
 def asked(server: FakeServer) -> list[dict[str, str]]:
@@ -107,7 +107,7 @@ def test_what_is_missing_is_asked_for_with_another_brief(server: FakeServer) -> 
 
     server.script = script
     with dspy.context(lm=build_lm(backend_at(server))):
-        batch = MessageGenerator()(WHOLE, num_messages=1)
+        batch = MessageGenerator(prompting="chat")(WHOLE, num_messages=1)
     assert batch.messages[0].text.startswith("my kettle hums")
     assert [drop.reason for drop in batch.drops] == ["no_message", "no_message"]
     assert len({request["messages"][-1]["content"] for request in server.requests}) == 3
@@ -129,6 +129,6 @@ def test_a_generator_that_an_earlier_version_saved_goes_on_with_fields(tmp_path:
     settings = next(part for part in state.values() if "parts" in part)["parts"][""]["settings"]
     assert settings.pop("prompting") == "fields"
     path.write_text(json.dumps(state), encoding="utf-8")
-    generator = MessageGenerator()
+    generator = MessageGenerator(prompting="chat")
     generator.load(str(path))
     assert generator.prompting == "fields"

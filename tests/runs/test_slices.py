@@ -249,7 +249,7 @@ def test_a_slice_that_the_server_cut_short_is_completed_in_the_next_sitting(
     written = itertools.count()
 
     def script(request: dict[str, Any]) -> str | Reply:
-        failing = asks_for(request) == "messages" and next(written) >= 8
+        failing = asks_for(request) == "messages" and next(written) >= 4
         return Reply(status=500) if failing else as_rehearsal(request)
 
     server.script = script
