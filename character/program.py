@@ -11,7 +11,7 @@ import dspy
 
 from character.backends.drivers import Branches, RecipeModule, Steps, adrive, by_tasks, by_threads
 from character.backends.own_steps import FailureWatch, StepCall, check_step, taken
-from character.config import COMPARED, Config, PairDesign
+from character.config import COMPARED, Config, PairDesign, least_probability
 from character.config.whole import ROLES
 from character.constitution import Constitution, Trait
 from character.errors import InputError, UnknownNameError
@@ -55,7 +55,7 @@ class ProgramSettings(TypedDict, total=False):
     kinds: Sequence[Kind]
     design: PairDesign
     min_margin: float
-    min_probability: float
+    min_probability: float | None
     max_per_message: int | None
 
 
@@ -71,7 +71,7 @@ _DEFAULTS: ProgramSettings = {
     "kinds": KINDS,
     "design": "best_rest",
     "min_margin": 0.1,
-    "min_probability": 0.7,
+    "min_probability": None,
     "max_per_message": None,
 }
 
@@ -119,7 +119,9 @@ class CharacterProgram(RecipeModule):
         self.messages_per_slice: int = chosen["messages_per_slice"]
         self.kinds = tuple(as_kind(kind) for kind in chosen["kinds"])
         self.design, self.min_margin = chosen["design"], chosen["min_margin"]
-        self.min_probability, self.max_per_message = chosen["min_probability"], chosen["max_per_message"]
+        said, self.max_per_message = chosen["min_probability"], chosen["max_per_message"]
+        most_passes = getattr(self.ranker, "max_passes", None)
+        self.min_probability = least_probability(most_passes) if said is None else said
         self.lms = dict(lms or {})
         self.seed, self.max_in_flight = seed, max_in_flight
 

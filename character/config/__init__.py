@@ -26,6 +26,7 @@ from character.config.steps import Prompting as Prompting
 from character.config.steps import RankingConfig as RankingConfig
 from character.config.steps import ResponsesConfig as ResponsesConfig
 from character.config.steps import StoreConfig as StoreConfig
+from character.config.steps import least_probability as least_probability
 from character.config.steps import prompting_of as prompting_of
 from character.config.whole import COMPARED as COMPARED
 from character.config.whole import Config as Config

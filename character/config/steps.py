@@ -156,17 +156,22 @@ class RankingConfig(ConfigSection):
         return self
 
 
+def least_probability(most_passes: int | None) -> float:
+    """Return ``min_probability`` where nothing is said: 0 after one pass, which cannot tell how sure a judge is."""
+    return 0.0 if most_passes == 1 else 0.7
+
+
 class PairsConfig(ConfigSection):
     """How a ranking becomes pairs (see ``build_pairs`` for the designs).
 
     ``min_margin`` is the least difference of scores and ``min_probability`` the least probability that the
-    chosen side truly fits better, both in 0..1; a pair of unknown probability passes. ``max_per_message``
-    keeps the surest pairs of a message, None all.
+    chosen side truly fits better, both in 0..1 (see ``least_probability``); a pair of unknown probability
+    passes. ``max_per_message`` keeps the surest pairs of a message, None all.
     """
 
     design: PairDesign = "best_rest"
     min_margin: float = Field(default=0.1, ge=0.0, le=1.0)
-    min_probability: float = Field(default=0.7, ge=0.0, le=1.0)
+    min_probability: float = Field(default=least_probability(None), ge=0.0, le=1.0)
     max_per_message: int | None = Field(default=None, ge=1)
 
 

@@ -20,6 +20,7 @@ from character.config.steps import (
     RankingConfig,
     ResponsesConfig,
     StoreConfig,
+    least_probability,
 )
 from character.errors import ConfigError
 from character.records import Level
@@ -110,6 +111,14 @@ class Config(ConfigSection, metaclass=_RaisesConfigError):
                 f"pairs.design {design!r} needs at least {least} candidates with the default levels, "
                 f"responses.candidates is {self.responses.candidates}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _one_pass_by_margin(self) -> Self:
+        said = self.pairs.model_fields_set
+        if self.ranking.most_passes == 1 and "min_probability" not in said:
+            values = {**dict(self.pairs), "min_probability": least_probability(1)}
+            object.__setattr__(self, "pairs", PairsConfig.model_construct(said, **values))
         return self
 
     def backend(self, role: str) -> BackendConfig:

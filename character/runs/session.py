@@ -263,15 +263,25 @@ def write_down(
 def as_begun(config: Config, *folders: Path | str) -> Config:
     """Return a configuration that asks for messages and replies as the first of these folders that was begun.
 
-    So a folder is gone on with, or reused, that was begun before there were chats. What is set stands.
+    So a folder is gone on with, or reused, that was begun before there were chats, or before pairs of one
+    pass went by their margin alone. What is set stands.
     """
     unsaid = [name for name in _ASKING if "prompting" not in getattr(config, name).model_fields_set]
-    for folder in filter(Path.is_dir, (Path(each) for each in folders if unsaid and str(each))):
+    for folder in filter(Path.is_dir, (Path(each) for each in folders if str(each))):
         with contextlib.suppress(StoreError), RunStore(folder) as store:
             if store.meta("config"):
                 then = stored_config(store)
-                return config.model_copy(update={name: _asking_as(config, then, name) for name in unsaid})
+                update = {name: _asking_as(config, then, name) for name in unsaid}
+                return config.model_copy(update=update | _pairs_as(config, then))
     return config
+
+
+def _pairs_as(config: Config, then: Config) -> dict[str, Any]:
+    """Return the pairs' section with the probability that was asked of them, where as many passes ask for it."""
+    unsaid = "min_probability" not in config.pairs.model_fields_set
+    if not unsaid or config.ranking.most_passes != then.ranking.most_passes:
+        return {}
+    return {"pairs": config.pairs.model_copy(update={"min_probability": then.pairs.min_probability})}
 
 
 def _asking_as(config: Config, then: Config, name: str) -> Any:
