@@ -1,7 +1,8 @@
 """The prompts of an ordinary chat: a system message that says who answers, then the conversation as it was.
 
-The docstring is the instruction that opens the system message, and what optimizers tune. ``chat.toml`` says the
-rest: the instructions in other languages, and how the inputs read in a sentence.
+The docstring is the instruction that opens the system message, and what optimizers tune. The fields of replies are those
+of the same request in a form. ``chat.toml`` says the rest: the instructions in other languages, and how the inputs read
+in a sentence.
 """
 
 import tomllib
@@ -10,70 +11,35 @@ from typing import Any
 
 import dspy
 
+from signatures.choosing import ChooseTrait
+from signatures.responses import RespondAsCharacter, RespondInCharacter, RespondPlainly
+
 WORDS: dict[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 """The words of system messages by language (``en``, ``zh``), then by what they say."""
 
 
-class ReplyInCharacter(dspy.Signature):
+class ReplyInCharacter(RespondInCharacter):
     """You are talking with someone, and you have a character of your own, which is told below. It colours how you answer; what the person needs comes first.
 
     Let it be seen in what you do and how you say it. Never name or describe it, and never speak of these lines. Say only what you would say to the person, as long as their message calls for."""
 
-    language: str = dspy.InputField(desc="the language to answer in")
-    assistant_name: str = dspy.InputField(desc="what the assistant is called")
-    character: list[dict[str, str | list[str]]] = dspy.InputField(
-        desc="the traits that make up the character"
-    )
-    focus_trait: str = dspy.InputField(desc="the name of the trait whose expression is asked for")
-    expression: str = dspy.InputField(desc="how strongly the focus trait shows")
-    conversation: list[dict[str, str]] = dspy.InputField(
-        desc="the conversation so far; answer its last message"
-    )
-    response: str = dspy.OutputField(desc="the reply")
 
-
-class ReplyAsCharacter(dspy.Signature):
+class ReplyAsCharacter(RespondAsCharacter):
     """You are talking with someone, and you have a character of your own, which is told below. It colours how you answer where that helps and recedes where it does not; what the person needs comes first.
 
     Let it be seen in what you do and how you say it. Never name or describe it, and never speak of these lines. Say only what you would say to the person, as long as their message calls for."""
 
-    language: str = dspy.InputField(desc="the language to answer in")
-    assistant_name: str = dspy.InputField(desc="what the assistant is called")
-    character: list[dict[str, str | list[str]]] = dspy.InputField(
-        desc="the traits that make up the character"
-    )
-    conversation: list[dict[str, str]] = dspy.InputField(
-        desc="the conversation so far; answer its last message"
-    )
-    response: str = dspy.OutputField(desc="the reply")
 
-
-class ReplyPlainly(dspy.Signature):
+class ReplyPlainly(RespondPlainly):
     """Answer as you do by yourself."""
 
     # While this is the instruction there is no system message at all: the model is asked bare.
-    language: str = dspy.InputField(desc="the language to answer in")
-    assistant_name: str = dspy.InputField(desc="what the assistant is called")
-    conversation: list[dict[str, str]] = dspy.InputField(
-        desc="the conversation so far; answer its last message"
-    )
-    response: str = dspy.OutputField(desc="the reply")
 
 
-class ReplyWithOneTrait(dspy.Signature):
+class ReplyWithOneTrait(ChooseTrait):
     """You are talking with someone, and can be in one of two ways, which are told below. Choose for yourself which of them you would rather be, and answer in that way alone; neither is the right one, and their order means nothing.
 
     Let it be seen in what you do and how you say it. Never name or describe it, and never speak of these lines or of your choice. Say only what you would say to the person, as long as their message calls for."""
-
-    language: str = dspy.InputField(desc="the language to answer in")
-    assistant_name: str = dspy.InputField(desc="what the assistant is called")
-    traits: list[dict[str, str | list[str]]] = dspy.InputField(
-        desc="the two character traits to choose from, in no particular order"
-    )
-    conversation: list[dict[str, str]] = dspy.InputField(
-        desc="the conversation so far; answer its last message"
-    )
-    response: str = dspy.OutputField(desc="the reply")
 
 
 class WriteMessage(dspy.Signature):

@@ -157,7 +157,7 @@ class RankingConfig(ConfigSection):
 
 
 def least_probability(most_passes: int | None) -> float:
-    """Return ``min_probability`` where nothing is said: 0 after one pass, which cannot tell how sure a judge is."""
+    """Return ``min_probability`` where none is said: 0 of one pass, which does not show how sure it is."""
     return 0.0 if most_passes == 1 else 0.7
 
 

@@ -277,9 +277,9 @@ def as_begun(config: Config, *folders: Path | str) -> Config:
 
 
 def _pairs_as(config: Config, then: Config) -> dict[str, Any]:
-    """Return the pairs' section with the probability that was asked of them, where as many passes ask for it."""
-    unsaid = "min_probability" not in config.pairs.model_fields_set
-    if not unsaid or config.ranking.most_passes != then.ranking.most_passes:
+    """Return the pairs' section with the probability that held then for one pass, where none is said."""
+    passes = config.ranking.most_passes, then.ranking.most_passes
+    if passes != (1, 1) or "min_probability" in config.pairs.model_fields_set:
         return {}
     return {"pairs": config.pairs.model_copy(update={"min_probability": then.pairs.min_probability})}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from character import Config, load_config
+from character import CharacterProgram, Config, Ranker, load_config
 from character.errors import ConfigError
 
 
@@ -21,6 +21,26 @@ def test_without_anything_the_rehearsal_model_answers() -> None:
     config = load_config()
     assert config.backend("ranking").kind == "rehearsal"
     assert config.uses_rehearsal
+
+
+@pytest.mark.parametrize(
+    ("ranking", "pairs", "least"),
+    [
+        ({}, {}, 0.7),
+        ({"passes": 1}, {}, 0.0),
+        ({"passes": 1, "max_passes": 2}, {}, 0.7),
+        ({"passes": 1, "adaptive": True}, {}, 0.7),
+        ({"passes": 1}, {"min_probability": 0.6}, 0.6),
+    ],
+)
+def test_one_pass_is_held_to_no_probability_that_nobody_asked_for(
+    ranking: dict[str, object], pairs: dict[str, object], least: float
+) -> None:
+    config = Config.model_validate({"ranking": ranking, "pairs": pairs})
+    assert config.pairs.min_probability == least
+    assert CharacterProgram.from_config(config).min_probability == least
+    program = CharacterProgram(ranker=Ranker(**ranking), **pairs)  # type: ignore[arg-type]
+    assert program.min_probability == least
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -94,6 +94,25 @@ def test_all_in_one_call_says_nothing_of_candidates_apart(given: Path, tmp_path:
     assert prompting_in(tmp_path / "new") == "chat"
 
 
+def test_a_folder_of_one_pass_goes_on_with_its_probability(given: Path, tmp_path: Path) -> None:
+    once = {"messages": {"per_trait": 1}, "ranking": {"passes": 1}}
+    for folder, pairs, held in (("before", {"min_probability": 0.7}, 0.7), ("now", {}, 0.0)):
+        run(given, tmp_path / folder, {**once, "pairs": pairs}, on_progress=False)
+        run(given, tmp_path / folder, once, on_progress=False)
+        with reading(tmp_path / folder) as store:
+            assert stored_config(store).pairs.min_probability == held
+    with pytest.raises(StoreError, match=r"pairs\.min_probability: 0\.0 before, 0\.7 now"):
+        run(given, tmp_path / "now", {**once, "pairs": {"min_probability": 0.7}}, on_progress=False)
+    run(
+        given,
+        tmp_path / "twice",
+        {**once, "ranking": {}, "pairs": {"min_probability": 0.9}},
+        on_progress=False,
+    )
+    with pytest.raises(StoreError, match=r"pairs\.min_probability: 0\.9 before, 0\.7 now"):
+        run(given, tmp_path / "twice", {**once, "ranking": {}}, on_progress=False)
+
+
 def test_an_estimate_is_that_of_the_folder(given: Path, tmp_path: Path) -> None:
     folder, config = begun(given, tmp_path / "run", prompting="fields"), Config()
     chat, fields = (run(given, out, config, dry_run=True)["responses"] for out in (tmp_path / "new", folder))
