@@ -10,7 +10,7 @@ from typing import Any
 import dspy
 from fake_server import as_rehearsal
 
-from character import Message, MessageBatch
+from character import Candidates, Message, MessageBatch, Ranker, Ranking, Trait
 
 QUESTIONS = (
     "Which way round do the jump leads go on a flat battery?",
@@ -98,3 +98,21 @@ def two_stages(request: dict[str, Any]) -> str:
     if "[[ ## scores ## ]]" in asked:
         return marked(reasoning="By ear.", scores="[0.9, 0.1, 0.2]")
     return marked(notes="The first is warm.")
+
+
+class FirstWins(Ranker):
+    """Overrides ``forward`` alone."""
+
+    def forward(self, message: Message, candidates: Candidates, trait: Trait) -> Ranking:  # type: ignore[override]
+        return Ranking.from_scores(candidates, [0.9] + [0.1] * (len(candidates.items) - 1))
+
+
+class Wrapped(dspy.Module):
+    """Passes whatever it is given on to a ranker."""
+
+    def __init__(self, inner: Any) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, **arguments: Any) -> Any:
+        return self.inner(**arguments)
