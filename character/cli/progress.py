@@ -24,6 +24,7 @@ from character.config import Config
 from character.constitution import Constitution
 from character.locale import listed, report_language
 from character.records import PreferencePair, Usage
+from character.runs.identity import flat
 from character.runs.progress import ProgressCallback, RunState, count_text, reporting
 from character.runs.summary import RunSummary
 
@@ -85,6 +86,10 @@ def _opening(constitution: Constitution, config: Config) -> Panel:
         jury = config.ranking.backends if role == "ranking" else ()
         jurors = "; ".join(f"{name}: {_backend(config, name)}" for name in jury)
         grid.add_row(role, jurors or _backend(config, role))
+    steps = {"messages", "responses", "ranking", "pairs"}
+    said, usual = (flat(each.model_dump(mode="json", include=steps)) for each in (config, Config()))
+    if set_otherwise := [f"{name} = {said[name]}" for name in said if said[name] != usual.get(name)]:
+        grid.add_row("settings", Text(", ".join(set_otherwise)))
     return Panel(grid, title="character run", title_align="left")
 
 
@@ -104,9 +109,11 @@ def print_closing(summary: RunSummary) -> None:
         console.print(_sample(pair, number))
     if summary.advice:
         console.print(Panel(Text(summary.advice), title="note", title_align="left", style="yellow"))
-    if summary.rehearsal:
+    next_steps = f"\n  character show {folder}"
+    if summary.pairs:
+        next_steps += f"\n  character export {folder} --format trl --out {folder}/trl"
+    if summary.pairs and summary.rehearsal:
         console.print(Panel(f"These pairs were {summary.note}.", style="yellow"))
-    next_steps = f"\n  character show {folder}\n  character export {folder} --format trl --out {folder}/trl"
     console.print(Text.assemble("everything lies in ", (folder, "bold"), (next_steps, "dim")))
 
 

@@ -134,6 +134,8 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, 
     old, new = ({name: _UNSAID.get(name) for name in names} | side for side in (old, new))
     changes = {name: (old[name], new[name]) for name in names if old[name] != new[name]}
     follows = set().union(*(PROMPTS_OF[name] for name in changes.keys() & PROMPTS_OF.keys()))
+    if "ranking.passes" in changes:
+        follows.add("pairs.min_probability")  # where none is said it goes by the passes
     return {name: values for name, values in changes.items() if name not in follows}
 
 

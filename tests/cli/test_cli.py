@@ -56,6 +56,18 @@ def test_run_prints_what_was_kept_dropped_and_paid_and_five_pairs(made: Path) ->
     assert "耐心、幽默感" in done.stderr
 
 
+def test_a_run_says_what_is_set_otherwise_than_by_default(made: Path, tmp_path: Path) -> None:
+    flags = ("--messages-per-trait", 2, "--set", "ranking.adaptive=true", "--set", "messages.prompting=chat")
+    done = character("run", made / "recipe.json", "--out", tmp_path / "run", *flags)
+    said = " ".join(done.stdout.replace("│", " ").split() + done.stderr.replace("│", " ").split())
+    settings = "messages.per_trait = 2, messages.prompting = chat, ranking.adaptive = True"
+    assert f"settings {settings} ╰" in said
+    once = character("run", made / "recipe.json", "--out", made / "run", *flags[:2], "--passes", 1)
+    assert once.returncode == 2
+    assert "ranking.passes: 2 before, 1 now" in once.stderr
+    assert "min_probability" not in once.stderr
+
+
 def test_status_and_show_agree_with_the_run(made: Path) -> None:
     summary = in_json("status", made / "run")
     rollouts = in_json("show", made / "run")

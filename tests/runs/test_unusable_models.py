@@ -183,6 +183,8 @@ def test_a_command_whose_run_made_no_pair_does_not_end_well(server: FakeServer, 
     assert done.returncode == 5
     assert "No pair came of this run. Most often lost: tie in pairs" in done.stderr
     assert "To fix it: `character show run --calls --failed`" in done.stderr
+    assert "character show run\n" in done.stdout
+    assert "character export" not in done.stdout
 
 
 def test_unsuitable_is_no_single_vote(server: FakeServer) -> None:
