@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 
-from character.backends.reading.cleaning import asks_for_turns
+from character.backends.reading.cleaning import NO_SPEAKERS, TALKS, asks_for_turns
 from character.constitution import Trait
 from character.records import Message
 from character.responses.filter_patterns import is_about, is_meta, leaked_model, named_trait
@@ -39,7 +39,7 @@ _LITTLE_MORE = 1.6  # a reply that has the message in it and is no more times as
 _GIVEN_BACK, _LEAST_RUNS = 0.5, 5  # the share, and least number, of runs that make a reply the question again
 
 _SPEAKER = re.compile(
-    r"(?:^|(?<=[\n。！？.!?\"”]))[\s*_]*([^\W\d_][^\n:：。，,.!?！？*]{0,19}?)[*_]*\s*[:：]"
+    r"(?:^|(?<=[\n。！？.!?\"”]))[\s*_]{0,9}([^\W\d_][^\n:：。，,.!?！？*]{0,19}?)[*_]*\s*[:：]"
 )
 _MOST_SPEAKERS = 3
 
@@ -102,7 +102,8 @@ def _is_echo(text: str, asked: str) -> bool:
     """
     reply, message = running_text(text), running_text(asked)
     if not reply.replace(message.rstrip(), "").strip():
-        return True  # once or several times
+        is_wordless = not reply.strip() and len(text) <= _LONG_MESSAGE  # an emoji, say
+        return not is_wordless or text.strip() == asked.strip()  # once or several times
     given = is_about("given", asked)
     near = not given and _SIMILAR_LENGTH * len(text) <= len(asked)
     if near and jaccard(_shingles(text), _shingles(asked)) >= NEAR_DUPLICATE_JACCARD:
@@ -143,7 +144,9 @@ def told_in_turns(text: str, asked: str) -> str:
     if len(speakers) <= len(different) or not takes_turns:
         return ""
     as_asked = any(re.search(rf"{re.escape(label)}\s*[:：]", asked, re.IGNORECASE) for label in different)
-    return "" if as_asked else ", ".join(different)
+    is_list = not TALKS.search(_SPEAKER.sub(" ", text)) or not NO_SPEAKERS.isdisjoint(different)
+    compares = all(running_text(label) in running_text(asked) for label in different)
+    return "" if as_asked or is_list or compares else ", ".join(different)
 
 
 def is_wrong_language(text: str, message: Message) -> bool:

@@ -41,7 +41,7 @@ def _judged(scores: str = "[7, 4, 9]", suitable: str = "True") -> dict[str, Any]
     [
         "Ranking from best to worst: [2, 3, 1]", "Ranks: [1, 3, 2]", "Ranks = [1, 3, 2]", "[2, 3, 1] (best to worst)",
         "Scores in descending order: [9, 7, 4]", "Reversed order: [9, 4, 7]", "[7, 4, 9], order reversed",
-        "not [7, 4, 9]", "[7, 4, 9] were rejected", "I would never give [7, 4, 9]", "Draft scores: [7, 4, 9]",
+        "not [7, 4, 9]", "[7, 4, 9] were rejected", "Order = [2, 3, 1]", "Positions: [1, 3, 2]", "Preference: [2, 3, 1]", "[7, 4, 9] - swapped", "e.g. [7, 4, 9]", "Example: [7, 4, 9]", "名次：[2, 3, 1]", "由优到劣：[2, 3, 1]", "反过来：[7, 4, 9]", "例如：[7, 4, 9]", "I would never give [7, 4, 9]", "Draft scores: [7, 4, 9]",
         "排名：[2, 3, 1]", "从好到坏：[2, 3, 1]", "按从高到低排列：[9, 7, 4]", "倒序：[9, 4, 7]", "不是[7, 4, 9]", "分数的排名：[1, 2, 3]",
         '{"ranks": [2, 3, 1]}', '[{"rank": 2}, {"rank": 3}, {"rank": 1}]', '{"rank1": 3, "rank2": 1, "rank3": 2}', '{"top1": 3, "top2": 1, "top3": 2}',
         '[{"response": 1, "rank": 2}, {"response": 2, "rank": 3}, {"response": 3, "rank": 1}]',

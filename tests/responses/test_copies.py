@@ -124,6 +124,8 @@ def test_a_part_of_a_long_text_may_be_what_was_asked_for() -> None:
         ("你最喜欢的电影是什么？", "我喜欢慢悠悠的片子。你呢，最近看了什么？", ""),
         ("Could you help me plan a trip to Japan?", "When do you want to plan the trip to Japan for?", ""),
         ("Am I too strict?", "Am I?", ""),
+        ("Can you answer with a single emoji?", "👍", ""),
+        ("怎么礼貌地问老板什么时候发工资？", "请问老板，咱们什么时候发工资呢？", ""),
     ],
 )
 def test_a_question_given_back_for_an_answer_is_a_copy(asked: str, text: str, expected: str) -> None:
@@ -148,6 +150,12 @@ SCENE_ZH = "房东：水管又漏了？房客：是的，昨晚漏的。房东�
         ("Which days suit you?", "Monday: full.\nTuesday: free.\nFriday: free after four.", ""),
         ("Input: 3\nOutput: 9\nInput: 4", "Output: 16\nInput: 5\nOutput: 25", ""),
         ("When does the bus go?", "9:00 to the lake\n9:30 to town\n9:45 to the lake", ""),
+        ("What now?", "A: Wait." + "\n" * 60_000, ""),
+        ("Is renting wise?", "Pros: freedom. Cons: cost. Pros: no repairs. Cons: no equity.", ""),
+        ("Two days in Rome?", "Morning: a walk. Evening: rest. Morning: art. Evening: gelato.", ""),
+        ("What are cells made of?", "Q: What is a nucleus?\nA: The centre.\nQ: A wall?\nA: No.", ""),
+        ("What did Plato and Socrates say?", "Socrates: Is it good? Plato: Yes. Socrates: Why?", ""),
+        ("我该怎么跟妈妈说？", "你：妈，我想跟你说件事。妈妈：怎么了？你：这次没考好。", ""),
     ],
 )
 def test_a_scene_in_the_place_of_a_reply_is_none(asked: str, text: str, expected: str) -> None:

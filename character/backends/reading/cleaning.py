@@ -31,7 +31,8 @@ _QUOTES = {'"': '"', "“": "”", "‘": "’", "「": "」", "『": "』", "«
 _NEXT_TURN = re.compile(
     rf"\n(?<![:：]\n)[ \t]*\n(?:[*_ \t]*|#+ ?)(?:{'|'.join(_DATA['turns'])})[*_]*\s*[:：]", re.IGNORECASE
 )
-_DIALOGUE = re.compile("|".join(_DATA["dialogues"]), re.IGNORECASE)
+_DIALOGUE, TALKS = (re.compile("|".join(_DATA[key]), re.IGNORECASE) for key in ("dialogues", "talks"))
+NO_SPEAKERS = frozenset(_DATA["no_speakers"])
 _TAGGED = re.compile(r"<([\w-]+)>\s*(.*\S)\s*</\1>", re.DOTALL | re.IGNORECASE)
 _BEFORE_COLON = re.compile(r"[*_\[(]{0,2}([^\s:：][^\n:：]{0,59}?)[*_\])]{0,2}[ \t]*[:：][*_]{0,2}\s*(?=\S)")
 _ARTICLE = re.compile(r"^(?:an?|the|一个|一位|一名)\s*")
@@ -129,7 +130,7 @@ def _without_label(text: str, names: tuple[str, ...], asked: str = "") -> str:
         return text
     word = re.escape(match[0].strip(" \t\n#*_[](【】:："))
     is_role = word.casefold() in _DATA["roles"] and not asks_for_turns(asked)  # people speak to an assistant
-    if re.search(rf"(?<![a-z]){word}(?![a-z])" + r"\s*[:：]" * is_role, asked, re.IGNORECASE):
+    if re.search(rf"(?<![a-z]){word}(?![a-z])" + r"(?:\s*[:：]|[\"'”’」])" * is_role, asked, re.IGNORECASE):
         return text
     rest = text[match.end() :]
     is_in_list = any(_label(names).match(line) for line in rest.split("\n"))

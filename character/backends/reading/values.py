@@ -26,6 +26,7 @@ _DIGITS = re.compile(r"[-+]?\d+(?:\.\d+)?")
 _FIGURE = re.compile(r"\d*\.?\d+\.?(?:[eE][-+]?\d+)?")  # no 0x8, no 1_0
 _POLITE = re.compile(
     r"\b(?:let me know|feel free|please tell me)\b[^.!?\n]{0,120}|如(?:果|有)[^。！？\n]{0,40}告诉我"
+    r"|\bin (?:the )?(?:same )?order (?:shown|given|asked|presented|of the responses)\b"
 )
 _MARKUP = "*_`\"'“”‘’「」 \t\n"
 _ITEM = re.compile(r"^[ \t]*(?:[-*•·]|\(?(\d{1,3})[.)、:：）])[ \t]+(.+)$")
