@@ -14,12 +14,7 @@ from dspy.utils import exceptions as dspy_errors
 from character.backends.adapter import CharacterAdapter, SchemaAdapter, schema_of
 from character.backends.arguments import signature_of
 from character.backends.backend import Backend
-from character.backends.chat import (
-    ConversationAdapter,
-    MessageAdapter,
-    answers_conversation,
-    writes_message,
-)
+from character.backends.chat import ConversationAdapter, MessageAdapter, answers_conversation, writes_message
 from character.backends.drivers import ModuleCall
 from character.backends.dspy_compat import routed
 from character.backends.faults import CUT_SHORT, KIND_OF_ERROR, OF_THE_PROMPT, OPEN, UNSAID_IN_CHAT

@@ -166,9 +166,7 @@ def _show(console: Console, rollout: Rollout) -> None:
             console.print(plain_text(f"{rollout.ranking.status}: {rollout.ranking.reason}"))
     for drop in rollout.drops:
         again = " (made up for by asking again)" if drop.recovered else ""
-        console.print(
-            plain_text(f"dropped in {drop.stage}: {drop.reason} {drop.detail}{again}", "yellow"),
-        )
+        console.print(plain_text(f"dropped in {drop.stage}: {drop.reason} {drop.detail}{again}", "yellow"))
     for pair in rollout.pairs:
         sides = f"{pair.chosen_level or 'candidate'} over {pair.rejected_level or 'candidate'}"
         console.print(f"pair: {sides}, {pair.score_chosen:.2f} over {pair.score_rejected:.2f}", style="green")
