@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from functools import lru_cache
 from importlib.resources import files
 
 from character.constitution import Trait
@@ -13,6 +14,7 @@ _COPIED = 0.6  # the share of a message's words that makes it a copy of the trai
 _LEAST_PART = 6  # words or Han characters; a shorter part of a question may be anybody's words
 
 _TABLE = tomllib.loads(files(__package__).joinpath("unfit.toml").read_text("utf-8"))
+_TOLD = _TABLE["patterns"].pop("trait_told")
 _PATTERNS = {
     name: re.compile(pattern, re.IGNORECASE | re.DOTALL) for name, pattern in _TABLE["patterns"].items()
 }
@@ -25,15 +27,21 @@ def unfit(text: str, trait: Trait | None) -> tuple[str, str]:
     ``assistant_reply``: it begins and ends as an assistant does, offers to help, declines, comforts, gives
     advice. ``no_message``: it is a placeholder, or the brief of a message.
     ``copies_trait``: it has a stretch of the trait's own text, longer than a quotation, is made of one of its
-    texts, or is a part of one of its questions. A user who speaks is none of these.
+    texts, tells what it is, or is a part of one of its questions. A user who speaks is none of these.
     """
     has = {name for name, pattern in _PATTERNS.items() if pattern.search(text)}
     has |= {"declines"} if is_refusal(text) else set()
+    has |= {"trait_told"} if trait and _told(trait.name).search(text) else set()
     for kind in _TABLE["kinds"]:
         if has.issuperset(kind["signs"]) and kind.get("unless") not in has:
             return str(kind["reason"]), text[:80]
     copied = _copied(text, trait) if trait else ""
     return ("copies_trait", copied) if copied else ("", "")
+
+
+@lru_cache(maxsize=256)
+def _told(name: str) -> re.Pattern[str]:
+    return re.compile(_TOLD.replace("TRAIT", re.escape(name)), re.IGNORECASE)
 
 
 def _copied(text: str, trait: Trait) -> str:

@@ -66,6 +66,13 @@ ZH = Trait(name="耐心", description="讲一件事时肯花它需要的时间�
         ("I'm not sure what you're asking for. Can you rephrase it?", "assistant_reply"),
         ("您还有别的问题吗？", "assistant_reply"),
         ("Certainly, I will provide my answer on maps.", "assistant_reply"),
+        ("Certainly, I will respond formally to your message.", "assistant_reply"),
+        ("Sure, I'll do it.", "assistant_reply"),
+        ("I don't have a map, but I'm here to help you with your questions.", "assistant_reply"),
+        (
+            "Patience is crucial in small talk. It's important to begin where the person stands.",
+            "copies_trait",
+        ),
         ("Of course, I will explain the fold with all the time it needs.", "assistant_reply"),
         ("好的，我会耐心地为您解答地图的问题。", "assistant_reply"),
         (
@@ -113,6 +120,9 @@ def test_copies_are_found_in_chinese_too() -> None:
     "text",
     [
         "The user sees a blank page after login, how do I fix it?",
+        "Patience is a game I play on trains. Which rules are the usual ones?",
+        "Patience is wearing thin here, my parcel is three weeks late.",
+        "Sure, I'll do it, but which of the two files first?",
         "The user manual says to hold both buttons. Which two?",
         "Of course I tried that already, and it still drips.",
         "[urgent] my tap drips, what now?",
