@@ -226,10 +226,7 @@ def mean_message(messages: Sequence[Message]) -> Message:
 
 
 def prompt_tokens(
-    signature: Any,
-    inputs: Mapping[str, Any],
-    demos: Iterable[Any] = (),
-    adapter: CharacterAdapter = _ADAPTER,
+    signature: Any, inputs: Mapping[str, Any], demos: Iterable[Any] = (), adapter: CharacterAdapter = _ADAPTER
 ) -> int:
     """Return the tokens of a rendered prompt, by the count that estimates go by."""
     messages = adapter.format(signature, list(demos), dict(inputs))

@@ -153,9 +153,7 @@ async def aeffect(
 
 @spelled_out(EffectOptions)
 def estimate_effect(
-    constitution: Constitution | Path | str,
-    config: ConfigSource = None,
-    **options: Unpack[EffectOptions],
+    constitution: Constitution | Path | str, config: ConfigSource = None, **options: Unpack[EffectOptions]
 ) -> Estimate:
     """Return what ``effect`` with the same arguments will take, per stage and as ``all``; nothing is sent."""
     return effect(constitution, "", config, dry_run=True, **options)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from importlib.resources import files
 from itertools import pairwise
 
 from character.backends.reading.cleaning import NO_SPEAKERS, TALKS, asks_for_turns
@@ -78,12 +79,18 @@ def unusable(
         return "wrong_language", f"not {message.language}: {text[:60]}"
     for reason, words in (
         ("model_leak", leaked_model(text, assistant_name)),
-        ("meta", is_meta(text)),
+        ("meta", is_meta(text) or copied_from(text, _told())),
         ("names_trait", "" if message.kind == "self_reflection" else named_trait(text, trait.name)),
     ):
         if words:
             return reason, words
     return copied(text, message, trait, kept)
+
+
+@lru_cache(maxsize=1)
+def _told() -> tuple[str, ...]:
+    """Return what system messages of a chat say, one text for each language."""
+    return tuple(files("signatures").joinpath("chat.toml").read_text("utf-8").split("\n[zh]\n"))
 
 
 def copied(text: str, message: Message, trait: Trait | None, others: Sequence[str] = ()) -> tuple[str, str]:

@@ -172,10 +172,7 @@ def _asked(
 
 
 def _tuned(
-    labelled: LabelledSet,
-    out: Path | str,
-    config: Config,
-    on_progress: ProgressCallback[TuningProgress],
+    labelled: LabelledSet, out: Path | str, config: Config, on_progress: ProgressCallback[TuningProgress]
 ) -> Optimized:
     asked = config.optimize.model_dump(include=set(_ASKED))
     judge = judge_name(config)

@@ -68,6 +68,8 @@ ZH = Trait(name="耐心", description="讲一件事时肯花它需要的时间�
         ("Certainly, I will provide my answer on maps.", "assistant_reply"),
         ("Certainly, I will respond formally to your message.", "assistant_reply"),
         ("Sure, I'll do it.", "assistant_reply"),
+        ("The assistant patiently listens and responds, not rushing to an answer.", "narration"),
+        ("The assistant's habits are to keep busy, and its limits are set to help everyone.", "narration"),
         ("I don't have a map, but I'm here to help you with your questions.", "assistant_reply"),
         (
             "Patience is crucial in small talk. It's important to begin where the person stands.",
@@ -123,6 +125,8 @@ def test_copies_are_found_in_chinese_too() -> None:
         "Patience is a game I play on trains. Which rules are the usual ones?",
         "Patience is wearing thin here, my parcel is three weeks late.",
         "Sure, I'll do it, but which of the two files first?",
+        "The assistant's answers are too long, make them shorter.",
+        "The assistant on my phone never listens. How do I reset it?",
         "The user manual says to hold both buttons. Which two?",
         "Of course I tried that already, and it still drips.",
         "[urgent] my tap drips, what now?",

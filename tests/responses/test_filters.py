@@ -10,6 +10,7 @@ from character import Constitution, Message, Responder, Trait, build_lm
 from character.records import Kind
 from character.responses.filter_patterns import is_meta, leaked_model, named_trait
 from character.responses.filters import unusable
+from signatures.chat import WORDS
 
 ENGLISH = Message.of("How do I learn to juggle?", trait="patience")
 CHINESE = Message.of("我怎么学会游泳？", trait="耐心", language="zh")
@@ -32,6 +33,7 @@ def reason(text: str, message: Message = ENGLISH, trait: Trait = PATIENCE, kept:
         "I was trained by OpenAI, so take that with a grain of salt.",
         "I am a large language model, trained by Google.",
         "My name is Qwen and I like this question.",
+        "As an AI developed by Alibaba Cloud, I'm committed to being helpful.",
         "I'm an AI assistant called Kimi.",
         "我是通义千问，很高兴帮你。",
         "我是由阿里云开发的大语言模型，先从漂浮练起。",
@@ -87,6 +89,7 @@ def test_the_name_the_assistant_was_given_is_no_leak() -> None:
         "Here is a response that shows the trait in an overdone way:",
         "I'll answer in character now.",
         "My focus trait is patience.",
+        "As a character with a strict sense of time, I would not have done that.",
         "根据我的性格设定，我会慢慢说。",
         "我的人设是耐心，所以不急。",
         "按照我的人设，这里应该慢一点。",
@@ -99,11 +102,20 @@ def test_talk_of_its_own_making_is_stopped(text: str) -> None:
     assert is_meta(text)
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("level", ["subtle", "overdone"])
+def test_what_the_system_message_says_is_no_reply(language: str, level: str) -> None:
+    told = WORDS[language]["expression"][level].format(trait={"en": "humour", "zh": "幽默感"}[language])
+    message = Message.of({"en": "How do I juggle?", "zh": "怎么学游泳？"}[language], trait="patience")
+    assert unusable(told, message=message, trait=PATIENCE)[0] == "meta"
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "By following my instructions above you will juggle in a week.",
         "As an AI I have no hands, but the pattern is simple.",
+        "As a character with a secret, she carries the second act.",
         "As an AI language model, I cannot see your garden.",
         "Give your character a flaw, and the story moves.",
         "In my view the gene's expression level hardly matters here.",

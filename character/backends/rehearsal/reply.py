@@ -78,11 +78,7 @@ def rehearse(
 
 
 def rehearsed_odds(
-    system: str,
-    messages: list[dict[str, str]],
-    *,
-    noise: float = NOISE,
-    position_bias: float = POSITION_BIAS,
+    system: str, messages: list[dict[str, str]], *, noise: float = NOISE, position_bias: float = POSITION_BIAS
 ) -> list[dict[str, float]]:
     """Return the probabilities of each figure or letter of an answer, none where it is asked for none.
 
