@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from importlib.resources import files
 from itertools import pairwise
 
 from character.backends.reading.cleaning import NO_SPEAKERS, TALKS, asks_for_turns
@@ -90,7 +89,9 @@ def unusable(
 @lru_cache(maxsize=1)
 def _told() -> tuple[str, ...]:
     """Return what system messages of a chat say, one text for each language."""
-    return tuple(files("signatures").joinpath("chat.toml").read_text("utf-8").split("\n[zh]\n"))
+    from signatures.chat import WORDS  # it brings dspy, which readers of a run do without
+
+    return tuple(map(str, WORDS.values()))
 
 
 def copied(text: str, message: Message, trait: Trait | None, others: Sequence[str] = ()) -> tuple[str, str]:
